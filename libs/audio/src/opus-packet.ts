@@ -1,0 +1,99 @@
+/** Why a packet was refused; stable, for counters. */
+export type OpusPacketProblem = "empty" | "too-long" | "malformed" | "undecodable";
+
+/** The one error that a bad packet causes, whatever is wrong with it. */
+export class OpusPacketError extends Error {
+  override readonly name = "OpusPacketError";
+  readonly code: OpusPacketProblem;
+  constructor(code: OpusPacketProblem, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The longest packet that is looked at, in bytes: the decoder's input buffer, and far above what any device sends. */
+export const maxOpusPacketBytes = 8192;
+
+const maxFrameBytes = 1275;
+const maxPacketMs = 120;
+
+/**
+ * Checks an Opus packet by RFC 6716 §3.2-3.4 without decoding it and tells how long it sounds, in milliseconds (2.5 to
+ * 120). Packets of 1 to 3 bytes (silence under DTX) are legal, one of 0 bytes is not. Throws `OpusPacketError`.
+ */
+export const readOpusPacket = (packet: Uint8Array): { readonly durationMs: number } => {
+  if (packet.length === 0) throw new OpusPacketError("empty", "an Opus packet has at least one byte");
+  if (packet.length > maxOpusPacketBytes) {
+    throw new OpusPacketError("too-long", `an Opus packet of ${packet.length} bytes, ${maxOpusPacketBytes} at most`);
+  }
+  const toc = packet[0]!;
+  const { frames, bytes } = readFrames(packet, toc & 3);
+  if (bytes.some((length) => length > maxFrameBytes)) throw malformed(`a frame of more than ${maxFrameBytes} bytes`);
+  const durationMs = frames * frameMs(toc >> 3);
+  if (durationMs > maxPacketMs) throw malformed(`${durationMs} ms of sound, ${maxPacketMs} at most`);
+  return { durationMs };
+};
+
+const malformed = (what: string) => new OpusPacketError("malformed", `a malformed Opus packet: ${what}`);
+
+const frameMs = (config: number): number => {
+  if (config < 12) return [10, 20, 40, 60][config & 3]!;
+  if (config < 16) return [10, 20][config & 1]!;
+  return [2.5, 5, 10, 20][config & 3]!;
+};
+
+const readFrames = (packet: Uint8Array, code: number): { frames: number; bytes: number[] } => {
+  const rest = packet.length - 1;
+  if (code === 0) return { frames: 1, bytes: [rest] };
+  if (code === 1) {
+    if (rest % 2 !== 0) throw malformed("two equal frames in an odd number of bytes");
+    return { frames: 2, bytes: [rest / 2, rest / 2] };
+  }
+  if (code === 2) {
+    const first = readLength(packet, 1);
+    const second = packet.length - first.next - first.length;
+    if (second < 0) throw malformed("the first of two frames is longer than the packet");
+    return { frames: 2, bytes: [first.length, second] };
+  }
+  return readManyFrames(packet);
+};
+
+const readManyFrames = (packet: Uint8Array): { frames: number; bytes: number[] } => {
+  const head = packet[1];
+  if (head === undefined) throw malformed("no frame count");
+  const frames = head & 63;
+  if (frames === 0) throw malformed("no frames");
+  let next = 2;
+  let padding = 0;
+  if (head & 64) {
+    for (let step = 255; step === 255; next++) {
+      step = packet[next] ?? -1;
+      if (step < 0) throw malformed("the padding's length is cut off");
+      padding += step === 255 ? 254 : step;
+    }
+  }
+  const bytes: number[] = [];
+  if (head & 128) {
+    for (let frame = 1; frame < frames; frame++) {
+      const { length, next: after } = readLength(packet, next);
+      bytes.push(length);
+      next = after;
+    }
+    bytes.push(packet.length - next - padding - bytes.reduce((sum, length) => sum + length, 0));
+  } else {
+    const each = (packet.length - next - padding) / frames;
+    if (!Number.isInteger(each)) throw malformed(`${frames} equal frames do not fill the packet`);
+    bytes.push(each);
+  }
+  if (bytes.at(-1)! < 0) throw malformed("frames and padding are longer than the packet");
+  return { frames, bytes };
+};
+
+const readLength = (packet: Uint8Array, at: number): { length: number; next: number } => {
+  const first = packet[at];
+  if (first === undefined) throw malformed("a frame's length is cut off");
+  if (first < 252) return { length: first, next: at + 1 };
+  const second = packet[at + 1];
+  if (second === undefined) throw malformed("a frame's length is cut off");
+  return { length: second * 4 + first, next: at + 2 };
+};

@@ -1,0 +1,84 @@
+import { readWords } from "./words.ts";
+
+/** What a slot was filled with. */
+export type SlotValue = string | number;
+
+/** One arc of a slot's network: from state, to state (0 is the entry, 1 the exit), and its word; without one it is free. */
+export type SlotArc = readonly [from: number, to: number, word?: string];
+
+/** A blank in a phrase: the network a recogniser listens with, and the reader that gives the words their value. */
+export type Slot = {
+  readonly arcs: readonly SlotArc[];
+  /** Every way to read a value from `words` at `at`: the value and how many words it took, the longest first. */
+  read(words: readonly string[], at: number): readonly { readonly value: SlotValue; readonly length: number }[];
+};
+
+/** A slot with a fixed list of choices, spoken form to value, as in `{ "living room": "living room", lounge: "living room" }`. */
+export function createChoiceSlot(choices: Readonly<Record<string, SlotValue>>): Slot {
+  const entries = Object.entries(choices)
+    .map(([spoken, value]) => ({ words: readWords(spoken), value }))
+    .sort((a, b) => b.words.length - a.words.length);
+  let states = 2;
+  const arcs = entries.flatMap(({ words }) => {
+    let from = 0;
+    return words.map((word, i): SlotArc => {
+      const arc: SlotArc = [from, i === words.length - 1 ? 1 : states++, word];
+      from = arc[1];
+      return arc;
+    });
+  });
+  return {
+    arcs,
+    read: (words, at) =>
+      entries
+        .filter((entry) => entry.words.every((word, i) => words[at + i] === word))
+        .map(({ words: { length }, value }) => ({ value, length })),
+  };
+}
+
+const units = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+const small = [
+  ...["zero", ...units, "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen"],
+  ...["eighteen", "nineteen"],
+];
+const tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+
+/** 0 to 100 in words, or any number in digits. Its network is factored (tens, then units): 40 arcs, not 101 phrases. */
+const number: Slot = {
+  arcs: [
+    ...small.map((word): SlotArc => [0, 1, word]),
+    ...tens.map((word): SlotArc => [0, 2, word]),
+    [2, 1],
+    ...units.map((word): SlotArc => [2, 1, word]),
+    [0, 3, "one"],
+    [0, 3, "a"],
+    [3, 1, "hundred"],
+  ],
+  read(words, at) {
+    const word = words[at] ?? "";
+    const next = words[at + 1] ?? "";
+    if (/^\d/.test(word)) return [{ value: Number(word), length: 1 }];
+    if ((word === "one" || word === "a") && next === "hundred") {
+      return [{ value: 100, length: 2 }, ...(word === "one" ? [{ value: 1, length: 1 }] : [])];
+    }
+    if (small.includes(word)) return [{ value: small.indexOf(word), length: 1 }];
+    if (!tens.includes(word)) return [];
+    const value = (tens.indexOf(word) + 2) * 10;
+    const unit = units.indexOf(next) + 1;
+    return [...(unit > 0 ? [{ value: value + unit, length: 2 }] : []), { value, length: 1 }];
+  },
+};
+
+/** The slots every phrase may use: `{number}`, `{unit}` (second, minute, hour) and `{operator}` (+ - * /). */
+export const commonSlots: Readonly<Record<string, Slot>> = {
+  number,
+  unit: createChoiceSlot({
+    second: "second",
+    seconds: "second",
+    minute: "minute",
+    minutes: "minute",
+    hour: "hour",
+    hours: "hour",
+  }),
+  operator: createChoiceSlot({ plus: "+", minus: "-", times: "*", "multiplied by": "*", "divided by": "/" }),
+};

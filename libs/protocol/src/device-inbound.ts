@@ -1,0 +1,99 @@
+import { z } from "zod";
+import { ProtocolError } from "./errors.ts";
+
+const number = z.number().finite();
+
+/** Audio parameters of a hello, with the spellings that clients really use; absent fields are undefined. */
+const AudioParams = z
+  .looseObject({
+    format: z.string().optional(),
+    sample_rate: number.optional(),
+    channels: number.optional(),
+    frame_duration: number.optional(),
+    sampleRate: number.optional(),
+    frameDuration: number.optional(),
+  })
+  .transform((p) => ({
+    format: p.format ?? "opus",
+    sampleRate: p.sample_rate ?? p.sampleRate ?? 16000,
+    frameDuration: p.frame_duration ?? p.frameDuration ?? 60,
+  }));
+
+/** A device's first text frame. Only `type` is universal; see docs/protocol.md, hello. */
+export const DeviceHello = z.looseObject({
+  type: z.literal("hello"),
+  version: number.optional(),
+  transport: z.string().optional(),
+  features: z.record(z.string(), z.unknown()).catch({}).default({}),
+  audio_params: AudioParams.optional(),
+  audioParams: AudioParams.optional(),
+});
+export type DeviceHello = z.infer<typeof DeviceHello>;
+
+/** Capture starts. An unknown mode counts as `auto`. */
+export const DeviceListenStart = z.looseObject({
+  type: z.literal("listen"),
+  state: z.literal("start"),
+  mode: z.enum(["auto", "manual", "realtime"]).catch("auto"),
+});
+/** The button was released: end of the utterance. */
+export const DeviceListenStop = z.looseObject({ type: z.literal("listen"), state: z.literal("stop") });
+/** A wake word, or typed text. */
+export const DeviceListenDetect = z.looseObject({
+  type: z.literal("listen"),
+  state: z.literal("detect"),
+  text: z.string().default(""),
+});
+/** Listen in its three states. */
+export const DeviceListen = z.discriminatedUnion("state", [DeviceListenStart, DeviceListenStop, DeviceListenDetect]);
+/** Stop speaking now. */
+export const DeviceAbort = z.looseObject({ type: z.literal("abort"), reason: z.string().optional() });
+/** A JSON-RPC 2.0 message of the device's MCP server. */
+export const DeviceMcp = z.looseObject({ type: z.literal("mcp"), payload: z.record(z.string(), z.unknown()) });
+/** Legacy device descriptors and states (firmware up to 1.7). */
+export const DeviceIot = z.looseObject({
+  type: z.literal("iot"),
+  update: z.boolean().optional(),
+  descriptors: z.array(z.unknown()).optional(),
+  states: z.array(z.unknown()).optional(),
+});
+/** The device closes its channel. */
+export const DeviceGoodbye = z.looseObject({ type: z.literal("goodbye") });
+/** A sign of life that wants a pong. */
+export const DevicePing = z.looseObject({ type: z.literal("ping") });
+
+/** Every message a device may send, by its `type`; the table is in docs/protocol.md. */
+export const deviceMessages = {
+  hello: DeviceHello,
+  listen: DeviceListen,
+  abort: DeviceAbort,
+  mcp: DeviceMcp,
+  iot: DeviceIot,
+  goodbye: DeviceGoodbye,
+  ping: DevicePing,
+} as const;
+export type DeviceMessageType = keyof typeof deviceMessages;
+/** A parsed message of a device, discriminated by `type` (and `state` for listen). */
+export type DeviceMessage = z.infer<(typeof deviceMessages)[DeviceMessageType]>;
+
+/**
+ * Parses a device's text frame. Throws `bad-json` when it is no JSON object with a string `type`, `bad-message` naming
+ * the field when a known type is malformed; an unknown type gives undefined, since devices differ.
+ */
+export function parseDeviceMessage(text: string): DeviceMessage | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new ProtocolError("bad-json", "message", "the text frame is not JSON", { cause });
+  }
+  if (typeof value !== "object" || value === null || !("type" in value) || typeof value.type !== "string") {
+    throw new ProtocolError("bad-json", "type", "a message is a JSON object with a string `type`");
+  }
+  if (!Object.hasOwn(deviceMessages, value.type)) return undefined;
+  const result = deviceMessages[value.type as DeviceMessageType].safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = issue?.path.join(".") || "message";
+  throw new ProtocolError("bad-message", field, `${value.type}: ${field}: ${issue?.message ?? "invalid"}`);
+}

@@ -1,0 +1,85 @@
+import { z } from "zod";
+
+/** The faces that stock firmware knows; see docs/protocol.md, llm. */
+export const emotions = [
+  "neutral", "happy", "laughing", "funny", "sad", "angry", "crying", "loving", "embarrassed", "surprised", "shocked",
+  "thinking", "winking", "cool", "relaxed", "delicious", "kissy", "confident", "sleepy", "silly", "confused",
+] as const; // prettier-ignore
+export const Emotion = z.enum(emotions);
+export type Emotion = (typeof emotions)[number];
+
+/** The longest text frame for a device, in bytes of JSON: its memory is small. */
+export const maxDeviceTextBytes = 8192;
+
+/** The server's answer to a hello; `transport` must be there, or stock firmware crashes. */
+export const ServerHello = z.object({
+  type: z.literal("hello"),
+  transport: z.literal("websocket"),
+  session_id: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
+  audio_params: z.object({
+    format: z.literal("opus"),
+    sample_rate: z.number().int(),
+    channels: z.literal(1),
+    frame_duration: z.number().int(),
+  }),
+});
+/** What was heard, to be shown. */
+export const ServerStt = z.looseObject({ type: z.literal("stt"), text: z.string() });
+/** The face, and perhaps an emoji. */
+export const ServerLlm = z.looseObject({ type: z.literal("llm"), emotion: z.string(), text: z.string().optional() });
+/** Speaking starts, a subtitle, speaking has ended. */
+export const ServerTts = z.looseObject({
+  type: z.literal("tts"),
+  state: z.enum(["start", "sentence_start", "sentence_end", "stop"]),
+  text: z.string().optional(),
+});
+/** A JSON-RPC 2.0 message to the device's MCP server; ids are int32 numbers. */
+export const ServerMcp = z.looseObject({ type: z.literal("mcp"), payload: z.record(z.string(), z.unknown()) });
+/** A command to the device itself. */
+export const ServerSystem = z.looseObject({ type: z.literal("system"), command: z.string() });
+/** Shown with a sound; all three strings are required by the firmware. */
+export const ServerAlert = z.looseObject({
+  type: z.literal("alert"),
+  status: z.string(),
+  message: z.string(),
+  emotion: z.string(),
+});
+/** For boards built to receive it. */
+export const ServerCustom = z.looseObject({ type: z.literal("custom"), payload: z.record(z.string(), z.unknown()) });
+/** Legacy commands (firmware up to 1.7). */
+export const ServerIot = z.looseObject({ type: z.literal("iot"), commands: z.array(z.unknown()) });
+/** The server ends the conversation. */
+export const ServerGoodbye = z.looseObject({ type: z.literal("goodbye") });
+/** The answer to a JSON ping; `timestamp` is `YYYY-MM-DD HH:MM:SS`. */
+export const ServerPong = z.looseObject({ type: z.literal("pong"), timestamp: z.string() });
+/** A sound to fetch and play while idle (newer firmware). */
+export const ServerNotify = z.looseObject({
+  type: z.literal("notify"),
+  audio_url: z.string(),
+  subtitles: z.array(z.unknown()).optional(),
+});
+
+/** Every message the server sends to a device, by its `type`; the table is in docs/protocol.md. */
+export const serverMessages = {
+  hello: ServerHello,
+  stt: ServerStt,
+  llm: ServerLlm,
+  tts: ServerTts,
+  mcp: ServerMcp,
+  system: ServerSystem,
+  alert: ServerAlert,
+  custom: ServerCustom,
+  iot: ServerIot,
+  goodbye: ServerGoodbye,
+  pong: ServerPong,
+  notify: ServerNotify,
+} as const;
+export type ServerMessageType = keyof typeof serverMessages;
+/** A message to a device, discriminated by `type`. */
+export type ServerMessage = z.infer<(typeof serverMessages)[ServerMessageType]>;
+
+/** What a subscriber may put on `device.<id>.out` as text: all but hello, pong and the tts start and stop that the gateway writes itself. */
+export const OutText = z.discriminatedUnion("type", [
+  ServerStt, ServerLlm, ServerTts, ServerMcp, ServerSystem, ServerAlert, ServerCustom, ServerIot, ServerGoodbye, ServerNotify,
+]); // prettier-ignore
+export type OutText = z.infer<typeof OutText>;

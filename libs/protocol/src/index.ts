@@ -1,0 +1,72 @@
+export { ProtocolError, protocolErrors, type ProtocolErrorCode } from "./errors.ts";
+export { deviceKey, deviceOfKey, isDeviceId, isName, parseDeviceId, parseName } from "./ids.ts";
+export { deviceOfSubject, kinds, subjects, type Kind } from "./subjects.ts";
+export { decodeFrame, encodeFrame, type AudioFrame, type FramingVersion } from "./framing.ts";
+export {
+  DeviceAbort,
+  DeviceGoodbye,
+  DeviceHello,
+  DeviceIot,
+  DeviceListen,
+  DeviceListenDetect,
+  DeviceListenStart,
+  DeviceListenStop,
+  DeviceMcp,
+  deviceMessages,
+  DevicePing,
+  parseDeviceMessage,
+  type DeviceMessage,
+  type DeviceMessageType,
+} from "./device-inbound.ts";
+export {
+  Emotion,
+  emotions,
+  maxDeviceTextBytes,
+  OutText,
+  ServerAlert,
+  ServerCustom,
+  ServerGoodbye,
+  ServerHello,
+  ServerIot,
+  ServerLlm,
+  ServerMcp,
+  serverMessages,
+  ServerNotify,
+  ServerPong,
+  ServerStt,
+  ServerSystem,
+  ServerTts,
+  type ServerMessage,
+  type ServerMessageType,
+} from "./device-outbound.ts";
+export {
+  Alert,
+  busVersion,
+  Command,
+  envelopes,
+  Event,
+  FrameName,
+  Heard,
+  InAudio,
+  Inbound,
+  InControl,
+  InControlFrame,
+  inControls,
+  InText,
+  ListenMode,
+  OutAudio,
+  Outbound,
+  OutControl,
+  OutControlFrame,
+  outControls,
+  OutTextFrame,
+  ReplayAnswer,
+  ReplayRequest,
+  Say,
+  SessionState,
+  severities,
+  TurnPlayed,
+} from "./envelopes.ts";
+export { decodeEnvelope, encodeEnvelope } from "./codec.ts";
+export { DeviceRecord, Dialogue, GatewayLease, Presence, Profile } from "./records.ts";
+export { closeCodes, dropReasons, refusals, type CloseName, type DropReason, type Refusal } from "./codes.ts";
