@@ -12,9 +12,8 @@ export type Grammar = {
   readonly pronunciations: Readonly<Record<string, string>>;
 };
 
-const phones = [
-  ..."AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split(" "),
-];
+const phones =
+  "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split(" ");
 
 /** Words that begin so are garbage: a text that holds one was no phrase of the table. */
 export const garbagePrefix = "zz";

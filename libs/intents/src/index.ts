@@ -10,4 +10,5 @@ export {
 } from "./intent.ts";
 export { matchIntent, type Match } from "./match.ts";
 export { createChoiceSlot, type Slot, type SlotArc, type SlotValue } from "./slot.ts";
+export { modelHint } from "./talk.ts";
 export { intents } from "./table.ts";

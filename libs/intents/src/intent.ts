@@ -27,11 +27,11 @@ export type IntentContext = {
   /** The names of the device's own tools; empty when it has none. */
   readonly tools: readonly string[];
   /** Calls a tool of the device and gives its text. Absent when the device has no tools; rejects when the call fails. */
-  callTool?(name: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<string>;
+  callTool?: (name: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal) => Promise<string>;
   /** Has `announcement` spoken in `ms`. Absent where nothing can be announced. */
-  schedule?(ms: number, announcement: string): void | Promise<void>;
+  schedule?: (ms: number, announcement: string) => void | Promise<void>;
   /** Drops what was scheduled for this device and gives its count. */
-  cancelScheduled?(): number | Promise<number>;
+  cancelScheduled?: () => number | Promise<number>;
 };
 
 /** One step of a phrase: a word, or a slot under the name its value is given to the answer. */

@@ -38,8 +38,9 @@ export function createChoiceSlot(choices: Readonly<Record<string, SlotValue>>): 
 
 const units = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 const small = [
-  ...["zero", ...units, "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen"],
-  ...["eighteen", "nineteen"],
+  "zero",
+  ...units,
+  ..."ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(" "),
 ];
 const tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
