@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { runCommand } from "./progress.mjs";
+
+const workspaces = ["apps", "examples", "libs"];
+
+/** Whether every package's dist was built from the sources as they are now. Costs milliseconds, no build tool is run. */
+export function isBuilt(root) {
+  const stamp = join(root, ".cache/built");
+  return (
+    existsSync(stamp) &&
+    readFileSync(stamp, "utf8") === stampSources(root) &&
+    listPackages(root).every((path) => existsSync(join(path, "dist")))
+  );
+}
+
+/** Builds every package whose sources changed. Throws with the compiler's output when they do not build. */
+export async function buildPackages(root) {
+  const built = stampSources(root);
+  const tool = join(root, "node_modules/.bin/nx");
+  const env = { ...process.env, NX_DAEMON: "false", NX_NO_CLOUD: "true", NX_TUI: "false", NX_INTERACTIVE: "false" };
+  await runCommand(process.execPath, [tool, "run-many", "-t", "build", "--outputStyle=static"], { cwd: root, env });
+  const stamp = join(root, ".cache/built");
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(`${stamp}.${process.pid}`, built);
+  renameSync(`${stamp}.${process.pid}`, stamp);
+}
+
+function listPackages(root) {
+  const inside = workspaces.flatMap((name) => readdirSync(join(root, name)).map((entry) => join(root, name, entry)));
+  return [...inside, join(root, "tests")].filter((path) => existsSync(join(path, "tsconfig.json")));
+}
+
+/** Names the state of all sources by path, time and size: reading their contents would cost a start too much. */
+function stampSources(root) {
+  const hash = createHash("sha256").update(process.version);
+  const add = (path) => {
+    const { mtimeMs, size } = statSync(path);
+    hash.update(`${path} ${mtimeMs} ${size}\n`);
+  };
+  const walk = (directory) => {
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      if (entry.name === "dist" || entry.name === "node_modules") continue;
+      const path = join(directory, entry.name);
+      if (entry.isDirectory()) walk(path);
+      else if (entry.isFile()) add(path);
+    }
+  };
+  for (const name of ["package.json", "package-lock.json", "nx.json", "tsconfig.json", "tsconfig.base.json"]) {
+    add(join(root, name));
+  }
+  for (const path of listPackages(root)) walk(path);
+  return hash.digest("hex");
+}

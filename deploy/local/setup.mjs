@@ -1,0 +1,58 @@
+import { fileURLToPath } from "node:url";
+import { buildPackages, isBuilt } from "./build.mjs";
+import { runAlone } from "./lock.mjs";
+import { findInstalledNatsServer, findNatsServer } from "./nats-server.mjs";
+import { arePackagesInstalled, installPackages } from "./packages.mjs";
+import { showStep } from "./progress.mjs";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const oldestNode = [20, 19];
+
+/** Everything that a checkout needs before its programs run, in order; each step is skipped when it is done already. */
+const steps = [
+  {
+    isDone: () => arePackagesInstalled(root),
+    run: () => showStep("installing packages (npm ci)", () => installPackages(root)),
+  },
+  {
+    isDone: () => !needsNatsServer() || findInstalledNatsServer() !== undefined,
+    run: findNatsServer,
+  },
+  {
+    isDone: () => isBuilt(root),
+    run: () => showStep("building", () => buildPackages(root)),
+  },
+];
+
+/** A device and a fleet only talk to a gateway; whoever names a NATS has one. */
+function needsNatsServer() {
+  const script = process.env.npm_lifecycle_event;
+  return !process.env.VOXBUS_NATS_URL && script !== "predevice" && script !== "prefleet";
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
+    throw new Error(`Node ${oldestNode.join(".")} or newer is needed; this is ${process.version}`);
+  }
+}
+
+async function setUp() {
+  checkNode();
+  if (steps.every((step) => step.isDone())) return;
+  const wait = () => process.stderr.write("voxbus: another set-up is at work here; waiting for it\n");
+  await runAlone(
+    `${root}.cache`,
+    async () => {
+      for (const step of steps) if (!step.isDone()) await step.run();
+    },
+    wait,
+  );
+}
+
+try {
+  await setUp();
+} catch (error) {
+  process.stderr.write(`voxbus: the set-up stopped: ${error.message}\n`);
+  process.exitCode = 1;
+}
