@@ -1,0 +1,69 @@
+import { z } from "zod";
+import { knownVariables } from "./variables.ts";
+
+/** A program's configuration is unusable; `problems` lists every one of them, a sentence each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+/** Variables that every program takes. */
+export const baseConfig = {
+  VOXBUS_LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal"])
+    .default("info")
+    .describe("least severity that is logged"),
+  VOXBUS_LOG_FORMAT: z
+    .enum(["json", "pretty", "auto"])
+    .default("auto")
+    .describe("form of the log; auto: pretty in a terminal, else JSON"),
+  VOXBUS_OPS_HOST: z.string().default("127.0.0.1").describe("address of the operations port: /livez /readyz /metrics"),
+};
+
+/** A TCP port as an environment variable; 0 means any free one. */
+export const port = z.coerce.number().int().min(0).max(65_535);
+
+/** A switch as an environment variable: `1`, `true`, `0` or `false`. */
+export const flag = z.enum(["1", "true", "0", "false"]).transform((value) => value === "1" || value === "true");
+
+/** A schema whose keys are environment variables. */
+export type ConfigShape = z.ZodRawShape;
+
+/**
+ * Reads a program's configuration from environment variables; empty ones count as unset. Throws ConfigError with all
+ * problems at once. `unknown` names the `VOXBUS_*` variables that no program of ours knows.
+ */
+export function readConfig<S extends ConfigShape>(
+  shape: S,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly config: z.infer<z.ZodObject<S>>; readonly unknown: readonly string[] } {
+  const given = Object.fromEntries(Object.keys(shape).flatMap((key) => (env[key] ? [[key, env[key]]] : [])));
+  const result = z.object(shape).safeParse(given);
+  if (!result.success) {
+    throw new ConfigError(
+      result.error.issues.map((issue) => `${issue.path.join(".") || "configuration"}: ${issue.message}`),
+    );
+  }
+  const known = new Set([...Object.keys(shape), ...knownVariables]);
+  const unknown = Object.keys(env).filter((key) => key.startsWith("VOXBUS_") && !known.has(key));
+  return { config: result.data, unknown };
+}
+
+/** The manual of a program's configuration: name, default and sentence of each variable, a line each. */
+export function describeConfig(shape: ConfigShape): string {
+  const rows = Object.entries(
+    z.toJSONSchema(z.object(shape), { io: "input", unrepresentable: "any" }).properties ?? {},
+  );
+  return rows
+    .map(([name, schema]) => {
+      const { default: fallback, description = "", enum: choices } = schema as Record<string, unknown>;
+      const values = Array.isArray(choices) ? ` (${choices.join(", ")})` : "";
+      const standard = fallback === undefined ? "" : ` [${JSON.stringify(fallback)}]`;
+      return `  ${name}${standard}\n      ${description as string}${values}`;
+    })
+    .join("\n");
+}

@@ -1,0 +1,15 @@
+export { baseConfig, ConfigError, describeConfig, flag, port, readConfig, type ConfigShape } from "./config.ts";
+export { knownVariables } from "./variables.ts";
+export { createLog, type Log } from "./log.ts";
+export { listen, PortTakenError, type OpsHandler } from "./ops.ts";
+export {
+  opsVariable,
+  programShape,
+  startService,
+  type Build,
+  type Program,
+  type Running,
+  type Service,
+  type StopMode,
+} from "./service.ts";
+export { run } from "./run.ts";

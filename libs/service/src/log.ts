@@ -1,0 +1,31 @@
+import { pino, type Logger } from "pino";
+import pretty from "pino-pretty";
+
+/** A structured log: static message text, values in fields; what people say stands under `transcript`, which is left out. */
+export type Log = Logger;
+
+/** Creates a program's log on standard output: pretty for people, JSON for machines. */
+export function createLog(options: {
+  readonly name: string;
+  readonly level: string;
+  readonly format: "json" | "pretty" | "auto";
+}): Log {
+  const settings = {
+    name: options.name,
+    level: options.level,
+    redact: { paths: ["transcript", "*.transcript"], remove: true },
+  };
+  const forPeople = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY);
+  return forPeople
+    ? pino(
+        settings,
+        pretty({
+          colorize: true,
+          ignore: "pid,hostname,name",
+          translateTime: "HH:MM:ss.l",
+          singleLine: true,
+          sync: true,
+        }),
+      )
+    : pino({ ...settings, base: { pid: process.pid } }, pino.destination({ dest: 1, sync: true }));
+}

@@ -1,0 +1,75 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** A handler of one route of the operations port. */
+export type OpsHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+/** The operations port of a program: `/livez`, `/readyz`, `/metrics` and what it adds itself. */
+export interface Ops {
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** A port that the program needs is taken; the message names it and the variable to change. */
+export class PortTakenError extends Error {
+  override readonly name = "PortTakenError";
+}
+
+/** Listens and gives the real address, `http://HOST:PORT`. Throws PortTakenError naming `variable`. */
+export async function listen(
+  server: Server,
+  options: { readonly host: string; readonly port: number; readonly variable: string },
+): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      reject(
+        cause.code === "EADDRINUSE"
+          ? new PortTakenError(
+              `port ${options.port} on ${options.host} is taken: set ${options.variable} to another one`,
+              { cause },
+            )
+          : cause,
+      );
+    });
+    server.listen({ host: options.host, port: options.port }, resolve);
+  });
+  const { address, port, family } = server.address() as AddressInfo;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+/** Opens the operations port. `checks` answer whether the program is ready; each by name. */
+export async function openOps(options: {
+  readonly host: string;
+  readonly port: number;
+  readonly variable: string;
+  readonly checks: ReadonlyMap<string, () => boolean>;
+  readonly routes: ReadonlyMap<string, OpsHandler>;
+  readonly metrics: OpsHandler;
+}): Promise<Ops> {
+  const json = (response: ServerResponse, status: number, body: object) => {
+    response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
+  };
+  const server = createServer((request, response) => {
+    const path = (request.url ?? "/").split("?")[0] ?? "/";
+    const route = options.routes.get(`${request.method} ${path}`);
+    if (route) {
+      Promise.resolve(route(request, response)).catch((error: unknown) => {
+        json(response, 500, { error: error instanceof Error ? error.message : String(error) });
+      });
+    } else if (path === "/livez") json(response, 200, { live: true });
+    else if (path === "/readyz") {
+      const failing = [...options.checks].filter(([, check]) => !check()).map(([name]) => name);
+      json(response, failing.length ? 503 : 200, { ready: failing.length === 0, failing });
+    } else if (path === "/metrics") void options.metrics(request, response);
+    else json(response, 404, { error: "not found" });
+  });
+  const address = await listen(server, options);
+  return {
+    address,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

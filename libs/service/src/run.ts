@@ -1,0 +1,54 @@
+import { ConfigError, describeConfig, type ConfigShape } from "./config.ts";
+import { PortTakenError } from "./ops.ts";
+import { programShape, startService, type Build, type Program, type StopMode } from "./service.ts";
+
+const bounds: Readonly<Record<StopMode, number>> = { drain: 30_000, quick: 4500 };
+
+/**
+ * The whole life of a process: configuration from the environment, `--help`, one ready line with the real addresses
+ * (also to a launcher that started it), SIGTERM drains within 30 s, SIGINT or the end of the launcher stops within 5 s.
+ */
+export async function run<S extends ConfigShape>(program: Program<S>, build: Build<S>): Promise<void> {
+  if (process.argv.includes("--help")) {
+    process.stdout.write(`voxbus ${program.name}: environment variables\n\n${describeConfig(programShape(program))}\n`);
+    return;
+  }
+  const early = new AbortController();
+  const starting = startService(program, build, process.env);
+  const end = (mode: StopMode, why: string) => {
+    if (early.signal.aborted && mode === "drain") return;
+    early.abort();
+    setTimeout(() => process.exit(1), bounds[mode]).unref();
+    starting
+      .then(async ({ stop, log }) => {
+        log.info({ why, mode }, "stopping");
+        await stop(mode);
+        log.info("stopped");
+        process.exit(0);
+      })
+      .catch(() => process.exit(1));
+  };
+  process.on("SIGTERM", () => end("drain", "SIGTERM"));
+  process.on("SIGINT", () => end("quick", "SIGINT"));
+  if (process.channel) process.on("disconnect", () => end("quick", "the launcher is gone"));
+
+  try {
+    const { addresses, log } = await starting;
+    const fatal = (error: unknown) => {
+      log.fatal({ err: error }, "unexpected error");
+      process.exit(1);
+    };
+    process.on("uncaughtException", fatal);
+    process.on("unhandledRejection", fatal);
+    log.info({ ...addresses }, "ready");
+    process.send?.({ type: "ready", program: program.name, addresses });
+  } catch (error) {
+    const problems =
+      error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)];
+    for (const problem of problems) process.stderr.write(`voxbus ${program.name}: ${problem}\n`);
+    if (!(error instanceof ConfigError || error instanceof PortTakenError) && error instanceof Error) {
+      process.stderr.write(`${error.stack ?? ""}\n`);
+    }
+    process.exit(1);
+  }
+}
