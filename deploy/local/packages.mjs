@@ -10,8 +10,7 @@ export function arePackagesInstalled(root) {
   if (locked === undefined || installed === undefined) return false;
   for (const [path, entry] of locked) {
     const found = installed.get(path);
-    if (found === undefined ? !entry.optional && !entry.devOptional : !isSame(entry, found))
-      return false;
+    if (found === undefined ? !entry.optional && !entry.devOptional : !isSame(entry, found)) return false;
   }
   return [...installed.keys()].every((path) => locked.has(path));
 }
