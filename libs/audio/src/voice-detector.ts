@@ -15,6 +15,8 @@ export const voiceFrameSamples = 320;
 
 const sampleRate = 16_000;
 const mode = 2;
+// Measured with four voices in white, pink, brown noise and hum: more loses voices in white noise, less lets rumble in.
+const emphasis = 0.4;
 const onDb = 6;
 const offDb = 3;
 const floorFrames = 150;
@@ -67,7 +69,7 @@ const createFloorGate = (): ((frame: Int16Array) => boolean) => {
   return (frame) => {
     let sum = 0;
     for (const sample of frame) {
-      const emphasised = sample - 0.95 * previous;
+      const emphasised = sample - emphasis * previous;
       previous = sample;
       sum += emphasised * emphasised;
     }
@@ -83,7 +85,7 @@ const createFloorGate = (): ((frame: Int16Array) => boolean) => {
 
 const indexOf = (sorted: readonly number[], value: number): number => {
   let low = 0;
-  for (let high = sorted.length; low < high; ) {
+  for (let high = sorted.length; low < high;) {
     const middle = (low + high) >> 1;
     if (sorted[middle]! < value) low = middle + 1;
     else high = middle;

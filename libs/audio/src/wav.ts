@@ -25,7 +25,7 @@ export const readWavHeader = (bytes: Uint8Array): WavHeader | undefined => {
   if (bytes.length < 12) return undefined;
   if (tag(bytes, 0) !== "RIFF" || tag(bytes, 8) !== "WAVE") throw new WavError("not a WAV file");
   let format: { sampleRate: number; channels: number } | undefined;
-  for (let at = 12; at + 8 <= bytes.length; ) {
+  for (let at = 12; at + 8 <= bytes.length;) {
     const kind = tag(bytes, at);
     const length = view.getUint32(at + 4, true);
     const body = at + 8;
@@ -80,7 +80,10 @@ export const readWav = (
 };
 
 /** A WAV file of mono 16-bit PCM. */
-export const writeWav = (audio: { readonly sampleRate: number; readonly samples: Int16Array }): Uint8Array<ArrayBuffer> => {
+export const writeWav = (audio: {
+  readonly sampleRate: number;
+  readonly samples: Int16Array;
+}): Uint8Array<ArrayBuffer> => {
   const { sampleRate, samples } = audio;
   const bytes = new Uint8Array(44 + samples.length * 2);
   const view = new DataView(bytes.buffer);

@@ -1,0 +1,67 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { createQueue, type Queue } from "./queue.ts";
+import type { TaskFailure, TaskMessage, TaskReply, WorkerContract } from "./worker-messages.ts";
+
+/** What a worker's handler is given beside the request. */
+export interface WorkerTask<Input> {
+  /** Aborted when the caller gave up; only work that returns to the event loop can notice. */
+  readonly signal: AbortSignal;
+  /** What the caller writes into an open task, ending when it ends its input. */
+  readonly input: AsyncIterable<Input>;
+}
+
+/** Does one task: what it yields are the task's results. */
+export type WorkerHandler<Contract extends WorkerContract> = (
+  request: Contract["request"],
+  task: WorkerTask<Contract["input"]>,
+) => AsyncIterable<Contract["result"]> | Iterable<Contract["result"]>;
+
+/**
+ * Runs a worker thread of a pool: `start` gets the pool's `workerData`, prepares what all tasks share and returns the
+ * handler. `transfer` names the buffers of a result that are moved, not copied.
+ */
+export const serveWorker = async <Contract extends WorkerContract>(
+  start: (data: Contract["data"]) => WorkerHandler<Contract> | Promise<WorkerHandler<Contract>>,
+  transfer?: (result: Contract["result"]) => ArrayBuffer[],
+): Promise<void> => {
+  const port = parentPort;
+  if (!port) throw new Error("serveWorker runs in a worker thread only");
+  const reply = (message: TaskReply, moved?: ArrayBuffer[]) => port.postMessage(message, moved);
+  const tasks = new Map<number, { abort: AbortController; input: Queue<Contract["input"]> }>();
+  const handle = await start(workerData);
+
+  const runTask = async (task: number, request: Contract["request"]): Promise<void> => {
+    const abort = new AbortController();
+    const input = createQueue<Contract["input"]>();
+    tasks.set(task, { abort, input });
+    try {
+      for await (const value of handle(request, { signal: abort.signal, input })) {
+        if (abort.signal.aborted) break;
+        reply({ kind: "result", task, value }, transfer?.(value));
+      }
+      reply({ kind: "done", task });
+    } catch (error) {
+      reply({ kind: "failed", task, error: describeFailure(error) });
+    } finally {
+      tasks.delete(task);
+    }
+  };
+
+  port.on("message", (message: TaskMessage) => {
+    if (message.kind === "start") {
+      void runTask(message.task, message.request);
+      return;
+    }
+    const known = tasks.get(message.task);
+    if (!known) return;
+    if (message.kind === "input") known.input.push(message.value);
+    else known.input.end();
+    if (message.kind === "abort") known.abort.abort();
+  });
+  reply({ kind: "ready" });
+};
+
+const describeFailure = (error: unknown): TaskFailure =>
+  error instanceof Error
+    ? { name: error.name, message: error.message, stack: error.stack, code: (error as { code?: unknown }).code }
+    : { name: "Error", message: String(error) };
