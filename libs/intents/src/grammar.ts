@@ -15,6 +15,10 @@ export type Grammar = {
 const phones =
   "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split(" ");
 
+// Measured with three synthetic voices, 40 phrases and 20 other sentences each: at 1 the loop swallows a fifth of the
+// phrases, at 1/39 every tenth other sentence is taken for a phrase, at 0.1 to 0.2 none or one of 60 is.
+const loopProbability = 0.15;
+
 /** Words that begin so are garbage: a text that holds one was no phrase of the table. */
 export const garbagePrefix = "zz";
 
@@ -80,8 +84,8 @@ export function createGrammar(intents: readonly Intent[], options: { readonly ga
     for (const phone of phones) {
       const word = garbagePrefix + phone.toLowerCase();
       pronunciations[word] = phone;
-      connect(garbageEntry, garbageLoop, word);
-      connect(garbageLoop, garbageLoop, word);
+      connect(garbageEntry, garbageLoop, word, loopProbability);
+      connect(garbageLoop, garbageLoop, word, loopProbability);
     }
     connect(garbageLoop, final);
   }

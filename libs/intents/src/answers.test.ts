@@ -1,0 +1,97 @@
+import { expect, test } from "vitest";
+import { emotions, intents, matchIntent, type Answer, type IntentContext } from "./index.ts";
+
+const base: Omit<IntentContext, "slots"> = {
+  now: new Date("2025-11-20T14:07:00Z"),
+  timeZone: "Europe/Berlin",
+  locale: "en-US",
+  features: {},
+  tools: [],
+};
+
+async function ask(text: string, device: Partial<IntentContext> = {}): Promise<Answer> {
+  const match = matchIntent(intents, text);
+  if (match === undefined) throw new Error(`nothing answers "${text}"`);
+  const answer = await match.intent.answer({ ...base, ...device, slots: match.slots });
+  return typeof answer === "string" ? { text: answer } : answer;
+}
+
+function createDevice(tools: readonly string[]) {
+  const calls: [string, object][] = [];
+  const status = { audio_speaker: { volume: 55 }, screen: { brightness: 90 }, battery: { level: 12 } };
+  return {
+    calls,
+    tools,
+    callTool: async (name: string, args: object) => {
+      calls.push([name, args]);
+      return name === "self.get_device_status" ? JSON.stringify(status) : "true";
+    },
+  };
+}
+
+test("answers: every intent answers in speakable words with a known face, with no device behind it", async () => {
+  for (const intent of intents) {
+    const slots = { number: 5, unit: "minute", left: 1, right: 2, operator: "+", direction: 1, shade: 1, power: "on" };
+    const answer = await intent.answer({ ...base, slots });
+    const { text, emotion } = typeof answer === "string" ? { text: answer, emotion: undefined } : answer;
+    expect(text, intent.name).toMatch(/^[A-Z].*[.!?]$/s);
+    expect(text, intent.name).not.toMatch(/undefined|NaN|[*_#`]/);
+    if (emotion !== undefined) expect(emotions).toContain(emotion);
+  }
+});
+
+test.each([
+  ["what time is it", "It is 3:07 PM."],
+  ["what day is it", "Today is Thursday, November 20."],
+  ["what is seven times eight", "That is 56."],
+  ["what is three minus ten", "That is minus 7."],
+  ["what is ten divided by three", "That is about 3.33."],
+  ["what is ten divided by zero", "Nobody can divide by zero, not even me."],
+  ["set the volume to fifty", "This device does not let me change its volume."],
+  ["turn on the light", "This device has no light that I can switch."],
+])("answers: %s", async (question, expected) => {
+  expect((await ask(question)).text).toBe(expected);
+});
+
+test("answers: volume and brightness go through the device's own tools, bounded to 0-100", async () => {
+  const device = createDevice([
+    "self.get_device_status",
+    "self.audio_speaker.set_volume",
+    "self.screen.set_brightness",
+  ]);
+  expect((await ask("set the volume to 250", device)).text).toBe("The volume is now 100 percent.");
+  expect((await ask("make it quieter", device)).text).toBe("The volume is now 45 percent.");
+  expect((await ask("make the screen brighter", device)).text).toBe("The brightness is now 100 percent.");
+  expect((await ask("how much battery is left", device)).text).toBe("The battery is at 12 percent.");
+  expect(device.calls.filter(([name]) => name !== "self.get_device_status")).toEqual([
+    ["self.audio_speaker.set_volume", { volume: 100 }],
+    ["self.audio_speaker.set_volume", { volume: 45 }],
+    ["self.screen.set_brightness", { brightness: 100 }],
+  ]);
+});
+
+test("answers: a light is switched by the tool that names the room, else by the only one", async () => {
+  const device = createDevice(["self.lamp.turn_on", "self.kitchen_light.turn_on", "self.lamp.turn_off"]);
+  await ask("turn on the kitchen light", device);
+  await ask("turn the lights off", device);
+  expect(device.calls.map(([name]) => name)).toEqual(["self.kitchen_light.turn_on", "self.lamp.turn_off"]);
+});
+
+test("answers: a timer asks to be called later and can be cancelled", async () => {
+  const scheduled: [number, string][] = [];
+  const timers = {
+    schedule: (ms: number, announcement: string) => void scheduled.push([ms, announcement]),
+    cancelScheduled: () => scheduled.splice(0).length,
+  };
+  expect((await ask("set a timer for two minutes", timers)).text).toBe("Okay, I will tell you in 2 minutes.");
+  expect(scheduled).toEqual([[120_000, "Your timer is done. 2 minutes have passed."]]);
+  expect((await ask("set a timer for 100 hours", timers)).text).toContain("twenty four hours");
+  expect((await ask("cancel the timer", timers)).text).toBe("The timer is cancelled.");
+  expect((await ask("cancel the timer", timers)).text).toBe("There is no timer running.");
+});
+
+test("answers: the long story is about a minute of speech", async () => {
+  const words = (await ask("tell me a long story")).text.split(" ").length;
+  expect(words).toBeGreaterThan(150);
+  expect(words).toBeLessThan(260);
+});
