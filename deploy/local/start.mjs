@@ -176,7 +176,10 @@ function stop(signal, why) {
   if (stopping !== undefined) {
     // npm passes a terminal's Ctrl-C on, so one press arrives twice.
     if (Date.now() - stopping < 500) return;
-    for (const one of everything()) one.kill();
+    for (const one of everything()) {
+      one.stop("SIGKILL");
+      one.kill();
+    }
     return;
   }
   stopping = Date.now();
