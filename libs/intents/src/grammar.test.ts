@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { assertPronounceable, createGrammar, defineIntent, garbagePrefix, intents, matchIntent } from "./index.ts";
 
