@@ -1,0 +1,127 @@
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "vitest";
+import { launchSystem, type LaunchedSystem } from "./launcher.ts";
+import { awaitEnd } from "./processes.ts";
+
+const launcher = fileURLToPath(new URL("../../../deploy/local/start.mjs", import.meta.url));
+const programs = ["gateway", "asr", "tts", "dialogue", "monitor"];
+
+let system: LaunchedSystem | undefined;
+
+afterEach(async () => {
+  await system?.close();
+  system = undefined;
+});
+
+test("npm start: it names every door, runs each program as a process group of its own, and Ctrl-C ends all within 5 s", async () => {
+  system = await launchSystem({ gateways: 2 });
+  expect(system.devices).toHaveLength(2);
+  for (const url of system.devices) expect(url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/xiaozhi\/v1\/$/);
+  for (const url of system.ota) expect((await fetch(url)).status).toBe(200);
+  expect((await fetch(new URL("/api/gateways", system.monitor))).status).toBe(200);
+  for (const program of programs) {
+    expect(system.processes(`apps/${program}/`)).toHaveLength(program === "gateway" ? 2 : 1);
+  }
+  const pids = system.processes().map((one) => one.pid);
+  for (const pid of pids) expect(() => process.kill(-pid, 0)).not.toThrow();
+
+  const { code, took } = await system.end("SIGINT");
+  expect(code).toBe(0);
+  expect(took).toBeLessThan(5_000);
+  expect(await awaitEnd(pids, 0)).toEqual([]);
+});
+
+test("npm start: a program that is killed is there again within a second, at its old address, and so is nats-server", async () => {
+  system = await launchSystem();
+  for (const name of ["apps/gateway/", "apps/asr/", "nats-server -c"]) {
+    const [old] = system.processes(name);
+    if (!old) throw new Error(`${name} does not run`);
+    const shown = name.replace(/^apps\/|\/$| -c$/g, "");
+    const again = system.awaitLine(new RegExp(`${shown} died \\(SIGKILL\\); it is started again in \\d+ ms`));
+    const back = system.awaitLine(new RegExp(`${shown} is back`));
+    process.kill(old.pid, "SIGKILL");
+    const delay = Number(/in (\d+) ms/.exec(await again)?.[1]);
+    expect(delay).toBeLessThan(1_000);
+    await back;
+    expect(system.processes(name).map((one) => one.pid)).not.toContain(old.pid);
+  }
+  for (const url of system.ota) expect((await fetch(url)).status).toBe(200);
+});
+
+test("npm start: a launcher that is killed leaves nothing behind, not even a program that is stopped", async () => {
+  system = await launchSystem();
+  const pids = system.processes().map((one) => one.pid);
+  const [stopped] = system.processes("apps/tts/");
+  if (!stopped) throw new Error("tts does not run");
+  process.kill(stopped.pid, "SIGSTOP");
+  await system.end("SIGKILL");
+  expect(await awaitEnd(pids, 9_000)).toEqual([]);
+});
+
+test("npm start: Ctrl-C ends a program that hangs, too", async () => {
+  system = await launchSystem();
+  const pids = system.processes().map((one) => one.pid);
+  const [stopped] = system.processes("apps/gateway/");
+  if (!stopped) throw new Error("no gateway runs");
+  process.kill(stopped.pid, "SIGSTOP");
+  const { took } = await system.end("SIGINT");
+  expect(took).toBeLessThan(5_000);
+  expect(await awaitEnd(pids, 0)).toEqual([]);
+});
+
+test("npm start: SIGTERM lets the programs drain, and ends them all", async () => {
+  system = await launchSystem();
+  const pids = system.processes().map((one) => one.pid);
+  const { code } = await system.end("SIGTERM");
+  expect(code).toBe(0);
+  expect(await awaitEnd(pids, 0)).toEqual([]);
+}, 40_000);
+
+test("npm start: taken ports stop it before anything runs, named with their variables", async () => {
+  const servers = [createServer(), createServer()];
+  for (const server of servers) await once(server.listen(0, "127.0.0.1"), "listening");
+  const [nats, monitor] = servers.map((server) => (server.address() as AddressInfo).port);
+  try {
+    const ended = spawnSync(process.execPath, [launcher], {
+      env: {
+        ...process.env,
+        VOXBUS_NATS_PORT: String(nats),
+        VOXBUS_MONITOR_PORT: String(monitor),
+        VOXBUS_GATEWAY_PORT: "0",
+        VOXBUS_GATEWAY_OPS_PORT: "0",
+        VOXBUS_ASR_OPS_PORT: "0",
+        VOXBUS_TTS_OPS_PORT: "0",
+        VOXBUS_DIALOGUE_OPS_PORT: "0",
+        VOXBUS_MONITOR_OPS_PORT: "0",
+      },
+      encoding: "utf8",
+    });
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toBe(
+      `voxbus: port ${nats} is taken: set VOXBUS_NATS_PORT to another one\n` +
+        `voxbus: port ${monitor} is taken: set VOXBUS_MONITOR_PORT to another one\n`,
+    );
+    expect(ended.stdout).toBe("");
+  } finally {
+    for (const server of servers) server.close();
+  }
+});
+
+test("npm start: a program that refuses its configuration stops everything, and its own words say why", () => {
+  const ports = ["GATEWAY", "MONITOR", "NATS", "GATEWAY_OPS", "ASR_OPS", "TTS_OPS", "DIALOGUE_OPS", "MONITOR_OPS"];
+  const ended = spawnSync(process.execPath, [launcher], {
+    env: {
+      ...process.env,
+      ...Object.fromEntries(ports.map((name) => [`VOXBUS_${name}_PORT`, "0"])),
+      VOXBUS_LOG_LEVEL: "shouting",
+    },
+    encoding: "utf8",
+  });
+  expect(ended.status).toBe(1);
+  expect(ended.stdout).toContain("VOXBUS_LOG_LEVEL");
+  expect(ended.stderr).toMatch(/voxbus: \S+ could not start \(code 1\)/);
+  expect(ended.stdout).toContain("everything ended");
+});

@@ -1,0 +1,35 @@
+import { execFileSync } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A process as the operating system lists it. */
+export interface Process {
+  readonly pid: number;
+  readonly parent: number;
+  readonly command: string;
+}
+
+/** All processes that run: one that ended and was not yet collected by its parent does not count. */
+function listProcesses(): readonly Process[] {
+  const text = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8" });
+  return text.split("\n").flatMap((line) => {
+    const found = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line);
+    if (!found || found[3]?.startsWith("Z")) return [];
+    return [{ pid: Number(found[1]), parent: Number(found[2]), command: found[4] ?? "" }];
+  });
+}
+
+/** The processes that `parent` started itself. */
+export function listChildren(parent: number): readonly Process[] {
+  return listProcesses().filter((one) => one.parent === parent);
+}
+
+/** Resolves with the pids of `pids` that still run once none does, or `bound` ms have passed. */
+export async function awaitEnd(pids: readonly number[], bound: number): Promise<readonly number[]> {
+  const end = Date.now() + bound;
+  for (;;) {
+    const running = new Set(listProcesses().map((one) => one.pid));
+    const left = pids.filter((pid) => running.has(pid));
+    if (left.length === 0 || Date.now() > end) return left;
+    await sleep(50);
+  }
+}
