@@ -80,6 +80,15 @@ test("npm start: SIGTERM lets the programs drain, and ends them all", async () =
   expect(await awaitEnd(pids, 0)).toEqual([]);
 }, 40_000);
 
+test("npm start: a signal to npm alone, even its death, ends everything", async () => {
+  for (const signal of ["SIGINT", "SIGKILL"] as const) {
+    system = await launchSystem({ throughNpm: true });
+    const pids = system.processes().map((one) => one.pid);
+    await system.end(signal);
+    expect(await awaitEnd(pids, 5_000)).toEqual([]);
+  }
+}, 60_000);
+
 test("npm start: taken ports stop it before anything runs, named with their variables", async () => {
   const servers = [createServer(), createServer()];
   for (const server of servers) await once(server.listen(0, "127.0.0.1"), "listening");

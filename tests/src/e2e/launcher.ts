@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { awaitEnd, listChildren, type Process } from "./processes.ts";
+import { awaitEnd, listDescendants, type Process } from "./processes.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -28,23 +28,27 @@ export interface LaunchedSystem {
 
 /** Starts the system and resolves when it says that it is ready; rejects with its output when it ends before. */
 export async function launchSystem(
-  options: { readonly gateways?: number; readonly env?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly gateways?: number;
+    readonly env?: Readonly<Record<string, string>>;
+    /** Through `npm start`, set-up included, as a person does. */
+    readonly throughNpm?: boolean;
+  } = {},
 ): Promise<LaunchedSystem> {
   const ports = ["GATEWAY", "MONITOR", "NATS", "GATEWAY_OPS", "ASR_OPS", "TTS_OPS", "DIALOGUE_OPS", "MONITOR_OPS"];
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_"));
-  const child = spawn(
-    process.execPath,
-    [`${root}deploy/local/start.mjs`, "--gateways", String(options.gateways ?? 1)],
-    {
-      cwd: root,
-      env: {
-        ...Object.fromEntries(inherited),
-        ...Object.fromEntries(ports.map((name) => [`VOXBUS_${name}_PORT`, "0"])),
-        ...options.env,
-      },
-      stdio: ["ignore", "pipe", "pipe"],
+  const [command, first] = options.throughNpm
+    ? ["npm", ["start", "--"]]
+    : [process.execPath, ["deploy/local/start.mjs"]];
+  const child = spawn(command, [...first, "--gateways", String(options.gateways ?? 1)], {
+    cwd: root,
+    env: {
+      ...Object.fromEntries(inherited),
+      ...Object.fromEntries(ports.map((name) => [`VOXBUS_${name}_PORT`, "0"])),
+      ...options.env,
     },
-  );
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const pid = child.pid;
   if (pid === undefined) throw new Error("the launcher cannot be started");
 
@@ -85,7 +89,7 @@ export async function launchSystem(
   };
 
   await awaitLine(/^Ctrl-C ends it/);
-  const commands = listChildren(pid).map((one) => one.command);
+  const commands = listDescendants(pid).map((one) => one.command);
   const store = /\.data\/nats-\d+/.exec(commands.join("\n"))?.[0];
   const readAddresses = (name: string) =>
     [...output.matchAll(new RegExp(`^  ${name} +(\\S+)$`, "gm"))].map((found) => found[1] ?? "");
@@ -95,11 +99,11 @@ export async function launchSystem(
     ota: readAddresses("OTA"),
     monitor: readAddresses("monitor")[0] ?? "",
     output: () => output,
-    processes: (part = "") => listChildren(pid).filter((one) => one.command.includes(part)),
+    processes: (part = "") => listDescendants(pid).filter((one) => one.command.includes(part)),
     awaitLine,
     end,
     async close() {
-      const pids = listChildren(pid).map((one) => one.pid);
+      const pids = listDescendants(pid).map((one) => one.pid);
       if (child.exitCode === null && child.signalCode === null) await end("SIGINT");
       await awaitEnd(pids, 8_000);
       if (store) rmSync(`${root}${store}`, { recursive: true, force: true });

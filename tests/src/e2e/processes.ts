@@ -18,9 +18,12 @@ function listProcesses(): readonly Process[] {
   });
 }
 
-/** The processes that `parent` started itself. */
-export function listChildren(parent: number): readonly Process[] {
-  return listProcesses().filter((one) => one.parent === parent);
+/** The processes that `ancestor` started, and those that they started. */
+export function listDescendants(ancestor: number): readonly Process[] {
+  const all = listProcesses();
+  const below = (parent: number): readonly Process[] =>
+    all.filter((one) => one.parent === parent).flatMap((one) => [one, ...below(one.pid)]);
+  return below(ancestor);
 }
 
 /** Resolves with the pids of `pids` that still run once none does, or `bound` ms have passed. */
