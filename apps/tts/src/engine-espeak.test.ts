@@ -1,0 +1,51 @@
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { createEspeakEngine, findEspeak } from "./engine-espeak.ts";
+import { collectSound, testEngine } from "./engine.suite.ts";
+
+const program = await findEspeak();
+
+describe.skipIf(!program)("with espeak-ng installed", () => {
+  testEngine("espeak", () => createEspeakEngine({ program: program!, concurrency: 2 }), {
+    speed: true,
+    speaks: [
+      { text: "Hello there." },
+      { text: "今天天气很好", language: "zh-CN" },
+      { text: "今天天气很好" },
+      { text: "The word 你好 means hello." },
+      { text: "Guten Tag", language: "de-DE" },
+      { text: "Доброе утро" },
+      { text: "안녕하세요" },
+    ],
+    leaves: [{ text: "今日は良い天気です" }, { text: "ꆈꌠꉙ" }],
+  });
+});
+
+test("espeak: a program that cannot be run is refused by name", async () => {
+  await expect(createEspeakEngine({ program: "/nowhere/espeak-ng", concurrency: 1 })).rejects.toMatchObject({
+    name: "TtsError",
+    code: "unavailable",
+  });
+});
+
+test("espeak: a program that fails says why, and frees its slot", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "espeak-"));
+  const broken = join(folder, "espeak-ng");
+  await writeFile(
+    broken,
+    '#!/bin/sh\n[ "$1" = --voices ] && echo && echo " 5 en-us" && exit 0\necho no data >&2\nexit 3\n',
+  );
+  await chmod(broken, 0o755);
+  const engine = await createEspeakEngine({ program: broken, concurrency: 1 });
+  for (let i = 0; i < 2; i++) {
+    const failed = collectSound(engine.synthesize({ text: "Hello." }, new AbortController().signal));
+    await expect(failed).rejects.toMatchObject({
+      code: "failed",
+      cause: expect.stringContaining("no data") as unknown,
+    });
+  }
+  await engine.close();
+  await rm(folder, { recursive: true });
+});

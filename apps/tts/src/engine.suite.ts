@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import type { Sound, SpeechRequest, TtsEngine } from "./engine.ts";
+
+/** In what an engine may differ from another. */
+export interface EngineFlags {
+  /** `speed` changes the length of the sound. */
+  readonly speed: boolean;
+  /** Texts that it must speak, with their language. */
+  readonly speaks: readonly SpeechRequest[];
+  /** Texts that it must leave to others. */
+  readonly leaves: readonly SpeechRequest[];
+}
+
+/** The sound of a whole synthesis. */
+export const collectSound = async (
+  sounds: AsyncIterable<Sound>,
+): Promise<{ sampleRate: number; samples: number[] }> => {
+  let sampleRate = 0;
+  const samples: number[] = [];
+  for await (const sound of sounds) {
+    expect(sampleRate === 0 || sampleRate === sound.sampleRate).toBe(true);
+    sampleRate = sound.sampleRate;
+    for (const sample of sound.samples) samples.push(sample);
+  }
+  return { sampleRate, samples };
+};
+
+const never = new AbortController().signal;
+const sentence = "The weather in Paris today is sunny with light wind.";
+
+/** Runs the promises of `TtsEngine` against a real engine, made anew for each test and closed after it. */
+export const testEngine = (name: string, create: () => Promise<TtsEngine>, flags: EngineFlags): void => {
+  const withEngine = (rule: string, run: (engine: TtsEngine) => Promise<void>) =>
+    test(`${name}: ${rule}`, async () => {
+      const engine = await create();
+      try {
+        await run(engine);
+      } finally {
+        await engine.close();
+      }
+    });
+  const speak = (engine: TtsEngine, request: SpeechRequest, signal = never) =>
+    collectSound(engine.synthesize(request, signal));
+
+  describe(name, () => {
+    withEngine("a sentence sounds, as long as it takes to say", async (engine) => {
+      const { sampleRate, samples } = await speak(engine, { text: sentence });
+      const seconds = samples.length / sampleRate;
+      expect(seconds).toBeGreaterThan(1.5);
+      expect(seconds).toBeLessThan(6);
+      expect(Math.sqrt(samples.reduce((sum, value) => sum + value ** 2, 0) / samples.length)).toBeGreaterThan(300);
+    });
+
+    withEngine("says what it speaks and what it leaves to others", async (engine) => {
+      for (const request of flags.speaks) expect([request.text, engine.speaks(request)]).toEqual([request.text, true]);
+      for (const request of flags.leaves) expect([request.text, engine.speaks(request)]).toEqual([request.text, false]);
+    });
+
+    withEngine("everything it speaks sounds", async (engine) => {
+      for (const request of flags.speaks) expect((await speak(engine, request)).samples.length).toBeGreaterThan(1000);
+    });
+
+    withEngine("several at once do not disturb each other", async (engine) => {
+      const texts = ["One.", "Twenty two bottles.", sentence, "One.", "Twenty two bottles."];
+      const sounds = await Promise.all(texts.map((text) => speak(engine, { text })));
+      if (engine.repeatable) {
+        expect(sounds[0]).toEqual(sounds[3]);
+        expect(sounds[1]).toEqual(sounds[4]);
+      }
+      expect(sounds[2]!.samples.length).toBeGreaterThan(sounds[1]!.samples.length);
+      expect(sounds[1]!.samples.length).toBeGreaterThan(sounds[0]!.samples.length);
+    });
+
+    withEngine("repeatable means the same samples again", async (engine) => {
+      if (!engine.repeatable) return;
+      const other = await create();
+      const again = await speak(other, { text: sentence });
+      await other.close();
+      expect(await speak(engine, { text: sentence })).toEqual(again);
+    });
+
+    withEngine("no text is taken for an option, markup or an end", async (engine) => {
+      for (const text of [
+        "-o out.wav",
+        "--help",
+        "<speak>a</speak> & more",
+        'say "hi" \\ $HOME `id`',
+        "a\0b",
+        "x\n\ny",
+      ]) {
+        expect((await speak(engine, { text })).samples.length).toBeGreaterThan(1000);
+      }
+    });
+
+    withEngine("text without a word gives no sound and no error", async (engine) => {
+      for (const text of ["", " \n ", "…", "🙂", "?!"]) expect((await speak(engine, { text })).samples).toEqual([]);
+    });
+
+    withEngine("a voice that it does not have gives way to its own", async (engine) => {
+      expect((await speak(engine, { text: "Hello.", voice: "../nobody" })).samples.length).toBeGreaterThan(1000);
+    });
+
+    withEngine("speed changes the length, where the engine can", async (engine) => {
+      if (!flags.speed) return;
+      const [slow, fast] = [0.7, 1.4].map((speed) => speak(engine, { text: sentence, speed }));
+      expect((await slow!).samples.length).toBeGreaterThan((await fast!).samples.length * 1.3);
+    });
+
+    withEngine("an abort throws its reason, before and during, and the next sentence is spoken", async (engine) => {
+      const reason = new Error("enough");
+      await expect(speak(engine, { text: sentence }, AbortSignal.abort(reason))).rejects.toBe(reason);
+      const stop = new AbortController();
+      const long = Array<string>(20).fill(sentence).join(" ");
+      const running = speak(engine, { text: long }, stop.signal);
+      const from = performance.now();
+      setImmediate(() => stop.abort(reason));
+      await expect(running).rejects.toBe(reason);
+      expect(performance.now() - from).toBeLessThan(500);
+      expect((await speak(engine, { text: "Hello." })).samples.length).toBeGreaterThan(1000);
+    });
+
+    withEngine("a reader that leaves early leaves nothing behind", async (engine) => {
+      for await (const _ of engine.synthesize({ text: sentence }, never)) break;
+      expect((await speak(engine, { text: "Hello." })).samples.length).toBeGreaterThan(1000);
+    });
+
+    withEngine("after it is closed it throws", async (engine) => {
+      await engine.close();
+      await expect(speak(engine, { text: sentence })).rejects.toMatchObject({ name: "TtsError" });
+    });
+  });
+};

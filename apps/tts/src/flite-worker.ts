@@ -1,0 +1,21 @@
+import { readWav, serveWorker, type WorkerContract } from "@voxbus/audio";
+import type { Sound } from "./engine.ts";
+import { runFlite } from "./flite.ts";
+import type { WasmProgram } from "./wasm.ts";
+
+/** What passes between the embedded engine and its threads. */
+export interface FliteContract extends WorkerContract {
+  readonly data: { readonly program: WasmProgram };
+  readonly request: { readonly text: string; readonly voice: string; readonly speed: number };
+  readonly input: never;
+  readonly result: Sound;
+}
+
+await serveWorker<FliteContract>(
+  ({ program }) =>
+    function* (request) {
+      const { sampleRate, samples } = readWav(runFlite(program, request));
+      yield { sampleRate, samples };
+    },
+  ({ samples }) => [samples.buffer],
+);
