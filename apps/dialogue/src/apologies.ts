@@ -1,0 +1,33 @@
+import type { Heard } from "@voxbus/protocol";
+
+const apologies = {
+  en: {
+    failed: "I am sorry, I cannot answer right now.",
+    interrupted: "I am sorry, I lost my thread.",
+    unrecognised: "I am sorry, I did not understand that.",
+    silence: "I did not hear anything.",
+  },
+  zh: {
+    failed: "抱歉，我现在无法回答。",
+    interrupted: "抱歉，我说到一半断了。",
+    unrecognised: "抱歉，我没有听懂。",
+    silence: "我什么都没有听到。",
+  },
+  de: {
+    failed: "Es tut mir leid, ich kann gerade nicht antworten.",
+    interrupted: "Es tut mir leid, ich habe den Faden verloren.",
+    unrecognised: "Es tut mir leid, das habe ich nicht verstanden.",
+    silence: "Ich habe nichts gehört.",
+  },
+} as const;
+
+/** What is said when there is no answer, in the language if it is one of ours, else in English. */
+export function apologise(why: keyof (typeof apologies)["en"], language: string): string {
+  const [tongue = ""] = language.toLowerCase().split("-");
+  return (Object.hasOwn(apologies, tongue) ? apologies[tongue as keyof typeof apologies] : apologies.en)[why];
+}
+
+/** What is said to speech that was rejected. */
+export function apologiseForHearing(reason: Heard["reason"], language: string): string {
+  return apologise(reason ?? "unrecognised", language);
+}
