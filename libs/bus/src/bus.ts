@@ -54,7 +54,10 @@ export interface Claim<T> {
   /** True from the 4th delivery: whatever it is that kills its workers, only apologise; the message is dropped afterwards. */
   readonly final: boolean;
   readonly trace: Readonly<Record<string, string>>;
-  /** Aborted when the claim is lost, or taken back because the worker drains. */
+  /**
+   * Aborted when the claim is handed back because the worker drains. One that went to another worker because this one
+   * was paused is not noticed here: it loses its compare-and-sets.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -96,6 +99,7 @@ export interface FollowOptions {
   readonly lost: (from: number, to: number) => void;
   /** The gateway says that the session is gone, or has not answered for `goneMs` (default 12 s). */
   readonly gone: () => void;
+  readonly goneMs?: number;
 }
 
 /** One key of a bucket; `value` is parsed JSON. */
@@ -150,7 +154,7 @@ export interface Bus {
     signal?: AbortSignal,
   ): Promise<{ readonly seq: number; readonly message: z.infer<S> } | undefined>;
 
-  /** Messages stored on `subject` (which may hold `*`) that are still there, oldest first, at most `limit` of them. */
+  /** Messages stored on `subject` (which may hold `*`) that are still there, oldest first; the newest `limit` of them. */
   stored<S extends z.ZodType>(
     subject: string,
     schema: S,

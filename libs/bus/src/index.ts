@@ -16,5 +16,7 @@ export {
   type StoreOptions,
   type StreamName,
 } from "./bus.ts";
+export { busConfig, type BusConfig, type BusLog } from "./config.ts";
+export { connectBus } from "./connection.ts";
 export { type PresenceView, type Profiles, type Registry } from "./presence.ts";
-// implemented beside: connectBus(config, log), busConfig (zod shape), watchPresence(bus), createRegistry(bus, …), watchProfiles(bus)
+export { startNatsServer, type NatsServer } from "./test-server.ts";

@@ -1,0 +1,69 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { headers } from "@nats-io/transport-node";
+import { ConflictError, type Bucket, type BucketName, type Entry } from "./bus.ts";
+import { watchBucket, type WatchBase } from "./bucket-watch.ts";
+import type { Storage } from "./store.ts";
+import { bucketStream, bucketSubject } from "./streams.ts";
+
+/** How long the mark of a removed key stays, so that it is seen, and then goes. */
+const markTtl = "1h";
+
+/** What buckets stand on. */
+export interface BucketBase extends WatchBase {
+  readonly jsm: JetStreamManager;
+  readonly storage: Storage;
+}
+
+/** Opens a bucket; the contract is `Bucket`. The form is NATS KV's, so that its tools read it. */
+export function openBucket(base: BucketBase, name: BucketName): Bucket {
+  const { jsm, storage } = base;
+  const stream = bucketStream(name);
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder();
+
+  const readLast = async (key: string) => {
+    const query = { last_by_subj: bucketSubject(name, key) };
+    const found = await storage.persist(stream, () => jsm.streams.getMessage(stream, query));
+    if (found === null) return undefined;
+    const gone = found.header?.has("KV-Operation") || found.header?.has("Nats-Marker-Reason");
+    return { revision: found.seq, text: gone ? undefined : decoder.decode(found.data) };
+  };
+
+  const write = async (key: string, value: unknown, expected?: number): Promise<number> => {
+    const data = encoder.encode(JSON.stringify(value));
+    const { seq } = await storage.store({ subject: bucketSubject(name, key), data, stream, expected });
+    return seq;
+  };
+
+  return {
+    get: async (key) => {
+      const last = await readLast(key);
+      if (last?.text === undefined) return undefined;
+      return { key, value: JSON.parse(last.text) as unknown, revision: last.revision } satisfies Entry;
+    },
+    put: (key, value) => write(key, value),
+    update: async (key, value, revision) => {
+      try {
+        return await write(key, value, revision);
+      } catch (error) {
+        if (!(error instanceof ConflictError) || revision !== 0) throw error;
+        const last = await readLast(key);
+        if (last === undefined || last.text !== undefined) throw error;
+        return write(key, value, last.revision);
+      }
+    },
+    remove: async (key, revision) => {
+      const mark = headers();
+      mark.set("KV-Operation", "DEL");
+      await storage.store({
+        subject: bucketSubject(name, key),
+        data: new Uint8Array(),
+        stream,
+        expected: revision,
+        headers: mark,
+        ttl: markTtl,
+      });
+    },
+    watch: (changed) => watchBucket(base, name, changed),
+  };
+}

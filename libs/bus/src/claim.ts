@@ -1,0 +1,279 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AckPolicy, DeliverPolicy, ReplayPolicy, type JetStreamManager } from "@nats-io/jetstream";
+import { createInbox, nanos, type Msg } from "@nats-io/transport-node";
+import { deviceOfSubject } from "@voxbus/protocol";
+import type { z } from "zod";
+import type { ClaimOptions, Claims } from "./bus.ts";
+import { isNameTaken, isPassing } from "./failures.ts";
+import type { Link } from "./link.ts";
+import type { Messages } from "./messages.ts";
+import type { StreamKeeper } from "./streams.ts";
+import { readTrace } from "./trace.ts";
+
+const ackWaitMs = 3000;
+const progressMs = 1000;
+const expiryMs = 1000;
+const ackTimeoutMs = 1000;
+const maxDeliver = 5;
+const finalAttempt = 4;
+const retryMs = 1000;
+
+const working = new TextEncoder().encode("+WPI");
+const acknowledge = new TextEncoder().encode("+ACK");
+const terminate = new TextEncoder().encode("+TERM");
+const handBack = new TextEncoder().encode("-NAK");
+const handBackLater = new TextEncoder().encode(`-NAK {"delay":${nanos(retryMs)}}`);
+
+interface Held {
+  /** The newest delivery: its reply subject is the handle on the claim. */
+  handle: Msg;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+  /** What the work came to; sent until NATS has taken it. */
+  verdict?: Uint8Array;
+}
+
+/** What a claim loop stands on. */
+export interface ClaimBase {
+  readonly link: Link;
+  readonly jsm: JetStreamManager;
+  readonly keeper: StreamKeeper;
+  readonly messages: Messages;
+}
+
+/** Runs a claim loop; the contract is `Bus.claim`. */
+export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: ClaimOptions<S>): Promise<Claims> {
+  const { link, jsm, keeper, messages } = base;
+  const { stream, durable, slots } = options;
+  const { nc, log } = link;
+  const held = new Map<number, Held>();
+  /** Openings that were asked for and have neither come nor expired; oldest first. */
+  let asked: { count: number; readonly at: number }[] = [];
+  /** Those of `held` whose work goes on. */
+  let busy = 0;
+  let draining = false;
+  let ended = false;
+  let repairing = false;
+  const tooLate: Msg[] = [];
+
+  const ensureConsumer = async (): Promise<void> => {
+    const config = {
+      durable_name: durable,
+      filter_subjects: [...options.filters],
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      replay_policy: ReplayPolicy.Instant,
+      ack_wait: nanos(ackWaitMs),
+      max_deliver: maxDeliver,
+      max_ack_pending: 100_000,
+      max_waiting: 10_000,
+    };
+    try {
+      await jsm.consumers.add(stream, config);
+    } catch (error) {
+      if (!isNameTaken(error)) throw error;
+      await jsm.consumers.update(stream, durable, config);
+    }
+  };
+
+  const repair = async (): Promise<void> => {
+    if (repairing) return;
+    repairing = true;
+    asked = [];
+    for (;;) {
+      if (draining || ended) break;
+      try {
+        await keeper.ensure(stream);
+        await ensureConsumer();
+        break;
+      } catch (err) {
+        log.warn({ err, stream, durable }, "openings cannot be claimed now; trying again");
+        await sleep(retryMs);
+      }
+    }
+    repairing = false;
+    pull();
+  };
+
+  const inbox = createInbox();
+  const api = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`;
+  const encoder = new TextEncoder();
+
+  function pull(): void {
+    if (draining || ended || repairing || !link.connected()) return;
+    const oldest = performance.now() - 2 * expiryMs;
+    while (asked[0] !== undefined && (asked[0].count <= 0 || asked[0].at < oldest)) asked.shift();
+    const free = slots - busy - asked.reduce((sum, { count }) => sum + count, 0);
+    if (free <= 0) return;
+    asked.push({ count: free, at: performance.now() });
+    nc.publish(api, encoder.encode(`{"batch":${free},"expires":${nanos(expiryMs)}}`), { reply: inbox });
+  }
+
+  const settleAsked = (count: number): void => {
+    let left = count;
+    while (left > 0 && asked[0] !== undefined) {
+      const taken = Math.min(left, asked[0].count);
+      asked[0].count -= taken;
+      left -= taken;
+      if (asked[0].count === 0) asked.shift();
+    }
+  };
+
+  const takeStatus = (message: Msg): void => {
+    const code = message.headers?.code ?? 0;
+    if (code === 503 || code === 404) {
+      void repair();
+      return;
+    }
+    settleAsked(Number(message.headers?.get("Nats-Pending-Messages") || 0));
+    // 408 says that the request ran out; anything else (a deleted consumer, a new leader) is looked into.
+    if (code === 408) pull();
+    else if (code === 409) void repair();
+  };
+
+  const conclude = async (seq: number, one: Held, verdict: Uint8Array): Promise<void> => {
+    one.verdict = verdict;
+    busy -= 1;
+    pull();
+    for (let tries = 0; tries < maxDeliver; tries += 1) {
+      if (ended) break;
+      try {
+        if (!link.connected()) await link.whenConnected(ackWaitMs);
+        await nc.request(one.handle.reply ?? "", verdict, { timeout: ackTimeoutMs });
+        break;
+      } catch (err) {
+        if (!isPassing(err)) log.warn({ err, durable }, "a claim could not be given up properly");
+      }
+    }
+    held.delete(seq);
+  };
+
+  const take = (message: Msg): void => {
+    const { seq, attempt } = readDelivery(message.reply ?? "");
+    const mine = held.get(seq);
+    if (mine !== undefined) {
+      mine.handle = message;
+      message.respond(mine.verdict ?? working);
+      return;
+    }
+    if (draining) {
+      tooLate.push(message);
+      return;
+    }
+    const body = messages.decode(options.schema, message.data);
+    if (body === undefined) {
+      message.respond(terminate);
+      return;
+    }
+    const final = attempt >= finalAttempt;
+    const abort = new AbortController();
+    const claim = {
+      device: deviceOfSubject(message.subject) ?? "",
+      message: body,
+      attempt,
+      final,
+      trace: readTrace(message),
+      signal: abort.signal,
+    };
+    const work = async (): Promise<void> => {
+      let verdict = acknowledge;
+      try {
+        await options.work(claim);
+      } catch (err) {
+        log.warn({ err, durable, attempt }, "the work on a claim failed");
+        verdict = final ? terminate : draining ? handBack : handBackLater;
+      }
+      // Handed back already, when the worker ran out of grace.
+      if (held.get(seq) === one && one.verdict === undefined) await conclude(seq, one, verdict);
+    };
+    // The work starts after its entry is in the table, whose absence would say that it was handed back.
+    const one: Held = { handle: message, abort, done: Promise.resolve().then(work) };
+    held.set(seq, one);
+    busy += 1;
+  };
+
+  const subscription = nc.subscribe(inbox, {
+    callback: (err, message) => {
+      try {
+        if (err) throw err;
+        if (message.subject === inbox) takeStatus(message);
+        else {
+          settleAsked(1);
+          take(message);
+          pull();
+        }
+      } catch (err) {
+        log.error({ err, durable }, "a claimed message could not be handled");
+      }
+    },
+  });
+
+  const signalProgress = (): void => {
+    if (!link.connected()) return;
+    for (const one of held.values()) if (one.verdict === undefined) one.handle.respond(working);
+    pull();
+  };
+
+  const watch = link.onChange((connected) => {
+    asked = [];
+    if (!connected) return;
+    signalProgress();
+    void repair();
+  });
+  const timer = setInterval(signalProgress, progressMs);
+  const end = (): void => {
+    ended = true;
+    clearInterval(timer);
+    watch.close();
+    closing.close();
+  };
+  const closing = link.onClose(end);
+
+  try {
+    await keeper.ensure(stream);
+    await ensureConsumer();
+    pull();
+  } catch (cause) {
+    if (!isPassing(cause)) {
+      end();
+      subscription.unsubscribe();
+      throw new Error(`the consumer ${durable} of ${stream} cannot be made`, { cause });
+    }
+    void repair();
+  }
+
+  const drain = async (graceMs: number): Promise<void> => {
+    if (draining) return;
+    draining = true;
+    // Handing back while our own request still waits would only bring the message here again.
+    if (link.connected()) await Promise.race([subscription.drain(), sleep(expiryMs)]);
+    subscription.unsubscribe();
+    for (const message of tooLate) message.respond(handBack);
+    await new Promise<void>((resolve) => {
+      const grace = setTimeout(resolve, graceMs);
+      void Promise.allSettled([...held.values()].map((one) => one.done)).then(() => {
+        clearTimeout(grace);
+        return resolve();
+      });
+    });
+    const left = [...held].filter(([, one]) => one.verdict === undefined);
+    await Promise.all(
+      left.map(([seq, one]) => {
+        const handedBack = conclude(seq, one, handBack);
+        one.abort.abort(new Error("the worker is being stopped"));
+        return handedBack;
+      }),
+    );
+    end();
+  };
+
+  return { held: () => busy, drain };
+}
+
+/** Reads the stream's sequence and the count of deliveries from the subject that acknowledges a message. */
+export function readDelivery(reply: string): { readonly seq: number; readonly attempt: number } {
+  const tokens = reply.split(".");
+  // $JS.ACK.<stream>.<consumer>.<attempt>.<seq>.…, since 2.11 also with <domain>.<account> before the stream.
+  const at = tokens.length === 9 ? 4 : 6;
+  return { attempt: Number(tokens[at]), seq: Number(tokens[at + 1]) };
+}

@@ -1,0 +1,61 @@
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { openBucket } from "./bucket.ts";
+import type { Bucket, BucketName, Bus } from "./bus.ts";
+import { runClaims } from "./claim.ts";
+import type { BusConfig, BusLog } from "./config.ts";
+import { runFollow } from "./follow.ts";
+import { openLink } from "./link.ts";
+import { createMessages, toBytes, traceHeaders } from "./messages.ts";
+import { createStorage } from "./store.ts";
+import { createReader } from "./stored.ts";
+import { keepStreams } from "./streams.ts";
+
+const apiTimeoutMs = 2000;
+
+/**
+ * Connects a process to the bus and makes its streams and buckets. Waits until NATS is there, or `signal` ends; from
+ * then on it reconnects for ever. Throws a sentence when NATS refuses the credentials or a stream's configuration.
+ */
+export async function connectBus(config: BusConfig, log: BusLog, signal?: AbortSignal): Promise<Bus> {
+  const link = await openLink(config, log, signal);
+  const js = jetstream(link.nc, { timeout: apiTimeoutMs });
+  const jsm = await jetstreamManager(link.nc, { timeout: apiTimeoutMs, checkAPI: false });
+  const keeper = keepStreams(jsm, config.VOXBUS_NATS_REPLICAS);
+  const storage = createStorage(link, js, keeper);
+  const messages = createMessages(link);
+  const reader = createReader(jsm, storage);
+  const buckets = new Map<BucketName, Bucket>();
+
+  try {
+    await storage.persist(undefined, () => keeper.ensure(), signal);
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+
+  return {
+    publish: messages.publish,
+    subscribe: messages.subscribe,
+    respond: messages.respond,
+    request: messages.request,
+    store: (subject, envelope, { id, expected, trace } = {}, signal) =>
+      storage.store(
+        { subject, data: toBytes(envelope), id, expected, headers: traceHeaders(subject, envelope, trace) },
+        signal,
+      ),
+    lastStored: reader.readLast,
+    stored: reader.readAll,
+    claim: (options) => runClaims({ link, jsm, keeper, messages }, options),
+    follow: (options) => runFollow(link, messages, options),
+    bucket: (name) => {
+      const bucket = buckets.get(name) ?? openBucket({ link, jsm, storage }, name);
+      buckets.set(name, bucket);
+      return bucket;
+    },
+    connected: link.connected,
+    onChange: link.onChange,
+    flush: link.flush,
+    stats: () => ({ drops: messages.drops(), retries: storage.retries(), ...link.stats() }),
+    close: link.close,
+  };
+}

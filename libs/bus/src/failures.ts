@@ -1,0 +1,63 @@
+import { JetStreamApiCodes, JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
+import { errors } from "@nats-io/transport-node";
+import { BusAwayError } from "./bus.ts";
+
+// nats-server's error codes that nats.js does not name.
+const streamNameInUse = 10058;
+const consumerExists = 10148;
+const consumerNameInUse = 10013;
+const messageIdInProgress = 10158;
+
+/** True when a direct read found no message. */
+export function isNoMessage(error: unknown): boolean {
+  return statusOf(error) === 404;
+}
+
+// nats.js does not export the class of these.
+function statusOf(error: unknown): number | undefined {
+  return error instanceof JetStreamError && "code" in error ? Number(error.code) : undefined;
+}
+
+/** True when nobody listens on the subject: the stream or consumer is gone, or JetStream is not up yet. */
+export function isUnanswered(error: unknown): boolean {
+  if (statusOf(error) === 503) return true;
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof errors.NoRespondersError || (at instanceof errors.RequestError && at.isNoResponders()))
+      return true;
+  }
+  return false;
+}
+
+/** True when NATS says that the stream or the consumer does not exist. */
+export function isMissing(error: unknown): boolean {
+  return (
+    error instanceof JetStreamApiError &&
+    (error.code === JetStreamApiCodes.StreamNotFound || error.code === JetStreamApiCodes.ConsumerNotFound)
+  );
+}
+
+/** True when there is a stream or a consumer of that name already, with another configuration. */
+export function isNameTaken(error: unknown): boolean {
+  return (
+    error instanceof JetStreamApiError && [streamNameInUse, consumerExists, consumerNameInUse].includes(error.code)
+  );
+}
+
+/** True when a compare-and-set lost. */
+export function isConflict(error: unknown): boolean {
+  return (
+    error instanceof JetStreamApiError &&
+    (error.code === JetStreamApiCodes.StreamWrongLastSequence ||
+      error.code === JetStreamApiCodes.StreamWrongLastSequenceUnknown)
+  );
+}
+
+/** True when trying again may help. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof BusAwayError) return true;
+  if (error instanceof errors.TimeoutError || error instanceof errors.RequestError) return true;
+  if (error instanceof JetStreamApiError) {
+    return error.status >= 500 || error.code === messageIdInProgress || isMissing(error);
+  }
+  return isUnanswered(error);
+}

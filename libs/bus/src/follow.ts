@@ -1,0 +1,154 @@
+import { Inbound, ReplayAnswer, subjects, busVersion } from "@voxbus/protocol";
+import { BusAwayError, type Closer, type FollowOptions } from "./bus.ts";
+import type { Link } from "./link.ts";
+import type { Messages } from "./messages.ts";
+
+const quietMs = 500;
+const quietMostMs = 4000;
+const lostMs = 300;
+const answerMs = 1000;
+const goneDefaultMs = 12_000;
+
+/** Follows one session; the contract is `Bus.follow`. */
+export function runFollow(link: Link, messages: Messages, options: FollowOptions): Closer {
+  const { device, session, gateway, goneMs = goneDefaultMs } = options;
+  let next = options.after + 1;
+  /** Frames that came before one that is missing, and when. */
+  const early = new Map<number, { readonly frame: Inbound; readonly at: number }>();
+  /** All below was asked for once, because a later frame showed that it is missing. */
+  let askedBelow = next;
+  let losses: NodeJS.Timeout | undefined;
+  let heardAt = performance.now();
+  let answeredAt = heardAt;
+  /** When a frame last came, or was last asked for because none came. */
+  let quietAt = heardAt;
+  let pauseMs = quietMs;
+  let closed = false;
+
+  const deliver = (frame: Inbound): void => {
+    next = frame.seq + 1;
+    try {
+      options.frame(frame);
+    } catch (err) {
+      link.log.error({ err, device, session, seq: frame.seq }, "a followed frame could not be handled");
+    }
+  };
+
+  const deliverEarly = (): void => {
+    // A handler that closes empties the map.
+    for (let one = early.get(next); one !== undefined; one = early.get(next)) {
+      early.delete(next);
+      deliver(one.frame);
+    }
+  };
+
+  const take = (frame: Inbound): void => {
+    if (closed || frame.session !== session || frame.seq < next) return;
+    if (frame.seq > next) {
+      if (!early.has(frame.seq)) early.set(frame.seq, { frame, at: performance.now() });
+      return;
+    }
+    deliver(frame);
+    deliverEarly();
+  };
+
+  const ask = async (from: number, to?: number): Promise<void> => {
+    if (closed || !link.connected()) return;
+    const request = { v: busVersion, session, from, ...(to === undefined ? {} : { to }) };
+    try {
+      const answer = await messages.request(subjects.replay(gateway), request, ReplayAnswer, { timeoutMs: answerMs });
+      answeredAt = performance.now();
+      const before = next;
+      for (const bytes of answer.frames) {
+        const frame = messages.decode(Inbound, bytes);
+        if (frame !== undefined) take(frame);
+      }
+      if (next > before) pauseMs = quietMs;
+      if (answer.open) return mindGaps();
+      while (early.size > 0) conceal();
+      end();
+    } catch (err) {
+      if (!(err instanceof BusAwayError)) link.log.warn({ err, device, session, gateway }, "a replay was not usable");
+    }
+  };
+
+  /** Asks, once, for what the frames that are here show to be missing, and gives it 300 ms to come. */
+  function mindGaps(): void {
+    if (closed || early.size === 0) return;
+    const newest = Math.max(...early.keys());
+    if (newest > askedBelow) {
+      const from = Math.max(next, askedBelow);
+      askedBelow = newest;
+      if (from < newest) void ask(from, newest - 1);
+    }
+    if (losses !== undefined) return;
+    const shownAt = early.get(Math.min(...early.keys()))?.at ?? 0;
+    losses = setTimeout(
+      () => {
+        losses = undefined;
+        if (performance.now() - (early.get(Math.min(...early.keys()))?.at ?? Infinity) >= lostMs) conceal();
+        mindGaps();
+      },
+      Math.max(1, Math.ceil(shownAt + lostMs - performance.now())),
+    );
+  }
+
+  const conceal = (): void => {
+    const from = next;
+    next = Math.min(...early.keys());
+    try {
+      options.lost(from, next - 1);
+    } catch (err) {
+      link.log.error({ err, device, session }, "lost frames could not be handled");
+    }
+    deliverEarly();
+  };
+
+  const end = (): void => {
+    if (closed) return;
+    close();
+    options.gone();
+  };
+
+  const subscription = messages.subscribe(subjects.inbound(device), Inbound, (frame) => {
+    if (frame.session !== session) return;
+    heardAt = performance.now();
+    quietAt = heardAt;
+    pauseMs = quietMs;
+    take(frame);
+    if (early.size > 0) mindGaps();
+  });
+
+  const look = (): void => {
+    const now = performance.now();
+    if (!link.connected()) {
+      answeredAt = now; // it is not the gateway that is silent
+    } else if (now - Math.max(heardAt, answeredAt) >= goneMs) {
+      return end();
+    } else if (now - quietAt >= pauseMs) {
+      quietAt = now;
+      pauseMs = Math.min(pauseMs * 2, quietMostMs);
+      void ask(next);
+    }
+    timer = setTimeout(look, Math.max(1, quietAt + pauseMs - now));
+  };
+  let timer = setTimeout(look, quietMs);
+
+  const watch = link.onChange((connected) => {
+    if (!connected) return;
+    answeredAt = performance.now();
+    void ask(next);
+  });
+  const closing = link.onClose(close);
+
+  function close(): void {
+    closed = true;
+    clearTimeout(timer);
+    clearTimeout(losses);
+    watch.close();
+    closing.close();
+    subscription.close();
+    early.clear();
+  }
+  return { close };
+}

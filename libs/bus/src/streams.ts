@@ -1,0 +1,122 @@
+import { isDeepStrictEqual } from "node:util";
+import { DiscardPolicy, JetStreamApiError, StorageType, type JetStreamManager } from "@nats-io/jetstream";
+import type { StreamConfig } from "@nats-io/jetstream";
+import { subjects } from "@voxbus/protocol";
+import type { BucketName, StreamName } from "./bus.ts";
+import { isMissing, isNameTaken } from "./failures.ts";
+
+const second = 1_000_000_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const gibibyte = 1024 ** 3;
+
+/** Every key-value bucket. */
+export const bucketNames = ["gateways", "presence", "profiles", "dialogues", "devices", "monitor"] as const;
+
+/** How long a gateway's lease lives without being renewed, in ms. */
+export const leaseMs = 10_000;
+
+const dialogueDays = 7;
+
+/** The stream behind a bucket, as NATS names it. */
+export const bucketStream = (bucket: BucketName): string => `KV_${bucket}`;
+
+/** The subject of a bucket's key, as NATS names it. */
+export const bucketSubject = (bucket: BucketName, key: string): string => `$KV.${bucket}.${key}`;
+
+type Definition = Partial<StreamConfig> & { readonly name: string };
+
+/** The configuration of every stream and bucket (docs/bus.md), the same whoever makes it. Ages in ns. */
+export function defineStreams(replicas: number): readonly Definition[] {
+  const every = { storage: StorageType.File, num_replicas: replicas, allow_direct: true };
+  const streams: readonly (Definition & { readonly name: StreamName })[] = [
+    {
+      ...every,
+      name: "DEVICE_IN",
+      subjects: [subjects.in("*", "text"), subjects.in("*", "control"), subjects.open("*")],
+      max_age: 6 * hour,
+      max_bytes: gibibyte,
+      duplicate_window: 2 * minute,
+    },
+    {
+      ...every,
+      name: "TURNS",
+      subjects: [subjects.heard("*"), subjects.say("*"), subjects.sayOpen("*")],
+      max_age: hour,
+      max_bytes: gibibyte,
+      duplicate_window: 10 * minute,
+      republish: { src: "device.>", dest: subjects.stored("device.>") },
+    },
+  ];
+  const buckets = bucketNames.map((bucket) => ({
+    ...every,
+    name: bucketStream(bucket),
+    subjects: [bucketSubject(bucket, ">")],
+    max_msgs_per_subject: 1,
+    discard: DiscardPolicy.New,
+    allow_rollup_hdrs: true,
+    deny_delete: true,
+    allow_msg_ttl: true,
+    ...(bucket === "dialogues" ? { max_age: dialogueDays * 24 * hour } : {}),
+    // Without the marker an expired lease would be no event to watchers.
+    ...(bucket === "gateways" ? { max_age: leaseMs * 1_000_000, subject_delete_marker_ttl: minute } : {}),
+  }));
+  return [...streams, ...buckets];
+}
+
+/** Makes streams and buckets that are not there, and brings those that are to what `defineStreams` says. */
+export interface StreamKeeper {
+  /** Ensures one stream, or all of them. Throws a sentence when NATS does not allow the change that it takes. */
+  ensure(name?: string): Promise<void>;
+}
+
+/** Creates the keeper of all streams and buckets. */
+export function keepStreams(jsm: JetStreamManager, replicas: number): StreamKeeper {
+  const definitions = new Map(defineStreams(replicas).map((definition) => [definition.name, definition]));
+  const running = new Map<string, Promise<void>>();
+
+  const ensureOne = (definition: Definition): Promise<void> => {
+    const { name } = definition;
+    let promise = running.get(name);
+    if (promise === undefined) {
+      promise = ensureStream(jsm, definition).finally(() => running.delete(name));
+      running.set(name, promise);
+    }
+    return promise;
+  };
+
+  return {
+    ensure: async (name) => {
+      const wanted = [...definitions.values()].filter((definition) => name === undefined || definition.name === name);
+      await Promise.all(wanted.map(ensureOne));
+    },
+  };
+}
+
+async function ensureStream(jsm: JetStreamManager, definition: Definition): Promise<void> {
+  const { name } = definition;
+  try {
+    const current = await findStream(jsm, definition);
+    const differing = Object.entries(definition).filter(
+      ([key, value]) => !isDeepStrictEqual(current[key as keyof StreamConfig], value),
+    );
+    if (differing.length > 0) await jsm.streams.update(name, Object.fromEntries(differing));
+  } catch (cause) {
+    if (!(cause instanceof JetStreamApiError) || cause.status >= 500 || isMissing(cause)) throw cause;
+    throw new Error(`the stream ${name} cannot be made what docs/bus.md says: ${cause.message}`, { cause });
+  }
+}
+
+async function findStream(jsm: JetStreamManager, definition: Definition): Promise<StreamConfig> {
+  try {
+    return (await jsm.streams.info(definition.name)).config;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  try {
+    return (await jsm.streams.add(definition)).config;
+  } catch (error) {
+    if (!isNameTaken(error)) throw error;
+    return (await jsm.streams.info(definition.name)).config;
+  }
+}
