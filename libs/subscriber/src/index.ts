@@ -1,0 +1,20 @@
+export { startSubscriber, subscriber, type Door, type Setup, type Subscriber } from "./subscriber.ts";
+export type { Handler, On, Where } from "./on.ts";
+export type { About, Send } from "./send.ts";
+export { BusAwayError, type Arrival, type Bus, type Closer } from "@voxbus/bus";
+export {
+  emotions,
+  ProtocolError,
+  type Emotion,
+  type Event,
+  type Heard,
+  type InAudio,
+  type InControl,
+  type InControlFrame,
+  type InText,
+  type OutText,
+  type Say,
+} from "@voxbus/protocol";
+export type { ConfigShape, Log, Running, StopMode } from "@voxbus/service";
+/** zod, for the shape of a program's own configuration. */
+export { z } from "zod";

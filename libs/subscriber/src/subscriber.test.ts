@@ -1,0 +1,195 @@
+import { connectBus, startNatsServer, type Bus } from "@voxbus/bus";
+import { busVersion, Outbound, Say, subjects, type Heard, type InAudio, type InControlFrame } from "@voxbus/protocol";
+import type { Running } from "@voxbus/service";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { startSubscriber, type Door } from "./index.ts";
+
+let nats: Awaited<ReturnType<typeof startNatsServer>>;
+let gateway: Bus;
+const running: Running[] = [];
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  gateway = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+});
+afterEach(async () => {
+  for (const program of running.splice(0)) await program.stop("quick");
+});
+afterAll(async () => {
+  await gateway?.close();
+  await nats?.stop();
+});
+
+async function start(setup: (door: Door) => void, name = "test") {
+  const program = await startSubscriber({ name }, setup, {
+    VOXBUS_NATS_URL: nats.url,
+    VOXBUS_LOG_LEVEL: "fatal",
+  });
+  running.push(program);
+  return program;
+}
+
+async function open(name?: string): Promise<{ door: Door; program: Running }> {
+  let door: Door | undefined;
+  const program = await start((given) => void (door = given), name);
+  return { door: door!, program };
+}
+
+const frame = (seq: number) => ({ v: busVersion, session: "s1", seq, at: 1, kind: "audio", body: Uint8Array.of(seq) });
+const metrics = async ({ addresses }: Running) => (await fetch(`${addresses["ops"]}/metrics`)).text();
+
+function heard(origin: number, text: string): Heard {
+  return { v: busVersion, session: "s1", listen: 1, utterance: 1, from: 1, origin, text, language: "en" };
+}
+
+test("on: frames of one device, or of all of them", async () => {
+  const one: number[] = [];
+  const all: string[] = [];
+  await start(({ on }) => {
+    on.audio((message) => void one.push(message.seq), { device: "AA:BB:CC:DD:EE:01" });
+    on.audio((_, from) => void all.push(from.device));
+  });
+  gateway.publish(subjects.in("aa:bb:cc:dd:ee:01", "audio"), frame(1));
+  gateway.publish(subjects.in("other", "audio"), frame(2));
+  await vi.waitFor(() => expect(all).toEqual(["aa:bb:cc:dd:ee:01", "other"]));
+  expect(one).toEqual([1]);
+});
+
+test("on: control has the listen that opens beside everything else, in order", async () => {
+  const types: string[] = [];
+  await start(({ on }) => void on.control((message) => void types.push(message.body.type)));
+  const control = (seq: number, body: InControlFrame["body"]): InControlFrame => {
+    return { v: busVersion, session: "s1", seq, at: 1, kind: "control", body };
+  };
+  gateway.publish(subjects.open("d1"), control(1, { type: "listen", mode: "auto", gateway: "g1" }));
+  gateway.publish(subjects.in("d1", "control"), control(2, { type: "stop" }));
+  gateway.publish(subjects.open("d1"), control(3, { type: "listen", mode: "auto", gateway: "g1" }));
+  await vi.waitFor(() => expect(types).toEqual(["listen", "stop", "listen"]));
+});
+
+test("on: of programs with the same queue one gets each message", async () => {
+  const got: number[] = [];
+  for (const name of ["left", "right"]) {
+    await start(({ on }) => void on.audio((message) => void got.push(message.seq), { queue: "q", device: "d1" }), name);
+  }
+  const sent = Array.from({ length: 40 }, (_, index) => index + 1);
+  for (const seq of sent) gateway.publish(subjects.in("d1", "audio"), frame(seq));
+  await vi.waitFor(() => expect(got.length).toBeGreaterThanOrEqual(40));
+  expect(got.toSorted((a, b) => a - b)).toEqual(sent);
+});
+
+test("on: a handler that throws or rejects is counted and goes on", async () => {
+  const got: number[] = [];
+  const program = await start(({ on }) => {
+    on.audio((message) => {
+      got.push(message.seq);
+      throw new Error("broken");
+    });
+    on.audio(async ({ seq }: InAudio) => Promise.reject(new Error(`broken ${seq}`)));
+  });
+  for (const seq of [1, 2, 3]) gateway.publish(subjects.in("d1", "audio"), frame(seq));
+  await vi.waitFor(async () =>
+    expect(await metrics(program)).toMatch(/voxbus_subscriber_failures_total\{[^}]*on="audio"[^}]*\} 6/),
+  );
+  expect(got).toEqual([1, 2, 3]);
+});
+
+test("on: what does not decode is counted by its reason and skipped", async () => {
+  const got: number[] = [];
+  const program = await start(({ on }) => void on.audio((message) => void got.push(message.seq)));
+  const subject = subjects.in("d1", "audio");
+  gateway.publish(subject, Uint8Array.of(0xc1));
+  gateway.publish(subject, { ...frame(1), v: 2 });
+  gateway.publish(subject, { ...frame(1), seq: 0 });
+  gateway.publish(subject, frame(4));
+  await vi.waitFor(() => expect(got).toEqual([4]));
+  const text = await metrics(program);
+  expect(text).toMatch(/voxbus_subscriber_drops_total\{[^}]*reason="bad-envelope"[^}]*\} 2/);
+  expect(text).toMatch(/voxbus_subscriber_drops_total\{[^}]*reason="newer-version"[^}]*\} 1/);
+});
+
+test("on: heard is what was stored, once, not what the stream refused", async () => {
+  const texts: string[] = [];
+  await start(({ on }) => void on.heard((message) => void texts.push(message.text), { device: "heard-1" }));
+  const subject = subjects.heard("heard-1");
+  await gateway.store(subject, heard(5, "lights on"), { expected: 0 });
+  await expect(gateway.store(subject, heard(5, "lights off"), { expected: 0 })).rejects.toThrow();
+  const last = await gateway.lastStored(subject, z.unknown());
+  await gateway.store(subject, heard(9, "thank you"), { expected: last?.seq ?? 0 });
+  await vi.waitFor(() => expect(texts).toEqual(["lights on", "thank you"]));
+});
+
+test("on: a closed handle hears nothing more", async () => {
+  const got: number[] = [];
+  const { door } = await open();
+  const closer = door.on.audio((message) => void got.push(message.seq));
+  const other: number[] = [];
+  door.on.audio((message) => void other.push(message.seq));
+  closer.close();
+  await door.bus.flush();
+  gateway.publish(subjects.in("d1", "audio"), frame(1));
+  await vi.waitFor(() => expect(other).toEqual([1]));
+  expect(got).toEqual([]);
+});
+
+test("send: text, alerts and live audio reach the device's subject", async () => {
+  const { door } = await open();
+  const out: Outbound[] = [];
+  const watch = gateway.subscribe(subjects.out("d1"), Outbound, (message) => void out.push(message));
+  await gateway.flush();
+  const packet = Uint8Array.of(3 << 3, 1, 2);
+  door.send.text("d1", { type: "llm", emotion: "happy" }, { session: "s1", origin: 7 });
+  door.send.alert("d1", "The bath is full", { emotion: "surprised" });
+  door.send.audio("d1", packet, { session: "s1" });
+  await vi.waitFor(() => expect(out).toHaveLength(3));
+  const body = { type: "alert", status: "Message", message: "The bath is full", emotion: "surprised" };
+  expect(out).toEqual([
+    { v: 1, session: "s1", origin: 7, kind: "text", body: { type: "llm", emotion: "happy" } },
+    { v: 1, kind: "text", body },
+    { v: 1, session: "s1", kind: "audio", duration: 60, body: Buffer.from(packet) },
+  ]);
+  watch.close();
+});
+
+test("send: say stores an announcement whose sentences are numbered and whose last one is marked", async () => {
+  const { door } = await open();
+  const long = "The kettle has boiled and the tea is on the table. ".repeat(9);
+  const { reply } = await door.send.say("say-1", long, { emotion: "happy", language: "en" });
+  expect(reply).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
+  const first = await gateway.stored(subjects.sayOpen("say-1"), Say, 10);
+  const rest = await gateway.stored(subjects.say("say-1"), Say, 10);
+  const said = [...first, ...rest].map(({ message }) => message);
+  expect(first).toHaveLength(1);
+  expect(rest.length).toBeGreaterThan(0);
+  expect(said.map(({ sentence }) => sentence)).toEqual(said.map((_, index) => index));
+  expect(said.map(({ last }) => last)).toEqual(said.map((_, index) => index === said.length - 1));
+  expect(said.map(({ text }) => text).join(" ")).toBe(long.trim());
+  for (const message of said) expect(message).toMatchObject({ reply, attempt: 1, emotion: "happy", language: "en" });
+  expect(said[0]).not.toHaveProperty("session");
+  expect(said[0]).not.toHaveProperty("origin");
+});
+
+test("send: say of a short text is one sentence, and of none is refused", async () => {
+  const { door } = await open();
+  await door.send.say("say-2", "Dinner is ready.");
+  const stored = await gateway.stored("device.say-2.say.>", Say, 10);
+  expect(stored.map(({ message }) => [message.text, message.last])).toEqual([["Dinner is ready.", true]]);
+  await expect(door.send.say("say-2", " ")).rejects.toThrow(RangeError);
+});
+
+test("send and on: an id that could widen a subject is refused", async () => {
+  const { door } = await open();
+  for (const device of ["*", ">", "a.b", "", "a b", "x".repeat(65)]) {
+    const refused = expect.objectContaining({ code: "bad-id" });
+    expect(() => door.send.alert(device, "x")).toThrow(refused);
+    expect(() => door.send.audio(device, Uint8Array.of(8))).toThrow(refused);
+    expect(() => door.on.audio(() => {}, { device })).toThrow(refused);
+    await expect(door.send.say(device, "x")).rejects.toThrow(refused);
+  }
+});
+
+test("subscriber: it is ready while NATS answers", async () => {
+  const { program } = await open();
+  expect((await fetch(`${program.addresses["ops"]}/readyz`)).status).toBe(200);
+});
