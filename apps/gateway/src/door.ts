@@ -1,0 +1,132 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { ProtocolError, refusals, type FramingVersion, type Refusal } from "@voxbus/protocol";
+import { WebSocketServer, type WebSocket } from "ws";
+import type { Auth, Identity } from "./auth.ts";
+import type { GatewayConfig } from "./config.ts";
+import { count, type Counters } from "./counters.ts";
+import { checkOrigin, readFraming, readIdentity, RefusedError, requestUrl } from "./identity.ts";
+import type { Ota } from "./ota.ts";
+
+/** The most bytes of one WebSocket message; stock firmware cannot send more. */
+export const maxMessageBytes = 65_536;
+const devicePaths = new Set(["/xiaozhi/v1", "/"]);
+
+/** A device whose upgrade was let through. */
+export interface Visitor extends Identity {
+  readonly socket: WebSocket;
+  readonly framing: FramingVersion | undefined;
+  /** The device's address, of the proxy's word where there is one. */
+  readonly remote: string;
+}
+
+/** The HTTP side of the gateway: upgrades, OTA, numbers. */
+export interface Door {
+  readonly server: Server;
+  close(): void;
+}
+
+/** Opens the door. `mayEnter` refuses for reasons of the moment: too many, NATS away, draining. */
+export function openDoor(options: {
+  readonly config: GatewayConfig;
+  readonly auth: Auth;
+  readonly ota: Ota;
+  readonly counters: Counters;
+  readonly stats: () => object;
+  readonly mayEnter: () => Refusal | undefined;
+  readonly enter: (visitor: Visitor) => void;
+}): Door {
+  const { config, auth, counters } = options;
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+    clientTracking: false,
+  });
+
+  const describe = (error: unknown): { readonly name: Refusal; readonly message: string } => {
+    if (error instanceof RefusedError) return { name: error.refusal, message: error.message };
+    if (error instanceof ProtocolError) return { name: "bad-device-id", message: error.message };
+    throw error;
+  };
+
+  const refuse = (response: ServerResponse, error: unknown) => {
+    const { name, message } = describe(error);
+    count(counters.refusals, name);
+    response.setHeader("content-type", "application/json");
+    response.writeHead(refusals[name].status).end(`${JSON.stringify({ error: name, message })}\n`);
+  };
+
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    try {
+      const path = requestUrl(request).pathname;
+      if (options.ota.owns(path)) await options.ota.answer(request, response, path);
+      else if (path === "/ws/stats" && request.method === "GET") {
+        response.setHeader("content-type", "application/json");
+        response.end(`${JSON.stringify(options.stats())}\n`);
+      } else
+        throw new RefusedError(
+          "not-found",
+          "devices connect to /xiaozhi/v1/ and ask /xiaozhi/ota/ for their configuration",
+        );
+    } catch (error) {
+      refuse(response, error);
+    }
+  };
+
+  const admit = (request: IncomingMessage): Omit<Visitor, "socket"> => {
+    const url = requestUrl(request);
+    if (!devicePaths.has(url.pathname.replace(/(?<=.)\/$/, "")))
+      throw new RefusedError("not-found", "devices connect to /xiaozhi/v1/");
+    const identity = readIdentity(request, url);
+    const framing = readFraming(request);
+    checkOrigin(request, config);
+    const verdict = auth.verify(identity);
+    if (verdict !== "ok")
+      throw new RefusedError(
+        verdict,
+        verdict === "unauthorized" ? "no token, or a wrong one" : "the token speaks for another device",
+      );
+    const busy = options.mayEnter();
+    if (busy) throw new RefusedError(busy, refusals[busy].meaning);
+    const forwarded = request.headers["x-forwarded-for"];
+    const remote =
+      (typeof forwarded === "string" && forwarded.split(",")[0]?.trim()) || request.socket.remoteAddress || "";
+    return { ...identity, framing, remote: remote.slice(0, 64) };
+  };
+
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    try {
+      const visitor = admit(request);
+      sockets.handleUpgrade(request, socket, head, (webSocket) => options.enter({ ...visitor, socket: webSocket }));
+    } catch (error) {
+      const { name, message } = describe(error);
+      count(counters.refusals, name);
+      const body = `${JSON.stringify({ error: name, message })}\n`;
+      const { status } = refusals[name];
+      socket.end(
+        `HTTP/1.1 ${status} ${name}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      );
+    }
+  };
+
+  const server = createServer(
+    { requestTimeout: 10_000, headersTimeout: 10_000, maxHeaderSize: 8192 },
+    (request, response) => {
+      void handle(request, response);
+    },
+  );
+  server.on("upgrade", upgrade);
+  server.on("clientError", (_error, socket) => {
+    count(counters.refusals, "bad-request");
+    socket.destroy();
+  });
+  return {
+    server,
+    close() {
+      server.close();
+      server.closeIdleConnections();
+    },
+  };
+}

@@ -1,0 +1,192 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { BusAwayError, type Bus, type Closer, type Registry } from "@voxbus/bus";
+import {
+  Command,
+  encodeEnvelope,
+  Outbound,
+  ReplayRequest,
+  subjects,
+  type Event,
+  type Presence,
+  type Profile,
+  type ReplayAnswer,
+} from "@voxbus/protocol";
+import type { Log, StopMode } from "@voxbus/service";
+import { ulid } from "ulid";
+import type { Clock } from "./clock.ts";
+import type { Counters } from "./counters.ts";
+import type { Visitor } from "./door.ts";
+import { Session } from "./session.ts";
+
+/** How long sessions that speak may go on while the gateway drains, ms. */
+export const drainMs = 20_000;
+
+/** All sessions of one gateway: device → session and session → device; the newest session of a device wins. */
+export interface Hub {
+  /** Takes a device whose upgrade was let through. */
+  enter(visitor: Visitor): void;
+  /** Connections, with those that have not said hello yet. */
+  connections(): number;
+  speaking(): number;
+  /** Ends all sessions: `drain` lets what is being said finish, `quick` says `tts/stop` and closes. */
+  stop(mode: StopMode): Promise<void>;
+}
+
+/** Creates the hub and answers for it on the bus: frames for devices, commands, replays. */
+export function createHub(options: {
+  readonly bus: Bus;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly log: Log;
+  readonly gateway: string;
+  readonly helloTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly profile: (device: string) => Profile;
+  readonly apology: (language: string) => readonly Uint8Array[] | undefined;
+}): Hub {
+  const { bus, registry, clock, counters, log, gateway } = options;
+  const sessions = new Map<string, Session>();
+  const devices = new Map<string, { session: Session; readonly out: Closer }>();
+
+  const announce = (session: Session, fields: Partial<Event>) => {
+    try {
+      bus.publish(subjects.event(session.device), { v: 1, session: session.id, at: Date.now(), gateway, ...fields });
+    } catch (error) {
+      if (!(error instanceof BusAwayError)) throw error;
+      counters.drops["bus-away"] += 1;
+    }
+  };
+
+  const register = async (session: Session) => {
+    const { device, id, since, remote, framing: protocol, features } = session;
+    const left = new AbortController();
+    leaving.set(id, left);
+    const presence = { session: id, since, remote, protocol, features, state: "active" as const };
+    const { previous } = await registry.enter(device, presence, left.signal);
+    if (session.ended) await registry.leave(device, id);
+    else if (previous && previous.gateway !== gateway) replaceElsewhere(device, previous);
+  };
+  const leaving = new Map<string, AbortController>();
+
+  const replaceElsewhere = (device: string, previous: Presence) => {
+    bus.publish(subjects.command(previous.gateway), {
+      v: 1,
+      body: { type: "disconnect", device, session: previous.session, reason: "replaced" },
+    });
+  };
+
+  const opened = (session: Session) => {
+    const { device } = session;
+    const known = devices.get(device);
+    if (known) {
+      const replaced = known.session;
+      known.session = session;
+      replaced.close("replaced");
+    } else {
+      const out = bus.subscribe(subjects.out(device), Outbound, (frame) => devices.get(device)?.session.deliver(frame));
+      devices.set(device, { session, out });
+    }
+    log.info({ device, session: session.id, remote: session.remote, protocol: session.framing }, "device connected");
+    announce(session, { state: "active" });
+    register(session).catch((error: unknown) => {
+      if (!session.ended) log.warn({ err: error, device, session: session.id }, "presence could not be written");
+    });
+  };
+
+  const closed = (session: Session, reason: string, code: number) => {
+    const { device, id } = session;
+    sessions.delete(id);
+    leaving.get(id)?.abort();
+    leaving.delete(id);
+    if (!session.open) return;
+    announce(session, { state: "closed", reason, code });
+    log.info(
+      { device, session: id, reason, code, seconds: Math.round((Date.now() - session.since) / 1000) },
+      "device disconnected",
+    );
+    const known = devices.get(device);
+    if (known?.session !== session) return;
+    devices.delete(device);
+    known.out.close();
+    registry
+      .leave(device, id)
+      .catch((error: unknown) => log.warn({ err: error, device }, "presence could not be removed"));
+  };
+
+  const context = {
+    bus,
+    clock,
+    counters,
+    gateway,
+    profile: options.profile,
+    apology: options.apology,
+    opened,
+    closed,
+    turnEnded: (session: Session, turn: Event["turn"]) => announce(session, { turn }),
+  };
+
+  const deliverAll = (frame: Outbound, group?: string) => {
+    for (const [device, { session }] of devices) {
+      if (group === undefined || options.profile(device).group === group) session.deliver(frame);
+    }
+  };
+  const replay = (request: ReplayRequest): ReplayAnswer => {
+    const session = sessions.get(request.session);
+    const newest = session?.uplink.seq ?? 0;
+    const frames = session?.uplink.replay(request.from, request.to ?? newest) ?? [];
+    return { v: 1, session: request.session, open: session !== undefined && !session.ended, newest, frames };
+  };
+  const closers = [
+    bus.subscribe(subjects.fleetOut(), Outbound, (frame) => deliverAll(frame)),
+    bus.subscribe(subjects.groupOut("*"), Outbound, (frame, { subject }) => deliverAll(frame, subject.split(".")[1])),
+    bus.respond(subjects.replay(gateway), ReplayRequest, (request) => encodeEnvelope(replay(request))),
+    bus.subscribe(subjects.command(gateway), Command, ({ body }) => {
+      if (body.type === "drain") return void process.kill(process.pid, "SIGTERM");
+      const session = devices.get(body.device)?.session;
+      if (!session || (body.session !== undefined && body.session !== session.id)) return;
+      session.close(body.reason === "replaced" ? "replaced" : "disconnected");
+    }),
+    bus.onChange((connected) => {
+      log.warn({ connected }, connected ? "NATS is back" : "NATS is away");
+      if (connected) for (const session of sessions.values()) session.uplink.resume();
+    }),
+  ];
+
+  const sweep = setInterval(() => {
+    const now = clock.now();
+    const wall = Date.now();
+    for (const session of sessions.values()) {
+      const silent = now - session.heardAt;
+      if (!session.open && wall - session.since > options.helloTimeoutMs) session.close("hello_timeout");
+      else if (silent > options.idleTimeoutMs) session.close("heartbeat_timeout");
+      else if (silent > options.idleTimeoutMs / 3 && now - session.pingedAt > options.idleTimeoutMs / 3) session.ping();
+      session.uplink.prune(wall);
+      if (session.uplink.away && bus.connected()) session.uplink.resume();
+    }
+  }, 1000);
+
+  return {
+    enter(visitor) {
+      const session = new Session(context, visitor, ulid());
+      sessions.set(session.id, session);
+    },
+    connections: () => sessions.size,
+    speaking: () => [...devices.values()].filter(({ session }) => session.speech.speaking).length,
+    async stop(mode) {
+      const all = () => [...sessions.values()];
+      if (mode === "drain") {
+        for (const session of all()) if (!session.speech.busy) session.close("restart");
+        for (const until = clock.now() + drainMs; sessions.size > 0 && clock.now() < until;) {
+          await delay(100);
+          for (const session of all()) if (!session.speech.busy) session.close("restart");
+        }
+      }
+      for (const session of all()) session.close("restart");
+      clearInterval(sweep);
+      for (const closer of closers) closer.close();
+      // Close frames and `tts/stop` need a moment on their way.
+      await delay(50);
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import { BusAwayError, type Bus } from "@voxbus/bus";
+import { encodeEnvelope, subjects, type DropReason, type InControl, type Inbound } from "@voxbus/protocol";
+
+/** How long published frames are kept for replay, ms. */
+export const replayMs = 30_000;
+/** How many bytes of published frames are kept for replay. */
+export const replayBytes = 512 * 1024;
+/** Audio frames that wait while NATS is away; the newest stay. */
+export const maxAwayAudio = 100;
+/** Typed texts that wait while NATS is away. */
+export const maxAwayText = 32;
+/** Control frames that wait while NATS is away; more than that closes the session. */
+export const maxAwayControl = 256;
+
+type Body =
+  | Pick<Extract<Inbound, { kind: "audio" }>, "kind" | "body">
+  | Pick<Extract<Inbound, { kind: "text" }>, "kind" | "body">
+  | { readonly kind: "control"; readonly body: InControl };
+
+interface Waiting {
+  readonly frame: Body;
+  readonly at: number;
+  readonly published: ((seq: number) => void) | undefined;
+}
+
+interface Kept {
+  readonly seq: number;
+  readonly at: number;
+  readonly data: Uint8Array;
+}
+
+/** What the uplink tells its session. */
+export interface UplinkEffects {
+  drop(reason: DropReason): void;
+  /** More control frames wait than may. */
+  overflow(): void;
+}
+
+/**
+ * One session's way to the bus: numbers what is published, keeps it for replay as long as the socket lives, and holds
+ * control and text while NATS is away, with the newest audio; what grew old there is named by one `gap`.
+ */
+export class Uplink {
+  readonly #bus: Bus;
+  readonly #device: string;
+  readonly #session: string;
+  readonly #effects: UplinkEffects;
+  #seq = 0;
+  #kept: Kept[] = [];
+  #keptBytes = 0;
+  #waiting: Waiting[] | undefined;
+  #gap: { frames: number; from: number; to: number } | undefined;
+  #closed = false;
+
+  constructor(bus: Bus, device: string, session: string, effects: UplinkEffects) {
+    this.#bus = bus;
+    this.#device = device;
+    this.#session = session;
+    this.#effects = effects;
+  }
+
+  /** The newest published seq; 0 before the first. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** True while frames wait for NATS. */
+  get away(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  /**
+   * Publishes a frame, or lets it wait while NATS is away. `published` is called with its seq when it leaves: at once,
+   * as a rule.
+   */
+  send(frame: Body, published?: (seq: number) => void): void {
+    if (this.#waiting || !this.#bus.connected()) return this.#hold({ frame, at: Date.now(), published });
+    this.#publish(frame, Date.now(), published);
+  }
+
+  #hold(item: Waiting): void {
+    const waiting = (this.#waiting ??= []);
+    const { kind } = item.frame;
+    const alike = waiting.filter(({ frame }) => frame.kind === kind).length;
+    if (kind === "text" && alike >= maxAwayText) return this.#effects.drop("bus-full");
+    if (kind === "control" && alike >= maxAwayControl) return this.#effects.overflow();
+    if (kind === "audio" && alike >= maxAwayAudio) {
+      const [oldest] = waiting.splice(
+        waiting.findIndex(({ frame }) => frame.kind === "audio"),
+        1,
+      );
+      this.#effects.drop("bus-away");
+      const at = oldest?.at ?? item.at;
+      this.#gap = { frames: (this.#gap?.frames ?? 0) + 1, from: this.#gap?.from ?? at, to: at };
+    }
+    waiting.push(item);
+  }
+
+  /** NATS is back: sends what waited, in order, after naming what was lost. */
+  resume(): void {
+    const waiting = this.#waiting;
+    if (!waiting) return;
+    this.#waiting = undefined;
+    if (this.#gap)
+      this.#publish({ kind: "control", body: { type: "gap", ...this.#gap, reason: "bus-away" } }, Date.now());
+    this.#gap = undefined;
+    for (const { frame, at, published } of waiting) {
+      if (this.#waiting) this.#hold({ frame, at, published });
+      else this.#publish(frame, at, published);
+    }
+  }
+
+  #publish(frame: Body, at: number, published?: (seq: number) => void): void {
+    const seq = this.#seq + 1;
+    const data = encodeEnvelope({ v: 1, session: this.#session, seq, at, ...frame });
+    if (frame.kind === "audio") {
+      try {
+        this.#bus.publish(subjects.in(this.#device, "audio"), data);
+      } catch (error) {
+        if (!(error instanceof BusAwayError)) throw error;
+        return this.#hold({ frame, at, published });
+      }
+    } else this.#store(frame, seq, data);
+    this.#seq = seq;
+    this.#keep({ seq, at, data });
+    published?.(seq);
+  }
+
+  /** Control and text are kept until the stream has them, however long that takes; stored once by their id. */
+  #store(frame: Body, seq: number, data: Uint8Array): void {
+    const opening = frame.kind === "control" && frame.body.type === "listen";
+    const subject = opening ? subjects.open(this.#device) : subjects.in(this.#device, frame.kind);
+    const attempt = (): Promise<unknown> =>
+      this.#bus.store(subject, data, { id: `${this.#session}:${seq}` }).catch((error: unknown) => {
+        if (error instanceof BusAwayError && !this.#closed) return attempt();
+        this.#effects.drop("bus-full");
+        return undefined;
+      });
+    void attempt();
+  }
+
+  #keep(kept: Kept): void {
+    this.#kept.push(kept);
+    this.#keptBytes += kept.data.byteLength;
+    if (this.#keptBytes > replayBytes || this.#kept.length > 1024) this.#shed(Math.ceil(this.#kept.length / 4));
+  }
+
+  #shed(frames: number): void {
+    for (const { data } of this.#kept.slice(0, frames)) this.#keptBytes -= data.byteLength;
+    this.#kept = this.#kept.slice(frames);
+  }
+
+  /** Forgets what is too old for a replay; called now and then. */
+  prune(now: number): void {
+    if (this.#kept.length === 0) return;
+    const fresh = this.#kept.findIndex(({ at }) => at > now - replayMs);
+    if (fresh !== 0) this.#shed(fresh < 0 ? this.#kept.length : fresh);
+  }
+
+  /** Published frames `from` to `to`, both included, that are still kept. */
+  replay(from: number, to: number): Uint8Array[] {
+    return this.#kept.filter(({ seq }) => seq >= from && seq <= to).map(({ data }) => data);
+  }
+
+  /** The socket is gone: nothing waits any longer, and what was published is forgotten. */
+  close(): void {
+    this.#closed = true;
+    this.#waiting = undefined;
+    this.#kept = [];
+    this.#keptBytes = 0;
+  }
+}
