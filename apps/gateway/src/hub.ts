@@ -142,10 +142,12 @@ export function createHub(options: {
     bus.subscribe(subjects.groupOut("*"), Outbound, (frame, { subject }) => deliverAll(frame, subject.split(".")[1])),
     bus.respond(subjects.replay(gateway), ReplayRequest, (request) => encodeEnvelope(replay(request))),
     bus.subscribe(subjects.command(gateway), Command, ({ body }) => {
-      if (body.type === "drain") return void process.kill(process.pid, "SIGTERM");
-      const session = devices.get(body.device)?.session;
-      if (!session || (body.session !== undefined && body.session !== session.id)) return;
-      session.close(body.reason === "replaced" ? "replaced" : "disconnected");
+      if (body.type === "drain") process.kill(process.pid, "SIGTERM");
+      else {
+        const session = devices.get(body.device)?.session;
+        const meant = body.session === undefined || body.session === session?.id;
+        if (meant) session?.close(body.reason === "replaced" ? "replaced" : "disconnected");
+      }
     }),
     bus.onChange((connected) => {
       log.warn({ connected }, connected ? "NATS is back" : "NATS is away");

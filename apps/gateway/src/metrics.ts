@@ -1,11 +1,12 @@
 import type { Bus } from "@voxbus/bus";
 import type { Service } from "@voxbus/service";
+import type { gatewayConfig } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import type { Hub } from "./hub.ts";
 
 /** Shows what the gateway counts on its operations port. */
 export function observe(
-  meter: Service<object>["meter"],
+  meter: Service<typeof gatewayConfig>["meter"],
   { counters, hub, bus }: { readonly counters: Counters; readonly hub: Hub; readonly bus: Bus },
 ): void {
   const gauge = (name: string, description: string, read: () => number) =>

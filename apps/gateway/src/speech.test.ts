@@ -265,13 +265,18 @@ describe("speech", () => {
   });
 
   it("order: replies that wait sound in the order of their causes, and one older than what has started is dead", () => {
-    const stage = createStage();
-    const origins = [stage.inbound(), stage.inbound(), stage.inbound(), stage.inbound()] as const;
-    const reply = (index: 0 | 1 | 2 | 3) => replyFrames({ reply: `r${index}`, origin: origins[index] }, 1, 2);
-    for (const frame of [...reply(1), ...reply(3), ...reply(2), ...reply(0)]) stage.speech.frame(frame);
-    stage.pass(5000);
-    expect(stage.audio()).toEqual(["r1:0:1", "r1:0:2", "r2:0:1", "r2:0:2", "r3:0:1", "r3:0:2"]);
-    expect(stage.drops).toEqual(["superseded", "superseded", "superseded"]);
+    for (const [earlier, later] of [
+      [2, 3],
+      [3, 2],
+    ] as const) {
+      const stage = createStage();
+      const origins = [stage.inbound(), stage.inbound(), stage.inbound(), stage.inbound()] as const;
+      const reply = (index: 0 | 1 | 2 | 3) => replyFrames({ reply: `r${index}`, origin: origins[index] }, 1, 2);
+      for (const frame of [...reply(1), ...reply(earlier), ...reply(later), ...reply(0)]) stage.speech.frame(frame);
+      stage.pass(5000);
+      expect(stage.audio()).toEqual(["r1:0:1", "r1:0:2", "r2:0:1", "r2:0:2", "r3:0:1", "r3:0:2"]);
+      expect(stage.drops).toEqual(["superseded", "superseded", "superseded"]);
+    }
   });
 
   it("future: an origin or fence above the session's own seq is refused", () => {
