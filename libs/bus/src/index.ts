@@ -18,5 +18,9 @@ export {
 } from "./bus.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connection.ts";
+export { createRegistry, type RegistryOptions } from "./registry.ts";
+export { type LeaseOptions } from "./lease.ts";
+export { watchPresence } from "./presence-view.ts";
+export { watchProfiles } from "./profiles.ts";
 export { type PresenceView, type Profiles, type Registry } from "./presence.ts";
 export { startNatsServer, type NatsServer } from "./test-server.ts";

@@ -13,7 +13,10 @@ export interface PresenceView extends Closer {
 
 /** What a gateway keeps in the registry for itself and its devices. */
 export interface Registry {
-  /** Writes presence with a term above the one found, by compare-and-set until it is ours or `signal` ends; gives what was there before. */
+  /**
+   * Writes presence with a term above the one found, by compare-and-set until it is ours or `signal` ends; gives what
+   * was there before, whose gateway is to be told. Throws ConflictError when a newer session with a higher term was faster.
+   */
   enter(
     device: string,
     presence: Omit<Presence, "term" | "gateway" | "epoch">,

@@ -1,0 +1,45 @@
+import { deviceKey, deviceOfKey, GatewayLease, Presence } from "@voxbus/protocol";
+import type { Bus } from "./bus.ts";
+import type { PresenceView } from "./presence.ts";
+import { leaseMs } from "./streams.ts";
+
+/** Watches who is online; resolves when the first snapshot is in. Leases are timed here as well, from when they came. */
+export async function watchPresence(bus: Bus): Promise<PresenceView> {
+  const leases = new Map<string, { readonly lease: GatewayLease; readonly at: number }>();
+  const entries = new Map<string, Presence>();
+
+  const isAlive = (at: number): boolean => performance.now() - at < leaseMs;
+  const isOnline = ({ gateway, epoch }: Presence): boolean => {
+    const found = leases.get(gateway);
+    return found !== undefined && found.lease.epoch === epoch && isAlive(found.at);
+  };
+
+  const leaseWatch = await bus.bucket("gateways").watch((key, entry) => {
+    const lease = GatewayLease.safeParse(entry?.value).data;
+    if (lease === undefined) leases.delete(key);
+    else leases.set(key, { lease, at: performance.now() });
+  });
+  const presenceWatch = await bus.bucket("presence").watch((key, entry) => {
+    const presence = Presence.safeParse(entry?.value).data;
+    if (presence === undefined) entries.delete(key);
+    else entries.set(key, presence);
+  });
+
+  return {
+    online: (device) => {
+      const presence = entries.get(deviceKey(device));
+      return presence !== undefined && isOnline(presence) ? presence : undefined;
+    },
+    *devices() {
+      for (const [key, presence] of entries) {
+        const device = deviceOfKey(key);
+        if (device !== undefined && isOnline(presence)) yield [device, presence] as const;
+      }
+    },
+    gateways: () => [...leases.values()].filter(({ at }) => isAlive(at)).map(({ lease }) => lease),
+    close: () => {
+      leaseWatch.close();
+      presenceWatch.close();
+    },
+  };
+}
