@@ -1,0 +1,72 @@
+import type { IncomingMessage } from "node:http";
+import { expect, test } from "vitest";
+import { createAdmission } from "./admission.ts";
+import { checkExposure } from "./config.ts";
+import { Problem } from "./problems.ts";
+
+type Asked = { readonly method?: string; readonly path?: string; readonly headers?: Record<string, string> };
+
+function ask(
+  options: { host: string; token?: string },
+  { method = "GET", path = "/api/devices", headers = {} }: Asked,
+) {
+  const request = { method, headers: { host: "127.0.0.1:8080", ...headers } } as unknown as IncomingMessage;
+  try {
+    createAdmission({ token: undefined, ...options })(request, path);
+    return "in";
+  } catch (error) {
+    if (error instanceof Problem) return error.problem;
+    throw error;
+  }
+}
+
+const local = { host: "127.0.0.1" };
+const open = { host: "0.0.0.0" };
+const guarded = { host: "0.0.0.0", token: "s3cret" };
+
+test.each(["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:8080", "127.9.9.9"])(
+  "admission: on loopback, the Host %s is let in",
+  (host) => expect(ask(local, { headers: { host } })).toBe("in"),
+);
+
+test.each(["evil.example", "localhost.evil.example:8080", "127.0.0.1.evil.example", "", "10.0.0.1:8080"])(
+  "admission: on loopback, the Host '%s' is forbidden on every path",
+  (host) => {
+    expect(ask(local, { headers: { host } })).toBe("forbidden");
+    expect(ask(local, { headers: { host }, path: "/" })).toBe("forbidden");
+  },
+);
+
+test("admission: beyond loopback, any Host is let in", () => {
+  expect(ask(open, { headers: { host: "monitor.example" } })).toBe("in");
+});
+
+test("admission: with a token, /api/ demands it and pages do not", () => {
+  expect(ask(guarded, {})).toBe("unauthorized");
+  for (const authorization of ["s3cret", "Bearer s3cre", "Bearer s3cret ", "Basic s3cret", "Bearer "]) {
+    expect(ask(guarded, { headers: { authorization } })).toBe("unauthorized");
+  }
+  expect(ask(guarded, { headers: { authorization: "Bearer s3cret" } })).toBe("in");
+  expect(ask(guarded, { headers: { authorization: "bearer s3cret" } })).toBe("in");
+  expect(ask(guarded, { path: "/" })).toBe("in");
+});
+
+test("admission: a POST comes from a page of this monitor, or from no page", () => {
+  const post = (headers: Record<string, string>) => ask(local, { method: "POST", headers });
+  expect(post({})).toBe("in");
+  expect(post({ origin: "http://127.0.0.1:8080" })).toBe("in");
+  expect(post({ origin: "http://127.0.0.1:8081" })).toBe("forbidden");
+  expect(post({ origin: "https://evil.example" })).toBe("forbidden");
+  expect(post({ origin: "null" })).toBe("forbidden");
+});
+
+test("exposure: beyond loopback needs a token, or none said outright", () => {
+  const check = (config: Partial<Parameters<typeof checkExposure>[0]>) => () =>
+    checkExposure({ VOXBUS_MONITOR_HOST: "0.0.0.0", ...config });
+  expect(check({})).toThrow(/VOXBUS_MONITOR_TOKEN/);
+  expect(check({ VOXBUS_AUTH: "token" })).toThrow(/VOXBUS_MONITOR_TOKEN/);
+  expect(check({ VOXBUS_AUTH: "none" })).not.toThrow();
+  expect(check({ VOXBUS_MONITOR_TOKEN: "s3cret" })).not.toThrow();
+  expect(check({ VOXBUS_MONITOR_HOST: "::1" })).not.toThrow();
+  expect(check({ VOXBUS_MONITOR_HOST: "127.0.0.1" })).not.toThrow();
+});

@@ -1,0 +1,44 @@
+import { watchPresence } from "@voxbus/bus";
+import { listen } from "@voxbus/service";
+import type { Door } from "@voxbus/subscriber";
+import { createAdmission } from "./admission.ts";
+import { createRoutes } from "./api.ts";
+import { checkExposure, monitorConfig } from "./config.ts";
+import { describingRoute } from "./openapi.ts";
+import { createPages } from "./pages.ts";
+import { createApiServer } from "./server.ts";
+
+/** The monitor as a program. */
+export const monitor = { name: "monitor", opsPort: 9104, config: monitorConfig };
+
+/**
+ * Puts the monitor together: it watches presence and the gateways' leases and serves the HTTP API. Throws ConfigError
+ * when it would be open to the network unsaid, PortTakenError when its port is taken.
+ */
+export async function buildMonitor(door: Door<typeof monitorConfig>): Promise<Readonly<Record<string, string>>> {
+  const { config, bus, send, log, meter, defer } = door;
+  checkExposure(config);
+  const { VOXBUS_MONITOR_HOST: host, VOXBUS_MONITOR_PORT: port, VOXBUS_MONITOR_TOKEN: token } = config;
+
+  const presence = await watchPresence(bus);
+  defer(() => presence.close());
+
+  const duration = meter.createHistogram("voxbus_monitor_request_ms", { description: "time to answer, by path" });
+  const api = createRoutes({ bus, send, presence, log });
+  const routes = [...api, describingRoute(api)];
+  const server = createApiServer({
+    routes,
+    pages: createPages(routes),
+    admit: createAdmission({ host, token }),
+    log,
+    answered: (path, status, ms) => duration.record(ms, { path, status }),
+  });
+  const address = await listen(server, { host, port, variable: "VOXBUS_MONITOR_PORT" });
+  defer(async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    const overdue = setTimeout(() => server.closeAllConnections(), 2000);
+    await closed;
+    clearTimeout(overdue);
+  });
+  return { monitor: `${address}/` };
+}

@@ -1,0 +1,57 @@
+/**
+ * Every way in which the API refuses, as RFC 9457 problem details: `type` is `/problems/<name>`, which the monitor
+ * serves. A name is never reused.
+ */
+export const problems = {
+  "bad-device-id": { status: 400, title: "The device id in the path has an illegal character or length." },
+  "bad-json": { status: 400, title: "The request's body is not JSON." },
+  "bad-field": {
+    status: 400,
+    title: "A field of the body, or a query parameter, is missing, unknown or out of bounds.",
+  },
+  unauthorized: { status: 401, title: "No token, or a wrong one." },
+  forbidden: { status: 403, title: "The request comes from another site: its Origin or Host is not this monitor's." },
+  "not-found": { status: 404, title: "No such path." },
+  "device-offline": { status: 404, title: "The device has no open session." },
+  "method-not-allowed": { status: 405, title: "The path does not take this method." },
+  "body-too-big": { status: 413, title: "The request's body is over 64 KiB." },
+  "unsupported-media-type": { status: 415, title: "The request's body is not declared as application/json." },
+  internal: { status: 500, title: "The monitor failed; its log says why." },
+  "bus-away": { status: 503, title: "NATS cannot be reached." },
+} as const;
+export type ProblemName = keyof typeof problems;
+
+/** One field that was refused, and the limit it broke. */
+export interface FieldProblem {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** A refusal on its way to the client. */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  readonly problem: ProblemName;
+  readonly errors: readonly FieldProblem[];
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(
+    problem: ProblemName,
+    detail: string,
+    more: {
+      readonly errors?: readonly FieldProblem[];
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    super(detail, { cause: more.cause });
+    this.problem = problem;
+    this.errors = more.errors ?? [];
+    this.headers = more.headers ?? {};
+  }
+}
+
+/** The problem details that stand for a refusal of `instance`, the path that was asked for. */
+export function describeProblem({ problem, message, errors }: Problem, instance: string) {
+  const { status, title } = problems[problem];
+  const fields = errors.length ? { errors } : {};
+  return { type: `/problems/${problem}`, title, status, detail: message, instance, ...fields };
+}

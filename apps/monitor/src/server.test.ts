@@ -1,0 +1,209 @@
+import { connect } from "node:net";
+import { BusAwayError } from "@voxbus/bus";
+import { createLog, listen } from "@voxbus/service";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import { createAdmission } from "./admission.ts";
+import { createPages } from "./pages.ts";
+import { problems } from "./problems.ts";
+import { route } from "./route.ts";
+import { createApiServer } from "./server.ts";
+
+const maxBodyBytes = 64 * 1024;
+const nothing = z.strictObject({});
+const row = { summary: "", params: nothing, query: nothing, status: 200, problems: [] } as const;
+const answered: [path: string, status: number][] = [];
+
+const routes = [
+  route({
+    ...row,
+    method: "GET",
+    path: "/api/items/:id",
+    params: z.object({ id: z.string().max(4) }),
+    query: z.strictObject({ limit: z.coerce.number().max(9).default(5) }),
+    answer: z.object({ id: z.string(), limit: z.number() }),
+    handle: ({ params: { id }, query: { limit } }) => ({ id, limit }),
+  }),
+  route({
+    ...row,
+    method: "POST",
+    path: "/api/notes",
+    body: z.strictObject({ text: z.string().max(5), tags: z.array(z.string().max(3)).optional() }),
+    status: 202,
+    answer: z.object({ length: z.number() }),
+    handle: ({ body: { text } }) => ({ length: text.length }),
+  }),
+  route({
+    ...row,
+    method: "GET",
+    path: "/api/broken",
+    answer: nothing,
+    handle: () => {
+      throw new Error("a secret of the inside");
+    },
+  }),
+  route({
+    ...row,
+    method: "GET",
+    path: "/api/away",
+    answer: nothing,
+    handle: () => Promise.reject(new BusAwayError("NATS is away")),
+  }),
+];
+
+const server = createApiServer({
+  routes,
+  pages: createPages(routes),
+  admit: createAdmission({ host: "127.0.0.1", token: undefined }),
+  log: createLog({ name: "server-test", level: "silent", format: "json" }),
+  answered: (path, status) => answered.push([path, status]),
+});
+let url: string;
+beforeAll(async () => {
+  url = await listen(server, { host: "127.0.0.1", port: 0, variable: "VOXBUS_MONITOR_PORT" });
+});
+afterAll(() => {
+  server.close();
+  server.closeAllConnections();
+});
+beforeEach(() => answered.splice(0));
+
+const json = { "content-type": "application/json" };
+const post = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = json) =>
+  fetch(`${url}/api/notes`, { method: "POST", headers, body });
+
+async function expectProblem(response: Response, name: keyof typeof problems) {
+  const details = (await response.json()) as Record<string, unknown>;
+  expect(details).toMatchObject({ type: `/problems/${name}`, ...problems[name] });
+  expect(details["detail"]).toEqual(expect.any(String));
+  expect(details["instance"]).toBe(new URL(response.url).pathname);
+  expect(response.status).toBe(problems[name].status);
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  return details;
+}
+
+test("server: a row gets its path, its query and its body checked", async () => {
+  const got = await fetch(`${url}/api/items/a%3Ab?limit=7`);
+  expect(got.status).toBe(200);
+  expect(got.headers.get("content-type")).toBe("application/json");
+  expect(await got.json()).toEqual({ id: "a:b", limit: 7 });
+  const sent = await post('{"text":"hello"}', { "content-type": "application/json; charset=utf-8" });
+  expect(sent.status).toBe(202);
+  expect(await sent.json()).toEqual({ length: 5 });
+  expect(answered).toEqual([
+    ["/api/items/:id", 200],
+    ["/api/notes", 202],
+  ]);
+});
+
+test("server: HEAD is answered as GET without content", async () => {
+  const response = await fetch(`${url}/api/items/a`, { method: "HEAD" });
+  expect(response.status).toBe(200);
+  expect(await response.text()).toBe("");
+});
+
+test("problem not-found: a path that is none, and it is counted under no path", async () => {
+  await expectProblem(await fetch(`${url}/api/nothing`), "not-found");
+  await expectProblem(await fetch(`${url}/api/items/a/b`), "not-found");
+  expect(answered).toEqual([
+    ["", 404],
+    ["", 404],
+  ]);
+});
+
+test("problem method-not-allowed: Allow names the methods", async () => {
+  for (const [path, method, allow] of [
+    ["/api/notes", "GET", "POST"],
+    ["/api/items/a", "DELETE", "GET, HEAD"],
+    ["/api/items/a", "OPTIONS", "GET, HEAD"],
+    ["/", "POST", "GET, HEAD"],
+  ] as const) {
+    const response = await fetch(url + path, { method });
+    await expectProblem(response, "method-not-allowed");
+    expect(response.headers.get("allow")).toBe(allow);
+  }
+});
+
+test("problem bad-device-id: a path segment that is refused or not decodable", async () => {
+  const { errors } = await expectProblem(await fetch(`${url}/api/items/abcde`), "bad-device-id");
+  expect(errors).toEqual([{ field: "id", message: expect.stringContaining("4") }]);
+  await expectProblem(await fetch(`${url}/api/items/%ff`), "bad-device-id");
+});
+
+test("problem bad-field: names each field and its limit", async () => {
+  const details = await expectProblem(await post('{"text":"longer","tags":["a","long"],"more":1}'), "bad-field");
+  expect(details["errors"]).toEqual([
+    { field: "text", message: expect.stringContaining("5") },
+    { field: "tags.1", message: expect.stringContaining("3") },
+    { field: "more", message: expect.any(String) },
+  ]);
+  expect(details["detail"]).toContain("tags.1: ");
+  for (const body of ["[]", "null", '"text"', "3", ""]) await expectProblem(await post(body), "bad-field");
+  await expectProblem(await fetch(`${url}/api/items/a?limit=10`), "bad-field");
+  await expectProblem(await fetch(`${url}/api/items/a?limt=1`), "bad-field");
+});
+
+test("problem bad-json: what is not JSON in UTF-8", async () => {
+  for (const body of ["{", "text=1", Uint8Array.of(0x22, 0xff, 0x22)])
+    await expectProblem(await post(body), "bad-json");
+});
+
+test("problem unsupported-media-type: a form of another site gets no further", async () => {
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"]) {
+    await expectProblem(await post('{"text":"hello"}', { "content-type": type }), "unsupported-media-type");
+  }
+});
+
+test("problem body-too-big: at one byte over the limit, however long it is", async () => {
+  const padded = (bytes: number) => '{"text":"hello"}'.padEnd(bytes);
+  expect((await post(padded(maxBodyBytes))).status).toBe(202);
+  await expectProblem(await post(padded(maxBodyBytes + 1)), "body-too-big");
+  await expectProblem(await post(padded(maxBodyBytes * 40)), "body-too-big");
+});
+
+test("server: the connection of a refused body serves the next request", async () => {
+  const { hostname, port, host } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const body = " ".repeat(maxBodyBytes * 20);
+  socket.write(`POST /api/notes HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n`);
+  socket.write(`content-length: ${body.length}\r\n\r\n${body}`);
+  socket.write(`GET /api/items/next HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+  let received = "";
+  for await (const chunk of socket) received += String(chunk);
+  expect(received).toMatch(/^HTTP\/1\.1 413 /);
+  expect(received).toContain('{"id":"next","limit":5}');
+});
+
+test("problem forbidden: the Origin of another site", async () => {
+  await expectProblem(await post('{"text":"hello"}', { ...json, origin: "https://evil.example" }), "forbidden");
+});
+
+test("problem bus-away: what NATS did not take", async () => {
+  await expectProblem(await fetch(`${url}/api/away`), "bus-away");
+});
+
+test("problem internal: nothing of the inside is told", async () => {
+  const details = await expectProblem(await fetch(`${url}/api/broken`), "internal");
+  expect(JSON.stringify(details)).not.toContain("secret");
+});
+
+test("server: every problem has its page, and the home page names every path", async () => {
+  for (const [name, { title }] of Object.entries(problems)) {
+    const page = await fetch(`${url}/problems/${name}`);
+    expect(page.headers.get("content-type")).toContain("text/html");
+    expect(await page.text()).toContain(title);
+  }
+  const home = await (await fetch(url)).text();
+  for (const { path } of routes) expect(home).toContain(path);
+});
+
+test("server: a client that goes away in mid-body harms nobody", async () => {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const head = `POST /api/notes HTTP/1.1\r\nhost: ${hostname}\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{`;
+  await new Promise<void>((resolve) => socket.write(head, () => resolve()));
+  const seen = new Promise((resolve) => server.once("request", resolve));
+  await seen;
+  socket.destroy();
+  expect((await post('{"text":"hello"}')).status).toBe(202);
+});
