@@ -1,0 +1,69 @@
+import type { Emotion } from "@voxbus/protocol";
+import type { Delta, LlmEngine, Turn } from "./engine.ts";
+import { createSentenceCutter, type Sentence } from "./sentences.ts";
+
+/** The model failed, took too long, or gave nothing that can be spoken; the cause says why. */
+export class ModelError extends Error {
+  override readonly name = "ModelError";
+}
+
+/** Takes one sentence to be spoken; an empty one that is last only marks the end. */
+export type Say = (
+  text: string,
+  how: { readonly last: boolean; readonly emotion?: Emotion | undefined },
+) => Promise<void>;
+
+/**
+ * Has the engine answer and says it sentence by sentence, each as soon as it is complete, the last one marked. Ends
+ * quietly once `signal` aborts. Throws ModelError for what is the model's fault, and what `say` throws.
+ */
+export async function sayAnswer(
+  engine: LlmEngine,
+  turn: Turn,
+  { turnMs, say }: { readonly turnMs: number; readonly say: Say },
+  signal: AbortSignal,
+): Promise<void> {
+  const cutter = createSentenceCutter(turn.language);
+  let emotion: Emotion | undefined;
+  let spoken = turn.said !== "";
+  const take = async (sentence: Sentence, last: boolean) => {
+    emotion = sentence.emotion ?? emotion;
+    if (sentence.text === "") return;
+    spoken = true;
+    await say(sentence.text, { emotion, last });
+    emotion = undefined;
+  };
+
+  for await (const delta of readEngine(engine, turn, turnMs, signal)) {
+    if (delta.type === "emotion") emotion = delta.emotion;
+    else for (const sentence of cutter.push(delta.text)) await take(sentence, false);
+  }
+  if (signal.aborted) return;
+  const rest = cutter.end().filter((sentence) => sentence.text !== "");
+  for (const [i, sentence] of rest.entries()) await take(sentence, i === rest.length - 1);
+  if (!spoken) throw new ModelError("the model gave nothing that can be spoken");
+  if (rest.length === 0) await say("", { last: true });
+}
+
+/** What the engine gives, its failures told apart from those of whoever reads it. */
+async function* readEngine(engine: LlmEngine, turn: Turn, turnMs: number, signal: AbortSignal): AsyncGenerator<Delta> {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), turnMs);
+  const deltas = engine.respond(turn, AbortSignal.any([signal, patience.signal]))[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await deltas.next().catch((cause: unknown) => {
+        throw new ModelError(`the engine "${engine.name}" failed`, { cause });
+      });
+      if (next.done === true) break;
+      yield next.value;
+    }
+    if (patience.signal.aborted && !signal.aborted) {
+      throw new ModelError(`the engine "${engine.name}" took more than ${turnMs} ms for an answer`);
+    }
+  } finally {
+    clearTimeout(timer);
+    patience.abort();
+    await deltas.return?.();
+  }
+}
