@@ -1,5 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
+import { parseDeviceId } from "@voxbus/protocol";
 import { ConfigError } from "@voxbus/service";
 import type { GatewayConfig } from "./config.ts";
 
@@ -65,7 +66,9 @@ export function createAuth(config: GatewayConfig): Auth {
   }
   const tokens = config.VOXBUS_AUTH_TOKENS.map((entry) => {
     const at = entry.indexOf("=");
-    return at > 0 ? { device: entry.slice(0, at), token: entry.slice(at + 1) } : { device: undefined, token: entry };
+    return at > 0
+      ? { device: parseDeviceId(entry.slice(0, at)), token: entry.slice(at + 1) }
+      : { device: undefined, token: entry };
   });
   return {
     mode,

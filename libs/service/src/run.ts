@@ -14,10 +14,10 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
     return;
   }
   const early = new AbortController();
-  const starting = startService(program, build, process.env);
+  const starting = startService(program, build, process.env, early.signal);
   const end = (mode: StopMode, why: string) => {
     if (early.signal.aborted && mode === "drain") return;
-    early.abort();
+    early.abort(new Error(`the program stops: ${why}`));
     setTimeout(() => process.exit(1), bounds[mode]).unref();
     starting
       .then(async ({ stop, log }) => {
@@ -26,7 +26,7 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
         log.info("stopped");
         process.exit(0);
       })
-      .catch(() => process.exit(1));
+      .catch(() => process.exit(0));
   };
   process.on("SIGTERM", () => end("drain", "SIGTERM"));
   process.on("SIGINT", () => end("quick", "SIGINT"));
@@ -43,6 +43,7 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
     log.info({ ...addresses }, "ready");
     process.send?.({ type: "ready", program: program.name, addresses });
   } catch (error) {
+    if (early.signal.aborted) return;
     const problems =
       error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)];
     for (const problem of problems) process.stderr.write(`voxbus ${program.name}: ${problem}\n`);

@@ -57,13 +57,14 @@ export function programShape<S extends ConfigShape>(program: Program<S>): S & ty
 }
 
 /**
- * Starts a program in this process without touching signals; `run` does that. What was built before a failure is
- * undone. Throws ConfigError, PortTakenError, or what `build` throws.
+ * Starts a program in this process without touching signals; `run` does that. What was built before a failure, or
+ * before `early` was aborted, is undone. Throws ConfigError, PortTakenError, or what `build` throws.
  */
 export async function startService<S extends ConfigShape>(
   program: Program<S>,
   build: Build<S>,
   env: Readonly<Record<string, string | undefined>>,
+  early?: AbortSignal,
 ): Promise<Running> {
   const read = readConfig(programShape(program), env);
   const config = read.config as Service<S>["config"];
@@ -72,6 +73,7 @@ export async function startService<S extends ConfigShape>(
 
   const undos: ((mode: StopMode) => void | Promise<void>)[] = [];
   const stopping = new AbortController();
+  early?.addEventListener("abort", () => stopping.abort(early.reason));
   let stopped: Promise<void> | undefined;
   const undoAll = async (mode: StopMode) => {
     stopping.abort(new Error("the program stops"));

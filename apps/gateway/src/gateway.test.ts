@@ -1,0 +1,507 @@
+import { createHmac } from "node:crypto";
+import { connectBus, startNatsServer, watchPresence, type Bus, type NatsServer, type PresenceView } from "@voxbus/bus";
+import {
+  Event,
+  Inbound,
+  ReplayAnswer,
+  subjects,
+  type Event as SessionEvent,
+  type InControl,
+  type OutText,
+} from "@voxbus/protocol";
+import { createLog, startService, type Running } from "@voxbus/service";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { buildGateway, gateway } from "./app.ts";
+import { leave, openDevice, type TestDevice } from "./test-device.ts";
+
+const quiet = { VOXBUS_LOG_LEVEL: "error", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
+let nats: NatsServer;
+let bus: Bus;
+let view: PresenceView;
+let one: Running;
+const running: Running[] = [];
+const open: TestDevice[] = [];
+
+async function startGateway(env: Record<string, string> = {}): Promise<Running> {
+  const started = await startService(gateway, buildGateway, { ...quiet, VOXBUS_NATS_URL: nats.url, ...env });
+  running.push(started);
+  return started;
+}
+
+async function connect(id: string, headers: Record<string, string> = {}, options = {}, to = one): Promise<TestDevice> {
+  const device = await openDevice(to.addresses["device"] ?? "", { "Device-Id": id, ...headers }, options);
+  open.push(device);
+  return device;
+}
+
+/** Everything that a device's session publishes, waited for by condition. */
+function watchInbound(id: string) {
+  const frames: Inbound[] = [];
+  let arrived: () => void = () => undefined;
+  bus.subscribe(subjects.inbound(id), Inbound, (frame) => {
+    frames.push(frame);
+    arrived();
+  });
+  return {
+    frames,
+    async until<T>(find: (frames: readonly Inbound[]) => T | undefined): Promise<T> {
+      for (;;) {
+        const found = find(frames);
+        if (found !== undefined) return found;
+        await new Promise<void>((resolve) => (arrived = resolve));
+      }
+    },
+    control(type: InControl["type"]) {
+      return this.until((all) => all.find((frame) => frame.kind === "control" && frame.body.type === type));
+    },
+  };
+}
+
+function watchEvents(id: string) {
+  const events: SessionEvent[] = [];
+  let arrived: () => void = () => undefined;
+  bus.subscribe(subjects.event(id), Event, (event) => {
+    events.push(event);
+    arrived();
+  });
+  return async (match: (event: SessionEvent) => boolean): Promise<SessionEvent> => {
+    for (;;) {
+      const found = events.find(match);
+      if (found) return found;
+      await new Promise<void>((resolve) => (arrived = resolve));
+    }
+  };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise<void>((resolve) => setTimeout(resolve, 10));
+}
+
+async function stats(
+  to = one,
+): Promise<{ drops: Record<string, number>; closes: Record<string, number>; connections: number; nats: boolean }> {
+  const url = new URL("/ws/stats", (to.addresses["device"] ?? "").replace("ws", "http"));
+  return (await (await fetch(url)).json()) as never;
+}
+
+const isTts = (state: string) => (message: Record<string, unknown>) =>
+  message["type"] === "tts" && message["state"] === state;
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  bus = await connectBus(
+    { VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 },
+    createLog({ name: "test", level: "error", format: "json" }),
+  );
+  view = await watchPresence(bus);
+  one = await startGateway({ VOXBUS_GATEWAY_ID: "one", VOXBUS_HELLO_TIMEOUT_MS: "400" });
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map(leave));
+});
+afterAll(async () => {
+  view.close();
+  await Promise.all(running.map((service) => service.stop("quick")));
+  await bus.close();
+  await nats.stop();
+});
+
+describe("gateway", () => {
+  it("hello: is answered with all that stock firmware needs, and the device is online", async () => {
+    const device = await connect("aa:bb:cc:dd:ee:01", {}, { hello: false });
+    const inbound = watchInbound("aa:bb:cc:dd:ee:01");
+    await bus.flush();
+    device.send({
+      type: "hello",
+      version: 1,
+      features: { mcp: true },
+      audio_params: { sample_rate: 16000, frame_duration: 20 },
+    });
+    expect(await device.next(({ type }) => type === "hello")).toEqual({
+      type: "hello",
+      transport: "websocket",
+      session_id: expect.stringMatching(/^[0-9A-Z]{26}$/),
+      audio_params: { format: "opus", sample_rate: 24000, channels: 1, frame_duration: 60 },
+    });
+    expect(await inbound.control("opened")).toMatchObject({
+      seq: 1,
+      body: { gateway: "one", protocol: 1, frameDuration: 20, features: { mcp: true } },
+    });
+    await until(() => view.online("aa:bb:cc:dd:ee:01")?.gateway === "one");
+    device.vanish();
+    await until(() => view.online("aa:bb:cc:dd:ee:01") === undefined);
+  });
+
+  it.each([
+    [
+      "headers, upper-case MAC",
+      "",
+      { "Device-Id": "AA:BB:CC:DD:EE:02", Authorization: "Bearer None" },
+      "aa:bb:cc:dd:ee:02",
+    ],
+    ["query of a web page", "?device-id=web_1&client-id=c&authorization=Bearer+t", {}, "web_1"],
+    ["query in another case", "?Device-ID=web_2", {}, "web_2"],
+  ])("identity: %s", async (_name, query, headers, id) => {
+    const device = await openDevice(`${one.addresses["device"]}${query}`, headers);
+    open.push(device);
+    await until(() => view.online(id) !== undefined);
+  });
+
+  it.each([
+    ["no id", {}, 400],
+    ["*", { "Device-Id": "*" }, 400],
+    [">", { "Device-Id": ">" }, 400],
+    ["a.b", { "Device-Id": "a.b" }, 400],
+    ["65 characters", { "Device-Id": "a".repeat(65) }, 400],
+    ["empty", { "Device-Id": "" }, 400],
+    ["a space", { "Device-Id": "a b" }, 400],
+    ["Protocol-Version 4", { "Device-Id": "a", "Protocol-Version": "4" }, 400],
+    ["a page of another origin", { "Device-Id": "a", Origin: "http://evil.example" }, 403],
+    ["a foreign name that points here", { "Device-Id": "a", Origin: "http://evil.example", Host: "evil.example" }, 403],
+  ])("refused upgrade: %s", async (_name, headers, status) => {
+    await expect(openDevice(one.addresses["device"] ?? "", headers)).rejects.toThrow(`HTTP ${status}`);
+  });
+
+  it("refused upgrade: a path that is none is 404, and plain HTTP on a device's path too", async () => {
+    const base = (one.addresses["device"] ?? "").replace("/xiaozhi/v1/", "/elsewhere");
+    await expect(openDevice(base, { "Device-Id": "a" })).rejects.toThrow("HTTP 404");
+    expect((await fetch((one.addresses["device"] ?? "").replace("ws", "http"))).status).toBe(404);
+  });
+
+  it.each([1, 2, 3] as const)("framing %i: packets go both ways byte-exact", async (version) => {
+    const id = `framing-${version}`;
+    const device = await connect(id, { "Protocol-Version": String(version) });
+    const inbound = watchInbound(id);
+    await bus.flush();
+    const wire = { 1: "f8fffe", 2: "000200000000000000000bb800000003f8fffe", 3: "00000003f8fffe" }[version];
+    device.send(Buffer.from(wire, "hex"));
+    const frame = await inbound.until((all) => all.find(({ kind }) => kind === "audio"));
+    expect(Buffer.from(frame.body as Uint8Array).toString("hex")).toBe("f8fffe");
+    bus.publish(subjects.out(id), { v: 1, kind: "audio", duration: 60, body: Buffer.from("f8fffe", "hex") });
+    const back = await device.binary();
+    if (version === 2) back.writeUInt32BE(3000, 8);
+    expect(back.toString("hex")).toBe(wire);
+  });
+
+  it("framing: a bridge that leaves bytes 0-7 of version 2 empty is understood", async () => {
+    const device = await connect("bridge", { "Protocol-Version": "2" });
+    const inbound = watchInbound("bridge");
+    await bus.flush();
+    device.send(Buffer.from("000000000000000000000bb800000002f8ff", "hex"));
+    const frame = await inbound.until((all) => all.find(({ kind }) => kind === "audio"));
+    expect(Buffer.from(frame.body as Uint8Array).toString("hex")).toBe("f8ff");
+  });
+
+  it("framing: raw audio under a version 3 header is recognised by the first frame only", async () => {
+    const raw = await connect("raw", { "Protocol-Version": "3" });
+    const inbound = watchInbound("raw");
+    await bus.flush();
+    raw.send(Buffer.from("f8fffefd", "hex"));
+    raw.send(Buffer.from("f801", "hex"));
+    await inbound.until((all) => (all.filter(({ kind }) => kind === "audio").length === 2 ? true : undefined));
+    const strict = await connect("strict", { "Protocol-Version": "3" });
+    strict.send(Buffer.from("00000001f8", "hex"));
+    const before = (await stats()).drops["bad-frame"] ?? 0;
+    strict.send(Buffer.from("000000", "hex"));
+    strict.send(Buffer.from("00000009f8", "hex"));
+    strict.send({ type: "ping" });
+    await strict.next(({ type }) => type === "pong");
+    expect((await stats()).drops["bad-frame"]).toBe(before + 2);
+  });
+
+  it("bad input: each gets its documented answer, the session goes on and the bystander does not notice", async () => {
+    const bystander = await connect("bystander");
+    const device = await connect("clumsy");
+    const before = (await stats()).drops;
+    const inputs: (string | object | Uint8Array)[] = [
+      "{not json",
+      "[]",
+      "null",
+      '{"type":7}',
+      { type: "listen", state: "dance" },
+      { type: "mcp", payload: "text" },
+      { type: "dance" },
+      { type: "hello" },
+      new Uint8Array(),
+      new Uint8Array(8193),
+    ];
+    for (const input of inputs) device.send(input);
+    device.send({ type: "ping" });
+    await device.next(({ type }) => type === "pong");
+    const { drops } = await stats();
+    const grown = Object.fromEntries(
+      Object.entries(drops).flatMap(([name, total]) =>
+        total > (before[name] ?? 0) ? [[name, total - (before[name] ?? 0)]] : [],
+      ),
+    );
+    expect(grown).toEqual({ malformed: 6, "unknown-type": 1, "second-hello": 1, empty: 1, oversize: 1 });
+    bystander.send({ type: "ping" });
+    await bystander.next(({ type }) => type === "pong");
+    expect(bystander.received).toHaveLength(2);
+  });
+
+  it("bad input: a message over 64 KiB closes with 1009, no hello in time with 4000, a flood with 4004", async () => {
+    const big = await connect("big");
+    big.send("x".repeat(70_000));
+    expect(await big.closed).toMatchObject({ code: 1009 });
+    const silent = await connect("silent", {}, { hello: false });
+    silent.send(new Uint8Array([0xf8]));
+    silent.send({ type: "listen", state: "start" });
+    expect(await silent.closed).toEqual({ code: 4000, reason: "hello_timeout" });
+    const flood = await connect("flood");
+    for (let n = 0; n < 200; n += 1) flood.send({ type: "ping" });
+    expect(await flood.closed).toEqual({ code: 4004, reason: "flood" });
+    expect((await stats()).drops["before-hello"]).toBeGreaterThanOrEqual(2);
+  });
+
+  it("seq: counts what is published, of all kinds together, without gaps; and every frame can be had again", async () => {
+    const inbound = watchInbound("counted");
+    await bus.flush();
+    const device = await connect("counted");
+    device.send({ type: "listen", state: "start", mode: "auto" });
+    device.send("{malformed");
+    for (let n = 0; n < 5; n += 1) device.send(new Uint8Array([0xf8, n]));
+    device.send({ type: "listen", state: "detect", text: "computer" });
+    device.send({ type: "listen", state: "stop" });
+    await inbound.control("stop");
+    expect(inbound.frames.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(inbound.frames.flatMap(({ kind, body }) => (kind === "control" ? [body.type] : []))).toEqual([
+      "opened",
+      "listen",
+      "wake",
+      "stop",
+    ]);
+    const session = inbound.frames[0]?.session ?? "";
+    const answer = await bus.request(subjects.replay("one"), { v: 1, session, from: 3, to: 7 }, ReplayAnswer);
+    expect(answer).toMatchObject({ open: true, newest: 9 });
+    expect(answer.frames).toHaveLength(5);
+    const gone = await bus.request(subjects.replay("one"), { v: 1, session: "nobody", from: 1 }, ReplayAnswer);
+    expect(gone).toMatchObject({ open: false, frames: [] });
+  });
+
+  it("typed text: is echoed, the device speaks, and the paced reply is reported when it was played", async () => {
+    const inbound = watchInbound("typist");
+    const event = watchEvents("typist");
+    await bus.flush();
+    const device = await connect("typist");
+    device.send({ type: "listen", state: "detect", text: "what time is it" });
+    expect(await device.next(({ type }) => type === "stt")).toMatchObject({ text: "what time is it" });
+    await device.next(isTts("start"));
+    const text = await inbound.until((all) => all.find(({ kind }) => kind === "text"));
+    const name = { v: 1, session: text.session, origin: text.seq, reply: "r", attempt: 1, sentence: 0 };
+    const say = (body: OutText, n: number) => bus.publish(subjects.out("typist"), { ...name, n, kind: "text", body });
+    say({ type: "llm", emotion: "happy" }, 0);
+    say({ type: "tts", state: "sentence_start", text: "It is noon." }, 1);
+    for (let n = 2; n < 8; n += 1) {
+      bus.publish(subjects.out("typist"), {
+        ...name,
+        n,
+        kind: "audio",
+        duration: 60,
+        body: new Uint8Array([n]),
+        ...(n === 7 ? { end: "reply" } : {}),
+      });
+    }
+    await device.next(isTts("stop"));
+    const kinds = device.received
+      .slice(1)
+      .map((item) =>
+        "binary" in item ? "audio" : item.json["type"] === "tts" ? item.json["state"] : item.json["type"],
+      );
+    expect(kinds).toEqual(["stt", "start", "llm", "sentence_start", ...Array<string>(6).fill("audio"), "stop"]);
+    expect((await event(({ turn }) => turn !== undefined)).turn).toMatchObject({
+      origin: text.seq,
+      played: [0, 7],
+      complete: true,
+    });
+    expect(await inbound.control("fence")).toMatchObject({ body: { fence: text.seq } });
+  });
+
+  it("abort: is answered by tts/stop and not one frame of the turn follows", async () => {
+    const inbound = watchInbound("aborter");
+    await bus.flush();
+    const device = await connect("aborter");
+    device.send({ type: "listen", state: "detect", text: "tell me a story" });
+    const text = await inbound.until((all) => all.find(({ kind }) => kind === "text"));
+    const name = { v: 1, session: text.session, origin: text.seq, reply: "r", attempt: 1, sentence: 0 };
+    const audio = (n: number) =>
+      bus.publish(subjects.out("aborter"), { ...name, n, kind: "audio", duration: 60, body: new Uint8Array([n]) });
+    for (let n = 0; n < 20; n += 1) audio(n);
+    await device.binary();
+    device.send({ type: "abort", reason: "wake_word_detected" });
+    await device.next(isTts("stop"));
+    const after = device.received.length;
+    for (let n = 20; n < 40; n += 1) audio(n);
+    bus.publish(subjects.out("aborter"), {
+      v: 1,
+      kind: "text",
+      body: { type: "alert", status: "a", message: "b", emotion: "neutral" },
+    });
+    await device.next(({ type }) => type === "alert");
+    expect(device.received.length).toBe(after + 1);
+    expect(await inbound.control("abort")).toMatchObject({ body: { reason: "wake_word_detected" } });
+  });
+
+  it("takeover: on the same gateway and on another one the newest session wins and the loser is told", async () => {
+    const two = await startGateway({ VOXBUS_GATEWAY_ID: "two" });
+    const first = await connect("wanderer");
+    await until(() => view.online("wanderer")?.gateway === "one");
+    const second = await connect("wanderer");
+    expect(await first.closed).toEqual({ code: 4001, reason: "replaced" });
+    const third = await connect("wanderer", {}, {}, two);
+    expect(await second.closed).toEqual({ code: 4001, reason: "replaced" });
+    await until(() => view.online("wanderer")?.gateway === "two");
+    bus.publish(subjects.out("wanderer"), {
+      v: 1,
+      kind: "text",
+      body: { type: "alert", status: "a", message: "b", emotion: "neutral" },
+    });
+    await third.next(({ type }) => type === "alert");
+    expect([...view.devices()].filter(([id]) => id === "wanderer")).toHaveLength(1);
+    await two.stop("quick");
+    expect(await third.closed).toMatchObject({ code: 1012 });
+    await until(() => view.online("wanderer") === undefined);
+  });
+
+  it("command: disconnect closes exactly the session that is meant", async () => {
+    const device = await connect("guest");
+    await until(() => view.online("guest") !== undefined);
+    bus.publish(subjects.command("one"), {
+      v: 1,
+      body: { type: "disconnect", device: "guest", session: "another", reason: "requested" },
+    });
+    device.send({ type: "ping" });
+    await device.next(({ type }) => type === "pong");
+    bus.publish(subjects.command("one"), { v: 1, body: { type: "disconnect", device: "guest", reason: "requested" } });
+    expect(await device.closed).toEqual({ code: 4002, reason: "disconnected" });
+  });
+
+  it("idle: a device that sends nothing is pinged, and closed when not even a pong comes", async () => {
+    const short = await startGateway({ VOXBUS_GATEWAY_ID: "short", VOXBUS_IDLE_TIMEOUT_MS: "1500" });
+    const url = new URL(short.addresses["device"] ?? "");
+    const { connect: connectTcp } = await import("node:net");
+    const socket = connectTcp(Number(url.port), url.hostname);
+    socket.write(
+      `GET ${url.pathname} HTTP/1.1\r\nHost: x\r\nDevice-Id: mute\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+    );
+    const hello = Buffer.from('{"type":"hello"}');
+    socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | hello.length, 0, 0, 0, 0]), hello]));
+    const opcodes: number[] = [];
+    socket.on("data", (data) => opcodes.push(...[...data].filter((byte) => byte === 0x89 || byte === 0x88)));
+    await new Promise((resolve) => socket.once("close", resolve));
+    expect(opcodes).toContain(0x89);
+    expect(opcodes).toContain(0x88);
+    expect((await stats(short)).closes).toMatchObject({ heartbeat_timeout: 1 });
+  });
+
+  it("NATS away: a device stays connected, an abort silences at once, what it says is published when NATS is back", async () => {
+    const inbound = watchInbound("patient");
+    await bus.flush();
+    const device = await connect("patient");
+    await inbound.control("opened");
+    nats.kill("SIGSTOP");
+    while ((await stats()).nats) await new Promise<void>((resolve) => setTimeout(resolve, 20));
+    await expect(connect("latecomer")).rejects.toThrow("HTTP 503");
+    device.send({ type: "abort" });
+    await device.next(isTts("stop"));
+    device.send({ type: "listen", state: "start", mode: "auto" });
+    for (let n = 0; n < 150; n += 1) device.send(new Uint8Array([0xf8, n]));
+    device.send({ type: "ping" });
+    await device.next(({ type }) => type === "pong");
+    nats.kill("SIGCONT");
+    await inbound.until((all) =>
+      all.some(({ kind, body }) => kind === "audio" && body[1] === 149) ? true : undefined,
+    );
+    const rest = inbound.frames.slice(1);
+    expect(rest.map(({ seq }) => seq)).toEqual(rest.map((_, index) => index + 2));
+    expect(rest[0]).toMatchObject({ kind: "control", body: { type: "gap", frames: 50, reason: "bus-away" } });
+    expect(rest.filter(({ kind }) => kind === "audio")).toHaveLength(100);
+    expect(rest.flatMap(({ kind, body }) => (kind === "control" ? [body.type] : []))).toEqual([
+      "gap",
+      "abort",
+      "listen",
+    ]);
+  }, 30_000);
+});
+
+describe("authentication", () => {
+  const key = "a-key-of-sixteen-or-more";
+  const token = (id: string, seconds: number) =>
+    `${createHmac("sha256", key).update(`c|${id}|${seconds}`).digest("base64url")}.${seconds}`;
+
+  it("hmac: the ecosystem's token opens the door, a wrong, foreign or old one does not; OTA hands it out", async () => {
+    const safe = await startGateway({ VOXBUS_AUTH: "hmac", VOXBUS_AUTH_KEY: key, VOXBUS_OTA_ALLOW: "kitchen" });
+    const now = Math.floor(Date.now() / 1000);
+    const tryToken = (id: string, value: string) =>
+      connect(id, { "Client-Id": "c", Authorization: `Bearer ${value}` }, {}, safe);
+    await tryToken("kitchen", token("kitchen", now));
+    for (const value of [token("garage", now), token("kitchen", now - 40 * 86_400), "nonsense", ""]) {
+      await expect(tryToken("kitchen", value)).rejects.toThrow("HTTP 401");
+    }
+    const ask = async (id: string) => {
+      const response = await fetch(safe.addresses["ota"] ?? "", {
+        method: "POST",
+        headers: { "Device-Id": id, "Client-Id": "c" },
+        body: "{}",
+      });
+      return ((await response.json()) as { websocket: { token: string } }).websocket.token;
+    };
+    expect(await ask("garage")).toBe("");
+    await tryToken("kitchen", await ask("kitchen"));
+  });
+
+  it("token: one bound to a device speaks for no other one, an unbound one for any", async () => {
+    const safe = await startGateway({ VOXBUS_AUTH: "token", VOXBUS_AUTH_TOKENS: "AA:BB:CC:DD:EE:FF=mine,anyone" });
+    const tryToken = (id: string, value: string) => connect(id, { Authorization: `Bearer ${value}` }, {}, safe);
+    await tryToken("aa:bb:cc:dd:ee:ff", "mine");
+    await tryToken("kitchen", "anyone");
+    await expect(tryToken("kitchen", "mine")).rejects.toThrow("HTTP 403");
+    await expect(tryToken("kitchen", "other")).rejects.toThrow("HTTP 401");
+  });
+
+  it("beyond loopback: the choice must be said outright", async () => {
+    await expect(startGateway({ VOXBUS_GATEWAY_HOST: "0.0.0.0" })).rejects.toThrow("VOXBUS_AUTH");
+    await expect(startGateway({ VOXBUS_AUTH: "hmac" })).rejects.toThrow("VOXBUS_AUTH_KEY");
+    await startGateway({ VOXBUS_GATEWAY_HOST: "0.0.0.0", VOXBUS_AUTH: "none" });
+  });
+});
+
+describe("OTA", () => {
+  const ask = (init: RequestInit = {}, path = "") =>
+    fetch(`${one.addresses["ota"]}${path}`, {
+      ...init,
+      headers: { "Device-Id": "kitchen", ...(init.headers as Record<string, string> | undefined) },
+    });
+
+  it("configuration: GET and POST give this gateway's address, server time, and no update", async () => {
+    for (const init of [{}, { method: "POST", body: JSON.stringify({ application: { version: "2.4.2" } }) }]) {
+      const response = await ask(init);
+      expect(response.status).toBe(200);
+      const body = (await response.json()) as { server_time: { timestamp: number } };
+      expect(body).toEqual({
+        server_time: { timestamp: expect.any(Number), timezone_offset: expect.any(Number) },
+        firmware: { version: "body" in init ? "2.4.2" : "0.0.0", url: "" },
+        websocket: { url: one.addresses["device"], token: "", version: 1 },
+      });
+      expect(Math.abs(body.server_time.timestamp - Date.now())).toBeLessThan(60_000);
+    }
+  });
+
+  it("activate: is done at once; a preflight is answered; what is malformed is refused by name", async () => {
+    expect((await ask({ method: "POST", body: "{}" }, "activate")).status).toBe(200);
+    const origin = new URL(one.addresses["ota"] ?? "").origin;
+    const preflight = await ask({ method: "OPTIONS", headers: { Origin: origin } });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get("access-control-allow-origin")).toBe(origin);
+    expect(preflight.headers.get("access-control-allow-headers")).toContain("device-id");
+    const refused = async (init: RequestInit) => {
+      const response = await ask(init);
+      return [response.status, ((await response.json()) as { error: string }).error];
+    };
+    expect(await refused({ method: "POST", body: "{" })).toEqual([400, "bad-body"]);
+    expect(await refused({ method: "POST", body: "x".repeat(70_000) })).toEqual([413, "body-too-big"]);
+    expect(await refused({ method: "DELETE" })).toEqual([405, "method-not-allowed"]);
+    expect(await refused({ headers: { "Device-Id": "a.b" } })).toEqual([400, "bad-device-id"]);
+    expect(await refused({ headers: { Origin: "http://evil.example" } })).toEqual([403, "forbidden"]);
+  });
+});
