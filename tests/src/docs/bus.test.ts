@@ -1,0 +1,197 @@
+import { jetstreamManager, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import {
+  decodeEnvelope,
+  DeviceRecord,
+  Dialogue,
+  encodeEnvelope,
+  envelopes,
+  GatewayLease,
+  inControls,
+  kinds,
+  outControls,
+  Presence,
+  Profile,
+  severities,
+  subjects,
+  TurnPlayed,
+} from "@voxbus/protocol";
+import { createLog } from "@voxbus/service";
+import type { z } from "@voxbus/subscriber";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listFields } from "./fields.ts";
+import { readBlocks, readLeadingNames, readName, readNames, readPage, readTable } from "./markdown.ts";
+
+const page = readPage("docs/bus.md");
+const sorted = (list: Iterable<string>) => [...list].toSorted();
+const firstNames = (marker: string) => readTable(page, marker).map(([cell]) => readName(cell));
+
+describe("docs/bus.md, subjects", () => {
+  const device = "<id>";
+  // A new subject does not compile until it stands here.
+  const patterns: { readonly [K in keyof typeof subjects]: readonly string[] } = {
+    in: kinds.map((kind) => subjects.in(device, kind)),
+    open: [subjects.open(device)],
+    inbound: [subjects.inbound(device)],
+    hearing: [subjects.hearing(device)],
+    heard: [subjects.heard(device)],
+    say: [subjects.say(device)],
+    sayOpen: [subjects.sayOpen(device)],
+    out: [subjects.out(device)],
+    event: [subjects.event(device)],
+    fleetOut: [subjects.fleetOut()],
+    groupOut: [subjects.groupOut("<group>")],
+    command: [subjects.command("<gid>")],
+    replay: [subjects.replay("<gid>")],
+    alert: [subjects.alert("<severity>")],
+    stored: [subjects.stored("<subject>")],
+  };
+
+  it("subjects: the table has every one and no other", () => {
+    expect(sorted(firstNames("table: subjects"))).toEqual(sorted(Object.values(patterns).flat()));
+  });
+
+  it("subjects: every envelope is carried, and nothing else", () => {
+    const carried = readTable(page, "table: subjects").flatMap(([, , cell = ""]) => readLeadingNames(cell));
+    expect(sorted(new Set(carried))).toEqual(sorted(Object.keys(envelopes)));
+  });
+
+  it("alerts: the severities are the code's", () => {
+    const alert = readTable(page, "table: subjects").find(([cell]) => cell?.includes("alert."));
+    expect(readNames(alert?.[2] ?? "").slice(1)).toEqual([...severities]);
+  });
+});
+
+/** Every table of fields by its marker, with the schemas that it describes. */
+const fieldTables: Readonly<Record<string, readonly z.ZodType[]>> = {
+  "in.audio in.text in.control": [envelopes["in.audio"], envelopes["in.text"], envelopes["in.control"]],
+  ...Object.fromEntries(
+    Object.entries(envelopes)
+      .filter(([name]) => !name.startsWith("in."))
+      .map(([name, schema]) => [name, [schema]]),
+  ),
+  turn: [TurnPlayed],
+  gateways: [GatewayLease],
+  presence: [Presence],
+  profiles: [Profile],
+  dialogues: [Dialogue],
+  devices: [DeviceRecord],
+};
+
+describe("docs/bus.md, fields", () => {
+  it("tables: there is one for each envelope and record, and no other", () => {
+    const markers = [...page.matchAll(/<!-- fields: (.*) -->/g)].map(([, name = ""]) => name);
+    expect(sorted(markers)).toEqual(sorted(Object.keys(fieldTables)));
+  });
+
+  it.each(Object.entries(fieldTables))("%s: the table has every field and no other", (marker, schemas) => {
+    for (const schema of schemas) expect(sorted(firstNames(`fields: ${marker}`))).toEqual(sorted(listFields(schema)));
+  });
+
+  it("profiles: the defaults are the schema's", () => {
+    const defaults: Record<string, unknown> = Profile.parse({});
+    for (const [field, fallback = ""] of readTable(page, "fields: profiles")) {
+      const value = defaults[readName(field).replace("?", "")];
+      const written = typeof value === "string" ? value : value === undefined ? "-" : JSON.stringify(value);
+      expect(fallback.replaceAll("`", "")).toBe(written);
+    }
+  });
+
+  it.each([
+    ["in controls", inControls],
+    ["out controls", outControls],
+  ] as const)("%s: the table has every body with every field, and no other", (marker, bodies) => {
+    const documented = readTable(page, `table: ${marker}`).map(([type, fields = ""]) => [
+      readName(type),
+      sorted(readLeadingNames(fields)),
+    ]);
+    const expected = Object.entries(bodies).map(([type, schema]) => [
+      type,
+      sorted(listFields(schema).filter((field) => field !== "type")),
+    ]);
+    expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(expected));
+  });
+});
+
+/** As the page shows a value: bytes as `hex …`. */
+function show(value: unknown): unknown {
+  if (value instanceof Uint8Array)
+    return `hex ${Buffer.from(value)
+      .toString("hex")
+      .replaceAll(/..(?!$)/g, "$& ")}`;
+  if (Array.isArray(value)) return value.map(show);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, show(field)]));
+}
+
+describe("docs/bus.md, examples", () => {
+  const examples = readBlocks(page, "hex");
+  const shown = readBlocks(page, "json");
+
+  it("examples: there is one of each envelope and no other", () => {
+    expect(sorted(examples.map(({ label }) => label))).toEqual(sorted(Object.keys(envelopes)));
+  });
+
+  it.each(Object.entries(envelopes))("%s: decodes to what is shown, and encodes to the same bytes", (name, schema) => {
+    const at = examples.findIndex(({ label }) => label === name);
+    const data = Buffer.from((examples[at]?.text ?? "").replaceAll(/\s/g, ""), "hex");
+    const value = decodeEnvelope<z.ZodType>(schema, data);
+    expect(show(value)).toEqual(JSON.parse(shown[at]?.text ?? ""));
+    expect(Buffer.from(encodeEnvelope(value as object))).toEqual(data);
+  });
+});
+
+describe("docs/bus.md, streams and buckets", () => {
+  let server: NatsServer;
+  let bus: Bus;
+  let connection: NatsConnection;
+  let manager: JetStreamManager;
+  let configs: readonly StreamConfig[];
+
+  beforeAll(async () => {
+    server = await startNatsServer();
+    const log = createLog({ name: "docs", level: "error", format: "json" });
+    bus = await connectBus({ VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+    connection = await connect({ servers: server.url });
+    manager = await jetstreamManager(connection);
+    configs = (await manager.streams.list().next()).map(({ config }) => config);
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await bus?.close();
+    await server?.stop();
+  });
+
+  const units = [["days", 86_400], ["h", 3600], ["min", 60], ["s", 1]] as const; // prettier-ignore
+  const formatAge = (nanoseconds: number) => {
+    const seconds = nanoseconds / 1e9;
+    const [unit, size] = units.find(([, size]) => seconds >= size && seconds % size === 0) ?? units[3];
+    return seconds === 0 ? "-" : `${seconds / size} ${unit}`;
+  };
+
+  it("streams: the table is what a program makes on an empty NATS", () => {
+    const documented = readTable(page, "table: streams").map((cells) => cells.join(" | ").replaceAll("`", ""));
+    const made = configs
+      .filter(({ name }) => !name.startsWith("KV_"))
+      .map((config) =>
+        [
+          config.name,
+          config.subjects.join(", "),
+          formatAge(config.max_age),
+          `${config.max_bytes / 1024 ** 3} GiB`,
+          formatAge(config.duplicate_window),
+          config.republish?.dest ?? "-",
+        ].join(" | "),
+      );
+    expect(sorted(documented)).toEqual(sorted(made));
+  });
+
+  it("buckets: the table is what a program makes on an empty NATS", () => {
+    const documented = readTable(page, "table: buckets").map(([name, , , age]) => [readName(name), age]);
+    const made = configs
+      .filter(({ name }) => name.startsWith("KV_"))
+      .map(({ name, max_age }) => [name.slice(3), formatAge(max_age)]);
+    expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(made));
+  });
+});

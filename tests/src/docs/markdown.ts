@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** The root of the checkout, with a slash at its end. */
+export const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** A page of the project by its path from the root. */
+export function readPage(path: string): string {
+  return readFileSync(root + path, "utf8");
+}
+
+/**
+ * The rows of the table behind `<!-- table: NAME -->` or `<!-- fields: NAME -->`, each a list of cells as they are
+ * written. Throws when the page has no such table.
+ */
+export function readTable(page: string, marker: string): readonly (readonly string[])[] {
+  const lines = behindMarker(page, marker);
+  const end = lines.findIndex((line) => !line.startsWith("|"));
+  return lines.slice(2, end < 0 ? lines.length : end).map((line) =>
+    line
+      .split(/(?<!\\)\|/)
+      .slice(1, -1)
+      .map((cell) => cell.trim().replaceAll("\\|", "|")),
+  );
+}
+
+/** The names in backticks of the paragraph behind `<!-- list: NAME -->`. */
+export function readList(page: string, marker: string): readonly string[] {
+  const lines = behindMarker(page, marker);
+  return readNames(lines.slice(0, lines.indexOf("")).join(" "));
+}
+
+/** Everything in backticks, in its order. */
+export function readNames(cell: string): string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
+}
+
+/** The one name in a cell. Throws when there is none. */
+export function readName(cell: string | undefined): string {
+  const [name] = readNames(cell ?? "");
+  if (name === undefined) throw new Error(`a cell without a name: ${cell}`);
+  return name;
+}
+
+/** The names with which a cell begins, separated by commas; whatever follows them is prose. */
+export function readLeadingNames(cell: string): string[] {
+  return readNames(/^(?:`[^`]+`(?:, )?)*/.exec(cell)?.[0] ?? "");
+}
+
+/** The fenced blocks of a page: what follows the language in the opening line, and the text. */
+export function readBlocks(
+  page: string,
+  language: string,
+): readonly { readonly label: string; readonly text: string; readonly end: number }[] {
+  return [...page.matchAll(new RegExp(`^\`\`\`${language}(.*)\n([^]*?)^\`\`\`$`, "gm"))].map((match) => ({
+    label: (match[1] ?? "").trim(),
+    text: match[2] ?? "",
+    end: match.index + match[0].length,
+  }));
+}
+
+function behindMarker(page: string, marker: string): string[] {
+  const line = `<!-- ${marker} -->`;
+  const at = page.indexOf(line);
+  if (at < 0) throw new Error(`there is no ${line}`);
+  return page
+    .slice(at + line.length)
+    .trimStart()
+    .split("\n");
+}
