@@ -31,6 +31,7 @@ export const createEmbeddedEngine = async (options: {
   return {
     name: "embedded",
     repeatable: true,
+    longestText: 120,
     speaks: ({ text, language }) => latinShare(text) === 1 && guessLanguage(text, language) === "en",
     synthesize: async function* ({ text, voice, speed = 1 }, signal): AsyncGenerator<Sound> {
       if (!/[\p{L}\p{N}]/u.test(text)) return;

@@ -52,6 +52,7 @@ export const createEspeakEngine = async (options: {
   return {
     name: "espeak",
     repeatable: true,
+    longestText: 1000,
     speaks: ({ text, language }) => voiceFor(text, language) !== undefined,
     synthesize: async function* ({ text, voice, language, speed = 1 }, signal): AsyncGenerator<Sound> {
       if (!/[\p{L}\p{N}]/u.test(text)) return;

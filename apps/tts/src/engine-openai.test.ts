@@ -77,7 +77,7 @@ const create = async (answer: Answer, options?: Partial<OpenAiSpeechOptions>) =>
 testEngine("openai, WAV", async () => (await create(speak())).engine, {
   speed: true,
   speaks: [{ text: "Hello there." }, { text: "今天天气很好" }],
-  leaves: [{ text: "a".repeat(4097) }],
+  leaves: [],
 });
 
 testEngine("openai, PCM", async () => (await create(speak(333), { sampleRate: 24_000 })).engine, {

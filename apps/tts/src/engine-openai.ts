@@ -15,8 +15,6 @@ export interface OpenAiSpeechOptions {
   readonly timeoutMs: number;
 }
 
-const longestText = 4096;
-
 /**
  * Any server that speaks OpenAI's `/audio/speech`. Sound is passed on as it comes in; nothing is tried twice, since a
  * late sentence is worth less than the next engine's.
@@ -29,7 +27,8 @@ export const createOpenAiEngine = (options: OpenAiSpeechOptions): TtsEngine => {
   return {
     name: "openai",
     repeatable: false,
-    speaks: ({ text }) => text.length <= longestText,
+    longestText: 4096,
+    speaks: () => true,
     synthesize: async function* ({ text, voice, speed = 1 }, signal): AsyncGenerator<Sound> {
       if (!/[\p{L}\p{N}]/u.test(text)) return;
       const silence = new AbortController();

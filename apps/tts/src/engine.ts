@@ -32,6 +32,8 @@ export interface TtsEngine {
   readonly name: string;
   /** The same request makes the same samples again, in every process. */
   readonly repeatable: boolean;
+  /** Characters that are best spoken in one go; longer text is cut for it, so that the first sound comes soon. */
+  readonly longestText: number;
   /** Whether all of this text would be heard, in its language. Cheap, never throws. */
   speaks(request: SpeechRequest): boolean;
   /**

@@ -12,10 +12,13 @@ export interface FliteContract extends WorkerContract {
 }
 
 await serveWorker<FliteContract>(
-  ({ program }) =>
-    function* (request) {
+  ({ program }) => {
+    // The compiler does its work at the first sentence, and nobody should wait for that.
+    runFlite(program, { text: "Ready.", voice: "slt", speed: 1 });
+    return function* (request) {
       const { sampleRate, samples } = readWav(runFlite(program, request));
       yield { sampleRate, samples };
-    },
+    };
+  },
   ({ samples }) => [samples.buffer],
 );

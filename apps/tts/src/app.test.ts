@@ -1,0 +1,85 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { type Bus, connectBus, startNatsServer, type NatsServer } from "@voxbus/bus";
+import { busVersion, Outbound, type Say, subjects } from "@voxbus/protocol";
+import { readConfig, startService } from "@voxbus/service";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildTts, ttsProgram } from "./app.ts";
+import { findEspeak } from "./engine-espeak.ts";
+
+let nats: NatsServer;
+let bus: Bus;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+});
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await bus.close();
+  await nats.stop();
+});
+
+const environment = () => ({ VOXBUS_NATS_URL: nats.url, VOXBUS_TTS_OPS_PORT: "0", VOXBUS_LOG_LEVEL: "fatal" });
+
+const say = (device: string, text: string) => {
+  const message: Say = { v: busVersion, reply: `reply-${device}`, attempt: 1, sentence: 0, text, last: true };
+  return bus.store(subjects.sayOpen(device), message);
+};
+
+const waitForFrame = (device: string, wanted: (frame: Outbound) => boolean) =>
+  new Promise<Outbound>((resolve) => {
+    const subscription = bus.subscribe(subjects.out(device), Outbound, (frame) => {
+      if (!wanted(frame)) return;
+      subscription.close();
+      resolve(frame);
+    });
+  });
+
+test("tts: as a program it is ready, speaks, shows its numbers and stops quickly", async () => {
+  const running = await startService(ttsProgram, buildTts, environment());
+  const ended = waitForFrame("one", ({ end }) => end === "reply");
+  await say("one", "Hello there.");
+  expect(await ended).toMatchObject({ kind: "audio", reply: "reply-one", attempt: 1 });
+  const metrics = await (await fetch(`${running.addresses["ops"]}/metrics`)).text();
+  expect(metrics).toMatch(/^voxbus_tts_first_sound_ms_count\S* 1$/m);
+  expect(metrics).toMatch(/^voxbus_tts_replies\S* 1$/m);
+  const from = performance.now();
+  await running.stop("quick");
+  expect(performance.now() - from).toBeLessThan(4000);
+});
+
+test("tts: killed in mid-sentence, another one begins the reply again", async () => {
+  const start = async () => {
+    const program = new URL("../dist/main.js", import.meta.url).pathname;
+    const child = spawn(process.execPath, [program], {
+      env: { ...process.env, ...environment() },
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    children.push(child);
+    await once(child, "message");
+    return child;
+  };
+  const first = await start();
+  const begun = waitForFrame("two", ({ kind }) => kind === "audio");
+  await say("two", "A long sentence that is told slowly and with many words. ".repeat(6));
+  await begun;
+  first.kill("SIGKILL");
+  await once(first, "exit");
+  const again = waitForFrame("two", ({ kind, attempt = 0 }) => kind === "audio" && attempt > 1);
+  await start();
+  expect(await again).toMatchObject({ sentence: 0, n: 2 });
+});
+
+test("tts: all bad variables are named at once, and an engine that is not there too", async () => {
+  const bad = { VOXBUS_TTS_ENGINE: "festival", VOXBUS_TTS_URL: "nowhere", VOXBUS_TTS_SAMPLE_RATE: "fast" };
+  expect(() => readConfig(ttsProgram.config, bad)).toThrow(/TTS_ENGINE.*\n.*TTS_URL.*\n.*TTS_SAMPLE_RATE/);
+  const nobody = startService(ttsProgram, buildTts, { ...environment(), VOXBUS_TTS_VOICE: "nobody" });
+  await expect(nobody).rejects.toThrow("no voice nobody");
+  if (await findEspeak()) return;
+  await expect(startService(ttsProgram, buildTts, { ...environment(), VOXBUS_TTS_ENGINE: "espeak" })).rejects.toThrow(
+    "no espeak-ng on PATH",
+  );
+});

@@ -1,0 +1,66 @@
+import { connectBus, watchProfiles } from "@voxbus/bus";
+import { Say, subjects } from "@voxbus/protocol";
+import type { Program, Service } from "@voxbus/service";
+import { ttsConfig } from "./config.ts";
+import { createEngines } from "./engines.ts";
+import { speakReply } from "./speak-reply.ts";
+import { createSpeech } from "./speech.ts";
+
+/** What `run` needs to know of this program. */
+export const ttsProgram: Program<typeof ttsConfig> = { name: "tts", opsPort: 9102, config: ttsConfig };
+
+// Held until a reply was played, so far more than speak at once; each keeps a reply's packets, at most a few 100 KB.
+const slots = 1000;
+// A drain lets replies play out; the process must be gone within 30 s of SIGTERM, and 5 s of SIGINT.
+const graceMs = { drain: 20_000, quick: 0 } as const;
+
+/** Builds tts: claims replies and announcements, and speaks them to their devices. */
+export const buildTts = async ({ config, log, meter, defer, check }: Service<typeof ttsConfig>): Promise<void> => {
+  const bus = await connectBus(config, log);
+  defer(() => bus.close());
+  check("nats", () => bus.connected());
+  const profiles = await watchProfiles(bus);
+  defer(() => profiles.close());
+  const { engines, fallback } = await createEngines(config, log);
+  defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
+  log.info({ engines: engines.map(({ name }) => name) }, "engines, in order of preference");
+
+  const failures = meter.createCounter("voxbus_tts_engine_failures", { description: "Syntheses that failed" });
+  const firstSound = meter.createHistogram("voxbus_tts_first_sound_ms", {
+    description: "From the claim of a reply to its first packet of sound",
+    advice: { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] },
+  });
+  const speech = await createSpeech({
+    engines,
+    fallback,
+    threads: 1,
+    failed: (engine, error) => {
+      failures.add(1, { engine });
+      log.warn({ err: error, engine }, "a synthesizer failed");
+    },
+  });
+  defer(() => speech.close());
+
+  const claims = await bus.claim({
+    stream: "TURNS",
+    durable: "tts",
+    filters: [subjects.sayOpen("*")],
+    schema: Say,
+    slots,
+    work: (claim) =>
+      speakReply(
+        {
+          bus,
+          speech,
+          profileOf: (device) => profiles.of(device),
+          onFirstSound: (ms) => firstSound.record(ms),
+          onTrouble: (what, error) => log.warn({ err: error, what }, "a reply is in trouble"),
+        },
+        claim,
+      ),
+  });
+  defer((mode) => claims.drain(graceMs[mode]));
+  meter
+    .createObservableGauge("voxbus_tts_replies", { description: "Replies that are spoken or still played" })
+    .addCallback((result) => result.observe(claims.held()));
+};

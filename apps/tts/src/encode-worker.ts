@@ -1,0 +1,49 @@
+import { createOpusEncoder, createResampler, type Resampler, serveWorker, type WorkerContract } from "@voxbus/audio";
+import type { Sound } from "./engine.ts";
+
+/** What passes between tts and the threads that encode: the sounds of a sentence in, its Opus packets out. */
+export interface EncodeContract extends WorkerContract {
+  readonly data: null;
+  readonly request: null;
+  readonly input: Sound;
+  readonly result: Uint8Array<ArrayBuffer>;
+}
+
+const sampleRate = 24_000;
+const packetSamples = 1440;
+
+await serveWorker<EncodeContract>(
+  () =>
+    async function* (_, { input }) {
+      // An encoder of its own for each sentence: the same samples then make the same packets, whatever was said before.
+      const encoder = createOpusEncoder({ sampleRate, bitrate: 24_000, complexity: 5 });
+      const packet = new Int16Array(packetSamples);
+      let filled = 0;
+      function* cut(samples: Int16Array) {
+        for (let at = 0; at < samples.length;) {
+          const part = samples.subarray(at, at + packetSamples - filled);
+          packet.set(part, filled);
+          filled += part.length;
+          at += part.length;
+          if (filled < packetSamples) continue;
+          yield encoder.encode(packet);
+          filled = 0;
+        }
+      }
+      try {
+        let resampler: Resampler | undefined;
+        for await (const sound of input) {
+          resampler ??= createResampler(sound.sampleRate, sampleRate);
+          // In pieces, so that the first packet does not wait for a whole sentence.
+          for (let at = 0; at < sound.samples.length; at += packetSamples) {
+            yield* cut(resampler.write(sound.samples.subarray(at, at + packetSamples)));
+          }
+        }
+        if (resampler) yield* cut(resampler.flush());
+        if (filled > 0) yield encoder.encode(packet.fill(0, filled));
+      } finally {
+        encoder.close();
+      }
+    },
+  (packet) => [packet.buffer],
+);

@@ -1,0 +1,49 @@
+import type { Bus } from "@voxbus/bus";
+import { Say, subjects } from "@voxbus/protocol";
+import { setTimeout as delay } from "node:timers/promises";
+
+const readAgainMs = 2000;
+const giveUpMs = 60_000;
+const mostStored = 1000;
+
+/**
+ * A reply's sentences in order, from the opening one to the last, each once: live, and from the stream where one is
+ * missing. It ends early when none came for a minute. Throws the signal's reason.
+ */
+export async function* followSentences(
+  options: { readonly bus: Bus; readonly device: string; readonly opening: Say },
+  signal: AbortSignal,
+): AsyncGenerator<Say> {
+  const { bus, device, opening } = options;
+  yield opening;
+  if (opening.last) return;
+  const known = new Map<number, Say>();
+  let wake = () => {};
+  const take = (say: Say) => {
+    if (say.reply !== opening.reply || known.has(say.sentence)) return;
+    known.set(say.sentence, say);
+    wake();
+  };
+  const readStored = async () => {
+    for (const { message } of await bus.stored(subjects.say(device), Say, mostStored, signal)) take(message);
+  };
+  const subscription = bus.subscribe(subjects.stored(subjects.say(device)), Say, take);
+  try {
+    await readStored();
+    for (let next = opening.sentence + 1; ; next++) {
+      for (let waited = 0; !known.has(next); waited += readAgainMs) {
+        if (waited >= giveUpMs) return;
+        const woken = new Promise<"woken">((resolve) => (wake = () => resolve("woken")));
+        const quiet = new AbortController();
+        const pause = delay(readAgainMs, "quiet", { signal: AbortSignal.any([signal, quiet.signal]) });
+        const first = await Promise.race([woken, pause]).finally(() => quiet.abort());
+        if (first === "quiet") await readStored();
+      }
+      const say = known.get(next)!;
+      yield say;
+      if (say.last) return;
+    }
+  } finally {
+    subscription.close();
+  }
+}

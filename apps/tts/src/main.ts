@@ -1,0 +1,4 @@
+import { run } from "@voxbus/service";
+import { buildTts, ttsProgram } from "./app.ts";
+
+await run(ttsProgram, buildTts);

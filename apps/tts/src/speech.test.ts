@@ -1,0 +1,96 @@
+import { createOpusDecoder, readOpusPacket } from "@voxbus/audio";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createEmbeddedEngine } from "./engine-embedded.ts";
+import { createOpenAiEngine } from "./engine-openai.ts";
+import type { SpeechRequest, TtsEngine } from "./engine.ts";
+import { createSpeech, type Speech } from "./speech.ts";
+
+const never = new AbortController().signal;
+let embedded: TtsEngine;
+let speech: Speech;
+const failures: string[] = [];
+
+beforeAll(async () => {
+  embedded = await createEmbeddedEngine({ threads: 1 });
+  // Nobody listens on port 9: a server that is down.
+  const away = createOpenAiEngine({ url: "http://127.0.0.1:9/v1", model: "tts-1", voice: "alloy", timeoutMs: 1000 });
+  const engines = [embedded, { ...away, speaks: ({ language }: SpeechRequest) => language === "zh" }];
+  speech = await createSpeech({ engines, fallback: embedded, threads: 1, failed: (engine) => failures.push(engine) });
+});
+afterAll(async () => {
+  await speech.close();
+  await embedded.close();
+});
+
+const speak = async (request: SpeechRequest & { engine?: string }) => {
+  const packets: Uint8Array[] = [];
+  for await (const { body } of speech.speak(request, never)) packets.push(body);
+  return packets;
+};
+
+const decode = (packets: readonly Uint8Array[]) => {
+  const decoder = createOpusDecoder({ sampleRate: 24_000 });
+  const samples = packets.flatMap((packet) => Array.from(decoder.decode(packet)));
+  decoder.close();
+  return samples;
+};
+const loudness = (samples: readonly number[]) =>
+  Math.sqrt(samples.reduce((sum, value) => sum + value ** 2, 0) / samples.length);
+
+test("speech: a sentence becomes packets of 60 ms that sound as long as the voice speaks, the last one filled up", async () => {
+  const text = "The weather in Paris today is sunny with light wind.";
+  let seconds = 0;
+  for await (const { samples, sampleRate } of embedded.synthesize({ text }, never))
+    seconds = samples.length / sampleRate;
+  const packets = await speak({ text });
+  expect(packets.every((packet) => readOpusPacket(packet).durationMs === 60)).toBe(true);
+  expect(packets.length).toBe(Math.ceil(seconds / 0.06));
+  expect(loudness(decode(packets))).toBeGreaterThan(500);
+});
+
+test("speech: the same sentence makes the same packets, whatever was said before and beside it", async () => {
+  const first = await speak({ text: "One, two, three." });
+  const [again] = await Promise.all([speak({ text: "One, two, three." }), speak({ text: "Something else." })]);
+  expect(again).toEqual(first);
+});
+
+test("speech: a text without end is spoken piece by piece", async () => {
+  const sentence = "This sentence is said again and again, word by word. ";
+  const one = await speak({ text: sentence });
+  const many = await speak({ text: sentence.repeat(7) });
+  expect(many.length / one.length).toBeGreaterThan(5);
+  expect((await speak({ text: "a".repeat(320) })).length).toBeGreaterThan(0);
+});
+
+test("speech: what no voice speaks is answered by a sentence that says so, never by silence", async () => {
+  const refusal = await speak({ text: "今天天气很好" });
+  expect(refusal).toEqual(await speak({ text: "I cannot speak this language yet." }));
+  expect(loudness(decode(refusal))).toBeGreaterThan(500);
+});
+
+test("speech: what is mostly Latin is read as far as it goes before it is refused", async () => {
+  expect(await speak({ text: "The word 你好 means hello." })).not.toEqual(await speak({ text: "今天天气很好" }));
+  expect((await speak({ text: "Guten Morgen", language: "de" })).length).toBeGreaterThan(5);
+});
+
+test("speech: an engine that fails gives way, and where there is no other, an apology is spoken", async () => {
+  failures.length = 0;
+  const apology: Uint8Array[] = [];
+  for await (const { body } of speech.apologise(never)) apology.push(body);
+  expect(await speak({ text: "今天天气很好", language: "zh" })).toEqual(apology);
+  const spoken = await speak({ text: "Hello.", language: "en" });
+  expect(spoken).not.toEqual(apology);
+  expect(failures).toEqual(["openai"]);
+});
+
+test("speech: an abort ends it with its reason", async () => {
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  const packets = speech.speak({ text: "One. Two. Three." }, stop.signal)[Symbol.asyncIterator]();
+  await packets.next();
+  stop.abort(reason);
+  const rest = (async () => {
+    while (!(await packets.next()).done);
+  })();
+  await expect(rest).rejects.toBe(reason);
+});
