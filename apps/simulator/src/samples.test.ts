@@ -7,7 +7,7 @@ const list = JSON.parse(readFileSync(new URL("samples.json", directory), "utf8")
 
 test("samples: the list, the recordings and the table for people name the same", () => {
   const recordings = readdirSync(directory).filter((file) => file.endsWith(".wav"));
-  expect(list.map(({ file }) => file).toSorted()).toEqual(recordings.toSorted());
+  expect(new Set(list.map(({ file }) => file))).toEqual(new Set(recordings));
   const rows = readFileSync(new URL("README.md", directory), "utf8").matchAll(
     /^\| (\S+\.wav) +\| (.*?) +\| (\S+) +\|/gm,
   );

@@ -1,0 +1,186 @@
+import type { IncomingMessage } from "node:http";
+import { decodeFrame, encodeFrame, ProtocolError, type FramingVersion } from "@voxbus/protocol";
+import { WebSocket } from "ws";
+import type { JsonObject } from "./device-tools.ts";
+import { readClock } from "./microphone.ts";
+
+/** Who connects where, and how: what a stock device has in its settings. */
+export interface Identity {
+  /** The WebSocket URL. */
+  readonly url: string;
+  readonly id: string;
+  /** Sent as Client-Id; a UUID. */
+  readonly clientId: string;
+  /** Sent as `Authorization: Bearer …`, or verbatim when it holds a space; without it the header is left out. */
+  readonly token?: string | undefined;
+  readonly protocol: FramingVersion;
+}
+
+/** Why there is no connection, or none any more. `code` is stable, the message is a sentence for people. */
+export class ConnectionError extends Error {
+  override readonly name = "ConnectionError";
+  readonly code: "unreachable" | "refused" | "no-hello" | "closed";
+  /** The HTTP status of a refusal, or the close code. */
+  readonly status: number | undefined;
+  constructor(
+    code: ConnectionError["code"],
+    message: string,
+    options: ErrorOptions & { readonly status?: number } = {},
+  ) {
+    super(message, options);
+    this.code = code;
+    this.status = options.status;
+  }
+}
+
+/** What came over the socket; `t` in ms of `readClock`. */
+export type Received =
+  | { readonly t: number; readonly got: "json"; readonly message: JsonObject }
+  | { readonly t: number; readonly got: "audio"; readonly data: Uint8Array; readonly packet: Uint8Array }
+  | { readonly t: number; readonly got: "bad"; readonly data: Uint8Array; readonly problem: string }
+  | { readonly t: number; readonly got: "ping" }
+  | { readonly t: number; readonly got: "close"; readonly code: number; readonly reason: string };
+
+/** An open WebSocket that speaks one framing. What is sent after its end is lost, as it is on a device. */
+export interface Connection {
+  readonly open: boolean;
+  /** How many Opus packets were sent. */
+  readonly packetsSent: number;
+  sendText(text: string): void;
+  /** Sends one Opus packet in the connection's framing. */
+  sendPacket(packet: Uint8Array): void;
+  /** Sends a binary message as it is. */
+  sendBinary(data: Uint8Array): void;
+  /** Stops and goes on reading the socket. */
+  pause(): void;
+  resume(): void;
+  /** Ends it: `drop` is how stock firmware does it, without a Close frame; `frame` sends Close 1000 and waits a second. */
+  close(how: "drop" | "frame"): Promise<void>;
+}
+
+const handshakeMs = 10_000;
+const closeWaitMs = 1000;
+const longestRefusalBytes = 1000;
+
+/**
+ * Connects with a stock device's headers (docs/protocol.md, upgrade request). Everything received goes to `onReceived` in
+ * order, `close` last and once. Throws `ConnectionError`: `unreachable`, or `refused` with the status and what was said.
+ */
+export async function openConnection(
+  identity: Identity & { readonly answerPings: boolean },
+  onReceived: (received: Received) => void,
+  signal?: AbortSignal,
+): Promise<Connection> {
+  signal?.throwIfAborted();
+  const { url, id, clientId, token, protocol } = identity;
+  const socket = new WebSocket(url, {
+    headers: {
+      ...(token ? { Authorization: token.includes(" ") ? token : `Bearer ${token}` } : {}),
+      "Client-Id": clientId,
+      "Device-Id": id,
+      "Protocol-Version": String(protocol),
+    },
+    perMessageDeflate: false,
+    handshakeTimeout: handshakeMs,
+    autoPong: identity.answerPings,
+  });
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+
+  return new Promise((resolve, reject) => {
+    let opened = false;
+    let packetsSent = 0;
+    const drop = () => socket.terminate();
+    signal?.addEventListener("abort", drop, { once: true });
+    socket.on("open", () => {
+      opened = true;
+      // What came with the handshake must find its reader ready.
+      socket.pause();
+      setImmediate(() => socket.resume());
+      resolve({
+        get open() {
+          return socket.readyState === WebSocket.OPEN;
+        },
+        sendText: (text) => send(socket, text),
+        get packetsSent() {
+          return packetsSent;
+        },
+        sendPacket: (packet) => {
+          packetsSent++;
+          send(socket, encodeFrame(protocol, packet));
+        },
+        sendBinary: (data) => send(socket, data),
+        pause: () => socket.pause(),
+        resume: () => socket.resume(),
+        close: (how) => closeSocket(socket, how, closed),
+      });
+    });
+    socket.on("message", (data: Buffer, isBinary) => {
+      const t = readClock();
+      onReceived(isBinary ? readBinary(t, protocol, data) : readText(t, data));
+    });
+    socket.on("ping", () => onReceived({ t: readClock(), got: "ping" }));
+    socket.on("unexpected-response", (request, response) => {
+      readRefusal(response).then(
+        (said) => {
+          const status = response.statusCode ?? 0;
+          reject(
+            new ConnectionError("refused", `the server refused the connection: ${status} ${said}`.trimEnd(), {
+              status,
+            }),
+          );
+          request.destroy();
+        },
+        (cause: unknown) => reject(new ConnectionError("unreachable", "the server hung up", { cause })),
+      );
+    });
+    // Before it is open this is why it cannot be; afterwards the close that follows tells all there is to tell.
+    socket.on("error", (cause: Error & { code?: string }) => {
+      reject(new ConnectionError("unreachable", cause.code ?? cause.message, { cause }));
+    });
+    socket.on("close", (code, reason) => {
+      signal?.removeEventListener("abort", drop);
+      if (opened) onReceived({ t: readClock(), got: "close", code, reason: reason.toString() });
+    });
+  });
+}
+
+function send(socket: WebSocket, data: string | Uint8Array): void {
+  if (socket.readyState === WebSocket.OPEN) socket.send(data);
+}
+
+async function closeSocket(socket: WebSocket, how: "drop" | "frame", closed: Promise<void>): Promise<void> {
+  if (how === "drop") socket.terminate();
+  else socket.close(1000);
+  const timer = setTimeout(() => socket.terminate(), closeWaitMs);
+  await closed;
+  clearTimeout(timer);
+}
+
+function readText(t: number, data: Buffer): Received {
+  try {
+    const message: unknown = JSON.parse(data.toString());
+    if (typeof message === "object" && message !== null) return { t, got: "json", message: message as JsonObject };
+    return { t, got: "bad", data, problem: "a text frame that is no JSON object" };
+  } catch (error) {
+    return { t, got: "bad", data, problem: `a text frame that is not JSON: ${String(error)}` };
+  }
+}
+
+function readBinary(t: number, protocol: FramingVersion, data: Buffer): Received {
+  try {
+    return { t, got: "audio", data, packet: decodeFrame(protocol, data).packet };
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return { t, got: "bad", data, problem: error.message };
+  }
+}
+
+async function readRefusal(response: IncomingMessage): Promise<string> {
+  let body = "";
+  response.setTimeout(closeWaitMs, () => response.destroy());
+  for await (const chunk of response) {
+    body += String(chunk);
+    if (body.length > longestRefusalBytes) break;
+  }
+  return body.replaceAll(/\s+/g, " ").slice(0, longestRefusalBytes).trim();
+}

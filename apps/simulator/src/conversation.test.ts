@@ -1,0 +1,115 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { readWav, writeWav } from "@voxbus/audio";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { chat, converse, UnansweredError } from "./conversation.ts";
+import {
+  answering,
+  answerTurn,
+  createTone,
+  startScriptedServer,
+  type ScriptedSession,
+  type ServerScript,
+} from "./scripted-server.ts";
+import { encodeSilence } from "./utterance.ts";
+
+let directory: string;
+let wav: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "voxbus-"));
+  wav = join(directory, "tone.wav");
+  await writeFile(wav, writeWav({ sampleRate: 16_000, samples: createTone(16_000, 180) }));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+async function withServer(script: ServerScript, run: (options: Parameters<typeof converse>[0]) => Promise<void>) {
+  const server = await startScriptedServer(script);
+  const lines: string[] = [];
+  const device = {
+    url: server.url,
+    id: "a",
+    clientId: "b",
+    protocol: 2,
+    mode: "auto",
+    silence: encodeSilence(),
+  } as const;
+  try {
+    await run({ device, out: join(directory, "answer.wav"), patienceMs: 2000, print: (line) => lines.push(line) });
+    return lines;
+  } finally {
+    await server.stop();
+  }
+}
+
+test("conversation: what is heard and said is shown, and the sound of all answers is in the file", async () => {
+  const lines = await withServer(answering, (options) => converse(options, [{ wav }, { text: "hi" }]));
+  expect(lines.map((line) => line.trim().replaceAll(/\d+ ms/g, "N ms"))).toEqual([
+    expect.stringMatching(/^Connected to .* as a, session scripted-1\.$/),
+    `spoke  ${wav}, 0.2 s`,
+    "heard  a tone",
+    "face  happy",
+    "said  You whistled.",
+    "first sound N ms after the end of speech, understood after N ms, 0.2 s of sound",
+    "typed  hi",
+    "heard  hi",
+    "face  happy",
+    "said  You typed hi.",
+    "first sound N ms after the text, 0.2 s of sound",
+    expect.stringMatching(/^The answer's sound, 0\.4 s, is in .*answer\.wav\.$/),
+  ]);
+  const { sampleRate, samples } = readWav(await readFile(join(directory, "answer.wav")));
+  expect([sampleRate, samples.length]).toEqual([24_000, 6 * 1440]);
+  expect(Math.max(...samples)).toBeGreaterThan(4000);
+});
+
+const atText = (act: (session: ScriptedSession) => unknown): ServerScript => ({
+  onMessage: (session, name) => (name === "listen/detect" ? act(session) : undefined),
+});
+
+test.each([
+  ["nothing", {}, "Nothing was answered"],
+  ["only a transcript", atText((session) => session.send({ type: "stt", text: "a" })), "no answer came"],
+  ["no sound", atText((session) => session.send({ type: "tts", state: "start" })), "no sound came"],
+  ["no sound at the end", atText((session) => answerTurn(session, "a", "b", 0)), "ended without a sound"],
+])("conversation: %s is told in a sentence", async (_what, script, sentence) => {
+  const failed = withServer(script, (options) => converse({ ...options, patienceMs: 200 }, [{ text: "a" }]));
+  await expect(failed).rejects.toThrow(UnansweredError);
+  await expect(failed).rejects.toThrow(sentence);
+});
+
+const replaced = "the server closed the connection: 4001 replaced. A newer session of the same device took over.";
+
+test("conversation: a close in mid-turn is named with its code, reason and meaning", async () => {
+  const script = atText(({ socket }) => socket.close(4001, "replaced"));
+  await expect(withServer(script, (options) => converse(options, [{ text: "a" }]))).rejects.toThrow(replaced);
+});
+
+test("chat: each line is sent as text, an empty one as abort, the end of input ends it", async () => {
+  const input = new PassThrough();
+  const names: string[] = [];
+  const script: ServerScript = {
+    onMessage(session, name, message) {
+      names.push(name);
+      if (name === "abort") input.end();
+      return answering.onMessage?.(session, name, message);
+    },
+  };
+  const shown: string[] = [];
+  await withServer(script, (options) => {
+    const print = (text: string) => {
+      shown.push(text);
+      if (text.includes("first sound")) input.write("\n");
+    };
+    input.write("good day\n");
+    return chat({ ...options, print }, input);
+  });
+  expect(names).toEqual(["hello", "listen/detect", "abort"]);
+  expect(shown.join("\n")).toContain("You typed good day.");
+});
+
+test("chat: a close while nothing is being said ends it, named", async () => {
+  const script: ServerScript = { onMessage: ({ socket }) => setImmediate(() => socket.close(4001, "replaced")) };
+  await expect(withServer(script, (options) => chat(options, new PassThrough()))).rejects.toThrow(replaced);
+});

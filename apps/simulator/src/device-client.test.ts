@@ -1,0 +1,172 @@
+import { EventEmitter, once } from "node:events";
+import { afterEach, expect, test } from "vitest";
+import { connectDevice, type DeviceEvent, type DeviceOptions } from "./device-client.ts";
+import { createDeviceTools } from "./device-tools.ts";
+import { answering, createTone, encodeTone, startScriptedServer, type ServerScript } from "./scripted-server.ts";
+import { encodeSilence, encodeUtterance } from "./utterance.ts";
+
+const silence = encodeSilence();
+const tone = encodeUtterance({ samples: createTone(16_000, 180), sampleRate: 16_000 });
+const undo: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).toReversed()) await step();
+});
+
+async function connect(script: ServerScript, options: Partial<DeviceOptions> = {}) {
+  const server = await startScriptedServer(script);
+  undo.push(() => server.stop());
+  const events: DeviceEvent[] = [];
+  const states = new EventEmitter();
+  const device = await connectDevice({
+    url: server.url,
+    id: "02:00:00:00:00:01",
+    clientId: "c0ffee00-0000-4000-8000-000000000001",
+    protocol: 1,
+    mode: "auto",
+    silence,
+    onEvent: (event) => {
+      events.push(event);
+      if ("got" in event && event.got === "json") states.emit(String(event.message["state"]));
+    },
+    ...options,
+  });
+  undo.push(() => device.connection.close("drop"));
+  return { device, events, states, session: server.sessions[0]! };
+}
+const tts = (events: readonly DeviceEvent[], state: string) =>
+  events.filter((event) => "got" in event && event.got === "json" && event.message["state"] === state).length;
+
+test("device: it introduces itself with a stock device's headers and hello", async () => {
+  const { device, session } = await connect({}, { token: "secret", protocol: 3, tools: createDeviceTools() });
+  expect(session.headers).toMatchObject({
+    "device-id": "02:00:00:00:00:01",
+    "client-id": "c0ffee00-0000-4000-8000-000000000001",
+    "protocol-version": "3",
+    authorization: "Bearer secret",
+  });
+  expect(session.headers).not.toHaveProperty("sec-websocket-extensions");
+  expect(session.messages).toEqual([
+    {
+      type: "hello",
+      version: 3,
+      features: { mcp: true },
+      transport: "websocket",
+      audio_params: { format: "opus", sample_rate: 16_000, channels: 1, frame_duration: 60 },
+    },
+  ]);
+  expect((await device.serverHello).session_id).toBe("scripted-1");
+});
+
+test.each([
+  [1, ""],
+  [2, "0002000000000000000000000000LLLL"],
+  [3, "0000LLLL"],
+] as const)("device: version %i framing is byte-exact", async (protocol, header) => {
+  const { device, session, events } = await connect({}, { protocol });
+  device.burst(tone);
+  await expect.poll(() => session.frames.length).toBe(3);
+  for (const [i, { data }] of session.frames.entries()) {
+    const packet = Buffer.from(tone.packets[i]!);
+    const length = packet.byteLength.toString(16).padStart(4, "0");
+    expect(data.toString("hex")).toBe(header.replace("LLLL", length) + packet.toString("hex"));
+  }
+  const packet = encodeTone(1)[0]!;
+  session.sendPacket(packet);
+  await expect.poll(() => events.at(-1)).toMatchObject({ got: "audio", packet: Buffer.from(packet), played: false });
+});
+
+test("device: in auto mode it speaks, is silent until the answer starts, plays it, and listens again for more", async () => {
+  const { device, events, states, session } = await connect(answering);
+  const answered = once(states, "sentence_start");
+  await device.say(tone);
+  await answered;
+  expect(device.state).toBe("speaking");
+  await device.say(tone);
+  await expect.poll(() => tts(events, "stop")).toBe(2);
+  expect(session.messages.filter(({ state }) => state === "start")).toEqual([
+    { session_id: "scripted-1", type: "listen", state: "start", mode: "auto" },
+    { session_id: "scripted-1", type: "listen", state: "start", mode: "auto" },
+  ]);
+  const played = events.filter((event) => "got" in event && event.got === "audio").map((event) => event.played);
+  expect(played).toEqual([true, true, true, true, true, true]);
+  expect(device.state).toBe("idle");
+  // Three of speech, four of noise, one under DTX: the answer then turns the microphone off.
+  const first = session.frames.slice(0, 8).map(({ data }) => data.byteLength > 1);
+  expect(first).toEqual([true, true, true, true, true, true, true, false]);
+});
+
+test("device: stock firmware's way of listening again after each answer", async () => {
+  const { device, session } = await connect(answering, { listenAgain: true });
+  device.listen();
+  await device.say(tone);
+  await expect.poll(() => session.messages.filter(({ state }) => state === "start").length).toBe(2);
+  expect(device.state).toBe("listening");
+});
+
+test("device: realtime keeps the microphone on through the answer", async () => {
+  const { device, events, session } = await connect(answering, { mode: "realtime" });
+  await device.say(tone);
+  await expect.poll(() => tts(events, "stop")).toBe(1);
+  const sent = session.frames.length;
+  await expect.poll(() => session.frames.length).toBeGreaterThan(sent);
+  expect(session.messages.filter(({ state }) => state === "start")).toHaveLength(1);
+  expect(device.state).toBe("listening");
+});
+
+test("device: manual mode sends stop, and abort leaves it speaking until tts/stop", async () => {
+  const { device, session } = await connect({
+    onMessage: (session, name) => {
+      if (name === "listen/stop") session.send({ type: "tts", state: "start" });
+      if (name === "abort") session.send({ type: "tts", state: "stop" });
+    },
+  }, { mode: "manual" }); // prettier-ignore
+  await device.say(tone);
+  device.stop();
+  await expect.poll(() => device.state).toBe("speaking");
+  device.abort("wake_word_detected");
+  expect(device.state).toBe("speaking");
+  await expect.poll(() => device.state).toBe("idle");
+  expect(session.messages.at(-1)).toEqual({
+    session_id: "scripted-1",
+    type: "abort",
+    reason: "wake_word_detected",
+  });
+});
+
+test("device: its tools answer initialize, list and call, and drop ids that are no numbers", async () => {
+  const { session } = await connect({}, { tools: createDeviceTools() });
+  const call = (payload: object) => session.send({ type: "mcp", payload: { jsonrpc: "2.0", ...payload } });
+  call({ id: 1, method: "initialize", params: {} });
+  call({ id: "2", method: "tools/list" });
+  call({ method: "notifications/initialized" });
+  call({ id: 3, method: "tools/list", params: { cursor: "" } });
+  call({ id: 4, method: "tools/call", params: { name: "self.audio_speaker.set_volume", arguments: { volume: 30 } } });
+  call({ id: 5, method: "tools/call", params: { name: "self.audio_speaker.set_volume", arguments: { volume: 101 } } });
+  call({ id: 6, method: "tools/call", params: { name: "self.get_device_status", arguments: {} } });
+  await expect.poll(() => session.messages.length).toBe(6);
+  const answers = session.messages.slice(1).map(({ payload }) => payload as Record<string, never>);
+  expect(answers.map(({ id }) => id)).toEqual([1, 3, 4, 5, 6]);
+  expect(answers[0]).toMatchObject({ result: { protocolVersion: "2024-11-05" } });
+  expect(JSON.stringify(answers[1])).toContain("self.screen.set_brightness");
+  expect(answers[2]).toMatchObject({ result: { content: [{ type: "text", text: "true" }], isError: false } });
+  expect(answers[3]).toEqual({ jsonrpc: "2.0", id: 5, error: { message: "Value is out of range: volume" } });
+  expect(JSON.stringify(answers[4])).toContain('\\"volume\\":30');
+});
+
+test("device: a refusal tells its status, and no server is unreachable", async () => {
+  const server = await startScriptedServer({ refuse: true });
+  const device = { url: server.url, id: "a", clientId: "b", protocol: 1, mode: "auto", silence } as const;
+  await expect(connectDevice(device)).rejects.toMatchObject({
+    code: "refused",
+    status: 401,
+    message: "the server refused the connection: 401 no such token",
+  });
+  await server.stop();
+  await expect(connectDevice(device)).rejects.toMatchObject({ code: "unreachable", message: "ECONNREFUSED" });
+});
+
+test("device: a server that closes instead of answering the hello is named with its code", async () => {
+  await expect(
+    connect({ greet: false, onMessage: ({ socket }) => socket.close(1013, "overloaded") }),
+  ).rejects.toMatchObject({ code: "closed", status: 1013 }); // prettier-ignore
+});

@@ -1,0 +1,70 @@
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { isDeviceId, type FramingVersion } from "@voxbus/protocol";
+import { describeParseError, readChoice, readNumber, readUrl, UsageError } from "./device-options.ts";
+import type { FleetPlan } from "./run-fleet.ts";
+
+/** The manual of `npm run fleet`. */
+export const fleetHelp = `Many devices on the real protocol, and how long they wait.
+
+  npm run fleet -- --devices 200 --rate 2 --minutes 5
+
+  --devices N        how many connect (10)
+  --rate R           turns begun per second, over the whole fleet (1)
+  --minutes M        how long turns are begun (1)
+  --url URL          the server (ws://127.0.0.1:8000/xiaozhi/v1/); several spread the devices over them in turn
+  --spoken SHARE     share of turns that are spoken, 0 to 1; the others are typed (0.5)
+  --connect-rate C   devices connecting per second (50)
+  --prefix NAME      device ids are NAME-00001 and so on (fleet)
+  --token TOKEN      bearer token of all of them
+  --protocol 1|2|3   binary framing (1)
+  --timeout S        a turn is lost when nothing comes for this many seconds (20)
+  --help
+
+What is said are the recordings in samples/. Ctrl-C stops beginning turns and reports.
+Exit code: 1 if a turn was lost, or messages came in the wrong order, or no turn was begun.
+`;
+
+const options = {
+  devices: { type: "string", default: "10" },
+  rate: { type: "string", default: "1" },
+  minutes: { type: "string", default: "1" },
+  url: { type: "string", multiple: true, default: ["ws://127.0.0.1:8000/xiaozhi/v1/"] },
+  spoken: { type: "string", default: "0.5" },
+  "connect-rate": { type: "string", default: "50" },
+  prefix: { type: "string", default: "fleet" },
+  token: { type: "string" },
+  protocol: { type: "string", default: "1" },
+  timeout: { type: "string", default: "20" },
+  help: { type: "boolean", default: false },
+} as const satisfies ParseArgsConfig["options"];
+
+const longestPrefix = 50;
+
+/** Reads a command line; undefined when it asks for help. Throws `UsageError` naming the option and what it takes. */
+export function readFleetPlan(args: readonly string[]): FleetPlan | undefined {
+  const { values } = parseOptions(args);
+  if (values.help) return undefined;
+  if (values.prefix.length > longestPrefix || !isDeviceId(values.prefix)) {
+    throw new UsageError(`--prefix is 1 to ${longestPrefix} characters of A-Z a-z 0-9 : _ -, not "${values.prefix}".`);
+  }
+  return {
+    devices: readNumber(values.devices, "--devices", { least: 1, most: 50_000, whole: true }),
+    rate: readNumber(values.rate, "--rate", { least: 0.001, most: 10_000 }),
+    minutes: readNumber(values.minutes, "--minutes", { least: 0.001, most: 100_000 }),
+    urls: values.url.map((url) => readUrl(url, "--url", ["ws:", "wss:"])),
+    spoken: readNumber(values.spoken, "--spoken", { least: 0, most: 1 }),
+    connectRate: readNumber(values["connect-rate"], "--connect-rate", { least: 0.1, most: 10_000 }),
+    prefix: values.prefix,
+    token: values.token,
+    protocol: Number(readChoice(values.protocol, "--protocol", ["1", "2", "3"])) as FramingVersion,
+    patienceMs: readNumber(values.timeout, "--timeout", { least: 1, most: 3600 }) * 1000,
+  };
+}
+
+function parseOptions(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options });
+  } catch (cause) {
+    throw new UsageError(describeParseError(cause), { cause });
+  }
+}

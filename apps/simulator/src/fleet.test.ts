@@ -1,0 +1,109 @@
+import { expect, test } from "vitest";
+import { createTally, formatReport, readPercentile } from "./fleet-tally.ts";
+import { loadFleetLines, runFleet, type FleetPlan } from "./run-fleet.ts";
+import { answering, answerTurn, createTone, startScriptedServer, type ServerScript } from "./scripted-server.ts";
+import { encodeUtterance } from "./utterance.ts";
+
+const utterance = encodeUtterance({ samples: createTone(16_000, 120), sampleRate: 16_000 });
+const lines = [{ text: "a tone", utterance }];
+const plan: Omit<FleetPlan, "urls"> = {
+  devices: 6,
+  rate: 20,
+  minutes: 0.01,
+  prefix: "test",
+  token: undefined,
+  protocol: 3,
+  spoken: 0.5,
+  connectRate: 200,
+  patienceMs: 5000,
+};
+
+async function run(scripts: readonly ServerScript[], changes: Partial<FleetPlan> = {}) {
+  const servers = await Promise.all(scripts.map((script) => startScriptedServer(script)));
+  try {
+    const urls = servers.map(({ url }) => url);
+    const tally = await runFleet({ ...plan, urls, ...changes }, lines, () => undefined);
+    return { tally, servers };
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+test("fleet: devices spread over the servers, typed and spoken turns are answered and measured", async () => {
+  const { tally, servers } = await run([answering, answering]);
+  const ids = servers.map(({ sessions }) => new Set(sessions.map(({ headers }) => headers["device-id"])));
+  expect(ids).toEqual([
+    new Set(["test-00001", "test-00003", "test-00005"]),
+    new Set(["test-00002", "test-00004", "test-00006"]),
+  ]);
+  const { started, answered, lost, skipped, misheard, framesReceived } = tally.counts;
+  expect({ begun: started + skipped, lost, misheard, answered }).toEqual({
+    begun: 12,
+    lost: 0,
+    misheard: 0,
+    answered: started,
+  });
+  expect(framesReceived).toBe(3 * answered);
+  expect([...tally.failures]).toEqual([]);
+  expect(tally.latencies.get("connect → hello")).toHaveLength(6);
+  expect(tally.latencies.get("spoken turn, whole")?.length).toBeGreaterThan(0);
+  expect(tally.latencies.get("text → first sound")?.length).toBeGreaterThan(0);
+});
+
+test("fleet: lost turns and messages out of order are counted by kind", async () => {
+  const { tally } = await run(
+    [{ onMessage: (session, name) => (name === "listen/detect" ? session.sendPacket(Uint8Array.of(1)) : undefined) }],
+    { devices: 1, rate: 1, minutes: 1 / 60, spoken: 0, patienceMs: 300 },
+  );
+  expect(tally.counts).toMatchObject({ started: 1, answered: 0, lost: 1 });
+  expect(Object.fromEntries(tally.failures)).toEqual({
+    "order: audio outside speech": 1,
+    "turn: no transcript in time": 1,
+  });
+});
+
+test("fleet: a device that is cut off or sent away for a restart comes back", async () => {
+  let closed = false;
+  const { tally, servers } = await run(
+    [
+      {
+        onMessage(session, name) {
+          if (name !== "listen/detect") return undefined;
+          if (closed) return answerTurn(session, "a tone", "Yes.");
+          closed = true;
+          return session.socket.close(1012, "restart");
+        },
+      },
+    ],
+    { devices: 1, rate: 1, minutes: 4 / 60, spoken: 0 },
+  );
+  expect(servers[0]?.sessions).toHaveLength(2);
+  const { started, answered, lost, skipped } = tally.counts;
+  expect({ begun: started + skipped, answered, lost }).toEqual({ begun: 4, answered: started - 1, lost: 1 });
+  expect(answered).toBeGreaterThan(0);
+  expect(Object.fromEntries(tally.failures)).toEqual({ "closed: 1012 restart": 1, "turn: cut off": 1 });
+});
+
+test("fleet: the samples give it something to say", async () => {
+  const samples = await loadFleetLines(new URL("../../../samples/", import.meta.url));
+  expect(samples.map(({ text }) => text)).toContain("what time is it");
+  expect(samples.every(({ utterance }) => (utterance?.voiced ?? 0) > 5)).toBe(true);
+});
+
+test("fleet report: percentiles are nearest-rank, empty rows are left out, failures stand by kind", () => {
+  const hundred = Array.from({ length: 100 }, (_, i) => i + 1);
+  expect([0.5, 0.95, 0.99, 1].map((share) => readPercentile(hundred, share))).toEqual([50, 95, 99, 100]);
+  const tally = createTally();
+  for (const ms of hundred) tally.measure("text → first sound", 101 - ms);
+  tally.fail("turn: cut off");
+  expect(formatReport(tally, { p99: 1, max: 2 }).split("\n")).toEqual([
+    "ms                                count      p50      p95      p99      max",
+    "text → first sound                  100     50.0     95.0     99.0    100.0",
+    "",
+    "turns: 0 started, 0 answered, 0 lost",
+    "frames: 0 sent, 0 received",
+    "this program's own delay: p99 1.0, max 2.0 ms",
+    "failures:",
+    "  turn: cut off                       1",
+  ]);
+});

@@ -1,0 +1,44 @@
+import type { DeviceEvent } from "./device-client.ts";
+
+/** Watches one connection and names what came where it must not (docs/protocol.md, turn sequencing). */
+export type OrderCheck = (event: DeviceEvent) => string | undefined;
+
+/**
+ * Checks that the first message is hello, that audio, faces and sentences come only between `tts/start` and `tts/stop`, and that
+ * starts and stops alternate. A `tts/stop` without a start is legal once after each abort: every abort is answered with one.
+ */
+export function createOrderCheck(): OrderCheck {
+  let greeted = false;
+  let speaking = false;
+  let aborts = 0;
+  const seeTts = (state: unknown) => {
+    const was = speaking;
+    if (state === "start") {
+      speaking = true;
+      aborts = 0;
+      return was ? "tts/start while speaking" : undefined;
+    }
+    if (state !== "stop") return was ? undefined : `tts/${String(state)} outside speech`;
+    speaking = false;
+    if (was) return undefined;
+    return --aborts >= 0 ? undefined : "tts/stop outside speech";
+  };
+  return (event) => {
+    if ("sent" in event) {
+      if (event.sent["type"] === "abort") aborts++;
+      return undefined;
+    }
+    if (event.got === "bad") return event.problem;
+    if (event.got === "audio") return speaking ? undefined : "audio outside speech";
+    if (event.got !== "json") return undefined;
+    const { type, state } = event.message;
+    if (type === "hello") {
+      const problem = greeted ? "a second hello" : undefined;
+      greeted = true;
+      return problem;
+    }
+    if (!greeted) return `${String(type)} before hello`;
+    if (type === "tts") return seeTts(state);
+    return undefined;
+  };
+}
