@@ -25,8 +25,8 @@ const handBack = new TextEncoder().encode("-NAK");
 const handBackLater = new TextEncoder().encode(`-NAK {"delay":${nanos(retryMs)}}`);
 
 interface Held {
-  /** The newest delivery: its reply subject is the handle on the claim. */
-  handle: Msg;
+  /** The newest delivery: its reply subject is the handle on the claim. Without one NATS knows nothing of it any more. */
+  handle: Msg | undefined;
   readonly abort: AbortController;
   readonly done: Promise<void>;
   /** What the work came to; sent until NATS has taken it. */
@@ -46,14 +46,15 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   const { link, jsm, keeper, messages } = base;
   const { stream, durable, slots } = options;
   const { nc, log } = link;
-  const held = new Map<number, Held>();
+  const held = new Map<string, Held>();
   /** Openings that were asked for and have neither come nor expired; oldest first. */
   let asked: { count: number; readonly at: number }[] = [];
   /** Those of `held` whose work goes on. */
   let busy = 0;
   let draining = false;
   let ended = false;
-  let repairing = false;
+  let repairing: Promise<void> | undefined;
+  let created: string | undefined;
   const tooLate: Msg[] = [];
 
   const ensureConsumer = async (): Promise<void> => {
@@ -76,23 +77,33 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     }
   };
 
-  const repair = async (): Promise<void> => {
-    if (repairing) return;
-    repairing = true;
+  const prepare = async (): Promise<void> => {
+    await keeper.ensure(stream);
+    await ensureConsumer();
+    const info = await jsm.streams.info(stream);
+    // In a stream made anew the same sequence is another message, which our old handles would acknowledge.
+    if (created !== info.created) for (const one of held.values()) one.handle = undefined;
+    created = info.created;
+  };
+
+  const repair = (): Promise<void> => {
     asked = [];
-    for (;;) {
-      if (draining || ended) break;
-      try {
-        await keeper.ensure(stream);
-        await ensureConsumer();
-        break;
-      } catch (err) {
-        log.warn({ err, stream, durable }, "openings cannot be claimed now; trying again");
-        await sleep(retryMs);
+    repairing ??= (async () => {
+      for (;;) {
+        if (draining || ended) break;
+        try {
+          await prepare();
+          break;
+        } catch (err) {
+          log.warn({ err, stream, durable }, "openings cannot be claimed now; trying again");
+          await sleep(retryMs);
+        }
       }
-    }
-    repairing = false;
-    pull();
+    })().finally(() => {
+      repairing = undefined;
+      pull();
+    });
+    return repairing;
   };
 
   const inbox = createInbox();
@@ -100,7 +111,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   const encoder = new TextEncoder();
 
   function pull(): void {
-    if (draining || ended || repairing || !link.connected()) return;
+    if (draining || ended || repairing !== undefined || !link.connected()) return;
     const oldest = performance.now() - 2 * expiryMs;
     while (asked[0] !== undefined && (asked[0].count <= 0 || asked[0].at < oldest)) asked.shift();
     const free = slots - busy - asked.reduce((sum, { count }) => sum + count, 0);
@@ -131,7 +142,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     else if (code === 409) void repair();
   };
 
-  const conclude = async (seq: number, one: Held, verdict: Uint8Array): Promise<void> => {
+  const conclude = async (key: string, one: Held, verdict: Uint8Array): Promise<void> => {
     one.verdict = verdict;
     busy -= 1;
     pull();
@@ -139,18 +150,19 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
       if (ended) break;
       try {
         if (!link.connected()) await link.whenConnected(ackWaitMs);
-        await nc.request(one.handle.reply ?? "", verdict, { timeout: ackTimeoutMs });
+        await repairing;
+        if (one.handle?.reply) await nc.request(one.handle.reply, verdict, { timeout: ackTimeoutMs });
         break;
       } catch (err) {
         if (!isPassing(err)) log.warn({ err, durable }, "a claim could not be given up properly");
       }
     }
-    held.delete(seq);
+    held.delete(key);
   };
 
   const take = (message: Msg): void => {
-    const { seq, attempt } = readDelivery(message.reply ?? "");
-    const mine = held.get(seq);
+    const { key, attempt } = readDelivery(message.reply ?? "");
+    const mine = held.get(key);
     if (mine !== undefined) {
       mine.handle = message;
       message.respond(mine.verdict ?? working);
@@ -184,11 +196,11 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
         verdict = final ? terminate : draining ? handBack : handBackLater;
       }
       // Handed back already, when the worker ran out of grace.
-      if (held.get(seq) === one && one.verdict === undefined) await conclude(seq, one, verdict);
+      if (held.get(key) === one && one.verdict === undefined) await conclude(key, one, verdict);
     };
     // The work starts after its entry is in the table, whose absence would say that it was handed back.
     const one: Held = { handle: message, abort, done: Promise.resolve().then(work) };
-    held.set(seq, one);
+    held.set(key, one);
     busy += 1;
   };
 
@@ -210,7 +222,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
 
   const signalProgress = (): void => {
     if (!link.connected()) return;
-    for (const one of held.values()) if (one.verdict === undefined) one.handle.respond(working);
+    for (const one of held.values()) if (one.verdict === undefined) one.handle?.respond(working);
     pull();
   };
 
@@ -230,8 +242,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   const closing = link.onClose(end);
 
   try {
-    await keeper.ensure(stream);
-    await ensureConsumer();
+    await prepare();
     pull();
   } catch (cause) {
     if (!isPassing(cause)) {
@@ -258,8 +269,8 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     });
     const left = [...held].filter(([, one]) => one.verdict === undefined);
     await Promise.all(
-      left.map(([seq, one]) => {
-        const handedBack = conclude(seq, one, handBack);
+      left.map(([key, one]) => {
+        const handedBack = conclude(key, one, handBack);
         one.abort.abort(new Error("the worker is being stopped"));
         return handedBack;
       }),
@@ -270,10 +281,10 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   return { held: () => busy, drain };
 }
 
-/** Reads the stream's sequence and the count of deliveries from the subject that acknowledges a message. */
-export function readDelivery(reply: string): { readonly seq: number; readonly attempt: number } {
+/** Reads which message it is, by sequence and time, and the count of deliveries from the subject that acknowledges it. */
+export function readDelivery(reply: string): { readonly key: string; readonly attempt: number } {
   const tokens = reply.split(".");
   // $JS.ACK.<stream>.<consumer>.<attempt>.<seq>.…, since 2.11 also with <domain>.<account> before the stream.
   const at = tokens.length === 9 ? 4 : 6;
-  return { attempt: Number(tokens[at]), seq: Number(tokens[at + 1]) };
+  return { attempt: Number(tokens[at]), key: `${tokens[at + 1]}@${tokens[at + 3]}` };
 }

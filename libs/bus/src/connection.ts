@@ -1,6 +1,6 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { openBucket } from "./bucket.ts";
-import type { Bucket, BucketName, Bus } from "./bus.ts";
+import { BusAwayError, type Bucket, type BucketName, type Bus } from "./bus.ts";
 import { runClaims } from "./claim.ts";
 import type { BusConfig, BusLog } from "./config.ts";
 import { runFollow } from "./follow.ts";
@@ -27,7 +27,15 @@ export async function connectBus(config: BusConfig, log: BusLog, signal?: AbortS
   const buckets = new Map<BucketName, Bucket>();
 
   try {
-    await storage.persist(undefined, () => keeper.ensure(), signal);
+    for (;;) {
+      try {
+        await storage.persist(undefined, () => keeper.ensure(), signal);
+        break;
+      } catch (err) {
+        if (!(err instanceof BusAwayError)) throw err;
+        log.warn({ err }, "NATS keeps no streams yet; trying until it does");
+      }
+    }
   } catch (error) {
     await link.close();
     throw error;

@@ -7,6 +7,8 @@ const streamNameInUse = 10058;
 const consumerExists = 10148;
 const consumerNameInUse = 10013;
 const messageIdInProgress = 10158;
+/** Refusals that NATS counts among its own failures, though no time heals them: no cluster, no room on the disk. */
+const lasting = [10074, 10047];
 
 /** True when a direct read found no message. */
 export function isNoMessage(error: unknown): boolean {
@@ -57,6 +59,7 @@ export function isPassing(error: unknown): boolean {
   if (error instanceof BusAwayError) return true;
   if (error instanceof errors.TimeoutError || error instanceof errors.RequestError) return true;
   if (error instanceof JetStreamApiError) {
+    if (lasting.includes(error.code)) return false;
     return error.status >= 500 || error.code === messageIdInProgress || isMissing(error);
   }
   return isUnanswered(error);

@@ -15,8 +15,8 @@ export function runFollow(link: Link, messages: Messages, options: FollowOptions
   let next = options.after + 1;
   /** Frames that came before one that is missing, and when. */
   const early = new Map<number, { readonly frame: Inbound; readonly at: number }>();
-  /** All below was asked for once, because a later frame showed that it is missing. */
-  let askedBelow = next;
+  /** The newest seq that came; a frame beyond the next one shows that those between are missing, once. */
+  let newest = options.after;
   let losses: NodeJS.Timeout | undefined;
   let heardAt = performance.now();
   let answeredAt = heardAt;
@@ -44,6 +44,8 @@ export function runFollow(link: Link, messages: Messages, options: FollowOptions
 
   const take = (frame: Inbound): void => {
     if (closed || frame.session !== session || frame.seq < next) return;
+    if (frame.seq > newest + 1) void ask(newest + 1, frame.seq - 1);
+    newest = Math.max(newest, frame.seq);
     if (frame.seq > next) {
       if (!early.has(frame.seq)) early.set(frame.seq, { frame, at: performance.now() });
       return;
@@ -72,16 +74,9 @@ export function runFollow(link: Link, messages: Messages, options: FollowOptions
     }
   };
 
-  /** Asks, once, for what the frames that are here show to be missing, and gives it 300 ms to come. */
+  /** Gives what is missing before the early frames 300 ms to come, from when it was asked for. */
   function mindGaps(): void {
-    if (closed || early.size === 0) return;
-    const newest = Math.max(...early.keys());
-    if (newest > askedBelow) {
-      const from = Math.max(next, askedBelow);
-      askedBelow = newest;
-      if (from < newest) void ask(from, newest - 1);
-    }
-    if (losses !== undefined) return;
+    if (closed || early.size === 0 || losses !== undefined) return;
     const shownAt = early.get(Math.min(...early.keys()))?.at ?? 0;
     losses = setTimeout(
       () => {

@@ -190,10 +190,11 @@ function watchLink(nc: NatsConnection, log: BusLog): Link {
     close: async () => {
       if (closing) return;
       closing = true;
-      clearInterval(timer);
       for (const closer of closers) closer();
+      const wentAway = new Promise<void>((resolve) => onChange((now) => now || resolve()));
       try {
-        if (up) await within(nc.drain(), 5000);
+        if (up) await Promise.race([within(nc.drain(), 5000), wentAway]);
+        if (!up && !nc.isClosed()) log.warn({}, "NATS went away before everything was sent");
       } catch (err) {
         log.warn({ err }, "the bus was closed before everything was sent");
       }

@@ -34,7 +34,7 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
   const mine = new Map<string, Own>();
   /** Devices whose entry was not what we had written. */
   const suspects = new Set<string>();
-  let canary = await bucket.put(canaryKey, { epoch });
+  let canary = 0;
   let isDraining = false;
   let hasReconnected = false;
   let closed = false;
@@ -48,9 +48,11 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
       return true;
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
-      canary = await bucket.put(canaryKey, { epoch });
-      return false;
     }
+    const other = (await bucket.get(canaryKey))?.value as { epoch: string } | undefined;
+    if (other !== undefined && other.epoch > epoch) throw new Error(`a newer process holds the gateway id ${id}`);
+    canary = await bucket.put(canaryKey, { epoch });
+    return false;
   };
 
   /** Runs `work` after the device's earlier writes, if the entry is still ours. */
@@ -141,6 +143,7 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
   };
 
   await lease.renew(isDraining);
+  canary = await bucket.put(canaryKey, { epoch });
   const timer = setInterval(beatQuietly, renewMs);
   const watch = bus.onChange((connected) => {
     if (!connected) return;

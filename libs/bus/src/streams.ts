@@ -3,7 +3,7 @@ import { DiscardPolicy, JetStreamApiError, StorageType, type JetStreamManager } 
 import type { StreamConfig } from "@nats-io/jetstream";
 import { subjects } from "@voxbus/protocol";
 import type { BucketName, StreamName } from "./bus.ts";
-import { isMissing, isNameTaken } from "./failures.ts";
+import { isMissing, isNameTaken, isPassing } from "./failures.ts";
 
 const second = 1_000_000_000;
 const minute = 60 * second;
@@ -102,7 +102,7 @@ async function ensureStream(jsm: JetStreamManager, definition: Definition): Prom
     );
     if (differing.length > 0) await jsm.streams.update(name, Object.fromEntries(differing));
   } catch (cause) {
-    if (!(cause instanceof JetStreamApiError) || cause.status >= 500 || isMissing(cause)) throw cause;
+    if (!(cause instanceof JetStreamApiError) || isPassing(cause)) throw cause;
     throw new Error(`the stream ${name} cannot be made what docs/bus.md says: ${cause.message}`, { cause });
   }
 }

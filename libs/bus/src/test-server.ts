@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { connect } from "@nats-io/transport-node";
 
 /** A nats-server of one's own. */
 export interface NatsServer {
@@ -16,6 +17,8 @@ export interface NatsServer {
   kill(signal: NodeJS.Signals): void;
   /** Ends it, if it still runs, and starts it again on the same port; `wipe` forgets everything that was stored. */
   restart(options?: { readonly wipe?: boolean }): Promise<void>;
+  /** Empties a stream behind everybody's back; a bucket's is `KV_` and its name. */
+  purge(stream: string): Promise<void>;
   /** Ends it and removes its store. */
   stop(): Promise<void>;
 }
@@ -73,6 +76,11 @@ ${options.config ?? ""}
       await end();
       if (wipe) rmSync(store, { recursive: true, force: true });
       await start();
+    },
+    purge: async (stream) => {
+      const nc = await connect({ servers: `127.0.0.1:${port}` });
+      await nc.request(`$JS.API.STREAM.PURGE.${stream}`);
+      await nc.close();
     },
     stop: async () => {
       process.off("exit", remove);

@@ -1,0 +1,162 @@
+import { busVersion, Heard, Inbound, InControlFrame, subjects } from "@voxbus/protocol";
+import { ulid } from "ulid";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { BusAwayError, type Bus } from "./bus.ts";
+import { connectBus } from "./connection.ts";
+import { watchPresence } from "./presence-view.ts";
+import { createRegistry } from "./registry.ts";
+import { startNatsServer, type NatsServer } from "./test-server.ts";
+
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+let server: NatsServer;
+let bus: Bus;
+
+const connect = (url = server.url, signal?: AbortSignal): Promise<Bus> =>
+  connectBus({ VOXBUS_NATS_URL: url, VOXBUS_NATS_REPLICAS: 1 }, log, signal);
+const makeText = (seq: number): Inbound => ({
+  v: busVersion,
+  session: "s1",
+  seq,
+  at: 0,
+  kind: "text",
+  body: "hello",
+});
+const openListen = (seq: number): object => ({
+  ...makeText(seq),
+  kind: "control",
+  body: { type: "listen", mode: "auto", gateway: "g1" },
+});
+const nextChange = (): Promise<boolean> =>
+  new Promise((resolve) => {
+    const closer = bus.onChange((connected) => {
+      closer.close();
+      resolve(connected);
+    });
+  });
+
+beforeEach(async () => {
+  server = await startNatsServer();
+  bus = await connect();
+});
+afterEach(async () => {
+  await bus.close();
+  await server.stop();
+});
+
+test("away: a NATS that is stopped but connected is noticed within 2 s, and left", async () => {
+  const seen: number[] = [];
+  bus.subscribe(subjects.in("d1", "text"), Inbound, ({ seq }) => seen.push(seq));
+  const change = nextChange();
+  const stoppedAt = performance.now();
+  server.kill("SIGSTOP");
+  expect(await change).toBe(false);
+  expect(performance.now() - stoppedAt).toBeLessThan(2000);
+  expect(bus.connected()).toBe(false);
+  expect(() => bus.publish(subjects.in("d1", "text"), makeText(1))).toThrow(BusAwayError);
+  await expect(bus.flush()).rejects.toThrow(BusAwayError);
+  const storing = bus.store(subjects.in("d1", "text"), makeText(2), { id: "s1:2" });
+  const back = nextChange();
+  server.kill("SIGCONT");
+  expect(await back).toBe(true);
+  expect((await storing).duplicate).toBe(false);
+  bus.publish(subjects.in("d1", "text"), makeText(3));
+  await vi.waitFor(() => expect(seen).toEqual([2, 3]));
+  expect(bus.stats().reconnects).toBeGreaterThan(0);
+});
+
+test("away: what was stored into a NATS that stopped in mid-publish is stored once", async () => {
+  server.kill("SIGSTOP");
+  const storing = bus.store(subjects.heard("d1"), {
+    v: busVersion,
+    session: "s1",
+    listen: 1,
+    utterance: 1,
+    from: 1,
+    origin: 1,
+    text: "",
+    language: "en",
+  });
+  await nextChange();
+  server.kill("SIGCONT");
+  await storing;
+  expect(await bus.stored(subjects.heard("d1"), Heard, 10)).toHaveLength(1);
+});
+
+test("restart: with everything lost the streams are made anew and claims, watches and presence go on", async () => {
+  const claimed: number[] = [];
+  const claims = await bus.claim({
+    stream: "DEVICE_IN",
+    durable: "asr",
+    filters: [subjects.open("*")],
+    schema: InControlFrame,
+    slots: 10,
+    work: async ({ message }) => void claimed.push(message.seq),
+  });
+  const registry = await createRegistry(bus, {
+    id: "g1",
+    epoch: ulid(),
+    address: "127.0.0.1:0",
+    load: () => ({ connections: 1, speaking: 0 }),
+  });
+  const view = await watchPresence(bus);
+  const presence = { session: "s1", since: 0, remote: "", protocol: 1, features: {}, state: "active" } as const;
+  await registry.enter("d1", presence, new AbortController().signal);
+  await bus.store(subjects.open("d1"), openListen(1), { id: "s1:1" });
+  await vi.waitFor(() => expect(claimed).toEqual([1]));
+
+  await server.restart({ wipe: true });
+  await bus.store(subjects.open("d1"), openListen(2), { id: "s1:2" });
+  await vi.waitFor(() => expect(claimed).toEqual([1, 2]), { timeout: 5000 });
+  await vi.waitFor(async () => expect(await bus.bucket("presence").get("d1")).toBeDefined(), { timeout: 5000 });
+  await vi.waitFor(() => expect(view.online("d1")).toMatchObject({ session: "s1", term: 1 }), { timeout: 5000 });
+  await claims.drain(0);
+  view.close();
+  await registry.close();
+});
+
+test("restart: with everything kept, what was not acknowledged is handed out again", async () => {
+  await bus.store(subjects.open("d1"), openListen(1), { id: "s1:1" });
+  await server.restart();
+  expect(await bus.store(subjects.open("d1"), openListen(1), { id: "s1:1" })).toMatchObject({ duplicate: true });
+  const seq = await new Promise<number>((resolve, reject) => {
+    bus
+      .claim({
+        stream: "DEVICE_IN",
+        durable: "asr",
+        filters: [subjects.open("*")],
+        schema: InControlFrame,
+        slots: 1,
+        work: async ({ message }) => resolve(message.seq),
+      })
+      .catch(reject);
+  });
+  expect(seq).toBe(1);
+});
+
+test("connectBus: it waits for NATS to be there, or for its signal", async () => {
+  const reason = new Error("stopped");
+  const abort = new AbortController();
+  const waiting = connect("nats://127.0.0.1:1", abort.signal);
+  abort.abort(reason);
+  await expect(waiting).rejects.toMatchObject({ cause: reason });
+  const { url } = server;
+  server.kill("SIGKILL");
+  const later = connect(url);
+  await server.restart();
+  await (await later).close();
+});
+
+test("close: it sends what waits, and ends soon when NATS is away", async () => {
+  const other = await connect();
+  const seen: number[] = [];
+  bus.subscribe(subjects.in("d1", "text"), Inbound, ({ seq }) => seen.push(seq));
+  await bus.flush();
+  other.publish(subjects.in("d1", "text"), makeText(1));
+  await other.close();
+  await vi.waitFor(() => expect(seen).toEqual([1]));
+  expect(() => other.publish(subjects.in("d1", "text"), makeText(2))).toThrow(BusAwayError);
+  server.kill("SIGSTOP");
+  const startedAt = performance.now();
+  await bus.close();
+  expect(performance.now() - startedAt).toBeLessThan(7000);
+});

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { ConflictError, type Bus } from "./bus.ts";
+import { connectBus } from "./connection.ts";
+import { startNatsServer, type NatsServer } from "./test-server.ts";
+
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+let server: NatsServer;
+let bus: Bus;
+
+const connect = (): Promise<Bus> => connectBus({ VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+
+beforeAll(async () => {
+  server = await startNatsServer();
+  bus = await connect();
+});
+afterAll(async () => {
+  await bus.close();
+  await server.stop();
+});
+
+test("bucket: a watch fills, follows, and starts over when its bucket was purged", async () => {
+  const bucket = bus.bucket("devices");
+  await Promise.all(Array.from({ length: 500 }, (_, n) => bucket.put(`k${n}`, { n })));
+  const changes: string[] = [];
+  const watch = await bucket.watch((key, entry) => changes.push(`${key} ${entry === undefined ? "gone" : "set"}`));
+  expect(watch.entries.size).toBe(500);
+  expect(changes).toHaveLength(500);
+  changes.length = 0;
+  await bucket.put("k1", { n: -1 });
+  await bucket.remove("k2");
+  await vi.waitFor(() => expect(changes).toEqual(["k1 set", "k2 gone"]));
+  changes.length = 0;
+  await server.purge("KV_devices");
+  await bucket.put("after", {});
+  await vi.waitFor(() => expect([...watch.entries.keys()]).toEqual(["after"]), { timeout: 5000 });
+  expect(changes.filter((change) => change.endsWith("gone"))).toHaveLength(499);
+  watch.close();
+});
+
+test("bucket: a compare-and-set on an absent or removed key wants revision 0", async () => {
+  const bucket = bus.bucket("dialogues");
+  const first = await bucket.update("d", { n: 1 }, 0);
+  await expect(bucket.update("d", { n: 2 }, 0)).rejects.toThrow(ConflictError);
+  await expect(bucket.remove("d", first + 1)).rejects.toThrow(ConflictError);
+  await bucket.remove("d", first);
+  expect(await bucket.get("d")).toBeUndefined();
+  await bucket.update("d", { n: 3 }, 0);
+  expect(await bucket.get("d")).toMatchObject({ value: { n: 3 } });
+});

@@ -1,0 +1,182 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { busVersion, InControlFrame, subjects } from "@voxbus/protocol";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type { Bus, Claim, Claims, ClaimOptions } from "./bus.ts";
+import { readDelivery } from "./claim.ts";
+import { connectBus } from "./connection.ts";
+import { startNatsServer, type NatsServer } from "./test-server.ts";
+
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+let server: NatsServer;
+let bus: Bus;
+const running: Claims[] = [];
+
+const connect = (): Promise<Bus> => connectBus({ VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+const openListen = (device: string, seq = 1): Promise<unknown> =>
+  bus.store(
+    subjects.open(device),
+    {
+      v: busVersion,
+      session: "s1",
+      seq,
+      at: 0,
+      kind: "control",
+      body: { type: "listen", mode: "auto", gateway: "g1" },
+    },
+    { id: `${device}:${seq}` },
+  );
+const claim = async (
+  device: string,
+  work: (claim: Claim<InControlFrame>) => Promise<void>,
+  given: { on?: Bus } & Partial<ClaimOptions<typeof InControlFrame>> = {},
+): Promise<Claims> => {
+  const { on = bus, ...options } = given;
+  const claims = await on.claim({
+    stream: "DEVICE_IN",
+    durable: `test-${device}`,
+    filters: [subjects.open(device)],
+    schema: InControlFrame,
+    slots: 1,
+    work,
+    ...options,
+  });
+  running.push(claims);
+  return claims;
+};
+const untilAborted = ({ signal }: Claim<unknown>): Promise<void> =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+
+beforeAll(async () => {
+  server = await startNatsServer();
+  bus = await connect();
+});
+afterAll(async () => {
+  await Promise.all(running.map((claims) => claims.drain(0)));
+  await bus.close();
+  await server.stop();
+});
+
+test.concurrent("claim: each opening goes to one worker, and is not handed out again once done", async () => {
+  const other = await connect();
+  const seen: number[] = [];
+  const work = async ({ message, attempt }: Claim<InControlFrame>): Promise<void> => {
+    expect(attempt).toBe(1);
+    seen.push(message.seq);
+  };
+  await claim("each", work, { slots: 3 });
+  await claim("each", work, { slots: 3, on: other });
+  await Promise.all(Array.from({ length: 40 }, (_, n) => openListen("each", n + 1)));
+  await vi.waitFor(() => expect(seen).toHaveLength(40));
+  expect(new Set(seen).size).toBe(40);
+  await other.close();
+});
+
+test.concurrent("claim: no more are held than there are slots, and the rest waits for other workers", async () => {
+  const other = await connect();
+  const held: Claim<InControlFrame>[] = [];
+  const hold = (one: Claim<InControlFrame>): Promise<void> => {
+    held.push(one);
+    return untilAborted(one);
+  };
+  const mine = await claim("slots", hold, { slots: 2 });
+  await Promise.all([1, 2, 3, 4, 5].map((seq) => openListen("slots", seq)));
+  await vi.waitFor(() => expect(mine.held()).toBe(2));
+  const others = await claim("slots", hold, { slots: 10, on: other });
+  await vi.waitFor(() => expect(others.held()).toBe(3));
+  expect(mine.held()).toBe(2);
+  expect(new Set(held.map(({ message }) => message.seq)).size).toBe(5);
+  await others.drain(0);
+  await other.close();
+});
+
+test.concurrent("claim: work that takes longer than the acknowledgement's wait stays where it is", async () => {
+  const attempts: number[] = [];
+  const claims = await claim("long", async ({ attempt }) => {
+    attempts.push(attempt);
+    await new Promise((resolve) => setTimeout(resolve, 4500));
+  });
+  await openListen("long");
+  await vi.waitFor(() => expect(claims.held()).toBe(1));
+  await vi.waitFor(() => expect(claims.held()).toBe(0), { timeout: 6000 });
+  expect(attempts).toEqual([1]);
+});
+
+test.concurrent("claim: what a killed process held is handed to another within 3.5 s", async () => {
+  const script = `
+    import { connectBus } from "@voxbus/bus";
+    import { InControlFrame } from "@voxbus/protocol";
+    const log = { info() {}, warn() {}, error() {} };
+    const bus = await connectBus({ VOXBUS_NATS_URL: ${JSON.stringify(server.url)}, VOXBUS_NATS_REPLICAS: 1 }, log);
+    await bus.claim({
+      stream: "DEVICE_IN", durable: "test-killed", filters: [${JSON.stringify(subjects.open("killed"))}],
+      schema: InControlFrame, slots: 1,
+      work: () => { console.log("claimed"); return new Promise(() => {}); },
+    });
+    console.log("ready");`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    cwd: new URL("..", import.meta.url),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    const lines = createInterface({ input: child.stdout });
+    expect(await once(lines, "line")).toEqual(["ready"]);
+    const claimed = once(lines, "line");
+    await openListen("killed");
+    expect(await claimed).toEqual(["claimed"]);
+
+    let take: (one: Claim<InControlFrame>) => void;
+    const successor = new Promise<Claim<InControlFrame>>((resolve) => (take = resolve));
+    await claim("killed", async (one) => take(one));
+    const killedAt = performance.now();
+    child.kill("SIGKILL");
+    const { attempt, final } = await successor;
+    expect(performance.now() - killedAt).toBeLessThan(3500);
+    expect({ attempt, final }).toEqual({ attempt: 2, final: false });
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test.concurrent("claim: the 4th delivery is final, and then the message is dropped", async () => {
+  const attempts: [number, boolean][] = [];
+  await claim("poison", async ({ attempt, final }) => {
+    attempts.push([attempt, final]);
+    throw new Error("this message kills its workers");
+  });
+  await openListen("poison");
+  await vi.waitFor(() => expect(attempts).toHaveLength(4), { timeout: 8000 });
+  await openListen("poison", 2);
+  await vi.waitFor(() => expect(attempts.at(-1)).toEqual([1, false]));
+  expect(attempts.map(([, final]) => final)).toEqual([false, false, false, true, false]);
+});
+
+test.concurrent("drain: what finishes in time finishes, what does not is handed back at once", async () => {
+  const other = await connect();
+  let finish = (): void => undefined;
+  const first = await claim(
+    "drain",
+    (one) => (one.message.seq === 1 ? new Promise((resolve) => (finish = resolve)) : untilAborted(one)),
+    { slots: 2 },
+  );
+  await Promise.all([openListen("drain", 1), openListen("drain", 2)]);
+  await vi.waitFor(() => expect(first.held()).toBe(2));
+  let take: (one: Claim<InControlFrame>) => void;
+  const handedOver = new Promise<Claim<InControlFrame>>((resolve) => (take = resolve));
+  await claim("drain", async (one) => take(one), { on: other, slots: 5 });
+  const draining = first.drain(200);
+  finish();
+  await draining;
+  const drainedAt = performance.now();
+  const { message, attempt } = await handedOver;
+  expect(performance.now() - drainedAt).toBeLessThan(500);
+  expect([message.seq, attempt]).toEqual([2, 2]);
+  await other.close();
+});
+
+test("readDelivery: both forms of the acknowledgement's subject", () => {
+  expect(readDelivery("$JS.ACK.S.C.2.17.30.1700000000.0")).toEqual({ attempt: 2, key: "17@1700000000" });
+  expect(readDelivery("$JS.ACK._.hash.S.C.2.17.30.1700000000.0")).toEqual({ attempt: 2, key: "17@1700000000" });
+  expect(readDelivery("$JS.ACK.hub.hash.S.C.2.17.30.1700000000.0.rnd")).toEqual({ attempt: 2, key: "17@1700000000" });
+});

@@ -1,0 +1,174 @@
+import { busVersion, encodeEnvelope, Inbound, ReplayRequest, subjects } from "@voxbus/protocol";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type { Bus, Closer } from "./bus.ts";
+import { connectBus } from "./connection.ts";
+import { startNatsServer, type NatsServer } from "./test-server.ts";
+
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+let server: NatsServer;
+let bus: Bus;
+let gatewayBus: Bus;
+let count = 0;
+const nextDevice = (): string => `d${(count += 1)}`;
+
+/** The part of a gateway that a follower talks to: it publishes frames, or only remembers them, and replays. */
+function playGateway(device: string, session: string) {
+  const gateway = `gateway-${device}`;
+  const memory = new Map<number, Uint8Array>();
+  const asked: ReplayRequest[] = [];
+  let open = true;
+  const make = (seq: number): Inbound => ({
+    v: busVersion,
+    session,
+    seq,
+    at: 0,
+    kind: "audio",
+    body: new Uint8Array([seq]),
+  });
+  const answers = gatewayBus.respond(subjects.replay(gateway), ReplayRequest, (request) => {
+    asked.push(request);
+    const to = request.to ?? Infinity;
+    const frames = [...memory].filter(([seq]) => seq >= request.from && seq <= to).map(([, bytes]) => bytes);
+    return { v: busVersion, session, open, newest: Math.max(0, ...memory.keys()), frames };
+  });
+  return {
+    gateway,
+    asked,
+    send: (...seqs: number[]) => {
+      for (const seq of seqs) {
+        memory.set(seq, encodeEnvelope(make(seq)));
+        gatewayBus.publish(subjects.in(device, "audio"), make(seq));
+      }
+    },
+    /** Lost on the way: only a replay brings them. */
+    miss: (...seqs: number[]) => {
+      for (const seq of seqs) memory.set(seq, encodeEnvelope(make(seq)));
+    },
+    /** Sent, and not to be had again. */
+    sendOnce: (seq: number) => gatewayBus.publish(subjects.in(device, "audio"), make(seq)),
+    endSession: () => (open = false),
+    die: () => answers.close(),
+  };
+}
+
+async function follow(device: string, gateway: string, given: { after?: number; goneMs?: number } = {}) {
+  const seen: (number | string)[] = [];
+  const closer: Closer = bus.follow({
+    device,
+    session: "s1",
+    gateway,
+    after: 0,
+    ...given,
+    frame: ({ seq }) => seen.push(seq),
+    lost: (from, to) => seen.push(`lost ${from}-${to}`),
+    gone: () => seen.push("gone"),
+  });
+  await bus.flush();
+  return { seen, close: closer.close };
+}
+
+beforeAll(async () => {
+  server = await startNatsServer();
+  const config = { VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1 };
+  [bus, gatewayBus] = await Promise.all([connectBus(config, log), connectBus(config, log)]);
+});
+afterAll(async () => {
+  await Promise.all([bus.close(), gatewayBus.close()]);
+  await server.stop();
+});
+
+test.concurrent("follow: live frames come in order, once, and nothing is asked for", async () => {
+  const device = nextDevice();
+  const gateway = playGateway(device, "s1");
+  const { seen, close } = await follow(device, gateway.gateway);
+  gateway.send(1, 2, 3, 3, 2, 4);
+  await vi.waitFor(() => expect(seen).toEqual([1, 2, 3, 4]));
+  expect(gateway.asked).toEqual([]);
+  close();
+});
+
+test.concurrent("follow: frames before the first live one are asked for once", async () => {
+  const device = nextDevice();
+  const gateway = playGateway(device, "s1");
+  gateway.miss(4, 5, 6);
+  const { seen, close } = await follow(device, gateway.gateway, { after: 3 });
+  gateway.send(7, 8);
+  await vi.waitFor(() => expect(seen).toEqual([4, 5, 6, 7, 8]));
+  expect(gateway.asked.map(({ from, to }) => [from, to])).toEqual([[4, 6]]);
+  close();
+});
+
+test.concurrent("follow: a frame that comes late takes its place", async () => {
+  const device = nextDevice();
+  const gateway = playGateway(device, "s1");
+  const { seen, close } = await follow(device, gateway.gateway);
+  gateway.sendOnce(1);
+  gateway.sendOnce(3);
+  gateway.sendOnce(2);
+  await vi.waitFor(() => expect(seen).toEqual([1, 2, 3]));
+  close();
+});
+
+test.concurrent("follow: what cannot be had is lost after 300 ms, each gap on its own clock", async () => {
+  const device = nextDevice();
+  const gateway = playGateway(device, "s1");
+  const { seen, close } = await follow(device, gateway.gateway);
+  gateway.sendOnce(1);
+  gateway.sendOnce(4);
+  const shownAt = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  gateway.sendOnce(6);
+  await vi.waitFor(() => expect(seen).toEqual([1, "lost 2-3", 4]), { interval: 5 });
+  expect(performance.now() - shownAt).toBeGreaterThan(290);
+  expect(performance.now() - shownAt).toBeLessThan(440);
+  await vi.waitFor(() => expect(seen).toEqual([1, "lost 2-3", 4, "lost 5-5", 6]), { interval: 5 });
+  expect(performance.now() - shownAt).toBeGreaterThan(440);
+  expect(gateway.asked.filter(({ to }) => to !== undefined).map(({ from, to }) => [from, to])).toEqual([
+    [2, 3],
+    [5, 5],
+  ]);
+  close();
+});
+
+test.concurrent("follow: after 500 ms without a frame the gateway is asked", async () => {
+  const device = nextDevice();
+  const gateway = playGateway(device, "s1");
+  gateway.miss(1, 2);
+  const { seen, close } = await follow(device, gateway.gateway);
+  const startedAt = performance.now();
+  await vi.waitFor(() => expect(seen).toEqual([1, 2]), { interval: 5 });
+  expect(performance.now() - startedAt).toBeGreaterThan(400);
+  close();
+});
+
+test.concurrent("follow: the frames of other sessions are not ours", async () => {
+  const device = nextDevice();
+  const gateway = playGateway(device, "s2");
+  const ours = playGateway(`${device}x`, "s1");
+  const { seen, close } = await follow(device, ours.gateway);
+  gateway.send(1, 2, 3);
+  await gatewayBus.flush();
+  await bus.flush();
+  expect(seen).toEqual([]);
+  close();
+});
+
+test.concurrent("follow: a session that the gateway no longer has is gone, after its last frames", async () => {
+  const device = nextDevice();
+  const gateway = playGateway(device, "s1");
+  gateway.miss(1, 2, 4);
+  gateway.endSession();
+  const { seen } = await follow(device, gateway.gateway);
+  await vi.waitFor(() => expect(seen).toEqual([1, 2, "lost 3-3", 4, "gone"]));
+});
+
+test.concurrent("follow: a gateway that does not answer is gone after goneMs", async () => {
+  const device = nextDevice();
+  const gateway = playGateway(device, "s1");
+  const { seen } = await follow(device, gateway.gateway, { goneMs: 1500 });
+  gateway.send(1);
+  gateway.die();
+  const diedAt = performance.now();
+  await vi.waitFor(() => expect(seen).toEqual([1, "gone"]), { timeout: 4000 });
+  expect(performance.now() - diedAt).toBeGreaterThan(1400);
+});
