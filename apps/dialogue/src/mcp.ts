@@ -1,5 +1,5 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
-import { busVersion, subjects, type InControlFrame, type OutTextFrame } from "@voxbus/protocol";
+import { busVersion, InControlFrame, subjects, type OutTextFrame } from "@voxbus/protocol";
 import { z } from "zod";
 import { ToolError, type Tool, type Tools } from "./engine.ts";
 
@@ -21,6 +21,7 @@ const mostSessions = 10_000;
 /** JSON-RPC ids are int32; those of calls are below, those of questions above. */
 const idSpace = 2 ** 30;
 const callsOfTurn = 64;
+const controlsRead = 64;
 
 const Listed = z.object({
   tools: z.array(
@@ -41,13 +42,7 @@ const Answered = z.object({
   result: z.unknown().optional(),
   error: z.looseObject({ message: z.string().default("no message") }).optional(),
 });
-const CallRecord = z.object({
-  id: z.number(),
-  name: z.string(),
-  args: z.string(),
-  at: z.number(),
-  text: z.string().optional(),
-});
+const CallRecord = z.object({ name: z.string(), args: z.string(), text: z.string().optional() });
 
 /** Creates the client; a device that does not answer for `timeoutMs` has failed. */
 export function createMcp(bus: Bus, { timeoutMs }: { readonly timeoutMs: number }): Mcp {
@@ -65,33 +60,36 @@ export function createMcp(bus: Bus, { timeoutMs }: { readonly timeoutMs: number 
     bus.publish(subjects.out(device), frame);
   };
 
-  const waitFor = (session: string, id: number, ms: number, signal?: AbortSignal): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      const key = `${session}:${id}`;
-      const end = (settle: () => void) => {
+  /** Waits for the answer to `id` from now on; to be closed when it is no longer wanted. */
+  const expectAnswer = (session: string, id: number, signal?: AbortSignal) => {
+    const key = `${session}:${id}`;
+    const { promise, resolve, reject } = createDeferred();
+    const abort = () => reject(new ToolError("the call was given up", { cause: signal?.reason }));
+    const late = () => reject(new ToolError(`the device did not answer within ${timeoutMs} ms`));
+    const timer = setTimeout(late, timeoutMs);
+    const waiter = { resolve, reject };
+    waiting.set(key, waiter);
+    signal?.addEventListener("abort", abort);
+    if (signal?.aborted === true) abort();
+    return {
+      answer: promise,
+      close() {
         clearTimeout(timer);
         signal?.removeEventListener("abort", abort);
-        waiting.delete(key);
-        settle();
-      };
-      const abort = () => end(() => reject(new ToolError("the call was given up", { cause: signal?.reason })));
-      const timer = setTimeout(
-        () => end(() => reject(new ToolError(`the device did not answer within ${timeoutMs} ms`))),
-        ms,
-      );
-      waiting.set(key, {
-        resolve: (result) => end(() => resolve(result)),
-        reject: (error) => end(() => reject(error)),
-      });
-      if (signal?.aborted) abort();
-      else signal?.addEventListener("abort", abort);
-    });
+        if (waiting.get(key) === waiter) waiting.delete(key);
+      },
+    };
+  };
 
   const ask = async (device: string, session: string, method: string, params: object): Promise<unknown> => {
     const id = idSpace + Math.floor(Math.random() * (idSpace - 1));
-    const answer = waitFor(session, id, timeoutMs);
-    send(device, session, { id, method, params });
-    return answer;
+    const expected = expectAnswer(session, id);
+    try {
+      send(device, session, { id, method, params });
+      return await expected.answer;
+    } finally {
+      expected.close();
+    }
   };
 
   const askForTools = async (device: string, session: string): Promise<readonly Tool[]> => {
@@ -114,17 +112,19 @@ export function createMcp(bus: Bus, { timeoutMs }: { readonly timeoutMs: number 
     return tools;
   };
 
+  const take = ({ session, body }: InControlFrame) => {
+    if (body.type === "closed") lists.delete(session);
+    if (body.type !== "mcp") return;
+    const answer = Answered.safeParse(body.payload);
+    const waiter = answer.success ? waiting.get(`${session}:${answer.data.id}`) : undefined;
+    if (!answer.success || waiter === undefined) return;
+    const { error, result } = answer.data;
+    if (error === undefined) waiter.resolve(result);
+    else waiter.reject(new ToolError(`the device refused: ${error.message}`));
+  };
+
   return {
-    take({ session, body }) {
-      if (body.type === "closed") lists.delete(session);
-      if (body.type !== "mcp") return;
-      const answer = Answered.safeParse(body.payload);
-      const waiter = answer.success ? waiting.get(`${session}:${answer.data.id}`) : undefined;
-      if (!answer.success || waiter === undefined) return;
-      const { error, result } = answer.data;
-      if (error === undefined) waiter.resolve(result);
-      else waiter.reject(new ToolError(`the device refused: ${error.message}`));
-    },
+    take,
 
     list(device, session) {
       let list = lists.get(session);
@@ -139,22 +139,29 @@ export function createMcp(bus: Bus, { timeoutMs }: { readonly timeoutMs: number 
 
     toolsOf({ device, session, origin }, list) {
       let k = 0;
-      /** The record of the next call: made now, or by a predecessor that called the same. */
-      const claimCall = async (name: string, args: string) => {
-        for (;;) {
-          k += 1;
-          const key = `=call.${session}.${origin}.${k}`;
-          const record = { id: (origin * callsOfTurn + k) % idSpace, name, args, at: Date.now() };
-          try {
-            return { key, record, revision: await bucket.update(key, record, 0), mine: true, text: undefined };
-          } catch (error) {
-            if (!(error instanceof ConflictError)) throw error;
+
+      /** Makes the k-th call of the turn, or finds what it came to; undefined when the k-th call was another one. */
+      const callOnce = async (name: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal) => {
+        const key = `=call.${session}.${origin}.${k}`;
+        const record = { id: (origin * callsOfTurn + k) % idSpace, name, args: JSON.stringify(args) };
+        const expected = expectAnswer(session, record.id, signal);
+        try {
+          const revision = await createRecord(key, record);
+          if (revision !== undefined) {
+            send(device, session, { id: record.id, method: "tools/call", params: { name, arguments: args } });
+            const text = readText(await expected.answer);
+            await keepText(key, { ...record, text }, revision);
+            return text;
           }
-          const entry = await bucket.get(key);
-          const found = CallRecord.safeParse(entry?.value);
-          if (entry !== undefined && found.success && found.data.name === name && found.data.args === args) {
-            return { key, record: found.data, revision: entry.revision, mine: false, text: found.data.text };
-          }
+          const found = CallRecord.safeParse((await bucket.get(key))?.value);
+          if (!found.success || found.data.name !== name || found.data.args !== record.args) return undefined;
+          if (found.data.text !== undefined) return found.data.text;
+          // Whoever made the call may be gone, and its answer with it, except from the stream.
+          const passed = await bus.stored(subjects.in(device, "control"), InControlFrame, controlsRead, signal);
+          for (const { message } of passed) take(message);
+          return readText(await expected.answer);
+        } finally {
+          expected.close();
         }
       };
 
@@ -162,29 +169,53 @@ export function createMcp(bus: Bus, { timeoutMs }: { readonly timeoutMs: number 
         list,
         async call(name, args, signal) {
           if (!list.some((tool) => tool.name === name)) throw new ToolError(`the device has no tool "${name}"`);
-          const { key, record, revision, mine, text } = await claimCall(name, JSON.stringify(args));
-          if (text !== undefined) return text;
-          const answer = waitFor(session, record.id, record.at + timeoutMs - Date.now(), signal);
-          if (mine) send(device, session, { id: record.id, method: "tools/call", params: { name, arguments: args } });
-          const { content, isError } = parse(Called, await answer);
-          const result = content.map((part) => part.text ?? "").join("\n");
-          if (isError) throw new ToolError(`the device refused: ${result}`);
-          await keepResult(key, { ...record, text: result }, revision);
-          return result;
+          for (;;) {
+            k += 1;
+            const text = await callOnce(name, args, signal);
+            if (text !== undefined) return text;
+          }
         },
       };
     },
   };
 
+  async function createRecord(key: string, record: object): Promise<number | undefined> {
+    try {
+      return await bucket.update(key, record, 0);
+    } catch (error) {
+      if (error instanceof ConflictError) return undefined;
+      throw error;
+    }
+  }
+
   /** For a successor of this turn, which must not call again. */
-  async function keepResult(key: string, record: object, revision: number): Promise<void> {
+  async function keepText(key: string, record: object, revision: number): Promise<void> {
     try {
       await bucket.update(key, record, revision);
     } catch (error) {
-      // Whoever was first has stored the same answer.
+      // Erased in the meantime: then there is nothing to keep.
       if (!(error instanceof ConflictError)) throw error;
     }
   }
+}
+
+function createDeferred() {
+  let resolve: (result: unknown) => void = () => undefined;
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<unknown>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  // It may fail before, or without, anybody waiting for it.
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
+
+function readText(result: unknown): string {
+  const { content, isError } = parse(Called, result);
+  const text = content.map((part) => part.text ?? "").join("\n");
+  if (isError) throw new ToolError(`the device refused: ${text}`);
+  return text;
 }
 
 function parse<S extends z.ZodType>(schema: S, result: unknown): z.infer<S> {

@@ -39,29 +39,30 @@ export async function openReply(bus: Bus, turn: ReplyTurn, signal: AbortSignal):
   const reply = `${session}:${origin}`;
 
   const read = async () => {
-    const openings = await bus.stored(subjects.sayOpen(device), Say, openingsRead, signal);
+    // Before the first sentence is stored nobody has stored the second one. So this is what the second one must follow:
+    // read any later, it could be a rival's second sentence.
+    const [openings, lastSay] = await Promise.all([
+      bus.stored(subjects.sayOpen(device), Say, openingsRead, signal),
+      bus.lastStored(subjects.say(device), Say, signal),
+    ]);
     const opening = openings.find(({ message }) => message.reply === reply)?.message;
     const others = openings.flatMap(({ message }) =>
       message.session === session && message.origin !== undefined && message.origin !== origin ? [message.origin] : [],
     );
-    const sayings =
-      opening === undefined ? undefined : await bus.stored(subjects.say(device), Say, sentencesRead, signal);
-    const rest = (sayings ?? []).flatMap(({ message }) => (message.reply === reply ? [message] : []));
+    const sayings = opening === undefined ? [] : await bus.stored(subjects.say(device), Say, sentencesRead, signal);
+    const rest = sayings.flatMap(({ message }) => (message.reply === reply ? [message] : []));
     return {
       sentences: opening === undefined ? [] : [opening, ...rest],
       superseded: opening === undefined && others.some((other) => other > origin),
       answered: Math.max(0, ...others.filter((other) => other < origin)),
       expectedOpen: openings.at(-1)?.seq ?? 0,
-      // Asked for before its last sequence is needed, so that sentence 1 does not wait for it.
-      expectedSay: sayings === undefined ? undefined : (sayings.at(-1)?.seq ?? 0),
+      expectedSay: (sayings.at(-1) ?? lastSay)?.seq ?? 0,
     };
   };
 
   const first = await read();
   let sentence = first.sentences.length;
   let { expectedOpen, expectedSay } = first;
-
-  const readExpectedSay = async () => (await bus.lastStored(subjects.say(device), Say, signal))?.seq ?? 0;
 
   return {
     said: first.sentences.map(({ text }) => text).filter((text) => text !== ""),
@@ -73,7 +74,7 @@ export async function openReply(bus: Bus, turn: ReplyTurn, signal: AbortSignal):
       for (;;) {
         const opens = sentence === 0;
         try {
-          const expected = opens ? expectedOpen : (expectedSay ??= await readExpectedSay());
+          const expected = opens ? expectedOpen : expectedSay;
           const subject = opens ? subjects.sayOpen(device) : subjects.say(device);
           // Without an id of our own: two writers with the same id would both be told that theirs is stored.
           const { seq } = await bus.store(subject, say, { expected, trace }, signal);

@@ -1,0 +1,144 @@
+import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { busVersion, InControlFrame, Outbound, subjects } from "@voxbus/protocol";
+import { ulid } from "ulid";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { ToolError } from "./engine.ts";
+import { createMcp } from "./mcp.ts";
+
+type Request = { readonly id: number; readonly method: string; readonly params: Record<string, unknown> };
+
+const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+let nats: NatsServer;
+let bus: Bus;
+const undo: (() => void)[] = [];
+beforeAll(async () => {
+  nats = await startNatsServer();
+  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, quiet);
+});
+afterEach(() => {
+  for (const step of undo.splice(0)) step();
+});
+afterAll(async () => {
+  await bus.close();
+  await nats.stop();
+});
+
+const tool = (name: string) => ({ name, description: name, inputSchema: { type: "object" } });
+const text = (text: string, isError = false) => ({ result: { content: [{ type: "text", text }], isError } });
+
+/** A device whose MCP server answers as told, with nothing when told undefined; and the requests it got. */
+function connectDevice(answer: (request: Request) => object | undefined) {
+  const [device, session] = [`test-${ulid()}`, ulid()];
+  const requests: Request[] = [];
+  let seq = 0;
+  const following = bus.subscribe(subjects.out(device), Outbound, ({ kind, body }) => {
+    if (kind !== "text" || body.type !== "mcp") return;
+    const request = body.payload as Request;
+    requests.push(request);
+    const given = answer(request);
+    if (given !== undefined) void respond(request.id, given);
+  });
+  const respond = (id: number, given: object) => {
+    const body = { type: "mcp", payload: { jsonrpc: "2.0", id, ...given } };
+    const frame = { v: busVersion, session, seq: (seq += 1), at: 0, kind: "control", body };
+    return bus.store(subjects.in(device, "control"), frame);
+  };
+  undo.push(() => following.close());
+  return { device, session, origin: 5, requests, answer: respond };
+}
+
+function createClient(timeoutMs = 2000) {
+  const mcp = createMcp(bus, { timeoutMs });
+  const following = bus.subscribe(subjects.in("*", "control"), InControlFrame, (frame) => mcp.take(frame));
+  undo.push(() => following.close());
+  return mcp;
+}
+
+test("mcp: tools are listed page by page after initialize, once for all dialogues; ids are int32", async () => {
+  const turn = connectDevice(({ method, params }) => {
+    if (method === "initialize") return { result: {} };
+    return params["cursor"] === ""
+      ? { result: { tools: [tool("a")], nextCursor: "b" } }
+      : { result: { tools: [tool("b")] } };
+  });
+  const mcp = createClient();
+  const [one, two] = await Promise.all([mcp.list(turn.device, turn.session), mcp.list(turn.device, turn.session)]);
+  expect(one.map(({ name }) => name)).toEqual(["a", "b"]);
+  expect(two).toBe(one);
+  expect(await createClient().list(turn.device, turn.session)).toEqual(one);
+  expect(turn.requests.map(({ method, params }) => [method, params["cursor"]])).toEqual([
+    ["initialize", undefined],
+    ["tools/list", ""],
+    ["tools/list", "b"],
+  ]);
+  expect(turn.requests.every(({ id }) => Number.isInteger(id) && id >= 0 && id < 2 ** 31)).toBe(true);
+});
+
+test("mcp: a call is made once, whoever starts the turn again, and both get its text", async () => {
+  const turn = connectDevice(() => text("true"));
+  const [one, two] = [createClient(), createClient()].map((mcp) => mcp.toolsOf(turn, [tool("self.set")]));
+  const both = await Promise.all([one?.call("self.set", { a: 1 }), two?.call("self.set", { a: 1 })]);
+  expect(both).toEqual(["true", "true"]);
+  expect(
+    await createClient()
+      .toolsOf(turn, [tool("self.set")])
+      .call("self.set", { a: 1 }),
+  ).toBe("true");
+  expect(turn.requests).toHaveLength(1);
+  expect(turn.requests[0]?.params).toEqual({ name: "self.set", arguments: { a: 1 } });
+});
+
+test("mcp: an answer that came while nobody waited is found in the stream", async () => {
+  const turn = connectDevice(() => undefined);
+  const abort = new AbortController();
+  const dying = createClient()
+    .toolsOf(turn, [tool("t")])
+    .call("t", {}, abort.signal);
+  await expect.poll(() => turn.requests.length, { interval: 5 }).toBe(1);
+  abort.abort();
+  await expect(dying).rejects.toThrow("given up");
+  await turn.answer(turn.requests[0]?.id ?? 0, text("late"));
+  expect(
+    await createClient()
+      .toolsOf(turn, [tool("t")])
+      .call("t", {}),
+  ).toBe("late");
+  expect(turn.requests).toHaveLength(1);
+});
+
+test("mcp: another call of the same turn is another call", async () => {
+  const turn = connectDevice(({ params }) => text(JSON.stringify(params["arguments"])));
+  const tools = createClient().toolsOf(turn, [tool("self.set")]);
+  expect(await tools.call("self.set", { a: 1 })).toBe('{"a":1}');
+  expect(await tools.call("self.set", { a: 1 })).toBe('{"a":1}');
+  const successor = createClient().toolsOf(turn, [tool("self.set")]);
+  expect(await successor.call("self.set", { a: 2 })).toBe('{"a":2}');
+  expect(new Set(turn.requests.map(({ id }) => id)).size).toBe(3);
+});
+
+test.each([
+  ["an error without a code", { error: { message: "Unknown tool" } }, "refused: Unknown tool"],
+  ["a result that is an error", text("no such room", true), "refused: no such room"],
+  ["a malformed result", { result: { content: "yes" } }, "malformed"],
+  ["nothing", undefined, "did not answer within 200 ms"],
+])("mcp: %s is a failed call", async (_, given, message) => {
+  const tools = createClient(200).toolsOf(
+    connectDevice(() => given),
+    [tool("t")],
+  );
+  await expect(tools.call("t", {})).rejects.toThrow(message);
+  await expect(tools.call("u", {})).rejects.toThrow('no tool "u"');
+});
+
+test("mcp: an aborted call ends at once", async () => {
+  const abort = new AbortController();
+  const turn = connectDevice(() => {
+    abort.abort();
+    return undefined;
+  });
+  await expect(
+    createClient(60_000)
+      .toolsOf(turn, [tool("t")])
+      .call("t", {}, abort.signal),
+  ).rejects.toThrow(ToolError);
+});

@@ -1,0 +1,91 @@
+import { emotions as spoken } from "@voxbus/intents";
+import { busVersion, emotions } from "@voxbus/protocol";
+import { expect, test } from "vitest";
+import { createFences, FencedError } from "./fences.ts";
+import { createOrder } from "./order.ts";
+import { createReminderBook } from "./reminders.ts";
+import { SupersededError } from "./turn.ts";
+
+function createGate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { open, opened };
+}
+const turn = (origin: number, session = "s", device = "d") => ({ device, session, origin });
+
+test("order: a device's turns go one after the other, other devices do not wait", async () => {
+  const order = createOrder();
+  const done: string[] = [];
+  const first = createGate();
+  const run = (origin: number, device: string, until?: Promise<void>) =>
+    order.run(turn(origin, "s", device), async (onStart) => {
+      onStart();
+      await until;
+      done.push(`${device}${origin}`);
+    });
+  const [a1, a2, b1] = [run(1, "a", first.opened), run(2, "a"), run(1, "b")];
+  await b1;
+  expect(done).toEqual(["b1"]);
+  first.open();
+  await Promise.all([a1, a2]);
+  expect(done).toEqual(["b1", "a1", "a2"]);
+});
+
+test("order: a turn that has not started is left to a newer one of its session, one that has goes on", async () => {
+  const order = createOrder();
+  const gate = createGate();
+  const signals = new Map<string, AbortSignal>();
+  const run = (origin: number, starts: boolean, session = "s") =>
+    order.run(turn(origin, session), async (onStart, signal) => {
+      signals.set(`${session}${origin}`, signal);
+      if (starts) onStart();
+      await gate.opened;
+    });
+  const all = [run(1, true)];
+  await expect.poll(() => signals.size).toBe(1);
+  all.push(run(3, false), run(2, false), run(4, true), run(1, true, "other"));
+  gate.open();
+  await Promise.all(all);
+  const left = [...signals].filter(([, signal]) => signal.reason instanceof SupersededError).map(([name]) => name);
+  expect(left.sort()).toEqual(["s2", "s3"]);
+});
+
+test("order: a turn that fails does not stop the next one", async () => {
+  const order = createOrder();
+  const failing = order.run(turn(1), () => Promise.reject(new Error("no")));
+  const next = order.run(turn(2, "other"), () => Promise.resolve("yes"));
+  await expect(failing).rejects.toThrow("no");
+  expect(await next).toBe("yes");
+});
+
+test("fences: abort, fence and closed reach the turns at or below them, before and after", () => {
+  const fences = createFences();
+  const take = (seq: number, body: Parameters<typeof fences.take>[0]["body"]) =>
+    fences.take({ v: busVersion, session: "s", seq, at: 0, kind: "control", body });
+  const [five, nine, ten] = [5, 9, 10].map((origin) => fences.watch("s", origin));
+  take(5, { type: "abort" });
+  take(6, { type: "fence", fence: 4 });
+  expect([five, nine].map((watch) => watch?.signal.aborted)).toEqual([true, false]);
+  take(12, { type: "fence", fence: 9 });
+  expect([nine, ten].map((watch) => watch?.signal.aborted)).toEqual([true, false]);
+  expect(fences.watch("s", 9).signal.reason).toBeInstanceOf(FencedError);
+  ten?.close();
+  take(13, { type: "closed", code: 1000, reason: "gone" });
+  expect(ten?.signal.aborted).toBe(false);
+  expect(fences.watch("s", 99).signal.aborted).toBe(true);
+  expect(fences.watch("t", 1).signal.aborted).toBe(false);
+});
+
+test("reminders: a device has at most 20, and cancelling gives their count", () => {
+  const book = createReminderBook(() => undefined);
+  const reminders = book.of("d");
+  for (let i = 0; i < 20; i += 1) reminders.schedule(60_000, "x");
+  expect(() => reminders.schedule(60_000, "x")).toThrow(RangeError);
+  expect(book.of("e").cancel()).toBe(0);
+  expect(book.of("d").cancel()).toBe(20);
+  book.close();
+});
+
+test("emotions: the intents know the faces of the protocol", () => {
+  expect(spoken).toEqual(emotions);
+});

@@ -1,0 +1,92 @@
+import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { busVersion, Say, subjects } from "@voxbus/protocol";
+import { ulid } from "ulid";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createHistory } from "./history.ts";
+import { LostReplyError, openReply } from "./reply.ts";
+
+const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const never = new AbortController().signal;
+let nats: NatsServer;
+let bus: Bus;
+beforeAll(async () => {
+  nats = await startNatsServer();
+  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, quiet);
+});
+afterAll(async () => {
+  await bus.close();
+  await nats.stop();
+});
+
+const createTurn = (origin = 10, session = ulid(), device = `test-${session}`) => {
+  return { device, session, origin, attempt: 1, language: "en", trace: {} };
+};
+const open = (turn: ReturnType<typeof createTurn>) => openReply(bus, turn, never);
+const announce = (device: string) => {
+  const say: Say = { v: busVersion, reply: ulid(), attempt: 1, sentence: 0, text: "Dinner!", last: true };
+  return bus.store(subjects.sayOpen(device), say);
+};
+async function readTexts(device: string) {
+  const stored = await Promise.all(
+    [subjects.sayOpen(device), subjects.say(device)].map((subject) => bus.stored(subject, Say, 100)),
+  );
+  return stored.flat().map(({ message }) => message.text);
+}
+
+test("reply: of two writers one stops, at the first sentence and in the middle", async () => {
+  const turn = createTurn();
+  const [one, other] = await Promise.all([open(turn), open(turn)]);
+  await one.add("One.", { last: false });
+  await expect(other.add("Other.", { last: false })).rejects.toThrow(LostReplyError);
+
+  const third = await open(turn);
+  expect(third.said).toEqual(["One."]);
+  await third.add("Two.", { last: false });
+  await expect(one.add("Also two.", { last: false })).rejects.toThrow(LostReplyError);
+  await third.add("", { last: true });
+  expect(await readTexts(turn.device)).toEqual(["One.", "Two.", ""]);
+  expect((await open(turn)).ended).toBe(true);
+});
+
+test("reply: announcements and other sessions in between do not stop it", async () => {
+  const turn = createTurn();
+  const reply = await open(turn);
+  await announce(turn.device);
+  await reply.add("One.", { last: false });
+  await announce(turn.device);
+  const other = await open(createTurn(99, ulid(), turn.device));
+  expect(other.superseded).toBe(false);
+  await other.add("Elsewhere.", { last: false });
+  await other.add("Elsewhere two.", { last: true });
+  await reply.add("Two.", { last: true });
+  expect((await open(turn)).said).toEqual(["One.", "Two."]);
+});
+
+test("reply: a newer reply of the session supersedes one that has not begun, and none that has", async () => {
+  const older = createTurn(10);
+  const [begun, waiting, newer] = await Promise.all([
+    open(older),
+    open({ ...older, origin: 15 }),
+    open({ ...older, origin: 20 }),
+  ]);
+  await begun.add("One.", { last: false });
+  await newer.add("New.", { last: true });
+  await begun.add("Two.", { last: true });
+  await expect(waiting.add("Too late.", { last: true })).rejects.toThrow(LostReplyError);
+  expect(await open({ ...older, origin: 15 })).toMatchObject({ superseded: true, answered: 10 });
+});
+
+test("history: the newest 50 messages stay, also when two write at once", async () => {
+  const history = createHistory(bus.bucket("dialogues"));
+  const message = (text: string) => ({ role: "user" as const, text, at: 1 });
+  expect(await history.read("aa:bb:cc:dd:ee:ff")).toEqual([]);
+  await history.append(
+    "aa:bb:cc:dd:ee:ff",
+    Array.from({ length: 49 }, (_, i) => message(String(i))),
+  );
+  await Promise.all(["x", "y"].map((text) => history.append("aa:bb:cc:dd:ee:ff", [message(text)])));
+  const texts = (await history.read("aa:bb:cc:dd:ee:ff")).map(({ text }) => text);
+  expect(texts).toHaveLength(50);
+  expect(texts[0]).toBe("1");
+  expect(texts.slice(-2).sort()).toEqual(["x", "y"]);
+});
