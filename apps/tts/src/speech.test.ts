@@ -28,6 +28,12 @@ const speak = async (request: SpeechRequest & { engine?: string }) => {
   return packets;
 };
 
+const repeats = async (request: SpeechRequest & { engine?: string }) => {
+  const flags = new Set<boolean>();
+  for await (const { repeatable } of speech.speak(request, never)) flags.add(repeatable);
+  return [...flags];
+};
+
 const decode = (packets: readonly Uint8Array[]) => {
   const decoder = createOpusDecoder({ sampleRate: 24_000 });
   const samples = packets.flatMap((packet) => Array.from(decoder.decode(packet)));
@@ -81,6 +87,13 @@ test("speech: an engine that fails gives way, and where there is no other, an ap
   const spoken = await speak({ text: "Hello.", language: "en" });
   expect(spoken).not.toEqual(apology);
   expect(failures).toEqual(["openai"]);
+});
+
+test("speech: only the engine that is always asked first makes packets that repeat", async () => {
+  expect(await repeats({ text: "Hello." })).toEqual([true]);
+  expect(await repeats({ text: "你好" })).toEqual([true]);
+  expect(await repeats({ text: "Hello.", language: "zh", engine: "openai" })).toEqual([false]);
+  expect(await repeats({ text: "你好", language: "zh" })).toEqual([false]);
 });
 
 test("speech: an abort ends it with its reason", async () => {

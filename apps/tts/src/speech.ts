@@ -104,9 +104,10 @@ export const createSpeech = async (options: {
     for (const engine of chosen) {
       let spoken = false;
       try {
-        for await (const packet of speakWith(engine, request, signal)) {
+        for await (const { body, repeatable } of speakWith(engine, request, signal)) {
           spoken = true;
-          yield packet;
+          // A stand-in's packets are not those of the engine that may speak the sentence the next time.
+          yield { body, repeatable: repeatable && engine === chosen[0] };
         }
         return;
       } catch (error) {
@@ -116,7 +117,8 @@ export const createSpeech = async (options: {
         if (spoken) break;
       }
     }
-    yield* speakWith(fallback, { text: chosen.length === 0 ? unspeakable : apology }, signal);
+    if (chosen.length === 0) yield* speakWith(fallback, { text: unspeakable }, signal);
+    else for await (const { body } of speakWith(fallback, { text: apology }, signal)) yield { body, repeatable: false };
   }
 
   return {
