@@ -1,5 +1,6 @@
 import type { Emotion } from "@voxbus/protocol";
 import type { Delta, LlmEngine, Turn } from "./engine.ts";
+import type { SayHow } from "./reply.ts";
 import { createSentenceCutter, type Sentence } from "./sentences.ts";
 
 /** The model failed, took too long, or gave nothing that can be spoken; the cause says why. */
@@ -8,10 +9,7 @@ export class ModelError extends Error {
 }
 
 /** Takes one sentence to be spoken; an empty one that is last only marks the end. */
-export type Say = (
-  text: string,
-  how: { readonly last: boolean; readonly emotion?: Emotion | undefined },
-) => Promise<void>;
+export type Say = (text: string, how: SayHow) => Promise<void>;
 
 /**
  * Has the engine answer and says it sentence by sentence, each as soon as it is complete, the last one marked. Ends
@@ -23,14 +21,15 @@ export async function sayAnswer(
   { turnMs, say }: { readonly turnMs: number; readonly say: Say },
   signal: AbortSignal,
 ): Promise<void> {
-  const cutter = createSentenceCutter(turn.language);
+  const language = engine.language ?? turn.language;
+  const cutter = createSentenceCutter(language);
   let emotion: Emotion | undefined;
   let spoken = turn.said !== "";
   const take = async (sentence: Sentence, last: boolean) => {
     emotion = sentence.emotion ?? emotion;
     if (sentence.text === "") return;
     spoken = true;
-    await say(sentence.text, { emotion, last });
+    await say(sentence.text, { language, emotion, last });
     emotion = undefined;
   };
 
@@ -42,7 +41,7 @@ export async function sayAnswer(
   const rest = cutter.end().filter((sentence) => sentence.text !== "");
   for (const [i, sentence] of rest.entries()) await take(sentence, i === rest.length - 1);
   if (!spoken) throw new ModelError("the model gave nothing that can be spoken");
-  if (rest.length === 0) await say("", { last: true });
+  if (rest.length === 0) await say("", { language, last: true });
 }
 
 /** What the engine gives, its failures told apart from those of whoever reads it. */

@@ -13,11 +13,8 @@ export function createEmbeddedEngine(
 
   const answer = async (turn: Turn, signal: AbortSignal): Promise<Answer> => {
     if (turn.text === "") {
-      const apology = apologiseForHearing(turn.reason, turn.language);
-      return {
-        text: isEnglish(turn.language) ? `${apology} Say help to hear what I know.` : apology,
-        emotion: "confused",
-      };
+      const apology = apologiseForHearing(turn.reason, "en");
+      return { text: `${apology} Say help to hear what I know.`, emotion: "confused" };
     }
     const match = matchIntent(intents, turn.text);
     if (match === undefined) {
@@ -47,6 +44,7 @@ export function createEmbeddedEngine(
 
   return {
     name: "embedded",
+    language: "en",
     async *respond(turn, signal): AsyncGenerator<Delta> {
       if (signal.aborted) return;
       const { text, emotion } = await answer(turn, signal).catch((error: unknown) => {
@@ -65,8 +63,6 @@ export function createEmbeddedEngine(
 }
 
 type Answer = Awaited<ReturnType<Intent["answer"]>> & object;
-
-const isEnglish = (language: string) => /^en\b/i.test(language);
 
 const endSentence = (text: string) => (/[.!?…]$/u.test(text) ? text : `${text}.`);
 

@@ -54,6 +54,8 @@ export type Delta =
 /** A language model, or what stands in for one. */
 export interface LlmEngine {
   readonly name: string;
+  /** The language of its answers, BCP 47; absent when it answers in the turn's. */
+  readonly language?: string;
   /**
    * Answers a turn: at least one text delta, as soon as there is one, in plain text or markdown. Tool calls are made
    * through `turn.tools` and are not seen here. Ends quietly and promptly once `signal` aborts, giving the model's

@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 
 const createTurn = (origin = 10, session = ulid(), device = `test-${session}`) => {
-  return { device, session, origin, attempt: 1, language: "en", trace: {} };
+  return { device, session, origin, attempt: 1, trace: {} };
 };
 const open = (turn: ReturnType<typeof createTurn>) => openReply(bus, turn, never);
 const announce = (device: string) => {

@@ -1,5 +1,5 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
-import { busVersion, Say, subjects, type Emotion } from "@voxbus/protocol";
+import { busVersion, Say, subjects } from "@voxbus/protocol";
 
 /** Somebody else writes this reply, or a newer reply of the session answers the turn too: stop. */
 export class LostReplyError extends Error {
@@ -12,9 +12,11 @@ export type ReplyTurn = {
   readonly session: string;
   readonly origin: number;
   readonly attempt: number;
-  readonly language: string;
   readonly trace: Readonly<Record<string, string>>;
 };
+
+/** How a sentence is said, beside its text. */
+export type SayHow = Pick<Say, "last" | "language" | "emotion">;
 
 /** One reply being written: each sentence by compare-and-set, so that of two writers one stops. */
 export interface Reply {
@@ -27,7 +29,7 @@ export interface Reply {
   /** The origin of the newest reply before this one in the session; 0 when there is none. */
   readonly answered: number;
   /** Stores the next sentence; an empty one that is last is the end mark. Throws LostReplyError. */
-  add(text: string, how: { readonly emotion?: Emotion | undefined; readonly last: boolean }): Promise<void>;
+  add(text: string, how: SayHow): Promise<void>;
 }
 
 const openingsRead = 64;
@@ -35,7 +37,7 @@ const sentencesRead = 1024;
 
 /** Reads what is stored of a reply and goes on behind its last sentence. */
 export async function openReply(bus: Bus, turn: ReplyTurn, signal: AbortSignal): Promise<Reply> {
-  const { device, session, origin, attempt, language, trace } = turn;
+  const { device, session, origin, attempt, trace } = turn;
   const reply = `${session}:${origin}`;
 
   const read = async () => {
@@ -69,7 +71,7 @@ export async function openReply(bus: Bus, turn: ReplyTurn, signal: AbortSignal):
     ended: first.sentences.some(({ last }) => last),
     superseded: first.superseded,
     answered: first.answered,
-    async add(text, { emotion, last }) {
+    async add(text, { language, emotion, last }) {
       const say: Say = { v: busVersion, session, origin, reply, attempt, sentence, text, emotion, language, last };
       for (;;) {
         const opens = sentence === 0;

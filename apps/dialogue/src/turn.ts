@@ -72,7 +72,7 @@ export async function takeTurn(said: Said, means: Means, onStart: () => void, si
     const profile = means.profileOf(device);
     const language = said.language ?? languageOf(said.text, profile.language);
     const [reply, earlier, history, list] = await Promise.all([
-      openReply(means.bus, { ...said, language }, alive),
+      openReply(means.bus, said, alive),
       readEarlier(means.bus, said, alive),
       means.history.read(device),
       presence.features["mcp"] === true ? listTools(said, means) : [],
@@ -108,7 +108,8 @@ export async function takeTurn(said: Said, means: Means, onStart: () => void, si
     } catch (error) {
       if (!(error instanceof ModelError) || alive.aborted) throw error;
       means.onFailure(error);
-      await say(apologise(spoken.length === 0 ? "failed" : "interrupted", language), { emotion: "sad", last: true });
+      const apology = apologise(spoken.length === 0 ? "failed" : "interrupted", language);
+      await say(apology, { language, emotion: "sad", last: true });
       outcome = "apologised";
     } finally {
       const lost = alive.aborted && !fence.signal.aborted;
