@@ -84,6 +84,10 @@ test("fleet: a device that is cut off or sent away for a restart comes back", as
   expect(Object.fromEntries(tally.failures)).toEqual({ "closed: 1012 restart": 1, "turn: cut off": 1 });
 });
 
+test("fleet: that nobody can connect is told at once", async () => {
+  await expect(run([{ refuse: true }])).rejects.toThrow("None of the devices could connect (connect: refused 401).");
+});
+
 test("fleet: the samples give it something to say", async () => {
   const samples = await loadFleetLines(new URL("../../../samples/", import.meta.url));
   expect(samples.map(({ text }) => text)).toContain("what time is it");

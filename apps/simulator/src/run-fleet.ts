@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Identity } from "./connection.ts";
@@ -36,8 +36,8 @@ export interface FleetProgress {
   readonly ms: number;
 }
 
-// A timer announces itself in a later turn, and a story takes a minute.
-const unsuited = new Set(["timer", "story"]);
+// A timer announces itself in a later turn, a story takes a minute and help a quarter of one.
+const unsuited = new Set(["timer", "story", "help"]);
 
 /** What a fleet can say: the samples that the assistant understands and answers shortly. Throws when there are none. */
 export async function loadFleetLines(directory: URL): Promise<FleetLine[]> {
@@ -55,7 +55,8 @@ export async function loadFleetLines(directory: URL): Promise<FleetLine[]> {
 
 /**
  * Connects all devices, then begins turns at `rate` on an absolute clock until the minutes are over or the signal is
- * aborted, lets the running turns end, and gives what was counted. `onProgress` is called every second.
+ * aborted, lets the running turns end, and gives what was counted. `onProgress` is called every second. Throws when no device
+ * can connect.
  */
 export async function runFleet(
   plan: FleetPlan,
@@ -66,6 +67,7 @@ export async function runFleet(
   const tally = createTally();
   const silence = encodeSilence();
   const leave = new AbortController();
+  setMaxListeners(0, leave.signal);
   const members = Array.from({ length: plan.devices }, (_, i) => {
     const id = `${plan.prefix}-${String(i + 1).padStart(5, "0")}`;
     const device: DeviceOptions = {
@@ -110,9 +112,16 @@ export async function runFleet(
     void turn.finally(() => running.delete(turn));
   };
 
-  try {
+  const arrive = async () => {
     const stopped = signal === undefined ? [] : [once(signal, "abort")];
     await Promise.race([Promise.all(members.map((member) => member.arrived)), ...stopped]);
+    if (signal?.aborted || members.some((member) => member.connected)) return;
+    throw new Error(
+      `None of the devices could connect (${[...tally.failures.keys()].join(", ")}). ` +
+        "Start a server with `npm start` in another shell, or name another with --url.",
+    );
+  };
+  const talk = async () => {
     const start = performance.now();
     const turns = Math.floor(plan.rate * plan.minutes * 60);
     for (let k = 0; k < turns; k++) {
@@ -121,12 +130,18 @@ export async function runFleet(
       signal?.throwIfAborted();
       begin();
     }
+  };
+
+  try {
+    await arrive();
+    await talk();
   } catch (error) {
     if (!signal?.aborted) throw error;
+  } finally {
+    await Promise.all(running);
+    leave.abort();
+    await Promise.all(members.map((member) => member.left));
+    clearInterval(progress);
   }
-  await Promise.all(running);
-  leave.abort();
-  await Promise.all(members.map((member) => member.left));
-  clearInterval(progress);
   return tally;
 }
