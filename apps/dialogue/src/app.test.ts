@@ -4,7 +4,7 @@ import { startService, type Running } from "@voxbus/service";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildDialogue, dialogueProgram } from "./app.ts";
-import { startModelServer, type ModelEvent, type ModelRequest, type ModelServer } from "./model-server.ts";
+import { startModelServer, type ModelEvent, type ModelRequest, type ModelServer } from "./test-model-server.ts";
 
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 

@@ -1,7 +1,8 @@
 import OpenAI from "openai";
-import type { ChatCompletionMessageParam, ChatCompletionTool } from "openai/resources/chat/completions";
+import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
 import { apologiseForHearing } from "./apologies.ts";
-import { ToolError, type Delta, type LlmEngine, type Tool, type Turn } from "./engine.ts";
+import { ModelTimeoutError, ToolError, type Delta, type LlmEngine, type Tool, type Turn } from "./engine.ts";
+import { nameFunctions } from "./functions.ts";
 
 /** How a model is reached, and how long it may take. */
 export type OpenaiOptions = {
@@ -17,11 +18,6 @@ export type OpenaiOptions = {
   /** How often a turn may go back to the model with the results of its tool calls. */
   readonly rounds: number;
 };
-
-/** The model did not answer in time. */
-export class ModelTimeoutError extends Error {
-  override readonly name = "ModelTimeoutError";
-}
 
 /** Any model behind an OpenAI-compatible chat completions endpoint: OpenAI, Ollama, vLLM, DeepSeek, Groq and the like. */
 export function createOpenaiEngine(options: OpenaiOptions): LlmEngine {
@@ -151,26 +147,6 @@ function readArguments(args: string): Record<string, unknown> {
   const value: unknown = args.trim() === "" ? {} : JSON.parse(args);
   if (typeof value !== "object" || value === null) throw new SyntaxError("the arguments are not an object");
   return value as Record<string, unknown>;
-}
-
-const longestName = 64;
-
-/** Function names allow no dots: the names of the device's tools in their allowed form, and the way back. */
-export function nameFunctions(list: readonly Tool[]): {
-  readonly tools: ChatCompletionTool[];
-  readonly toolOf: ReadonlyMap<string, Tool>;
-} {
-  const toolOf = new Map<string, Tool>();
-  for (const tool of list) {
-    const plain = tool.name.replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, longestName);
-    let name = plain;
-    for (let i = 2; toolOf.has(name); i += 1) name = `${plain.slice(0, longestName - 1 - String(i).length)}_${i}`;
-    toolOf.set(name, tool);
-  }
-  const tools = [...toolOf].map(([name, { description, inputSchema }]): ChatCompletionTool => {
-    return { type: "function", function: { name, description, parameters: inputSchema } };
-  });
-  return { tools, toolOf };
 }
 
 const defaultPrompt =

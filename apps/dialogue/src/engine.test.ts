@@ -2,9 +2,10 @@ import { modelHint } from "@voxbus/intents";
 import { Profile } from "@voxbus/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createEmbeddedEngine } from "./engine-embedded.ts";
-import { createOpenaiEngine, ModelTimeoutError, nameFunctions } from "./engine-openai.ts";
-import { ToolError, type Delta, type LlmEngine, type Tool, type Turn } from "./engine.ts";
-import { startModelServer, type ModelEvent, type ModelRequest, type ModelServer } from "./model-server.ts";
+import { createOpenaiEngine } from "./engine-openai.ts";
+import { ModelTimeoutError, ToolError, type Delta, type LlmEngine, type Tool, type Turn } from "./engine.ts";
+import { nameFunctions } from "./functions.ts";
+import { startModelServer, type ModelEvent, type ModelRequest, type ModelServer } from "./test-model-server.ts";
 
 const setVolume: Tool = {
   name: "self.audio_speaker.set_volume",

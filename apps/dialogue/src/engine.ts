@@ -22,6 +22,11 @@ export class ToolError extends Error {
   override readonly name = "ToolError";
 }
 
+/** A model did not answer in time. */
+export class ModelTimeoutError extends Error {
+  override readonly name = "ModelTimeoutError";
+}
+
 /** What an engine may have spoken later. */
 export interface Reminders {
   /** Has `text` announced on the device in `ms`. */

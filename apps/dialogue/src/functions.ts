@@ -1,0 +1,22 @@
+import type { ChatCompletionTool } from "openai/resources/chat/completions";
+import type { Tool } from "./engine.ts";
+
+const longestName = 64;
+
+/** Function names allow no dots: the names of the device's tools in their allowed form, and the way back. */
+export function nameFunctions(list: readonly Tool[]): {
+  readonly tools: ChatCompletionTool[];
+  readonly toolOf: ReadonlyMap<string, Tool>;
+} {
+  const toolOf = new Map<string, Tool>();
+  for (const tool of list) {
+    const plain = tool.name.replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, longestName);
+    let name = plain;
+    for (let i = 2; toolOf.has(name); i += 1) name = `${plain.slice(0, longestName - 1 - String(i).length)}_${i}`;
+    toolOf.set(name, tool);
+  }
+  const tools = [...toolOf].map(([name, { description, inputSchema }]): ChatCompletionTool => {
+    return { type: "function", function: { name, description, parameters: inputSchema } };
+  });
+  return { tools, toolOf };
+}
