@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { readWav, writeWav } from "@voxbus/audio";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { chat, converse, UnansweredError } from "./conversation.ts";
+import { chat, converse } from "./conversation.ts";
 import {
   answering,
   answerTurn,
@@ -75,7 +75,6 @@ test.each([
   ["no sound at the end", atText((session) => answerTurn(session, "a", "b", 0)), "ended without a sound"],
 ])("conversation: %s is told in a sentence", async (_what, script, sentence) => {
   const failed = withServer(script, (options) => converse({ ...options, patienceMs: 200 }, [{ text: "a" }]));
-  await expect(failed).rejects.toThrow(UnansweredError);
   await expect(failed).rejects.toThrow(sentence);
 });
 

@@ -17,7 +17,7 @@ import { followTurn, type Outcome, type Turn } from "./turn.ts";
 import { loadUtterance, type Utterance } from "./utterance.ts";
 
 /** A turn that was not answered; the message is a sentence for people. */
-export class UnansweredError extends Error {
+class UnansweredError extends Error {
   override readonly name = "UnansweredError";
 }
 

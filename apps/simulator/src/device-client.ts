@@ -5,7 +5,7 @@ import { createMicrophone, readClock, type Spoken } from "./microphone.ts";
 import { uplink, type Silence, type Utterance } from "./utterance.ts";
 
 /** What a device is doing, as in stock firmware: audio is played while it is speaking and dropped otherwise. */
-export type DeviceState = "idle" | "listening" | "speaking" | "closed";
+type DeviceState = "idle" | "listening" | "speaking" | "closed";
 
 /** Everything a device receives (`played` tells whether audio was taken or dropped), and the JSON that it sends. */
 export type DeviceEvent =
@@ -14,7 +14,7 @@ export type DeviceEvent =
   | { readonly t: number; readonly sent: JsonObject };
 
 /** The server's answer to a hello. */
-export type HelloAnswer = Extract<ServerMessage, { readonly type: "hello" }>;
+type HelloAnswer = Extract<ServerMessage, { readonly type: "hello" }>;
 
 /** How a device behaves beside who it is. */
 export interface DeviceOptions extends Identity {

@@ -8,7 +8,7 @@ export interface Tally {
 }
 
 /** The rows of the latency table, in their order. */
-export const latencyNames = [
+const latencyNames = [
   "connect → hello",
   "end of speech → transcript",
   "end of speech → tts/start",
@@ -18,7 +18,7 @@ export const latencyNames = [
   "text → first sound",
   "typed turn, whole",
 ] as const;
-export type LatencyName = (typeof latencyNames)[number];
+type LatencyName = (typeof latencyNames)[number];
 
 const countNames = ["started", "answered", "lost", "skipped", "misheard", "framesSent", "framesReceived"] as const;
 type CountName = (typeof countNames)[number];
@@ -41,7 +41,7 @@ export function createTally(): Tally {
 }
 
 /** The value below which `share` (0 to 1) of the sorted numbers lie; nearest rank. */
-export function readPercentile(sorted: readonly number[], share: number): number {
+function readPercentile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createTally, formatReport, readPercentile } from "./fleet-tally.ts";
+import { createTally, formatReport } from "./fleet-tally.ts";
 import { loadFleetLines, runFleet, type FleetPlan } from "./run-fleet.ts";
 import { answering, answerTurn, createTone, startScriptedServer, type ServerScript } from "./scripted-server.ts";
 import { encodeUtterance } from "./utterance.ts";
@@ -96,7 +96,6 @@ test("fleet: the samples give it something to say", async () => {
 
 test("fleet report: percentiles are nearest-rank, empty rows are left out, failures stand by kind", () => {
   const hundred = Array.from({ length: 100 }, (_, i) => i + 1);
-  expect([0.5, 0.95, 0.99, 1].map((share) => readPercentile(hundred, share))).toEqual([50, 95, 99, 100]);
   const tally = createTally();
   for (const ms of hundred) tally.measure("text → first sound", 101 - ms);
   tally.fail("turn: cut off");

@@ -16,7 +16,10 @@ export interface Utterance {
 const voicedShareOfPeak = 0.05;
 const leastVoicedLevel = 60;
 
-/** Encodes mono samples of any rate; the last frame is filled up with silence. */
+/**
+ * Encodes mono samples of any rate; the last frame is filled up with silence. Exported for tests.
+ * @internal
+ */
 export function encodeUtterance(audio: { readonly samples: Int16Array; readonly sampleRate: number }): Utterance {
   const resampler = createResampler(audio.sampleRate, uplink.sampleRate);
   const body = resampler.write(audio.samples);
