@@ -1,4 +1,4 @@
-import { busVersion, Heard, Inbound, InControlFrame, subjects } from "@voxbus/protocol";
+import { busVersion, encodeEnvelope, Heard, Inbound, InControlFrame, ReplayRequest, subjects } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { BusAwayError, type Bus } from "./bus.ts";
@@ -131,6 +131,47 @@ test("restart: with everything kept, what was not acknowledged is handed out aga
       .catch(reject);
   });
   expect(seq).toBe(1);
+});
+
+test("restart: a follower asks for what it missed", async () => {
+  const other = await connect();
+  let memory: Inbound[] = [];
+  other.respond(subjects.replay("g1"), ReplayRequest, ({ from }) => {
+    const frames = memory.filter(({ seq }) => seq >= from).map((frame) => encodeEnvelope(frame));
+    return { v: busVersion, session: "s1", open: true, newest: memory.length, frames };
+  });
+  const seen: number[] = [];
+  const lost = vi.fn();
+  const gone = vi.fn();
+  const frame = ({ seq }: Inbound): void => void seen.push(seq);
+  const closer = bus.follow({ device: "d1", session: "s1", gateway: "g1", after: 0, frame, lost, gone });
+  await bus.flush();
+  other.publish(subjects.in("d1", "text"), makeText(1));
+  await vi.waitFor(() => expect(seen).toEqual([1]));
+  server.kill("SIGKILL");
+  memory = [makeText(1), makeText(2), makeText(3)];
+  await server.restart();
+  await vi.waitFor(() => expect(seen).toEqual([1, 2, 3]), { timeout: 5000 });
+  expect([lost.mock.calls, gone.mock.calls]).toEqual([[], []]);
+  closer.close();
+  await other.close();
+});
+
+test("connectBus: a stream that differs is brought in line", async () => {
+  const read = async () => (await server.callApi("STREAM.INFO.TURNS"))["config"] as Record<string, unknown>;
+  const before = await read();
+  const changed = { ...before, max_age: 1200_000_000_000, max_bytes: 1_000_000 };
+  expect(await server.callApi("STREAM.UPDATE.TURNS", changed)).not.toHaveProperty("error");
+  await (await connect()).close();
+  expect(await read()).toEqual(before);
+});
+
+test("connectBus: a stream that NATS cannot change is refused with a sentence", async () => {
+  const { config } = await server.callApi("STREAM.INFO.TURNS");
+  await server.callApi("STREAM.DELETE.TURNS");
+  const other = { ...(config as object), storage: "memory" };
+  expect(await server.callApi("STREAM.CREATE.TURNS", other)).not.toHaveProperty("error");
+  await expect(connect()).rejects.toThrow(/the stream TURNS cannot be made what docs\/bus\.md says/);
 });
 
 test("connectBus: it waits for NATS to be there, or for its signal", async () => {

@@ -30,7 +30,7 @@ test("bucket: a watch fills, follows, and starts over when its bucket was purged
   await bucket.remove("k2");
   await vi.waitFor(() => expect(changes).toEqual(["k1 set", "k2 gone"]));
   changes.length = 0;
-  await server.purge("KV_devices");
+  await server.callApi("STREAM.PURGE.KV_devices");
   await bucket.put("after", {});
   await vi.waitFor(() => expect([...watch.entries.keys()]).toEqual(["after"]), { timeout: 5000 });
   expect(changes.filter((change) => change.endsWith("gone"))).toHaveLength(499);

@@ -147,14 +147,20 @@ export interface Bus {
    */
   store(subject: string, envelope: object | Uint8Array, options?: StoreOptions, signal?: AbortSignal): Promise<Stored>;
 
-  /** The last message stored on exactly this subject with its stream sequence, or undefined. Throws BusAwayError. */
+  /**
+   * The last message stored on exactly this subject with its stream sequence, or undefined. Throws BusAwayError, or a
+   * ProtocolError when it does not decode.
+   */
   lastStored<S extends z.ZodType>(
     subject: string,
     schema: S,
     signal?: AbortSignal,
   ): Promise<{ readonly seq: number; readonly message: z.infer<S> } | undefined>;
 
-  /** Messages stored on `subject` (which may hold `*`) that are still there, oldest first; the newest `limit` of them. */
+  /**
+   * Messages stored on `subject` (which may hold `*`) that are still there, oldest first; the newest `limit` of them. What
+   * does not decode is counted and left out. Throws BusAwayError.
+   */
   stored<S extends z.ZodType>(
     subject: string,
     schema: S,

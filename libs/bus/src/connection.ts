@@ -23,7 +23,7 @@ export async function connectBus(config: BusConfig, log: BusLog, signal?: AbortS
   const keeper = keepStreams(jsm, config.VOXBUS_NATS_REPLICAS);
   const storage = createStorage(link, js, keeper);
   const messages = createMessages(link);
-  const reader = createReader(jsm, storage);
+  const reader = createReader(jsm, storage, messages);
   const buckets = new Map<BucketName, Bucket>();
 
   try {

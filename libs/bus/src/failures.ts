@@ -1,5 +1,5 @@
 import { JetStreamApiCodes, JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
-import { errors } from "@nats-io/transport-node";
+import { errors } from "@nats-io/nats-core";
 import { BusAwayError } from "./bus.ts";
 
 // nats-server's error codes that nats.js does not name.
@@ -7,8 +7,6 @@ const streamNameInUse = 10058;
 const consumerExists = 10148;
 const consumerNameInUse = 10013;
 const messageIdInProgress = 10158;
-/** Refusals that NATS counts among its own failures, though no time heals them: no cluster, no room on the disk. */
-const lasting = [10074, 10047];
 
 /** True when a direct read found no message. */
 export function isNoMessage(error: unknown): boolean {
@@ -59,8 +57,8 @@ export function isPassing(error: unknown): boolean {
   if (error instanceof BusAwayError) return true;
   if (error instanceof errors.TimeoutError || error instanceof errors.RequestError) return true;
   if (error instanceof JetStreamApiError) {
-    if (lasting.includes(error.code)) return false;
-    return error.status >= 500 || error.code === messageIdInProgress || isMissing(error);
+    // Not every 5xx: NATS answers a configuration that it does not take with 500.
+    return error.status === 503 || error.code === messageIdInProgress || isMissing(error);
   }
   return isUnanswered(error);
 }

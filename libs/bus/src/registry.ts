@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { busVersion, deviceKey, Presence, subjects } from "@voxbus/protocol";
+import { ulid } from "ulid";
 import { BusAwayError, ConflictError, type Bus, type Entry } from "./bus.ts";
 import type { BusLog } from "./config.ts";
 import { createLease, type LeaseOptions } from "./lease.ts";
@@ -9,7 +10,9 @@ const renewMs = 3000;
 const retryMs = 500;
 
 /** Who a gateway is, to its registry. */
-export interface RegistryOptions extends LeaseOptions {
+export interface RegistryOptions extends Omit<LeaseOptions, "epoch"> {
+  /** Default: a new one. */
+  readonly epoch?: string;
   /** A newer session, elsewhere, holds the device: its socket here is dead and is to be closed as `replaced`. */
   readonly taken?: (device: string, session: string) => void;
   readonly log?: BusLog;
@@ -27,9 +30,9 @@ interface Own {
  * a reconnect, presence is put back with its old terms. Throws when a newer process holds the id.
  */
 export async function createRegistry(bus: Bus, options: RegistryOptions): Promise<Registry> {
-  const { id, epoch, log } = options;
+  const { id, epoch = ulid(), log } = options;
   const bucket = bus.bucket("presence");
-  const lease = createLease(bus, options);
+  const lease = createLease(bus, { ...options, epoch });
   const canaryKey = `=canary-${id}`;
   const mine = new Map<string, Own>();
   /** Devices whose entry was not what we had written. */

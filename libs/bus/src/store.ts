@@ -57,7 +57,7 @@ export function createStorage(link: Link, js: JetStreamClient, keeper: StreamKee
       try {
         return await work();
       } catch (cause) {
-        if (link.nc.isClosed()) throw new BusAwayError("the bus is closed", { cause });
+        if (link.nc.isClosed() || link.nc.isDraining()) throw new BusAwayError("the bus is closed", { cause });
         if (!isPassing(cause)) throw cause;
         if (performance.now() >= deadline) {
           throw new BusAwayError(`NATS did not take it for ${patienceMs} ms`, { cause });

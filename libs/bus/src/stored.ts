@@ -3,6 +3,7 @@ import { decodeEnvelope } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { StreamName } from "./bus.ts";
 import { isNoMessage } from "./failures.ts";
+import type { Messages } from "./messages.ts";
 import type { Storage } from "./store.ts";
 
 const page = 256;
@@ -20,7 +21,7 @@ export function streamOf(subject: string): StreamName {
 }
 
 /** Reads what the streams hold: from their leaders, so that what was acknowledged is there. */
-export function createReader(jsm: JetStreamManager, storage: Storage) {
+export function createReader(jsm: JetStreamManager, storage: Storage, messages: Messages) {
   const readLast = async <S extends z.ZodType>(subject: string, schema: S, signal?: AbortSignal) => {
     const stream = streamOf(subject);
     const found = await storage.persist(
@@ -62,7 +63,10 @@ export function createReader(jsm: JetStreamManager, storage: Storage) {
       kept = [...kept, ...found].slice(-limit);
       seq = last.seq + 1;
     }
-    return kept.map(({ seq, subject, data }) => ({ seq, subject, message: decodeEnvelope(schema, data) }));
+    return kept.flatMap(({ seq, subject, data }) => {
+      const message = messages.decode(schema, data);
+      return message === undefined ? [] : [{ seq, subject, message }];
+    });
   };
 
   return { readLast, readAll };

@@ -17,8 +17,8 @@ export interface NatsServer {
   kill(signal: NodeJS.Signals): void;
   /** Ends it, if it still runs, and starts it again on the same port; `wipe` forgets everything that was stored. */
   restart(options?: { readonly wipe?: boolean }): Promise<void>;
-  /** Empties a stream behind everybody's back; a bucket's is `KV_` and its name. */
-  purge(stream: string): Promise<void>;
+  /** Calls its JetStream API past the bus, such as `STREAM.PURGE.KV_presence`; gives the answer as it came. */
+  callApi(path: string, body?: object): Promise<Record<string, unknown>>;
   /** Ends it and removes its store. */
   stop(): Promise<void>;
 }
@@ -77,10 +77,14 @@ ${options.config ?? ""}
       if (wipe) rmSync(store, { recursive: true, force: true });
       await start();
     },
-    purge: async (stream) => {
+    callApi: async (path, body) => {
       const nc = await connect({ servers: `127.0.0.1:${port}` });
-      await nc.request(`$JS.API.STREAM.PURGE.${stream}`);
-      await nc.close();
+      try {
+        const answer = await nc.request(`$JS.API.${path}`, body === undefined ? "" : JSON.stringify(body));
+        return answer.json<Record<string, unknown>>();
+      } finally {
+        await nc.close();
+      }
     },
     stop: async () => {
       process.off("exit", remove);

@@ -1,5 +1,5 @@
 import { context, propagation } from "@opentelemetry/api";
-import { headers as createHeaders, type Msg, type MsgHdrs } from "@nats-io/transport-node";
+import { headers as createHeaders, type Msg, type MsgHdrs } from "@nats-io/nats-core";
 
 /** Trace context as it travels in headers: `traceparent`, `tracestate`. */
 export type Trace = Readonly<Record<string, string>>;
