@@ -12,7 +12,7 @@ import {
   startScriptedServer,
   type ScriptedSession,
   type ServerScript,
-} from "./scripted-server.ts";
+} from "./test-server.ts";
 import { encodeSilence } from "./utterance.ts";
 
 let directory: string;

@@ -2,7 +2,7 @@ import { EventEmitter, once } from "node:events";
 import { afterEach, expect, test } from "vitest";
 import { connectDevice, type DeviceEvent, type DeviceOptions } from "./device-client.ts";
 import { createDeviceTools } from "./device-tools.ts";
-import { answering, createTone, encodeTone, startScriptedServer, type ServerScript } from "./scripted-server.ts";
+import { answering, createTone, encodeTone, startScriptedServer, type ServerScript } from "./test-server.ts";
 import { encodeSilence, encodeUtterance } from "./utterance.ts";
 
 const silence = encodeSilence();

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createTally, formatReport } from "./fleet-tally.ts";
 import { loadFleetLines, runFleet, type FleetPlan } from "./run-fleet.ts";
-import { answering, answerTurn, createTone, startScriptedServer, type ServerScript } from "./scripted-server.ts";
+import { answering, answerTurn, createTone, startScriptedServer, type ServerScript } from "./test-server.ts";
 import { encodeUtterance } from "./utterance.ts";
 
 const utterance = encodeUtterance({ samples: createTone(16_000, 120), sampleRate: 16_000 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { readWav, writeWav } from "@voxbus/audio";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { answering, createTone, startScriptedServer, type ServerScript } from "./scripted-server.ts";
+import { answering, createTone, startScriptedServer, type ServerScript } from "./test-server.ts";
 import { runScript } from "./script.ts";
 import { encodeSilence } from "./utterance.ts";
 

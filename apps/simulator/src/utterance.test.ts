@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { createTone } from "./scripted-server.ts";
+import { createTone } from "./test-server.ts";
 import { encodeSilence, encodeUtterance, loadUtterance } from "./utterance.ts";
 
 test("utterance: any sample rate becomes 16 kHz packets of 60 ms, the last one filled up", () => {
