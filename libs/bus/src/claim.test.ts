@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { busVersion, InControlFrame, subjects } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus, Claim, Claims, ClaimOptions } from "./bus.ts";
-import { readDelivery } from "./claim.ts";
+import { readDelivery } from "./delivery.ts";
 import { connectBus } from "./connection.ts";
 import { startNatsServer, type NatsServer } from "./test-server.ts";
 

@@ -4,6 +4,7 @@ import { createInbox, nanos, type Msg } from "@nats-io/transport-node";
 import { deviceOfSubject } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { ClaimOptions, Claims } from "./bus.ts";
+import { readDelivery } from "./delivery.ts";
 import { isNameTaken, isPassing } from "./failures.ts";
 import type { Link } from "./link.ts";
 import type { Messages } from "./messages.ts";
@@ -279,12 +280,4 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   };
 
   return { held: () => busy, drain };
-}
-
-/** Reads which message it is, by sequence and time, and the count of deliveries from the subject that acknowledges it. */
-export function readDelivery(reply: string): { readonly key: string; readonly attempt: number } {
-  const tokens = reply.split(".");
-  // $JS.ACK.<stream>.<consumer>.<attempt>.<seq>.…, since 2.11 also with <domain>.<account> before the stream.
-  const at = tokens.length === 9 ? 4 : 6;
-  return { attempt: Number(tokens[at]), key: `${tokens[at + 1]}@${tokens[at + 3]}` };
 }

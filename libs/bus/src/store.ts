@@ -11,7 +11,7 @@ const patienceMs = 15_000;
 const pauseMs = 100;
 
 /** What is stored, under which conditions. */
-export interface Storing {
+interface Storing {
   readonly subject: string;
   readonly data: Uint8Array;
   /** The stream or bucket to make anew when it vanished; absent: all of them. */

@@ -16,7 +16,7 @@ export interface StoredMessage<S extends z.ZodType> {
 }
 
 /** The stream that holds `subject`. */
-export function streamOf(subject: string): StreamName {
+function streamOf(subject: string): StreamName {
   return subject.split(".")[2] === "in" ? "DEVICE_IN" : "TURNS";
 }
 

@@ -11,7 +11,7 @@ const hour = 60 * minute;
 const gibibyte = 1024 ** 3;
 
 /** Every key-value bucket. */
-export const bucketNames = ["gateways", "presence", "profiles", "dialogues", "devices", "monitor"] as const;
+const bucketNames = ["gateways", "presence", "profiles", "dialogues", "devices", "monitor"] as const;
 
 /** How long a gateway's lease lives without being renewed, in ms. */
 export const leaseMs = 10_000;
@@ -27,7 +27,7 @@ export const bucketSubject = (bucket: BucketName, key: string): string => `$KV.$
 type Definition = Partial<StreamConfig> & { readonly name: string };
 
 /** The configuration of every stream and bucket (docs/bus.md), the same whoever makes it. Ages in ns. */
-export function defineStreams(replicas: number): readonly Definition[] {
+function defineStreams(replicas: number): readonly Definition[] {
   const every = { storage: StorageType.File, num_replicas: replicas, allow_direct: true };
   const streams: readonly (Definition & { readonly name: StreamName })[] = [
     {
