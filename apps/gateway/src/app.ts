@@ -3,12 +3,14 @@ import { connectBus, createRegistry, watchProfiles } from "@voxbus/bus";
 import { listen, type Build, type Program } from "@voxbus/service";
 import { ulid } from "ulid";
 import { readApology } from "./apology.ts";
+import { createAdmission } from "./admission.ts";
 import { createAuth } from "./auth.ts";
 import { createClock } from "./clock.ts";
-import { gatewayConfig } from "./config.ts";
+import { checkTimes, gatewayConfig } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { openDoor } from "./door.ts";
 import { createHub, type Hub } from "./hub.ts";
+import { createHeld } from "./limits.ts";
 import { observe } from "./metrics.ts";
 import { createOta } from "./ota.ts";
 
@@ -19,6 +21,7 @@ export const gateway: Program<typeof gatewayConfig> = { name: "gateway", opsPort
 export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
   const { config, log, defer, check } = service;
   const auth = createAuth(config);
+  checkTimes(config);
   const counters = createCounters();
   const started = Date.now();
   const apologyInEnglish = await readApology(new URL("../assets/apology.en.bin", import.meta.url));
@@ -30,6 +33,7 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
   defer(() => profiles.close());
   const clock = createClock();
   defer(() => clock.close());
+  const held = createHeld(config.VOXBUS_MAX_HELD_MB * 1_048_576);
 
   let port = config.VOXBUS_GATEWAY_PORT;
   const ota = createOta({
@@ -38,7 +42,7 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
     port: () => port,
     refused: (device) => log.warn({ device }, "no token for this device: it is not in VOXBUS_OTA_ALLOW"),
   });
-  let draining = false;
+  let drained: Promise<void> | undefined;
   let hub: Hub | undefined;
   const door = openDoor({
     config,
@@ -52,6 +56,7 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
       speaking: hub?.speaking() ?? 0,
       nats: bus.connected(),
       memory: process.memoryUsage().rss,
+      held: held.bytes,
       received: counters.received,
       sent: counters.sent,
       turns: { complete: counters.turnsComplete, failed: counters.turnsFailed },
@@ -59,11 +64,16 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
       closes: Object.fromEntries(counters.closes),
       refusals: Object.fromEntries(counters.refusals),
     }),
-    mayEnter() {
-      if (draining) return "draining";
-      if (!bus.connected()) return "bus-away";
-      return (hub?.connections() ?? 0) >= config.VOXBUS_MAX_CONNECTIONS ? "too-many" : undefined;
-    },
+    admission: createAdmission({
+      maxConnections: config.VOXBUS_MAX_CONNECTIONS,
+      maxStrangers: config.VOXBUS_MAX_STRANGERS,
+      maxPerAddress: config.VOXBUS_MAX_PER_ADDRESS,
+      maxConnectsPerSecond: config.VOXBUS_MAX_CONNECTS_S,
+      connections: () => hub?.connections() ?? 0,
+      strangers: () => hub?.strangers() ?? 0,
+      connected: () => bus.connected(),
+      draining: () => drained !== undefined,
+    }),
     enter: (visitor) => hub?.enter(visitor),
   });
   const address = await listen(door.server, {
@@ -93,18 +103,42 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
     counters,
     log,
     gateway: id,
-    helloTimeoutMs: config.VOXBUS_HELLO_TIMEOUT_MS,
-    idleTimeoutMs: config.VOXBUS_IDLE_TIMEOUT_MS,
+    held,
+    limits: {
+      audioFrames: config.VOXBUS_MAX_AUDIO_FRAMES_S,
+      audioBytes: config.VOXBUS_MAX_AUDIO_BYTES_S,
+      messages: config.VOXBUS_MAX_MESSAGES_S,
+    },
+    times: {
+      helloMs: config.VOXBUS_HELLO_TIMEOUT_MS,
+      pingMs: config.VOXBUS_PING_MS,
+      suspectMs: config.VOXBUS_SUSPECT_MS,
+      zombieMs: config.VOXBUS_IDLE_TIMEOUT_MS,
+    },
     profile: (device) => profiles.of(device),
     apology: (language) => (language.startsWith("en") ? apologyInEnglish : undefined),
   });
   hub = theHub;
   observe(service.meter, { counters, hub: theHub, bus });
+  const drain = () =>
+    (drained ??= (async () => {
+      log.info({ connections: theHub.connections() }, "draining");
+      await registry.draining();
+      await theHub.stop("drain");
+    })());
+  check("taking devices", () => drained === undefined);
+  // Answered when it is safe to end the process; the door stays open until then, for the numbers.
+  service.route("POST /pre-stop", async (_request, response) => {
+    await drain();
+    response.end(`${JSON.stringify({ drained: true })}\n`);
+  });
   defer(async (mode) => {
-    draining = true;
+    if (mode === "drain") await drain();
+    else {
+      drained ??= Promise.resolve();
+      await theHub.stop("quick");
+    }
     door.close();
-    if (mode === "drain") await registry.draining();
-    await theHub.stop(mode);
   });
 
   const ws = (config.VOXBUS_PUBLIC_URL ?? `${address.replace(/^http/, "ws")}/xiaozhi/v1/`).replace(

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { busConfig } from "@voxbus/bus";
-import { port } from "@voxbus/service";
+import { ConfigError, port } from "@voxbus/service";
 import { z } from "zod";
 
 const list = z
@@ -64,13 +64,74 @@ export const gatewayConfig = {
     "comma-separated host names that web pages may reach the gateway by, beside localhost and addresses",
   ),
   VOXBUS_MAX_CONNECTIONS: z.coerce.number().int().min(1).default(10_000).describe("most connections; more get 503"),
+  VOXBUS_MAX_STRANGERS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(2000)
+    .describe("most connections that have not said hello yet; more get 503"),
+  VOXBUS_MAX_PER_ADDRESS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1000)
+    .describe("most connections from one address, this machine's own excepted; more get 503"),
+  VOXBUS_MAX_CONNECTS_S: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1000)
+    .describe("most new connections a second, twice as many at once; more get 503"),
+  VOXBUS_MAX_AUDIO_FRAMES_S: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(100)
+    .describe("audio frames a second of one device, twice as many at once; more are dropped"),
+  VOXBUS_MAX_AUDIO_BYTES_S: z.coerce
+    .number()
+    .int()
+    .min(8192)
+    .default(65_536)
+    .describe("bytes of audio a second of one device, three times as many at once; more are dropped"),
+  VOXBUS_MAX_MESSAGES_S: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(20)
+    .describe("text messages a second of one device, three times as many at once; more close it"),
+  VOXBUS_MAX_HELD_MB: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1024)
+    .describe("megabytes held for all devices: replies to play, frames to replay"),
   VOXBUS_HELLO_TIMEOUT_MS: milliseconds(100, 60_000)
     .default(10_000)
     .describe("ms that a device may take for its hello"),
-  VOXBUS_IDLE_TIMEOUT_MS: milliseconds(1000, 3_600_000)
+  VOXBUS_PING_MS: milliseconds(100, 600_000)
+    .default(30_000)
+    .describe("ms between pings, and without a frame until a session is idle"),
+  VOXBUS_SUSPECT_MS: milliseconds(200, 1_800_000)
+    .default(60_000)
+    .describe("ms without any inbound byte until a session is suspicious"),
+  VOXBUS_IDLE_TIMEOUT_MS: milliseconds(300, 3_600_000)
     .default(90_000)
-    .describe("ms without any inbound byte before a session is closed; pinged after a third of it"),
+    .describe("ms without any inbound byte until a session is closed"),
 };
 
 /** The gateway's configuration as it was read. */
 export type GatewayConfig = z.infer<z.ZodObject<typeof gatewayConfig>>;
+
+/** Holds the times of a connection's life in a sane order. Throws ConfigError naming what must be longer than what. */
+export function checkTimes(config: GatewayConfig): void {
+  const order = ["VOXBUS_PING_MS", "VOXBUS_SUSPECT_MS", "VOXBUS_IDLE_TIMEOUT_MS"] as const;
+  const problems = order.slice(1).flatMap((longer, index) => {
+    const shorter = order[index] as (typeof order)[number];
+    const wrong = config[longer] <= config[shorter];
+    return wrong
+      ? [`${longer}: must be longer than ${shorter}, which is ${config[shorter]} ms; it is ${config[longer]} ms`]
+      : [];
+  });
+  if (problems.length) throw new ConfigError(problems);
+}

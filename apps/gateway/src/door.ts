@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from "node:stream";
 import { ProtocolError, refusals, type FramingVersion, type Refusal } from "@voxbus/protocol";
 import { WebSocketServer, type WebSocket } from "ws";
-import type { Auth, Identity } from "./auth.ts";
+import { addressOf, type Admission } from "./admission.ts";
+import { isLoopback, type Auth, type Identity } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
 import { count, type Counters } from "./counters.ts";
 import { checkOrigin, readFraming, readIdentity, RefusedError, requestUrl } from "./identity.ts";
@@ -16,7 +17,7 @@ const devicePaths = new Set(["/xiaozhi/v1", "/"]);
 export interface Visitor extends Identity {
   readonly socket: WebSocket;
   readonly framing: FramingVersion | undefined;
-  /** The device's address, of the proxy's word where there is one. */
+  /** The device's address, by the word of a proxy on this machine where there is one. */
   readonly remote: string;
 }
 
@@ -26,14 +27,14 @@ export interface Door {
   close(): void;
 }
 
-/** Opens the door. `mayEnter` refuses for reasons of the moment: too many, NATS away, draining. */
+/** Opens the door. */
 export function openDoor(options: {
   readonly config: GatewayConfig;
   readonly auth: Auth;
   readonly ota: Ota;
   readonly counters: Counters;
   readonly stats: () => object;
-  readonly mayEnter: () => Refusal | undefined;
+  readonly admission: Admission;
   readonly enter: (visitor: Visitor) => void;
 }): Door {
   const { config, auth, counters } = options;
@@ -87,11 +88,11 @@ export function openDoor(options: {
         verdict,
         verdict === "unauthorized" ? "no token, or a wrong one" : "the token speaks for another device",
       );
-    const busy = options.mayEnter();
+    const address = addressOf(request);
+    const busy = options.admission.refuse(address);
     if (busy) throw new RefusedError(busy, refusals[busy].meaning);
-    const forwarded = request.headers["x-forwarded-for"];
-    const remote =
-      (typeof forwarded === "string" && forwarded.split(",")[0]?.trim()) || request.socket.remoteAddress || "";
+    const forwarded = isLoopback(address) ? request.headers["x-forwarded-for"] : undefined;
+    const remote = (typeof forwarded === "string" && forwarded.split(",")[0]?.trim()) || address;
     return { ...identity, framing, remote: remote.slice(0, 64) };
   };
 
@@ -99,7 +100,10 @@ export function openDoor(options: {
     socket.on("error", () => socket.destroy());
     try {
       const visitor = admit(request);
-      sockets.handleUpgrade(request, socket, head, (webSocket) => options.enter({ ...visitor, socket: webSocket }));
+      sockets.handleUpgrade(request, socket, head, (webSocket) => {
+        webSocket.once("close", options.admission.enter(addressOf(request)));
+        options.enter({ ...visitor, socket: webSocket });
+      });
     } catch (error) {
       const { name, message } = describe(error);
       count(counters.refusals, name);

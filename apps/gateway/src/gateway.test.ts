@@ -377,7 +377,12 @@ describe("gateway", () => {
   });
 
   it("idle: a device that sends nothing is pinged, and closed when not even a pong comes", async () => {
-    const short = await startGateway({ VOXBUS_GATEWAY_ID: "short", VOXBUS_IDLE_TIMEOUT_MS: "1500" });
+    const short = await startGateway({
+      VOXBUS_GATEWAY_ID: "short",
+      VOXBUS_PING_MS: "500",
+      VOXBUS_SUSPECT_MS: "1000",
+      VOXBUS_IDLE_TIMEOUT_MS: "1500",
+    });
     const url = new URL(short.addresses["device"] ?? "");
     const { connect: connectTcp } = await import("node:net");
     const socket = connectTcp(Number(url.port), url.hostname);

@@ -16,6 +16,9 @@ import { ulid } from "ulid";
 import type { Clock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Visitor } from "./door.ts";
+import type { LifeTimes } from "./heartbeat.ts";
+import type { LifeState } from "./life.ts";
+import type { Held, SessionLimits } from "./limits.ts";
 import { Session } from "./session.ts";
 
 /** How long sessions that speak may go on while the gateway drains, ms. */
@@ -27,6 +30,8 @@ export interface Hub {
   enter(visitor: Visitor): void;
   /** Connections, with those that have not said hello yet. */
   connections(): number;
+  /** Connections that have not said hello yet. */
+  strangers(): number;
   speaking(): number;
   /** Ends all sessions: `drain` lets what is being said finish, `quick` says `tts/stop` and closes. */
   stop(mode: StopMode): Promise<void>;
@@ -40,8 +45,9 @@ export function createHub(options: {
   readonly counters: Counters;
   readonly log: Log;
   readonly gateway: string;
-  readonly helloTimeoutMs: number;
-  readonly idleTimeoutMs: number;
+  readonly held: Held;
+  readonly limits: SessionLimits;
+  readonly times: LifeTimes;
   readonly profile: (device: string) => Profile;
   readonly apology: (language: string) => readonly Uint8Array[] | undefined;
 }): Hub {
@@ -88,7 +94,6 @@ export function createHub(options: {
       devices.set(device, { session, out });
     }
     log.info({ device, session: session.id, remote: session.remote, protocol: session.framing }, "device connected");
-    announce(session, { state: "active" });
     register(session).catch((error: unknown) => {
       if (!session.ended) log.warn({ err: error, device, session: session.id }, "presence could not be written");
     });
@@ -119,11 +124,19 @@ export function createHub(options: {
     clock,
     counters,
     gateway,
+    held: options.held,
+    limits: options.limits,
+    times: options.times,
     profile: options.profile,
     apology: options.apology,
     opened,
     closed,
     turnEnded: (session: Session, turn: Event["turn"]) => announce(session, { turn }),
+    changed(session: Session, state: LifeState) {
+      if (state !== "active" && state !== "idle" && state !== "suspicious") return;
+      announce(session, { state });
+      registry.update(session.device, session.id, state);
+    },
   };
 
   const deliverAll = (frame: Outbound, group?: string) => {
@@ -156,15 +169,11 @@ export function createHub(options: {
   ];
 
   const sweep = setInterval(() => {
-    const now = clock.now();
     const wall = Date.now();
     for (const session of sessions.values()) {
-      const silent = now - session.heardAt;
-      if (!session.open && wall - session.since > options.helloTimeoutMs) session.close("hello_timeout");
-      else if (silent > options.idleTimeoutMs) session.close("heartbeat_timeout");
-      else if (silent > options.idleTimeoutMs / 3 && now - session.pingedAt > options.idleTimeoutMs / 3) session.ping();
       session.uplink.prune(wall);
       if (session.uplink.away && bus.connected()) session.uplink.resume();
+      if (session.open) session.endSilence();
     }
   }, 1000);
 
@@ -174,6 +183,7 @@ export function createHub(options: {
       sessions.set(session.id, session);
     },
     connections: () => sessions.size,
+    strangers: () => sessions.size - devices.size,
     speaking: () => [...devices.values()].filter(({ session }) => session.speech.speaking).length,
     async stop(mode) {
       const all = () => [...sessions.values()];

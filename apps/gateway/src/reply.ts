@@ -1,4 +1,5 @@
 import type { DropReason, OutAudio, OutControlFrame, OutTextFrame } from "@voxbus/protocol";
+import type { Held } from "./limits.ts";
 
 /** A numbered frame of a reply: named (attempt, sentence, n) by tts. */
 export type ReplyFrame = (OutAudio | OutTextFrame | OutControlFrame) & {
@@ -43,8 +44,10 @@ export class Reply {
   #queue: ReplyFrame[] = [];
   #head = 0;
   #heldMs = 0;
+  readonly #held: Held;
 
-  constructor(id: string, origin: number | undefined, rank: number, now: number) {
+  constructor(id: string, origin: number | undefined, rank: number, now: number, held: Held) {
+    this.#held = held;
     this.id = id;
     this.origin = origin;
     this.rank = rank;
@@ -106,7 +109,10 @@ export class Reply {
   }
 
   #room(frame: ReplyFrame): Accepted {
-    return frame.kind === "audio" && this.#heldMs + frame.duration > maxHeldMs ? "reply-full" : "taken";
+    if (frame.kind !== "audio") return "taken";
+    return this.#heldMs + frame.duration > maxHeldMs || !this.#held.take(frame.body.byteLength)
+      ? "reply-full"
+      : "taken";
   }
 
   /** The next frame to send, or undefined. */
@@ -118,11 +124,24 @@ export class Reply {
   shift(): void {
     const frame = this.#queue[this.#head];
     if (!frame) return;
-    if (frame.kind === "audio") this.#heldMs -= frame.duration;
+    this.#release(frame);
     this.#head += 1;
     if (this.#head > 64) {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
+  }
+
+  /** Gives back what is held; the reply is over. */
+  discard(): void {
+    for (const frame of this.#queue.slice(this.#head)) this.#release(frame);
+    this.#queue = [];
+    this.#head = 0;
+  }
+
+  #release(frame: ReplyFrame): void {
+    if (frame.kind !== "audio") return;
+    this.#heldMs -= frame.duration;
+    this.#held.give(frame.body.byteLength);
   }
 }

@@ -1,4 +1,4 @@
-import type { Bus } from "@voxbus/bus";
+import { BusAwayError, type Bus } from "@voxbus/bus";
 import {
   closeCodes,
   decodeFrame,
@@ -6,6 +6,7 @@ import {
   maxDeviceTextBytes,
   parseDeviceMessage,
   ProtocolError,
+  subjects,
   type CloseName,
   type DeviceMessage,
   type DropReason,
@@ -21,6 +22,9 @@ import type { WebSocket } from "ws";
 import type { Clock, Ticker } from "./clock.ts";
 import { count, type Counters } from "./counters.ts";
 import type { Visitor } from "./door.ts";
+import { Heartbeat, type LifeTimes } from "./heartbeat.ts";
+import type { LifeState } from "./life.ts";
+import { Budget, type Held, type SessionLimits } from "./limits.ts";
 import type { ReplyFrame } from "./reply.ts";
 import { Speech } from "./speech.ts";
 import type { SpeechEffects } from "./speech-effects.ts";
@@ -34,6 +38,8 @@ const holdBytes = 8192;
 const slowBytes = 1_048_576;
 /** TCP is dropped so long after a Close: stock devices do neither answer it nor drop TCP themselves, ms. */
 const lingerMs = 2000;
+/** How long a farewell may take before the session is closed without it, ms. */
+const farewellMs = 10_000;
 const downlink = { format: "opus", sample_rate: 24_000, channels: 1, frame_duration: 60 } as const;
 
 /** What a session needs of its gateway. */
@@ -42,6 +48,9 @@ export interface SessionContext {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly gateway: string;
+  readonly held: Held;
+  readonly limits: SessionLimits;
+  readonly times: LifeTimes;
   readonly profile: (device: string) => Profile;
   readonly apology: (language: string) => readonly Uint8Array[] | undefined;
   /** The hello was answered. */
@@ -49,26 +58,8 @@ export interface SessionContext {
   /** The socket is gone, or is being closed: called once. */
   readonly closed: (session: Session, reason: string, code: number) => void;
   readonly turnEnded: (session: Session, turn: TurnPlayed) => void;
-}
-
-/** A token bucket: `rate` a second, `burst` at once. */
-class Budget {
-  readonly #rate: number;
-  readonly #burst: number;
-  #left: number;
-  #at = 0;
-  constructor(rate: number, burst: number) {
-    this.#rate = rate;
-    this.#burst = burst;
-    this.#left = burst;
-  }
-  take(now: number): boolean {
-    this.#left = Math.min(this.#burst, this.#left + ((now - this.#at) / 1000) * this.#rate);
-    this.#at = now;
-    if (this.#left < 1) return false;
-    this.#left -= 1;
-    return true;
-  }
+  /** The life of an open session has come to another state. */
+  readonly changed: (session: Session, state: LifeState) => void;
 }
 
 type Handlers = {
@@ -84,17 +75,20 @@ export class Session implements SpeechEffects {
   readonly since = Date.now();
   readonly speech: Speech;
   readonly uplink: Uplink;
+  readonly life: Heartbeat;
+  readonly held: Held;
   framing: FramingVersion;
   features: Readonly<Record<string, unknown>> = {};
   open = false;
-  /** Monotonic time of the last inbound byte, ms. */
-  heardAt: number;
-  pingedAt = 0;
+  /** Monotonic time of the last voice, text, or sound, ms. */
+  #voiceAt: number;
+  #farewell: "none" | "said" = "none";
   readonly #context: SessionContext;
   readonly #socket: WebSocket;
   readonly #framingIsSaid: boolean;
-  readonly #audioBudget = new Budget(100, 200);
-  readonly #messageBudget = new Budget(20, 60);
+  readonly #frameBudget: Budget;
+  readonly #byteBudget: Budget;
+  readonly #messageBudget: Budget;
   #rawUplink: boolean | undefined;
   #listening = false;
   #sentAudio = false;
@@ -109,25 +103,40 @@ export class Session implements SpeechEffects {
     this.remote = visitor.remote;
     this.framing = visitor.framing ?? 1;
     this.#framingIsSaid = visitor.framing !== undefined;
-    this.heardAt = context.clock.now();
-    this.uplink = new Uplink(context.bus, this.device, id, {
+    this.held = context.held;
+    this.#voiceAt = context.clock.now();
+    const { audioFrames, audioBytes, messages } = context.limits;
+    // After a network stall up to 2.4 s of audio arrive at once (docs/protocol.md, audio).
+    this.#frameBudget = new Budget(audioFrames, audioFrames * 2);
+    this.#byteBudget = new Budget(audioBytes, audioBytes * 3);
+    this.#messageBudget = new Budget(messages, messages * 3);
+    this.life = new Heartbeat(context.clock, context.times, {
+      ping: () => visitor.socket.ping(),
+      close: (name) => this.close(name),
+      changed: (state) => this.open && context.changed(this, state),
+    });
+    this.uplink = new Uplink(context.bus, this.device, id, context.held, {
       drop: (reason) => this.drop(reason),
       overflow: () => this.close("overloaded"),
     });
     this.speech = new Speech(this, () => context.profile(this.device));
     const socket = visitor.socket;
     socket.on("message", (data, isBinary) => {
-      this.heardAt = context.clock.now();
+      this.life.frame();
       if (isBinary) this.#receiveAudio(data as Buffer);
       else this.#receiveText((data as Buffer).toString("utf8"));
     });
-    socket.on("pong", () => (this.heardAt = context.clock.now()));
-    socket.on("ping", () => (this.heardAt = context.clock.now()));
+    socket.on("pong", () => this.life.pong());
+    socket.on("ping", () => this.life.sign());
     socket.on("error", (error: Error & { code?: string }) => {
       if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") this.close("frame_too_big");
       else if (error.code?.startsWith("WS_ERR")) this.close("invalid_frame");
     });
-    socket.on("close", (code) => this.#end("gone", code));
+    socket.on("close", (code) => {
+      this.life.happen("gone");
+      this.#end("gone", code);
+      this.life.happen("cleaned");
+    });
   }
 
   /** True once a close was begun or the socket is gone. */
@@ -153,7 +162,8 @@ export class Session implements SpeechEffects {
     }
     if (packet.byteLength === 0) return this.drop("empty");
     if (packet.byteLength > maxAudioBytes) return this.drop("oversize");
-    if (!this.#audioBudget.take(clock.now())) return this.drop("rate");
+    const now = clock.now();
+    if (!this.#frameBudget.take(now) || !this.#byteBudget.take(now, packet.byteLength)) return this.drop("rate");
     this.#sentAudio = true;
     this.uplink.send({ kind: "audio", body: packet });
   }
@@ -199,12 +209,14 @@ export class Session implements SpeechEffects {
       frameDuration: audio?.frameDuration ?? 60,
     });
     this.#context.opened(this);
+    this.life.happen("welcomed");
   }
 
   /** Listen in its three states (docs/protocol.md, listen). */
   listen(message: Extract<DeviceMessage, { type: "listen" }>): void {
     if (message.state === "start") {
       this.#listening = true;
+      this.#voiceAt = this.now();
       this.publish({ type: "listen", mode: message.mode, gateway: this.#context.gateway });
     } else if (message.state === "stop") {
       const listened = this.#listening;
@@ -242,7 +254,10 @@ export class Session implements SpeechEffects {
     if (out.kind === "audio") return this.speech.live(out);
     if (out.kind === "control") {
       if (out.body.type === "fence") this.speech.bargeIn(out.body.seq);
-      else if (out.body.type === "hearing") this.speech.hearing(out.body.on, out.body.origin);
+      else if (out.body.type === "hearing") {
+        this.#voiceAt = this.now();
+        this.speech.hearing(out.body.on, out.body.origin);
+      }
       return;
     }
     if (out.body.type === "stt" && out.origin !== undefined)
@@ -281,9 +296,40 @@ export class Session implements SpeechEffects {
   }
 
   turnEnded(turn: TurnPlayed): void {
+    this.#voiceAt = this.now();
     if (turn.complete) this.#context.counters.turnsComplete += 1;
     else this.#context.counters.turnsFailed += 1;
     this.#context.turnEnded(this, turn);
+    if (turn.reply === this.#farewellId && this.#farewell === "said") this.close("done");
+  }
+
+  get #farewellId(): string {
+    return `farewell-${this.id}`;
+  }
+
+  /** Ends a conversation in which nobody speaks any longer: a farewell, then 1000 (profile `silenceMs`, `farewell`). */
+  endSilence(): void {
+    const { silenceMs, farewell, language } = this.#context.profile(this.device);
+    const silent = this.now() - this.#voiceAt;
+    if (this.#farewell === "said" && silent > farewellMs) return this.close("done");
+    if (!this.#listening || silenceMs === 0 || this.speech.busy || silent < silenceMs || this.#farewell === "said")
+      return;
+    this.#farewell = "said";
+    this.#voiceAt = this.now();
+    const say = {
+      v: 1,
+      session: this.id,
+      reply: this.#farewellId,
+      attempt: 1,
+      sentence: 0,
+      text: farewell,
+      language,
+      last: true,
+    };
+    this.#context.bus.store(subjects.sayOpen(this.device), say, { id: this.#farewellId }).catch((error: unknown) => {
+      if (!(error instanceof BusAwayError)) throw error;
+      this.close("done");
+    });
   }
 
   drop(reason: DropReason): void {
@@ -294,17 +340,12 @@ export class Session implements SpeechEffects {
     return this.#context.apology(this.#context.profile(this.device).language);
   }
 
-  /** Sends a WebSocket ping. */
-  ping(): void {
-    this.pingedAt = this.now();
-    this.#socket.ping();
-  }
-
   /** Closes with a code of the table; TCP is dropped 2 s later if the device has not done so. */
   close(name: CloseName): void {
     if (this.#ended) return;
     const { code, reason } = closeCodes[name];
     count(this.#context.counters.closes, name);
+    this.life.happen("close");
     if (this.open) this.speech.hush();
     this.#socket.close(code, reason);
     setTimeout(() => this.#socket.terminate(), lingerMs).unref();

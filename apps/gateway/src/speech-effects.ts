@@ -1,8 +1,11 @@
 import type { DropReason, InControl, OutText, ServerMessage, TurnPlayed } from "@voxbus/protocol";
 import type { Ticker } from "./clock.ts";
+import type { Held } from "./limits.ts";
 
 /** What the causality clock of a session does to the world; implemented by the session, and by tests. */
 export interface SpeechEffects {
+  /** The room for what replies hold. */
+  readonly held: Held;
   /** The session's newest published seq. */
   seq(): number;
   /** Monotonic time in ms. */

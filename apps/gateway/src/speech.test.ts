@@ -2,6 +2,7 @@ import type { DropReason, InControl, OutText, ServerMessage, TurnPlayed } from "
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Ticker } from "./clock.ts";
+import { createHeld } from "./limits.ts";
 import type { ReplyFrame } from "./reply.ts";
 import { announcementWaitMs, Speech, startGapMs, stopMarginMs } from "./speech.ts";
 import type { SpeechEffects } from "./speech-effects.ts";
@@ -22,6 +23,7 @@ function createStage(options: { readonly apology?: boolean } = {}) {
   const turns: TurnPlayed[] = [];
   const drops: DropReason[] = [];
   const effects: SpeechEffects = {
+    held: createHeld(1_000_000),
     seq: () => seq,
     now: () => now,
     wake: (ticker, at) => queue.push({ ticker, at }),
@@ -39,6 +41,7 @@ function createStage(options: { readonly apology?: boolean } = {}) {
   const speech = new Speech(effects, () => ({ lead: 2, deadlineMs: 15_000, dryMs: 5000 }));
   return {
     speech,
+    held: effects.held,
     wire,
     published,
     turns,
@@ -373,7 +376,8 @@ describe("speech", () => {
           if (reply === "sorry") continue;
           expect(names).toEqual([...new Set(names)].toSorted((a, b) => a - b));
         }
-        // Everything came to an end, and ended silent.
+        // Everything came to an end, ended silent, and holds nothing.
+        expect(stage.held.bytes).toBe(0);
         expect(speaking).toBe(false);
         expect(stage.speech.speaking).toBe(false);
       }),

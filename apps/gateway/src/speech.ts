@@ -149,7 +149,7 @@ export class Speech implements Ticker {
       const rank = frame.origin ?? (this.#stamps ??= createStamps()).rank(frame.reply, this.#effects.seq());
       if (rank === undefined) return this.#fencedFrame();
       if (this.#waiting.length >= maxWaiting) return this.#effects.drop("reply-full");
-      reply = new Reply(frame.reply, frame.origin, rank, now);
+      reply = new Reply(frame.reply, frame.origin, rank, now, this.#effects.held);
       this.#insert(reply);
     }
     const verdict = reply.accept(frame, now);
@@ -338,11 +338,13 @@ export class Speech implements Ticker {
       return this.#next();
     }
     const now = this.#effects.now();
+    const { held } = this.#effects;
     const apology = new Reply(
       `apology-${origin ?? reply?.id}`,
       undefined,
       this.#effects.seq() + 0.5,
       now - announcementWaitMs,
+      held,
     );
     const name = { v: 1 as const, reply: apology.id, attempt: 1, sentence: 0 };
     packets.forEach((body, n) => apology.accept({ ...name, n, kind: "audio", duration: 60, body }, now));
@@ -425,5 +427,6 @@ export class Speech implements Ticker {
       ...(this.#firstAudio === undefined ? {} : { firstAudio: Math.round(this.#firstAudio) }),
     });
     this.#fenced = 0;
+    reply.discard();
   }
 }

@@ -1,5 +1,6 @@
 import { BusAwayError, type Bus } from "@voxbus/bus";
 import { encodeEnvelope, subjects, type DropReason, type InControl, type Inbound } from "@voxbus/protocol";
+import type { Held } from "./limits.ts";
 
 /** How long published frames are kept for replay, ms. */
 export const replayMs = 30_000;
@@ -45,6 +46,7 @@ export class Uplink {
   readonly #device: string;
   readonly #session: string;
   readonly #effects: UplinkEffects;
+  readonly #held: Held;
   #seq = 0;
   #kept: Kept[] = [];
   #keptBytes = 0;
@@ -52,11 +54,12 @@ export class Uplink {
   #gap: { frames: number; from: number; to: number } | undefined;
   #closed = false;
 
-  constructor(bus: Bus, device: string, session: string, effects: UplinkEffects) {
+  constructor(bus: Bus, device: string, session: string, held: Held, effects: UplinkEffects) {
     this.#bus = bus;
     this.#device = device;
     this.#session = session;
     this.#effects = effects;
+    this.#held = held;
   }
 
   /** The newest published seq; 0 before the first. */
@@ -140,14 +143,17 @@ export class Uplink {
   }
 
   #keep(kept: Kept): void {
+    if (!this.#held.take(kept.data.byteLength)) return this.#effects.drop("overloaded");
     this.#kept.push(kept);
     this.#keptBytes += kept.data.byteLength;
     if (this.#keptBytes > replayBytes || this.#kept.length > 1024) this.#shed(Math.ceil(this.#kept.length / 4));
   }
 
   #shed(frames: number): void {
+    const before = this.#keptBytes;
     for (const { data } of this.#kept.slice(0, frames)) this.#keptBytes -= data.byteLength;
     this.#kept = this.#kept.slice(frames);
+    this.#held.give(before - this.#keptBytes);
   }
 
   /** Forgets what is too old for a replay; called now and then. */
@@ -166,7 +172,6 @@ export class Uplink {
   close(): void {
     this.#closed = true;
     this.#waiting = undefined;
-    this.#kept = [];
-    this.#keptBytes = 0;
+    this.#shed(this.#kept.length);
   }
 }

@@ -78,6 +78,7 @@ export const dropReasons = {
   "out-of-order": "A reply's frame ahead of one that is missing; the missing ones are asked for again.",
   "stale-attempt": "A frame of an attempt that was taken over.",
   "reply-full": "A frame beyond the 60 s that a gateway holds of a reply.",
+  overloaded: "A frame for which the process had no room; it was passed on, but cannot be had again.",
   "bad-envelope": "A bus message that is malformed.",
   "newer-version": "A bus message of a newer major version.",
   "no-session": "A frame for a device that has no open session here.",

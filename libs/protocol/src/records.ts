@@ -50,6 +50,14 @@ export const Profile = z.object({
     .max(60_000)
     .default(5000)
     .describe("ms without a frame in mid-reply before it is given up"),
+  silenceMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(120_000)
+    .describe("ms without a voice in a listen before the conversation ends with a farewell; 0: never"),
+  farewell: z.string().max(200).default("Goodbye for now.").describe("what is spoken then"),
 });
 export type Profile = z.infer<typeof Profile>;
 

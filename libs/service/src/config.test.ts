@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { baseConfig, ConfigError, describeConfig, flag, port, readConfig } from "./config.ts";
+import { knownVariables } from "./variables.ts";
+
+const shape = {
+  ...baseConfig,
+  VOXBUS_GATEWAY_PORT: port.default(8000).describe("port for devices"),
+  VOXBUS_NATS_URL: z.url().describe("where NATS is"),
+  VOXBUS_OFFLINE: flag.default(false).describe("never download"),
+};
+const given = { VOXBUS_NATS_URL: "nats://127.0.0.1:4222" };
+
+describe("readConfig", () => {
+  it("defaults: stand for what is unset or empty", () => {
+    const { config } = readConfig(shape, { ...given, VOXBUS_GATEWAY_PORT: "", VOXBUS_LOG_LEVEL: undefined });
+    expect(config).toMatchObject({ VOXBUS_GATEWAY_PORT: 8000, VOXBUS_LOG_LEVEL: "info", VOXBUS_OFFLINE: false });
+  });
+
+  it("values: are read from text", () => {
+    const { config } = readConfig(shape, { ...given, VOXBUS_GATEWAY_PORT: "0", VOXBUS_OFFLINE: "1" });
+    expect(config).toMatchObject({ VOXBUS_GATEWAY_PORT: 0, VOXBUS_OFFLINE: true });
+  });
+
+  it("problems: all of them at once, each naming its variable", () => {
+    const bad = { VOXBUS_GATEWAY_PORT: "65536", VOXBUS_LOG_LEVEL: "loud", VOXBUS_OFFLINE: "perhaps" };
+    let problems: readonly string[] = [];
+    try {
+      readConfig(shape, bad);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      ({ problems } = error);
+      expect(error.message).toBe(problems.join("\n"));
+    }
+    expect(problems.map((problem) => problem.split(":")[0]).toSorted()).toEqual([
+      "VOXBUS_GATEWAY_PORT",
+      "VOXBUS_LOG_LEVEL",
+      "VOXBUS_NATS_URL",
+      "VOXBUS_OFFLINE",
+    ]);
+  });
+
+  it.each(["abc", "-1", "1.5", "65536"])("a port: %s is none", (value) => {
+    expect(() => readConfig(shape, { ...given, VOXBUS_GATEWAY_PORT: value })).toThrow(/^VOXBUS_GATEWAY_PORT: /);
+  });
+
+  it("unknown variables: those that begin with VOXBUS_ and that no program has", () => {
+    const env = { ...given, VOXBUS_GATEWAY_PROT: "1", VOXBUS_ASR_ENGINE: "openai", HOME: "/", OTEL_SERVICE_NAME: "x" };
+    expect(readConfig(shape, env).unknown).toEqual(["VOXBUS_GATEWAY_PROT"]);
+  });
+});
+
+describe("describeConfig", () => {
+  it("manual: every variable with its default, sentence and choices", () => {
+    const manual = describeConfig(shape);
+    expect(manual).toContain("  VOXBUS_GATEWAY_PORT [8000]\n      port for devices");
+    expect(manual).toContain("  VOXBUS_NATS_URL\n      where NATS is");
+    expect(manual).toContain('  VOXBUS_LOG_FORMAT ["auto"]\n');
+    expect(manual).toContain("(json, pretty, auto)");
+    for (const name of Object.keys(shape)) expect(manual).toContain(`  ${name}`);
+  });
+});
+
+describe("knownVariables", () => {
+  it("list: sorted, each once, all of them VOXBUS_*", () => {
+    expect([...knownVariables]).toEqual([...new Set(knownVariables)].toSorted());
+    expect(knownVariables.filter((name) => !/^VOXBUS_[A-Z0-9_]+$/.test(name))).toEqual([]);
+  });
+});

@@ -1,0 +1,117 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const directory = mkdtempSync(join(tmpdir(), "voxbus-run-"));
+const main = join(directory, "main.mjs");
+const children: ChildProcess[] = [];
+
+// A process cannot run TypeScript on Node 20, so this one uses the built library.
+beforeAll(() => {
+  const library = new URL("../dist/index.js", import.meta.url).href;
+  writeFileSync(
+    main,
+    `import { run, port } from ${JSON.stringify(library)};
+     await run({ name: "bell", opsPort: 0, config: { VOXBUS_BELL_PORT: port.default(1).describe("port of the bell") } },
+       async ({ log, defer, config }) => {
+         defer((mode) => log.info({ mode }, "undone"));
+         if (process.env.BELL_CRASHES) setTimeout(() => { throw new Error("cracked"); }, 10);
+         if (process.env.BELL_HANGS) defer(() => new Promise((resolve) => setTimeout(resolve, 60_000)));
+         return { bell: "ring://" + config.VOXBUS_BELL_PORT };
+       });`,
+  );
+});
+afterAll(() => {
+  for (const child of children) child.kill("SIGKILL");
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function launch(env: Readonly<Record<string, string>> = {}, args: readonly string[] = []) {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_"));
+  const child = fork(main, [...args], {
+    env: { ...Object.fromEntries(own), VOXBUS_LOG_FORMAT: "json", ...env },
+    execArgv: [],
+    silent: true,
+  });
+  children.push(child);
+  let output = "";
+  let errors = "";
+  child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr?.on("data", (chunk: Buffer) => (errors += chunk.toString()));
+  const ended = once(child, "close").then(([code]) => ({ code: code as number | null, output, errors }));
+  const ready = once(child, "message").then(([message]) => message as { addresses: Record<string, string> });
+  return { child, ended, ready };
+}
+const messages = (output: string) =>
+  output.split("\n").flatMap((line) => (line ? [JSON.parse(line) as Record<string, unknown>] : []));
+
+describe("run", () => {
+  it("--help: prints every variable and ends", async () => {
+    const { code, output } = await launch({}, ["--help"]).ended;
+    expect(code).toBe(0);
+    for (const name of ["VOXBUS_BELL_PORT [1]", "VOXBUS_BELL_OPS_PORT [0]", "VOXBUS_LOG_LEVEL"]) {
+      expect(output).toContain(name);
+    }
+  });
+
+  it("a bad configuration: every problem on a line of its own, exit 1", async () => {
+    const { code, errors } = await launch({ VOXBUS_BELL_PORT: "x", VOXBUS_LOG_LEVEL: "loud" }).ended;
+    expect(code).toBe(1);
+    const lines = errors.trim().split("\n").toSorted();
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/^voxbus bell: VOXBUS_BELL_PORT: /);
+    expect(lines[1]).toMatch(/^voxbus bell: VOXBUS_LOG_LEVEL: /);
+  });
+
+  it("a variable that no program knows: is reported by name", async () => {
+    const { child, ready, ended } = launch({ VOXBUS_BEL_PORT: "5" });
+    await ready;
+    child.kill("SIGINT");
+    const { output } = await ended;
+    expect(messages(output)).toContainEqual(expect.objectContaining({ variables: ["VOXBUS_BEL_PORT"] }));
+  });
+
+  it.each([
+    ["SIGTERM", "drain"],
+    ["SIGINT", "quick"],
+  ] as const)("%s: undoes in mode %s and exits 0", async (signal, mode) => {
+    const { child, ready, ended } = launch({ VOXBUS_BELL_PORT: "7" });
+    const { addresses } = await ready;
+    expect(addresses["bell"]).toBe("ring://7");
+    child.kill(signal);
+    const { code, output } = await ended;
+    expect(code).toBe(0);
+    const log = messages(output);
+    expect(log).toContainEqual(expect.objectContaining({ msg: "ready", bell: "ring://7", ops: addresses["ops"] }));
+    expect(log).toContainEqual(expect.objectContaining({ msg: "undone", mode }));
+  });
+
+  it("the launcher's end: stops it as SIGINT does", async () => {
+    const { child, ready, ended } = launch();
+    await ready;
+    child.disconnect();
+    const { code, output } = await ended;
+    expect(code).toBe(0);
+    expect(messages(output)).toContainEqual(expect.objectContaining({ msg: "undone", mode: "quick" }));
+  });
+
+  it("a quick stop that hangs: is out within 5 s all the same", async () => {
+    const { child, ready, ended } = launch({ BELL_HANGS: "1" });
+    await ready;
+    const began = performance.now();
+    child.kill("SIGINT");
+    const { code } = await ended;
+    expect(code).toBe(1);
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
+  it("an unexpected error: is logged and ends the process with 1, to be started again", async () => {
+    const { ended } = launch({ BELL_CRASHES: "1" });
+    const { code, output } = await ended;
+    expect(code).toBe(1);
+    expect(messages(output)).toContainEqual(expect.objectContaining({ msg: "unexpected error" }));
+  });
+});

@@ -1,0 +1,188 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { ConfigError } from "./config.ts";
+import { PortTakenError } from "./ops.ts";
+import { startService, type Build, type Running, type StopMode } from "./service.ts";
+
+const program = {
+  name: "bell",
+  opsPort: 0,
+  config: { VOXBUS_BELL_TONE: z.enum(["low", "high"]).default("low").describe("tone") },
+};
+const quiet = { VOXBUS_LOG_LEVEL: "fatal", VOXBUS_LOG_FORMAT: "json" };
+const running: Running[] = [];
+const start = async (build: Build<typeof program.config>, env: Readonly<Record<string, string>> = {}) => {
+  const started = await startService(program, build, { ...quiet, ...env });
+  running.push(started);
+  return started;
+};
+const get = async (service: Running, path: string, method = "GET") => {
+  const response = await fetch(service.addresses["ops"] + path, { method });
+  const text = await response.text();
+  const isJson = response.headers.get("content-type") === "application/json";
+  return { status: response.status, text, body: isJson ? (JSON.parse(text) as unknown) : undefined };
+};
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((service) => service.stop("quick")));
+});
+
+describe("operations port", () => {
+  it("port 0: any free one, and the real address is told beside the program's own", async () => {
+    const service = await start(async () => ({ bell: "ring://x" }));
+    expect(service.addresses["bell"]).toBe("ring://x");
+    expect(service.addresses["ops"]).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
+  });
+
+  it("/livez: 200 while the process runs; other paths: 404", async () => {
+    const service = await start(async () => {});
+    expect(await get(service, "/livez")).toMatchObject({ status: 200, body: { live: true } });
+    expect(await get(service, "/livez?x=1")).toMatchObject({ status: 200 });
+    expect(await get(service, "/nothing")).toMatchObject({ status: 404 });
+  });
+
+  it("/readyz: 503 naming every check that fails, 200 once none does", async () => {
+    let nats = false;
+    const service = await start(async ({ check }) => {
+      check("nats", () => nats);
+      check("engine", () => true);
+    });
+    expect(await get(service, "/readyz")).toMatchObject({ status: 503, body: { ready: false, failing: ["nats"] } });
+    nats = true;
+    expect(await get(service, "/readyz")).toMatchObject({ status: 200, body: { ready: true, failing: [] } });
+  });
+
+  it("/readyz: 503 as soon as the program stops", async () => {
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const service = await start(async ({ defer }) => defer(() => held));
+    const stopped = service.stop("drain");
+    expect(await get(service, "/readyz")).toMatchObject({ status: 503, body: { failing: ["running"] } });
+    goOn();
+    await stopped;
+  });
+
+  it("/metrics: what the program counts, in Prometheus' text", async () => {
+    const service = await start(async ({ meter }) => {
+      meter.createCounter("voxbus_bell_rings", { description: "Rings" }).add(3, { tone: "low" });
+    });
+    const { status, text } = await get(service, "/metrics");
+    expect(status).toBe(200);
+    expect(text).toMatch(/^voxbus_bell_rings_total\{[^}]*tone="low"[^}]*\} 3\b/m);
+  });
+
+  it("own routes: by method and path", async () => {
+    const service = await start(async ({ route }) => {
+      route("POST /ring", (_request, response) => void response.writeHead(202).end());
+    });
+    expect(await get(service, "/ring", "POST")).toMatchObject({ status: 202 });
+    expect(await get(service, "/ring")).toMatchObject({ status: 404 });
+  });
+
+  it("own routes: one that throws or rejects answers 500, and the port goes on", async () => {
+    const service = await start(async ({ route }) => {
+      route("GET /throws", () => {
+        throw new Error("the clapper is gone");
+      });
+      route("GET /rejects", async () => {
+        throw new Error("the rope is gone");
+      });
+      route("GET /late", (_request, response) => {
+        response.writeHead(200).write("begun");
+        throw new Error("too late for a status");
+      });
+    });
+    expect(await get(service, "/throws")).toMatchObject({ status: 500, body: { error: "the clapper is gone" } });
+    expect(await get(service, "/rejects")).toMatchObject({ status: 500, body: { error: "the rope is gone" } });
+    await expect(get(service, "/late")).rejects.toThrow();
+    expect(await get(service, "/livez")).toMatchObject({ status: 200 });
+  });
+
+  it("a check that throws: counts as failing", async () => {
+    const service = await start(async ({ check }) => {
+      check("broken", () => {
+        throw new Error("no idea");
+      });
+    });
+    expect(await get(service, "/readyz")).toMatchObject({ status: 503, body: { failing: ["broken"] } });
+  });
+
+  it("a taken port: stops the start with a sentence that names its variable", async () => {
+    const holder = createServer().listen(0, "127.0.0.1");
+    await once(holder, "listening");
+    const { port } = holder.address() as AddressInfo;
+    const error: unknown = await start(async () => {}, { VOXBUS_BELL_OPS_PORT: String(port) }).catch((e: unknown) => e);
+    holder.close();
+    expect(error).toBeInstanceOf(PortTakenError);
+    expect((error as Error).message).toBe(`port ${port} on 127.0.0.1 is taken: set VOXBUS_BELL_OPS_PORT to another one`);
+  });
+});
+
+describe("startService", () => {
+  it("configuration: the program's own variables, those of every program, and its operations port", async () => {
+    let seen: object = {};
+    await start(async ({ config }) => void (seen = config), { VOXBUS_BELL_TONE: "high" });
+    expect(seen).toMatchObject({ VOXBUS_BELL_TONE: "high", VOXBUS_BELL_OPS_PORT: 0, VOXBUS_OPS_HOST: "127.0.0.1" });
+  });
+
+  it("a bad configuration: nothing is built", async () => {
+    let built = false;
+    const build = async () => void (built = true);
+    await expect(start(build, { VOXBUS_BELL_TONE: "middle" })).rejects.toThrow(ConfigError);
+    expect(built).toBe(false);
+  });
+
+  it("stop: undoes in reverse order, tells the mode, and aborts the signal first", async () => {
+    const undone: string[] = [];
+    const service = await start(async ({ defer, signal }) => {
+      defer((mode) => void undone.push(`first ${mode} ${signal.aborted}`));
+      defer(async (mode) => {
+        await Promise.resolve();
+        undone.push(`second ${mode} ${signal.aborted}`);
+      });
+      expect(signal.aborted).toBe(false);
+    });
+    await service.stop("drain");
+    expect(undone).toEqual(["second drain true", "first drain true"]);
+  });
+
+  it("stop: a step that fails does not hold the others", async () => {
+    const undone: string[] = [];
+    const service = await start(async ({ defer }) => {
+      defer(() => void undone.push("first"));
+      defer(() => {
+        throw new Error("stuck");
+      });
+      defer(() => void undone.push("third"));
+    });
+    await service.stop("quick");
+    expect(undone).toEqual(["third", "first"]);
+    await expect(get(service, "/livez")).rejects.toThrow();
+  });
+
+  it("stop: twice is once", async () => {
+    const modes: StopMode[] = [];
+    const service = await start(async ({ defer }) => defer((mode) => void modes.push(mode)));
+    await Promise.all([service.stop("drain"), service.stop("quick")]);
+    expect(modes).toEqual(["drain"]);
+  });
+
+  it("a build that fails: what was built is undone, and the port is free again", async () => {
+    const undone: string[] = [];
+    const holder = createServer().listen(0, "127.0.0.1");
+    await once(holder, "listening");
+    const env = { VOXBUS_BELL_OPS_PORT: String((holder.address() as AddressInfo).port) };
+    holder.close();
+    await once(holder, "close");
+    const failing = start(async ({ defer }) => {
+      defer(() => void undone.push("first"));
+      throw new Error("no bell");
+    }, env);
+    await expect(failing).rejects.toThrow("no bell");
+    expect(undone).toEqual(["first"]);
+    const again = await start(async () => {}, env);
+    expect(await get(again, "/livez")).toMatchObject({ status: 200 });
+  });
+});
