@@ -10,37 +10,34 @@ export interface Transcript {
 
 /** What an utterance is opened with. */
 export interface RecognitionRequest {
-  /** The language the speaker is expected to use, a BCP 47 tag; an engine without it uses its nearest. */
+  /** The language the speaker is expected to use, a BCP 47 tag; an engine without it uses the one it has. */
   readonly language: string;
-  /** Called with the text so far whenever it changed, never after `finish` was called; optional for an engine. */
+  /** Called with the text so far when it changed, by engines that know it while the speaker still speaks. */
   readonly onPartial?: (text: string) => void;
 }
 
-/**
- * One utterance being recognised. It occupies one of the engine's slots until `finish` settles or the signal that it
- * was opened with aborts.
- */
+/** One utterance being recognised, until `finish` settles or the signal that it was opened with aborts. */
 export interface Recognition {
-  /** Takes more speech, 16 kHz mono, in order; never blocks. The samples are copied. Ignored after the end. */
+  /** Takes more speech, 16 kHz mono, in order; copies it, never blocks, and is ignored after the end. */
   write(samples: Int16Array): void;
   /**
    * Ends the utterance and gives its transcript; called once. Speech that is nothing the engine knows is a transcript
-   * with the reason `unrecognised`, not an error. Rejects with the signal's reason if it aborted, else with an error
-   * that names the engine: the same audio may be tried again with a new recognition.
+   * with the reason `unrecognised`, not an error. Rejects with the signal's reason when it aborted, else with an error
+   * of the engine; the engine and all its other utterances go on.
    */
   finish(): Promise<Transcript>;
 }
 
-/** A recogniser of speech. What one recognition does, also failing, is never noticed by another. */
+/** A recogniser of speech. What happens to one utterance is never noticed by another. */
 export interface AsrEngine {
   readonly name: string;
-  /** How many utterances may be open at once. */
+  /** How many utterances are worked on at once. */
   readonly slots: number;
   /**
-   * Waits for a free slot, first come first served, and opens an utterance on it. The signal ends the wait or, later,
-   * the utterance: its slot is free again at once and whatever was recognised is forgotten.
+   * Opens an utterance. While no slot is free it keeps what is written and catches up later, first come first served.
+   * The signal forgets the utterance at any time. Throws when it has aborted already or too many wait.
    */
-  open(request: RecognitionRequest, signal: AbortSignal): Promise<Recognition>;
-  /** Rejects what is open or waiting and releases threads and connections. */
+  open(request: RecognitionRequest, signal: AbortSignal): Recognition;
+  /** Ends everything that is open with an error and releases threads and connections. */
   close(): Promise<void>;
 }

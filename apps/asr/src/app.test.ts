@@ -1,0 +1,220 @@
+import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { createLog, startService, type Running } from "@voxbus/service";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { asrProgram, buildAsr } from "./app.ts";
+import { joinSamples } from "./join-samples.ts";
+import { encodeSpeech, loadSpeech, silence } from "./speech-samples.ts";
+import { openTestGateway, type Answer, type TestGateway } from "./test-gateway.ts";
+
+let nats: NatsServer;
+let bus: Bus;
+let asr: Running;
+let device: TestGateway;
+let count = 0;
+
+const say = (name: string, after = 900) => encodeSpeech(joinSamples(silence(600), loadSpeech(name), silence(after)));
+const order = (answers: readonly Answer[]) =>
+  answers.map((answer) => (answer.type === "hearing" ? `hearing ${answer.on ? "on" : "off"}` : answer.type));
+const isHearing =
+  (on: boolean) =>
+  (answer: Answer): answer is Extract<Answer, { type: "hearing" }> =>
+    answer.type === "hearing" && answer.on === on;
+
+/** A number of /metrics, 0 as long as it is not there. */
+async function readMetric(name: string): Promise<number> {
+  const text = await (await fetch(`${asr.addresses["ops"]}/metrics`)).text();
+  return Number(
+    text
+      .split("\n")
+      .find((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+      ?.split(" ")[1] ?? 0,
+  );
+}
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  bus = await connectBus(
+    { VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 },
+    createLog({ name: "test", level: "fatal", format: "json" }),
+  );
+  asr = await startService(asrProgram, buildAsr, {
+    VOXBUS_NATS_URL: nats.url,
+    VOXBUS_ASR_OPS_PORT: "0",
+    VOXBUS_LOG_LEVEL: "fatal",
+    VOXBUS_ASR_THREADS: "1",
+  });
+}, 30_000);
+afterAll(async () => {
+  await asr.stop("quick");
+  await bus.close();
+  await nats.stop();
+});
+beforeEach(() => {
+  count += 1;
+  device = openTestGateway(bus, `device-${count}`);
+});
+afterEach(async () => {
+  await device.control({ type: "closed", code: 1006, reason: "" });
+  device.close();
+});
+
+describe("auto mode", () => {
+  test("speech: the device is told it is heard, sees its words, then they are stored", async () => {
+    const listen = await device.listen("auto");
+    device.send(say("time"));
+    const heard = await device.heard();
+    const off = await device.answer(isHearing(false));
+    const stt = device.answers.find((answer) => answer.type === "stt");
+    expect(heard).toMatchObject({ text: "what time is it", language: "en-US", listen, utterance: 1 });
+    expect(heard.from).toBeGreaterThan(listen + 8);
+    expect(heard.origin).toBeGreaterThan(heard.from);
+    expect(stt).toMatchObject({ text: "what time is it", origin: heard.origin });
+    expect(off).toMatchObject({ seq: heard.origin });
+    expect(off.origin).toBeUndefined();
+    expect(order(device.answers).filter((type) => type !== "heard")).toEqual(["hearing on", "stt", "hearing off"]);
+    expect(device.partials).toContain("what time is");
+  });
+
+  test("several utterances in one listen: numbered on, in order", async () => {
+    const listen = await device.listen("auto");
+    device.send([...say("time"), ...say("joke"), ...say("volume")]);
+    await device.heard(2);
+    const heard = device.answers.flatMap((answer) => (answer.type === "heard" ? [answer.heard] : []));
+    expect(heard.map(({ text, utterance }) => [utterance, text])).toEqual([
+      [1, "what time is it"],
+      [2, "tell me a joke"],
+      [3, "set the volume to fifty"],
+    ]);
+    expect(heard.every((each) => each.listen === listen)).toBe(true);
+  });
+
+  test("speech outside the grammar: an empty final with its reason, and an answer is announced", async () => {
+    await device.listen("auto");
+    device.send(say("other"));
+    const heard = await device.heard();
+    const off = await device.answer(isHearing(false));
+    expect(heard).toMatchObject({ text: "", reason: "unrecognised" });
+    expect(off).toMatchObject({ origin: heard.origin });
+    expect(order(device.answers)).not.toContain("stt");
+  });
+
+  test("speech while an answer is in play: fences it, otherwise nothing is fenced", async () => {
+    await device.listen("auto");
+    device.send(say("time"));
+    const first = await device.heard();
+    await device.control({ type: "fence", fence: first.origin });
+    device.send(say("joke"));
+    await device.heard(1);
+    expect(order(device.answers)).not.toContain("fence");
+    device.send(say("volume"));
+    const third = await device.heard(2);
+    const fence = device.answers.find((answer) => answer.type === "fence");
+    expect(fence).toEqual({ type: "fence", seq: third.from - 1 });
+  });
+
+  test("packets that are no Opus: are counted and end nothing", async () => {
+    const before = await readMetric("voxbus_asr_refused_packets_total");
+    await device.listen("auto");
+    const garbage = new Uint8Array(1920).fill(255);
+    device.send(say("time").flatMap((packet) => [packet, garbage]));
+    expect((await device.heard()).text).toBe("what time is it");
+    expect(await readMetric("voxbus_asr_refused_packets_total")).toBeGreaterThan(before + 20);
+  });
+
+  test("a device that falls silent without a frame: its speech is over all the same", async () => {
+    await device.listen("auto");
+    device.send(say("joke", 0));
+    expect((await device.heard()).text).toBe("tell me a joke");
+  }, 10_000);
+});
+
+describe("lost frames", () => {
+  test("frames that did not come live: are asked for again and put in their place", async () => {
+    await device.listen("auto");
+    const packets = say("volume");
+    const before = device.send(packets.slice(0, 20));
+    await device.answer(isHearing(true));
+    device.send(packets.slice(20), { missing: [1, 2, 3, 10] });
+    expect((await device.heard()).text).toBe("set the volume to fifty");
+    expect(device.replays).toContainEqual({ from: before + 2, to: before + 4 });
+  });
+
+  test("frames that nobody has: the listen goes on without them", async () => {
+    await device.listen("auto");
+    device.send([...encodeSpeech(silence(1200)), ...say("joke")], { lost: [3, 4, 5] });
+    expect((await device.heard()).text).toBe("tell me a joke");
+  });
+});
+
+describe("manual mode", () => {
+  test("stop: ends the one utterance at once, pauses do not", async () => {
+    await device.listen("manual");
+    device.send(encodeSpeech(joinSamples(loadSpeech("time"), silence(1500), silence(600))));
+    device.send(encodeSpeech(silence(1200)));
+    await device.control({ type: "stop" });
+    const heard = await device.heard();
+    expect(heard).toMatchObject({ text: "what time is it", utterance: 1 });
+    expect(order(device.answers).filter((type) => type === "heard")).toHaveLength(1);
+  });
+
+  test("no speech until stop: a final that says silence, and no answer is announced", async () => {
+    await device.listen("manual");
+    device.send(encodeSpeech(silence(1200)));
+    const stop = await device.control({ type: "stop" });
+    expect(await device.heard()).toMatchObject({ text: "", reason: "silence", origin: stop });
+    expect((await device.answer(isHearing(false))).origin).toBeUndefined();
+  });
+});
+
+describe("realtime mode", () => {
+  test("each onset: a fence below the new speech, and the listen goes on", async () => {
+    await device.listen("realtime");
+    device.send([...say("time"), ...say("joke")]);
+    const second = await device.heard(1);
+    const fences = device.answers.filter((answer) => answer.type === "fence");
+    expect(fences).toHaveLength(2);
+    expect(fences[1]).toMatchObject({ seq: second.from - 1 });
+  });
+});
+
+describe("the end of a listen", () => {
+  const half = () => say("volume").slice(0, 25);
+
+  test("abort: discards what was being said, and the next listen starts afresh", async () => {
+    await device.listen("auto");
+    device.send(half());
+    await device.answer(isHearing(true));
+    await device.control({ type: "abort" });
+    await device.answer(isHearing(false));
+    device.send(encodeSpeech(silence(900)));
+    const listen = await device.listen("auto");
+    device.send(say("joke"));
+    expect(await device.heard()).toMatchObject({ text: "tell me a joke", listen, utterance: 1 });
+  });
+
+  test("a new start: discards what was being said", async () => {
+    await device.listen("auto");
+    device.send(half());
+    await device.answer(isHearing(true));
+    const listen = await device.listen("auto");
+    device.send(say("joke"));
+    expect(await device.heard()).toMatchObject({ text: "tell me a joke", listen });
+  });
+
+  test("a gateway that says the session is gone: the listen is over", async () => {
+    await device.listen("auto");
+    device.send(half());
+    await device.answer(isHearing(true));
+    device.die();
+    await device.answer(isHearing(false));
+    await expect.poll(() => readMetric("voxbus_asr_listens")).toBe(0);
+  });
+
+  test("stop in auto mode: what was said to the end is stored", async () => {
+    await device.listen("auto");
+    device.send(say("joke", 0));
+    await device.control({ type: "stop" });
+    expect((await device.heard()).text).toBe("tell me a joke");
+    await expect.poll(() => readMetric("voxbus_asr_listens")).toBe(0);
+  });
+});

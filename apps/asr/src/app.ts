@@ -1,0 +1,73 @@
+import { createWorkerPool } from "@voxbus/audio";
+import { connectBus, watchProfiles } from "@voxbus/bus";
+import { InControlFrame, subjects } from "@voxbus/protocol";
+import type { Program, Service } from "@voxbus/service";
+import { asrConfig } from "./config.ts";
+import { engines } from "./engines.ts";
+import { followListen } from "./listen.ts";
+import type { ListeningContract } from "./listening-worker.ts";
+
+/** What `run` needs to know of this program. */
+export const asrProgram: Program<typeof asrConfig> = { name: "asr", opsPort: 9101, config: asrConfig };
+
+// What a listening thread's voice detectors have memory for.
+const maxListensPerThread = 4500;
+// A drain waits for what is being said; the process must be gone within 30 s of SIGTERM, and 5 s of SIGINT.
+const graceMs = { drain: 20_000, quick: 500 } as const;
+
+/** Builds asr: claims listens, recognises what is said in them, and stores it. */
+export async function buildAsr({ config, log, meter, signal, defer, check }: Service<typeof asrConfig>): Promise<void> {
+  const threads = config.VOXBUS_ASR_LISTENING_THREADS;
+  const perWorker = Math.ceil(config.VOXBUS_ASR_LISTENS / threads);
+  if (perWorker > maxListensPerThread)
+    throw new Error(`VOXBUS_ASR_LISTENS: a listening thread holds ${maxListensPerThread}, not ${perWorker}`);
+
+  const bus = await connectBus(config, log);
+  defer(() => bus.close());
+  check("nats", () => bus.connected());
+  const profiles = await watchProfiles(bus);
+  defer(() => profiles.close());
+  const engine = await engines[config.VOXBUS_ASR_ENGINE](config);
+  defer(() => engine.close());
+  const url = new URL("../dist/listening-worker.js", import.meta.url);
+  const listening = createWorkerPool<ListeningContract>({ url, size: threads, perWorker, workerData: null });
+  defer(() => listening.close());
+  await listening.ready();
+
+  const utterances = meter.createCounter("voxbus_asr_utterances", { description: "Utterances by outcome" });
+  const transcripts = meter.createHistogram("voxbus_asr_transcript_ms", {
+    description: "From the detected end of speech to the stored transcript",
+    advice: { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] },
+  });
+  const counters = {
+    refused: meter.createCounter("voxbus_asr_refused_packets", { description: "Packets that are no Opus" }),
+    "barge-in": meter.createCounter("voxbus_asr_barge_ins", { description: "Replies interrupted by speech" }),
+  };
+
+  const claims = await bus.claim({
+    stream: "DEVICE_IN",
+    durable: "asr",
+    filters: [subjects.open("*")],
+    schema: InControlFrame,
+    slots: config.VOXBUS_ASR_LISTENS,
+    work: (claim) =>
+      followListen(claim, {
+        bus,
+        engine,
+        openListening: (request, signal) => listening.open(request, signal),
+        languageOf: (device) => profiles.of(device).language,
+        endOfSpeech: { endMs: config.VOXBUS_ASR_END_OF_SPEECH_MS, maxMs: config.VOXBUS_ASR_MAX_UTTERANCE_MS },
+        stopping: signal,
+        count: (what) => counters[what].add(1),
+        measure(outcome, ms) {
+          utterances.add(1, { outcome });
+          if (outcome !== "discarded") transcripts.record(ms, { engine: engine.name });
+        },
+        onTrouble: (error) => log.warn({ err: error }, "an utterance could not be recognised"),
+      }),
+  });
+  defer((mode) => claims.drain(graceMs[mode]));
+  meter
+    .createObservableGauge("voxbus_asr_listens", { description: "Devices listened to" })
+    .addCallback((result) => result.observe(claims.held()));
+}

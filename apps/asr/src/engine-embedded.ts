@@ -1,0 +1,60 @@
+import { createWorkerPool } from "@voxbus/audio";
+import type { Grammar } from "./decoder.ts";
+import type { AsrEngine, Transcript } from "./engine.ts";
+import type { RecognizerContract } from "./recognizer-worker.ts";
+
+const language = "en-US";
+
+/**
+ * Recognises the sentences of a grammar, in American English, in threads of this process. A thread works on up to
+ * `decoders` utterances at 10.9 MB each, kept once they were needed. Throws when a word of the grammar has no pronunciation.
+ */
+export async function createEmbeddedEngine(options: {
+  readonly grammar: Grammar;
+  /** Words that begin so stand for speech outside the grammar. */
+  readonly garbagePrefix: string;
+  readonly threads: number;
+  readonly decoders: number;
+}): Promise<AsrEngine> {
+  const { grammar, garbagePrefix, threads, decoders } = options;
+  const { fsg, pronunciations } = grammar;
+  const pool = createWorkerPool<RecognizerContract>({
+    url: new URL("../dist/recognizer-worker.js", import.meta.url),
+    size: threads,
+    perWorker: decoders,
+    workerData: { model: "en-us", grammar: { fsg, pronunciations }, garbagePrefix },
+  });
+  try {
+    await pool.ready();
+  } catch (cause) {
+    await pool.close();
+    throw new Error("the embedded recogniser did not start", { cause });
+  }
+
+  return {
+    name: "embedded",
+    slots: threads * decoders,
+    open({ onPartial }, signal) {
+      const task = pool.open({ partials: onPartial !== undefined }, signal);
+      async function read(): Promise<Transcript> {
+        let text = "";
+        for await (const result of task.results) {
+          text = result.text;
+          if (!result.final) onPartial?.(text);
+        }
+        return text === "" ? { text, language, reason: "unrecognised" } : { text, language };
+      }
+      const transcript = read();
+      // An utterance that failed or was given up is heard of by whoever finishes it, if anybody does.
+      transcript.catch(() => undefined);
+      return {
+        write: (samples) => task.write(samples),
+        finish() {
+          task.end();
+          return transcript;
+        },
+      };
+    },
+    close: () => pool.close(),
+  };
+}

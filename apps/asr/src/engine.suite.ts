@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { AsrEngine, Recognition } from "./engine.ts";
+import { loadSpeech, passThroughOpus, silence } from "./speech-samples.ts";
+import { joinSamples } from "./join-samples.ts";
+
+/** What an engine is tested with, and where it may differ. */
+export interface EngineTraits {
+  readonly create: () => Promise<AsrEngine>;
+  /** Recordings of samples/ and what the engine makes of them. */
+  readonly speech: Readonly<Record<string, string>>;
+  /** Recordings that the engine must not understand. */
+  readonly foreign: readonly string[];
+  /** Whether it gives partial transcripts. */
+  readonly partials: boolean;
+}
+
+/** The promises of `AsrEngine`, which every engine keeps. */
+export function testEngine(name: string, traits: EngineTraits) {
+  describe(`${name} engine`, () => {
+    let engine: AsrEngine;
+    const never = new AbortController().signal;
+    const request = { language: "en" };
+    const [first, second] = Object.keys(traits.speech) as [string, string];
+    const say = (recognition: Recognition, sample: string) => {
+      const sound = joinSamples(silence(300), loadSpeech(sample));
+      for (const piece of passThroughOpus(sound)) recognition.write(piece);
+      return recognition;
+    };
+
+    beforeAll(async () => {
+      engine = await traits.create();
+    });
+    afterAll(() => engine.close());
+
+    test.each(Object.entries(traits.speech))("speech %s: is recognised", async (sample, text) => {
+      const transcript = await say(engine.open(request, never), sample).finish();
+      expect(transcript).toMatchObject({ text, language: expect.stringMatching(/^en\b/) as string });
+      expect(transcript.reason).toBeUndefined();
+    });
+
+    test.each(traits.foreign)("speech %s, which it does not know: an empty text with a reason", async (sample) => {
+      const transcript = await say(engine.open(request, never), sample).finish();
+      expect(transcript).toMatchObject({ text: "", reason: "unrecognised" });
+    });
+
+    test("an utterance without sound: an empty text with a reason", async () => {
+      expect(await engine.open(request, never).finish()).toMatchObject({ text: "", reason: "unrecognised" });
+    });
+
+    test("more utterances than slots: each gets its own text", async () => {
+      const samples = Array.from({ length: engine.slots * 2 + 1 }, (_, i) => (i % 2 === 0 ? first : second));
+      const open = samples.map((sample) => say(engine.open(request, never), sample));
+      const texts = await Promise.all(open.map(async (each) => (await each.finish()).text));
+      expect(texts).toEqual(samples.map((sample) => traits.speech[sample]));
+    });
+
+    test("what is written later into the same buffer: changes nothing", async () => {
+      const recognition = engine.open(request, never);
+      const buffer = new Int16Array(960);
+      for (const piece of passThroughOpus(joinSamples(silence(300), loadSpeech(first)))) {
+        buffer.set(piece);
+        recognition.write(buffer);
+      }
+      buffer.fill(0);
+      expect((await recognition.finish()).text).toBe(traits.speech[first]);
+    });
+
+    test("an aborted utterance: rejects with the reason and leaves its slot to others", async () => {
+      const reason = new Error("enough");
+      for (let i = 0; i < engine.slots * 2; i++) {
+        const abort = new AbortController();
+        const recognition = say(engine.open(request, abort.signal), first);
+        const finished = i % 2 === 0 ? recognition.finish() : undefined;
+        abort.abort(reason);
+        recognition.write(new Int16Array(960));
+        await expect(finished ?? recognition.finish()).rejects.toBe(reason);
+      }
+      expect((await say(engine.open(request, never), first).finish()).text).toBe(traits.speech[first]);
+    });
+
+    test("a signal that aborted before: opens nothing", () => {
+      const reason = new Error("too late");
+      expect(() => engine.open(request, AbortSignal.abort(reason))).toThrow(reason);
+    });
+
+    test.runIf(traits.partials)("partials: grow word by word and end before the transcript", async () => {
+      const partials: string[] = [];
+      const recognition = say(engine.open({ ...request, onPartial: (text) => partials.push(text) }, never), first);
+      const { text } = await recognition.finish();
+      const count = partials.length;
+      expect(count).toBeGreaterThan(1);
+      expect(text.startsWith(partials.at(-1)!.split(" ")[0]!)).toBe(true);
+      expect(new Set(partials).size).toBeGreaterThan(1);
+      await say(engine.open(request, never), second).finish();
+      expect(partials).toHaveLength(count);
+    });
+
+    test("close: ends what is open with an error", async () => {
+      const closing = await traits.create();
+      const finished = say(closing.open(request, never), first).finish();
+      const refused = expect(finished).rejects.toThrow();
+      await closing.close();
+      await refused;
+    });
+  });
+}

@@ -1,0 +1,24 @@
+import { createGrammar, garbagePrefix, intents } from "@voxbus/intents";
+import type { AsrConfig } from "./config.ts";
+import { createEmbeddedEngine } from "./engine-embedded.ts";
+import { createOpenAiEngine } from "./engine-openai.ts";
+import type { AsrEngine } from "./engine.ts";
+
+/** Every engine by its name in `VOXBUS_ASR_ENGINE`. */
+export const engines: Readonly<Record<AsrConfig["VOXBUS_ASR_ENGINE"], (config: AsrConfig) => Promise<AsrEngine>>> = {
+  embedded: (config) =>
+    createEmbeddedEngine({
+      grammar: createGrammar(intents),
+      garbagePrefix,
+      threads: config.VOXBUS_ASR_THREADS,
+      decoders: config.VOXBUS_ASR_DECODERS,
+    }),
+  openai: async (config) =>
+    createOpenAiEngine({
+      url: config.VOXBUS_ASR_URL,
+      model: config.VOXBUS_ASR_MODEL,
+      key: config.VOXBUS_ASR_KEY,
+      slots: config.VOXBUS_ASR_REQUESTS,
+      timeoutMs: config.VOXBUS_ASR_TIMEOUT_MS,
+    }),
+};

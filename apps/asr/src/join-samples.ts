@@ -1,0 +1,10 @@
+/** Sounds one after the other. */
+export function joinSamples(...sounds: readonly Int16Array[]): Int16Array {
+  const joined = new Int16Array(sounds.reduce((length, sound) => length + sound.length, 0));
+  let at = 0;
+  for (const sound of sounds) {
+    joined.set(sound, at);
+    at += sound.length;
+  }
+  return joined;
+}

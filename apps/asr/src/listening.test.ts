@@ -1,0 +1,122 @@
+import { createWorkerPool } from "@voxbus/audio";
+import { afterEach, describe, expect, test } from "vitest";
+import type { ListeningContract } from "./listening-worker.ts";
+import { createListening, type Found, type Listened, type Listening } from "./listening.ts";
+import { encodeSpeech, loadSpeech, silence } from "./speech-samples.ts";
+import { joinSamples } from "./join-samples.ts";
+
+const options = { endMs: 600, maxMs: 30_000 };
+const hour = { endMs: Infinity, maxMs: 3_600_000 };
+
+const toPackets = (sound: Int16Array, firstSeq = 1): Listened[] =>
+  encodeSpeech(sound).map((packet, i) => ({ type: "packet", seq: firstSeq + i, packet }));
+const types = (found: readonly Found[]) => found.map(({ type }) => type).filter((type) => type !== "speech");
+const speechOf = (found: readonly Found[]) =>
+  joinSamples(...found.flatMap((f) => (f.type === "speech" ? [f.samples] : [])));
+
+describe("listening", () => {
+  const open: Listening[] = [];
+  const listen = (heard: readonly Listened[], endOfSpeech = options) => {
+    const listening = createListening(endOfSpeech);
+    open.push(listening);
+    return heard.flatMap((each) => listening.write(each));
+  };
+  afterEach(() => {
+    for (const listening of open.splice(0)) listening.close();
+  });
+
+  test("speech between silences: one utterance, with 300 ms before it and little after it", () => {
+    const speech = loadSpeech("time");
+    const found = listen(toPackets(joinSamples(silence(1200), speech, silence(1200))));
+    expect(types(found)).toEqual(["onset", "end"]);
+    const [onset, end] = [found[0], found.at(-1)];
+    if (onset?.type !== "onset" || end?.type !== "end") throw new Error("no utterance");
+    const [first, last] = [1200 / 60 + 1, (1200 + speech.length / 16) / 60];
+    expect(Math.abs(onset.from - first)).toBeLessThanOrEqual(4);
+    expect(Math.abs(end.origin - last)).toBeLessThanOrEqual(4);
+    const length = speechOf(found).length / 16;
+    const spoken = (end.origin - onset.from) * 60;
+    expect(length).toBeGreaterThanOrEqual(spoken + 240);
+    expect(length).toBeLessThanOrEqual(spoken + 540);
+  });
+
+  test("a pause shorter than the end of speech: stays in the utterance and reaches the recogniser", () => {
+    const speech = loadSpeech("time");
+    const pause = joinSamples(silence(900), speech, silence(60), speech, silence(900));
+    expect(types(listen(toPackets(pause)))).toEqual(["onset", "end"]);
+    const gap = joinSamples(silence(900), speech, silence(1000), speech, silence(900));
+    expect(types(listen(toPackets(gap)))).toEqual(["onset", "end", "onset", "end"]);
+  });
+
+  test("no end of speech: only a flush ends the utterance, and silence has none", () => {
+    const spoken = toPackets(joinSamples(silence(600), loadSpeech("time"), silence(2000)));
+    expect(types(listen(spoken, hour))).toEqual(["onset"]);
+    expect(types(listen([...spoken, { type: "flush" }], hour))).toEqual(["onset", "end", "flushed"]);
+    expect(types(listen([...toPackets(silence(900)), { type: "flush" }], hour))).toEqual(["flushed"]);
+  });
+
+  test("the greatest length: cuts the utterance", () => {
+    const speech = loadSpeech("time");
+    const found = listen(toPackets(joinSamples(silence(600), speech, speech, speech)), { endMs: 600, maxMs: 1000 });
+    expect(types(found).slice(0, 3)).toEqual(["onset", "end", "onset"]);
+  });
+
+  test("garbage among the packets: is refused by name and changes nothing else", () => {
+    const spoken = toPackets(joinSamples(silence(900), loadSpeech("time"), silence(900)));
+    const garbage = [new Uint8Array(0), new Uint8Array(1920).fill(255), new Uint8Array(9000)];
+    const mixed = spoken.flatMap((heard, i) => [
+      { type: "packet" as const, seq: 1, packet: garbage[i % garbage.length]! },
+      heard,
+    ]);
+    const found = listen(mixed);
+    expect(types(found).filter((type) => type !== "refused")).toEqual(["onset", "end"]);
+    expect(types(found).filter((type) => type === "refused")).toHaveLength(spoken.length);
+    expect(speechOf(found)).toEqual(speechOf(listen(spoken)));
+  });
+
+  test("lost frames: pass as silence", () => {
+    const spoken = toPackets(joinSamples(silence(900), loadSpeech("time")));
+    expect(types(listen([...spoken, { type: "lost", seq: 100, frames: 5 }]))).toEqual(["onset"]);
+    expect(types(listen([...spoken, { type: "lost", seq: 100, frames: 11 }]))).toEqual(["onset", "end"]);
+  });
+
+  test("silence under DTX: costs no decoding and speech after it is found", () => {
+    const quiet = Array.from({ length: 5000 }, (_, i): Listened => ({
+      type: "packet",
+      seq: i + 1,
+      packet: new Uint8Array([0x58]),
+    }));
+    const started = performance.now();
+    const found = listen([...quiet, ...toPackets(loadSpeech("time"), 5001), ...quiet.slice(0, 15)]);
+    expect(performance.now() - started).toBeLessThan(1000);
+    expect(types(found)).toEqual(["onset", "end"]);
+    expect(found[0]).toMatchObject({ type: "onset", from: expect.closeTo(5002, -1) as number });
+  });
+});
+
+test("a listening thread: holds thousands of silent slots and hears the one that speaks", async () => {
+  const url = new URL("../dist/listening-worker.js", import.meta.url);
+  const pool = createWorkerPool<ListeningContract>({ url, size: 1, perWorker: 4000, workerData: null });
+  try {
+    await pool.ready();
+    const before = process.memoryUsage().rss;
+    const tasks = Array.from({ length: 3000 }, () => pool.open(options));
+    for (const task of tasks)
+      for (let seq = 1; seq <= 5; seq++) task.write({ type: "packet", seq, packet: new Uint8Array([0x58]) });
+    const [speaker] = tasks;
+    for (const heard of toPackets(joinSamples(loadSpeech("time"), silence(900)), 6)) speaker!.write(heard);
+    for (const task of tasks) task.end();
+    const found = await Promise.all(
+      tasks.map(async ({ results }) => {
+        const all: Found[] = [];
+        for await (const each of results) all.push(...each);
+        return types(all);
+      }),
+    );
+    expect(found[0]).toEqual(["onset", "end"]);
+    expect(found.slice(1).flat()).toEqual([]);
+    expect(process.memoryUsage().rss - before).toBeLessThan(400e6);
+  } finally {
+    await pool.close();
+  }
+});

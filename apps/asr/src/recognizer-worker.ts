@@ -1,0 +1,53 @@
+import { serveWorker } from "@voxbus/audio";
+import { joinSamples } from "./join-samples.ts";
+import { createDecoderFactory, type Decoder, type Grammar } from "./decoder.ts";
+
+/** What passes between the embedded engine and its threads: one task is one utterance. */
+export interface RecognizerContract {
+  readonly data: {
+    readonly model: string;
+    readonly grammar: Grammar;
+    /** Words that begin so stand for speech outside the grammar. */
+    readonly garbagePrefix: string;
+  };
+  readonly request: { readonly partials: boolean };
+  /** Samples at 16 kHz. */
+  readonly input: Int16Array;
+  /** The text whenever it changed, then the final one; empty when the speech was not in the grammar. */
+  readonly result: { readonly text: string; readonly final: boolean };
+}
+
+await serveWorker<RecognizerContract>(async ({ model, grammar, garbagePrefix }) => {
+  const createDecoder = await createDecoderFactory(model, grammar);
+  // The wasm glue rethrows from a handler of its own what ends this thread, and so hides it from the owner.
+  process.removeAllListeners("uncaughtException");
+  const idle: Decoder[] = [await createDecoder()];
+  const accept = (words: readonly string[]) =>
+    words.some((word) => word.startsWith(garbagePrefix)) ? "" : words.join(" ");
+
+  return async function* recognise({ partials }, { input, signal }) {
+    const decoder = idle.pop() ?? (await createDecoder());
+    const spoken: Int16Array[] = [];
+    let text = "";
+    try {
+      decoder.start();
+      try {
+        for await (const samples of input) {
+          spoken.push(samples);
+          const guess = partials ? accept(decoder.guess(samples)) : "";
+          if (guess !== "" && guess !== text) yield { text: guess, final: false };
+          text = guess;
+        }
+      } finally {
+        decoder.stop();
+        text = signal.aborted ? "" : accept(await decoder.decode(joinSamples(...spoken)));
+        idle.push(decoder);
+      }
+    } catch (error) {
+      // After a trap the module's memory is in an unknown state: another thread takes over.
+      if (error instanceof Error && error.name === "RuntimeError") process.exit(1);
+      throw error;
+    }
+    yield { text, final: true };
+  };
+});

@@ -1,0 +1,120 @@
+import type { Bus, Closer } from "@voxbus/bus";
+import {
+  busVersion,
+  encodeEnvelope,
+  Heard,
+  Outbound,
+  ReplayRequest,
+  subjects,
+  type InControl,
+  type ListenMode,
+} from "@voxbus/protocol";
+
+/** What came back for a device, in the order it came. */
+export type Answer =
+  | { readonly type: "hearing"; readonly on: boolean; readonly seq: number; readonly origin?: number | undefined }
+  | { readonly type: "fence"; readonly seq: number }
+  | { readonly type: "stt"; readonly text: string; readonly origin: number | undefined }
+  | { readonly type: "heard"; readonly heard: Heard };
+
+/** For tests: one session of a device, put on the bus as a gateway does it. */
+export interface TestGateway extends Closer {
+  readonly answers: readonly Answer[];
+  readonly partials: readonly string[];
+  /** Ranges of frames that were asked for again. */
+  readonly replays: readonly { readonly from: number; readonly to: number | undefined }[];
+  /** Publishes packets; `missing` are not sent live (a replay has them), `lost` are gone for good. Gives the last seq. */
+  send(packets: readonly Uint8Array[], options?: { missing?: readonly number[]; lost?: readonly number[] }): number;
+  control(body: InControl): Promise<number>;
+  listen(mode: ListenMode): Promise<number>;
+  /** The gateway dies: it answers that the session is gone. */
+  die(): void;
+  /** Resolves with the first answer that fits, past or future. */
+  answer<T extends Answer>(fits: (answer: Answer) => answer is T): Promise<T>;
+  /** Resolves with the `index`th (from 0) final. */
+  heard(index?: number): Promise<Heard>;
+}
+
+/** For tests: opens a session. */
+export function openTestGateway(bus: Bus, device: string): TestGateway {
+  const session = `session-${device}`;
+  const gateway = `gateway-${device}`;
+  const frames = new Map<number, Uint8Array>();
+  const answers: Answer[] = [];
+  const partials: string[] = [];
+  const replays: { from: number; to: number | undefined }[] = [];
+  const waiting = new Set<() => void>();
+  let seq = 0;
+  let alive = true;
+
+  const note = (answer: Answer) => {
+    answers.push(answer);
+    for (const look of waiting) look();
+  };
+  const closers: Closer[] = [
+    bus.respond(subjects.replay(gateway), ReplayRequest, ({ from, to = seq }) => {
+      replays.push({ from, to });
+      const asked = [...frames].filter(([at]) => at >= from && at <= to).map(([, bytes]) => bytes);
+      return { v: busVersion, session, open: alive, newest: seq, frames: asked };
+    }),
+    bus.subscribe(subjects.out(device), Outbound, ({ kind, body, origin }) => {
+      if (kind === "text" && body.type === "stt") note({ type: "stt", text: body.text, origin });
+      if (kind === "control" && body.type !== "end") note(body);
+    }),
+    bus.subscribe(subjects.stored(subjects.heard(device)), Heard, (heard) => note({ type: "heard", heard })),
+    bus.subscribe(subjects.hearing(device), Heard, ({ text }) => partials.push(text)),
+  ];
+
+  async function control(body: InControl) {
+    seq += 1;
+    const at = seq;
+    const frame = encodeEnvelope({ v: busVersion, session, seq, at: Date.now(), kind: "control", body });
+    frames.set(at, frame);
+    const subject = body.type === "listen" ? subjects.open(device) : subjects.in(device, "control");
+    await bus.store(subject, frame, { id: `${session}:${at}` });
+    return at;
+  }
+  function answer<T extends Answer>(fits: (answer: Answer) => answer is T): Promise<T> {
+    return new Promise((resolve) => {
+      const look = () => {
+        const found = answers.find(fits);
+        if (found === undefined) return;
+        waiting.delete(look);
+        resolve(found);
+      };
+      waiting.add(look);
+      look();
+    });
+  }
+
+  return {
+    answers,
+    partials,
+    replays,
+    send(packets, { missing = [], lost = [] } = {}) {
+      packets.forEach((body, i) => {
+        seq += 1;
+        const frame = encodeEnvelope({ v: busVersion, session, seq, at: Date.now(), kind: "audio", body });
+        if (!lost.includes(i)) frames.set(seq, frame);
+        if (!lost.includes(i) && !missing.includes(i)) bus.publish(subjects.in(device, "audio"), frame);
+      });
+      return seq;
+    },
+    control,
+    listen: (mode) => control({ type: "listen", mode, gateway }),
+    die() {
+      alive = false;
+    },
+    answer,
+    async heard(index = 0) {
+      const { heard } = await answer(
+        (one): one is Extract<Answer, { type: "heard" }> =>
+          one.type === "heard" && answers.filter(({ type }) => type === "heard").indexOf(one) === index,
+      );
+      return heard;
+    },
+    close() {
+      for (const closer of closers) closer.close();
+    },
+  };
+}
