@@ -49,20 +49,32 @@ export async function openOps(options: {
   const json = (response: ServerResponse, status: number, body: object) => {
     response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
   };
-  const server = createServer((request, response) => {
+  const isReady = (check: () => boolean) => {
+    try {
+      return check();
+    } catch {
+      return false; // what cannot be told is not ready
+    }
+  };
+  const answer: OpsHandler = (request, response) => {
     const path = (request.url ?? "/").split("?")[0] ?? "/";
     const route = options.routes.get(`${request.method} ${path}`);
-    if (route) {
-      Promise.resolve(route(request, response)).catch((error: unknown) => {
-        json(response, 500, { error: error instanceof Error ? error.message : String(error) });
-      });
-    } else if (path === "/livez") json(response, 200, { live: true });
-    else if (path === "/readyz") {
-      const failing = [...options.checks].filter(([, check]) => !check()).map(([name]) => name);
-      json(response, failing.length ? 503 : 200, { ready: failing.length === 0, failing });
-    } else if (path === "/metrics") void options.metrics(request, response);
-    else json(response, 404, { error: "not found" });
-  });
+    if (route) return route(request, response);
+    if (path === "/livez") return json(response, 200, { live: true });
+    if (path === "/metrics") return options.metrics(request, response);
+    if (path !== "/readyz") return json(response, 404, { error: "not found" });
+    const failing = [...options.checks].filter(([, check]) => !isReady(check)).map(([name]) => name);
+    json(response, failing.length ? 503 : 200, { ready: failing.length === 0, failing });
+  };
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    try {
+      await answer(request, response);
+    } catch (error) {
+      if (response.headersSent) response.destroy();
+      else json(response, 500, { error: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  const server = createServer((request, response) => void handle(request, response));
   const address = await listen(server, options);
   return {
     address,

@@ -18,6 +18,7 @@ beforeAll(() => {
      await run({ name: "bell", opsPort: 0, config: { VOXBUS_BELL_PORT: port.default(1).describe("port of the bell") } },
        async ({ log, defer, config }) => {
          defer((mode) => log.info({ mode }, "undone"));
+         log.info({ transcript: "a secret", turn: { transcript: "another secret", origin: 4 } }, "heard");
          if (process.env.BELL_CRASHES) setTimeout(() => { throw new Error("cracked"); }, 10);
          if (process.env.BELL_HANGS) defer(() => new Promise((resolve) => setTimeout(resolve, 60_000)));
          return { bell: "ring://" + config.VOXBUS_BELL_PORT };
@@ -41,7 +42,8 @@ function launch(env: Readonly<Record<string, string>> = {}, args: readonly strin
   let errors = "";
   child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
   child.stderr?.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-  const ended = once(child, "close").then(([code]) => ({ code: code as number | null, output, errors }));
+  const gone = [once(child, "exit"), once(child.stdout ?? child, "end"), once(child.stderr ?? child, "end")];
+  const ended = Promise.all(gone).then(([[code] = []]) => ({ code: code as number | null, output, errors }));
   const ready = once(child, "message").then(([message]) => message as { addresses: Record<string, string> });
   return { child, ended, ready };
 }
@@ -87,6 +89,15 @@ describe("run", () => {
     const log = messages(output);
     expect(log).toContainEqual(expect.objectContaining({ msg: "ready", bell: "ring://7", ops: addresses["ops"] }));
     expect(log).toContainEqual(expect.objectContaining({ msg: "undone", mode }));
+  });
+
+  it("what people say: is left out of the log", async () => {
+    const { child, ready, ended } = launch();
+    await ready;
+    child.kill("SIGINT");
+    const { output } = await ended;
+    expect(messages(output)).toContainEqual(expect.objectContaining({ msg: "heard", turn: { origin: 4 } }));
+    expect(output).not.toContain("secret");
   });
 
   it("the launcher's end: stops it as SIGINT does", async () => {

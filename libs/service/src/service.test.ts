@@ -116,7 +116,9 @@ describe("operations port", () => {
     const error: unknown = await start(async () => {}, { VOXBUS_BELL_OPS_PORT: String(port) }).catch((e: unknown) => e);
     holder.close();
     expect(error).toBeInstanceOf(PortTakenError);
-    expect((error as Error).message).toBe(`port ${port} on 127.0.0.1 is taken: set VOXBUS_BELL_OPS_PORT to another one`);
+    expect((error as Error).message).toBe(
+      `port ${port} on 127.0.0.1 is taken: set VOXBUS_BELL_OPS_PORT to another one`,
+    );
   });
 });
 
