@@ -43,7 +43,7 @@ function launch(env: Readonly<Record<string, string>> = {}, args: readonly strin
   child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
   child.stderr?.on("data", (chunk: Buffer) => (errors += chunk.toString()));
   const gone = [once(child, "exit"), once(child.stdout ?? child, "end"), once(child.stderr ?? child, "end")];
-  const ended = Promise.all(gone).then(([[code] = []]) => ({ code: code as number | null, output, errors }));
+  const ended = Promise.all(gone).then(([exit]) => ({ code: exit?.[0] as number | null, output, errors }));
   const ready = once(child, "message").then(([message]) => message as { addresses: Record<string, string> });
   return { child, ended, ready };
 }
