@@ -114,6 +114,31 @@ test("restart: with everything lost the streams are made anew and claims, watche
   await registry.close();
 });
 
+test("restart: what was claimed before a wipe does not acknowledge what has its sequence now", async () => {
+  const finish: (() => void)[] = [];
+  const work = (): Promise<void> => new Promise((resolve) => finish.push(resolve));
+  const options = {
+    stream: "DEVICE_IN",
+    durable: "asr",
+    filters: [subjects.open("*")],
+    schema: InControlFrame,
+  } as const;
+  const claims = await bus.claim({ ...options, slots: 2, work });
+  const before = await bus.store(subjects.open("d1"), openListen(1), { id: "s1:1" });
+  await vi.waitFor(() => expect(finish).toHaveLength(1));
+  await server.restart({ wipe: true });
+  const after = await bus.store(subjects.open("d2"), openListen(2), { id: "s1:2" });
+  expect(after.seq).toBe(before.seq);
+  await vi.waitFor(() => expect(finish).toHaveLength(2), { timeout: 5000 });
+  finish[0]?.();
+  await vi.waitFor(() => expect(claims.held()).toBe(1));
+  await claims.drain(0);
+  const again = await new Promise<string>((resolve, reject) => {
+    bus.claim({ ...options, slots: 1, work: async ({ device }) => resolve(device) }).catch(reject);
+  });
+  expect(again).toBe("d2");
+});
+
 test("restart: with everything kept, what was not acknowledged is handed out again", async () => {
   await bus.store(subjects.open("d1"), openListen(1), { id: "s1:1" });
   await server.restart();

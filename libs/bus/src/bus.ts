@@ -72,7 +72,8 @@ export interface ClaimOptions<S extends z.ZodType> {
   readonly slots: number;
   /**
    * Does the work. Resolved: acknowledged. Rejected: handed out again (at once while draining, else after 1 s), or
-   * dropped when the claim was `final`. Progress is signalled every second as long as it runs.
+   * dropped when the claim was `final`; a rejection tells nothing when the process had been paused for so long that
+   * another worker may have the claim. Progress is signalled every second as long as it runs.
    */
   readonly work: (claim: Claim<z.infer<S>>) => Promise<void>;
 }

@@ -48,6 +48,25 @@ const claim = async (
 const untilAborted = ({ signal }: Claim<unknown>): Promise<void> =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
 
+/** A worker in a process of its own, which claims from `device` and then does `work` in a promise. */
+function startWorker(device: string, work: string) {
+  const script = `
+    import { connectBus } from "@voxbus/bus";
+    import { InControlFrame } from "@voxbus/protocol";
+    const log = { info() {}, warn: (_, text) => console.log(text), error() {} };
+    const bus = await connectBus({ VOXBUS_NATS_URL: ${JSON.stringify(server.url)}, VOXBUS_NATS_REPLICAS: 1 }, log);
+    await bus.claim({
+      stream: "DEVICE_IN", durable: "test-${device}", filters: [${JSON.stringify(subjects.open(device))}],
+      schema: InControlFrame, slots: 1,
+      work: () => { console.log("claimed"); return new Promise((resolve, reject) => { ${work} }); },
+    });
+    console.log("ready");`;
+  return spawn(process.execPath, ["--input-type=module", "-e", script], {
+    cwd: new URL("..", import.meta.url),
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+}
+
 beforeAll(async () => {
   server = await startNatsServer();
   bus = await connect();
@@ -104,21 +123,7 @@ test.concurrent("claim: work that takes longer than the acknowledgement's wait s
 });
 
 test.concurrent("claim: what a killed process held is handed to another within 3.5 s", async () => {
-  const script = `
-    import { connectBus } from "@voxbus/bus";
-    import { InControlFrame } from "@voxbus/protocol";
-    const log = { info() {}, warn() {}, error() {} };
-    const bus = await connectBus({ VOXBUS_NATS_URL: ${JSON.stringify(server.url)}, VOXBUS_NATS_REPLICAS: 1 }, log);
-    await bus.claim({
-      stream: "DEVICE_IN", durable: "test-killed", filters: [${JSON.stringify(subjects.open("killed"))}],
-      schema: InControlFrame, slots: 1,
-      work: () => { console.log("claimed"); return new Promise(() => {}); },
-    });
-    console.log("ready");`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
-    cwd: new URL("..", import.meta.url),
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = startWorker("killed", "");
   try {
     const lines = createInterface({ input: child.stdout });
     expect(await once(lines, "line")).toEqual(["ready"]);
@@ -134,6 +139,34 @@ test.concurrent("claim: what a killed process held is handed to another within 3
     const { attempt, final } = await successor;
     expect(performance.now() - killedAt).toBeLessThan(3500);
     expect({ attempt, final }).toEqual({ attempt: 2, final: false });
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test.concurrent("claim: a worker that was paused takes nothing back from its successor", async () => {
+  const child = startWorker("paused", "process.stdin.once('data', () => reject(new Error('too late')))");
+  try {
+    const lines = createInterface({ input: child.stdout });
+    expect(await once(lines, "line")).toEqual(["ready"]);
+    const claimed = once(lines, "line");
+    await openListen("paused");
+    expect(await claimed).toEqual(["claimed"]);
+    const attempts: number[] = [];
+    const hold = (one: Claim<InControlFrame>): Promise<void> => {
+      attempts.push(one.attempt);
+      return untilAborted(one);
+    };
+    await claim("paused", hold, { slots: 5 });
+    child.kill("SIGSTOP");
+    await vi.waitFor(() => expect(attempts).toEqual([2]), { timeout: 5000 });
+    child.kill("SIGCONT");
+    const failed = once(lines, "line");
+    child.stdin.write("fail\n");
+    expect(await failed).toEqual(["the work on a claim failed"]);
+    // Longer than what is rejected waits before it is handed out again.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(attempts).toEqual([2]);
   } finally {
     child.kill("SIGKILL");
   }

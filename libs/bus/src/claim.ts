@@ -28,6 +28,10 @@ const handBackLater = new TextEncoder().encode(`-NAK {"delay":${nanos(retryMs)}}
 interface Held {
   /** The newest delivery: its reply subject is the handle on the claim. Without one NATS knows nothing of it any more. */
   handle: Msg | undefined;
+  /** When progress was last signalled. */
+  heldAt: number;
+  /** No progress was signalled for the acknowledgement's wait: another worker may hold it as well. */
+  doubtful: boolean;
   readonly abort: AbortController;
   readonly done: Promise<void>;
   /** What the work came to; sent until NATS has taken it. */
@@ -150,9 +154,12 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     for (let tries = 0; tries < maxDeliver; tries += 1) {
       if (ended) break;
       try {
+        if (draining && !link.connected()) break;
         if (!link.connected()) await link.whenConnected(ackWaitMs);
         await repairing;
-        if (one.handle?.reply) await nc.request(one.handle.reply, verdict, { timeout: ackTimeoutMs });
+        // Of a doubtful claim only success is told: to hand it back would take it from the worker that has it now.
+        const tell = verdict === acknowledge || !isDoubtful(one);
+        if (tell && one.handle?.reply) await nc.request(one.handle.reply, verdict, { timeout: ackTimeoutMs });
         break;
       } catch (err) {
         if (!isPassing(err)) log.warn({ err, durable }, "a claim could not be given up properly");
@@ -166,6 +173,8 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     const mine = held.get(key);
     if (mine !== undefined) {
       mine.handle = message;
+      mine.heldAt = performance.now();
+      mine.doubtful = false;
       message.respond(mine.verdict ?? working);
       return;
     }
@@ -200,7 +209,13 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
       if (held.get(key) === one && one.verdict === undefined) await conclude(key, one, verdict);
     };
     // The work starts after its entry is in the table, whose absence would say that it was handed back.
-    const one: Held = { handle: message, abort, done: Promise.resolve().then(work) };
+    const one: Held = {
+      handle: message,
+      heldAt: performance.now(),
+      doubtful: false,
+      abort,
+      done: Promise.resolve().then(work),
+    };
     held.set(key, one);
     busy += 1;
   };
@@ -223,15 +238,22 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
 
   const signalProgress = (): void => {
     if (!link.connected()) return;
-    for (const one of held.values()) if (one.verdict === undefined) one.handle?.respond(working);
+    const now = performance.now();
+    for (const one of held.values()) {
+      if (one.verdict !== undefined) continue;
+      one.doubtful = isDoubtful(one);
+      one.heldAt = now;
+      one.handle?.respond(working);
+    }
     pull();
   };
 
   const watch = link.onChange((connected) => {
     asked = [];
     if (!connected) return;
-    signalProgress();
+    // First, so that nothing is pulled before it is known whether the stream is still the same.
     void repair();
+    signalProgress();
   });
   const timer = setInterval(signalProgress, progressMs);
   const end = (): void => {
@@ -280,4 +302,8 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   };
 
   return { held: () => busy, drain };
+}
+
+function isDoubtful({ doubtful, heldAt }: Held): boolean {
+  return doubtful || performance.now() - heldAt > ackWaitMs;
 }
