@@ -145,9 +145,9 @@ export async function followListen(claim: Claim<InControlFrame>, tools: ListenTo
   });
   stopping.addEventListener("abort", yieldWhenStopping);
   try {
-    // This listen has killed its workers before: it is not listened to again, but the user is told.
-    if (claim.final) {
-      if (after === listen) utterances.endEmpty(after, "failed");
+    // It killed its workers before anything was heard of it: better an apology than one more.
+    if (claim.final && after === listen) {
+      utterances.endEmpty(after, "failed");
       end({ ended: false });
     }
     yieldWhenStopping();

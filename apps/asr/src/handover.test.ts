@@ -1,0 +1,147 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { InControlFrame, subjects } from "@voxbus/protocol";
+import { createLog, startService, type Running } from "@voxbus/service";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { asrProgram, buildAsr } from "./app.ts";
+import { joinSamples } from "./join-samples.ts";
+import { encodeSpeech, loadSpeech, silence } from "./speech-samples.ts";
+import { openTestGateway, type Answer, type TestGateway } from "./test-gateway.ts";
+
+let nats: NatsServer;
+let bus: Bus;
+let device: TestGateway;
+let env: Record<string, string>;
+const children = new Set<ChildProcess>();
+const services = new Set<Running>();
+let count = 0;
+
+/** An asr as a process of its own, ready to be killed. */
+async function spawnAsr(): Promise<ChildProcess> {
+  const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+  const child = spawn(process.execPath, [main], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  children.add(child);
+  await once(child, "message");
+  return child;
+}
+async function startAsr(more: Record<string, string> = {}): Promise<Running> {
+  const service = await startService(asrProgram, buildAsr, { ...env, ...more });
+  services.add(service);
+  return service;
+}
+
+const say = (name: string) => encodeSpeech(joinSamples(silence(600), loadSpeech(name), silence(900)));
+const isOn = (answer: Answer): answer is Extract<Answer, { type: "hearing" }> => answer.type === "hearing" && answer.on;
+const isOff = (answer: Answer): answer is Extract<Answer, { type: "hearing" }> =>
+  answer.type === "hearing" && !answer.on;
+const texts = () => device.answers.flatMap((answer) => (answer.type === "heard" ? [answer.heard.text] : []));
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  env = {
+    VOXBUS_NATS_URL: nats.url,
+    VOXBUS_ASR_OPS_PORT: "0",
+    VOXBUS_LOG_LEVEL: "fatal",
+    VOXBUS_ASR_THREADS: "1",
+  };
+  const log = createLog({ name: "test", level: "fatal", format: "json" });
+  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+}, 30_000);
+afterAll(async () => {
+  await bus.close();
+  await nats.stop();
+});
+beforeEach(() => {
+  count += 1;
+  device = openTestGateway(bus, `device-${count}`);
+});
+afterEach(async () => {
+  await device.control({ type: "closed", code: 1006, reason: "" });
+  for (const service of services) await service.stop("quick");
+  services.clear();
+  for (const child of children) child.kill("SIGKILL");
+  children.clear();
+  device.close();
+});
+
+test("an asr killed in mid-utterance: its successor hears the whole utterance, and none twice", async () => {
+  const first = await spawnAsr();
+  const listen = await device.listen("auto");
+  device.send(say("time"));
+  await device.heard(0);
+  const packets = say("volume");
+  const { length } = device.answers;
+  device.send(packets.slice(0, 25));
+  await device.answer((answer): answer is Extract<Answer, { type: "hearing" }> => {
+    return isOn(answer) && device.answers.indexOf(answer) >= length;
+  });
+  first.kill("SIGKILL");
+  const successor = startAsr();
+  device.send(packets.slice(25));
+  await successor;
+  expect(await device.heard(1)).toMatchObject({ text: "set the volume to fifty", listen, utterance: 2 });
+  device.send(say("joke"));
+  await device.heard(2);
+  expect(texts()).toEqual(["what time is it", "set the volume to fifty", "tell me a joke"]);
+}, 30_000);
+
+test("an asr that drains: stores what is being said, hands on what is silent", async () => {
+  const first = await startAsr();
+  const quiet = openTestGateway(bus, "device-quiet");
+  await quiet.listen("realtime");
+  quiet.send(encodeSpeech(silence(600)));
+  const listen = await device.listen("realtime");
+  const packets = say("volume");
+  device.send(packets.slice(0, 25));
+  await device.answer(isOn);
+  const stopped = first.stop("drain");
+  const second = await startAsr();
+  quiet.send(say("joke"));
+  expect((await quiet.heard()).text).toBe("tell me a joke");
+  device.send(packets.slice(25));
+  expect(await device.heard()).toMatchObject({ text: "set the volume to fifty", listen });
+  await stopped;
+  device.send(say("time"));
+  expect(await device.heard(1)).toMatchObject({ text: "what time is it", listen, utterance: 2 });
+  await quiet.control({ type: "closed", code: 1006, reason: "" });
+  quiet.close();
+  await second.stop("quick");
+}, 30_000);
+
+test("a listen that killed three workers: the fourth only sees to it that the user is told", async () => {
+  let attempts = 0;
+  const claims = await bus.claim({
+    stream: "DEVICE_IN",
+    durable: "asr",
+    filters: [subjects.open("*")],
+    schema: InControlFrame,
+    slots: 1,
+    work: async (claim) => {
+      if (claim.device !== `device-${count}`) return;
+      attempts = claim.attempt;
+      throw new Error("killed");
+    },
+  });
+  const listen = await device.listen("auto");
+  await expect.poll(() => attempts, { timeout: 10_000 }).toBe(3);
+  await claims.drain(0);
+  await startAsr();
+  device.send(say("time"));
+  expect(await device.heard()).toMatchObject({ text: "", reason: "failed", listen, origin: listen });
+  expect(await device.answer(isOff)).toMatchObject({ origin: listen });
+}, 30_000);
+
+test("an engine that fails: a final that says so, an answer is announced, and the listen goes on", async () => {
+  await startAsr({ VOXBUS_ASR_ENGINE: "openai", VOXBUS_ASR_URL: "http://127.0.0.1:1/v1" });
+  await device.listen("auto");
+  device.send([...say("time"), ...say("joke")]);
+  const second = await device.heard(1);
+  expect(second).toMatchObject({ text: "", reason: "failed", utterance: 2 });
+  const origins = [(await device.heard(0)).origin, second.origin];
+  await expect.poll(() => device.answers.filter(isOff).map(({ origin }) => origin)).toEqual(origins);
+}, 30_000);
