@@ -5,6 +5,8 @@ import type { z } from "zod";
 import { baseConfig, port, readConfig, type ConfigShape } from "./config.ts";
 import { createLog, type Log } from "./log.ts";
 import { openOps, type OpsHandler } from "./ops.ts";
+import { observeProcess } from "./process-metrics.ts";
+import { startTelemetry } from "./telemetry.ts";
 
 /** How a program stops: `drain` lets what goes on finish (SIGTERM, bound 30 s), `quick` is out within 5 s (SIGINT). */
 export type StopMode = "drain" | "quick";
@@ -91,6 +93,10 @@ export async function startService<S extends ConfigShape>(
     const exporter = new PrometheusExporter({ preventServerStart: true });
     const meters = new MeterProvider({ readers: [exporter] });
     undos.push(() => meters.shutdown());
+    const telemetry = await startTelemetry({ name: program.name, log }, env);
+    if (telemetry) undos.push(() => telemetry.close());
+    const vitals = observeProcess(meters.getMeter("voxbus"), program.name);
+    undos.push(() => vitals.close());
     const checks = new Map<string, () => boolean>([["running", () => !stopping.signal.aborted]]);
     const routes = new Map<string, OpsHandler>();
     const variable = opsVariable(program.name);
