@@ -39,10 +39,7 @@ export async function buildAsr({ config, log, meter, signal, defer, check }: Ser
     description: "From the detected end of speech to the stored transcript",
     advice: { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] },
   });
-  const counters = {
-    refused: meter.createCounter("voxbus_asr_refused_packets", { description: "Packets that are no Opus" }),
-    "barge-in": meter.createCounter("voxbus_asr_barge_ins", { description: "Replies interrupted by speech" }),
-  };
+  const refused = meter.createCounter("voxbus_asr_refused_packets", { description: "Packets that are no Opus" });
 
   const claims = await bus.claim({
     stream: "DEVICE_IN",
@@ -58,7 +55,7 @@ export async function buildAsr({ config, log, meter, signal, defer, check }: Ser
         languageOf: (device) => profiles.of(device).language,
         endOfSpeech: { endMs: config.VOXBUS_ASR_END_OF_SPEECH_MS, maxMs: config.VOXBUS_ASR_MAX_UTTERANCE_MS },
         stopping: signal,
-        count: (what) => counters[what].add(1),
+        onRefused: (code) => refused.add(1, { code }),
         measure(outcome, ms) {
           utterances.add(1, { outcome });
           if (outcome !== "discarded") transcripts.record(ms, { engine: engine.name });

@@ -19,7 +19,8 @@ export interface ListenTools {
   readonly endOfSpeech: EndOfSpeech;
   /** Aborted when the program begins to stop: a listen goes on only until what is being said is stored. */
   readonly stopping: AbortSignal;
-  readonly count: (what: "refused" | "barge-in") => void;
+  /** Told of a packet that is no Opus, with the reason. */
+  readonly onRefused: (code: string) => void;
   /** Counts an utterance; `ms` from the end of the speech, as it was detected, to the stored transcript. */
   readonly measure: (outcome: Outcome, ms: number) => void;
   readonly onTrouble: (error: unknown) => void;
@@ -50,8 +51,6 @@ export async function followListen(claim: Claim<InControlFrame>, tools: ListenTo
   let over = false;
   let stopSeq: number | undefined;
   let spoken = false;
-  let answering = after > listen ? after : 0;
-  let fence = 0;
   let newest = after;
 
   const endMs = mode === "manual" ? Infinity : tools.endOfSpeech.endMs;
@@ -66,9 +65,8 @@ export async function followListen(claim: Claim<InControlFrame>, tools: ListenTo
     language,
     trace,
     signal,
-    concluded(outcome, ms, final) {
+    concluded(outcome, ms) {
       tools.measure(outcome, ms);
-      if (final !== undefined && final.reason !== "silence") answering = final.origin;
       yieldWhenStopping();
     },
     failed: fail,
@@ -103,7 +101,6 @@ export async function followListen(claim: Claim<InControlFrame>, tools: ListenTo
 
   function takeFrame(frame: Inbound) {
     newest = frame.seq;
-    if (frame.kind === "text") answering = frame.seq;
     if (frame.kind === "control") takeControl(frame);
     if (frame.kind !== "audio" || stopSeq !== undefined || over) return;
     idle.refresh();
@@ -114,21 +111,20 @@ export async function followListen(claim: Claim<InControlFrame>, tools: ListenTo
     if (body.type === "stop") stop(seq);
     else if (body.type === "listen") end({ ended: false });
     else if (body.type === "abort" || body.type === "closed") end({ ended: true });
-    else if (body.type === "fence") fence = Math.max(fence, body.fence);
     else if (body.type === "gap") task.write({ type: "lost", seq, frames: body.frames });
   }
   function takeFound(found: Found) {
     if (found.type === "onset") {
       spoken = true;
-      if (mode === "realtime" || answering > fence) bargeIn(found.from);
+      bargeIn(found.from);
       utterances.begin(found.from);
     } else if (found.type === "speech") utterances.write(found.samples);
     else if (found.type === "end") utterances.end(found.origin);
-    else if (found.type === "refused") tools.count("refused");
+    else if (found.type === "refused") tools.onRefused(found.code);
     else if (stopSeq !== undefined && mode === "manual" && !spoken) utterances.endEmpty(stopSeq, "silence");
   }
+  // Only the gateway knows whether something sounds; if not, nothing happens.
   function bargeIn(from: number) {
-    tools.count("barge-in");
     // What this speech causes must stay above the fence, even if all of it came in one frame.
     const envelope = { v: busVersion, session, kind: "control", body: { type: "fence", seq: from - 1 } };
     bus.publish(subjects.out(device), envelope, trace);

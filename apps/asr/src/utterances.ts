@@ -37,8 +37,8 @@ export interface UtterancesOptions {
   readonly trace: Readonly<Record<string, string>>;
   /** Ends everything at once, storing nothing. */
   readonly signal: AbortSignal;
-  /** Told after each one; `final` is what was stored of it, `ms` what that took since the end of the speech. */
-  readonly concluded: (outcome: Outcome, ms: number, final?: Heard) => void;
+  /** Told after each one; `ms` is what storing it took since the end of the speech. */
+  readonly concluded: (outcome: Outcome, ms: number) => void;
   /** Told that a transcript could not be stored, or that another worker stored it. */
   readonly failed: (error: Error) => void;
   readonly onTrouble: (error: unknown) => void;
@@ -125,7 +125,7 @@ export function createUtterances(options: UtterancesOptions): Utterances {
     // Nobody answers silence, and the answer to a text was announced by its stt.
     tellHearing(false, origin, reason === "unrecognised" || reason === "failed" ? origin : undefined);
     if (utterance !== undefined) open.delete(utterance);
-    concluded(reason ?? "heard", performance.now() - endedAt, finals.last);
+    concluded(reason ?? "heard", performance.now() - endedAt);
   }
 
   function enqueue(work: () => Promise<void>) {
