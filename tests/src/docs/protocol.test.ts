@@ -15,7 +15,9 @@ import {
 import type { z } from "@voxbus/subscriber";
 import { describe, expect, it } from "vitest";
 import { listFields, listStates } from "./fields.ts";
-import { readBlocks, readLeadingNames, readList, readName, readPage, readTable } from "./markdown.ts";
+import { readBlocks, readLeadingNames, readList, readName, readPage, readTable, root } from "./markdown.ts";
+
+type Transitions = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 const page = readPage("docs/protocol.md");
 const names = (marker: string) => readTable(page, marker).map(([cell]) => readName(cell));
@@ -91,6 +93,15 @@ describe("docs/protocol.md, codes", () => {
     );
     expect(counted.length).toBeGreaterThan(10);
     expect(counted.filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it("life of a connection: the transitions are the gateway's", async () => {
+    const life = (await import(`${root}apps/gateway/dist/life.js`)) as { readonly transitions: Transitions };
+    const rows = Object.entries(life.transitions).flatMap(([state, events]) =>
+      Object.entries(events).map(([event, next]) => `${state} ${event} ${next}`),
+    );
+    const documented = readTable(page, "table: transitions").map((cells) => cells.map(readName).join(" "));
+    expect(sorted(documented)).toEqual(sorted(rows));
   });
 
   it("emotions: the list is the code's", () => {

@@ -1,0 +1,93 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { knownVariables } from "@voxbus/service";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readName, readPage, readTable, root } from "./markdown.ts";
+
+const page = readPage("docs/operations.md");
+const programs = ["apps/gateway", "apps/asr", "apps/tts", "apps/dialogue", "apps/monitor", "examples/echo"];
+const sorted = (list: Iterable<string>) => [...new Set(list)].toSorted();
+
+/** Source files of a folder of the checkout, without tests. */
+function readSources(folder: string, ending: string): string[] {
+  return readdirSync(root + folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ending) && !entry.name.includes(".test."))
+    .map((entry) => readFileSync(`${entry.parentPath}/${entry.name}`, "utf8"));
+}
+
+describe("docs/operations.md, variables", () => {
+  const markers = [...page.matchAll(/<!-- (variables: .*) -->/g)].map(([, marker = ""]) => marker);
+  const documented = new Map(
+    markers.flatMap((marker) =>
+      readTable(page, marker).map(([name, fallback = ""]) => [readName(name), fallback.replaceAll("`", "")] as const),
+    ),
+  );
+  /** Every variable that a program prints, with its default. */
+  const printed = new Map<string, string>();
+
+  beforeAll(async () => {
+    const helps = programs.map((program) =>
+      promisify(execFile)(process.execPath, [`${root}${program}/dist/main.js`, "--help"]),
+    );
+    for (const { stdout } of await Promise.all(helps)) {
+      for (const [, name = "", fallback] of stdout.matchAll(/^ {2}(VOXBUS_\w+)(?: \[(.*)\])?$/gm)) {
+        printed.set(name, fallback === undefined ? "-" : String(JSON.parse(fallback)));
+      }
+    }
+  });
+
+  it("programs: every variable that one prints is documented with its default", () => {
+    const defaults = Object.fromEntries([...printed.keys()].map((name) => [name, documented.get(name)]));
+    expect(defaults).toEqual(Object.fromEntries(printed));
+  });
+
+  it("documented: every variable is read by a program, or by the set-up", () => {
+    const setUp = [...readSources("deploy/local", ".mjs"), ...readSources("libs/bus/src", ".ts")].join("\n");
+    const rest = [...documented.keys()].filter((name) => !printed.has(name));
+    expect(rest).toEqual(["VOXBUS_NATS_PORT", "VOXBUS_OFFLINE", "VOXBUS_NATS_SERVER"]);
+    expect(rest.filter((name) => !setUp.includes(name))).toEqual([]);
+  });
+
+  it("set-up: every variable that its files name is documented", () => {
+    const named = readSources("deploy/local", ".mjs").flatMap((text) => text.match(/VOXBUS_[A-Z0-9_]*[A-Z0-9]/g) ?? []);
+    expect(sorted(named).filter((name) => !documented.has(name))).toEqual([]);
+  });
+
+  it("knownVariables: is the documented list, so that a misspelt variable is reported and no other", () => {
+    expect([...knownVariables]).toEqual(sorted(documented.keys()));
+  });
+
+  it("other pages: name no variable that is not documented", () => {
+    const pages = ["README.md", "docs/protocol.md", "docs/bus.md", "docs/architecture.md", "SECURITY.md"];
+    const named = pages.flatMap((path) => readPage(path).match(/VOXBUS_[A-Z0-9_]*[A-Z0-9]\b(?!_)/g) ?? []);
+    expect(sorted(named).filter((name) => !documented.has(name))).toEqual([]);
+  });
+});
+
+describe("docs/operations.md, other tables", () => {
+  it("metrics: the table has every one that a program counts, and no other", () => {
+    const created = [...programs, "libs/service", "libs/subscriber"]
+      .flatMap((folder) => readSources(`${folder}/src`, ".ts"))
+      .flatMap((text) => [...text.matchAll(/"(voxbus_[a-z_]+)"/g)].map(([, name = ""]) => name));
+    expect(sorted(readTable(page, "table: metrics").map(([name]) => readName(name)))).toEqual(sorted(created));
+  });
+
+  it("problems: names and statuses are the monitor's", async () => {
+    const monitor = (await import(`${root}apps/monitor/dist/problems.js`)) as {
+      readonly problems: Readonly<Record<string, { readonly status: number }>>;
+    };
+    const documented = readTable(page, "table: problems").map(([name, status]) => `${readName(name)} ${status}`);
+    const known = Object.entries(monitor.problems).map(([name, { status }]) => `${name} ${status}`);
+    expect(sorted(documented)).toEqual(sorted(known));
+  });
+
+  it("routes: the table is the monitor's own", () => {
+    const source = readSources("apps/monitor/src", "api.ts").join("\n");
+    const routes = [...source.matchAll(/method: "([A-Z]+)",\s*path: "([^"]+)"/g)].map(
+      (match) => `${match[1]} ${match[2]}`,
+    );
+    expect(routes.length).toBeGreaterThan(0);
+    expect(sorted(readTable(page, "table: routes").map(([route]) => readName(route)))).toEqual(sorted(routes));
+  });
+});
