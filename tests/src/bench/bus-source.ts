@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { connectBus, type BusLog } from "@voxbus/bus";
+import { busVersion, encodeEnvelope, ReplayAnswer, subjects } from "@voxbus/protocol";
+import { answerParent } from "./child.ts";
+import { frameBytes } from "./device.ts";
+import { now } from "./numbers.ts";
+
+// Publishes what a gateway would, and asks a real one for replays.
+const ignore = () => undefined;
+const log: BusLog = { info: ignore, warn: console.warn, error: console.error };
+const bus = await connectBus({ VOXBUS_NATS_URL: process.argv[2] ?? "", VOXBUS_NATS_REPLICAS: 1 }, log);
+const gateway = "bench-source";
+const periodMs = 60;
+
+/** Stores openings at a steady rate and gives the time of each, by `seq` from 1. */
+async function open({ device, count, everyMs }: { device: string; count: number; everyMs: number }) {
+  const times: number[] = [];
+  for (let seq = 1; seq <= count; seq += 1) {
+    const body = { type: "listen", mode: "auto", gateway };
+    times.push(now());
+    void bus.store(subjects.open(device), {
+      v: busVersion,
+      session: device,
+      seq,
+      at: Date.now(),
+      kind: "control",
+      body,
+    });
+    await sleep(everyMs);
+  }
+  return times;
+}
+
+/** Publishes audio of many sessions, 16.7 frames/s each with their phases spread; the last 8 bytes hold the time. */
+async function speak(details: {
+  subjectsOf: "in" | "stream";
+  session: string;
+  devices: readonly string[];
+  seconds: number;
+}) {
+  const { devices, session } = details;
+  const names = devices.map((device) =>
+    details.subjectsOf === "in" ? subjects.in(device, "audio") : `bench.${device}`,
+  );
+  const body = new Uint8Array(frameBytes);
+  const time = new DataView(body.buffer, frameBytes - 8);
+  const begin = performance.now();
+  let sent = 0;
+  for (let at = begin; at < begin + details.seconds * 1000; await sleep(1), at = performance.now()) {
+    for (; begin + (sent * periodMs) / devices.length <= at; sent += 1) {
+      const device = sent % devices.length;
+      const seq = Math.floor(sent / devices.length) + 1;
+      time.setFloat64(0, now());
+      const data = encodeEnvelope({
+        v: busVersion,
+        session: `${session}-${device}`,
+        seq,
+        at: Date.now(),
+        kind: "audio",
+        body,
+      });
+      bus.publish(names[device] ?? "", data);
+    }
+  }
+  await bus.flush();
+  return sent;
+}
+
+/** Asks for the frames of sessions, one after the other or all at once; gives the time of each round, ms, and what was short. */
+async function replay(details: { gateway: string; sessions: readonly string[]; frames: number; rounds: number }) {
+  const times: number[] = [];
+  let short = 0;
+  for (let round = 0; round < details.rounds; round += 1) {
+    const began = performance.now();
+    const answers = await Promise.all(
+      details.sessions.map((session) =>
+        bus.request(
+          subjects.replay(details.gateway),
+          { v: busVersion, session, from: 2, to: details.frames + 1 },
+          ReplayAnswer,
+        ),
+      ),
+    );
+    times.push(performance.now() - began);
+    for (const { frames } of answers) if (frames.length < details.frames) short += 1;
+  }
+  return { times, short };
+}
+
+answerParent({ open, speak, replay });

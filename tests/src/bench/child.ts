@@ -1,0 +1,124 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** The root of the checkout. */
+export const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** A program that runs in a process of its own. */
+export interface Child {
+  readonly name: string;
+  readonly pid: number;
+  /** Its addresses, as it named them when it was ready. */
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Asks it to do something and waits for the answer; only for children that `answerParent`. */
+  ask<T>(what: string, details?: object): Promise<T>;
+  /** Sends it a signal. */
+  kill(signal: NodeJS.Signals): void;
+  stop(): Promise<void>;
+}
+
+interface Ready {
+  readonly type: "ready";
+  readonly addresses?: Readonly<Record<string, string>>;
+}
+interface Answer {
+  readonly type: "answer";
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: string;
+}
+
+/**
+ * Starts a program: one of the benchmark's own by its name here, or any by its path from the root. Resolves when it
+ * says that it is ready; throws when it ends before. It ends with this process.
+ */
+export async function startChild(
+  name: string,
+  options: {
+    readonly args?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+    readonly flags?: readonly string[];
+  } = {},
+): Promise<Child> {
+  const file = name.includes("/") ? `${root}${name}` : `${root}tests/dist/bench/${name}.js`;
+  const shell = Object.entries(process.env).filter(([variable]) => !variable.startsWith("VOXBUS_"));
+  const child: ChildProcess = fork(file, [...(options.args ?? [])], {
+    env: { ...Object.fromEntries(shell), ...options.env },
+    execArgv: [...(options.flags ?? [])],
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  let asked = 0;
+  let addresses: Readonly<Record<string, string>> = {};
+  await new Promise<void>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code, signal) => {
+      const error = new Error(`${name} ended (${signal ?? code})`);
+      for (const one of waiting.values()) one.reject(error);
+      reject(error);
+    });
+    child.on("message", (message: Ready | Answer) => {
+      if (message.type === "ready") {
+        addresses = message.addresses ?? {};
+        resolve();
+      } else {
+        const one = waiting.get(message.id);
+        waiting.delete(message.id);
+        if (message.error === undefined) one?.resolve(message.value);
+        else one?.reject(new Error(`${name}: ${message.error}`));
+      }
+    });
+  });
+  return {
+    name,
+    pid: child.pid ?? 0,
+    addresses,
+    ask: <T>(what: string, details: object = {}) =>
+      new Promise<T>((resolve, reject) => {
+        asked += 1;
+        waiting.set(asked, { resolve, reject });
+        child.send({ id: asked, what, details });
+      }),
+    kill: (signal) => void child.kill(signal),
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** In a child: answers what the parent asks, says that it is ready, and ends with the parent. */
+export function answerParent(
+  handlers: Readonly<Record<string, (details: never) => unknown>>,
+  addresses: Readonly<Record<string, string>> = {},
+): void {
+  const answer = async ({ id, what, details }: { id: number; what: string; details: object }) => {
+    try {
+      const value = await handlers[what]?.(details as never);
+      process.send?.({ type: "answer", id, value });
+    } catch (error) {
+      process.send?.({ type: "answer", id, error: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  process.on("message", (message) => void answer(message as Parameters<typeof answer>[0]));
+  process.on("disconnect", () => process.exit());
+  process.send?.({ type: "ready", addresses });
+}
+
+const tickMs = 10;
+
+/** CPU time of a process so far, ms, user and system; Linux counts it in steps of 10 ms. */
+export function readCpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * tickMs;
+}
+
+/** Resident memory of a process, KiB. */
+export function readRssKib(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+}

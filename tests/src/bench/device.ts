@@ -1,0 +1,114 @@
+import { connect, type Socket } from "node:net";
+
+/** Payload of every frame, bytes: 60 ms of speech. */
+export const frameBytes = 160;
+const headerBytes = 8;
+const mask = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
+/** An Opus packet of 60 ms by its first byte; the bytes from 4 to 7 hold the number of the frame. */
+const template = encodeMasked(2, Buffer.alloc(frameBytes, 0x18));
+
+/**
+ * A WebSocket client as lean as it can be, so that the load costs less than what is measured: one shared read buffer,
+ * frames masked in advance, nothing checked that the measurement does not need.
+ */
+export interface LoadDevice {
+  readonly id: string;
+  /** The session's id, where the server has sessions. */
+  readonly session: string;
+  /** Called with the number of each frame that came back. */
+  echoed: (frame: number) => void;
+  send(frame: number): void;
+  close(): void;
+}
+
+const shared = Buffer.allocUnsafe(65_536);
+
+/** Opens a device; with `hello` it says hello and waits for the answer. Rejects when the upgrade is refused. */
+export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<LoadDevice> {
+  return new Promise((resolve, reject) => {
+    let rest: Buffer | undefined;
+    let upgraded = false;
+    const device = {
+      id,
+      session: "",
+      echoed: (_frame: number): void => undefined,
+      send: (frame: number): void => void socket.write(numberFrame(frame)),
+      close: (): void => void socket.destroy(),
+    };
+    const received = (opcode: number, payload: Buffer): void => {
+      if (opcode === 2) return device.echoed(payload.readUInt32BE(4));
+      if (opcode === 9) socket.write(encodeMasked(10, payload));
+      if (opcode !== 1 || device.session) return;
+      const message = JSON.parse(payload.toString()) as { type: string; session_id: string };
+      if (message.type !== "hello") return;
+      device.session = message.session_id;
+      resolve(device);
+    };
+    const upgrade = (data: Buffer): Buffer => {
+      const end = data.indexOf("\r\n\r\n");
+      if (end < 0) return data;
+      const status = data.toString("latin1", 0, data.indexOf("\r\n"));
+      if (!status.startsWith("HTTP/1.1 101")) throw new Error(`the upgrade was refused: ${status}`);
+      upgraded = true;
+      if (hello) socket.write(encodeMasked(1, Buffer.from('{"type":"hello","version":1,"transport":"websocket"}')));
+      else resolve(device);
+      return data.subarray(end + 4);
+    };
+    const read = (size: number): boolean => {
+      let data: Buffer = shared.subarray(0, size);
+      if (rest) data = Buffer.concat([rest, data]);
+      try {
+        if (!upgraded) data = upgrade(data);
+        const left = upgraded ? readFrames(data, received) : data;
+        rest = left.byteLength > 0 ? Buffer.from(left) : undefined;
+      } catch (error) {
+        socket.destroy();
+        reject(error);
+      }
+      return true;
+    };
+    const socket: Socket = connect({
+      host: url.hostname,
+      port: Number(url.port),
+      noDelay: true,
+      onread: { buffer: shared, callback: read },
+    });
+    socket.on("error", reject);
+    socket.on("close", () => reject(new Error("the server closed the connection")));
+    socket.write(
+      `GET ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nProtocol-Version: 1\r\nDevice-Id: ${id}\r\n\r\n`,
+    );
+  });
+}
+
+/** Gives every whole frame of a server to `received`, and back what is left. */
+function readFrames(data: Buffer, received: (opcode: number, payload: Buffer) => void): Buffer {
+  let at = 0;
+  while (data.byteLength - at >= 2) {
+    const short = (data[at + 1] ?? 0) & 0x7f;
+    const header = short === 126 ? 4 : 2;
+    if (data.byteLength - at < header) break;
+    const size = short === 126 ? data.readUInt16BE(at + 2) : short;
+    if (data.byteLength - at < header + size) break;
+    received((data[at] ?? 0) & 0x0f, data.subarray(at + header, at + header + size));
+    at += header + size;
+  }
+  return data.subarray(at);
+}
+
+function numberFrame(frame: number): Buffer {
+  const data = Buffer.from(template);
+  data.writeUInt32BE((frame ^ mask.readUInt32BE()) >>> 0, headerBytes + 4);
+  return data;
+}
+
+function encodeMasked(opcode: number, payload: Buffer): Buffer {
+  const data = Buffer.allocUnsafe(headerBytes + payload.byteLength);
+  data[0] = 0x80 | opcode;
+  data[1] = 0x80 | 126;
+  data.writeUInt16BE(payload.byteLength, 2);
+  mask.copy(data, 4);
+  for (let at = 0; at < payload.byteLength; at += 1) data[headerBytes + at] = (payload[at] ?? 0) ^ (mask[at & 3] ?? 0);
+  return data;
+}

@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { readCpuMs, startChild, type Child } from "./child.ts";
+import type { Mode, SliceResult } from "./load.ts";
+import { mergeSpreads, takeMedian, type Spread } from "./numbers.ts";
+import { contenders, readDrops, startServer, type Contender, type Server } from "./servers.ts";
+
+/** One contender under one load: medians over the slices. Times in ms, CPU in µs of each process for one frame there and back. */
+export interface EchoRow extends Spread {
+  readonly contender: Contender;
+  readonly mode: Mode;
+  readonly connections: number;
+  /** Frames a second there and back. */
+  readonly rate: number;
+  readonly sent: number;
+  readonly lost: number;
+  /** Share of sends that waited for the budget of frames of their session. */
+  readonly held: number;
+  readonly cpu: { readonly edge: number; readonly echo: number; readonly nats: number; readonly load: number };
+  /** How busy the load generator was, as a share of one core. */
+  readonly loadBusy: number;
+  /** Why the server dropped frames, where it says so. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+interface Measured {
+  readonly result: SliceResult;
+  readonly cpu: EchoRow["cpu"];
+  readonly loadBusy: number;
+}
+
+/** Part a: a frame from the device through gateway, bus and subscriber, and back. */
+export async function measureEcho(options: {
+  readonly nats: { readonly url: string; readonly pid: number };
+  readonly connections: number;
+  readonly seconds: number;
+  readonly repeat: number;
+  readonly progress: (text: string) => void;
+}): Promise<readonly EchoRow[]> {
+  const { nats, connections, seconds, repeat } = options;
+  const running: { readonly server: Server; readonly load: Child }[] = [];
+  try {
+    for (const contender of contenders) {
+      const server = await startServer(contender, nats.url);
+      const load = await startChild("load");
+      running.push({ server, load });
+      await load.ask("connect", { url: server.url, prefix: "device-", count: connections, hello: server.hello });
+    }
+    // The gateway still writes presence.
+    await sleep(1000);
+    const rows: EchoRow[] = [];
+    for (const mode of ["closed", "paced"] as const) {
+      const measured = new Map<Contender, Measured[]>(contenders.map((contender) => [contender, []]));
+      for (let round = 0; round <= repeat; round += 1) {
+        for (const { server, load } of running) {
+          options.progress(`echo, ${connections} connections, ${mode}, ${server.contender}, ${round}/${repeat}`);
+          const one = await measureSlice(server, load, nats.pid, { mode, seconds });
+          // The first round only warms up.
+          if (round > 0) measured.get(server.contender)?.push(one);
+        }
+      }
+      for (const { server } of running) {
+        rows.push({
+          contender: server.contender,
+          mode,
+          connections,
+          ...summarize(measured.get(server.contender) ?? []),
+          drops: await readDrops(server),
+        });
+      }
+    }
+    return rows;
+  } finally {
+    await Promise.all(running.flatMap(({ server, load }) => [load.stop(), server.stop()]));
+  }
+}
+
+async function measureSlice(
+  server: Server,
+  load: Child,
+  natsPid: number,
+  slice: { readonly mode: Mode; readonly seconds: number },
+): Promise<Measured> {
+  const read = () => ({
+    edge: readCpuMs(server.edge.pid),
+    echo: server.echo ? readCpuMs(server.echo.pid) : 0,
+    nats: readCpuMs(natsPid),
+    load: readCpuMs(load.pid),
+  });
+  const before = read();
+  const began = performance.now();
+  const result = await load.ask<SliceResult>("run", slice);
+  const after = read();
+  const frames = Math.max(1, result.sent - result.lost);
+  const perFrame = (who: keyof EchoRow["cpu"]) => ((after[who] - before[who]) * 1000) / frames;
+  return {
+    result,
+    cpu: { edge: perFrame("edge"), echo: perFrame("echo"), nats: perFrame("nats"), load: perFrame("load") },
+    loadBusy: (after.load - before.load) / (performance.now() - began),
+  };
+}
+
+function summarize(slices: readonly Measured[]): Omit<EchoRow, "contender" | "mode" | "connections" | "drops"> {
+  const results = slices.map(({ result }) => result);
+  const cpu = (who: keyof EchoRow["cpu"]) => takeMedian(slices.map((slice) => slice.cpu[who]));
+  const sum = (field: "sent" | "lost" | "held") => results.reduce((total, result) => total + result[field], 0);
+  return {
+    ...mergeSpreads(results),
+    rate: takeMedian(results.map(({ rate }) => rate)),
+    sent: sum("sent"),
+    lost: sum("lost"),
+    held: sum("held") / sum("sent"),
+    cpu: { edge: cpu("edge"), echo: cpu("echo"), nats: cpu("nats"), load: cpu("load") },
+    loadBusy: takeMedian(slices.map((slice) => slice.loadBusy)),
+  };
+}

@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { answerParent } from "./child.ts";
+import { openLoadDevice, type LoadDevice } from "./device.ts";
+import { describeSpread, type Spread } from "./numbers.ts";
+
+/** `closed`: each connection sends when its echo came. `paced`: 16.7 frames/s each, phases spread. */
+export type Mode = "closed" | "paced";
+
+/** One slice of load. */
+export interface Slice {
+  readonly mode: Mode;
+  /** Measured time, s; a fifth of it, at least 0.2 s, runs before. */
+  readonly seconds: number;
+}
+
+/** What a slice came to. */
+export interface SliceResult extends Spread {
+  /** Echoes a second of the measured time. */
+  readonly rate: number;
+  /** Frames of the whole slice. */
+  readonly sent: number;
+  readonly lost: number;
+  /** Sends that waited for the session's budget of frames, where the echoes came faster than it allows. */
+  readonly held: number;
+}
+
+/** The gateway lets a session send 200 frames at once and 100 a second (docs/protocol.md, limits); a little less here. */
+const budget = { rate: 98, burst: 195 };
+const periodMs = 60;
+const drainMs = 3000;
+const remembered = 256;
+
+interface Lane {
+  readonly device: LoadDevice;
+  readonly sentAt: Float64Array;
+  sent: number;
+  received: number;
+  left: number;
+  filledAt: number;
+}
+
+const lanes: Lane[] = [];
+
+async function connect({ url, prefix, count, hello }: { url: string; prefix: string; count: number; hello: boolean }) {
+  const target = new URL(url);
+  while (lanes.length < count) {
+    const first = lanes.length;
+    const size = Math.min(100, count - first);
+    const opening = Array.from({ length: size }, (_, at) => openLoadDevice(target, `${prefix}${first + at}`, hello));
+    for (const device of await Promise.all(opening)) {
+      lanes.push({
+        device,
+        sentAt: new Float64Array(remembered),
+        sent: 0,
+        received: 0,
+        left: budget.burst,
+        filledAt: 0,
+      });
+    }
+  }
+  return lanes.map(({ device }) => device.session);
+}
+
+function send(lane: Lane, at: number): void {
+  lane.sentAt[lane.sent % remembered] = at;
+  lane.device.send(lane.sent);
+  lane.sent += 1;
+}
+
+/** How long a lane must wait for its budget, ms; takes one frame of it when it need not. */
+function takeBudget(lane: Lane, at: number): number {
+  lane.left = Math.min(budget.burst, lane.left + ((at - lane.filledAt) * budget.rate) / 1000);
+  lane.filledAt = at;
+  if (lane.left < 1) return ((1 - lane.left) * 1000) / budget.rate;
+  lane.left -= 1;
+  return 0;
+}
+
+async function run({ mode, seconds }: Slice): Promise<SliceResult> {
+  const latencies: number[] = [];
+  const before = countFrames();
+  const begin = performance.now();
+  const from = begin + Math.max(200, seconds * 200);
+  const until = from + seconds * 1000;
+  let measured = 0;
+  let held = 0;
+
+  const sendInTurn = (lane: Lane): void => {
+    const at = performance.now();
+    if (at >= until) return;
+    const wait = takeBudget(lane, at);
+    if (wait === 0) return send(lane, at);
+    held += 1;
+    setTimeout(() => sendInTurn(lane), Math.ceil(wait));
+  };
+  for (const lane of lanes) {
+    lane.device.echoed = (frame) => {
+      const at = performance.now();
+      lane.received += 1;
+      if (at >= from && at < until) {
+        measured += 1;
+        latencies.push(at - (lane.sentAt[frame % remembered] ?? 0));
+      }
+      if (mode === "closed") sendInTurn(lane);
+    };
+  }
+  if (mode === "closed") {
+    for (const lane of lanes) sendInTurn(lane);
+    await sleep(until - performance.now());
+  } else {
+    for (let next = 0, at = begin; at < until; await sleep(1), at = performance.now()) {
+      for (; begin + (next * periodMs) / lanes.length <= at; next += 1) {
+        const lane = lanes[next % lanes.length];
+        if (lane) send(lane, performance.now());
+      }
+    }
+  }
+  const end = performance.now() + drainMs;
+  const flying = () => countFrames().sent - before.sent - (countFrames().received - before.received);
+  while (flying() > 0 && performance.now() < end) await sleep(10);
+  const lost = flying();
+  return { ...describeSpread(latencies), rate: measured / seconds, sent: countFrames().sent - before.sent, lost, held };
+}
+
+function countFrames(): { sent: number; received: number } {
+  let sent = 0;
+  let received = 0;
+  for (const lane of lanes) {
+    sent += lane.sent;
+    received += lane.received;
+  }
+  return { sent, received };
+}
+
+/** Sends `frames` frames on every connection and waits for none of them. */
+function fill({ frames }: { frames: number }): void {
+  for (const lane of lanes) for (let frame = 0; frame < frames; frame += 1) send(lane, performance.now());
+}
+
+function close(): void {
+  for (const { device } of lanes.splice(0)) device.close();
+}
+
+answerParent({ connect, run, fill, close });

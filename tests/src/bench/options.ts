@@ -1,0 +1,70 @@
+import { parseArgs } from "node:util";
+
+/** The parts of the benchmark: `a` the echo, `b` memory of idle connections, `c` the bus. */
+export const parts = ["a", "b", "c"] as const;
+export type Part = (typeof parts)[number];
+
+/** What is measured, for how long, and where the numbers go besides the terminal. */
+export interface BenchOptions {
+  readonly only: readonly Part[];
+  /** Length of one measured slice, s. */
+  readonly seconds: number;
+  /** Slices of each server; the median is shown. */
+  readonly repeat: number;
+  /** Numbers of connections of part a. */
+  readonly connections: readonly number[];
+  /** Idle connections of part b. */
+  readonly idle: number;
+  /** Utterances at once of part c. */
+  readonly utterances: number;
+  readonly json: string | undefined;
+}
+
+/** The manual of the command line. */
+export const usage = `npm run bench -- [options]
+  --only a,b,c            a: echo through gateway and bus, b: memory of idle connections, c: the bus [all]
+  --seconds S             length of a measured slice [2]
+  --repeat N              slices of each server, interleaved; the median is shown [3]
+  --connections N,N       connections of part a [100,1000]
+  --idle N                idle connections of part b [5000]
+  --utterances N          utterances at once of part c [1000]
+  --json FILE             also writes every number to FILE
+`;
+
+/** Reads the command line. Throws a sentence for an option that is none. */
+export function readOptions(args: readonly string[]): BenchOptions | "help" {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: "string", default: parts.join(",") },
+      seconds: { type: "string", default: "2" },
+      repeat: { type: "string", default: "3" },
+      connections: { type: "string", default: "100,1000" },
+      idle: { type: "string", default: "5000" },
+      utterances: { type: "string", default: "1000" },
+      json: { type: "string" },
+      help: { type: "boolean" },
+    },
+  });
+  if (values.help) return "help";
+  const only = values.only.split(",").map((name) => {
+    const part = parts.find((one) => one === name.trim());
+    if (!part) throw new Error(`--only ${values.only}: the parts are ${parts.join(", ")}`);
+    return part;
+  });
+  return {
+    only,
+    seconds: readNumber("seconds", values.seconds),
+    repeat: readNumber("repeat", values.repeat),
+    connections: values.connections.split(",").map((one) => readNumber("connections", one)),
+    idle: readNumber("idle", values.idle),
+    utterances: readNumber("utterances", values.utterances),
+    json: values.json,
+  };
+}
+
+function readNumber(name: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value > 0)) throw new Error(`--${name} ${text}: must be a number above 0`);
+  return value;
+}
