@@ -20,6 +20,7 @@ import type { LifeTimes } from "./heartbeat.ts";
 import type { LifeState } from "./life.ts";
 import type { Held, SessionLimits } from "./limits.ts";
 import { Session } from "./session.ts";
+import type { TraceHeaders } from "./turn-traces.ts";
 
 /** How long sessions that speak may go on while the gateway drains, ms. */
 export const drainMs = 20_000;
@@ -90,7 +91,9 @@ export function createHub(options: {
       known.session = session;
       replaced.close("replaced");
     } else {
-      const out = bus.subscribe(subjects.out(device), Outbound, (frame) => devices.get(device)?.session.deliver(frame));
+      const out = bus.subscribe(subjects.out(device), Outbound, (frame, { trace }) =>
+        devices.get(device)?.session.deliver(frame, trace),
+      );
       devices.set(device, { session, out });
     }
     log.info({ device, session: session.id, remote: session.remote, protocol: session.framing }, "device connected");
@@ -139,9 +142,9 @@ export function createHub(options: {
     },
   };
 
-  const deliverAll = (frame: Outbound, group?: string) => {
+  const deliverAll = (frame: Outbound, trace: TraceHeaders, group?: string) => {
     for (const [device, { session }] of devices) {
-      if (group === undefined || options.profile(device).group === group) session.deliver(frame);
+      if (group === undefined || options.profile(device).group === group) session.deliver(frame, trace);
     }
   };
   const replay = (request: ReplayRequest): ReplayAnswer => {
@@ -151,8 +154,10 @@ export function createHub(options: {
     return { v: 1, session: request.session, open: session !== undefined && !session.ended, newest, frames };
   };
   const closers = [
-    bus.subscribe(subjects.fleetOut(), Outbound, (frame) => deliverAll(frame)),
-    bus.subscribe(subjects.groupOut("*"), Outbound, (frame, { subject }) => deliverAll(frame, subject.split(".")[1])),
+    bus.subscribe(subjects.fleetOut(), Outbound, (frame, { trace }) => deliverAll(frame, trace)),
+    bus.subscribe(subjects.groupOut("*"), Outbound, (frame, { subject, trace }) =>
+      deliverAll(frame, trace, subject.split(".")[1]),
+    ),
     bus.respond(subjects.replay(gateway), ReplayRequest, (request) => encodeEnvelope(replay(request))),
     bus.subscribe(subjects.command(gateway), Command, ({ body }) => {
       if (body.type === "drain") process.kill(process.pid, "SIGTERM");

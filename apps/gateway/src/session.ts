@@ -28,6 +28,7 @@ import { Budget, type Held, type SessionLimits } from "./limits.ts";
 import type { ReplyFrame } from "./reply.ts";
 import { Speech } from "./speech.ts";
 import type { SpeechEffects } from "./speech-effects.ts";
+import { traceTurns, tracingIsOn, type TraceHeaders, type TurnTraces } from "./turn-traces.ts";
 import { Uplink } from "./uplink.ts";
 
 /** The most bytes of one audio frame of a device. */
@@ -86,6 +87,7 @@ export class Session implements SpeechEffects {
   readonly #context: SessionContext;
   readonly #socket: WebSocket;
   readonly #framingIsSaid: boolean;
+  readonly #traces: TurnTraces | undefined;
   readonly #frameBudget: Budget;
   readonly #byteBudget: Budget;
   readonly #messageBudget: Budget;
@@ -104,6 +106,7 @@ export class Session implements SpeechEffects {
     this.framing = visitor.framing ?? 1;
     this.#framingIsSaid = visitor.framing !== undefined;
     this.held = context.held;
+    this.#traces = tracingIsOn() ? traceTurns({ id, device: this.device, gateway: context.gateway }) : undefined;
     this.#voiceAt = context.clock.now();
     const { audioFrames, audioBytes, messages } = context.limits;
     // After a network stall up to 2.4 s of audio arrive at once (docs/protocol.md, audio).
@@ -189,8 +192,8 @@ export class Session implements SpeechEffects {
   }
 
   /** Publishes an inbound control frame. */
-  publish(body: InControl, published?: (seq: number) => void): void {
-    this.uplink.send({ kind: "control", body }, published);
+  publish(body: InControl, published?: (seq: number) => void, trace?: TraceHeaders): void {
+    this.uplink.send({ kind: "control", body }, published, trace);
   }
 
   /** Answers the hello from memory; everything slower follows. */
@@ -217,7 +220,8 @@ export class Session implements SpeechEffects {
     if (message.state === "start") {
       this.#listening = true;
       this.#voiceAt = this.now();
-      this.publish({ type: "listen", mode: message.mode, gateway: this.#context.gateway });
+      const body = { type: "listen" as const, mode: message.mode, gateway: this.#context.gateway };
+      this.publish(body, undefined, this.#traces?.listening(message.mode));
     } else if (message.state === "stop") {
       const listened = this.#listening;
       this.#listening = false;
@@ -229,12 +233,18 @@ export class Session implements SpeechEffects {
     const isWake = text === "" || this.#sentAudio || this.#context.profile(this.device).wakeWords.includes(text);
     if (isWake) return this.publish({ type: "wake", text });
     this.#context.counters.received.text += 1;
-    this.uplink.send({ kind: "text", body: text }, (seq) => this.speech.typed(seq, text));
+    const trace = this.#traces?.typed();
+    const begin = (seq: number) => {
+      this.#traces?.caused(seq);
+      this.speech.typed(seq, text);
+    };
+    this.uplink.send({ kind: "text", body: text }, begin, trace);
   }
 
   /** The user wants silence, at once, whether NATS answers or not. */
   abort(reason: string | undefined): void {
     this.#listening = false;
+    this.#traces?.event("abort");
     const body = { type: "abort" as const, ...(reason === undefined ? {} : { reason }) };
     let silenced = false;
     this.publish(body, (seq) => {
@@ -247,22 +257,29 @@ export class Session implements SpeechEffects {
   }
 
   /** A frame of the bus for this device. */
-  deliver(out: Outbound): void {
+  deliver(out: Outbound, trace: TraceHeaders): void {
     if (!this.open || this.#ended) return this.drop("no-session");
     if (out.session !== undefined && out.session !== this.id) return this.drop("other-session");
-    if (isReplyFrame(out)) return this.speech.frame(out);
+    if (isReplyFrame(out)) {
+      if (out.sentence === 0 && out.n === 0) this.#traces?.replying(out.reply, trace);
+      return this.speech.frame(out);
+    }
     if (out.kind === "audio") return this.speech.live(out);
     if (out.kind === "control") {
-      if (out.body.type === "fence") this.speech.bargeIn(out.body.seq);
-      else if (out.body.type === "hearing") {
+      if (out.body.type === "fence") {
+        this.#traces?.event("barge-in");
+        this.speech.bargeIn(out.body.seq);
+      } else if (out.body.type === "hearing") {
         this.#voiceAt = this.now();
         this.speech.hearing(out.body.on, out.body.origin);
       }
       return;
     }
-    if (out.body.type === "stt" && out.origin !== undefined)
+    if (out.body.type === "stt" && out.origin !== undefined) {
+      this.#traces?.caused(out.origin);
+      this.#traces?.event("endpoint");
       this.speech.stt({ ...out, origin: out.origin, body: out.body });
-    else if (out.body.type === "stt" || out.body.type === "llm" || out.body.type === "tts") this.speech.live(out);
+    } else if (out.body.type === "stt" || out.body.type === "llm" || out.body.type === "tts") this.speech.live(out);
     else this.writeText(out.body);
   }
 
@@ -299,6 +316,7 @@ export class Session implements SpeechEffects {
     this.#voiceAt = this.now();
     if (turn.complete) this.#context.counters.turnsComplete += 1;
     else this.#context.counters.turnsFailed += 1;
+    this.#traces?.ended(turn);
     this.#context.turnEnded(this, turn);
     if (turn.reply === this.#farewellId && this.#farewell === "said") this.close("done");
   }
@@ -357,6 +375,7 @@ export class Session implements SpeechEffects {
     this.#ended = true;
     if (reason === "gone") count(this.#context.counters.closes, "gone");
     this.speech.close("closed");
+    this.#traces?.close();
     if (this.open) this.publish({ type: "closed", code, reason });
     this.#context.closed(this, reason, code);
     this.uplink.close();

@@ -1,6 +1,7 @@
 import { BusAwayError, type Bus } from "@voxbus/bus";
 import { encodeEnvelope, subjects, type DropReason, type InControl, type Inbound } from "@voxbus/protocol";
 import type { Held } from "./limits.ts";
+import type { TraceHeaders } from "./turn-traces.ts";
 
 /** How long published frames are kept for replay, ms. */
 export const replayMs = 30_000;
@@ -22,6 +23,7 @@ interface Waiting {
   readonly frame: Body;
   readonly at: number;
   readonly published: ((seq: number) => void) | undefined;
+  readonly trace: TraceHeaders | undefined;
 }
 
 interface Kept {
@@ -74,11 +76,12 @@ export class Uplink {
 
   /**
    * Publishes a frame, or lets it wait while NATS is away. `published` is called with its seq when it leaves: at once,
-   * as a rule.
+   * as a rule. `trace` travels with control and text.
    */
-  send(frame: Body, published?: (seq: number) => void): void {
-    if (this.#waiting || !this.#bus.connected()) return this.#hold({ frame, at: Date.now(), published });
-    this.#publish(frame, Date.now(), published);
+  send(frame: Body, published?: (seq: number) => void, trace?: TraceHeaders): void {
+    const at = Date.now();
+    if (this.#waiting || !this.#bus.connected()) this.#hold({ frame, at, published, trace });
+    else this.#publish(frame, at, published, trace);
   }
 
   #hold(item: Waiting): void {
@@ -104,16 +107,16 @@ export class Uplink {
     const waiting = this.#waiting;
     if (!waiting) return;
     this.#waiting = undefined;
-    if (this.#gap)
-      this.#publish({ kind: "control", body: { type: "gap", ...this.#gap, reason: "bus-away" } }, Date.now());
+    const gap = this.#gap;
     this.#gap = undefined;
-    for (const { frame, at, published } of waiting) {
-      if (this.#waiting) this.#hold({ frame, at, published });
-      else this.#publish(frame, at, published);
+    if (gap) this.#publish({ kind: "control", body: { type: "gap", ...gap, reason: "bus-away" } }, Date.now());
+    for (const item of waiting) {
+      if (this.#waiting) this.#hold(item);
+      else this.#publish(item.frame, item.at, item.published, item.trace);
     }
   }
 
-  #publish(frame: Body, at: number, published?: (seq: number) => void): void {
+  #publish(frame: Body, at: number, published?: (seq: number) => void, trace?: TraceHeaders): void {
     const seq = this.#seq + 1;
     const data = encodeEnvelope({ v: 1, session: this.#session, seq, at, ...frame });
     if (frame.kind === "audio") {
@@ -121,20 +124,21 @@ export class Uplink {
         this.#bus.publish(subjects.in(this.#device, "audio"), data);
       } catch (error) {
         if (!(error instanceof BusAwayError)) throw error;
-        return this.#hold({ frame, at, published });
+        return this.#hold({ frame, at, published, trace });
       }
-    } else this.#store(frame, seq, data);
+    } else this.#store(frame, seq, data, trace);
     this.#seq = seq;
     this.#keep({ seq, at, data });
     published?.(seq);
   }
 
   /** Control and text are kept until the stream has them, however long that takes; stored once by their id. */
-  #store(frame: Body, seq: number, data: Uint8Array): void {
+  #store(frame: Body, seq: number, data: Uint8Array, trace: TraceHeaders | undefined): void {
     const opening = frame.kind === "control" && frame.body.type === "listen";
     const subject = opening ? subjects.open(this.#device) : subjects.in(this.#device, frame.kind);
+    const options = { id: `${this.#session}:${seq}`, ...(trace ? { trace } : {}) };
     const attempt = (): Promise<unknown> =>
-      this.#bus.store(subject, data, { id: `${this.#session}:${seq}` }).catch((error: unknown) => {
+      this.#bus.store(subject, data, options).catch((error: unknown) => {
         if (error instanceof BusAwayError && !this.#closed) return attempt();
         this.#effects.drop("bus-full");
         return undefined;
