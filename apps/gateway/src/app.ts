@@ -94,6 +94,8 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
     epoch: ulid(),
     address,
     load: () => ({ connections: hub?.connections() ?? 0, speaking: hub?.speaking() ?? 0 }),
+    taken: (device, session) => hub?.taken(device, session),
+    log,
   });
   defer(() => registry.close());
   const theHub = createHub({

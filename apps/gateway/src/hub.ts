@@ -34,6 +34,8 @@ export interface Hub {
   /** Connections that have not said hello yet. */
   strangers(): number;
   speaking(): number;
+  /** A newer session of the device was found elsewhere: ours ends. */
+  taken(device: string, session: string): void;
   /** Ends all sessions: `drain` lets what is being said finish, `quick` says `tts/stop` and closes. */
   stop(mode: StopMode): Promise<void>;
 }
@@ -190,6 +192,9 @@ export function createHub(options: {
     connections: () => sessions.size,
     strangers: () => sessions.size - devices.size,
     speaking: () => [...devices.values()].filter(({ session }) => session.speech.speaking).length,
+    taken(device, session) {
+      if (devices.get(device)?.session.id === session) devices.get(device)?.session.close("replaced");
+    },
     async stop(mode) {
       const all = () => [...sessions.values()];
       if (mode === "drain") {
