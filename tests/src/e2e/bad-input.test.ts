@@ -1,0 +1,158 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { startNatsServer, type NatsServer } from "@voxbus/bus";
+import { encodeEnvelope } from "@voxbus/protocol";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { launchSystem, type LaunchedSystem } from "./launcher.ts";
+import {
+  isAudio,
+  isMessage,
+  nameMessages,
+  readSentences,
+  startDevice,
+  type ScriptedDevice,
+} from "./scripted-device.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const victim = "victim";
+const turnOfOneSentence = ["stt", "tts/start", "llm", "tts/sentence_start", "audio", "tts/stop"];
+
+let nats: NatsServer;
+let client: NatsConnection;
+let system: LaunchedSystem;
+let gateway: string;
+const devices: ScriptedDevice[] = [];
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  client = await connect({ servers: nats.url });
+  system = await launchSystem({ env: { VOXBUS_NATS_URL: nats.url } });
+  const listed = (await (await fetch(new URL("/api/gateways", system.monitor))).json()) as {
+    gateways: { id: string }[];
+  };
+  gateway = listed.gateways[0]!.id;
+});
+afterAll(async () => {
+  await Promise.all(devices.map((device) => device.end()));
+  await system.close();
+  await client.close();
+  await nats.stop();
+});
+
+async function enter(id: string): Promise<ScriptedDevice> {
+  const device = await startDevice(system.devices[0]!, id, "--no-tools");
+  devices.push(device);
+  return device;
+}
+
+/** No MessagePack, no map, no version, a newer one. */
+const malformed = [
+  new Uint8Array(),
+  new Uint8Array([0xc1]),
+  new Uint8Array(100_000).fill(0xff),
+  Buffer.from('{"v":1,"kind":"text"}'),
+  // A map that says it has 2^32 - 1 entries, and an array nested deeper than any stack.
+  new Uint8Array([0xdf, 0xff, 0xff, 0xff, 0xff]),
+  new Uint8Array(200_000).fill(0x91),
+  ...[[], {}, { v: 0 }, { v: 2, kind: "text" }, { v: "1" }].map(encodeEnvelope),
+];
+
+/** Envelopes that are well-formed but for what they hold, by subject. */
+function listOdd(session: string): Readonly<Record<string, readonly object[]>> {
+  const inbound = { v: 1, session, at: 0 };
+  const name = { reply: "r", attempt: 1, sentence: 0, n: 0 };
+  const say = { v: 1, session, origin: 1, reply: "odd", attempt: 1, sentence: 0, text: "Odd.", last: true };
+  const heard = { v: 1, session, listen: 1, utterance: 1, from: 1, origin: 1, text: "", language: "en" };
+  return {
+    [`device.${victim}.out`]: [
+      { v: 1, kind: "audio", duration: 60, body: "no bytes" },
+      { v: 1, kind: "audio", duration: 1e9, body: new Uint8Array([1]) },
+      { v: 1, kind: "text", body: { type: "tts", state: "dance" } },
+      { v: 1, kind: "text", body: null },
+      { v: 1, session, kind: "control", body: { type: "fence", seq: 1e12 } },
+      { v: 1, session, ...name, origin: 1e12, kind: "audio", duration: 60, body: new Uint8Array([1]) },
+      { v: 1, session, ...name, n: -1, origin: 1, kind: "audio", duration: 60, body: new Uint8Array([1]) },
+      { v: 1, session: "another", kind: "text", body: { type: "stt", text: "another's" } },
+      { v: 1, session: "a.b", kind: "text", body: { type: "stt", text: "nobody's" } },
+    ],
+    [`device.${victim}.heard`]: [
+      { ...heard, text: 7 },
+      { ...heard, origin: -1, text: "what time is it" },
+      { ...heard, session: "gone", text: "what time is it" },
+    ],
+    [`device.${victim}.say.open`]: [
+      { ...say, text: ["Odd."] },
+      { ...say, attempt: 0 },
+      { ...say, session: "gone" },
+    ],
+    [`device.${victim}.in.control.open`]: [
+      { ...inbound, seq: 1, kind: "control", body: { type: "listen", mode: "dance", gateway } },
+      { ...inbound, seq: 0, kind: "control", body: { type: "listen", mode: "auto", gateway } },
+      { ...inbound, seq: 1, kind: "control", body: { type: "abort" } },
+      { ...inbound, session: "gone", seq: 1, kind: "control", body: { type: "listen", mode: "auto", gateway } },
+    ],
+    [`device.${victim}.in.text`]: [
+      { ...inbound, seq: 1, kind: "text", body: 7 },
+      { ...inbound, session: "gone", seq: 1, kind: "text", body: "what time is it" },
+    ],
+    [`device.${victim}.in.control`]: [{ ...inbound, seq: 1, kind: "control", body: { type: "mcp", payload: "text" } }],
+    [`device.${victim}.event`]: [{ v: 1, session, at: 0, gateway, turn: { played: [0] } }],
+    [`gateway.${gateway}.command`]: [
+      { v: 1, body: { type: "dance" } },
+      { v: 1, body: { type: "disconnect", device: victim, session: "another", reason: "requested" } },
+    ],
+    [`gateway.${gateway}.replay`]: [{ v: 1, session, from: -5 }],
+    "fleet.out": [{ v: 1, kind: "audio", duration: 60, body: 7 }],
+  };
+}
+
+test("bad input on the bus: nothing of it is taken, no program falls, and another device's turn goes on", async () => {
+  const [bystander, target] = await Promise.all([enter("bystander"), enter(victim)]);
+  const session = String(target.lines.find(isMessage({ type: "hello" }))?.message?.["session_id"]);
+  const pids = system.processes().map(({ pid }) => pid);
+  await bystander.do({ do: "text", text: "tell me a long story" });
+  await bystander.next(isMessage({ type: "tts", state: "sentence_start" }));
+  const began = await bystander.next(isAudio);
+
+  for (const [subject, odd] of Object.entries(listOdd(session))) {
+    for (const message of [...malformed, ...odd.map(encodeEnvelope)]) client.publish(subject, message);
+  }
+  client.publish("device.a.b.out", encodeEnvelope({ v: 1, kind: "text", body: { type: "stt", text: "?" } }));
+  await client.flush();
+  await expectWorkersIdle();
+
+  await bystander.next(isMessage({ type: "tts", state: "sentence_start" }));
+  const later = await bystander.next(isAudio);
+  const meanwhile = nameMessages(bystander.lines.slice(bystander.lines.indexOf(began), bystander.lines.indexOf(later)));
+  expect(new Set(meanwhile)).toEqual(new Set(["audio", "tts/sentence_start"]));
+
+  // The target itself heard nothing of it, and is answered.
+  await target.do({ do: "wav", file: "samples/sum.wav" });
+  const answered = await target.turn();
+  expect(nameMessages(answered)).toEqual(turnOfOneSentence);
+  expect(readSentences(answered)).toEqual(["That is 12."]);
+  expect(system.processes().map(({ pid }) => pid)).toEqual(pids);
+  expect(system.output()).not.toMatch(/died|"level":[56]0/);
+});
+
+/** Resolves when no worker holds or is owed a message that it cannot work on: what is refused must not come again. */
+async function expectWorkersIdle(): Promise<void> {
+  const manager = await jetstreamManager(client);
+  const left = async () => {
+    const consumers = [
+      await manager.consumers.info("DEVICE_IN", "asr"),
+      await manager.consumers.info("DEVICE_IN", "dialogue"),
+      await manager.consumers.info("TURNS", "dialogue"),
+      await manager.consumers.info("TURNS", "tts"),
+    ];
+    return consumers.map(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending);
+  };
+  for (let count = await left(); ; count = await left()) {
+    // tts holds the bystander's reply until it was played, and waits for the session that is gone to say so.
+    const [asr, typed, heard, tts] = count;
+    if (asr === 0 && typed === 0 && heard === 0 && tts === 2) return;
+    await sleep(100);
+  }
+}

@@ -1,0 +1,169 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readWav } from "@voxbus/audio";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { launchSystem, type LaunchedSystem } from "./launcher.ts";
+import { startModelServer, type ModelServer } from "./model-server.ts";
+import { createRecogniser, decoys } from "./recogniser.ts";
+import {
+  isAudio,
+  isMessage,
+  nameMessages,
+  readSentences,
+  startDevice,
+  type ScriptedDevice,
+} from "./scripted-device.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const spoken = {
+  question: "what is seven plus five",
+  hello: "hello there",
+  unspeakable: "i cannot speak this language yet",
+  failed: "i am sorry i cannot answer right now",
+  interrupted: "this is the beginning i am sorry i lost my thread",
+} as const;
+const turnOfOneSentence = ["stt", "tts/start", "llm", "tts/sentence_start", "audio", "tts/stop"];
+const samples = fileURLToPath(new URL("../../../samples/", import.meta.url));
+
+let directory: string;
+let recognise: (wav: Uint8Array) => string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "voxbus-model-"));
+  recognise = await createRecogniser([...Object.values(spoken), ...decoys]);
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+/** What the device played since it was asked last, as the recogniser understands it. */
+async function listenTo(device: ScriptedDevice): Promise<string> {
+  const file = join(directory, "answer.wav");
+  await device.do({ do: "save", file });
+  return recognise(await readFile(file));
+}
+
+async function* write(...pieces: readonly string[]): AsyncGenerator<string> {
+  yield* pieces;
+}
+
+describe("a model behind an OpenAI-compatible endpoint", () => {
+  let server: ModelServer;
+  let system: LaunchedSystem;
+  let device: ScriptedDevice;
+  beforeAll(async () => {
+    // Where espeak-ng is installed, one that does not work hides it.
+    await writeFile(join(directory, "espeak-ng"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    server = await startModelServer();
+    const PATH = [directory, process.env["PATH"]].join(delimiter);
+    system = await launchSystem({ env: { VOXBUS_LLM_ENGINE: "openai", VOXBUS_LLM_URL: server.url, PATH } });
+    device = await startDevice(system.devices[0]!, "talker", "--no-tools");
+  });
+  afterAll(async () => {
+    await device.end();
+    await system.close();
+    await server.close();
+  });
+
+  test("model: its first sentence is heard while it still writes the second", async () => {
+    let goOn: () => void = () => undefined;
+    const mayGoOn = new Promise<void>((resolve) => (goOn = resolve));
+    server.script.chat = async function* () {
+      yield* ["😀 The first", " sentence is here. ", "The "];
+      await mayGoOn;
+      yield* ["second one", " follows."];
+    };
+    await device.do({ do: "text", text: "tell me something" });
+    const stt = await device.next(isMessage({ type: "stt" }));
+    await device.next(isAudio);
+    goOn();
+    await device.turn();
+    const turn = device.lines.slice(device.lines.indexOf(stt));
+    expect(nameMessages(turn)).toEqual([...turnOfOneSentence.slice(0, -1), ...turnOfOneSentence.slice(-3)]);
+    expect(turn.find(isMessage({ type: "llm" }))?.message).toMatchObject({ emotion: "happy" });
+    expect(readSentences(turn)).toEqual(["The first sentence is here.", "The second one follows."]);
+    await device.do({ do: "save", file: join(directory, "answer.wav") });
+  });
+
+  test("model: an answer that no voice can speak is shown, and the device is told aloud", async () => {
+    server.script.chat = () => write("今天天气很好。");
+    await device.do({ do: "text", text: "speak Chinese" });
+    const turn = await device.turn();
+    expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+    expect(readSentences(turn)).toEqual(["今天天气很好。"]);
+    expect(await listenTo(device)).toBe(spoken.unspeakable);
+  });
+
+  test("model: when it refuses, the device hears an apology", async () => {
+    server.script.chat = () => 500;
+    await device.do({ do: "text", text: "are you well" });
+    const turn = await device.turn();
+    expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+    expect(turn.find(isMessage({ type: "llm" }))?.message).toMatchObject({ emotion: "sad" });
+    expect(await listenTo(device)).toBe(spoken.failed);
+  });
+
+  test("model: when it breaks off, what it said is heard, and an apology", async () => {
+    server.script.chat = async function* () {
+      yield "This is the beginning. And";
+      throw new Error("the model is gone");
+    };
+    await device.do({ do: "text", text: "tell me more" });
+    expect(readSentences(await device.turn())).toEqual(["This is the beginning.", "I am sorry, I lost my thread."]);
+    expect(await listenTo(device)).toBe(spoken.interrupted);
+  });
+});
+
+describe("transcription and speech behind OpenAI-compatible endpoints", () => {
+  let server: ModelServer;
+  let system: LaunchedSystem;
+  let device: ScriptedDevice;
+  beforeAll(async () => {
+    server = await startModelServer();
+    const roles = ["ASR", "LLM", "TTS"];
+    system = await launchSystem({
+      env: Object.fromEntries(
+        roles.flatMap((role) => [
+          [`VOXBUS_${role}_ENGINE`, "openai"],
+          [`VOXBUS_${role}_URL`, server.url],
+        ]),
+      ),
+    });
+    device = await startDevice(system.devices[0]!, "talker", "--no-tools");
+  });
+  afterAll(async () => {
+    await device.end();
+    await system.close();
+    await server.close();
+  });
+
+  test("endpoints: speech goes out as a WAV, its text to the model, the answer to the voice, its sound to the device", async () => {
+    const uploads: { readonly wav: Uint8Array; readonly language: string }[] = [];
+    const said: string[] = [];
+    const texts: string[] = [];
+    server.script.transcribe = async (wav, language) => {
+      uploads.push({ wav, language });
+      return "Tell me about whales.";
+    };
+    server.script.chat = (text) => {
+      said.push(text);
+      return write("Whales sing.");
+    };
+    server.script.speak = async (text) => {
+      texts.push(text);
+      return readFile(join(samples, "hello.wav"));
+    };
+    await device.do({ do: "wav", file: join(samples, "sum.wav") });
+    const turn = await device.turn();
+    expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+    expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "Tell me about whales." });
+    expect(uploads).toMatchObject([{ language: "en" }]);
+    expect(readWav(uploads[0]!.wav)).toMatchObject({ sampleRate: 16_000, channels: 1 });
+    expect(recognise(uploads[0]!.wav)).toBe(spoken.question);
+    expect(said).toEqual(["Tell me about whales."]);
+    expect(texts).toEqual(["Whales sing."]);
+    expect(readSentences(turn)).toEqual(["Whales sing."]);
+    expect(await listenTo(device)).toBe(spoken.hello);
+  });
+});

@@ -1,0 +1,142 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { launchSystem, type LaunchedSystem } from "./launcher.ts";
+import { createRecogniser, decoys } from "./recogniser.ts";
+import {
+  isAudio,
+  isMessage,
+  nameMessages,
+  readSentences,
+  startDevice,
+  type ScriptedDevice,
+} from "./scripted-device.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const answers = {
+  sum: "that is twelve",
+  hello: "hello how can i help you",
+  other: "i am sorry i did not understand that say help to hear what i know",
+  volume: "the volume is now fifty percent",
+} as const;
+const turnOfOneSentence = ["stt", "tts/start", "llm", "tts/sentence_start", "audio", "tts/stop"];
+
+interface JsonRpc {
+  readonly id: number;
+  readonly method?: string;
+  readonly params?: unknown;
+}
+const isCall = (payload: unknown): payload is JsonRpc => (payload as JsonRpc | undefined)?.method === "tools/call";
+
+let system: LaunchedSystem;
+let directory: string;
+let recognise: (wav: Uint8Array) => string;
+const devices: ScriptedDevice[] = [];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "voxbus-speech-"));
+  [system, recognise] = await Promise.all([launchSystem(), createRecogniser([...Object.values(answers), ...decoys])]);
+});
+afterAll(async () => {
+  await Promise.all(devices.map((device) => device.end()));
+  await system.close();
+  await rm(directory, { recursive: true });
+});
+
+async function connect(id: string, ...args: readonly string[]): Promise<ScriptedDevice> {
+  const device = await startDevice(system.devices[0]!, id, ...args);
+  devices.push(device);
+  return device;
+}
+
+/** What the device played since it was asked last, as the recogniser understands it. */
+async function listenTo(device: ScriptedDevice, name: string): Promise<string> {
+  const file = join(directory, `${name}.wav`);
+  await device.do({ do: "save", file });
+  return recognise(await readFile(file));
+}
+
+test.concurrent(
+  "speech: a spoken question is understood and answered, in order, in words that can be understood",
+  async () => {
+    const device = await connect("asker");
+    await device.do({ do: "wav", file: "samples/sum.wav" });
+    const turn = await device.turn();
+    expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+    expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "what is seven plus five" });
+    expect(turn.find(isMessage({ type: "llm" }))?.message).toMatchObject({ emotion: "confident" });
+    expect(readSentences(turn)).toEqual(["That is 12."]);
+    const sound = turn.filter(isAudio);
+    expect(sound.length).toBeGreaterThan(8);
+    expect(sound.every(({ played }) => played)).toBe(true);
+    expect(await listenTo(device, "sum")).toBe(answers.sum);
+
+    // The same connection holds the next turn, as of a device that listens again.
+    await device.do({ do: "wav", file: "samples/hello.wav" });
+    const next = await device.turn();
+    expect(nameMessages(next)).toEqual([...turnOfOneSentence.slice(0, -1), "tts/sentence_start", "audio", "tts/stop"]);
+    expect(next.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "hello there" });
+    expect(await listenTo(device, "hello")).toBe(answers.hello);
+  },
+);
+
+test.concurrent("speech: what is in no grammar is answered with an apology and a hint, aloud", async () => {
+  const device = await connect("stranger");
+  await device.do({ do: "wav", file: "samples/other.wav" });
+  const turn = await device.turn();
+  expect(nameMessages(turn)).toEqual([
+    "tts/start",
+    "llm",
+    "tts/sentence_start",
+    "audio",
+    "tts/sentence_start",
+    "audio",
+    "tts/stop",
+  ]);
+  expect(readSentences(turn).join(" ")).toMatch(/did not understand.* Say help/);
+  expect(await listenTo(device, "other")).toBe(answers.other);
+});
+
+test.concurrent("speech: with a button the end of speech is its release, however long the pause before", async () => {
+  const device = await connect("presser");
+  await device.do({ do: "listen", mode: "manual" });
+  await device.do({ do: "wav", file: "samples/sum-rms.wav" });
+  await device.do({ do: "sleep", ms: 1500 });
+  const stopped = await device.do({ do: "stop" });
+  const turn = await device.turn();
+  expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+  const heard = turn.find(isMessage({ type: "stt", text: "what is nine times eight" }));
+  expect(device.lines.indexOf(heard!)).toBeGreaterThan(device.lines.indexOf(stopped));
+  expect(readSentences(turn)).toEqual(["That is 72."]);
+});
+
+test.concurrent("speech: what is asked of the device itself reaches its tool, whose answer is spoken of", async () => {
+  const device = await connect("speaker");
+  await device.do({ do: "wav", file: "samples/volume.wav" });
+  const turn = await device.turn();
+  expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "set the volume to fifty" });
+  const call = turn.map(({ message }) => message?.["payload"]).find(isCall);
+  expect(call?.params).toEqual({ name: "self.audio_speaker.set_volume", arguments: { volume: 50 } });
+  const answer = turn.find(({ sent }) => (sent?.["payload"] as JsonRpc | undefined)?.id === call?.id)?.sent;
+  expect(answer).toMatchObject({ payload: { result: { content: [{ type: "text", text: "true" }], isError: false } } });
+  expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+  expect(await listenTo(device, "volume")).toBe(answers.volume);
+});
+
+test.concurrent("speech: whoever speaks while a story is told cuts it short, and is answered", async () => {
+  const device = await connect("interrupter", "--mode", "realtime");
+  await device.do({ do: "wav", file: "samples/story.wav" });
+  await device.next(isMessage({ type: "tts", state: "sentence_start" }));
+  await device.next(isMessage({ type: "tts", state: "sentence_start" }));
+  await device.next(isAudio);
+  await device.do({ do: "wav", file: "samples/sum.wav" });
+  const cut = await device.turn();
+  expect(readSentences(cut).length).toBeLessThan(10);
+  expect(readSentences(cut)).not.toContain("That is 12.");
+  const turn = await device.turn();
+  expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+  expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "what is seven plus five" });
+  expect(readSentences(turn)).toEqual(["That is 12."]);
+});
