@@ -57,7 +57,11 @@ export async function createDecoderFactory(model: string, grammar: Grammar): Pro
   const fillers = await readFile(join(modelBase, model, "noisedict.txt"), "utf8");
   const complaints: string[] = [];
   const complain = (line: string) => complaints.push(line);
+  const guards = process.listeners("uncaughtException");
   const module = await createModule({ modelBase, print: complain, printErr: complain } as object);
+  // Its glue rethrows from a handler of its own what ends the process or thread, and so hides the error from the owner.
+  for (const guard of process.listeners("uncaughtException"))
+    if (!guards.includes(guard)) process.off("uncaughtException", guard);
   const wasm = module as unknown as Exports;
 
   // The library's own loader writes its end mark one byte past the block, which corrupts the heap at some sizes.

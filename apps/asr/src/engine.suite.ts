@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AsrEngine, Recognition } from "./engine.ts";
-import { loadSpeech, passThroughOpus, silence } from "./speech-samples.ts";
+import { loadSpeech, passThroughOpus, silence } from "./test-speech.ts";
 import { joinSamples } from "./join-samples.ts";
 
 /** What an engine is tested with, and where it may differ. */

@@ -14,17 +14,12 @@ export interface Finals {
    * Stores a final. Resolves with false when somebody else stored this speech, or later speech of the session, before:
    * then the listen is in other hands. Throws BusAwayError.
    */
-  store(final: Final, signal?: AbortSignal): Promise<boolean>;
+  store(final: Final, trace: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<boolean>;
 }
 
 /** Reads what was stored for the session; throws BusAwayError. */
 export async function readFinals(
-  {
-    bus,
-    device,
-    session,
-    trace,
-  }: { bus: Bus; device: string; session: string; trace: Readonly<Record<string, string>> },
+  { bus, device, session }: { readonly bus: Bus; readonly device: string; readonly session: string },
   signal?: AbortSignal,
 ): Promise<Finals> {
   const subject = subjects.heard(device);
@@ -46,7 +41,7 @@ export async function readFinals(
     get next() {
       return next();
     },
-    async store(final, signal) {
+    async store(final, trace, signal) {
       const id = `heard:${session}:${final.origin}`;
       for (;;) {
         const heard: Heard = { ...final, v: busVersion, session, utterance: next() };

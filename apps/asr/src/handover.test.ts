@@ -7,7 +7,7 @@ import { createLog, startService, type Running } from "@voxbus/service";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { asrProgram, buildAsr } from "./app.ts";
 import { joinSamples } from "./join-samples.ts";
-import { encodeSpeech, loadSpeech, silence } from "./speech-samples.ts";
+import { encodeSpeech, loadSpeech, silence } from "./test-speech.ts";
 import { openTestGateway, type Answer, type TestGateway } from "./test-gateway.ts";
 
 let nats: NatsServer;

@@ -41,7 +41,7 @@ export async function followListen(claim: Claim<InControlFrame>, tools: ListenTo
   const { session, seq: listen, body } = message;
   if (body.type !== "listen") return;
   const { mode, gateway } = body;
-  const finals = await readFinals({ bus, device, session, trace }, signal);
+  const finals = await readFinals({ bus, device, session }, signal);
   const { last } = finals;
   if (last !== undefined && (last.listen > listen || (last.listen === listen && mode === "manual"))) return;
   const language = tools.languageOf(device);

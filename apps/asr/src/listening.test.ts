@@ -2,7 +2,7 @@ import { createWorkerPool } from "@voxbus/audio";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ListeningContract } from "./listening-worker.ts";
 import { createListening, type Found, type Listened, type Listening } from "./listening.ts";
-import { encodeSpeech, loadSpeech, silence } from "./speech-samples.ts";
+import { encodeSpeech, loadSpeech, silence } from "./test-speech.ts";
 import { joinSamples } from "./join-samples.ts";
 
 const options = { endMs: 600, maxMs: 30_000 };

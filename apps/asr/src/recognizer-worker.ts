@@ -19,8 +19,6 @@ export interface RecognizerContract {
 
 await serveWorker<RecognizerContract>(async ({ model, grammar, garbagePrefix }) => {
   const createDecoder = await createDecoderFactory(model, grammar);
-  // The wasm glue rethrows from a handler of its own what ends this thread, and so hides it from the owner.
-  process.removeAllListeners("uncaughtException");
   const idle: Decoder[] = [await createDecoder()];
   const accept = (words: readonly string[]) =>
     words.some((word) => word.startsWith(garbagePrefix)) ? "" : words.join(" ");

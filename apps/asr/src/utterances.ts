@@ -2,6 +2,7 @@ import { BusAwayError, type Bus } from "@voxbus/bus";
 import { busVersion, subjects, type Heard, type OutControl } from "@voxbus/protocol";
 import type { AsrEngine, Recognition } from "./engine.ts";
 import type { Final, Finals } from "./finals.ts";
+import { traceUtterance, type UtteranceTrace } from "./utterance-trace.ts";
 
 /** How an utterance ended. */
 export type Outcome = "heard" | "discarded" | NonNullable<Heard["reason"]>;
@@ -48,6 +49,7 @@ interface Utterance {
   readonly from: number;
   readonly abort: AbortController;
   readonly recognition: Recognition | undefined;
+  readonly trace: UtteranceTrace;
   discarded: boolean;
 }
 
@@ -63,8 +65,8 @@ export function createUtterances(options: UtterancesOptions): Utterances {
   let current: Utterance | undefined;
   let conclusions = Promise.resolve();
 
-  const publish = (envelope: object) =>
-    bus.publish(subjects.out(device), { v: busVersion, session, ...envelope }, trace);
+  const publish = (envelope: object, headers = trace) =>
+    bus.publish(subjects.out(device), { v: busVersion, session, ...envelope }, headers);
 
   // Drain and announcements wait for these; a turn does without them.
   function tellHearing(on: boolean, seq: number, origin?: number) {
@@ -112,20 +114,28 @@ export function createUtterances(options: UtterancesOptions): Utterances {
     return { text: "", language, reason: "failed" };
   }
 
-  async function conclude(utterance: Utterance, origin: number, endedAt: number) {
+  async function finish(utterance: Utterance, origin: number, endedAt: number) {
     const heard = await recognise(utterance);
     if (!utterance.discarded) await store({ listen, from: utterance.from, origin, ...heard }, endedAt, utterance);
   }
 
   async function store(final: Final, endedAt: number, utterance?: Utterance) {
     const { origin, text, reason } = final;
+    const headers = utterance?.trace.headers ?? trace;
     // Before the transcript is stored, so that the device shows what was heard before it hears the answer begin.
-    if (text !== "") publish({ kind: "text", origin, body: { type: "stt", text } });
-    if (!(await finals.store(final, signal))) throw new Error("another asr stored this speech: the listen is its own");
+    if (text !== "") publish({ kind: "text", origin, body: { type: "stt", text } }, headers);
+    if (!(await finals.store(final, headers, signal)))
+      throw new Error("another asr stored this speech: the listen is its own");
+    if (utterance?.discarded) return;
     // Nobody answers silence, and the answer to a text was announced by its stt.
     tellHearing(false, origin, reason === "unrecognised" || reason === "failed" ? origin : undefined);
+    conclude(reason ?? "heard", performance.now() - endedAt, utterance);
+  }
+
+  function conclude(outcome: Outcome, ms: number, utterance?: Utterance) {
     if (utterance !== undefined) open.delete(utterance);
-    concluded(reason ?? "heard", performance.now() - endedAt);
+    utterance?.trace.end(outcome, ms);
+    concluded(outcome, ms);
   }
 
   function enqueue(work: () => Promise<void>) {
@@ -138,7 +148,8 @@ export function createUtterances(options: UtterancesOptions): Utterances {
     },
     begin(from) {
       const abort = new AbortController();
-      current = { from, abort, recognition: openRecognition(from, abort), discarded: false };
+      const recognition = openRecognition(from, abort);
+      current = { from, abort, recognition, trace: traceUtterance(trace, engine.name), discarded: false };
       open.add(current);
       tellHearing(true, from);
     },
@@ -149,7 +160,7 @@ export function createUtterances(options: UtterancesOptions): Utterances {
       const utterance = current;
       current = undefined;
       const endedAt = performance.now();
-      if (utterance !== undefined) enqueue(() => conclude(utterance, origin, endedAt));
+      if (utterance !== undefined) enqueue(() => finish(utterance, origin, endedAt));
     },
     endEmpty(origin, reason) {
       const endedAt = performance.now();
@@ -160,9 +171,8 @@ export function createUtterances(options: UtterancesOptions): Utterances {
         if (utterance !== current && !ended) continue;
         utterance.discarded = true;
         utterance.abort.abort(discardedReason);
-        open.delete(utterance);
         tellHearing(false, utterance.from);
-        concluded("discarded", 0);
+        conclude("discarded", 0, utterance);
       }
       current = undefined;
     },
