@@ -1,0 +1,25 @@
+import type { Stage } from "./stage.ts";
+import type { WorldOptions } from "./world.ts";
+
+/** The systems that faults need; those with the same one share it. */
+export const worlds = {
+  one: { gateways: 2, each: 1, nodes: 1, env: {} },
+  two: { gateways: 2, each: 2, nodes: 1, env: {} },
+  cluster: { gateways: 2, each: 1, nodes: 3, env: {} },
+} as const satisfies Record<string, WorldOptions>;
+export type WorldName = keyof typeof worlds;
+
+/** Something that goes wrong. */
+export interface Fault {
+  readonly name: string;
+  readonly world: WorldName;
+  /** Part of the short form. */
+  readonly quick?: boolean;
+  readonly devices?: number;
+  /** Why turns are lost that no server can save; without it none may be. */
+  readonly mayLose?: string;
+  /** The longest that a device in a turn may wait for sound, ms, where that is promised. */
+  readonly withinMs?: number;
+  /** Brings it about and mends it; resolves when everything that was broken runs again. */
+  readonly happen: (stage: Stage) => Promise<void>;
+}

@@ -1,0 +1,102 @@
+import type { Fault } from "./fault.ts";
+import type { Moment, Stage } from "./stage.ts";
+import { workers, type Worker } from "./world.ts";
+
+const moments: Readonly<Record<Worker, Readonly<Record<"before" | "middle" | "end", Moment>>>> = {
+  asr: { before: "listening", middle: "speaking", end: "heard" },
+  dialogue: { before: "typed", middle: "first sentence", end: "last sentence" },
+  tts: { before: "first sentence", middle: "mid sound", end: "last sound" },
+};
+const phases = ["before", "middle", "end"] as const;
+/** Longer than a claim lasts without its worker (docs/bus.md), so that a successor is at work when it wakes. */
+const pauseMs = 8000;
+
+/** Kills all processes of a worker once a turn has come to a moment, and waits until it is back. */
+const killAt = (worker: Worker, moment: Moment) => async (stage: Stage) => {
+  const pids = stage.world.pids(worker);
+  await stage.next(moment);
+  stage.strike("SIGKILL", pids);
+  await stage.sleep(100);
+  await stage.world.ready(worker);
+};
+
+/** Kills one of two, then the other one when the first is back. */
+const killEach = (worker: Worker, moment: Moment) => async (stage: Stage) => {
+  for (const pid of stage.world.pids(worker)) {
+    await stage.next(moment);
+    stage.strike("SIGKILL", [pid]);
+    await stage.sleep(5000);
+    await stage.world.ready(worker);
+  }
+};
+
+/** Stops a process without its knowing, for longer than its claims last, and lets it go on. */
+const pauseAt = (worker: Worker, moment: Moment, which: "one" | "all") => async (stage: Stage) => {
+  const pids = stage.world.pids(worker).slice(0, which === "one" ? 1 : undefined);
+  await stage.next(moment);
+  stage.strike("SIGSTOP", pids);
+  await stage.sleep(pauseMs);
+  stage.strike("SIGCONT", pids);
+  await stage.world.ready(worker);
+};
+
+/** What happens to the programs that work on turns. */
+export const workerFaults: readonly Fault[] = [
+  { name: "nothing (for comparison)", world: "one", quick: true, happen: (stage) => calm(stage) },
+  ...workers.flatMap((worker) =>
+    phases.flatMap((phase): Fault[] => [
+      {
+        name: `kill -9 ${worker}, ${phase} of its stage`,
+        world: "one",
+        quick: phase === "middle",
+        withinMs: 5000,
+        happen: killAt(worker, moments[worker][phase]),
+      },
+      {
+        name: `kill -9 one ${worker} of two, then the other, ${phase}`,
+        world: "two",
+        withinMs: 5000,
+        happen: killEach(worker, moments[worker][phase]),
+      },
+      {
+        name: `SIGSTOP one ${worker} of two for 8 s, ${phase}`,
+        world: "two",
+        happen: pauseAt(worker, moments[worker][phase], "one"),
+      },
+    ]),
+  ),
+  ...workers.map(
+    (worker): Fault => ({
+      name: `SIGSTOP the only ${worker} for 8 s`,
+      world: "one",
+      happen: pauseAt(worker, moments[worker].middle, "all"),
+    }),
+  ),
+  {
+    name: "kill -9 asr, dialogue and tts at once",
+    world: "one",
+    happen: async (stage) => {
+      const pids = workers.flatMap((worker) => stage.world.pids(worker));
+      await stage.next("heard");
+      stage.strike("SIGKILL", pids);
+      await stage.sleep(100);
+      await Promise.all(workers.map((worker) => stage.world.ready(worker)));
+    },
+  },
+  {
+    name: "kill -9 monitor",
+    world: "one",
+    happen: async (stage) => {
+      await stage.next("first sound");
+      stage.strike("SIGKILL", stage.world.pids("monitor"));
+      await stage.sleep(100);
+      await stage.world.ready("monitor");
+    },
+  },
+];
+
+async function calm(stage: Stage): Promise<void> {
+  stage.begin();
+  await stage.next("heard");
+  await stage.next("played");
+}

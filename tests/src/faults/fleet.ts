@@ -1,0 +1,67 @@
+import { createDevice, type Device } from "./device.ts";
+import type { References } from "./judge.ts";
+import type { Questions } from "./questions.ts";
+import type { TurnRecord } from "./turn.ts";
+import type { World } from "./world.ts";
+
+/** Devices that talk all the time. */
+export interface Fleet {
+  readonly devices: readonly Device[];
+  /** Every turn of every device, the open ones too. */
+  turns(): readonly TurnRecord[];
+  /** Resolves when each device has ended a turn that it began after `since`; with what is missing after `boundMs`. */
+  awaitTurns(since: number, boundMs: number): Promise<readonly string[]>;
+  /** Lets each end its turn and disconnects them. */
+  stop(): Promise<void>;
+}
+
+/** How a device of the fleet behaves, by its number. */
+const kinds = ["typed", "spoken", "long", "manual", "long spoken", "aborting"] as const;
+
+/** Starts a fleet; its ids begin with `name`. */
+export function startFleet(
+  world: World,
+  options: { readonly name: string; readonly size: number; readonly questions: Questions; readonly references: References },
+): Fleet {
+  const { name, size, questions, references } = options;
+  const typed = (from: number) => [...questions.typed.slice(from), ...questions.typed.slice(0, from)];
+  const devices = Array.from({ length: size }, (_, i) => {
+    const kind = kinds[i % kinds.length]!;
+    const asked = {
+      typed: typed(i % questions.typed.length),
+      spoken: questions.spoken,
+      long: questions.long.slice(0, 1),
+      manual: questions.spoken,
+      "long spoken": questions.long.slice(1),
+      aborting: questions.long.slice(0, 1),
+    }[kind];
+    return createDevice({
+      id: `${name}-${i}`,
+      urls: [...world.urls.slice(i % world.urls.length), ...world.urls.slice(0, i % world.urls.length)],
+      questions: asked,
+      references,
+      mode: kind === "manual" ? "manual" : "auto",
+      ...(kind === "aborting" ? { abortAfter: 20 } : {}),
+    });
+  });
+  const stopping = new AbortController();
+  const talking = devices.map((device) => device.talk(stopping.signal));
+  return {
+    devices,
+    turns: () => devices.flatMap((device) => device.turns),
+    async awaitTurns(since, boundMs) {
+      const until = performance.now() + boundMs;
+      const hasNew = (device: Device) =>
+        device.turns.some(({ beganAt, outcome }) => beganAt > since && outcome !== undefined && outcome !== "unheard");
+      for (;;) {
+        const missing = devices.filter((device) => !hasNew(device)).map(({ id }) => id);
+        if (missing.length === 0 || performance.now() > until) return missing;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+    async stop() {
+      stopping.abort();
+      await Promise.all(talking);
+    },
+  };
+}

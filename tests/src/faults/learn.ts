@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { busVersion, subjects } from "@voxbus/protocol";
+import { WebSocket } from "ws";
+import { createEar, type Exchange } from "./ear.ts";
+import type { References } from "./judge.ts";
+import { apologies, type Questions } from "./questions.ts";
+import type { World } from "./world.ts";
+
+const apologyFile = new URL("../../../apps/gateway/assets/apology.en.bin", import.meta.url);
+const patienceMs = 30_000;
+const pupils = 3;
+
+/**
+ * Asks everything once while nothing is wrong, and has every apology spoken: the embedded engines say the same in the
+ * same packets each time, so what comes later can be compared packet by packet. Throws when a calm system does not answer.
+ */
+export async function learnReferences(world: World, questions: Questions): Promise<References> {
+  const references: References = { answers: new Map(), packets: new Map(), apology: await readApology() };
+  const texts = [...questions.typed, ...questions.spoken, ...questions.long].map(({ text }) => text);
+  const learn = async (first: number) => {
+    const pupil = await connectPupil(world.urls[first % world.urls.length]!, `pupil-${randomUUID().slice(0, 8)}`);
+    for (const text of texts.filter((_, at) => at % pupils === first)) {
+      const { sentences } = await pupil.hear(() => pupil.type(text));
+      if (sentences.length === 0) throw new Error(`nothing was answered to "${text}"`);
+      references.answers.set(
+        text,
+        sentences.flatMap((sentence) => (sentence.text === undefined ? [] : [sentence.text])),
+      );
+      for (const sentence of sentences) references.packets.set(sentence.text ?? "", sentence.packets);
+    }
+    for (const text of apologies.filter((_, at) => at % pupils === first)) {
+      const say = { v: busVersion, reply: randomUUID(), attempt: 1, sentence: 0, text, language: "en", last: true };
+      const { sentences } = await pupil.hear(() => void world.bus.store(subjects.sayOpen(pupil.id), say));
+      references.packets.set(text, sentences[0]?.packets ?? []);
+    }
+    pupil.leave();
+  };
+  await Promise.all(Array.from({ length: pupils }, (_, first) => learn(first)));
+  return references;
+}
+
+async function connectPupil(url: string, id: string) {
+  const socket = new WebSocket(url, { headers: { "Device-Id": id, "Client-Id": randomUUID() } });
+  let heard: ((exchange: Exchange) => void) | undefined;
+  const ear = createEar({
+    started: () => undefined,
+    sound: () => undefined,
+    sign: () => undefined,
+    stray: () => undefined,
+    stopped: (exchange) => heard?.(exchange),
+  });
+  socket.on("message", (data: Buffer, isBinary) =>
+    isBinary ? ear.audio(data) : ear.text(JSON.parse(data.toString()) as Record<string, unknown>),
+  );
+  await once(socket, "open");
+  socket.send('{"type":"hello","version":1,"features":{},"transport":"websocket"}');
+  await once(socket, "message");
+  return {
+    id,
+    type: (text: string) => socket.send(JSON.stringify({ type: "listen", state: "detect", text })),
+    hear: (ask: () => void) =>
+      new Promise<Exchange>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`${id} heard nothing in a calm system`)), patienceMs);
+        heard = (exchange) => {
+          clearTimeout(timer);
+          resolve(exchange);
+        };
+        ask();
+      }),
+    leave: () => socket.terminate(),
+  };
+}
+
+async function readApology(): Promise<readonly Buffer[]> {
+  const data = await readFile(apologyFile);
+  const packets: Buffer[] = [];
+  for (let at = 0; at < data.byteLength;) {
+    const size = data.readUInt16BE(at);
+    packets.push(data.subarray(at + 2, at + 2 + size));
+    at += 2 + size;
+  }
+  return packets;
+}

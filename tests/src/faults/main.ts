@@ -1,0 +1,60 @@
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { faults } from "./faults.ts";
+import type { Row } from "./run-fault.ts";
+import { runFaults } from "./run-faults.ts";
+import { formatTable } from "./table.ts";
+
+const help = `npm run test:faults -- [--only TEXT] [--quick] [--list] [--write] [--log FILE]
+
+Breaks a running system in every way we know while devices talk to it, and reads what they received.
+
+  --only TEXT  only faults whose name holds TEXT; may be given more than once
+  --quick      the short form that npm test runs
+  --list       names the faults and ends
+  --write      writes the table into docs/reliability.md
+  --log FILE   keeps what the programs printed
+`;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string", multiple: true },
+    quick: { type: "boolean" },
+    list: { type: "boolean" },
+    write: { type: "boolean" },
+    log: { type: "string" },
+    help: { type: "boolean" },
+  },
+});
+
+const chosen = faults.filter(
+  ({ name, quick }) =>
+    (values.only === undefined || values.only.some((text) => name.includes(text))) && (!values.quick || quick === true),
+);
+
+function tellRow(row: Row): void {
+  const { turns, answered, apologised, lost, cut, doubled, medianMs, maxMs, presenceMs, problems } = row;
+  const waits = `${(medianMs / 1000).toFixed(1)} / ${(maxMs / 1000).toFixed(1)} s`;
+  process.stdout.write(
+    `${problems.length === 0 ? "ok    " : "FAILED"}  ${turns} turns: ${answered} answered, ${apologised} apologised, ${lost} lost (${cut} cut), ${doubled} doubled; recovery ${waits}; presence ${(presenceMs / 1000).toFixed(1)} s\n`,
+  );
+  for (const problem of problems) process.stdout.write(`        ${problem}\n`);
+}
+
+if (values.help) process.stdout.write(help);
+else if (values.list) process.stdout.write(`${faults.map(({ name, quick }) => `${quick ? "*" : " "} ${name}`).join("\n")}\n`);
+else if (chosen.length === 0) {
+  process.stderr.write("voxbus: no fault has such a name; --list names them\n");
+  process.exitCode = 2;
+} else {
+  const { log } = values;
+  if (log !== undefined) writeFileSync(log, "");
+  const rows = await runFaults(chosen, {
+    begin: (name) => process.stdout.write(`${name} (${Math.round(performance.now() / 1000)} s)\n`),
+    row: tellRow,
+    ...(log === undefined ? {} : { log: (text: string) => writeFileSync(log, text, { flag: "a" }) }),
+  });
+  process.stdout.write(`\n${formatTable(rows)}\n`);
+  process.exitCode = rows.some(({ problems }) => problems.length > 0) ? 1 : 0;
+  process.exit();
+}

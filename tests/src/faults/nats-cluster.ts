@@ -1,0 +1,27 @@
+import { createServer, type AddressInfo } from "node:net";
+import { once } from "node:events";
+import { startNatsServer, type NatsServer } from "@voxbus/bus";
+
+/** Starts one nats-server, or a cluster of them that knows itself; all end with this process. */
+export async function startNats(nodes: number): Promise<readonly NatsServer[]> {
+  if (nodes === 1) return [await startNatsServer()];
+  const ports = await Promise.all(Array.from({ length: nodes }, () => findFreePort()));
+  const routes = ports.map((port) => `"nats://127.0.0.1:${port}"`).join(", ");
+  return Promise.all(
+    ports.map((port, i) =>
+      startNatsServer({
+        config: `server_name: "n${i + 1}"
+cluster { name: "faults", listen: "127.0.0.1:${port}", routes: [${routes}] }`,
+      }),
+    ),
+  );
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}

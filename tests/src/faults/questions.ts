@@ -1,0 +1,47 @@
+import { encodeSample } from "./speech.ts";
+
+/** Something that devices ask; typed, or spoken where there is a recording of it. */
+export interface Question {
+  readonly text: string;
+  readonly packets?: readonly Uint8Array[];
+}
+
+/** What is asked: answers of one to four sentences, each of which is the same whenever it is asked. */
+export interface Questions {
+  readonly typed: readonly Question[];
+  readonly spoken: readonly Question[];
+  /** Whose answer takes long enough for something to happen in its middle. */
+  readonly long: readonly Question[];
+}
+
+const typed = [
+  "what is 3 plus 4",
+  "who are you",
+  "what is 20 plus 11",
+  "how are you",
+  "what is 6 times 9",
+  "what is the weather",
+];
+const spoken = [
+  { file: "sum.wav", text: "what is seven plus five" },
+  { file: "hello.wav", text: "hello there" },
+  { file: "sum-rms.wav", text: "what is nine times eight" },
+];
+
+/** Encodes the recordings, once for all devices. */
+export async function loadQuestions(): Promise<Questions> {
+  const record = async ({ file, text }: { file: string; text: string }) => ({ text, packets: await encodeSample(file) });
+  return {
+    typed: typed.map((text) => ({ text })),
+    spoken: await Promise.all(spoken.map(record)),
+    long: [{ text: "help" }, await record({ file: "help.wav", text: "help me" })],
+  };
+}
+
+/** Everything that an apology may say aloud instead of an answer (docs/bus.md, every turn ends audibly). */
+export const apologies: readonly string[] = [
+  "I am sorry, I cannot answer right now.",
+  "I am sorry, I lost my thread.",
+  "I am sorry, I did not understand that.",
+  "I did not hear anything.",
+];

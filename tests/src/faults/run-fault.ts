@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Fault } from "./fault.ts";
+import { startFleet, type Fleet } from "./fleet.ts";
+import type { References } from "./judge.ts";
+import type { Questions } from "./questions.ts";
+import { awaitMoment, signalAll } from "./stage.ts";
+import { measureWait, type TurnRecord } from "./turn.ts";
+import type { World } from "./world.ts";
+
+/** What a fault came to: a row of the table. */
+export interface Row {
+  readonly name: string;
+  readonly turns: number;
+  readonly answered: number;
+  readonly apologised: number;
+  /** Not answered: of those, `cut` by the death of their own socket. */
+  readonly lost: number;
+  readonly cut: number;
+  readonly doubled: number;
+  /** The longest that devices in a turn waited for sound, ms. */
+  readonly medianMs: number;
+  readonly maxMs: number;
+  /** How long after the fault presence was right, ms. */
+  readonly presenceMs: number;
+  readonly mayLose?: string;
+  /** Everything that was not as it must be; empty when the fault was survived. */
+  readonly problems: readonly string[];
+}
+
+const usualSize = 6;
+const calmMs = 40_000;
+const happenMs = 150_000;
+const recoverMs = 60_000;
+const presenceMs = 12_000;
+
+/** Lets devices talk, lets the fault happen while they do, and reads what they received. */
+export async function runFault(
+  fault: Fault,
+  world: World,
+  know: { readonly questions: Questions; readonly references: References },
+): Promise<Row> {
+  const name = fault.name.replaceAll(/[^a-z0-9]+/gi, "-").slice(0, 40);
+  const id = `${name}-${Date.now().toString(36)}`;
+  const fleet = startFleet(world, { name: id, size: fault.devices ?? usualSize, ...know });
+  const problems: string[] = [];
+  let began = 0;
+  const begin = () => {
+    began ||= performance.now();
+  };
+  for (const device of await fleet.awaitTurns(0, calmMs)) problems.push(`${device} had no turn before the fault`);
+  const happening = fault.happen({
+    world,
+    fleet,
+    begin,
+    sleep: (ms) => sleep(ms),
+    next: (moment) => awaitMoment(world, moment, id),
+    strike(signal, pids) {
+      begin();
+      signalAll(signal, pids);
+    },
+    complain: (problem) => problems.push(problem),
+  });
+  await bound(happening, happenMs, `"${fault.name}" did not come to its end`);
+  begin();
+  const mended = performance.now();
+  const [missing, presence] = await Promise.all([
+    fleet.awaitTurns(mended, recoverMs),
+    awaitPresence(world, fleet, id, mended),
+  ]);
+  for (const device of missing) problems.push(`${device} had no turn after the fault`);
+  await fleet.stop();
+  const row = judge(fault, fleet, { began, mended, presence });
+  return { ...row, problems: [...problems, ...row.problems] };
+}
+
+function judge(
+  fault: Fault,
+  fleet: Fleet,
+  { began, mended, presence }: { readonly began: number; readonly mended: number; readonly presence: number },
+): Row {
+  const turns = fleet.turns().filter(({ outcome }) => outcome !== undefined);
+  const during = turns.filter((turn) => turn.beganAt < mended && turn.endedAt! > began);
+  const counted = during.filter(({ outcome }) => outcome !== "unheard");
+  const count = (outcome: TurnRecord["outcome"]) => counted.filter((turn) => turn.outcome === outcome).length;
+  const waits = counted
+    .filter(({ outcome }) => outcome !== "cut")
+    .flatMap((turn) => measureWait(turn, began) ?? [])
+    .sort((a, b) => a - b);
+  const strays = fleet.devices.flatMap((device) =>
+    device.strays.map(({ at, problem }) => `${device.id}: ${problem} (${seconds(at - began)} after the fault)`),
+  );
+  const doubled = counted.reduce((sum, turn) => sum + turn.doubled, 0) + strays.length;
+  const cut = count("cut");
+  const lost = count("lost") + cut;
+  const maxMs = waits.at(-1) ?? 0;
+  const tell = (turn: TurnRecord) =>
+    `${turn.device} ${turn.outcome}: ${turn.detail} (asked ${seconds(turn.beganAt - began)}, ended ${seconds(turn.endedAt! - began)} after the fault)`;
+  const outside = turns.filter((turn) => !during.includes(turn));
+  const problems = [
+    ...counted.filter((turn) => isBad(turn, fault)).map(tell),
+    ...outside.filter(({ outcome }) => outcome !== "answered" && outcome !== "aborted" && outcome !== "unheard").map(tell),
+    ...strays,
+    ...(presence > presenceMs ? [`presence was not right ${seconds(presenceMs)} after the fault`] : []),
+    ...(fault.withinMs !== undefined && maxMs > fault.withinMs
+      ? [`a device waited ${seconds(maxMs)} for sound, over ${seconds(fault.withinMs)}`]
+      : []),
+    ...(counted.length === 0 ? ["no turn was in flight"] : []),
+  ];
+  return {
+    name: fault.name,
+    turns: counted.length,
+    answered: count("answered") + count("aborted"),
+    apologised: count("apologised"),
+    lost,
+    cut,
+    doubled,
+    medianMs: waits[Math.floor(waits.length / 2)] ?? 0,
+    maxMs,
+    presenceMs: presence,
+    ...(fault.mayLose === undefined ? {} : { mayLose: fault.mayLose }),
+    problems,
+  };
+}
+
+function isBad({ outcome, doubled }: TurnRecord, { mayLose }: Fault): boolean {
+  return doubled > 0 || outcome === "lost" || (outcome === "cut" && mayLose === undefined);
+}
+
+/** Resolves with how long after `since` every device was online exactly where and when it is, ms. */
+async function awaitPresence(world: World, fleet: Fleet, id: string, since: number): Promise<number> {
+  const isRight = () => {
+    const online = new Map([...world.presence.devices()].filter(([device]) => device.startsWith(id)));
+    const open = fleet.devices.filter(({ session }) => session !== undefined);
+    return open.length === online.size && open.every((device) => online.get(device.id)?.session === device.session);
+  };
+  // Right for a while: a device that comes back a moment later is no mistake of presence.
+  let rightSince: number | undefined;
+  for (;;) {
+    const now = performance.now();
+    if (!isRight()) rightSince = undefined;
+    else if (now - (rightSince ??= now) > 1000) return rightSince - since;
+    if (now - since > presenceMs + 3000) return now - since;
+    await sleep(50);
+  }
+}
+
+async function bound<T>(work: Promise<T>, ms: number, problem: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(problem)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;

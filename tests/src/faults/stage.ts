@@ -1,0 +1,76 @@
+import { Heard, InControlFrame, InText, Outbound, Say, subjects, type TurnPlayed, Event } from "@voxbus/protocol";
+import type { Fleet } from "./fleet.ts";
+import type { World } from "./world.ts";
+
+/** A moment of a turn, as it is seen on the bus. */
+export type Moment =
+  | "typed"
+  | "listening"
+  | "speaking"
+  | "heard"
+  | "first sentence"
+  | "last sentence"
+  | "first sound"
+  | "mid sound"
+  | "last sound"
+  | "played";
+
+/** What a fault has to work with. */
+export interface Stage {
+  readonly world: World;
+  readonly fleet: Fleet;
+  /** Resolves with the device that next comes to this moment. */
+  next(moment: Moment): Promise<string>;
+  /** Sends a signal to processes and notes the time of the first one: that is when the fault began. */
+  strike(signal: NodeJS.Signals, pids: readonly number[]): void;
+  /** Notes that the fault begins now, where no signal does it. */
+  begin(): void;
+  sleep(ms: number): Promise<void>;
+  /** Something that this fault itself found wrong. */
+  complain(problem: string): void;
+}
+
+const midSound = 6;
+
+/** Resolves with the device for which `moment` comes next; devices of other fleets do not count. */
+export function awaitMoment({ bus }: World, moment: Moment, fleet: string): Promise<string> {
+  return new Promise((resolve) => {
+    const see = (fits: boolean, device: string) => {
+      if (!fits || !device.startsWith(fleet)) return;
+      closer.close();
+      resolve(device);
+    };
+    const out = (fits: (frame: Outbound) => boolean) =>
+      bus.subscribe(subjects.out("*"), Outbound, (frame, { device }) => see(fits(frame), device));
+    const say = (subject: string, fits: (say: Say) => boolean) =>
+      bus.subscribe(subject, Say, (said, { device }) => see(fits(said), device));
+    const watches: Record<Moment, () => { close(): void }> = {
+      typed: () => bus.subscribe(subjects.in("*", "text"), InText, (_, { device }) => see(true, device)),
+      listening: () => bus.subscribe(subjects.open("*"), InControlFrame, (_, { device }) => see(true, device)),
+      speaking: () => out(({ kind, body }) => kind === "control" && body.type === "hearing" && body.on),
+      heard: () => bus.subscribe(subjects.heard("*"), Heard, (_, { device }) => see(true, device)),
+      "first sentence": () => say(subjects.sayOpen("*"), ({ origin, last }) => origin !== undefined && !last),
+      "last sentence": () => say(subjects.say("*"), ({ last }) => last),
+      "first sound": () => out(({ kind, n, sentence }) => kind === "audio" && n !== undefined && sentence === 0),
+      "mid sound": () => out(({ kind, n = 0, sentence }) => kind === "audio" && n > midSound && sentence === 1),
+      "last sound": () => out(({ end }) => end === "reply"),
+      played: () =>
+        bus.subscribe(subjects.event("*"), Event, ({ turn }, { device }) => see(isWhole(turn), device)),
+    };
+    const closer = watches[moment]();
+  });
+}
+
+const isWhole = (turn: TurnPlayed | undefined) => turn?.complete === true;
+
+/** Sends a signal to each; one that is gone already has ended by itself, which a fault may well bring about. */
+export function signalAll(signal: NodeJS.Signals, pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}
+

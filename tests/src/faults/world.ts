@@ -1,0 +1,137 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { connectBus, watchPresence, type Bus, type NatsServer, type PresenceView } from "@voxbus/bus";
+import { launchSystem } from "../e2e/launcher.ts";
+import { startNats } from "./nats-cluster.ts";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** The programs that work on turns. */
+export const workers = ["asr", "tts", "dialogue"] as const;
+export type Worker = (typeof workers)[number];
+export type Program = Worker | "gateway" | "monitor";
+
+/** What a system consists of. */
+export interface WorldOptions {
+  readonly gateways: number;
+  /** Workers of each kind. */
+  readonly each: 1 | 2;
+  readonly nodes: 1 | 3;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A whole system in processes of its own, and a look at its bus. */
+export interface World {
+  /** Where devices connect. */
+  readonly urls: readonly string[];
+  readonly monitor: string;
+  readonly nats: readonly NatsServer[];
+  /** The suite's own connection to the bus; as deaf as everyone's while NATS is away. */
+  readonly bus: Bus;
+  readonly presence: PresenceView;
+  /** The pids of a program that run now. */
+  pids(program: Program): readonly number[];
+  /** Resolves when as many of a program answer on their ops ports as there shall be. */
+  ready(program: Program): Promise<void>;
+  /** The ops addresses that a program had when it was last ready. */
+  ops(program: Program): readonly string[];
+  output(): string;
+  close(): Promise<void>;
+}
+
+const silentLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Starts a system on free ports, with a store that ends with it. */
+export async function openWorld({ gateways, each, nodes, env }: WorldOptions): Promise<World> {
+  const nats = await startNats(nodes);
+  const url = nats.map((server) => server.url).join(",");
+  const shared = { VOXBUS_NATS_URL: url, VOXBUS_NATS_REPLICAS: String(nodes), VOXBUS_LOG_FORMAT: "json", ...env };
+  const system = await launchSystem({ gateways, env: shared });
+  const extras = each === 2 ? await Promise.all(workers.map((name) => startExtra(name, shared))) : [];
+  const bus = await connectBus({ VOXBUS_NATS_URL: url, VOXBUS_NATS_REPLICAS: nodes }, silentLog);
+  const presence = await watchPresence(bus);
+  const expected = (program: Program) => (program === "gateway" ? gateways : program === "monitor" ? 1 : each);
+  const pids = (program: Program) => [
+    ...system.processes(`apps/${program}/`).map(({ pid }) => pid),
+    ...extras.filter((extra) => extra.program === program).map((extra) => extra.pid()),
+  ];
+  return {
+    urls: system.devices,
+    monitor: system.monitor,
+    nats,
+    bus,
+    presence,
+    pids,
+    ops: (program) => readOps(system.output() + extras.map((extra) => extra.output()).join(""), program),
+    async ready(program) {
+      for (;;) {
+        const output = system.output() + extras.map((extra) => extra.output()).join("");
+        const answers = await Promise.all(readOps(output, program).map(isReady));
+        if (answers.filter(Boolean).length >= expected(program)) return;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+    output: () => system.output() + extras.map((extra) => extra.output()).join(""),
+    async close() {
+      presence.close();
+      await bus.close();
+      await Promise.all(extras.map((extra) => extra.close()));
+      await system.close();
+      await Promise.all(nats.map((server) => server.stop()));
+    },
+  };
+}
+
+/** The ops addresses that a program named in its ready lines; those of one that was started again are the same. */
+function readOps(output: string, program: Program): readonly string[] {
+  const found = output.split("\n").flatMap((line) => {
+    const at = line.indexOf("{");
+    if (at < 0 || !line.includes('"ready"') || !line.includes(`"name":"${program}"`)) return [];
+    const ops = /"ops":"([^"]+)"/.exec(line)?.[1];
+    return ops === undefined ? [] : [ops];
+  });
+  return [...new Set(found)];
+}
+
+async function isReady(ops: string): Promise<boolean> {
+  try {
+    return (await fetch(`${ops}/readyz`, { signal: AbortSignal.timeout(1000) })).ok;
+  } catch {
+    return false; // nobody answers there
+  }
+}
+
+/** One more worker beside the launcher's, started again when it dies, as the launcher does it. */
+async function startExtra(program: Worker, env: Readonly<Record<string, string>>) {
+  let child: ChildProcess;
+  let output = "";
+  let closing = false;
+  let port = "0";
+  const start = async (): Promise<void> => {
+    child = spawn(process.execPath, [`apps/${program}/dist/main.js`], {
+      cwd: root,
+      env: { PATH: process.env["PATH"], ...env, [`VOXBUS_${program.toUpperCase()}_OPS_PORT`]: port },
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => (output += String(text)));
+    child.once("exit", () => {
+      if (!closing) setTimeout(() => void start(), 100);
+    });
+    const [message] = (await once(child, "message")) as [{ addresses: { ops: string } }];
+    port = new URL(message.addresses.ops).port;
+  };
+  await start();
+  return {
+    program,
+    pid: () => child.pid ?? 0,
+    output: () => output,
+    async close() {
+      closing = true;
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
