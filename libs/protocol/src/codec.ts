@@ -2,11 +2,16 @@ import { Decoder, Encoder } from "@msgpack/msgpack";
 import type { z } from "zod";
 import { busVersion } from "./envelopes.ts";
 import { ProtocolError } from "./errors.ts";
+import { checkMessagePack, maxEnvelopeDepth } from "./measure.ts";
 
-const encoder = new Encoder({ ignoreUndefined: true });
+// One level more than containers may have: its values.
+const encoder = new Encoder({ ignoreUndefined: true, maxDepth: maxEnvelopeDepth + 1 });
 const decoder = new Decoder();
 
-/** Encodes an envelope as a MessagePack map; fields that are undefined are left out. The bytes are the caller's own. */
+/**
+ * Encodes an envelope as a MessagePack map; fields that are undefined are left out. The bytes are the caller's own.
+ * Throws an Error when it nests deeper than readers allow.
+ */
 export function encodeEnvelope(envelope: object): Uint8Array {
   return encoder.encode(envelope);
 }
@@ -16,6 +21,7 @@ export function encodeEnvelope(envelope: object): Uint8Array {
  * `bad-envelope` naming the field when it is malformed. Unknown fields are ignored. Binary fields are views into `data`.
  */
 export function decodeEnvelope<S extends z.ZodType>(schema: S, data: Uint8Array): z.infer<S> {
+  checkMessagePack(data);
   let value: unknown;
   try {
     value = decoder.decode(data);

@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { decodeEnvelope, encodeEnvelope } from "./codec.ts";
+import { InControlFrame } from "./envelopes.ts";
+
+const refused = expect.objectContaining({ name: "ProtocolError", code: "bad-envelope", field: "envelope" }) as Error;
+const decode = (hex: string) => decodeEnvelope(InControlFrame, Buffer.from(hex, "hex"));
+const envelope = { v: 1, session: "s", seq: 1, at: 1, kind: "control" };
+const frame = (payload: object) => ({ ...envelope, body: { type: "mcp", payload } });
+const nest = (levels: number): object => (levels === 1 ? {} : { in: nest(levels - 1) });
+
+describe("checkMessagePack", () => {
+  it.each([
+    ["arrays in arrays, each said to be long", "dd01ffffff".repeat(200)],
+    ["an array longer than the message", "ddffffffff"],
+    ["a map longer than the message", "dfffffffff"],
+    ["a text longer than the message", "dbffffffff61"],
+    ["binary longer than the message", "c6ffffffff00"],
+    ["an extension longer than the message", "c9ffffffff0100"],
+    ["a number that is cut off", "cf00"],
+    ["nothing", ""],
+    ["a thousand arrays in each other", `${"91".repeat(1000)}00`],
+  ])("%s: refused before any room is made for it", (_what, hex) => {
+    expect(() => decode(hex)).toThrow(refused);
+  });
+
+  it("32 levels: pass; one more can neither be written nor read", () => {
+    const deepest = frame(nest(30));
+    expect(decodeEnvelope(InControlFrame, encodeEnvelope(deepest))).toEqual(deepest);
+    expect(() => encodeEnvelope(frame(nest(32)))).toThrow("Too deep");
+    expect(() => decode(`${"81a161".repeat(33)}00`)).toThrow(refused);
+  });
+
+  it("every kind of value: passed over by its length", () => {
+    const values = [
+      null,
+      true,
+      1.5,
+      -1,
+      2 ** 40,
+      -(2 ** 40),
+      300,
+      70_000,
+      "a".repeat(40),
+      "b".repeat(300),
+      "c".repeat(70_000),
+    ];
+    const payload = {
+      values,
+      bytes: [new Uint8Array(5), new Uint8Array(300), new Uint8Array(70_000)],
+      at: new Date(5),
+    };
+    const wide = Object.fromEntries(Array.from({ length: 70_000 }, (_, at) => [`k${at}`, at]));
+    for (const sent of [frame(payload), frame({ list: Array.from({ length: 70_000 }, () => 0) }), frame(wide)]) {
+      expect(decodeEnvelope(InControlFrame, encodeEnvelope(sent))).toEqual(sent);
+    }
+  });
+});

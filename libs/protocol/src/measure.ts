@@ -1,0 +1,56 @@
+import { ProtocolError } from "./errors.ts";
+
+/** The deepest that a bus message may nest: containers in containers. */
+export const maxEnvelopeDepth = 32;
+
+/**
+ * Walks a MessagePack value without building it. Throws `bad-envelope` when it nests deeper than 32 levels, or announces
+ * more than there is: decoders make room for what is announced, so that a few bytes could take all memory.
+ */
+export function checkMessagePack(data: Uint8Array): void {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  /** Values that are still to come, of each container that is open. */
+  const missing = [1];
+  let at = 0;
+  const take = (bytes: number): number => {
+    if (bytes > data.byteLength - at) throw refuse("announces more than there is");
+    const from = at;
+    at += bytes;
+    return from;
+  };
+  const readLength = (width: number): number => {
+    const from = take(width);
+    return width === 1 ? view.getUint8(from) : width === 2 ? view.getUint16(from) : view.getUint32(from);
+  };
+  const open = (values: number): void => {
+    if (values > data.byteLength - at) throw refuse("announces more than there is");
+    if (missing.length > maxEnvelopeDepth) throw refuse(`nests deeper than ${maxEnvelopeDepth} levels`);
+    missing.push(values);
+  };
+  while (missing.length > 0) {
+    const last = missing.length - 1;
+    if (missing[last] === 0) {
+      missing.pop();
+      continue;
+    }
+    missing[last]! -= 1;
+    const head = view.getUint8(take(1));
+    if (head < 0x80 || head >= 0xe0) continue;
+    else if (head < 0x90) open((head & 15) * 2);
+    else if (head < 0xa0) open(head & 15);
+    else if (head < 0xc0) take(head & 31);
+    else if (head === 0xdc || head === 0xdd) open(readLength(head === 0xdc ? 2 : 4));
+    else if (head === 0xde || head === 0xdf) open(readLength(head === 0xde ? 2 : 4) * 2);
+    else if (head >= 0xc4 && head <= 0xc6) take(readLength(1 << (head - 0xc4)));
+    else if (head >= 0xc7 && head <= 0xc9) take(readLength(1 << (head - 0xc7)) + 1);
+    else if (head >= 0xd9 && head <= 0xdb) take(readLength(1 << (head - 0xd9)));
+    else take(fixed[head - 0xc0] ?? 0);
+  }
+}
+
+// Bytes after the heads 0xc0 to 0xd8 whose length is fixed: nil and booleans, floats, integers, extensions.
+const fixed = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17];
+
+function refuse(what: string): ProtocolError {
+  return new ProtocolError("bad-envelope", "envelope", `the message ${what}`);
+}
