@@ -71,6 +71,14 @@ describe("parseDeviceMessage", () => {
   });
 
   it.each([
+    ["nested too deeply", `{"type":"mcp","payload":${'{"a":'.repeat(24)}1${"}".repeat(24)}}`, "message"],
+    ["with a field that changes prototypes", '{"type":"mcp","payload":{"a":[{"__proto__":{}}]}}', "__proto__"],
+    ["of no possible sound", '{"type":"hello","audio_params":{"sample_rate":1e300}}', "audio_params.sample_rate"],
+  ])("a message %s: refused, since no envelope could carry it", (_what, text, field) => {
+    expect(() => parseDeviceMessage(text)).toThrow(refused("bad-message", field));
+  });
+
+  it.each([
     ["stock firmware", { version: 1, features: { mcp: true }, transport: "websocket", audio_params: { format: "opus", sample_rate: 16000, channels: 1, frame_duration: 60 } }, 60], // prettier-ignore
     ["a desktop client of 20 ms", { version: 1, transport: "websocket", audio_params: { format: "opus", sample_rate: 16000, channels: 1, frame_duration: 20 } }, 20], // prettier-ignore
     ["a web page", { device_id: "AA:BB:CC:DD:EE:FF", device_name: "x", device_mac: "y", features: { mcp: true, emoji: true } }, undefined], // prettier-ignore

@@ -3,15 +3,19 @@ import { ProtocolError } from "./errors.ts";
 
 const number = z.number().finite();
 
+// What is beyond any sound cannot be passed on as a whole number either.
+const quantity = z.number().min(0).max(1_000_000);
+const maxDepth = 24;
+
 /** Audio parameters of a hello, with the spellings that clients really use; absent fields are undefined. */
 const AudioParams = z
   .looseObject({
     format: z.string().optional(),
-    sample_rate: number.optional(),
-    channels: number.optional(),
-    frame_duration: number.optional(),
-    sampleRate: number.optional(),
-    frameDuration: number.optional(),
+    sample_rate: quantity.optional(),
+    channels: quantity.optional(),
+    frame_duration: quantity.optional(),
+    sampleRate: quantity.optional(),
+    frameDuration: quantity.optional(),
   })
   .transform((p) => ({
     format: p.format ?? "opus",
@@ -78,7 +82,7 @@ export type DeviceMessage = z.infer<(typeof deviceMessages)[DeviceMessageType]>;
 
 /**
  * Parses a device's text frame. Throws `bad-json` when it is no JSON object with a string `type`, `bad-message` naming
- * the field when a known type is malformed; an unknown type gives undefined, since devices differ.
+ * the field when a known type is malformed, or nests deeper than 24 levels; an unknown type gives undefined, since devices differ.
  */
 export function parseDeviceMessage(text: string): DeviceMessage | undefined {
   let value: unknown;
@@ -91,9 +95,20 @@ export function parseDeviceMessage(text: string): DeviceMessage | undefined {
     throw new ProtocolError("bad-json", "type", "a message is a JSON object with a string `type`");
   }
   if (!Object.hasOwn(deviceMessages, value.type)) return undefined;
+  checkNesting(value, 1);
   const result = deviceMessages[value.type as DeviceMessageType].safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const field = issue?.path.join(".") || "message";
   throw new ProtocolError("bad-message", field, `${value.type}: ${field}: ${issue?.message ?? "invalid"}`);
+}
+
+// What a device says is passed on in an envelope, which every reader must take.
+function checkNesting(value: object, depth: number): void {
+  if (depth > maxDepth) throw new ProtocolError("bad-message", "message", `a message nests at most ${maxDepth} levels`);
+  if (Object.hasOwn(value, "__proto__"))
+    throw new ProtocolError("bad-message", "__proto__", "no field may have this name");
+  for (const inner of Object.values(value) as unknown[]) {
+    if (typeof inner === "object" && inner !== null) checkNesting(inner, depth + 1);
+  }
 }
