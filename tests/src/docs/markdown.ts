@@ -51,11 +51,10 @@ export function readLeadingNames(cell: string): string[] {
 export function readBlocks(
   page: string,
   language: string,
-): readonly { readonly label: string; readonly text: string; readonly end: number }[] {
+): readonly { readonly label: string; readonly text: string }[] {
   return [...page.matchAll(new RegExp(`^\`\`\`${language}(.*)\n([^]*?)^\`\`\`$`, "gm"))].map((match) => ({
     label: (match[1] ?? "").trim(),
     text: match[2] ?? "",
-    end: match.index + match[0].length,
   }));
 }
 
