@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { AsrEngine, Recognition } from "./engine.ts";
 import { loadSpeech, passThroughOpus, silence } from "./test-speech.ts";
 import { joinSamples } from "./join-samples.ts";
+
+// A machine that does much else at the same time is slow, not wrong.
+vi.setConfig({ testTimeout: 30_000 });
 
 /** What an engine is tested with, and where it may differ. */
 export interface EngineTraits {

@@ -4,11 +4,14 @@ import { fileURLToPath } from "node:url";
 import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
 import { InControlFrame, subjects } from "@voxbus/protocol";
 import { createLog, startService, type Running } from "@voxbus/service";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { asrProgram, buildAsr } from "./app.ts";
 import { joinSamples } from "./join-samples.ts";
 import { encodeSpeech, loadSpeech, silence } from "./test-speech.ts";
 import { openTestGateway, type Answer, type TestGateway } from "./test-gateway.ts";
+
+// A machine that does much else at the same time is slow, not wrong.
+vi.setConfig({ testTimeout: 30_000 });
 
 let nats: NatsServer;
 let bus: Bus;
@@ -88,7 +91,7 @@ test("an asr killed in mid-utterance: its successor hears the whole utterance, a
   device.send(say("joke"));
   await device.heard(2);
   expect(texts()).toEqual(["what time is it", "set the volume to fifty", "tell me a joke"]);
-}, 30_000);
+});
 
 test("an asr that drains: stores what is being said, hands on what is silent", async () => {
   const first = await startAsr();
@@ -100,18 +103,17 @@ test("an asr that drains: stores what is being said, hands on what is silent", a
   device.send(packets.slice(0, 25));
   await device.answer(isOn);
   const stopped = first.stop("drain");
-  const second = await startAsr();
-  quiet.send(say("joke"));
-  expect((await quiet.heard()).text).toBe("tell me a joke");
   device.send(packets.slice(25));
   expect(await device.heard()).toMatchObject({ text: "set the volume to fifty", listen });
   await stopped;
+  await startAsr();
+  quiet.send(say("joke"));
+  expect((await quiet.heard()).text).toBe("tell me a joke");
   device.send(say("time"));
   expect(await device.heard(1)).toMatchObject({ text: "what time is it", listen, utterance: 2 });
   await quiet.control({ type: "closed", code: 1006, reason: "" });
   quiet.close();
-  await second.stop("quick");
-}, 30_000);
+});
 
 test("a listen that killed three workers: the fourth only sees to it that the user is told", async () => {
   let attempts = 0;
@@ -134,7 +136,7 @@ test("a listen that killed three workers: the fourth only sees to it that the us
   device.send(say("time"));
   expect(await device.heard()).toMatchObject({ text: "", reason: "failed", listen, origin: listen });
   expect(await device.answer(isOff)).toMatchObject({ origin: listen });
-}, 30_000);
+});
 
 test("an engine that fails: a final that says so, an answer is announced, and the listen goes on", async () => {
   await startAsr({ VOXBUS_ASR_ENGINE: "openai", VOXBUS_ASR_URL: "http://127.0.0.1:1/v1" });
@@ -143,5 +145,7 @@ test("an engine that fails: a final that says so, an answer is announced, and th
   const second = await device.heard(1);
   expect(second).toMatchObject({ text: "", reason: "failed", utterance: 2 });
   const origins = [(await device.heard(0)).origin, second.origin];
-  await expect.poll(() => device.answers.filter(isOff).map(({ origin }) => origin)).toEqual(origins);
-}, 30_000);
+  await expect
+    .poll(() => device.answers.filter(isOff).map(({ origin }) => origin), { timeout: 10_000 })
+    .toEqual(origins);
+});
