@@ -83,7 +83,7 @@ describe("docs/operations.md, other tables", () => {
   });
 
   it("routes: the table is the monitor's own", () => {
-    const source = readSources("apps/monitor/src", "api.ts").join("\n");
+    const source = readSources("apps/monitor/src", ".ts").join("\n");
     const routes = [...source.matchAll(/method: "([A-Z]+)",\s*path: "([^"]+)"/g)].map(
       (match) => `${match[1]} ${match[2]}`,
     );
