@@ -16,7 +16,7 @@ export interface Fleet {
 }
 
 /** How a device of the fleet behaves, by its number. */
-const kinds = ["typed", "spoken", "long", "manual", "long spoken", "aborting"] as const;
+const kinds = ["typed", "spoken", "long", "manual", "long too", "aborting"] as const;
 
 /** Starts a fleet; its ids begin with `name`. */
 export function startFleet(
@@ -30,10 +30,10 @@ export function startFleet(
     const asked = {
       typed: typed(i % questions.typed.length),
       spoken: questions.spoken,
-      long: questions.long.slice(0, 1),
+      long: questions.long,
       manual: questions.spoken,
-      "long spoken": questions.long.slice(1),
-      aborting: questions.long.slice(0, 1),
+      "long too": questions.long,
+      aborting: questions.long,
     }[kind];
     return createDevice({
       id: `${name}-${i}`,
