@@ -1,5 +1,6 @@
 import type { Inbound } from "@voxbus/protocol";
 import type { z } from "zod";
+import type { BrokerTrace } from "./broker-trace.ts";
 
 /** What came with a message: its subject, the device in it (empty when there is none), and its trace headers. */
 export interface Arrival {
@@ -195,6 +196,12 @@ export interface Bus {
     options?: { readonly timeoutMs?: number },
     signal?: AbortSignal,
   ): Promise<z.infer<S>>;
+
+  /**
+   * What nats-server (2.11 or newer) says of the path of traced messages, if its settings have it say so; each report
+   * goes to one of all programs that ask. docs/traces.md, the broker's own hops.
+   */
+  brokerTraces(handler: (report: BrokerTrace) => void): Closer;
 
   /** Pulls openings from a durable consumer, exactly as many as there are free slots. docs/bus.md, claim and follow. */
   claim<S extends z.ZodType>(options: ClaimOptions<S>): Promise<Claims>;

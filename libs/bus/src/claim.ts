@@ -3,11 +3,13 @@ import { AckPolicy, DeliverPolicy, ReplayPolicy, type JetStreamManager } from "@
 import { createInbox, nanos, type Msg } from "@nats-io/transport-node";
 import { deviceOfSubject } from "@voxbus/protocol";
 import type { z } from "zod";
+import type { ClaimMeter } from "./bus-metrics.ts";
 import type { ClaimOptions, Claims } from "./bus.ts";
 import { readDelivery } from "./delivery.ts";
 import { isNameTaken, isPassing } from "./failures.ts";
 import type { Link } from "./link.ts";
 import type { Messages } from "./messages.ts";
+import { traceAttempt } from "./spans.ts";
 import type { StreamKeeper } from "./streams.ts";
 import { readTrace } from "./trace.ts";
 
@@ -44,6 +46,7 @@ export interface ClaimBase {
   readonly jsm: JetStreamManager;
   readonly keeper: StreamKeeper;
   readonly messages: Messages;
+  readonly claimMeter: ClaimMeter;
 }
 
 /** Runs a claim loop; the contract is `Bus.claim`. */
@@ -169,7 +172,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   };
 
   const take = (message: Msg): void => {
-    const { key, attempt } = readDelivery(message.reply ?? "");
+    const { key, attempt, storedAt } = readDelivery(message.reply ?? "");
     const mine = held.get(key);
     if (mine !== undefined) {
       mine.handle = message;
@@ -189,19 +192,23 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     }
     const final = attempt >= finalAttempt;
     const abort = new AbortController();
+    base.claimMeter.claimed(durable, attempt, Date.now() - storedAt);
+    const traced = traceAttempt({ subject: message.subject, durable, key, attempt }, readTrace(message));
     const claim = {
       device: deviceOfSubject(message.subject) ?? "",
       message: body,
       attempt,
       final,
-      trace: readTrace(message),
+      trace: traced.trace,
       signal: abort.signal,
     };
     const work = async (): Promise<void> => {
       let verdict = acknowledge;
       try {
-        await options.work(claim);
+        await traced.run(() => options.work(claim));
+        traced.end("done");
       } catch (err) {
+        traced.end(final ? "given up" : "handed back", err);
         log.warn({ err, durable, attempt }, "the work on a claim failed");
         verdict = final ? terminate : draining ? handBack : handBackLater;
       }

@@ -1,11 +1,14 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import type { Meter } from "@opentelemetry/api";
 import { openBucket } from "./bucket.ts";
 import { BusAwayError, type Bucket, type BucketName, type Bus } from "./bus.ts";
+import { createClaimMeter, observeBus } from "./bus-metrics.ts";
 import { runClaims } from "./claim.ts";
 import type { BusConfig, BusLog } from "./config.ts";
 import { runFollow } from "./follow.ts";
 import { openLink } from "./link.ts";
 import { createMessages, toBytes, traceHeaders } from "./messages.ts";
+import { traceSend } from "./spans.ts";
 import { createStorage } from "./store.ts";
 import { createReader } from "./stored.ts";
 import { keepStreams } from "./streams.ts";
@@ -16,7 +19,16 @@ const apiTimeoutMs = 2000;
  * Connects a process to the bus and makes its streams and buckets. Waits until NATS is there, or `signal` ends; from
  * then on it reconnects for ever. Throws a sentence when NATS refuses the credentials or a stream's configuration.
  */
-export async function connectBus(config: BusConfig, log: BusLog, signal?: AbortSignal): Promise<Bus> {
+export async function connectBus(
+  config: BusConfig & {
+    /** What NATS calls this connection; the program's name. */
+    readonly name?: string;
+    /** Gets the numbers of the connection and its claims. */
+    readonly meter?: Meter;
+  },
+  log: BusLog,
+  signal?: AbortSignal,
+): Promise<Bus> {
   const link = await openLink(config, log, signal);
   const js = jetstream(link.nc, { timeout: apiTimeoutMs });
   const jsm = await jetstreamManager(link.nc, { timeout: apiTimeoutMs, checkAPI: false });
@@ -41,19 +53,24 @@ export async function connectBus(config: BusConfig, log: BusLog, signal?: AbortS
     throw error;
   }
 
+  const claimMeter = createClaimMeter(config.meter);
+  const stats: Bus["stats"] = () => ({ drops: messages.drops(), retries: storage.retries(), ...link.stats() });
+  if (config.meter) observeBus(config.meter, stats);
   return {
     publish: messages.publish,
     subscribe: messages.subscribe,
     respond: messages.respond,
     request: messages.request,
-    store: (subject, envelope, { id, expected, trace } = {}, signal) =>
-      storage.store(
-        { subject, data: toBytes(envelope), id, expected, headers: traceHeaders(subject, envelope, trace) },
-        signal,
-      ),
+    store: (subject, envelope, { id, expected, trace } = {}, signal) => {
+      const data = toBytes(envelope);
+      return traceSend({ subject, id, bytes: data.byteLength }, trace, (trace) =>
+        storage.store({ subject, data, id, expected, headers: traceHeaders(subject, envelope, trace) }, signal),
+      );
+    },
+    brokerTraces: messages.brokerTraces,
     lastStored: reader.readLast,
     stored: reader.readAll,
-    claim: (options) => runClaims({ link, jsm, keeper, messages }, options),
+    claim: (options) => runClaims({ link, jsm, keeper, messages, claimMeter }, options),
     follow: (options) => runFollow(link, messages, options),
     bucket: (name) => {
       const bucket = buckets.get(name) ?? openBucket({ link, jsm, storage }, name);
@@ -63,7 +80,7 @@ export async function connectBus(config: BusConfig, log: BusLog, signal?: AbortS
     connected: link.connected,
     onChange: link.onChange,
     flush: link.flush,
-    stats: () => ({ drops: messages.drops(), retries: storage.retries(), ...link.stats() }),
+    stats,
     close: link.close,
   };
 }

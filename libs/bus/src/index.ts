@@ -16,6 +16,7 @@ export {
   type StoreOptions,
   type StreamName,
 } from "./bus.ts";
+export { brokerTraceSubject, type BrokerTrace } from "./broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connection.ts";
 export { createRegistry, type RegistryOptions } from "./registry.ts";
@@ -23,4 +24,6 @@ export { type LeaseOptions } from "./lease.ts";
 export { watchPresence } from "./presence-view.ts";
 export { watchProfiles } from "./profiles.ts";
 export { type PresenceView, type Profiles, type Registry } from "./presence.ts";
+export { spanIdOf, startSpanAs, templateOf } from "./spans.ts";
+export { contextOf, traceOf, tracingIsOn, type Trace } from "./trace.ts";
 export { startNatsServer, type NatsServer } from "./test-server.ts";

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect, credsAuthenticator, errors, type NatsConnection } from "@nats-io/transport-node";
 import { BusAwayError, type Closer } from "./bus.ts";
 import type { BusConfig, BusLog } from "./config.ts";
+import { gatherWrites } from "./gather.ts";
 
 const checkMs = 250;
 const pingMs = 500;
@@ -33,15 +34,24 @@ export interface Link {
  * Connects to NATS: keeps trying until it is there or `signal` ends. Throws at once when NATS refuses the credentials
  * or a file cannot be read. An established link reconnects for ever.
  */
-export async function openLink(config: BusConfig, log: BusLog, signal?: AbortSignal): Promise<Link> {
+export async function openLink(
+  config: BusConfig & { readonly name?: string },
+  log: BusLog,
+  signal?: AbortSignal,
+): Promise<Link> {
   return watchLink(await dial(config, log, signal), log);
 }
 
-async function dial(config: BusConfig, log: BusLog, signal?: AbortSignal): Promise<NatsConnection> {
+async function dial(
+  config: BusConfig & { readonly name?: string },
+  log: BusLog,
+  signal?: AbortSignal,
+): Promise<NatsConnection> {
   const servers = config.VOXBUS_NATS_URL.split(",").map((url) => url.trim());
   const creds = config.VOXBUS_NATS_CREDS;
   const options = {
     servers,
+    ...(config.name === undefined ? {} : { name: config.name }),
     ...(creds === undefined ? {} : { authenticator: credsAuthenticator(readFileSync(creds)) }),
     ...(config.VOXBUS_NATS_CA === undefined ? {} : { tls: { caFile: config.VOXBUS_NATS_CA } }),
     maxReconnectAttempts: -1,
@@ -56,7 +66,7 @@ async function dial(config: BusConfig, log: BusLog, signal?: AbortSignal): Promi
   for (let told = false; ;) {
     signal?.throwIfAborted();
     try {
-      return await connect(options);
+      return gatherWrites(await connect(options));
     } catch (cause) {
       if (cause instanceof errors.AuthorizationError || cause instanceof errors.InvalidArgumentError) {
         throw new Error(`NATS at ${withoutPassword(servers)} cannot be used: ${cause.message}`, { cause });

@@ -1,6 +1,7 @@
 import { errors, type Msg } from "@nats-io/transport-node";
 import { decodeEnvelope, deviceOfSubject, encodeEnvelope, ProtocolError } from "@voxbus/protocol";
 import type { z } from "zod";
+import { BrokerTrace, brokerTraceSubject } from "./broker-trace.ts";
 import { BusAwayError, type Arrival, type Closer } from "./bus.ts";
 import type { Link } from "./link.ts";
 import { readTrace, writeTrace, type Trace } from "./trace.ts";
@@ -26,6 +27,8 @@ export interface Messages {
     options?: { readonly timeoutMs?: number },
     signal?: AbortSignal,
   ): Promise<z.infer<S>>;
+  /** What nats-server says of traced messages; of all programs one gets each report. */
+  brokerTraces(handler: (report: BrokerTrace) => void): Closer;
   /** Decodes, or counts why not and gives undefined. */
   decode<S extends z.ZodType>(schema: S, data: Uint8Array): z.infer<S> | undefined;
   drops(): Readonly<Record<string, number>>;
@@ -97,6 +100,12 @@ export function createMessages(link: Link): Messages {
           handler(message, { subject, device: deviceOfSubject(subject) ?? "", trace: readTrace(arrived) });
         },
         options?.queue,
+      ),
+    brokerTraces: (handler) =>
+      listen(
+        brokerTraceSubject,
+        (arrived) => handler(BrokerTrace.parse(JSON.parse(arrived.string()))),
+        brokerTraceSubject.replace(".", "-"),
       ),
     respond: (subject, schema, handler) =>
       listen(subject, (arrived) => {

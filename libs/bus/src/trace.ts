@@ -1,4 +1,4 @@
-import { context, propagation } from "@opentelemetry/api";
+import { context, propagation, ROOT_CONTEXT, trace, type Context, type Span } from "@opentelemetry/api";
 import { headers as createHeaders, type Msg, type MsgHdrs } from "@nats-io/nats-core";
 
 /** Trace context as it travels in headers: `traceparent`, `tracestate`. */
@@ -7,14 +7,34 @@ export type Trace = Readonly<Record<string, string>>;
 const noTrace: Trace = Object.freeze({});
 const names = ["traceparent", "tracestate"] as const;
 
+/** True once an OpenTelemetry SDK is there to take spans; without one nothing here costs anything. */
+export function tracingIsOn(): boolean {
+  return propagation.fields().length > 0;
+}
+
+/** The OpenTelemetry context that came in headers; the root when there is none, or no SDK to understand it. */
+export function contextOf(trace: Trace): Context {
+  return trace["traceparent"] === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, trace);
+}
+
+/** The headers that make what receives them a child of `span`; none without an SDK. */
+export function traceOf(span: Span): Trace {
+  const carrier: Record<string, string> = {};
+  propagation.inject(trace.setSpan(ROOT_CONTEXT, span), carrier);
+  return carrier;
+}
+
+/** The headers of the active context. */
+export function activeTrace(): Trace {
+  if (!tracingIsOn()) return noTrace;
+  const carrier: Record<string, string> = {};
+  propagation.inject(context.active(), carrier);
+  return carrier;
+}
+
 /** The headers that carry `trace`, or without it the active OpenTelemetry context; undefined when there is none. */
 export function writeTrace(trace: Trace | undefined): MsgHdrs | undefined {
-  let carrier = trace;
-  if (carrier === undefined) {
-    const active: Record<string, string> = {};
-    propagation.inject(context.active(), active);
-    carrier = active;
-  }
+  const carrier = trace ?? activeTrace();
   let headers: MsgHdrs | undefined;
   for (const name of names) {
     const value = carrier[name];
