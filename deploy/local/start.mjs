@@ -9,7 +9,7 @@ import { probePorts } from "./ports.mjs";
 import { keepPorts, listPrograms, readPort } from "./programs.mjs";
 import { superviseProgram } from "./supervise.mjs";
 
-const help = `npm start -- [--gateways N] [--help]
+const help = `npm start -- [--gateways N] [--traces] [--help]
 
 Starts the whole system on this machine: a nats-server, N gateways (1), asr, tts, dialogue and the monitor, each a
 process of its own that is started again when it dies. Ctrl-C ends everything within 5 s, SIGTERM lets replies end.
@@ -19,11 +19,15 @@ process of its own that is started again when it dies. Ctrl-C ends everything wi
   VOXBUS_GATEWAY_PORT  the first gateway's port [8000]; further gateways take the next ones
   VOXBUS_MONITOR_PORT  the monitor's port [8080]
 
+--traces sends the traces of turns to http://127.0.0.1:4318, where Jaeger takes them, or where the standard variables
+OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT say.
+
 All variables go to the programs; each lists its own: node apps/<name>/dist/main.js --help
 `;
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const usualNatsPort = 4222;
+const usualTraces = "http://127.0.0.1:4318";
 /** By when, in ms after the signal, gateways, programs and nats-server are out; what is not is killed. */
 const bounds = {
   SIGINT: { gateways: 1_500, programs: 3_300, servers: 4_000 },
@@ -206,7 +210,15 @@ function listenForTheEnd() {
   setInterval(() => process.ppid === parent || stop("SIGINT", "npm is gone"), 500).unref();
 }
 
-async function start(count) {
+/** Where traces go, if they are asked for: the variable that says so to the programs. */
+function sendTraces(asked) {
+  const given = process.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (!asked) return {};
+  say(`traces go to ${given || usualTraces}`);
+  return given ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: usualTraces };
+}
+
+async function start(count, { traces }) {
   const list = listPrograms({ gateways: count, env: process.env });
   const given = process.env.VOXBUS_NATS_URL;
   const natsPort = {
@@ -220,7 +232,7 @@ async function start(count) {
   startGuard();
   const url = given || (await startNats(ports[0]));
   const format = process.env.VOXBUS_LOG_FORMAT || (process.stdout.isTTY ? "pretty" : "json");
-  const shared = { VOXBUS_NATS_URL: url, VOXBUS_LOG_FORMAT: format };
+  const shared = { VOXBUS_NATS_URL: url, VOXBUS_LOG_FORMAT: format, ...sendTraces(traces) };
   if (stopping !== undefined) return;
   const waiting = new Set(list.map((one) => one.name));
   const patience = setInterval(() => say(`waiting for ${[...waiting].join(", ")}`), 15_000);
@@ -239,10 +251,16 @@ async function start(count) {
 }
 
 try {
-  const { values } = parseArgs({ options: { gateways: { type: "string", default: "1" }, help: { type: "boolean" } } });
+  const { values } = parseArgs({
+    options: {
+      gateways: { type: "string", default: "1" },
+      traces: { type: "boolean", default: false },
+      help: { type: "boolean" },
+    },
+  });
   if (values.help) process.stdout.write(help);
   else if (!/^[1-9]\d?$/.test(values.gateways)) throw new Error("--gateways is a number from 1 to 99");
-  else await start(Number(values.gateways));
+  else await start(Number(values.gateways), { traces: values.traces });
 } catch (error) {
   if (stopping === undefined) {
     process.stderr.write(`voxbus: ${error.message.replaceAll("\n", "\nvoxbus: ")}\n`);

@@ -11,24 +11,27 @@ export class ConfigError extends Error {
   }
 }
 
+/** A switch as an environment variable: `1`, `true`, `0` or `false`. */
+export const flag = z.enum(["1", "true", "0", "false"]).transform((value) => value === "1" || value === "true");
+
+/** The levels of the log, from the least severe on. */
+export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+
 /** Variables that every program takes. */
 export const baseConfig = {
-  VOXBUS_LOG_LEVEL: z
-    .enum(["trace", "debug", "info", "warn", "error", "fatal"])
-    .default("info")
-    .describe("least severity that is logged"),
+  VOXBUS_LOG_LEVEL: z.enum(logLevels).default("info").describe("least severity that is logged"),
   VOXBUS_LOG_FORMAT: z
     .enum(["json", "pretty", "auto"])
     .default("auto")
     .describe("form of the log; auto: pretty in a terminal, else JSON"),
+  VOXBUS_TRACE_CONTENT: flag
+    .default(false)
+    .describe("1: traces hold what was said and answered; they hold none of it otherwise"),
   VOXBUS_OPS_HOST: z.string().default("127.0.0.1").describe("address of the operations port: /livez /readyz /metrics"),
 };
 
 /** A TCP port as an environment variable; 0 means any free one. */
 export const port = z.coerce.number().int().min(0).max(65_535);
-
-/** A switch as an environment variable: `1`, `true`, `0` or `false`. */
-export const flag = z.enum(["1", "true", "0", "false"]).transform((value) => value === "1" || value === "true");
 
 /** A schema whose keys are environment variables. */
 export type ConfigShape = z.ZodRawShape;

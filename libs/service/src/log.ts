@@ -1,8 +1,15 @@
+import { isSpanContextValid, trace } from "@opentelemetry/api";
 import { pino, type Logger } from "pino";
 import pretty from "pino-pretty";
 
 /** A structured log: static message text, values in fields; what people say stands under `transcript`, which is left out. */
 export type Log = Logger;
+
+/** The trace and span in which a line was written; nothing outside of one. */
+function nameTrace(): Readonly<Record<string, string>> {
+  const span = trace.getActiveSpan()?.spanContext();
+  return span && isSpanContextValid(span) ? { trace_id: span.traceId, span_id: span.spanId } : {};
+}
 
 /** Creates a program's log on standard output: pretty for people, JSON for machines. */
 export function createLog(options: {
@@ -13,6 +20,7 @@ export function createLog(options: {
   const settings = {
     name: options.name,
     level: options.level,
+    mixin: nameTrace,
     redact: { paths: ["transcript", "*.transcript"], remove: true },
   };
   const forPeople = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY);

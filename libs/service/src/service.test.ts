@@ -64,6 +64,18 @@ describe("operations port", () => {
     await stopped;
   });
 
+  it("/log-level: changes what is logged from now on; another word changes nothing", async () => {
+    const service = await start(async () => {});
+    const put = (body: string) => fetch(`${service.addresses["ops"]}/log-level`, { method: "PUT", body });
+    expect(await get(service, "/log-level")).toMatchObject({ status: 200, text: "fatal\n" });
+    expect((await put("loud")).status).toBe(400);
+    expect((await put("x".repeat(10_000))).status).toBe(400);
+    expect(service.log.level).toBe("fatal");
+    expect((await put("error\n")).status).toBe(200);
+    expect(service.log.level).toBe("error");
+    expect(await get(service, "/log-level")).toMatchObject({ text: "error\n" });
+  });
+
   it("/metrics: what the program counts, in Prometheus' text", async () => {
     const service = await start(async ({ meter }) => {
       meter.createCounter("voxbus_bell_rings", { description: "Rings" }).add(3, { tone: "low" });

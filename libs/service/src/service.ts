@@ -4,6 +4,7 @@ import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { z } from "zod";
 import { baseConfig, port, readConfig, type ConfigShape } from "./config.ts";
 import { createLog, type Log } from "./log.ts";
+import { logLevelRoutes } from "./log-level.ts";
 import { openOps, type OpsHandler } from "./ops.ts";
 import { observeProcess } from "./process-metrics.ts";
 import { startTelemetry } from "./telemetry.ts";
@@ -98,7 +99,7 @@ export async function startService<S extends ConfigShape>(
     const vitals = observeProcess(meters.getMeter("voxbus"), program.name);
     undos.push(() => vitals.close());
     const checks = new Map<string, () => boolean>([["running", () => !stopping.signal.aborted]]);
-    const routes = new Map<string, OpsHandler>();
+    const routes = new Map<string, OpsHandler>(logLevelRoutes(log));
     const variable = opsVariable(program.name);
     const ops = await openOps({
       host: config.VOXBUS_OPS_HOST,

@@ -1,3 +1,4 @@
+import { context, createContextKey } from "@opentelemetry/api";
 import type { Log } from "./log.ts";
 
 /** Spans on their way out of the process. */
@@ -5,6 +6,9 @@ export interface Telemetry {
   /** Sends what is left, within 2 s. */
   close(): Promise<void>;
 }
+
+/** Under this key of the active context a span that starts finds its id, where others must know it beforehand. */
+const chosenId = createContextKey("voxbus.span_id");
 
 /** True when the standard OpenTelemetry variables ask for traces; nothing of the SDK is loaded otherwise. */
 export function wantsTraces(env: Readonly<Record<string, string | undefined>>): boolean {
@@ -22,10 +26,15 @@ export async function startTelemetry(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Telemetry | undefined> {
   if (!wantsTraces(env)) return undefined;
-  const { NodeSDK } = await import("@opentelemetry/sdk-node");
+  const { NodeSDK, tracing } = await import("@opentelemetry/sdk-node");
   process.env["OTEL_METRICS_EXPORTER"] ??= "none";
   process.env["OTEL_LOGS_EXPORTER"] ??= "none";
+  const random = new tracing.RandomIdGenerator();
   const sdk = new NodeSDK({
+    idGenerator: {
+      generateTraceId: () => random.generateTraceId(),
+      generateSpanId: () => (context.active().getValue(chosenId) as string | undefined) ?? random.generateSpanId(),
+    },
     ...(env["OTEL_SERVICE_NAME"] ? {} : { serviceName: `voxbus-${options.name}` }),
     instrumentations: [],
   });

@@ -67,6 +67,7 @@ export const knownVariables: readonly string[] = [
   "VOXBUS_PING_MS",
   "VOXBUS_PUBLIC_URL",
   "VOXBUS_SUSPECT_MS",
+  "VOXBUS_TRACE_CONTENT",
   "VOXBUS_TTS_ENGINE",
   "VOXBUS_TTS_KEY",
   "VOXBUS_TTS_MODEL",
