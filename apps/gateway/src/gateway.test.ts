@@ -1,4 +1,6 @@
 import { createHmac } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
 import {
   BusAwayError,
   connectBus,
@@ -88,7 +90,13 @@ async function until(condition: () => boolean): Promise<void> {
 
 async function stats(
   to = one,
-): Promise<{ drops: Record<string, number>; closes: Record<string, number>; connections: number; nats: boolean }> {
+): Promise<{
+  drops: Record<string, number>;
+  closes: Record<string, number>;
+  refusals: Record<string, number>;
+  connections: number;
+  nats: boolean;
+}> {
   const url = new URL("/ws/stats", (to.addresses["device"] ?? "").replace("ws", "http"));
   return (await (await fetch(url)).json()) as never;
 }
@@ -525,5 +533,18 @@ describe("OTA", () => {
     expect(await refused({ method: "DELETE" })).toEqual([405, "method-not-allowed"]);
     expect(await refused({ headers: { "Device-Id": "a.b" } })).toEqual([400, "bad-device-id"]);
     expect(await refused({ headers: { Origin: "http://evil.example" } })).toEqual([403, "forbidden"]);
+  });
+
+  it("a body that is cut off: is counted as a bad one, and the gateway lives", async () => {
+    const before = (await stats()).refusals["bad-body"] ?? 0;
+    const { port } = new URL(one.addresses["ota"] ?? "");
+    const socket = connectTcp(Number(port), "127.0.0.1");
+    await once(socket, "connect");
+    socket.write("POST /xiaozhi/ota/ HTTP/1.1\r\nHost: a\r\nDevice-Id: a\r\nContent-Length: 50\r\n\r\n{");
+    // Its header was read once the configuration is asked for behind it and answered.
+    await ask();
+    socket.resetAndDestroy();
+    while (((await stats()).refusals["bad-body"] ?? 0) === before)
+      await new Promise((resolve) => setTimeout(resolve, 10));
   });
 });
