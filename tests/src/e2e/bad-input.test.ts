@@ -116,12 +116,17 @@ test("bad input on the bus: nothing of it is taken, no program falls, and anothe
   await bystander.next(isMessage({ type: "tts", state: "sentence_start" }));
   const began = await bystander.next(isAudio);
 
+  const sent: Record<string, number> = {};
   for (const [subject, odd] of Object.entries(listOdd(session))) {
-    for (const message of [...malformed, ...odd.map(encodeEnvelope)]) client.publish(subject, message);
+    const messages = [...malformed, ...odd.map(encodeEnvelope)];
+    for (const message of messages) client.publish(subject, message);
+    sent[subject] = messages.length;
   }
   client.publish("device.a.b.out", encodeEnvelope({ v: 1, kind: "text", body: { type: "stt", text: "?" } }));
   await client.flush();
-  await expectWorkersIdle();
+  const delivered = await awaitWorkers();
+  // What is refused must not come again.
+  for (const [subject, count] of Object.entries(delivered)) expect(count, subject).toBeLessThan(1.5 * sent[subject]!);
 
   await bystander.next(isMessage({ type: "tts", state: "sentence_start" }));
   const later = await bystander.next(isAudio);
@@ -137,22 +142,29 @@ test("bad input on the bus: nothing of it is taken, no program falls, and anothe
   expect(system.output()).not.toMatch(/died|"level":[56]0/);
 });
 
-/** Resolves when no worker holds or is owed a message that it cannot work on: what is refused must not come again. */
-async function expectWorkersIdle(): Promise<void> {
+/**
+ * Resolves when no worker holds or is owed a message that it cannot work on, with the deliveries so far by subject; one
+ * that is delivered again counts again.
+ */
+async function awaitWorkers(): Promise<Readonly<Record<string, number>>> {
   const manager = await jetstreamManager(client);
-  const left = async () => {
-    const consumers = [
+  for (;;) {
+    const [asr, typed, heard, tts] = [
       await manager.consumers.info("DEVICE_IN", "asr"),
       await manager.consumers.info("DEVICE_IN", "dialogue"),
       await manager.consumers.info("TURNS", "dialogue"),
       await manager.consumers.info("TURNS", "tts"),
-    ];
-    return consumers.map(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending);
-  };
-  for (let count = await left(); ; count = await left()) {
+    ] as const;
+    const open = [asr, typed, heard, tts].map((one) => one.num_pending + one.num_ack_pending);
     // tts holds the bystander's reply until it was played, and waits for the session that is gone to say so.
-    const [asr, typed, heard, tts] = count;
-    if (asr === 0 && typed === 0 && heard === 0 && tts === 2) return;
+    if (open.join() === "0,0,0,2") {
+      return {
+        [`device.${victim}.in.control.open`]: asr.delivered.consumer_seq,
+        [`device.${victim}.in.text`]: typed.delivered.consumer_seq,
+        [`device.${victim}.heard`]: heard.delivered.consumer_seq,
+        [`device.${victim}.say.open`]: tts.delivered.consumer_seq,
+      };
+    }
     await sleep(100);
   }
 }
