@@ -60,7 +60,7 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
       received: counters.received,
       sent: counters.sent,
       turns: { complete: counters.turnsComplete, failed: counters.turnsFailed },
-      drops: counters.drops,
+      drops: { ...counters.drops, ...bus.stats().drops },
       closes: Object.fromEntries(counters.closes),
       refusals: Object.fromEntries(counters.refusals),
     }),

@@ -20,7 +20,9 @@ export function observe(
   gauge("voxbus_gateway_nats_connected", "1 while NATS answers", () => Number(bus.connected()));
   counter("voxbus_gateway_received_frames", "Frames from devices", "kind", () => Object.entries(counters.received));
   counter("voxbus_gateway_sent_frames", "Frames to devices", "kind", () => Object.entries(counters.sent));
-  counter("voxbus_gateway_dropped_frames", "Frames that were dropped", "reason", () => Object.entries(counters.drops));
+  counter("voxbus_gateway_dropped_frames", "Frames that were dropped", "reason", () =>
+    Object.entries({ ...counters.drops, ...bus.stats().drops }),
+  );
   counter("voxbus_gateway_closes", "Sessions closed", "reason", () => counters.closes);
   counter("voxbus_gateway_refusals", "Requests refused", "reason", () => counters.refusals);
   counter("voxbus_gateway_turns", "Turns that ended", "outcome", () => [
