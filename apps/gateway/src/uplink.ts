@@ -1,12 +1,9 @@
 import { BusAwayError, type Bus } from "@voxbus/bus";
 import { encodeEnvelope, subjects, type DropReason, type InControl, type Inbound } from "@voxbus/protocol";
+import { KeptFrames } from "./kept-frames.ts";
 import type { Held } from "./limits.ts";
 import type { TraceHeaders } from "./turn-traces.ts";
 
-/** How long published frames are kept for replay, ms. */
-export const replayMs = 30_000;
-/** How many bytes of published frames are kept for replay. */
-export const replayBytes = 512 * 1024;
 /** Audio frames that wait while NATS is away; the newest stay. */
 export const maxAwayAudio = 100;
 /** Typed texts that wait while NATS is away. */
@@ -26,12 +23,6 @@ interface Waiting {
   readonly trace: TraceHeaders | undefined;
 }
 
-interface Kept {
-  readonly seq: number;
-  readonly at: number;
-  readonly data: Uint8Array;
-}
-
 /** What the uplink tells its session. */
 export interface UplinkEffects {
   drop(reason: DropReason): void;
@@ -48,10 +39,8 @@ export class Uplink {
   readonly #device: string;
   readonly #session: string;
   readonly #effects: UplinkEffects;
-  readonly #held: Held;
+  readonly #kept: KeptFrames;
   #seq = 0;
-  #kept: Kept[] = [];
-  #keptBytes = 0;
   #waiting: Waiting[] | undefined;
   #gap: { frames: number; from: number; to: number } | undefined;
   #closed = false;
@@ -61,7 +50,7 @@ export class Uplink {
     this.#device = device;
     this.#session = session;
     this.#effects = effects;
-    this.#held = held;
+    this.#kept = new KeptFrames(held);
   }
 
   /** The newest published seq; 0 before the first. */
@@ -128,7 +117,7 @@ export class Uplink {
       }
     } else this.#store(frame, seq, data, trace);
     this.#seq = seq;
-    this.#keep({ seq, at, data });
+    if (!this.#kept.keep(seq, at, data)) this.#effects.drop("overloaded");
     published?.(seq);
   }
 
@@ -146,36 +135,20 @@ export class Uplink {
     void attempt();
   }
 
-  #keep(kept: Kept): void {
-    if (!this.#held.take(kept.data.byteLength)) return this.#effects.drop("overloaded");
-    this.#kept.push(kept);
-    this.#keptBytes += kept.data.byteLength;
-    if (this.#keptBytes > replayBytes || this.#kept.length > 1024) this.#shed(Math.ceil(this.#kept.length / 4));
-  }
-
-  #shed(frames: number): void {
-    const before = this.#keptBytes;
-    for (const { data } of this.#kept.slice(0, frames)) this.#keptBytes -= data.byteLength;
-    this.#kept = this.#kept.slice(frames);
-    this.#held.give(before - this.#keptBytes);
-  }
-
   /** Forgets what is too old for a replay; called now and then. */
   prune(now: number): void {
-    if (this.#kept.length === 0) return;
-    const fresh = this.#kept.findIndex(({ at }) => at > now - replayMs);
-    if (fresh !== 0) this.#shed(fresh < 0 ? this.#kept.length : fresh);
+    this.#kept.prune(now);
   }
 
   /** Published frames `from` to `to`, both included, that are still kept. */
   replay(from: number, to: number): Uint8Array[] {
-    return this.#kept.filter(({ seq }) => seq >= from && seq <= to).map(({ data }) => data);
+    return this.#kept.read(from, to);
   }
 
   /** The socket is gone: nothing waits any longer, and what was published is forgotten. */
   close(): void {
     this.#closed = true;
     this.#waiting = undefined;
-    this.#shed(this.#kept.length);
+    this.#kept.clear();
   }
 }
