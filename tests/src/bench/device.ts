@@ -13,6 +13,8 @@ const template = encodeMasked(2, Buffer.alloc(frameBytes, 0x18));
  */
 export interface LoadDevice {
   readonly id: string;
+  /** False once the server closed the connection. */
+  readonly open: boolean;
   /** The session's id, where the server has sessions. */
   readonly session: string;
   /** Called with the number of each frame that came back. */
@@ -30,6 +32,7 @@ export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<Lo
     let upgraded = false;
     const device = {
       id,
+      open: true,
       session: "",
       echoed: (_frame: number): void => undefined,
       send: (frame: number): void => void socket.write(numberFrame(frame)),
@@ -37,7 +40,7 @@ export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<Lo
     };
     const received = (opcode: number, payload: Buffer): void => {
       if (opcode === 2) return device.echoed(payload.readUInt32BE(4));
-      if (opcode === 9) socket.write(encodeMasked(10, payload));
+      if (opcode === 9) socket.write(encodePong(payload));
       if (opcode !== 1 || device.session) return;
       const message = JSON.parse(payload.toString()) as { type: string; session_id: string };
       if (message.type !== "hello") return;
@@ -74,7 +77,10 @@ export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<Lo
       onread: { buffer: shared, callback: read },
     });
     socket.on("error", reject);
-    socket.on("close", () => reject(new Error("the server closed the connection")));
+    socket.on("close", () => {
+      device.open = false;
+      reject(new Error("the server closed the connection"));
+    });
     socket.write(
       `GET ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
         `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nProtocol-Version: 1\r\nDevice-Id: ${id}\r\n\r\n`,
@@ -95,6 +101,15 @@ function readFrames(data: Buffer, received: (opcode: number, payload: Buffer) =>
     at += header + size;
   }
   return data.subarray(at);
+}
+
+/** A control frame's length must stand in 7 bits. */
+function encodePong(payload: Buffer): Buffer {
+  const data = Buffer.alloc(6 + payload.byteLength);
+  data[0] = 0x8a;
+  data[1] = 0x80 | payload.byteLength;
+  payload.copy(data, 6);
+  return data;
 }
 
 function numberFrame(frame: number): Buffer {

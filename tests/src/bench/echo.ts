@@ -13,8 +13,6 @@ export interface EchoRow extends Spread {
   readonly rate: number;
   readonly sent: number;
   readonly lost: number;
-  /** Share of sends that waited for the budget of frames of their session. */
-  readonly held: number;
   readonly cpu: { readonly edge: number; readonly echo: number; readonly nats: number; readonly load: number };
   /** How busy the load generator was, as a share of one core. */
   readonly loadBusy: number;
@@ -102,13 +100,12 @@ async function measureSlice(
 function summarize(slices: readonly Measured[]): Omit<EchoRow, "contender" | "mode" | "connections" | "drops"> {
   const results = slices.map(({ result }) => result);
   const cpu = (who: keyof EchoRow["cpu"]) => takeMedian(slices.map((slice) => slice.cpu[who]));
-  const sum = (field: "sent" | "lost" | "held") => results.reduce((total, result) => total + result[field], 0);
+  const sum = (field: "sent" | "lost") => results.reduce((total, result) => total + result[field], 0);
   return {
     ...mergeSpreads(results),
     rate: takeMedian(results.map(({ rate }) => rate)),
     sent: sum("sent"),
     lost: sum("lost"),
-    held: sum("held") / sum("sent"),
     cpu: { edge: cpu("edge"), echo: cpu("echo"), nats: cpu("nats"), load: cpu("load") },
     loadBusy: takeMedian(slices.map((slice) => slice.loadBusy)),
   };

@@ -20,20 +20,7 @@ export function printEcho(rows: readonly EchoRow[]): void {
     const load = mode === "closed" ? "closed loop" : "16.7 frames/s each";
     printTable(
       `echo of 160-byte frames, ${gateway.connections} connections, ${load}`,
-      [
-        "",
-        "frames/s",
-        "p50 ms",
-        "p99 ms",
-        "CPU µs/frame: edge",
-        "echo",
-        "nats",
-        "load",
-        "load busy",
-        "sent",
-        "lost",
-        "held",
-      ],
+      ["", "frames/s", "p50 ms", "p99 ms", "CPU µs/frame: edge", "echo", "nats", "load", "load busy", "sent", "lost"],
       chosen.map((row) => [
         row.contender,
         row.rate.toFixed(0),
@@ -43,7 +30,6 @@ export function printEcho(rows: readonly EchoRow[]): void {
         `${(row.loadBusy * 100).toFixed(0)} %`,
         String(row.sent),
         row.lost === 0 ? "0" : `${row.lost} ${JSON.stringify(row.drops)}`,
-        `${(row.held * 100).toFixed(0)} %`,
       ]),
     );
     const rate = gateway.rate / baseline.rate;
