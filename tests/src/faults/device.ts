@@ -124,7 +124,8 @@ export function createDevice(options: DeviceOptions): Device {
     const mine = socket;
     const began = performance.now();
     send({ type: "listen", state: "start", mode });
-    for (let n = 0; !open.over && mine === socket; n += 1) {
+    // The turn is over at the latest when its connection is.
+    for (let n = 0; !open.over; n += 1) {
       await sleep(Math.max(0, began + n * frameMs - performance.now()));
       if (ear?.speaking || open.over) return;
       if (n === packets.length) {
@@ -145,7 +146,8 @@ export function createDevice(options: DeviceOptions): Device {
   };
 
   const reconnect = async (signal: AbortSignal) => {
-    for (let tries = 0; !socket && !signal.aborted; tries += 1) {
+    if (socket) return;
+    for (let tries = 0; !signal.aborted; tries += 1) {
       if (await connect(urls[tries % urls.length]!)) return;
       await sleep(Math.min(2000, 100 * 2 ** tries) * (0.5 + Math.random() / 2));
     }

@@ -1,11 +1,17 @@
 import type { Stage } from "./stage.ts";
 import type { WorldOptions } from "./world.ts";
 
+const threadHook = new URL("../../dist/faults/thread-hook.js", import.meta.url);
+const usual = { gateways: 2, each: 1, nodes: 1, engines: "embedded", env: {} } as const;
+
 /** The systems that faults need; those with the same one share it. */
 export const worlds = {
-  one: { gateways: 2, each: 1, nodes: 1, env: {} },
-  two: { gateways: 2, each: 2, nodes: 1, env: {} },
-  cluster: { gateways: 2, each: 1, nodes: 3, env: {} },
+  one: usual,
+  two: { ...usual, each: 2 },
+  threads: { ...usual, env: { NODE_OPTIONS: `--import=${threadHook.href}` } },
+  model: { ...usual, engines: "model" },
+  speech: { ...usual, engines: "speech" },
+  cluster: { ...usual, nodes: 3 },
 } as const satisfies Record<string, WorldOptions>;
 export type WorldName = keyof typeof worlds;
 

@@ -1,6 +1,19 @@
 import type { Fault } from "./fault.ts";
+import { deviceFaults } from "./faults-devices.ts";
+import { gatewayFaults } from "./faults-gateways.ts";
+import { modelFaults } from "./faults-models.ts";
 import { natsFaults } from "./faults-nats.ts";
+import { subscriberFaults } from "./faults-subscribers.ts";
+import { threadFaults } from "./faults-threads.ts";
 import { workerFaults } from "./faults-workers.ts";
 
 /** Everything that happens, in the order of the table. */
-export const faults: readonly Fault[] = [...workerFaults, ...natsFaults];
+export const faults: readonly Fault[] = [
+  ...workerFaults,
+  ...threadFaults,
+  ...modelFaults,
+  ...gatewayFaults,
+  ...natsFaults,
+  ...deviceFaults,
+  ...subscriberFaults,
+];

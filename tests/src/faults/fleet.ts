@@ -21,7 +21,12 @@ const kinds = ["typed", "spoken", "long", "manual", "long too", "aborting"] as c
 /** Starts a fleet; its ids begin with `name`. */
 export function startFleet(
   world: World,
-  options: { readonly name: string; readonly size: number; readonly questions: Questions; readonly references: References },
+  options: {
+    readonly name: string;
+    readonly size: number;
+    readonly questions: Questions;
+    readonly references: References;
+  },
 ): Fleet {
   const { name, size, questions, references } = options;
   const typed = (from: number) => [...questions.typed.slice(from), ...questions.typed.slice(0, from)];

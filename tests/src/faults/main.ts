@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { faults } from "./faults.ts";
 import type { Row } from "./run-fault.ts";
 import { runFaults } from "./run-faults.ts";
-import { formatTable } from "./table.ts";
+import { formatTable, writeTable } from "./table.ts";
 
 const help = `npm run test:faults -- [--only TEXT] [--quick] [--list] [--write] [--log FILE]
 
@@ -33,16 +33,17 @@ const chosen = faults.filter(
 );
 
 function tellRow(row: Row): void {
-  const { turns, answered, apologised, lost, cut, doubled, medianMs, maxMs, presenceMs, problems } = row;
+  const { turns, answered, apologised, lost, cut, doubled, medianMs, maxMs, presenceMs, late, problems } = row;
   const waits = `${(medianMs / 1000).toFixed(1)} / ${(maxMs / 1000).toFixed(1)} s`;
   process.stdout.write(
-    `${problems.length === 0 ? "ok    " : "FAILED"}  ${turns} turns: ${answered} answered, ${apologised} apologised, ${lost} lost (${cut} cut), ${doubled} doubled; recovery ${waits}; presence ${(presenceMs / 1000).toFixed(1)} s\n`,
+    `${problems.length > 0 ? "FAILED" : late ? "LATE  " : "ok    "}  ${turns} turns: ${answered} answered, ${apologised} apologised, ${lost} lost (${cut} cut), ${doubled} doubled; recovery ${waits}; presence ${(presenceMs / 1000).toFixed(1)} s\n`,
   );
   for (const problem of problems) process.stdout.write(`        ${problem}\n`);
 }
 
 if (values.help) process.stdout.write(help);
-else if (values.list) process.stdout.write(`${faults.map(({ name, quick }) => `${quick ? "*" : " "} ${name}`).join("\n")}\n`);
+else if (values.list)
+  process.stdout.write(`${faults.map(({ name, quick }) => `${quick ? "*" : " "} ${name}`).join("\n")}\n`);
 else if (chosen.length === 0) {
   process.stderr.write("voxbus: no fault has such a name; --list names them\n");
   process.exitCode = 2;
@@ -55,6 +56,7 @@ else if (chosen.length === 0) {
     ...(log === undefined ? {} : { log: (text: string) => writeFileSync(log, text, { flag: "a" }) }),
   });
   process.stdout.write(`\n${formatTable(rows)}\n`);
-  process.exitCode = rows.some(({ problems }) => problems.length > 0) ? 1 : 0;
+  if (values.write) writeTable(rows);
+  process.exitCode = rows.some(({ late, problems }) => late || problems.length > 0) ? 1 : 0;
   process.exit();
 }

@@ -14,13 +14,7 @@ export interface Questions {
   readonly long: readonly Question[];
 }
 
-const typed = [
-  "what is 3 plus 4",
-  "what is 20 plus 11",
-  "how are you",
-  "what is 6 times 9",
-  "what is the weather",
-];
+const typed = ["what is 3 plus 4", "what is 20 plus 11", "how are you", "what is 6 times 9", "what is the weather"];
 const spoken = [
   { file: "sum.wav", text: "what is seven plus five" },
   { file: "hello.wav", text: "hello there" },
@@ -29,7 +23,10 @@ const spoken = [
 
 /** Encodes the recordings, once for all devices. */
 export async function loadQuestions(): Promise<Questions> {
-  const record = async ({ file, text }: { file: string; text: string }) => ({ text, packets: await encodeSample(file) });
+  const record = async ({ file, text }: { file: string; text: string }) => ({
+    text,
+    packets: await encodeSample(file),
+  });
   return {
     typed: typed.map((text) => ({ text })),
     spoken: await Promise.all(spoken.map(record)),

@@ -8,7 +8,11 @@ import { openWorld } from "./world.ts";
 /** Runs faults one after the other, those of one world in one system; tells each row as it comes. */
 export async function runFaults(
   faults: readonly Fault[],
-  tell: { readonly begin: (name: string) => void; readonly row: (row: Row) => void; readonly log?: (text: string) => void },
+  tell: {
+    readonly begin: (name: string) => void;
+    readonly row: (row: Row) => void;
+    readonly log?: (text: string) => void;
+  },
 ): Promise<readonly Row[]> {
   const questions = await loadQuestions();
   let references: References | undefined;
@@ -18,10 +22,12 @@ export async function runFaults(
     if (here.length === 0) continue;
     const world = await openWorld(options);
     try {
-      references ??= await learnReferences(world, questions);
+      const known = options.engines === "model" ? undefined : references;
+      const learnt = known ?? (await learnReferences(world, questions));
+      if (options.engines !== "model") references = learnt;
       for (const fault of here) {
         tell.begin(fault.name);
-        const row = await runFault(fault, world, { questions, references });
+        const row = await runFault(fault, world, { questions, references: learnt });
         rows.push(row);
         tell.row(row);
       }

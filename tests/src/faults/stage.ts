@@ -54,8 +54,7 @@ export function awaitMoment({ bus }: World, moment: Moment, fleet: string): Prom
       "first sound": () => out(({ kind, n, sentence }) => kind === "audio" && n !== undefined && sentence === 0),
       "mid sound": () => out(({ kind, n = 0, sentence }) => kind === "audio" && n > midSound && sentence === 1),
       "last sound": () => out(({ end }) => end === "reply"),
-      played: () =>
-        bus.subscribe(subjects.event("*"), Event, ({ turn }, { device }) => see(isWhole(turn), device)),
+      played: () => bus.subscribe(subjects.event("*"), Event, ({ turn }, { device }) => see(isWhole(turn), device)),
     };
     const closer = watches[moment]();
   });
@@ -73,4 +72,3 @@ export function signalAll(signal: NodeJS.Signals, pids: readonly number[]): void
     }
   }
 }
-

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Row } from "./run-fault.ts";
 
 const seconds = (ms: number) => (Math.max(0, ms) / 1000).toFixed(1);
@@ -24,4 +25,15 @@ export function formatTable(rows: readonly Row[]): string {
     "| --: | --- | --: | --: | --: | --: | --: | --: | --: | --: |",
     ...lines.map((line) => `| ${line} |`),
   ].join("\n");
+}
+
+const page = new URL("../../../docs/reliability.md", import.meta.url);
+const marks = { begin: "<!-- faults: begin -->", end: "<!-- faults: end -->" };
+
+/** Puts the table between its marks in docs/reliability.md. Throws when the page has no such marks. */
+export function writeTable(rows: readonly Row[]): void {
+  const text = readFileSync(page, "utf8");
+  const [from, to] = [text.indexOf(marks.begin), text.indexOf(marks.end)];
+  if (from < 0 || to < from) throw new Error(`docs/reliability.md has no ${marks.begin} and ${marks.end}`);
+  writeFileSync(page, `${text.slice(0, from + marks.begin.length)}\n\n${formatTable(rows)}\n\n${text.slice(to)}`);
 }

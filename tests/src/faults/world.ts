@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { connectBus, watchPresence, type Bus, type NatsServer, type PresenceView } from "@voxbus/bus";
 import { launchSystem } from "../e2e/launcher.ts";
+import { startModel, type Model } from "./model.ts";
 import { startNats } from "./nats-cluster.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -18,6 +20,8 @@ export interface WorldOptions {
   /** Workers of each kind. */
   readonly each: 1 | 2;
   readonly nodes: 1 | 3;
+  /** Who thinks and who speaks; what is not embedded is a server on loopback. */
+  readonly engines: "embedded" | "model" | "speech";
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -27,6 +31,8 @@ export interface World {
   readonly urls: readonly string[];
   readonly monitor: string;
   readonly nats: readonly NatsServer[];
+  /** The server behind the engines, where they are not embedded. */
+  readonly model: Model | undefined;
   /** The suite's own connection to the bus; as deaf as everyone's while NATS is away. */
   readonly bus: Bus;
   readonly presence: PresenceView;
@@ -34,8 +40,8 @@ export interface World {
   pids(program: Program): readonly number[];
   /** Resolves when as many of a program answer on their ops ports as there shall be. */
   ready(program: Program): Promise<void>;
-  /** The ops addresses that a program had when it was last ready. */
-  ops(program: Program): readonly string[];
+  /** The addresses that a process named when it was ready: `ops`, a gateway's `device`. */
+  addresses(pid: number): Readonly<Record<string, string>>;
   output(): string;
   close(): Promise<void>;
 }
@@ -43,15 +49,23 @@ export interface World {
 const silentLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Starts a system on free ports, with a store that ends with it. */
-export async function openWorld({ gateways, each, nodes, env }: WorldOptions): Promise<World> {
+export async function openWorld({ gateways, each, nodes, engines, env }: WorldOptions): Promise<World> {
   const nats = await startNats(nodes);
+  const model = engines === "embedded" ? undefined : await startModel();
   const url = nats.map((server) => server.url).join(",");
-  const shared = { VOXBUS_NATS_URL: url, VOXBUS_NATS_REPLICAS: String(nodes), VOXBUS_LOG_FORMAT: "json", ...env };
+  const shared = {
+    VOXBUS_NATS_URL: url,
+    VOXBUS_NATS_REPLICAS: String(nodes),
+    VOXBUS_LOG_FORMAT: "json",
+    ...(model && (engines === "model" ? nameModel(model.url) : nameSpeech(model.url))),
+    ...env,
+  };
   const system = await launchSystem({ gateways, env: shared });
   const extras = each === 2 ? await Promise.all(workers.map((name) => startExtra(name, shared))) : [];
   const bus = await connectBus({ VOXBUS_NATS_URL: url, VOXBUS_NATS_REPLICAS: nodes }, silentLog);
   const presence = await watchPresence(bus);
   const expected = (program: Program) => (program === "gateway" ? gateways : program === "monitor" ? 1 : each);
+  const output = () => system.output() + extras.map((extra) => extra.output()).join("");
   const pids = (program: Program) => [
     ...system.processes(`apps/${program}/`).map(({ pid }) => pid),
     ...extras.filter((extra) => extra.program === program).map((extra) => extra.pid()),
@@ -60,38 +74,51 @@ export async function openWorld({ gateways, each, nodes, env }: WorldOptions): P
     urls: system.devices,
     monitor: system.monitor,
     nats,
+    model,
     bus,
     presence,
     pids,
-    ops: (program) => readOps(system.output() + extras.map((extra) => extra.output()).join(""), program),
+    addresses: (pid) => readAddresses(output()).find((one) => one.pid === pid) ?? {},
     async ready(program) {
       for (;;) {
-        const output = system.output() + extras.map((extra) => extra.output()).join("");
-        const answers = await Promise.all(readOps(output, program).map(isReady));
+        const ops = readAddresses(output()).flatMap((one) => (one.name === program && one.ops ? [one.ops] : []));
+        const answers = await Promise.all([...new Set(ops)].map(isReady));
         if (answers.filter(Boolean).length >= expected(program)) return;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await sleep(50);
       }
     },
-    output: () => system.output() + extras.map((extra) => extra.output()).join(""),
+    output,
     async close() {
       presence.close();
       await bus.close();
       await Promise.all(extras.map((extra) => extra.close()));
       await system.close();
+      await model?.close();
       await Promise.all(nats.map((server) => server.stop()));
     },
   };
 }
 
-/** The ops addresses that a program named in its ready lines; those of one that was started again are the same. */
-function readOps(output: string, program: Program): readonly string[] {
-  const found = output.split("\n").flatMap((line) => {
+const nameModel = (url: string) => ({
+  VOXBUS_LLM_ENGINE: "openai",
+  VOXBUS_LLM_URL: url,
+  VOXBUS_LLM_FIRST_TOKEN_MS: "3000",
+  VOXBUS_LLM_NEXT_TOKEN_MS: "3000",
+});
+const nameSpeech = (url: string) => ({ VOXBUS_TTS_ENGINE: "openai", VOXBUS_TTS_URL: url });
+
+/** What processes said in their ready lines. */
+function readAddresses(output: string) {
+  return output.split("\n").flatMap((line) => {
     const at = line.indexOf("{");
-    if (at < 0 || !line.includes('"ready"') || !line.includes(`"name":"${program}"`)) return [];
-    const ops = /"ops":"([^"]+)"/.exec(line)?.[1];
-    return ops === undefined ? [] : [ops];
+    if (at < 0 || !line.includes('"msg":"ready"')) return [];
+    return [
+      JSON.parse(line.slice(at)) as { pid: number; name: string; ops?: string; device?: string } & Record<
+        string,
+        string
+      >,
+    ];
   });
-  return [...new Set(found)];
 }
 
 async function isReady(ops: string): Promise<boolean> {

@@ -1,0 +1,18 @@
+/**
+ * Loaded into the programs before their own code (`node --import`): on SIGUSR2 every engine thread of the process ends as
+ * a crashed one does, on SIGPWR every engine thread hangs. No program knows of it.
+ */
+import { BroadcastChannel, isMainThread } from "node:worker_threads";
+
+const channel = new BroadcastChannel("voxbus-faults");
+channel.unref();
+const tell = channel.postMessage.bind(channel);
+if (isMainThread) {
+  process.on("SIGUSR2", () => tell("die"));
+  process.on("SIGPWR", () => tell("hang"));
+} else {
+  channel.onmessage = (event: unknown) => {
+    if ((event as { data: unknown }).data === "die") process.exit(1);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  };
+}
