@@ -1,0 +1,91 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { WebSocket } from "ws";
+import type { BystanderReport } from "./bystander.ts";
+
+// A thread of its own: what it measures is the system's latency, not that of whoever makes the inputs.
+const { url, ota } = workerData as { readonly url: string; readonly ota: string };
+const device = "bystander";
+const pingMs = 250;
+const patienceMs = 60_000;
+
+const report: BystanderReport = { pings: [], turns: [], configurations: [], problems: [] };
+let pingedAt = 0;
+let askedAt = 0;
+let spoken = "";
+let awake = performance.now();
+let ending = false;
+
+const socket = new WebSocket(url, { headers: { "Device-Id": device, "Protocol-Version": "1" } });
+const send = (message: object) => socket.send(JSON.stringify(message));
+const ask = () => {
+  askedAt = performance.now();
+  spoken = "";
+  send({ type: "listen", state: "detect", text: "what time is it" });
+};
+const handlers: Readonly<Record<string, (message: Readonly<Record<string, unknown>>) => void>> = {
+  hello: () => {
+    parentPort?.postMessage("ready", []);
+    ask();
+  },
+  pong: () => {
+    report.pings.push(performance.now() - pingedAt);
+    pingedAt = 0;
+  },
+  tts: ({ state, text }) => {
+    if (state === "sentence_start" && spoken === "") {
+      spoken = String(text);
+      if (!/It'?s|It is/.test(spoken)) report.problems.push(`"what time is it" was answered with "${spoken}"`);
+      else report.turns.push(performance.now() - askedAt);
+    }
+    if (state !== "stop" || spoken === "") return;
+    awake = performance.now();
+    if (!ending) setTimeout(ask, 100);
+  },
+};
+socket.on("open", () => send({ type: "hello", version: 1, transport: "websocket", features: {} }));
+socket.on("message", (data, isBinary) => {
+  if (isBinary) return;
+  const message = JSON.parse((data as Buffer).toString()) as Readonly<Record<string, unknown>>;
+  handlers[String(message["type"])]?.(message);
+});
+socket.on("error", (error) => report.problems.push(`its socket failed: ${error.message}`));
+socket.on("close", (code, reason) => {
+  if (!ending) report.problems.push(`its session was closed: ${code} ${reason.toString()}`);
+});
+
+const timer = setInterval(() => {
+  const now = performance.now();
+  if (now - awake > patienceMs) {
+    report.problems.push(`a turn was not over after ${patienceMs} ms (it heard "${spoken}")`);
+    awake = now;
+    ask();
+  }
+  if (pingedAt > 0 && now - pingedAt > patienceMs) {
+    report.problems.push(`a ping was not answered within ${patienceMs} ms`);
+    pingedAt = 0;
+  }
+  if (pingedAt > 0 || socket.readyState !== WebSocket.OPEN) return;
+  pingedAt = now;
+  send({ type: "ping" });
+}, pingMs);
+
+const configure = async () => {
+  const began = performance.now();
+  try {
+    const answer = await fetch(ota, { method: "POST", body: "{}", headers: { "Device-Id": device } });
+    await answer.json();
+    report.configurations.push(performance.now() - began);
+  } catch (error) {
+    report.problems.push(`its configuration could not be had: ${String(error)}`);
+  }
+};
+const asking = setInterval(() => void configure(), 1000);
+
+parentPort?.on("message", () => {
+  ending = true;
+  clearInterval(timer);
+  clearInterval(asking);
+  socket.terminate();
+  parentPort?.postMessage(report, []);
+  parentPort?.close();
+});

@@ -1,0 +1,227 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { startNatsServer } from "@voxbus/bus";
+import { launchSystem } from "../e2e/launcher.ts";
+import { makeAbsurdValues } from "./absurd.ts";
+import { startBystander, type BystanderReport } from "./bystander.ts";
+import { deliver, makeMessages, messagesPerConnection } from "./messages.ts";
+import { createRandom } from "./random.ts";
+import { rawTargets } from "./raw.ts";
+import { countOutcome, type Finding, type Outcomes } from "./report.ts";
+import { readStats, type Stats } from "./stats.ts";
+import { makeBusMessage, type BusMessage } from "./subjects.ts";
+import { connectVictims } from "./victims.ts";
+import { startWatch, type Vitals } from "./watch.ts";
+
+/** How many inputs go where. */
+export interface Shares {
+  readonly messages: number;
+  readonly raw: number;
+  readonly bus: number;
+}
+
+/** What the system went through. */
+export interface SystemReport {
+  readonly outcomes: Outcomes;
+  readonly findings: readonly Finding[];
+  /** What cannot be laid to one input. */
+  readonly problems: readonly string[];
+  readonly vitals: readonly Vitals[];
+  readonly bystander: BystanderReport;
+}
+
+const atOnce = 12;
+const burst = 40;
+const mostRecent = 100;
+const settleMs = 3000;
+/** Of memory, MB that a program may hold more at the end than after the warm-up. */
+const growthMb = 96;
+// The gateway's own limits would only show that they exist: they have tests of their own.
+const unlimited = {
+  VOXBUS_MAX_MESSAGES_S: "1000000",
+  VOXBUS_MAX_AUDIO_FRAMES_S: "1000000",
+  VOXBUS_MAX_AUDIO_BYTES_S: "1000000000",
+  VOXBUS_MAX_CONNECTS_S: "1000000",
+};
+
+/** Runs the whole system and sends it, one kind after the other, WebSocket messages, bytes on its port, bus messages. */
+export async function fuzzSystem(seed: number, shares: Shares, tell: (line: string) => void): Promise<SystemReport> {
+  const nats = await startNatsServer();
+  const system = await launchSystem({ env: { ...unlimited, VOXBUS_NATS_URL: nats.url } });
+  const connection = await connect({ servers: nats.url });
+  try {
+    const url = system.devices[0] ?? "";
+    const port = Number(new URL(url).port);
+    const bystander = await startBystander(url, system.ota[0] ?? "");
+    const watch = startWatch(system, [{ program: "nats-server", pid: nats.pid }]);
+    const run: Run = { seed, url, port, absurd: makeAbsurdValues(seed), outcomes: {}, findings: [], recent: [] };
+    const problems: string[] = [];
+    try {
+      await runRounds(run, shares, { connection, tell, warm: () => watch.warm(), problems });
+    } catch (error) {
+      problems.push(`the system did not stand it: ${String(error)}`);
+    }
+    const died = /^voxbus +\| .* died .*$/m.exec(system.output())?.[0];
+    if (died) run.findings.push({ target: "system", index: 0, what: died, input: run.recent.join("\n") });
+    const report = await bystander.end();
+    if (report.turns.length === 0) problems.push("the bystander was never answered");
+    const { vitals, problems: seen } = watch.end();
+    const grown = vitals.filter(({ before, after }) => before > 0 && after - before > growthMb);
+    problems.push(
+      ...seen,
+      ...report.problems.map((problem) => `the bystander: ${problem}`),
+      ...grown.map(({ program, before, after }) => `${program} grew from ${before} to ${after} MB`),
+    );
+    return { outcomes: run.outcomes, findings: run.findings, problems, vitals, bystander: report };
+  } finally {
+    await connection.close();
+    await system.close();
+    await nats.stop();
+  }
+}
+
+/** The first quarter of each kind warms up. */
+async function runRounds(
+  run: Run,
+  shares: Shares,
+  { connection, tell, warm, problems }: { connection: NatsConnection; tell: (line: string) => void; warm: () => void; problems: string[] }, // prettier-ignore
+): Promise<void> {
+  const rounds = [
+    { name: "warm-up", from: 0, to: 0.25 },
+    { name: "run", from: 0.25, to: 1 },
+  ];
+  for (const { name, from, to } of rounds) {
+    const part = (inputs: number): readonly [number, number] => [Math.floor(inputs * from), Math.floor(inputs * to)];
+    tell(`${name}: WebSocket messages`);
+    problems.push(...(await fuzzMessages(run, part(shares.messages))));
+    tell(`${name}: bytes on the gateway's port`);
+    problems.push(...(await fuzzBytes(run, part(shares.raw))));
+    tell(`${name}: bus messages`);
+    problems.push(...(await fuzzBus(run, part(shares.bus), connection)));
+    await sleep(settleMs);
+    if (name === "warm-up") warm();
+  }
+}
+
+interface Run {
+  /** The last inputs, in hex, for whoever looks for the one that ended a program. */
+  readonly recent: string[];
+  readonly seed: number;
+  readonly url: string;
+  readonly port: number;
+  readonly absurd: readonly unknown[];
+  readonly outcomes: Outcomes;
+  readonly findings: Finding[];
+}
+
+function remember({ recent }: Run, input: string): void {
+  recent.push(input);
+  if (recent.length > mostRecent) recent.shift();
+}
+
+/** Does `work` for each number of a range, several at once. */
+async function pool([from, to]: readonly [number, number], work: (index: number) => Promise<void>): Promise<void> {
+  let next = from;
+  const worker = async () => {
+    for (let index = next++; index < to; index = next++) await work(index);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+async function fuzzMessages(run: Run, [from, to]: readonly [number, number]): Promise<readonly string[]> {
+  const { seed, url, absurd, outcomes, findings } = run;
+  const sure: Record<string, number> = {};
+  const perhaps: Record<string, number> = {};
+  const before = await readStats(run.port);
+  const connections = [Math.floor(from / messagesPerConnection), Math.ceil(to / messagesPerConnection)] as const;
+  await pool(connections, async (index) => {
+    const { framing, messages } = makeMessages(seed, index, absurd);
+    remember(run, messages.map(({ data }) => Buffer.from(data).toString("hex")).join(" "));
+    const { all, stuck } = await deliver(url, `fuzz-${index % 50}-${index % 7}`, framing, messages);
+    for (const { outcome } of messages) {
+      const counts = all ? sure : perhaps;
+      counts[outcome] = (counts[outcome] ?? 0) + 1;
+      countOutcome(outcomes, "WebSocket message", outcome);
+    }
+    if (!stuck) return;
+    const input = messages.map(({ data }) => Buffer.from(data).toString("hex")).join("\n");
+    findings.push({ target: "WebSocket messages", index, what: "the gateway answered nothing any more", input });
+  });
+  const after = await readStats(run.port);
+  return compare("WebSocket messages", before.drops, after.drops, { sure, perhaps });
+}
+
+async function fuzzBytes(run: Run, range: readonly [number, number]): Promise<readonly string[]> {
+  const wheel = rawTargets.flatMap((target) => Array.from({ length: target.weight }, () => target));
+  const before = await readStats(run.port);
+  const refused: Record<string, number> = {};
+  await pool(range, async (index) => {
+    const target = wheel[createRandom(run.seed, "raw", index).below(wheel.length)]!;
+    const pieces = target.make(createRandom(run.seed, target.name, index), index);
+    remember(run, Buffer.concat(pieces).toString("hex"));
+    const { answer, closed } = await target.send(run.port, pieces);
+    const outcome = target.nameOutcome(answer, closed);
+    countOutcome(run.outcomes, target.name, outcome);
+    if (/^[a-z]+-/.test(outcome)) refused[outcome] = (refused[outcome] ?? 0) + 1;
+    if (outcome !== "500") return;
+    const input = Buffer.concat(pieces).toString("hex");
+    run.findings.push({ target: target.name, index, what: "the gateway answered 500", input });
+  });
+  const after = await readStats(run.port);
+  // An answer that was not read was counted all the same.
+  return compare("bytes", before.refusals, after.refusals, { sure: refused, perhaps: Infinity });
+}
+
+async function fuzzBus(
+  run: Run,
+  [from, to]: readonly [number, number],
+  connection: NatsConnection,
+): Promise<readonly string[]> {
+  const { seed, absurd, outcomes } = run;
+  const before = await readStats(run.port);
+  const victims = await connectVictims(run.url, 4);
+  const sure: Record<string, number> = {};
+  const perhaps: Record<string, number> = {};
+  const note = ({ target, refusal, atGateway }: BusMessage) => {
+    countOutcome(outcomes, target, refusal ?? "well-formed");
+    if (refusal === undefined || (target !== "out" && atGateway !== true)) return;
+    const counts = atGateway ? sure : perhaps;
+    counts[refusal] = (counts[refusal] ?? 0) + 1;
+  };
+  try {
+    for (let index = from; index < to; index += 1) {
+      const to = { gateway: before.gateway, victims: victims.sessions() };
+      const message = makeBusMessage(createRandom(seed, "bus", index), to, absurd);
+      remember(run, `${message.subject} ${Buffer.from(message.data).toString("hex")}`);
+      connection.publish(message.subject, message.data);
+      note(message);
+      if (index % burst === 0) await connection.flush();
+    }
+    await connection.flush();
+    await sleep(500);
+  } finally {
+    await victims.close();
+  }
+  const after = await readStats(run.port);
+  return compare("bus", before.drops, after.drops, { sure, perhaps });
+}
+
+/** Tells which refusals were not counted under their name, or under another one. */
+function compare(
+  what: string,
+  before: Stats["drops"],
+  after: Stats["drops"],
+  {
+    sure,
+    perhaps,
+  }: { readonly sure: Readonly<Record<string, number>>; readonly perhaps: Readonly<Record<string, number>> | number },
+): readonly string[] {
+  return Object.entries(sure).flatMap(([name, least]) => {
+    if (name === "taken") return [];
+    const counted = (after[name] ?? 0) - (before[name] ?? 0);
+    const most = typeof perhaps === "number" ? perhaps : least + (perhaps[name] ?? 0);
+    return counted >= least && counted <= most
+      ? []
+      : [`${what}: "${name}" was counted ${counted} times, not ${least} to ${most}`];
+  });
+}

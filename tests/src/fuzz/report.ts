@@ -1,0 +1,30 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** An input that did what none may do; `input` in hex. */
+export interface Finding {
+  readonly target: string;
+  readonly index: number;
+  readonly what: string;
+  readonly input: string;
+}
+
+/** How often each target's inputs came to which end. */
+export type Outcomes = Record<string, Record<string, number>>;
+
+const directory = fileURLToPath(new URL("../../../.data/fuzz/", import.meta.url));
+
+/** Keeps a finding's input in a file and gives a line about it. */
+export function saveFinding(seed: number, { target, index, what, input }: Finding): string {
+  mkdirSync(directory, { recursive: true });
+  const file = `${directory}${target.replaceAll(/[^A-Za-z0-9]+/g, "-")}-${seed}-${index}.hex`;
+  writeFileSync(file, `${input}\n`);
+  const shown = input.length > 400 ? `${input.slice(0, 400)}… (${input.length / 2} bytes)` : input;
+  return `${target}, input ${index} of seed ${seed}: ${what}\n  ${shown}\n  kept in ${file}`;
+}
+
+/** Adds to a count of outcomes. */
+export function countOutcome(outcomes: Outcomes, target: string, outcome: string, times = 1): void {
+  const counts = (outcomes[target] ??= {});
+  counts[outcome] = (counts[outcome] ?? 0) + times;
+}

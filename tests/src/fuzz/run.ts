@@ -1,0 +1,47 @@
+import { fuzzParsers } from "./fuzz-parsers.ts";
+import { fuzzSystem, type SystemReport } from "./fuzz-system.ts";
+import { saveFinding, type Outcomes } from "./report.ts";
+
+/** What a whole run came to. */
+export interface FuzzReport {
+  readonly inputs: number;
+  readonly outcomes: Outcomes;
+  /** Lines about everything that must not be; none when all is well. */
+  readonly failures: readonly string[];
+  readonly vitals: SystemReport["vitals"];
+  readonly bystander: SystemReport["bystander"];
+  readonly slowestMs: number;
+}
+
+/** Bytes that the process with the parsers may hold more at its end. */
+const parserGrowth = 32 * 1_048_576;
+
+/**
+ * Sends `inputs` inputs that nobody should send: most to the parsers alone, the rest to a system of its own with a
+ * well-behaved device beside. The same seed makes the same inputs.
+ */
+export async function fuzz(options: {
+  readonly seed: number;
+  readonly inputs: number;
+  readonly tell?: (line: string) => void;
+}): Promise<FuzzReport> {
+  const { seed, inputs, tell = () => undefined } = options;
+  const shares = { messages: Math.floor(inputs * 0.12), raw: Math.floor(inputs * 0.03), bus: Math.floor(inputs * 0.1) };
+  tell("parsers");
+  const parsers = await fuzzParsers(seed, inputs - shares.messages - shares.raw - shares.bus);
+  const system = await fuzzSystem(seed, shares, tell);
+  const outcomes = { ...parsers.outcomes, ...system.outcomes };
+  const failures = [...parsers.findings, ...system.findings].map((finding) => saveFinding(seed, finding));
+  if (parsers.growth > parserGrowth)
+    failures.push(`the parsers hold ${Math.round(parsers.growth / 1_048_576)} MB more than at their first quarter`);
+  failures.push(...system.problems);
+  const sent = Object.values(outcomes).flatMap((counts) => Object.values(counts));
+  return {
+    inputs: sent.reduce((sum, one) => sum + one, 0),
+    outcomes,
+    failures,
+    vitals: system.vitals,
+    bystander: system.bystander,
+    slowestMs: parsers.slowestMs,
+  };
+}

@@ -1,0 +1,109 @@
+import { createOpusEncoder, writeWav } from "@voxbus/audio";
+import { encodeFrame } from "@voxbus/protocol";
+
+const session = "01K6WZ7S5XK4Q0J7M3N8R2T9VA";
+const inbound = { v: 1, session, seq: 7, at: 1_760_000_000_000 };
+const control = (body: object) => ({ ...inbound, kind: "control", body });
+const turn = { v: 1, session, origin: 7, reply: "01K6WZ7S5XK4Q0J7M3N8R2T9VB", attempt: 1, sentence: 0, n: 0 };
+
+/** Opus packets that are valid, of several lengths and sample rates. */
+export const packets: readonly Uint8Array[] = [8000, 16_000, 24_000, 48_000].flatMap((rate) => {
+  const sampleRate = rate as 16_000;
+  const encoder = createOpusEncoder({ sampleRate });
+  const made = [10, 20, 60].map((ms) => {
+    const samples = Int16Array.from(
+      { length: (rate * ms) / 1000 },
+      (_, at) => 8000 * Math.sin(at / 7) * Math.cos(at / 311),
+    );
+    return encoder.encode(samples);
+  });
+  encoder.close();
+  return [...made, Uint8Array.of(0xf8, 0xff, 0xfe)];
+});
+
+/** A small valid WAV file. */
+export const wav = writeWav({ sampleRate: 16_000, samples: Int16Array.from({ length: 320 }, (_, at) => at * 50) });
+
+/** Valid envelopes, by the name that they have in the table `envelopes`. */
+export const envelopeSeeds: Readonly<Record<string, readonly object[]>> = {
+  "in.audio": [{ ...inbound, kind: "audio", body: packets[2] }],
+  "in.text": [{ ...inbound, kind: "text", body: "what time is it" }],
+  "in.control": [
+    control({ type: "opened", gateway: "g1", protocol: 3, features: { mcp: true }, sampleRate: 16_000, frameDuration: 60 }),
+    control({ type: "closed", code: 1000, reason: "done" }),
+    control({ type: "listen", mode: "auto", gateway: "g1" }),
+    control({ type: "stop" }),
+    control({ type: "wake", text: "hey there" }),
+    control({ type: "abort", reason: "wake_word_detected" }),
+    control({ type: "fence", fence: 6, reply: "r1" }),
+    control({ type: "gap", frames: 9, from: 1000, to: 2000, reason: "bus-away" }),
+    control({ type: "replay", reply: "r1", origin: 3, after: { attempt: 1, sentence: 0, n: 4 } }),
+    control({ type: "mcp", payload: { jsonrpc: "2.0", id: 1, result: { tools: [] } } }),
+    control({ type: "iot", descriptors: [{ name: "Lamp" }], states: [] }),
+    control({ type: "goodbye" }),
+  ],
+  heard: [{ v: 1, session, listen: 2, utterance: 1, from: 3, origin: 7, text: "what time is it", language: "en", confidence: 0.9 }],
+  say: [{ v: 1, session, origin: 7, reply: "r1", attempt: 1, sentence: 0, text: "Hello.", emotion: "happy", language: "en", last: true }],
+  out: [
+    { ...turn, kind: "audio", duration: 60, body: packets[10] },
+    { ...turn, kind: "text", body: { type: "llm", emotion: "happy" } },
+    { v: 1, kind: "text", body: { type: "stt", text: "hello" }, origin: 7 },
+    { v: 1, kind: "text", body: { type: "mcp", payload: { jsonrpc: "2.0", id: 1, method: "tools/list" } } },
+    { v: 1, kind: "text", body: { type: "alert", status: "a", message: "b", emotion: "sad" } },
+    { v: 1, kind: "text", body: { type: "tts", state: "sentence_start", text: "Hello." } },
+    { v: 1, kind: "text", body: { type: "system", command: "reboot" } },
+    { v: 1, kind: "control", body: { type: "fence", seq: 3 } },
+    { v: 1, kind: "control", body: { type: "hearing", seq: 3, on: true, origin: 3 } },
+    { ...turn, kind: "control", body: { type: "end" }, end: "reply" },
+    { v: 1, kind: "audio", duration: 60, body: packets[10] },
+  ],
+  event: [
+    { v: 1, session, at: 5, gateway: "g1", state: "idle" },
+    { v: 1, session, at: 5, gateway: "g1", turn: { origin: 7, played: [0, 3], complete: true, fenced: 0, dropped: 0, late: 0 } },
+  ],
+  command: [{ v: 1, body: { type: "disconnect", device: "fuzz-1", session, reason: "requested" } }],
+  "replay request": [{ v: 1, session, from: 1, to: 90 }, { v: 1, session, from: 2 ** 40 }],
+  "replay answer": [{ v: 1, session, open: true, newest: 5, frames: [Uint8Array.of(0x80)] }],
+  alert: [{ v: 1, id: "a", at: 5, severity: "low", name: "n", subject: "s", message: "m", resolved: false }],
+}; // prettier-ignore
+
+/** Valid messages of a device. */
+export const deviceSeeds: readonly object[] = [
+  { type: "hello", version: 1, transport: "websocket", features: { mcp: true }, audio_params: { format: "opus", sample_rate: 16_000, channels: 1, frame_duration: 60 } },
+  { type: "listen", state: "start", mode: "manual", session_id: "" },
+  { type: "listen", state: "stop", session_id: "x" },
+  { type: "listen", state: "detect", text: "hey there" },
+  { type: "abort", reason: "wake_word_detected" },
+  { type: "mcp", payload: { jsonrpc: "2.0", id: 1, result: { tools: [{ name: "self.get_device_status" }] } } },
+  { type: "iot", update: true, descriptors: [{ name: "Lamp", properties: {} }], states: [{ name: "Lamp", state: { on: true } }] },
+  { type: "goodbye" },
+  { type: "ping" },
+]; // prettier-ignore
+
+/** Valid binary messages of each framing. */
+export const frameSeeds = ([1, 2, 3] as const).map((version) =>
+  packets.map((packet) => encodeFrame(version, packet, 3000)),
+);
+
+/** An upgrade request as stock firmware makes it. */
+export function makeUpgrade(device: string, framing: number): string {
+  return (
+    `GET /xiaozhi/v1/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer test\r\nClient-Id: 0b5f2c9c-9d3c-4f0d-8d4b-0d3a2d0f7a11\r\n` +
+    `Connection: Upgrade\r\nDevice-Id: ${device}\r\nProtocol-Version: ${framing}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n` +
+    `Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n\r\n`
+  );
+}
+
+/** A request for a device's configuration. */
+export function makeOta(device: string, path = "/xiaozhi/ota/"): string {
+  const body = JSON.stringify({
+    version: 2,
+    language: "en",
+    application: { name: "xiaozhi", version: "2.4.2" },
+    board: { type: "x" },
+  });
+  return (
+    `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nDevice-Id: ${device}\r\nClient-Id: c\r\nContent-Type: application/json\r\n` +
+    `Content-Length: ${body.length}\r\n\r\n${body}`
+  );
+}

@@ -1,0 +1,175 @@
+import { Profile, decodeEnvelope, envelopes, ProtocolError, subjects } from "@voxbus/protocol";
+import { distort } from "./absurd.ts";
+import { mutateBytes } from "./mutate.ts";
+import { makeEnvelope } from "./parsers.ts";
+import type { Random } from "./random.ts";
+import { envelopeSeeds } from "./seeds.ts";
+
+/** A message for the bus; `refusal` is what a reader of its subject must call it, or undefined if it is well-formed. */
+export interface BusMessage {
+  readonly target: string;
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly refusal?: string | undefined;
+  /** The gateway reads it in any case, so that it must count it. */
+  readonly atGateway?: boolean;
+}
+
+/** Who is there to be sent to. */
+export interface Addressees {
+  readonly gateway: string;
+  /** Devices with their open sessions, which do not mind. */
+  readonly victims: ReadonlyMap<string, string>;
+}
+
+// Work that is well-formed is done, and costs what it costs: a flood of it would be a load test.
+const workOneIn = 8;
+const harmless = /"type":"(?:llm|mcp|custom|alert|iot|notify)"/;
+const devices = Array.from({ length: 10 }, (_, at) => `fuzz-${at}`);
+// No gateway lets these through, but anybody on the bus may write them.
+const strange = ["=default", "a=b", "größe", "x".repeat(300), "fuzz$", "%2e", "__proto__", "constructor"];
+const session = "01K6WZ7S5XK4Q0J7M3N8R2T9VA";
+
+type Maker = (random: Random, to: Addressees, absurd: readonly unknown[]) => BusMessage;
+
+const deviceOf = (random: Random, to: Addressees) => {
+  if (random.oneIn(12)) return random.pick(strange);
+  return random.oneIn(3) ? random.pick([...to.victims.keys()]) : random.pick(devices);
+};
+
+function judge(name: keyof typeof envelopes, data: Uint8Array): string | undefined {
+  try {
+    decodeEnvelope(envelopes[name], data);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ProtocolError) return error.code;
+    throw error;
+  }
+}
+
+/** Work for asr, dialogue or tts: mostly malformed, and now and then something well-formed that asks the impossible. */
+const makeWork =
+  (
+    target: string,
+    name: keyof typeof envelopes,
+    subjectOf: (device: string) => string,
+    fits?: (seed: object) => boolean,
+  ): Maker =>
+  (random, to, absurd) => {
+    const device = deviceOf(random, to);
+    const seeds = envelopeSeeds[name]!.filter((seed) => fits?.(seed) ?? true);
+    const valid = { ...random.pick(seeds), ...(random.oneIn(2) ? { session: to.victims.get(device) ?? session } : {}) };
+    const data = makeEnvelope(random, valid, absurd);
+    const refusal = judge(name, data);
+    const message = { target, subject: subjectOf(device), data, refusal };
+    if (refusal !== undefined || random.oneIn(workOneIn)) return message;
+    return { ...message, data: data.subarray(0, -1), refusal: "bad-envelope" };
+  };
+
+const typeOf = (seed: object) => (seed as { readonly body?: { readonly type?: string } }).body?.type;
+
+const makers: readonly Maker[] = [
+  makeWork("in.text", "in.text", (device) => subjects.in(device, "text")),
+  makeWork(
+    "in.control",
+    "in.control",
+    (device) => subjects.in(device, "control"),
+    (seed) => typeOf(seed) !== "listen",
+  ),
+  makeWork("in.control.open", "in.control", subjects.open, (seed) => typeOf(seed) === "listen"),
+  makeWork("heard", "heard", subjects.heard),
+  makeWork("say", "say", subjects.say),
+  makeWork("say.open", "say", subjects.sayOpen),
+  (random, to, absurd) => {
+    const data = makeEnvelope(random, random.pick(envelopeSeeds["in.audio"]!), absurd);
+    return { target: "in.audio", subject: subjects.in(deviceOf(random, to), "audio"), data };
+  },
+  (random, to, absurd) => {
+    const data = makeEnvelope(random, random.pick(envelopeSeeds["event"]!), absurd);
+    return { target: "event", subject: subjects.event(deviceOf(random, to)), data };
+  },
+  makeOut,
+  makeOut,
+  makeFleetOut,
+  function makeCommand(random, to, absurd) {
+    const data = makeEnvelope(random, envelopeSeeds["command"]![0]!, absurd);
+    const refusal = judge("command", data);
+    return { target: "command", subject: subjects.command(to.gateway), data, refusal, atGateway: true };
+  },
+  function makeReplay(random, to, absurd) {
+    const valid = { ...random.pick(envelopeSeeds["replay request"]!), session: random.pick([...to.victims.values()]) };
+    const data = makeEnvelope(random, valid, absurd);
+    const refusal = judge("replay request", data);
+    return { target: "replay", subject: subjects.replay(to.gateway), data, refusal, atGateway: true };
+  },
+  makeRecord,
+];
+
+/** Frames for devices that do not mind: of their own session, of another one, of none. */
+function makeOut(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
+  const [device, own] = random.pick([...to.victims]);
+  const place = random.pick([{ session: own }, { session: own, origin: 1 + random.below(40) }, {}]);
+  const valid = { ...random.pick(envelopeSeeds["out"]!), ...place };
+  const data = makeEnvelope(random, valid, absurd);
+  return { target: "out", subject: subjects.out(device), data, refusal: judge("out", data) };
+}
+
+/** Frames for everybody, of which the bystander is one: what would be said to it by right is left out. */
+function makeFleetOut(random: Random, _to: Addressees, absurd: readonly unknown[]): BusMessage {
+  const group = random.oneIn(2) ? subjects.groupOut(random.pick(["fuzz", "default", "x"])) : subjects.fleetOut();
+  const valid = random.pick(envelopeSeeds["out"]!);
+  const isHarmless = harmless.test(JSON.stringify(valid));
+  const data = makeEnvelope(random, isHarmless ? valid : { ...valid, session }, absurd);
+  const message = { target: "fleet.out", subject: group, atGateway: true };
+  const refusal = judge("out", data);
+  if (refusal !== undefined || random.oneIn(4)) {
+    const taken = refusal === undefined ? decodeEnvelope(envelopes.out, data) : undefined;
+    const isForNobody = taken === undefined || taken.session !== undefined || harmless.test(JSON.stringify(taken.body));
+    if (isForNobody) return { ...message, data, refusal };
+  }
+  return { ...message, data: data.subarray(0, -1), refusal: "bad-envelope" };
+}
+
+const records: Readonly<Record<string, object>> = {
+  presence: { term: 3, gateway: "g9", epoch: "01K6", session, since: 5, remote: "127.0.0.1", protocol: 1, features: { mcp: true }, state: "active" },
+  gateways: { id: "g9", epoch: "01K6", address: "http://x", load: { connections: 1, speaking: 0 }, draining: false, since: 5 },
+  profiles: { language: "en", timeZone: "Europe/Berlin", wakeWords: ["hey"], group: "fuzz", lead: 3, deadlineMs: 2000, farewell: "Bye." },
+  dialogues: { messages: [{ role: "user", text: "hello", at: 5 }, { role: "assistant", text: "hi", at: 6 }] },
+}; // prettier-ignore
+
+/** A record in a bucket, past everybody who would write it properly. */
+function makeRecord(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
+  const bucket = random.pick(Object.keys(records));
+  const valid = records[bucket]!;
+  const key = random.pick([
+    ...devices,
+    ...[...to.victims.keys()].filter(() => bucket !== "presence"),
+    "=default",
+    "=x",
+    "a/b",
+  ]);
+  let data: Uint8Array = mutateBytes(random, Buffer.from(JSON.stringify(valid)));
+  if (random.oneIn(2)) {
+    try {
+      data = Buffer.from(JSON.stringify(distort(random, valid, absurd)) ?? "");
+    } catch {
+      data = Buffer.from("{"); // a bigint, which JSON does not know
+    }
+  }
+  // A default profile that is valid is one, also for the bystander.
+  const isDefault = bucket === "profiles" && key === "=default" && isProfile(data);
+  return { target: `KV ${bucket}`, subject: `$KV.${bucket}.${isDefault ? "=other" : key}`, data };
+}
+
+function isProfile(data: Uint8Array): boolean {
+  try {
+    return Profile.safeParse(JSON.parse(Buffer.from(data).toString("utf8"))).success;
+  } catch {
+    return false; // no JSON
+  }
+}
+
+/** A message on any subject of the bus with something wrong about it. */
+export function makeBusMessage(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
+  return random.pick(makers)(random, to, absurd);
+}
