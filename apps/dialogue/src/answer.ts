@@ -11,6 +11,15 @@ export class ModelError extends Error {
 /** Takes one sentence to be spoken; an empty one that is last only marks the end. */
 export type Say = (text: string, how: SayHow) => Promise<void>;
 
+/** How an answer is said, and who is told of it. */
+export type Answering = {
+  /** ms that a whole answer may take. */
+  readonly turnMs: number;
+  readonly say: Say;
+  readonly onFirstToken?: () => void;
+  readonly onEngine?: (engine: string, ms: number, failed: boolean) => void;
+};
+
 /**
  * Has the engine answer and says it sentence by sentence, each as soon as it is complete, the last one marked. Ends
  * quietly once `signal` aborts. Throws ModelError for what is the model's fault, and what `say` throws.
@@ -18,9 +27,10 @@ export type Say = (text: string, how: SayHow) => Promise<void>;
 export async function sayAnswer(
   engine: LlmEngine,
   turn: Turn,
-  { turnMs, say }: { readonly turnMs: number; readonly say: Say },
+  answering: Answering,
   signal: AbortSignal,
 ): Promise<void> {
+  const { say } = answering;
   const language = engine.language ?? turn.language;
   const cutter = createSentenceCutter(language);
   let emotion: Emotion | undefined;
@@ -33,7 +43,7 @@ export async function sayAnswer(
     emotion = undefined;
   };
 
-  for await (const delta of readEngine(engine, turn, turnMs, signal)) {
+  for await (const delta of readEngine(engine, turn, answering, signal)) {
     if (delta.type === "emotion") emotion = delta.emotion;
     else for (const sentence of cutter.push(delta.text)) await take(sentence, false);
   }
@@ -45,22 +55,35 @@ export async function sayAnswer(
 }
 
 /** What the engine gives, its failures told apart from those of whoever reads it. */
-async function* readEngine(engine: LlmEngine, turn: Turn, turnMs: number, signal: AbortSignal): AsyncGenerator<Delta> {
+async function* readEngine(
+  engine: LlmEngine,
+  turn: Turn,
+  { turnMs, onFirstToken, onEngine }: Answering,
+  signal: AbortSignal,
+): AsyncGenerator<Delta> {
+  const began = performance.now();
+  let given = false;
+  let failed = false;
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(), turnMs);
   const deltas = engine.respond(turn, AbortSignal.any([signal, patience.signal]))[Symbol.asyncIterator]();
   try {
     for (;;) {
       const next = await deltas.next().catch((cause: unknown) => {
+        failed = true;
         throw new ModelError(`the engine "${engine.name}" failed`, { cause });
       });
       if (next.done === true) break;
+      if (!given && next.value.type === "text") onFirstToken?.();
+      given ||= next.value.type === "text";
       yield next.value;
     }
     if (patience.signal.aborted && !signal.aborted) {
+      failed = true;
       throw new ModelError(`the engine "${engine.name}" took more than ${turnMs} ms for an answer`);
     }
   } finally {
+    onEngine?.(engine.name, performance.now() - began, failed);
     clearTimeout(timer);
     patience.abort();
     await deltas.return?.();

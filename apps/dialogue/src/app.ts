@@ -11,6 +11,7 @@ import { createHistory } from "./history.ts";
 import { createMcp } from "./mcp.ts";
 import { createOrder } from "./order.ts";
 import { createReminderBook } from "./reminders.ts";
+import { markTurn, traceTurn } from "./turn-span.ts";
 import { takeTurn, type Means, type Said } from "./turn.ts";
 
 /** What `run` needs to know of this program. */
@@ -25,6 +26,7 @@ const graceMs = { drain: 20_000, quick: 500 } as const;
 const listMs = 3000;
 const presenceMs = 3000;
 const presencePollMs = 50;
+const boundaries = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
 /** Builds dialogue: claims what was heard and typed, and stores what is said. */
 export async function buildDialogue({
@@ -34,7 +36,7 @@ export async function buildDialogue({
   defer,
   check,
 }: Service<typeof dialogueConfig>): Promise<void> {
-  const bus = await connectBus(config, log);
+  const bus = await connectBus({ ...config, name: "dialogue", meter }, log);
   defer(() => bus.close());
   check("nats", () => bus.connected());
   const profiles = await watchProfiles(bus);
@@ -71,7 +73,18 @@ export async function buildDialogue({
   const turns = meter.createCounter("voxbus_dialogue_turns", { description: "Turns by outcome" });
   const firstSentences = meter.createHistogram("voxbus_dialogue_first_sentence_ms", {
     description: "From the claim of a turn to its first stored sentence",
-    advice: { explicitBucketBoundaries: [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] },
+    advice: { explicitBucketBoundaries: boundaries },
+  });
+  const firstTokens = meter.createHistogram("voxbus_dialogue_first_token_ms", {
+    description: "From the claim of a turn to its model's first token",
+    advice: { explicitBucketBoundaries: boundaries },
+  });
+  const engineTimes = meter.createHistogram("voxbus_dialogue_engine_ms", {
+    description: "What an engine took for a whole answer",
+    advice: { explicitBucketBoundaries: [...boundaries, 30_000, 60_000] },
+  });
+  const engineFailures = meter.createCounter("voxbus_dialogue_engine_failures", {
+    description: "Answers that an engine did not complete",
   });
   const means: Means = {
     bus,
@@ -84,6 +97,11 @@ export async function buildDialogue({
     engineOf: (profile) => engines[profile.engines.llm ?? ""] ?? engines[config.VOXBUS_LLM_ENGINE],
     profileOf: (device) => profiles.of(device),
     presenceOf: (device, session, signal) => waitForPresence(presence, device, session, signal),
+    traceContent: config.VOXBUS_TRACE_CONTENT,
+    onEngine(engine, ms, failed) {
+      engineTimes.record(ms, { engine });
+      if (failed) engineFailures.add(1, { engine });
+    },
     onFailure: (error) => log.warn({ err: error }, "a turn met a failure"),
   };
   const order = createOrder();
@@ -92,11 +110,16 @@ export async function buildDialogue({
     let started = false;
     return order.run(said, async (onStart, superseded) => {
       const start = () => {
-        if (!started) firstSentences.record(performance.now() - began);
+        if (!started) {
+          firstSentences.record(performance.now() - began);
+          markTurn("first sentence");
+        }
         started = true;
         onStart();
       };
-      const outcome = await takeTurn(said, means, start, AbortSignal.any([claimed, superseded]));
+      const onFirstToken = () => firstTokens.record(performance.now() - began);
+      const alive = AbortSignal.any([claimed, superseded]);
+      const outcome = await traceTurn(said, (said) => takeTurn(said, { ...means, onFirstToken }, start, alive));
       turns.add(1, { outcome });
     });
   };

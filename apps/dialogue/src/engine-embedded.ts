@@ -1,6 +1,7 @@
 import { intents as defaultIntents, matchIntent, modelHint, type Intent } from "@voxbus/intents";
 import { apologiseForHearing } from "./apologies.ts";
 import { ToolError, type Delta, type LlmEngine, type Turn } from "./engine.ts";
+import { startModelSpan, traceTool } from "./model-span.ts";
 
 /**
  * The assistant that needs no model: the table of intents, and honesty about it. Text outside the table is repeated
@@ -33,7 +34,7 @@ export function createEmbeddedEngine(
         slots: match.slots,
         features: turn.features,
         tools: list.map((tool) => tool.name),
-        callTool: list.length === 0 ? undefined : call,
+        callTool: list.length === 0 ? undefined : (name, ...rest) => traceTool(name, () => call(name, ...rest)),
         schedule: (ms, announcement) => turn.reminders.schedule(ms, announcement),
         cancelScheduled: () => turn.reminders.cancel(),
       },
@@ -42,12 +43,25 @@ export function createEmbeddedEngine(
     return typeof result === "string" ? { text: result } : result;
   };
 
+  const tracedAnswer: typeof answer = async (turn, signal) => {
+    const span = startModelSpan({ provider: "voxbus", model: "embedded" });
+    try {
+      const given = await answer(turn, signal);
+      span.token();
+      span.end();
+      return given;
+    } catch (error) {
+      span.end(error);
+      throw error;
+    }
+  };
+
   return {
     name: "embedded",
     language: "en",
     async *respond(turn, signal): AsyncGenerator<Delta> {
       if (signal.aborted) return;
-      const { text, emotion } = await answer(turn, signal).catch((error: unknown) => {
+      const { text, emotion } = await tracedAnswer(turn, signal).catch((error: unknown) => {
         if (signal.aborted) return { text: "" };
         if (error instanceof ToolError)
           return { text: "I am sorry, the device did not do that.", emotion: "sad" } as const;

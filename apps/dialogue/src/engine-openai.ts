@@ -1,8 +1,10 @@
-import OpenAI from "openai";
+import { tracingIsOn } from "@voxbus/bus";
+import OpenAI, { BadRequestError, UnprocessableEntityError } from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
 import { apologiseForHearing } from "./apologies.ts";
 import { ModelTimeoutError, ToolError, type Delta, type LlmEngine, type Tool, type Turn } from "./engine.ts";
 import { nameFunctions } from "./functions.ts";
+import { startModelSpan, traceTool } from "./model-span.ts";
 
 /** How a model is reached, and how long it may take. */
 export type OpenaiOptions = {
@@ -23,6 +25,19 @@ export type OpenaiOptions = {
 export function createOpenaiEngine(options: OpenaiOptions): LlmEngine {
   // The client refuses to be made without a key, and would try again on its own while the device waits.
   const client = new OpenAI({ baseURL: options.url, apiKey: options.key ?? "none", maxRetries: 0 });
+  let tellsUsage = true;
+
+  /** A trace wants to know how many tokens it took; a server that refuses the question is not asked again. */
+  const ask: Ask = async (request, how) => {
+    if (!tracingIsOn() || !tellsUsage) return client.chat.completions.create(request, how);
+    try {
+      return await client.chat.completions.create({ ...request, stream_options: { include_usage: true } }, how);
+    } catch (error) {
+      if (!(error instanceof BadRequestError || error instanceof UnprocessableEntityError)) throw error;
+      tellsUsage = false;
+      return client.chat.completions.create(request, how);
+    }
+  };
 
   return {
     name: "openai",
@@ -43,7 +58,7 @@ export function createOpenaiEngine(options: OpenaiOptions): LlmEngine {
         const calls: PendingCall[] = [];
         let text = "";
         const request = { model: options.model, messages, tools, stream: true } as const;
-        for await (const piece of stream(client, request, options, signal)) {
+        for await (const piece of stream(ask, request, options, signal)) {
           if (piece.text !== "") {
             text += piece.text;
             given ||= piece.text.trim() !== "";
@@ -80,17 +95,22 @@ export function createOpenaiEngine(options: OpenaiOptions): LlmEngine {
 type CallPart = { readonly index?: number; readonly id?: string; readonly name?: string; readonly args?: string };
 type PendingCall = { readonly index: number | undefined; readonly id: string; name: string; args: string };
 
+type Request = OpenAI.ChatCompletionCreateParamsStreaming;
+type Ask = (request: Request, how: OpenAI.RequestOptions) => Promise<AsyncIterable<OpenAI.ChatCompletionChunk>>;
+
 async function* stream(
-  client: OpenAI,
-  request: OpenAI.ChatCompletionCreateParamsStreaming,
+  ask: Ask,
+  request: Request,
   { firstTokenMs, nextTokenMs, model }: OpenaiOptions,
   signal: AbortSignal,
 ): AsyncGenerator<{ text: string; calls: readonly CallPart[] }> {
   const patience = new AbortController();
   const expire = () => patience.abort(new ModelTimeoutError(`the model "${model}" did not answer in time`));
   let timer = setTimeout(expire, firstTokenMs);
+  const span = startModelSpan({ provider: "openai", model });
+  let failure: unknown;
   try {
-    const chunks = await client.chat.completions.create(request, {
+    const chunks = await ask(request, {
       signal: AbortSignal.any([signal, patience.signal]),
       timeout: firstTokenMs + 1000,
     });
@@ -101,6 +121,8 @@ async function* stream(
       const calls = (delta?.tool_calls ?? []).map(({ index, id, function: called }) => {
         return { index, id, name: called?.name, args: called?.arguments };
       });
+      if (delta?.content) span.token();
+      if (chunk.usage) span.usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens);
       yield { text: delta?.content ?? "", calls };
       if (signal.aborted) return;
     }
@@ -108,10 +130,12 @@ async function* stream(
     patience.signal.throwIfAborted();
   } catch (error) {
     if (signal.aborted) return;
+    failure = error;
     patience.signal.throwIfAborted();
     throw new Error(`the model "${model}" failed`, { cause: error });
   } finally {
     clearTimeout(timer);
+    span.end(failure);
   }
 }
 
@@ -135,7 +159,7 @@ async function callFunction(
 ): Promise<string> {
   if (tool === undefined) return `Error: there is no function "${name}".`;
   try {
-    return await turn.tools.call(tool.name, readArguments(args), signal);
+    return await traceTool(tool.name, () => turn.tools.call(tool.name, readArguments(args), signal));
   } catch (error) {
     if (error instanceof ToolError || error instanceof SyntaxError) return `Error: ${error.message}`;
     if (signal.aborted) return "";

@@ -8,6 +8,7 @@ import type { History } from "./history.ts";
 import type { Mcp } from "./mcp.ts";
 import type { ReminderBook } from "./reminders.ts";
 import { LostReplyError, openReply } from "./reply.ts";
+import { tellContent } from "./turn-span.ts";
 
 /** What somebody said, and where. */
 export type Said = {
@@ -42,6 +43,12 @@ export type Means = {
   readonly listMs: number;
   /** Told of every failure that is apologised for or that takes the tools away. */
   readonly onFailure: (error: unknown) => void;
+  /** Told of the model's first token. */
+  readonly onFirstToken?: () => void;
+  /** Told of every answer of an engine: how long it took, and whether it failed. */
+  readonly onEngine?: (engine: string, ms: number, failed: boolean) => void;
+  /** True if traces may hold what was said and answered. */
+  readonly traceContent?: boolean;
 };
 
 /** How a turn ended. */
@@ -104,7 +111,7 @@ export async function takeTurn(said: Said, means: Means, onStart: () => void, si
     let outcome: Outcome = "answered";
     try {
       if (said.final) throw new ModelError("every worker that had this turn failed");
-      await sayAnswer(means.engineOf(profile), turn, { turnMs: means.turnMs, say }, alive);
+      await sayAnswer(means.engineOf(profile), turn, { ...means, say }, alive);
     } catch (error) {
       if (!(error instanceof ModelError) || alive.aborted) throw error;
       means.onFailure(error);
@@ -112,6 +119,7 @@ export async function takeTurn(said: Said, means: Means, onStart: () => void, si
       await say(apology, { language, emotion: "sad", last: true });
       outcome = "apologised";
     } finally {
+      if (means.traceContent === true) tellContent(text, spoken.join(" "));
       const lost = alive.aborted && !fence.signal.aborted;
       if (spoken.length > 0 && !lost) await remember(means.history, device, text, spoken.join(" "));
     }

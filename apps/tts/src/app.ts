@@ -16,7 +16,7 @@ const graceMs = { drain: 20_000, quick: 0 } as const;
 
 /** Builds tts: claims replies and announcements, and speaks them to their devices. */
 export const buildTts = async ({ config, log, meter, defer, check }: Service<typeof ttsConfig>): Promise<void> => {
-  const bus = await connectBus(config, log);
+  const bus = await connectBus({ ...config, name: "tts", meter }, log);
   defer(() => bus.close());
   check("nats", () => bus.connected());
   const profiles = await watchProfiles(bus);
@@ -30,10 +30,15 @@ export const buildTts = async ({ config, log, meter, defer, check }: Service<typ
     description: "From the claim of a reply to its first packet of sound",
     advice: { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] },
   });
+  const engineTimes = meter.createHistogram("voxbus_tts_engine_ms", {
+    description: "What an engine took for a piece of text",
+    advice: { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] },
+  });
   const speech = await createSpeech({
     engines,
     fallback,
     threads: 1,
+    synthesized: (engine, ms) => engineTimes.record(ms, { engine }),
     failed: (engine, error) => {
       failures.add(1, { engine });
       log.warn({ err: error, engine }, "a synthesizer failed");

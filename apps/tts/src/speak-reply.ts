@@ -10,6 +10,7 @@ import {
 } from "@voxbus/protocol";
 import { setTimeout as delay } from "node:timers/promises";
 import { followSentences } from "./follow-sentences.ts";
+import { traceReply } from "./reply-span.ts";
 import { createReplyFrames, type FrameBody, type FramePlace } from "./reply-frames.ts";
 import { packetMs, type Speech, type SpokenPacket } from "./speech.ts";
 
@@ -41,6 +42,7 @@ export const speakReply = async (base: SpeakBase, claim: Claim<Say>): Promise<vo
   const { session, origin, reply } = opening;
   const profile = base.profileOf(device);
   const frames = createReplyFrames({ session, origin, reply, attempt });
+  const span = traceReply({ device, reply, attempt, trace: claim.trace });
   const over = new AbortController();
   const signal = AbortSignal.any([claim.signal, over.signal]);
   const claimedAt = performance.now();
@@ -50,7 +52,7 @@ export const speakReply = async (base: SpeakBase, claim: Claim<Say>): Promise<vo
 
   const publish = (frame: ReturnType<typeof frames.add>) => {
     try {
-      bus.publish(subjects.out(device), frame, frame.kind === "audio" ? {} : claim.trace);
+      bus.publish(subjects.out(device), frame, span.trace);
     } catch (error) {
       // It is kept: the gateway misses it and asks again.
       if (!(error instanceof BusAwayError)) throw error;
@@ -90,15 +92,17 @@ export const speakReply = async (base: SpeakBase, claim: Claim<Say>): Promise<vo
       const subtitle = text.slice(0, longestSubtitle);
       send({ kind: "text", body: { type: "tts", state: "sentence_start", text: subtitle } }, { sentence });
     }
+    span.sentence();
     let sounded = false;
     try {
-      for await (const [{ body, repeatable }, last] of withLast(packets)) {
+      for await (const [{ body, repeatable, engine }, last] of withLast(packets)) {
         await waitForPace();
         send({ kind: "audio", duration: packetMs, body }, { sentence, repeatable, end: last ? end : undefined });
         sounded = sounded || last;
         if (firstSound) continue;
         firstSound = true;
         base.onFirstSound(performance.now() - claimedAt);
+        span.firstSound(engine);
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -147,8 +151,13 @@ export const speakReply = async (base: SpeakBase, claim: Claim<Say>): Promise<vo
     await Promise.all([before, sendReply()]);
     await delay(frames.durationMs + afterwardsMs, undefined, { signal });
     onTrouble("the gateway never said how a reply ended", undefined);
+    span.end("no word of the gateway");
   } catch (error) {
-    if (!over.signal.aborted || claim.signal.aborted) throw error;
+    if (!over.signal.aborted || claim.signal.aborted) {
+      span.end("lost", error);
+      throw error;
+    }
+    span.end((over.signal.reason as Error).message);
   } finally {
     for (const closer of closers) closer.close();
   }

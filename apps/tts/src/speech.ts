@@ -11,6 +11,8 @@ export interface SpokenPacket {
   readonly body: Uint8Array<ArrayBuffer>;
   /** The same packet comes at this place whoever speaks the sentence again. */
   readonly repeatable: boolean;
+  /** The name of the engine that spoke it. */
+  readonly engine: string;
 }
 
 /** Turns sentences into packets, with the engine that can speak them. */
@@ -44,8 +46,10 @@ export const createSpeech = async (options: {
   readonly fallback: TtsEngine;
   readonly threads: number;
   readonly failed: (engine: string, error: unknown) => void;
+  /** Hears how long an engine took for a piece of text, in ms. */
+  readonly synthesized?: (engine: string, ms: number) => void;
 }): Promise<Speech> => {
-  const { engines, fallback, threads, failed } = options;
+  const { engines, fallback, threads, failed, synthesized } = options;
   const url = new URL("../dist/encode-worker.js", import.meta.url);
   const encoders = createWorkerPool<EncodeContract>({
     url,
@@ -65,8 +69,10 @@ export const createSpeech = async (options: {
     const stop = AbortSignal.any([signal, left.signal]);
     const task = encoders.open(null, signal);
     const feed = async () => {
+      const began = performance.now();
       try {
         for await (const sound of engine.synthesize(request, stop)) task.write(sound, [sound.samples.buffer]);
+        synthesized?.(engine.name, performance.now() - began);
       } finally {
         task.end();
       }
@@ -75,7 +81,7 @@ export const createSpeech = async (options: {
     // Heard below; a reader that leaves before is not told.
     fed.catch(() => undefined);
     try {
-      for await (const body of task.results) yield { body, repeatable: engine.repeatable };
+      for await (const body of task.results) yield { body, repeatable: engine.repeatable, engine: engine.name };
       await fed;
     } finally {
       left.abort(new TtsError("failed", "nobody listens"));
@@ -104,10 +110,10 @@ export const createSpeech = async (options: {
     for (const engine of chosen) {
       let spoken = false;
       try {
-        for await (const { body, repeatable } of speakWith(engine, request, signal)) {
+        for await (const packet of speakWith(engine, request, signal)) {
           spoken = true;
           // A stand-in's packets are not those of the engine that may speak the sentence the next time.
-          yield { body, repeatable: repeatable && engine === chosen[0] };
+          yield { ...packet, repeatable: packet.repeatable && engine === chosen[0] };
         }
         return;
       } catch (error) {
@@ -118,7 +124,8 @@ export const createSpeech = async (options: {
       }
     }
     if (chosen.length === 0) yield* speakWith(fallback, { text: unspeakable }, signal);
-    else for await (const { body } of speakWith(fallback, { text: apology }, signal)) yield { body, repeatable: false };
+    else
+      for await (const packet of speakWith(fallback, { text: apology }, signal)) yield { ...packet, repeatable: false };
   }
 
   return {
