@@ -48,7 +48,8 @@ export function openDoor(options: {
   const describe = (error: unknown): { readonly name: Refusal; readonly message: string } => {
     if (error instanceof RefusedError) return { name: error.refusal, message: error.message };
     if (error instanceof ProtocolError) return { name: "bad-device-id", message: error.message };
-    throw error;
+    // What is left is a request that broke off while its body was read.
+    return { name: "bad-request", message: refusals["bad-request"].meaning };
   };
 
   const refuse = (response: ServerResponse, error: unknown) => {

@@ -133,6 +133,7 @@ export class Session implements SpeechEffects {
     socket.on("ping", () => this.life.sign());
     socket.on("error", (error: Error & { code?: string }) => {
       if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") this.close("frame_too_big");
+      else if (error.code === "WS_ERR_INVALID_UTF8") this.close("invalid_text");
       else if (error.code?.startsWith("WS_ERR")) this.close("invalid_frame");
     });
     socket.on("close", (code) => {

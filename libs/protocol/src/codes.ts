@@ -18,6 +18,12 @@ export const closeCodes = {
     reconnect: false,
     meaning: "A WebSocket message was longer than the limit.",
   },
+  invalid_text: {
+    code: 1007,
+    reason: "invalid_text",
+    reconnect: false,
+    meaning: "A text frame was not UTF-8.",
+  },
   invalid_frame: {
     code: 1002,
     reason: "invalid_frame",
@@ -50,6 +56,7 @@ export const refusals = {
   },
   "not-found": { status: 404, meaning: "No such path." },
   "method-not-allowed": { status: 405, meaning: "The path does not take this method." },
+  "bad-request": { status: 400, meaning: "The request is no HTTP, or broke off." },
   "body-too-big": { status: 413, meaning: "The request's body is over 64 KiB." },
   "bad-body": { status: 400, meaning: "The request's body is not the JSON that it should be." },
   "too-many": { status: 503, meaning: "The gateway holds as many connections as it may." },

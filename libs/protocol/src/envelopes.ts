@@ -122,7 +122,7 @@ export type Say = z.infer<typeof Say>;
 
 /** The bodies of control frames to the gateway, by `type`. */
 export const outControls = {
-  /** A barge-in: the new speech began at `seq`. */
+  /** A barge-in: the new speech began right behind `seq`. */
   fence: z.object({ type: z.literal("fence"), seq }),
   /** The user speaks, or no longer; `origin` names a final that will be answered though no `stt` was sent. */
   hearing: z.object({ type: z.literal("hearing"), seq, on: z.boolean(), origin: origin.optional() }),

@@ -1,16 +1,21 @@
 import { ProtocolError } from "./errors.ts";
 
-const deviceId = /^[A-Za-z0-9:_-]{1,64}$/;
+// A leading colon would make a KV key that begins with `=`, and those are no device's.
+const deviceId = /^[A-Za-z0-9_-][A-Za-z0-9:_-]{0,63}$/;
 const name = /^[A-Za-z0-9_-]{1,64}$/;
 const mac = /^(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$/;
 
 /**
- * The device id that may stand in a subject: 1 to 64 characters of `A-Z a-z 0-9 : _ -`; MAC-shaped ids are lower-cased.
+ * The device id that may stand in a subject: 1 to 64 characters of `A-Z a-z 0-9 : _ -`, the first no colon; MAC-shaped ids are lower-cased.
  * Throws `bad-id` for anything else, so that no id can widen a subject.
  */
 export function parseDeviceId(raw: string): string {
   if (!deviceId.test(raw)) {
-    throw new ProtocolError("bad-id", "device-id", "device-id must be 1 to 64 characters of A-Z a-z 0-9 : _ -");
+    throw new ProtocolError(
+      "bad-id",
+      "device-id",
+      "device-id must be 1 to 64 characters of A-Z a-z 0-9 : _ -, the first no colon",
+    );
   }
   return mac.test(raw) ? raw.toLowerCase() : raw;
 }
