@@ -13,6 +13,7 @@ import { createHub, type Hub } from "./hub.ts";
 import { createHeld } from "./limits.ts";
 import { observe } from "./metrics.ts";
 import { createOta } from "./ota.ts";
+import { createTurnMeter } from "./turn-times.ts";
 
 /** The gateway as a program. */
 export const gateway: Program<typeof gatewayConfig> = { name: "gateway", opsPort: 9100, config: gatewayConfig };
@@ -26,7 +27,7 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
   const started = Date.now();
   const apologyInEnglish = await readApology(new URL("../assets/apology.en.bin", import.meta.url));
 
-  const bus = await connectBus(config, log, service.signal);
+  const bus = await connectBus({ ...config, name: "gateway", meter: service.meter }, log, service.signal);
   defer(() => bus.close());
   check("nats", () => bus.connected());
   const profiles = await watchProfiles(bus);
@@ -103,6 +104,7 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
     registry,
     clock,
     counters,
+    turnMeter: createTurnMeter(service.meter),
     log,
     gateway: id,
     held,
@@ -121,7 +123,7 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
     apology: (language) => (language.startsWith("en") ? apologyInEnglish : undefined),
   });
   hub = theHub;
-  observe(service.meter, { counters, hub: theHub, bus });
+  observe(service.meter, { counters, hub: theHub, bus, held });
   const drain = () =>
     (drained ??= (async () => {
       log.info({ connections: theHub.connections() }, "draining");

@@ -4,6 +4,13 @@ import { dropReasons, type CloseName, type DropReason, type Kind } from "@voxbus
 export interface Counters {
   readonly received: Record<Kind, number>;
   readonly sent: Record<Kind, number>;
+  /** Bytes of payload; what is neither audio nor typed counts as text. */
+  readonly receivedBytes: Record<"text" | "audio", number>;
+  readonly sentBytes: Record<"text" | "audio", number>;
+  /** Sent audio frames by how late they were, cumulated: those of `latenessMs[i]` ms or less, and last all. */
+  readonly lateness: number[];
+  /** Connections taken since the start. */
+  connects: number;
   readonly drops: Record<DropReason, number>;
   readonly closes: Map<CloseName | "gone", number>;
   /** Refused upgrades and requests by name. */
@@ -12,11 +19,18 @@ export interface Counters {
   turnsFailed: number;
 }
 
+/** The bounds of play-out's lateness, ms. */
+export const latenessMs: readonly number[] = [1, 2, 5, 10, 20, 40, 60, 100, 250];
+
 /** Counters that all stand at 0. */
 export function createCounters(): Counters {
   return {
     received: { text: 0, audio: 0, control: 0 },
     sent: { text: 0, audio: 0, control: 0 },
+    receivedBytes: { text: 0, audio: 0 },
+    sentBytes: { text: 0, audio: 0 },
+    lateness: [...latenessMs, Infinity].map(() => 0),
+    connects: 0,
     drops: Object.fromEntries(Object.keys(dropReasons).map((reason) => [reason, 0])) as Record<DropReason, number>,
     closes: new Map(),
     refusals: new Map(),
@@ -28,4 +42,12 @@ export function createCounters(): Counters {
 /** Adds one to a counter in a map. */
 export function count<K>(map: Map<K, number>, key: K): void {
   map.set(key, (map.get(key) ?? 0) + 1);
+}
+
+/** Counts one frame of play-out; plain additions, since a busy gateway sends 50,000 frames a second. */
+export function countLateness({ lateness }: Counters, late: number): void {
+  for (let i = latenessMs.length; i >= 0; i -= 1) {
+    if (late > (latenessMs[i] ?? Infinity)) return;
+    lateness[i]! += 1;
+  }
 }

@@ -20,6 +20,7 @@ import type { LifeTimes } from "./heartbeat.ts";
 import type { LifeState } from "./life.ts";
 import type { Held, SessionLimits } from "./limits.ts";
 import { Session } from "./session.ts";
+import type { TurnMeter } from "./turn-times.ts";
 import type { TraceHeaders } from "./turn-traces.ts";
 
 /** How long sessions that speak may go on while the gateway drains, ms. */
@@ -34,6 +35,8 @@ export interface Hub {
   /** Connections that have not said hello yet. */
   strangers(): number;
   speaking(): number;
+  /** Connections by the state of their life. */
+  states(): ReadonlyMap<LifeState, number>;
   /** A newer session of the device was found elsewhere: ours ends. */
   taken(device: string, session: string): void;
   /** Ends all sessions: `drain` lets what is being said finish, `quick` says `tts/stop` and closes. */
@@ -46,6 +49,7 @@ export function createHub(options: {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly counters: Counters;
+  readonly turnMeter: TurnMeter;
   readonly log: Log;
   readonly gateway: string;
   readonly held: Held;
@@ -72,7 +76,7 @@ export function createHub(options: {
     const left = new AbortController();
     leaving.set(id, left);
     const presence = { session: id, since, remote, protocol, features, state: "active" as const };
-    const { previous } = await registry.enter(device, presence, left.signal);
+    const { previous } = await registry.enter(device, presence, left.signal).finally(() => leaving.delete(id));
     if (session.ended) await registry.leave(device, id);
     else if (previous && previous.gateway !== gateway) replaceElsewhere(device, previous);
   };
@@ -128,6 +132,7 @@ export function createHub(options: {
     bus,
     clock,
     counters,
+    turnMeter: options.turnMeter,
     gateway,
     held: options.held,
     limits: options.limits,
@@ -188,10 +193,16 @@ export function createHub(options: {
     enter(visitor) {
       const session = new Session(context, visitor, ulid());
       sessions.set(session.id, session);
+      counters.connects += 1;
     },
     connections: () => sessions.size,
     strangers: () => sessions.size - devices.size,
     speaking: () => [...devices.values()].filter(({ session }) => session.speech.speaking).length,
+    states() {
+      const states = new Map<LifeState, number>();
+      for (const { life } of sessions.values()) states.set(life.state, (states.get(life.state) ?? 0) + 1);
+      return states;
+    },
     taken(device, session) {
       if (devices.get(device)?.session.id === session) devices.get(device)?.session.close("replaced");
     },

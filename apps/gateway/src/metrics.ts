@@ -1,13 +1,20 @@
 import type { Bus } from "@voxbus/bus";
 import type { Service } from "@voxbus/service";
 import type { gatewayConfig } from "./config.ts";
-import type { Counters } from "./counters.ts";
+import { latenessMs, type Counters } from "./counters.ts";
 import type { Hub } from "./hub.ts";
+import { lifeStates } from "./life.ts";
+import type { Held } from "./limits.ts";
 
 /** Shows what the gateway counts on its operations port. */
 export function observe(
   meter: Service<typeof gatewayConfig>["meter"],
-  { counters, hub, bus }: { readonly counters: Counters; readonly hub: Hub; readonly bus: Bus },
+  {
+    counters,
+    hub,
+    bus,
+    held,
+  }: { readonly counters: Counters; readonly hub: Hub; readonly bus: Bus; readonly held: Held },
 ): void {
   const gauge = (name: string, description: string, read: () => number) =>
     meter.createObservableGauge(name, { description }).addCallback((result) => result.observe(read()));
@@ -15,11 +22,31 @@ export function observe(
     meter.createObservableCounter(name, { description }).addCallback((result) => {
       for (const [value, total] of read()) result.observe(total, { [label]: value });
     });
-  gauge("voxbus_gateway_connections", "Open connections", () => hub.connections());
+  const idle = process.memoryUsage().rss;
+  const perConnection = () => {
+    const connections = hub.connections();
+    return connections === 0 ? 0 : Math.max(0, Math.round((process.memoryUsage().rss - idle) / connections));
+  };
+  meter
+    .createObservableGauge("voxbus_gateway_connections", { description: "Open connections" })
+    .addCallback((result) => {
+      const states = hub.states();
+      for (const state of lifeStates) result.observe(states.get(state) ?? 0, { state });
+    });
+  gauge("voxbus_gateway_held_bytes", "Held for all devices: replies to play, frames to replay", () => held.bytes);
+  gauge("voxbus_gateway_connection_bytes", "Memory over that of an empty gateway, a connection", perConnection);
   gauge("voxbus_gateway_speaking", "Sessions that speak", () => hub.speaking());
   gauge("voxbus_gateway_nats_connected", "1 while NATS answers", () => Number(bus.connected()));
   counter("voxbus_gateway_received_frames", "Frames from devices", "kind", () => Object.entries(counters.received));
   counter("voxbus_gateway_sent_frames", "Frames to devices", "kind", () => Object.entries(counters.sent));
+  counter("voxbus_gateway_received_bytes", "Bytes from devices", "kind", () => Object.entries(counters.receivedBytes));
+  counter("voxbus_gateway_sent_bytes", "Bytes to devices", "kind", () => Object.entries(counters.sentBytes));
+  counter("voxbus_gateway_playout_frames", "Audio frames by lateness, cumulated", "le", () =>
+    counters.lateness.map((total, i) => [String(latenessMs[i] ?? "+Inf"), total]),
+  );
+  meter
+    .createObservableCounter("voxbus_gateway_connects", { description: "Connections taken" })
+    .addCallback((result) => result.observe(counters.connects));
   counter("voxbus_gateway_dropped_frames", "Frames that were dropped", "reason", () =>
     Object.entries({ ...counters.drops, ...bus.stats().drops }),
   );

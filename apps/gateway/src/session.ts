@@ -1,4 +1,4 @@
-import { BusAwayError, type Bus } from "@voxbus/bus";
+import { BusAwayError, tracingIsOn, type Bus } from "@voxbus/bus";
 import {
   closeCodes,
   decodeFrame,
@@ -20,7 +20,7 @@ import {
 } from "@voxbus/protocol";
 import type { WebSocket } from "ws";
 import type { Clock, Ticker } from "./clock.ts";
-import { count, type Counters } from "./counters.ts";
+import { count, countLateness, type Counters } from "./counters.ts";
 import type { Visitor } from "./door.ts";
 import { Heartbeat, type LifeTimes } from "./heartbeat.ts";
 import type { LifeState } from "./life.ts";
@@ -28,7 +28,8 @@ import { Budget, type Held, type SessionLimits } from "./limits.ts";
 import type { ReplyFrame } from "./reply.ts";
 import { Speech } from "./speech.ts";
 import type { SpeechEffects } from "./speech-effects.ts";
-import { traceTurns, tracingIsOn, type TraceHeaders, type TurnTraces } from "./turn-traces.ts";
+import { TurnTimes, type TurnMeter } from "./turn-times.ts";
+import { traceTurns, type TraceHeaders, type TurnTraces } from "./turn-traces.ts";
 import { Uplink } from "./uplink.ts";
 
 /** The most bytes of one audio frame of a device. */
@@ -48,6 +49,7 @@ export interface SessionContext {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly counters: Counters;
+  readonly turnMeter: TurnMeter;
   readonly gateway: string;
   readonly held: Held;
   readonly limits: SessionLimits;
@@ -88,6 +90,7 @@ export class Session implements SpeechEffects {
   readonly #socket: WebSocket;
   readonly #framingIsSaid: boolean;
   readonly #traces: TurnTraces | undefined;
+  readonly #times: TurnTimes;
   readonly #frameBudget: Budget;
   readonly #byteBudget: Budget;
   readonly #messageBudget: Budget;
@@ -107,6 +110,7 @@ export class Session implements SpeechEffects {
     this.#framingIsSaid = visitor.framing !== undefined;
     this.held = context.held;
     this.#traces = tracingIsOn() ? traceTurns({ id, device: this.device, gateway: context.gateway }) : undefined;
+    this.#times = new TurnTimes(context.turnMeter);
     this.#voiceAt = context.clock.now();
     const { audioFrames, audioBytes, messages } = context.limits;
     // After a network stall up to 2.4 s of audio arrive at once (docs/protocol.md, audio).
@@ -152,6 +156,7 @@ export class Session implements SpeechEffects {
     if (!this.open) return this.drop("before-hello");
     const { counters, clock } = this.#context;
     counters.received.audio += 1;
+    counters.receivedBytes.audio += data.byteLength;
     let packet: Uint8Array = data;
     if (this.framing !== 1 && !this.#rawUplink) {
       try {
@@ -178,6 +183,7 @@ export class Session implements SpeechEffects {
       this.drop("rate");
       return this.close("flood");
     }
+    counters.receivedBytes.text += text.length;
     let message: DeviceMessage | undefined;
     try {
       message = parseDeviceMessage(text);
@@ -237,6 +243,7 @@ export class Session implements SpeechEffects {
     const trace = this.#traces?.typed();
     const begin = (seq: number) => {
       this.#traces?.caused(seq);
+      this.#times.typed(seq);
       this.speech.typed(seq, text);
     };
     this.uplink.send({ kind: "text", body: text }, begin, trace);
@@ -247,6 +254,8 @@ export class Session implements SpeechEffects {
     this.#listening = false;
     this.#traces?.event("abort");
     const body = { type: "abort" as const, ...(reason === undefined ? {} : { reason }) };
+    const { speaking } = this.speech;
+    const since = Date.now();
     let silenced = false;
     this.publish(body, (seq) => {
       if (silenced) this.speech.fenceAt(seq);
@@ -255,6 +264,7 @@ export class Session implements SpeechEffects {
     });
     if (!silenced) this.speech.aborted(this.uplink.seq);
     silenced = true;
+    if (speaking) this.#times.silenced(since, "abort");
   }
 
   /** A frame of the bus for this device. */
@@ -263,13 +273,13 @@ export class Session implements SpeechEffects {
     if (out.session !== undefined && out.session !== this.id) return this.drop("other-session");
     if (isReplyFrame(out)) {
       if (out.sentence === 0 && out.n === 0) this.#traces?.replying(out.reply, trace);
+      if (out.kind === "audio") this.#times.arrived(out.origin);
       return this.speech.frame(out);
     }
     if (out.kind === "audio") return this.speech.live(out);
     if (out.kind === "control") {
       if (out.body.type === "fence") {
-        this.#traces?.event("barge-in");
-        this.speech.bargeIn(out.body.seq);
+        this.#bargeIn(out.body.seq);
       } else if (out.body.type === "hearing") {
         this.#voiceAt = this.now();
         this.speech.hearing(out.body.on, out.body.origin);
@@ -279,9 +289,18 @@ export class Session implements SpeechEffects {
     if (out.body.type === "stt" && out.origin !== undefined) {
       this.#traces?.caused(out.origin);
       this.#traces?.event("endpoint");
+      this.#times.heard(out.origin, this.uplink.publishedAt(out.origin));
       this.speech.stt({ ...out, origin: out.origin, body: out.body });
     } else if (out.body.type === "stt" || out.body.type === "llm" || out.body.type === "tts") this.speech.live(out);
     else this.writeText(out.body);
+  }
+
+  #bargeIn(seq: number): void {
+    this.#traces?.event("barge-in");
+    const { speaking } = this.speech;
+    const since = speaking ? this.uplink.publishedAt(seq) : undefined;
+    this.speech.bargeIn(seq);
+    if (since !== undefined && !this.speech.speaking) this.#times.silenced(since, "voice");
   }
 
   seq(): number {
@@ -300,12 +319,16 @@ export class Session implements SpeechEffects {
     const text = JSON.stringify(message.type === "hello" ? message : { ...message, session_id: this.id });
     if (Buffer.byteLength(text) > maxDeviceTextBytes) return this.drop("oversize");
     this.#context.counters.sent.text += 1;
+    this.#context.counters.sentBytes.text += text.length;
     this.#socket.send(text);
     if (this.#socket.bufferedAmount > slowBytes) this.close("slow");
   }
 
-  writeAudio(packet: Uint8Array): void {
-    this.#context.counters.sent.audio += 1;
+  writeAudio(packet: Uint8Array, late = 0): void {
+    const { counters } = this.#context;
+    counters.sent.audio += 1;
+    counters.sentBytes.audio += packet.byteLength;
+    countLateness(counters, late);
     this.#socket.send(this.framing === 1 ? packet : encodeFrame(this.framing, packet, Math.round(this.now())));
   }
 
@@ -318,6 +341,7 @@ export class Session implements SpeechEffects {
     if (turn.complete) this.#context.counters.turnsComplete += 1;
     else this.#context.counters.turnsFailed += 1;
     this.#traces?.ended(turn);
+    this.#times.ended(turn);
     this.#context.turnEnded(this, turn);
     if (turn.reply === this.#farewellId && this.#farewell === "said") this.close("done");
   }

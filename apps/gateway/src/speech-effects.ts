@@ -14,8 +14,8 @@ export interface SpeechEffects {
   wake(ticker: Ticker, at: number): void;
   /** Writes JSON to the device. */
   writeText(message: OutText | ServerMessage): void;
-  /** Writes one Opus packet to the device. */
-  writeAudio(packet: Uint8Array): void;
+  /** Writes one Opus packet to the device, `late` ms after it was due. */
+  writeAudio(packet: Uint8Array, late?: number): void;
   /** False while the socket holds so much unsent data that play-out must wait. */
   writable(): boolean;
   /** Publishes an inbound control frame. */

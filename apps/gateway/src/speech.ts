@@ -38,6 +38,8 @@ export class Speech implements Ticker {
   #speakingSince: number | undefined;
   #playEnd = 0;
   #wakeAt = Infinity;
+  /** When the frame that was looked at last is due. */
+  #dueAt = 0;
   #fenced = 0;
   #turnStarted = 0;
   #firstAudio: number | undefined;
@@ -263,13 +265,17 @@ export class Speech implements Ticker {
     for (let frame = reply.peek(); frame; frame = reply.peek()) {
       if (frame.kind === "audio") {
         const due = Math.max((this.#speakingSince ?? 0) + startGapMs, this.#playEnd - lead * frame.duration);
-        if (now < due) return this.#wakeUp(due);
+        if (now < due) {
+          this.#dueAt = due;
+          return this.#wakeUp(due);
+        }
         if (!this.#effects.writable()) return this.#wakeUp(now + frame.duration);
         // An underrun starts the clock anew; catching up in a burst would overrun small devices.
         if (this.#playEnd > 0 && this.#playEnd < now) reply.late += 1;
         this.#playEnd = Math.max(this.#playEnd, now) + frame.duration;
         this.#firstAudio ??= now - this.#turnStarted;
-        this.#effects.writeAudio(frame.body);
+        // A frame that came after it was due is not late by our doing.
+        this.#effects.writeAudio(frame.body, this.#dueAt === due ? now - due : 0);
       } else if (frame.kind === "text") this.#effects.writeText(frame.body);
       reply.played = [frame.sentence, frame.n];
       reply.shift();

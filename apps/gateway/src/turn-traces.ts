@@ -1,8 +1,9 @@
-import { context, propagation, SpanStatusCode, trace, type Context, type Span } from "@opentelemetry/api";
+import { context, SpanStatusCode, trace, type Span } from "@opentelemetry/api";
+import { contextOf, traceOf, type Trace } from "@voxbus/bus";
 import type { TurnPlayed } from "@voxbus/protocol";
 
 /** Trace context as it travels in headers. */
-export type TraceHeaders = Readonly<Record<string, string>>;
+export type TraceHeaders = Trace;
 
 /** The spans of one session's turns: `turn` from the opening frame to the end of play-out, `play-out` below tts. */
 export interface TurnTraces {
@@ -20,18 +21,6 @@ export interface TurnTraces {
   ended(turn: TurnPlayed): void;
   /** The session ended. */
   close(): void;
-}
-
-/** Headers of a context; none while tracing is off. */
-function headersOf(active: Context): TraceHeaders {
-  const headers: Record<string, string> = {};
-  propagation.inject(active, headers);
-  return headers;
-}
-
-/** True once an OpenTelemetry SDK is there to take spans. */
-export function tracingIsOn(): boolean {
-  return propagation.fields().length > 0;
 }
 
 /** Follows the turns of one session; made only while tracing is on. */
@@ -55,7 +44,7 @@ export function traceTurns(session: {
       "voxbus.gateway": session.gateway,
     };
     newest = nameless = tracer.startSpan("turn", { attributes, root: true });
-    return headersOf(trace.setSpan(context.active(), newest));
+    return traceOf(newest);
   };
   const end = (span: Span, turn: TurnPlayed): void => {
     span.setAttributes({
@@ -88,8 +77,8 @@ export function traceTurns(session: {
     },
     replying(reply, headers) {
       if (replies.has(reply)) return;
-      const parent = propagation.extract(context.active(), headers);
-      replies.set(reply, tracer.startSpan("play-out", { attributes: { "voxbus.reply": reply } }, parent));
+      const attributes = { "voxbus.reply": reply };
+      replies.set(reply, tracer.startSpan("play-out", { attributes }, contextOf(headers)));
     },
     ended(turn) {
       const playing = turn.reply === undefined ? undefined : replies.get(turn.reply);

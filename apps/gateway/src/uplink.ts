@@ -1,5 +1,5 @@
 import { BusAwayError, type Bus } from "@voxbus/bus";
-import { encodeEnvelope, subjects, type DropReason, type InControl, type Inbound } from "@voxbus/protocol";
+import { decodeEnvelope, encodeEnvelope, Inbound, subjects, type DropReason, type InControl } from "@voxbus/protocol";
 import { KeptFrames } from "./kept-frames.ts";
 import type { Held } from "./limits.ts";
 import type { TraceHeaders } from "./turn-traces.ts";
@@ -143,6 +143,12 @@ export class Uplink {
   /** Published frames `from` to `to`, both included, that are still kept. */
   replay(from: number, to: number): Uint8Array[] {
     return this.#kept.read(from, to);
+  }
+
+  /** When a frame was published, ms since the epoch; undefined once it is forgotten. */
+  publishedAt(seq: number): number | undefined {
+    const [frame] = this.#kept.read(seq, seq);
+    return frame && decodeEnvelope(Inbound, frame).at;
   }
 
   /** The socket is gone: nothing waits any longer, and what was published is forgotten. */
