@@ -25,6 +25,11 @@ import type { TraceHeaders } from "./turn-traces.ts";
 
 /** How long sessions that speak may go on while the gateway drains, ms. */
 export const drainMs = 20_000;
+/** Devices that are sent away come back, to another gateway: so far apart each, ms, as long as that takes at most `spreadMs`. */
+const paceMs = 50;
+const spreadMs = 10_000;
+/** The same for those that still speak when `drainMs` are over, ms. */
+const restMs = 2000;
 
 /** All sessions of one gateway: device → session and session → device; the newest session of a device wins. */
 export interface Hub {
@@ -208,12 +213,17 @@ export function createHub(options: {
     },
     async stop(mode) {
       const all = () => [...sessions.values()];
+      const began = clock.now();
+      const spread = (most: number) => Math.random() * Math.min(most, sessions.size * paceMs);
       if (mode === "drain") {
-        for (const session of all()) if (!session.speech.busy) session.close("restart");
-        for (const until = clock.now() + drainMs; sessions.size > 0 && clock.now() < until;) {
-          await delay(100);
-          for (const session of all()) if (!session.speech.busy) session.close("restart");
+        const leaving = new Map(all().map((session) => [session, began + spread(spreadMs)]));
+        while (sessions.size > 0 && clock.now() < began + drainMs) {
+          const now = clock.now();
+          for (const session of all())
+            if (!session.speech.busy && now >= (leaving.get(session) ?? now)) session.close("restart");
+          await delay(25);
         }
+        await Promise.all(all().map((session) => delay(spread(restMs)).then(() => session.close("restart"))));
       }
       for (const session of all()) session.close("restart");
       clearInterval(sweep);
