@@ -49,6 +49,7 @@ else if (chosen.length === 0) {
   process.exitCode = 2;
 } else {
   const { log } = values;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
   if (log !== undefined) writeFileSync(log, "");
   const rows = await runFaults(chosen, {
     begin: (name) => process.stdout.write(`${name} (${Math.round(performance.now() / 1000)} s)\n`),

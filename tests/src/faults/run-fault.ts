@@ -3,7 +3,8 @@ import type { Fault } from "./fault.ts";
 import { startFleet, type Fleet } from "./fleet.ts";
 import type { References } from "./judge.ts";
 import type { Questions } from "./questions.ts";
-import { awaitMoment, signalAll } from "./stage.ts";
+import { signalAll } from "./signal-all.ts";
+import { awaitMoment } from "./stage.ts";
 import { measureWait, type TurnRecord } from "./turn.ts";
 import type { World } from "./world.ts";
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { connectBus, watchPresence, type Bus, type NatsServer, type PresenceView } from "@voxbus/bus";
 import { launchSystem } from "../e2e/launcher.ts";
+import { signalAll } from "./signal-all.ts";
 import { startModel, type Model } from "./model.ts";
 import { startNats } from "./nats-cluster.ts";
 
@@ -62,6 +63,9 @@ export async function openWorld({ gateways, each, nodes, engines, env }: WorldOp
   };
   const system = await launchSystem({ gateways, env: shared });
   const extras = each === 2 ? await Promise.all(workers.map((name) => startExtra(name, shared))) : [];
+  // The launcher ends its programs itself.
+  const endWithUs = () => signalAll("SIGINT", [system.pid, ...extras.map((extra) => extra.pid())]);
+  process.once("exit", endWithUs);
   const bus = await connectBus({ VOXBUS_NATS_URL: url, VOXBUS_NATS_REPLICAS: nodes }, silentLog);
   const presence = await watchPresence(bus);
   const expected = (program: Program) => (program === "gateway" ? gateways : program === "monitor" ? 1 : each);
@@ -89,6 +93,7 @@ export async function openWorld({ gateways, each, nodes, engines, env }: WorldOp
     },
     output,
     async close() {
+      process.off("exit", endWithUs);
       presence.close();
       await bus.close();
       await Promise.all(extras.map((extra) => extra.close()));
