@@ -47,3 +47,16 @@ test("bucket: a compare-and-set on an absent or removed key wants revision 0", a
   await bucket.update("d", { n: 3 }, 0);
   expect(await bucket.get("d")).toMatchObject({ value: { n: 3 } });
 });
+
+test("bucket: a value that is no JSON is read as one that fits nothing, and can be written over", async () => {
+  const bucket = bus.bucket("devices");
+  bus.publish("$KV.devices.odd", new TextEncoder().encode('{"cut'));
+  const odd = await vi.waitFor(async () => {
+    const entry = await bucket.get("odd");
+    if (entry === undefined) throw new Error("not stored yet");
+    return entry;
+  });
+  expect(odd.value).toBeUndefined();
+  await bucket.update("odd", { n: 1 }, odd.revision);
+  expect(await bucket.get("odd")).toMatchObject({ value: { n: 1 } });
+});

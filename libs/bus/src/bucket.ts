@@ -39,7 +39,7 @@ export function openBucket(base: BucketBase, name: BucketName): Bucket {
     get: async (key) => {
       const last = await readLast(key);
       if (last?.text === undefined) return undefined;
-      return { key, value: JSON.parse(last.text) as unknown, revision: last.revision } satisfies Entry;
+      return { key, value: parseValue(last.text), revision: last.revision } satisfies Entry;
     },
     put: (key, value) => write(key, value),
     update: async (key, value, revision) => {
@@ -66,4 +66,14 @@ export function openBucket(base: BucketBase, name: BucketName): Bucket {
     },
     watch: (changed) => watchBucket(base, name, changed),
   };
+}
+
+// Whoever reads it finds that it fits no schema, as with any other record that is not right, and may write over it.
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }

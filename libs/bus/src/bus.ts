@@ -104,7 +104,7 @@ export interface FollowOptions {
   readonly goneMs?: number;
 }
 
-/** One key of a bucket; `value` is parsed JSON. */
+/** One key of a bucket; `value` is parsed JSON, undefined where what stands there is none. */
 export interface Entry {
   readonly key: string;
   readonly value: unknown;

@@ -52,8 +52,9 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
     }
-    const other = (await bucket.get(canaryKey))?.value as { epoch: string } | undefined;
-    if (other !== undefined && other.epoch > epoch) throw new Error(`a newer process holds the gateway id ${id}`);
+    const other = (await bucket.get(canaryKey))?.value as { readonly epoch?: unknown } | null | undefined;
+    if (typeof other?.epoch === "string" && other.epoch > epoch)
+      throw new Error(`a newer process holds the gateway id ${id}`);
     canary = await bucket.put(canaryKey, { epoch });
     return false;
   };
