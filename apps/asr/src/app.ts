@@ -22,7 +22,7 @@ export async function buildAsr({ config, log, meter, signal, defer, check }: Ser
   if (perWorker > maxListensPerThread)
     throw new Error(`VOXBUS_ASR_LISTENS: a listening thread holds ${maxListensPerThread}, not ${perWorker}`);
 
-  const bus = await connectBus(config, log);
+  const bus = await connectBus({ ...config, name: "asr", meter }, log);
   defer(() => bus.close());
   check("nats", () => bus.connected());
   const profiles = await watchProfiles(bus);
@@ -35,9 +35,17 @@ export async function buildAsr({ config, log, meter, signal, defer, check }: Ser
   await listening.ready();
 
   const utterances = meter.createCounter("voxbus_asr_utterances", { description: "Utterances by outcome" });
+  const advice = { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] };
   const transcripts = meter.createHistogram("voxbus_asr_transcript_ms", {
     description: "From the detected end of speech to the stored transcript",
-    advice: { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] },
+    advice,
+  });
+  const engineTimes = meter.createHistogram("voxbus_asr_engine_ms", {
+    description: "What the engine took after the end of speech",
+    advice,
+  });
+  const engineFailures = meter.createCounter("voxbus_asr_engine_failures", {
+    description: "Recognitions that failed",
   });
   const refused = meter.createCounter("voxbus_asr_refused_packets", { description: "Packets that are no Opus" });
 
@@ -60,6 +68,11 @@ export async function buildAsr({ config, log, meter, signal, defer, check }: Ser
           utterances.add(1, { outcome });
           if (outcome !== "discarded") transcripts.record(ms, { engine: engine.name });
         },
+        recognised(ms, failed) {
+          engineTimes.record(ms, { engine: engine.name });
+          if (failed) engineFailures.add(1, { engine: engine.name });
+        },
+        traceContent: config.VOXBUS_TRACE_CONTENT,
         onTrouble: (error) => log.warn({ err: error }, "an utterance could not be recognised"),
       }),
   });

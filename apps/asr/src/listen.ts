@@ -24,6 +24,10 @@ export interface ListenTools {
   /** Counts an utterance; `ms` from the end of the speech, as it was detected, to the stored transcript. */
   readonly measure: (outcome: Outcome, ms: number) => void;
   readonly onTrouble: (error: unknown) => void;
+  /** Told what the engine took for an utterance after its end, in ms. */
+  readonly recognised?: (ms: number, failed: boolean) => void;
+  /** True if traces may hold transcripts. */
+  readonly traceContent?: boolean;
 }
 
 // Some devices send nothing while nobody speaks: after so long without a frame the speech is over.
@@ -71,6 +75,8 @@ export async function followListen(claim: Claim<InControlFrame>, tools: ListenTo
     },
     failed: fail,
     onTrouble: tools.onTrouble,
+    recognised: tools.recognised,
+    traceContent: tools.traceContent,
   });
 
   /** The listen is over; what was said is forgotten, with `ended` also what was said to the end. */

@@ -43,6 +43,10 @@ export interface UtterancesOptions {
   /** Told that a transcript could not be stored, or that another worker stored it. */
   readonly failed: (error: Error) => void;
   readonly onTrouble: (error: unknown) => void;
+  /** Told what the engine took for each one after its end, in ms. */
+  readonly recognised?: ((ms: number, failed: boolean) => void) | undefined;
+  /** True if traces may hold transcripts. */
+  readonly traceContent?: boolean | undefined;
 }
 
 interface Utterance {
@@ -55,6 +59,7 @@ interface Utterance {
 
 // A recogniser may queue; beyond this the user is better served by an apology.
 const transcriptMs = 20_000;
+const samplesPerMs = 16;
 
 /** Starts with none. */
 export function createUtterances(options: UtterancesOptions): Utterances {
@@ -116,6 +121,9 @@ export function createUtterances(options: UtterancesOptions): Utterances {
 
   async function finish(utterance: Utterance, origin: number, endedAt: number) {
     const heard = await recognise(utterance);
+    const engineMs = performance.now() - endedAt;
+    utterance.trace.recognised(engineMs, options.traceContent === true ? heard.text : undefined);
+    if (!utterance.discarded) options.recognised?.(engineMs, heard.reason === "failed");
     if (!utterance.discarded) await store({ listen, from: utterance.from, origin, ...heard }, endedAt, utterance);
   }
 
@@ -149,17 +157,25 @@ export function createUtterances(options: UtterancesOptions): Utterances {
     begin(from) {
       const abort = new AbortController();
       const recognition = openRecognition(from, abort);
-      current = { from, abort, recognition, trace: traceUtterance(trace, engine.name), discarded: false };
+      current = {
+        from,
+        abort,
+        recognition,
+        trace: traceUtterance(trace, { engine: engine.name, from }),
+        discarded: false,
+      };
       open.add(current);
       tellHearing(true, from);
     },
     write(samples) {
+      current?.trace.spoke(samples.length / samplesPerMs);
       current?.recognition?.write(samples);
     },
     end(origin) {
       const utterance = current;
       current = undefined;
       const endedAt = performance.now();
+      utterance?.trace.endpoint(origin);
       if (utterance !== undefined) enqueue(() => finish(utterance, origin, endedAt));
     },
     endEmpty(origin, reason) {
