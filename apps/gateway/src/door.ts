@@ -98,10 +98,13 @@ export function openDoor(options: {
   };
 
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on("error", () => socket.destroy());
+    const destroy = () => socket.destroy();
+    socket.on("error", destroy);
     try {
       const visitor = admit(request);
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
+        // From here on ws listens; this listener would hold the whole request as long as the connection lives.
+        socket.off("error", destroy);
         webSocket.once("close", options.admission.enter(addressOf(request)));
         options.enter({ ...visitor, socket: webSocket });
       });

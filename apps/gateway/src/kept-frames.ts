@@ -4,7 +4,7 @@ import type { Held } from "./limits.ts";
 export const replayMs = 30_000;
 /** How many bytes of published frames are kept for replay. */
 export const replayBytes = 512 * 1024;
-const leastRunBytes = 512;
+const leastRunBytes = 256;
 const mostRunBytes = 16 * 1024;
 
 /** Consecutive frames, packed one behind the other. */
@@ -34,16 +34,19 @@ export class KeptFrames {
   keep(seq: number, at: number, data: Uint8Array): boolean {
     const size = data.byteLength;
     let run = this.#runs.at(-1);
-    let from = run?.ends.at(-1) ?? 0;
+    const from = run?.ends.at(-1) ?? 0;
     if (!run || seq !== run.first + run.ends.length || from + size > run.bytes.byteLength) {
       const wanted = Math.min(mostRunBytes, run ? run.bytes.byteLength * 2 : leastRunBytes);
       const bytes = Math.max(size, wanted);
       if (!this.#held.take(bytes)) return false;
-      run = { bytes: Buffer.allocUnsafeSlow(bytes), first: seq, ends: [], at };
-      from = 0;
-      this.#runs.push(run);
       this.#bytes += bytes;
+      // Small ones share a block: a silent session has one run with a frame or two.
+      run = { bytes: Buffer.allocUnsafe(bytes), first: seq, ends: [size], at };
+      run.bytes.set(data);
+      if (this.#runs.length === 0) this.#runs = [run];
+      else this.#runs.push(run);
       while (this.#bytes > replayBytes && this.#runs.length > 1) this.#shed();
+      return true;
     }
     run.bytes.set(data, from);
     run.ends.push(from + size);
