@@ -50,13 +50,16 @@ export const speakReply = async (base: SpeakBase, claim: Claim<Say>): Promise<vo
   /** What the gateway has for sure, and since when. */
   let pace: { readonly after?: FrameName | undefined; readonly at: number } | undefined;
 
+  let away = false;
   const publish = (frame: ReturnType<typeof frames.add>) => {
     try {
       bus.publish(subjects.out(device), frame, span.trace);
+      away = false;
     } catch (error) {
       // It is kept: the gateway misses it and asks again.
       if (!(error instanceof BusAwayError)) throw error;
-      onTrouble("a frame could not be sent", error);
+      if (!away) onTrouble("frames cannot be sent", error);
+      away = true;
     }
   };
 
