@@ -5,11 +5,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 let groups = { programs: [], servers: [] };
 
 process.on("message", (message) => (groups = message));
-process.on("disconnect", async () => {
+process.on("disconnect", () => void endAll());
+
+async function endAll() {
   await endGroups(groups.programs, { bound: 5_000 });
   for (const group of groups.servers) signalGroup(group, "SIGTERM");
   await endGroups(groups.servers, { bound: 2_000 });
-});
+}
 
 /** Waits until the groups are gone, at most `bound` ms, and kills what is left. */
 async function endGroups(list, { bound }) {
