@@ -50,9 +50,12 @@ export type BucketName = "gateways" | "presence" | "profiles" | "dialogues" | "d
 export interface Claim<T> {
   readonly device: string;
   readonly message: T;
-  /** 1 at the first delivery. */
+  /** 1 at the first delivery, more at each further one. */
   readonly attempt: number;
-  /** True from the 4th delivery: whatever it is that kills its workers, only apologise; the message is dropped afterwards. */
+  /**
+   * True from the 4th delivery, those not counted that followed a drain: whatever it is that kills its workers, only
+   * apologise; the message is dropped afterwards.
+   */
   readonly final: boolean;
   readonly trace: Readonly<Record<string, string>>;
   /**
@@ -83,7 +86,10 @@ export interface ClaimOptions<S extends z.ZodType> {
 export interface Claims {
   /** Claims that are held now. */
   held(): number;
-  /** Stops pulling, lets what is held finish for at most `graceMs`, then aborts and hands it back. */
+  /**
+   * Stops pulling, lets what is held finish for at most `graceMs`, then aborts and hands it back. Called again it shortens
+   * the grace.
+   */
   drain(graceMs: number): Promise<void>;
 }
 

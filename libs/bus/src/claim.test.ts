@@ -191,6 +191,46 @@ test.concurrent("claim: the 4th delivery is final, and then the message is dropp
   expect(attempts.map(([, final]) => final)).toEqual([false, false, false, true, false]);
 });
 
+test.concurrent("claim: to be handed back by one draining worker after the other makes no claim final", async () => {
+  const seen: [number, boolean][] = [];
+  let took: () => void = () => undefined;
+  const hold = (one: Claim<InControlFrame>): Promise<void> => {
+    seen.push([one.attempt, one.final]);
+    took();
+    return untilAborted(one);
+  };
+  await openListen("rolling");
+  for (let worker = 1; worker <= 5; worker += 1) {
+    const taken = new Promise<void>((resolve) => (took = resolve));
+    const claims = await claim("rolling", hold);
+    await taken;
+    await claims.drain(0);
+  }
+  expect(seen).toEqual([1, 2, 3, 4, 5].map((attempt) => [attempt, false]));
+  // Failures count as ever, from where they were.
+  await claim("rolling", async (one) => {
+    seen.push([one.attempt, one.final]);
+    throw new Error("this message fails");
+  });
+  await vi.waitFor(() => expect(seen.at(-1)).toEqual([9, true]), { timeout: 8000 });
+  expect(seen.slice(5)).toEqual([
+    [6, false],
+    [7, false],
+    [8, false],
+    [9, true],
+  ]);
+});
+
+test.concurrent("drain: called again it waits no longer than the shorter grace", async () => {
+  const claims = await claim("hurried", untilAborted);
+  await openListen("hurried");
+  await vi.waitFor(() => expect(claims.held()).toBe(1));
+  const slow = claims.drain(60_000);
+  await claims.drain(0);
+  await slow;
+  expect(claims.held()).toBe(0);
+});
+
 test.concurrent("drain: what finishes in time finishes, what does not is handed back at once", async () => {
   const other = await connect();
   let finish = (): void => undefined;

@@ -7,9 +7,11 @@ import type { ClaimMeter } from "./bus-metrics.ts";
 import type { ClaimOptions, Claims } from "./bus.ts";
 import { readDelivery } from "./delivery.ts";
 import { isNameTaken, isPassing } from "./failures.ts";
+import { createHandBacks } from "./hand-backs.ts";
 import type { Link } from "./link.ts";
 import type { Messages } from "./messages.ts";
 import { traceAttempt } from "./spans.ts";
+import type { Storage } from "./store.ts";
 import type { StreamKeeper } from "./streams.ts";
 import { readTrace } from "./trace.ts";
 
@@ -17,8 +19,11 @@ const ackWaitMs = 3000;
 const progressMs = 1000;
 const expiryMs = 1000;
 const ackTimeoutMs = 1000;
-const maxDeliver = 5;
 const finalAttempt = 4;
+const lastAttempt = 5;
+// Hand-backs are deliveries too, and do not count: only a bound for what kills its worker before it can be counted.
+const maxDeliver = 1000;
+const tellTries = 5;
 const retryMs = 1000;
 
 const working = new TextEncoder().encode("+WPI");
@@ -45,6 +50,7 @@ export interface ClaimBase {
   readonly link: Link;
   readonly jsm: JetStreamManager;
   readonly keeper: StreamKeeper;
+  readonly storage: Storage;
   readonly messages: Messages;
   readonly claimMeter: ClaimMeter;
 }
@@ -54,6 +60,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   const { link, jsm, keeper, messages } = base;
   const { stream, durable, slots } = options;
   const { nc, log } = link;
+  const handBacks = createHandBacks(base, options);
   const held = new Map<string, Held>();
   /** Openings that were asked for and have neither come nor expired; oldest first. */
   let asked: { count: number; readonly at: number }[] = [];
@@ -154,7 +161,8 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     one.verdict = verdict;
     busy -= 1;
     pull();
-    for (let tries = 0; tries < maxDeliver; tries += 1) {
+    if (verdict === handBack && link.connected() && !isDoubtful(one)) await handBacks.note(key);
+    for (let tries = 0; tries < tellTries; tries += 1) {
       if (ended) break;
       try {
         if (draining && !link.connected()) break;
@@ -190,21 +198,24 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
       message.respond(terminate);
       return;
     }
-    const final = attempt >= finalAttempt;
     const abort = new AbortController();
     base.claimMeter.claimed(durable, attempt, Date.now() - storedAt);
     const traced = traceAttempt({ subject: message.subject, durable, key, attempt }, readTrace(message));
-    const claim = {
-      device: deviceOfSubject(message.subject) ?? "",
-      message: body,
-      attempt,
-      final,
-      trace: traced.trace,
-      signal: abort.signal,
-    };
     const work = async (): Promise<void> => {
       let verdict = acknowledge;
+      let final = false;
       try {
+        const failed = attempt < finalAttempt ? attempt : attempt - (await handBacks.count(key));
+        final = failed >= finalAttempt;
+        if (failed > lastAttempt) throw new Error("every worker that had this failed, also at an apology");
+        const claim = {
+          device: deviceOfSubject(message.subject) ?? "",
+          message: body,
+          attempt,
+          final,
+          trace: traced.trace,
+          signal: abort.signal,
+        };
         await traced.run(() => options.work(claim));
         traced.end("done");
       } catch (err) {
@@ -283,20 +294,18 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     void repair();
   }
 
-  const drain = async (graceMs: number): Promise<void> => {
-    if (draining) return;
+  let endGrace = (): void => undefined;
+  const graceIsOver = new Promise<void>((resolve) => (endGrace = resolve));
+  let drained: Promise<void> | undefined;
+
+  const finish = async (): Promise<void> => {
     draining = true;
     // Handing back while our own request still waits would only bring the message here again.
     if (link.connected()) await Promise.race([subscription.drain(), sleep(expiryMs)]);
     subscription.unsubscribe();
+    await Promise.all(tooLate.map(({ reply = "" }) => handBacks.note(readDelivery(reply).key)));
     for (const message of tooLate) message.respond(handBack);
-    await new Promise<void>((resolve) => {
-      const grace = setTimeout(resolve, graceMs);
-      void Promise.allSettled([...held.values()].map((one) => one.done)).then(() => {
-        clearTimeout(grace);
-        return resolve();
-      });
-    });
+    await Promise.race([graceIsOver, Promise.allSettled([...held.values()].map((one) => one.done))]);
     const left = [...held].filter(([, one]) => one.verdict === undefined);
     await Promise.all(
       left.map(([key, one]) => {
@@ -306,6 +315,11 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
       }),
     );
     end();
+  };
+  const drain = async (graceMs: number): Promise<void> => {
+    const grace = setTimeout(endGrace, graceMs);
+    await (drained ??= finish());
+    clearTimeout(grace);
   };
 
   return { held: () => busy, drain };

@@ -70,7 +70,7 @@ export async function connectBus(
     brokerTraces: messages.brokerTraces,
     lastStored: reader.readLast,
     stored: reader.readAll,
-    claim: (options) => runClaims({ link, jsm, keeper, messages, claimMeter }, options),
+    claim: (options) => runClaims({ link, jsm, keeper, storage, messages, claimMeter }, options),
     follow: (options) => runFollow(link, messages, options),
     bucket: (name) => {
       const bucket = buckets.get(name) ?? openBucket({ link, jsm, storage }, name);
