@@ -97,6 +97,20 @@ export function openDoor(options: {
     return { ...identity, framing, remote: remote.slice(0, 64) };
   };
 
+  const turnAway = (socket: Duplex, error: unknown) => {
+    const { name, message } = describe(error);
+    count(counters.refusals, name);
+    const body = `${JSON.stringify({ error: name, message })}\n`;
+    const { status } = refusals[name];
+    socket.end(
+      `HTTP/1.1 ${status} ${name}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+  };
+  // A WebSocket request without a proper key or version would else be answered by ws, and not be counted.
+  sockets.on("wsClientError", (_error, socket) =>
+    turnAway(socket, new RefusedError("bad-request", "the WebSocket request is not proper")),
+  );
+
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const destroy = () => socket.destroy();
     socket.on("error", destroy);
@@ -109,13 +123,7 @@ export function openDoor(options: {
         options.enter({ ...visitor, socket: webSocket });
       });
     } catch (error) {
-      const { name, message } = describe(error);
-      count(counters.refusals, name);
-      const body = `${JSON.stringify({ error: name, message })}\n`;
-      const { status } = refusals[name];
-      socket.end(
-        `HTTP/1.1 ${status} ${name}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-      );
+      turnAway(socket, error);
     }
   };
 

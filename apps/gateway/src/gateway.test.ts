@@ -210,6 +210,17 @@ describe("gateway", () => {
     expect(back.toString("hex")).toBe(wire);
   });
 
+  it("refused upgrade: a WebSocket request without a proper key is answered and counted by name", async () => {
+    const before = (await stats()).refusals["bad-request"] ?? 0;
+    const { port } = new URL(one.addresses["ota"] ?? "");
+    const socket = connectTcp(Number(port), "127.0.0.1");
+    socket.write("GET / HTTP/1.1\r\nHost: a\r\nDevice-Id: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n"); // prettier-ignore
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    socket.destroy();
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 400 [^]*"error":"bad-request"/);
+    expect((await stats()).refusals["bad-request"]).toBe(before + 1);
+  });
+
   it("framing: a bridge that leaves bytes 0-7 of version 2 empty is understood", async () => {
     const device = await connect("bridge", { "Protocol-Version": "2" });
     const inbound = watchInbound("bridge");
@@ -557,8 +568,8 @@ describe("OTA", () => {
     expect(await refused({ headers: { Origin: "http://evil.example" } })).toEqual([403, "forbidden"]);
   });
 
-  it("a body that is cut off: is counted as a bad one, and the gateway lives", async () => {
-    const before = (await stats()).refusals["bad-body"] ?? 0;
+  it("a body that is cut off: is counted as a bad request, and the gateway lives", async () => {
+    const before = (await stats()).refusals["bad-request"] ?? 0;
     const { port } = new URL(one.addresses["ota"] ?? "");
     const socket = connectTcp(Number(port), "127.0.0.1");
     await once(socket, "connect");
@@ -566,7 +577,7 @@ describe("OTA", () => {
     // Its header was read once the configuration is asked for behind it and answered.
     await ask();
     socket.resetAndDestroy();
-    while (((await stats()).refusals["bad-body"] ?? 0) === before)
+    while (((await stats()).refusals["bad-request"] ?? 0) === before)
       await new Promise((resolve) => setTimeout(resolve, 10));
   });
 });

@@ -16,15 +16,10 @@ export interface Ota {
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      size += chunk.byteLength;
-      if (size > maxBody) throw new RefusedError("body-too-big", `the body is over ${maxBody} bytes`);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    // Any other error is the connection's: whoever asked is gone.
-    throw error instanceof RefusedError ? error : new RefusedError("bad-body", "the body was cut off");
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.byteLength;
+    if (size > maxBody) throw new RefusedError("body-too-big", `the body is over ${maxBody} bytes`);
+    chunks.push(chunk);
   }
   if (size === 0) return {};
   try {
