@@ -5,8 +5,8 @@ import { apologies } from "./questions.ts";
 export interface References {
   readonly answers: Map<string, readonly string[]>;
   readonly packets: Map<string, readonly Buffer[]>;
-  /** The gateway's own ready-made apology. */
-  readonly apology: readonly Buffer[];
+  /** What gateways and tts say without a subtitle when something went wrong, in packets. */
+  readonly apologies: readonly (readonly Buffer[])[];
 }
 
 /** What a device made of an exchange. */
@@ -61,22 +61,27 @@ function isWholeApology(text: string | undefined, match: Match | undefined): boo
 function matchSentence({ text, packets }: Sentence, references: References): Match {
   const known = references.packets.get(text ?? "") ?? [];
   let next = 0;
-  let apology = 0;
+  const apologising = references.apologies.map((list) => ({ list, next: 0 }));
   let doubled = 0;
   let missing = 0;
   let unknown = 0;
   const at = (list: readonly Buffer[], packet: Buffer, from: number) =>
     list.findIndex((one, i) => i >= from && one.equals(packet));
+  const apologises = (packet: Buffer) => {
+    const fitting = apologising.filter((one) => one.list[one.next]?.equals(packet));
+    for (const one of fitting) one.next += 1;
+    return fitting.length > 0;
+  };
   for (const packet of packets) {
     if (known[next]?.equals(packet)) next += 1;
-    else if (references.apology[apology]?.equals(packet)) apology += 1;
+    else if (apologises(packet)) continue;
     else if (at(known, packet, next) >= 0) {
       const found = at(known, packet, next);
       missing += found - next;
       next = found + 1;
-    } else if (at(known, packet, 0) >= 0 || at(references.apology, packet, 0) >= 0) doubled += 1;
+    } else if (at(known, packet, 0) >= 0 || references.apologies.some((list) => at(list, packet, 0) >= 0)) doubled += 1;
     else unknown += 1;
   }
   const whole = next === known.length && missing === 0 && unknown === 0;
-  return { whole, doubled, missing, unknown, apologised: apology > 0 && apology === references.apology.length };
+  return { whole, doubled, missing, unknown, apologised: apologising.some(({ list, next }) => next === list.length) };
 }

@@ -9,6 +9,8 @@ import { apologies, type Questions } from "./questions.ts";
 import type { World } from "./world.ts";
 
 const apologyFile = new URL("../../../apps/gateway/assets/apology.en.bin", import.meta.url);
+/** What tts says when an engine fails in the middle of a sentence. */
+const spokenApology = "Sorry, something went wrong.";
 const patienceMs = 30_000;
 const pupils = 3;
 
@@ -17,11 +19,13 @@ const pupils = 3;
  * same packets each time, so what comes later can be compared packet by packet. Throws when a calm system does not answer.
  */
 export async function learnReferences(world: World, questions: Questions): Promise<References> {
-  const references: References = { answers: new Map(), packets: new Map(), apology: await readApology() };
+  const ready = await readApology();
+  const apologising: (readonly Buffer[])[] = [ready];
+  const references: References = { answers: new Map(), packets: new Map(), apologies: apologising };
   const texts = [...questions.typed, ...questions.spoken, ...questions.long].map(({ text }) => text);
   const learn = async (first: number) => {
     const id = `pupil-${randomUUID().slice(0, 8)}`;
-    const pupil = await connectPupil(world.urls[first % world.urls.length]!, id, references.apology);
+    const pupil = await connectPupil(world.urls[first % world.urls.length]!, id, ready);
     for (const text of texts.filter((_, at) => at % pupils === first)) {
       const sentences = await pupil.hear(() => pupil.type(text));
       references.answers.set(
@@ -30,10 +34,11 @@ export async function learnReferences(world: World, questions: Questions): Promi
       );
       for (const sentence of sentences) references.packets.set(sentence.text ?? "", sentence.packets);
     }
-    for (const text of apologies.filter((_, at) => at % pupils === first)) {
+    for (const text of [...apologies, spokenApology].filter((_, at) => at % pupils === first)) {
       const say = { v: busVersion, reply: randomUUID(), attempt: 1, sentence: 0, text, language: "en", last: true };
       const sentences = await pupil.hear(() => void world.bus.store(subjects.sayOpen(pupil.id), say));
-      references.packets.set(text, sentences[0]?.packets ?? []);
+      if (text === spokenApology) apologising.push(sentences[0]?.packets ?? []);
+      else references.packets.set(text, sentences[0]?.packets ?? []);
     }
     pupil.leave();
   };

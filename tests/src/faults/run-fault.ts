@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { watchPresence } from "@voxbus/bus";
 import type { Fault } from "./fault.ts";
 import { startFleet, type Fleet } from "./fleet.ts";
 import type { References } from "./judge.ts";
@@ -130,9 +131,12 @@ function isBad({ outcome, doubled }: TurnRecord, { mayLose }: Fault): boolean {
 }
 
 /** Resolves with how long after `since` every device was online exactly where and when it is, ms. */
-async function awaitPresence(world: World, fleet: Fleet, id: string, since: number): Promise<number> {
-  const isRight = () => {
-    const online = new Map([...world.presence.devices()].filter(([device]) => device.startsWith(id)));
+async function awaitPresence({ bus }: World, fleet: Fleet, id: string, since: number): Promise<number> {
+  const isRight = async () => {
+    // A new look each time: one that was opened before might not have noticed that the bucket was wiped.
+    const view = await watchPresence(bus);
+    const online = new Map([...view.devices()].filter(([device]) => device.startsWith(id)));
+    view.close();
     const open = fleet.devices.filter(({ session }) => session !== undefined);
     return open.length === online.size && open.every((device) => online.get(device.id)?.session === device.session);
   };
@@ -140,10 +144,10 @@ async function awaitPresence(world: World, fleet: Fleet, id: string, since: numb
   let rightSince: number | undefined;
   for (;;) {
     const now = performance.now();
-    if (!isRight()) rightSince = undefined;
+    if (!(await isRight())) rightSince = undefined;
     else if (now - (rightSince ??= now) > 1000) return rightSince - since;
     if (now - since > presenceMs + 3000) return now - since;
-    await sleep(50);
+    await sleep(200);
   }
 }
 
