@@ -48,6 +48,10 @@ export const serveWorker = async <Contract extends WorkerContract>(
   };
 
   port.on("message", (message: TaskMessage) => {
+    if (message.kind === "ping") {
+      reply({ kind: "pong" });
+      return;
+    }
     if (message.kind === "start") {
       void runTask(message.task, message.request);
       return;

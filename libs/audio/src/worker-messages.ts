@@ -10,8 +10,9 @@ export interface WorkerContract {
   readonly result: unknown;
 }
 
-/** What the pool sends to a worker about one task. */
+/** What the pool sends to a worker: about one task, or a ping, which a thread answers unless it hangs. */
 export type TaskMessage =
+  | { readonly kind: "ping" }
   | { readonly kind: "start"; readonly task: number; readonly request: unknown }
   | { readonly kind: "input"; readonly task: number; readonly value: unknown }
   | { readonly kind: "inputEnd"; readonly task: number }
@@ -20,6 +21,7 @@ export type TaskMessage =
 /** What a worker answers; `ready` comes once, before everything else. */
 export type TaskReply =
   | { readonly kind: "ready" }
+  | { readonly kind: "pong" }
   | { readonly kind: "result"; readonly task: number; readonly value: unknown }
   | { readonly kind: "done"; readonly task: number }
   | { readonly kind: "failed"; readonly task: number; readonly error: TaskFailure };

@@ -27,7 +27,13 @@ const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`);
 const data = { greeting: "hello" };
 
 let pool: WorkerPool<Contract>;
-const start = (options?: { size?: number; perWorker?: number; maxWaiting?: number; graceMs?: number }) => {
+const start = (options?: {
+  size?: number;
+  perWorker?: number;
+  maxWaiting?: number;
+  graceMs?: number;
+  hangMs?: number;
+}) => {
   pool = createWorkerPool<Contract>({ url, size: 1, workerData: data, ...options });
   return pool;
 };
@@ -146,4 +152,12 @@ test("worker pool: closing ends what runs and what waits", async () => {
   await pool.close();
   for (const each of await ended) expect(each).toMatchObject({ status: "rejected", reason: { code: "closed" } });
   expect(() => pool.stream({ act: "greet" })).toThrow(expect.objectContaining({ code: "closed" }));
+});
+
+test("worker pool: a thread that hangs is replaced though nobody gives its tasks up, and they end with died", async () => {
+  start({ hangMs: 200 });
+  const hanging = pool.stream({ act: "spin" })[Symbol.asyncIterator]();
+  const thread: unknown = (await hanging.next()).value;
+  await expect(hanging.next()).rejects.toMatchObject({ name: "WorkerError", code: "died" });
+  expect(await pool.call({ act: "thread" })).not.toBe(thread);
 });

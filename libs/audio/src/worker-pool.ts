@@ -55,15 +55,19 @@ interface Thread {
   readonly worker: Worker;
   readonly tasks: Map<number, Task>;
   ready: boolean;
+  /** When it was asked for a sign of life that it has not given yet. */
+  askedAt?: number | undefined;
   failure?: unknown;
 }
 
 const restartMs = 1000;
+const watchMs = 1000;
 
 /**
  * Starts `size` workers of the module `url`, which calls `serveWorker`. A worker that dies is replaced (after 1 s if it
  * never became ready) and its tasks end with `WorkerError` died. At most `maxWaiting` tasks (100) wait, one more is
- * refused with full; a worker that does not stop an aborted task within `graceMs` (5 s) is replaced.
+ * refused with full. A worker that does not stop an aborted task within `graceMs` (5 s), or does not return to its event
+ * loop for `hangMs` (10 s), counts as dead too.
  */
 export const createWorkerPool = <Contract extends WorkerContract>(options: {
   readonly url: URL;
@@ -72,8 +76,9 @@ export const createWorkerPool = <Contract extends WorkerContract>(options: {
   readonly perWorker?: number;
   readonly maxWaiting?: number;
   readonly graceMs?: number;
+  readonly hangMs?: number;
 }): WorkerPool<Contract> => {
-  const { url, size, workerData, perWorker = 1, maxWaiting = 100, graceMs = 5000 } = options;
+  const { url, size, workerData, perWorker = 1, maxWaiting = 100, graceMs = 5000, hangMs = 10_000 } = options;
   const threads = new Set<Thread>();
   const queue: Task[] = [];
   const restarts = new Set<NodeJS.Timeout>();
@@ -110,6 +115,9 @@ export const createWorkerPool = <Contract extends WorkerContract>(options: {
     if (message.kind === "ready") {
       thread.ready = true;
       if ([...threads].filter((each) => each.ready).length === size) started.resolve();
+    } else if (message.kind === "pong") {
+      thread.askedAt = undefined;
+      return;
     } else {
       const task = thread.tasks.get(message.task);
       if (message.kind === "result") return task?.results.push(message.value);
@@ -173,6 +181,25 @@ export const createWorkerPool = <Contract extends WorkerContract>(options: {
     return task;
   };
 
+  let watchedAt = performance.now();
+  const watch = setInterval(
+    () => {
+      const now = performance.now();
+      // If this timer is late, so is the reading of pongs that may be here already: judge at the next one.
+      const late = now - watchedAt > 2 * watchMs;
+      watchedAt = now;
+      for (const thread of threads) {
+        if (!thread.ready) continue;
+        if (thread.askedAt === undefined) {
+          thread.askedAt = now;
+          thread.worker.postMessage({ kind: "ping" } satisfies TaskMessage, []);
+        } else if (!late && now - thread.askedAt > hangMs) void thread.worker.terminate();
+      }
+    },
+    Math.min(watchMs, hangMs),
+  );
+  watch.unref();
+
   for (let i = 0; i < size; i++) startThread();
 
   return {
@@ -197,6 +224,7 @@ export const createWorkerPool = <Contract extends WorkerContract>(options: {
     },
     close: async () => {
       closed = true;
+      clearInterval(watch);
       const error = new WorkerError("closed", "the worker pool was closed");
       for (const timer of restarts) clearTimeout(timer);
       for (const task of [...queue.splice(0), ...[...threads].flatMap((thread) => [...thread.tasks.values()])]) {
