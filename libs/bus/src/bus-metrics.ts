@@ -5,25 +5,31 @@ import type { Bus } from "./bus.ts";
 export interface ClaimMeter {
   /** A claim came, so many ms after its message was stored. */
   claimed(durable: string, attempt: number, waitedMs: number): void;
+  /** Claims so far, and how many of them somebody had had before. */
+  totals(): { readonly claims: number; readonly redeliveries: number };
 }
 
 const waitBoundaries = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
-/** Makes the instruments of claims; without a meter they cost nothing. */
+/** Makes the instruments of claims; without a meter there are only the totals. */
 export function createClaimMeter(meter: Meter | undefined): ClaimMeter {
-  if (meter === undefined) return { claimed: () => undefined };
-  const waits: Histogram = meter.createHistogram("voxbus_bus_claim_wait_ms", {
+  const waits: Histogram | undefined = meter?.createHistogram("voxbus_bus_claim_wait_ms", {
     description: "From a message's storing to its first claim",
     advice: { explicitBucketBoundaries: waitBoundaries },
   });
-  const redeliveries = meter.createCounter("voxbus_bus_redeliveries", {
+  const redeliveries = meter?.createCounter("voxbus_bus_redeliveries", {
     description: "Claims that another worker, or this one, had before",
   });
+  const totals = { claims: 0, redeliveries: 0 };
   return {
     claimed(durable, attempt, waitedMs) {
-      if (attempt > 1) redeliveries.add(1, { durable });
-      else waits.record(Math.max(0, waitedMs), { durable });
+      totals.claims += 1;
+      if (attempt > 1) {
+        totals.redeliveries += 1;
+        redeliveries?.add(1, { durable });
+      } else waits?.record(Math.max(0, waitedMs), { durable });
     },
+    totals: () => ({ ...totals }),
   };
 }
 

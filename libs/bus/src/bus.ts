@@ -141,6 +141,18 @@ export interface BucketWatch extends Closer {
   readonly entries: ReadonlyMap<string, Entry>;
 }
 
+/** How far the workers of a consumer are behind. */
+export interface ConsumerLag {
+  readonly stream: StreamName;
+  readonly durable: string;
+  /** Messages that no worker has had yet. */
+  readonly pending: number;
+  /** Messages that workers hold. */
+  readonly held: number;
+  /** Of those held, how many were handed out more than once. */
+  readonly redelivered: number;
+}
+
 /** The connection of one process to the bus. */
 export interface Bus {
   /**
@@ -215,6 +227,9 @@ export interface Bus {
   /** Follows one session's frames live, asking its gateway for what is missing. docs/bus.md, claim and follow. */
   follow(options: FollowOptions): Closer;
 
+  /** How far each durable consumer of the streams is behind, those of other teams too. Throws BusAwayError after 15 s. */
+  lags(signal?: AbortSignal): Promise<readonly ConsumerLag[]>;
+
   bucket(name: BucketName): Bucket;
 
   /** True while NATS answers; a flush that takes over 1 s means it is away. */
@@ -223,11 +238,19 @@ export interface Bus {
   onChange(listener: (connected: boolean) => void): Closer;
   /** Resolves when everything published so far has reached the server. Throws BusAwayError after 1 s. */
   flush(): Promise<void>;
-  /** Counts of what did not decode (by drop reason), reconnects, retries; and the last round trip in ms. */
+  /**
+   * Counts of what did not decode (by drop reason), reconnects, retries, claims that came and those of them that came
+   * again, and bytes from and to NATS; how many claims are held now; and the last round trip in ms.
+   */
   stats(): {
     readonly drops: Readonly<Record<string, number>>;
     readonly reconnects: number;
     readonly retries: number;
+    readonly claims: number;
+    readonly redeliveries: number;
+    readonly received: number;
+    readonly sent: number;
+    readonly held: number;
     readonly rtt: number;
   };
   /** Drains subscriptions, sends what waits, and closes; bounded by 5 s. */

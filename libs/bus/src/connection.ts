@@ -1,11 +1,12 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Meter } from "@opentelemetry/api";
 import { openBucket } from "./bucket.ts";
-import { BusAwayError, type Bucket, type BucketName, type Bus } from "./bus.ts";
+import { BusAwayError, type Bucket, type BucketName, type Bus, type Claims } from "./bus.ts";
 import { createClaimMeter, observeBus } from "./bus-metrics.ts";
 import { runClaims } from "./claim.ts";
 import type { BusConfig, BusLog } from "./config.ts";
 import { runFollow } from "./follow.ts";
+import { readLags } from "./lags.ts";
 import { openLink } from "./link.ts";
 import { createMessages, toBytes, traceHeaders } from "./messages.ts";
 import { traceSend } from "./spans.ts";
@@ -54,7 +55,14 @@ export async function connectBus(
   }
 
   const claimMeter = createClaimMeter(config.meter);
-  const stats: Bus["stats"] = () => ({ drops: messages.drops(), retries: storage.retries(), ...link.stats() });
+  const claims = new Set<Claims>();
+  const stats: Bus["stats"] = () => ({
+    drops: messages.drops(),
+    retries: storage.retries(),
+    held: [...claims].reduce((sum, one) => sum + one.held(), 0),
+    ...claimMeter.totals(),
+    ...link.stats(),
+  });
   if (config.meter) observeBus(config.meter, stats);
   return {
     publish: messages.publish,
@@ -70,8 +78,13 @@ export async function connectBus(
     brokerTraces: messages.brokerTraces,
     lastStored: reader.readLast,
     stored: reader.readAll,
-    claim: (options) => runClaims({ link, jsm, keeper, storage, messages, claimMeter }, options),
+    claim: async (options) => {
+      const running = await runClaims({ link, jsm, keeper, storage, messages, claimMeter }, options);
+      claims.add(running);
+      return running;
+    },
     follow: (options) => runFollow(link, messages, options),
+    lags: (signal) => readLags(jsm, storage, signal),
     bucket: (name) => {
       const bucket = buckets.get(name) ?? openBucket({ link, jsm, storage }, name);
       buckets.set(name, bucket);

@@ -10,6 +10,7 @@ export {
   type ClaimOptions,
   type Claims,
   type Closer,
+  type ConsumerLag,
   type Entry,
   type FollowOptions,
   type Stored,
@@ -20,6 +21,7 @@ export { brokerTraceSubject, type BrokerTrace } from "./broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connection.ts";
 export { createRegistry, type RegistryOptions } from "./registry.ts";
+export { reportVitals, type ReportOptions } from "./report.ts";
 export { type LeaseOptions } from "./lease.ts";
 export { watchPresence } from "./presence-view.ts";
 export { watchProfiles } from "./profiles.ts";

@@ -25,7 +25,8 @@ export interface Link {
   whenConnected(timeoutMs: number, signal?: AbortSignal): Promise<void>;
   /** Resolves when what was published has reached the server. Throws BusAwayError after 1 s. */
   flush(): Promise<void>;
-  stats(): { readonly reconnects: number; readonly rtt: number };
+  /** Reconnects, the last round trip in ms, bytes from and to NATS. */
+  stats(): { readonly reconnects: number; readonly rtt: number; readonly received: number; readonly sent: number };
   /** Drains subscriptions, sends what waits, and closes; bounded by 5 s. */
   close(): Promise<void>;
 }
@@ -196,7 +197,10 @@ function watchLink(nc: NatsConnection, log: BusLog): Link {
       if (!up) throw new BusAwayError("NATS is away");
       await within(nc.flush(), awayMs);
     },
-    stats: () => ({ reconnects, rtt }),
+    stats: () => {
+      const { inBytes, outBytes } = nc.stats();
+      return { reconnects, rtt, received: inBytes, sent: outBytes };
+    },
     close: async () => {
       if (closing) return;
       closing = true;

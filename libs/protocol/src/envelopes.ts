@@ -235,6 +235,35 @@ export const Alert = z.object({
 });
 export type Alert = z.infer<typeof Alert>;
 
+const amounts = z.record(z.string().max(64), z.number());
+/**
+ * `stats.<program>`: what one process says of itself every few seconds. `rss` and `heap` in bytes, `cpu` in cores used of
+ * the `cores` that it could use, `loopDelay` (p99) and `uptime` in ms. `gauges` stand for now, `totals` and `drops` (by
+ * reason) count from the start of the process.
+ */
+export const Stats = z.object({
+  v,
+  program: session,
+  /** A ULID of the process. */
+  instance: session,
+  /** Of a gateway: its id. */
+  id: gateway.optional(),
+  state: z.enum(["running", "draining", "stopped"]),
+  host: z.string().max(255),
+  pid: count,
+  at,
+  uptime: count,
+  rss: count,
+  heap: count,
+  cpu: z.number().min(0),
+  cores: z.number().min(1),
+  loopDelay: z.number().min(0),
+  gauges: amounts,
+  totals: amounts,
+  drops: amounts,
+});
+export type Stats = z.infer<typeof Stats>;
+
 /** Every envelope by the name it has in docs/bus.md. */
 export const envelopes = {
   "in.audio": InAudio,
@@ -248,4 +277,5 @@ export const envelopes = {
   "replay request": ReplayRequest,
   "replay answer": ReplayAnswer,
   alert: Alert,
+  stats: Stats,
 } as const;

@@ -65,6 +65,7 @@ export {
   Say,
   SessionState,
   severities,
+  Stats,
   TurnPlayed,
 } from "./envelopes.ts";
 export { decodeEnvelope, encodeEnvelope } from "./codec.ts";

@@ -35,6 +35,8 @@ export const subjects = {
   replay: (gateway: string) => `gateway.${gateway}.replay`,
   /** Alerts, monitor → anyone. */
   alert: (severity: string) => `alert.${severity}`,
+  /** A program's numbers about itself, every process → anyone. */
+  stats: (program: string) => `stats.${program}`,
   /** What the stream TURNS stored, republished: whoever must not act twice follows this one. */
   stored: (subject: string) => `stored.${subject}`,
 } as const;

@@ -1,8 +1,9 @@
 import * as fc from "fast-check";
 import { z } from "zod";
 
+const keys = fc.string({ minLength: 1, maxLength: 8 }).filter((key) => key !== "__proto__");
 const json = fc.dictionary(
-  fc.string({ minLength: 1, maxLength: 8 }).filter((key) => key !== "__proto__"),
+  keys,
   fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null), fc.array(fc.integer(), { maxLength: 3 })),
   { maxKeys: 4 },
 );
@@ -18,7 +19,10 @@ export function generate(schema: z.ZodType): fc.Arbitrary<unknown> {
   if (schema instanceof z.ZodEnum) return fc.constantFrom(...schema.options);
   if (schema instanceof z.ZodBoolean) return fc.boolean();
   if (schema instanceof z.ZodUnknown) return json;
-  if (schema instanceof z.ZodRecord) return json;
+  if (schema instanceof z.ZodRecord) {
+    const of = schema.valueType as z.ZodType;
+    return of instanceof z.ZodUnknown ? json : fc.dictionary(keys, generate(of), { maxKeys: 4 });
+  }
   if (schema instanceof z.ZodArray) return fc.array(generate(schema.element as z.ZodType), { maxLength: 4 });
   if (schema instanceof z.ZodTuple) return fc.tuple(...(schema.def.items as z.ZodType[]).map(generate));
   if (schema instanceof z.ZodString) return generateString(schema);

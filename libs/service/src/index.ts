@@ -12,4 +12,5 @@ export {
   type Service,
   type StopMode,
 } from "./service.ts";
+export { createVitals, type Vitals, type VitalsReader } from "./process-metrics.ts";
 export { run } from "./run.ts";

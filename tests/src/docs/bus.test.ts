@@ -45,6 +45,7 @@ describe("docs/bus.md, subjects", () => {
     command: [subjects.command("<gid>")],
     replay: [subjects.replay("<gid>")],
     alert: [subjects.alert("<severity>")],
+    stats: [subjects.stats("<program>")],
     stored: [subjects.stored("<subject>")],
   };
 

@@ -1,0 +1,24 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { ConsumerLag, StreamName } from "./bus.ts";
+import type { Storage } from "./store.ts";
+
+const streams: readonly StreamName[] = ["DEVICE_IN", "TURNS"];
+
+/** Reads how far the durable consumers are behind; the contract is `Bus.lags`. */
+export async function readLags(
+  jsm: JetStreamManager,
+  storage: Storage,
+  signal?: AbortSignal,
+): Promise<readonly ConsumerLag[]> {
+  const read = async (stream: StreamName): Promise<ConsumerLag[]> => {
+    const lags: ConsumerLag[] = [];
+    for await (const info of jsm.consumers.list(stream)) {
+      const { num_pending: pending, num_ack_pending: held, num_redelivered: redelivered } = info;
+      const durable = info.config.durable_name;
+      if (durable !== undefined) lags.push({ stream, durable, pending, held, redelivered });
+    }
+    return lags;
+  };
+  const lists = await Promise.all(streams.map((stream) => storage.persist(stream, () => read(stream), signal)));
+  return lists.flat();
+}
