@@ -6,7 +6,7 @@ import type { BystanderReport } from "./bystander.ts";
 const { url, ota } = workerData as { readonly url: string; readonly ota: string };
 const device = "bystander";
 const pingMs = 250;
-const patienceMs = 60_000;
+const patienceMs = 45_000;
 
 const report: BystanderReport = { pings: [], turns: [], configurations: [], problems: [] };
 let pingedAt = 0;
@@ -81,11 +81,21 @@ const configure = async () => {
 };
 const asking = setInterval(() => void configure(), 1000);
 
-parentPort?.on("message", () => {
-  ending = true;
+// What was asked last is to be answered as well.
+const finish = () => {
   clearInterval(timer);
   clearInterval(asking);
   socket.terminate();
   parentPort?.postMessage(report, []);
   parentPort?.close();
+};
+parentPort?.on("message", () => {
+  ending = true;
+  const waiting = setInterval(() => {
+    const isOver = awake > askedAt;
+    if (!isOver && performance.now() - askedAt < patienceMs && socket.readyState === WebSocket.OPEN) return;
+    clearInterval(waiting);
+    if (!isOver) report.problems.push("its last turn was not over in time");
+    finish();
+  }, 50);
 });

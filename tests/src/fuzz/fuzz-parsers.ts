@@ -24,6 +24,7 @@ export interface ParserReport {
 
 const hangMs = 20_000;
 const lookMs = 1000;
+const mostComplaint = 2000;
 // An input of 70 KB that needs more than this announces more than it brings.
 const heapMb = 192;
 
@@ -33,8 +34,12 @@ export async function fuzzParsers(seed: number, inputs: number): Promise<ParserR
   const progress = join(directory, "progress");
   const child = fork(new URL("../../dist/fuzz/parser-process.js", import.meta.url), [], {
     execArgv: ["--expose-gc", `--max-old-space-size=${heapMb}`],
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
+  let complaint = "";
+  child.stderr
+    ?.setEncoding("utf8")
+    .on("data", (text: string) => (complaint = `${complaint}${text}`.slice(-mostComplaint)));
   const readPlace = () => readFileSync(progress, { flag: "a+" });
   const blame = (what: string): ParserReport => {
     const place = readPlace();
@@ -60,7 +65,7 @@ export async function fuzzParsers(seed: number, inputs: number): Promise<ParserR
         resolve(report);
       };
       child.once("message", (report) => settle(report as ParserReport));
-      child.once("exit", (code, signal) => settle(blame(`it ended its process with ${code ?? signal}`)));
+      child.once("close", (code, signal) => settle(blame(`it ended its process with ${code ?? signal}: ${complaint}`)));
       child.send({ seed, inputs, progress } satisfies ParserJob);
     });
   } finally {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { startNatsServer } from "@voxbus/bus";
+import { closeCodes } from "@voxbus/protocol";
 import { launchSystem } from "../e2e/launcher.ts";
 import { makeAbsurdValues } from "./absurd.ts";
 import { startBystander, type BystanderReport } from "./bystander.ts";
@@ -33,6 +34,12 @@ export interface SystemReport {
 const atOnce = 12;
 const burst = 40;
 const mostRecent = 100;
+// Closes that the gateway decides on because of what came.
+const closeNames = new Map<string, string>(
+  Object.entries(closeCodes).flatMap(([name, { code }]) =>
+    [1002, 1007, 1009].includes(code) ? [[String(code), name]] : [],
+  ),
+);
 const settleMs = 3000;
 /** Of memory, MB that a program may hold more at the end than after the warm-up. */
 const growthMb = 96;
@@ -155,6 +162,7 @@ async function fuzzBytes(run: Run, range: readonly [number, number]): Promise<re
   const wheel = rawTargets.flatMap((target) => Array.from({ length: target.weight }, () => target));
   const before = await readStats(run.port);
   const refused: Record<string, number> = {};
+  const broken: Record<string, number> = {};
   await pool(range, async (index) => {
     const target = wheel[createRandom(run.seed, "raw", index).below(wheel.length)]!;
     const pieces = target.make(createRandom(run.seed, target.name, index), index);
@@ -163,13 +171,18 @@ async function fuzzBytes(run: Run, range: readonly [number, number]): Promise<re
     const outcome = target.nameOutcome(answer, closed);
     countOutcome(run.outcomes, target.name, outcome);
     if (/^[a-z]+-/.test(outcome)) refused[outcome] = (refused[outcome] ?? 0) + 1;
+    const close = closeNames.get(outcome);
+    if (close) broken[close] = (broken[close] ?? 0) + 1;
     if (outcome !== "500") return;
     const input = Buffer.concat(pieces).toString("hex");
     run.findings.push({ target: target.name, index, what: "the gateway answered 500", input });
   });
   const after = await readStats(run.port);
-  // An answer that was not read was counted all the same.
-  return compare("bytes", before.refusals, after.refusals, { sure: refused, perhaps: Infinity });
+  // What was not read of an answer was counted all the same.
+  return [
+    ...compare("bytes", before.refusals, after.refusals, { sure: refused, perhaps: Infinity }),
+    ...compare("bytes", before.closes, after.closes, { sure: broken, perhaps: Infinity }),
+  ];
 }
 
 async function fuzzBus(

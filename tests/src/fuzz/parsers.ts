@@ -60,7 +60,7 @@ function createEnvelopeParsers(absurd: readonly unknown[]): readonly Parser[] {
   return Object.entries(envelopes).map(([name, schema]) => ({
     name: `envelope ${name}`,
     weight: 8,
-    make: (random) => makeEnvelope(random, random.pick(envelopeSeeds[name] ?? []), absurd),
+    make: (random) => makeEnvelope(random, random.pick(envelopeSeeds[name as keyof typeof envelopes]), absurd),
     read: (input) =>
       nameRefusal(() => {
         // What a reader took it can pass on, and the next one takes it too.

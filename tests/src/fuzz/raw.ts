@@ -24,7 +24,8 @@ const head = (answer: Buffer) => answer.toString("latin1", 0, 2000);
 function nameHttp(answer: Buffer, closed: boolean): string {
   const text = head(answer);
   const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1];
-  if (status === undefined) return closed ? "closed" : "waiting";
+  // What is no HTTP is closed without an answer.
+  if (status === undefined) return closed ? "bad-request" : "waiting";
   return /"error":"([a-z-]+)"/.exec(text)?.[1] ?? status;
 }
 
@@ -33,7 +34,7 @@ function nameClose(answer: Buffer, closed: boolean): string {
   const start = answer.indexOf("\r\n\r\n");
   if (!head(answer).startsWith("HTTP/1.1 101") || start < 0) return nameHttp(answer, closed);
   for (let at = start + 4; at + 2 <= answer.byteLength;) {
-    const length = answer[at + 1]! & 0x7f;
+    const length = (answer[at + 1] ?? 0) & 0x7f;
     if (answer[at] === 0x88) return length >= 2 ? String(answer.readUInt16BE(at + 2)) : "close";
     at += length === 126 ? 4 + (at + 4 <= answer.byteLength ? answer.readUInt16BE(at + 2) : 0) : 2 + length;
   }

@@ -1,5 +1,5 @@
 import { createOpusEncoder, writeWav } from "@voxbus/audio";
-import { encodeFrame } from "@voxbus/protocol";
+import { encodeFrame, type envelopes } from "@voxbus/protocol";
 
 const session = "01K6WZ7S5XK4Q0J7M3N8R2T9VA";
 const inbound = { v: 1, session, seq: 7, at: 1_760_000_000_000 };
@@ -25,7 +25,7 @@ export const packets: readonly Uint8Array[] = [8000, 16_000, 24_000, 48_000].fla
 export const wav = writeWav({ sampleRate: 16_000, samples: Int16Array.from({ length: 320 }, (_, at) => at * 50) });
 
 /** Valid envelopes, by the name that they have in the table `envelopes`. */
-export const envelopeSeeds: Readonly<Record<string, readonly object[]>> = {
+export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly object[]>> = {
   "in.audio": [{ ...inbound, kind: "audio", body: packets[2] }],
   "in.text": [{ ...inbound, kind: "text", body: "what time is it" }],
   "in.control": [
@@ -64,6 +64,7 @@ export const envelopeSeeds: Readonly<Record<string, readonly object[]>> = {
   command: [{ v: 1, body: { type: "disconnect", device: "fuzz-1", session, reason: "requested" } }],
   "replay request": [{ v: 1, session, from: 1, to: 90 }, { v: 1, session, from: 2 ** 40 }],
   "replay answer": [{ v: 1, session, open: true, newest: 5, frames: [Uint8Array.of(0x80)] }],
+  stats: [{ v: 1, program: "asr", instance: "01K6", state: "running", host: "h", pid: 5, at: 5, uptime: 5, rss: 5, heap: 5, cpu: 0.5, cores: 2, loopDelay: 1, gauges: { listens: 1 }, totals: { utterances: 2 }, drops: { "bad-envelope": 1 } }],
   alert: [{ v: 1, id: "a", at: 5, severity: "low", name: "n", subject: "s", message: "m", resolved: false }],
 }; // prettier-ignore
 

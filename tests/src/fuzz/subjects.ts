@@ -1,4 +1,5 @@
-import { Profile, decodeEnvelope, envelopes, ProtocolError, subjects } from "@voxbus/protocol";
+import { GatewayLease, Profile, decodeEnvelope, envelopes, ProtocolError, subjects } from "@voxbus/protocol";
+import { z } from "@voxbus/subscriber";
 import { distort } from "./absurd.ts";
 import { mutateBytes } from "./mutate.ts";
 import { makeEnvelope } from "./parsers.ts";
@@ -57,7 +58,7 @@ const makeWork =
   ): Maker =>
   (random, to, absurd) => {
     const device = deviceOf(random, to);
-    const seeds = envelopeSeeds[name]!.filter((seed) => fits?.(seed) ?? true);
+    const seeds = envelopeSeeds[name].filter((seed) => fits?.(seed) ?? true);
     const valid = { ...random.pick(seeds), ...(random.oneIn(2) ? { session: to.victims.get(device) ?? session } : {}) };
     const data = makeEnvelope(random, valid, absurd);
     const refusal = judge(name, data);
@@ -81,23 +82,31 @@ const makers: readonly Maker[] = [
   makeWork("say", "say", subjects.say),
   makeWork("say.open", "say", subjects.sayOpen),
   (random, to, absurd) => {
-    const data = makeEnvelope(random, random.pick(envelopeSeeds["in.audio"]!), absurd);
+    const data = makeEnvelope(random, random.pick(envelopeSeeds["in.audio"]), absurd);
     return { target: "in.audio", subject: subjects.in(deviceOf(random, to), "audio"), data };
   },
   (random, to, absurd) => {
-    const data = makeEnvelope(random, random.pick(envelopeSeeds["event"]!), absurd);
+    const data = makeEnvelope(random, random.pick(envelopeSeeds["event"]), absurd);
     return { target: "event", subject: subjects.event(deviceOf(random, to)), data };
+  },
+  (random, _to, absurd) => {
+    const data = makeEnvelope(random, envelopeSeeds.stats[0]!, absurd);
+    return { target: "stats", subject: subjects.stats(random.pick(["asr", "gateway", "x", "*"])), data };
+  },
+  (random, _to, absurd) => {
+    const data = makeEnvelope(random, envelopeSeeds.alert[0]!, absurd);
+    return { target: "alert", subject: subjects.alert(random.pick(["low", "high", "x"])), data };
   },
   makeOut,
   makeOut,
   makeFleetOut,
   function makeCommand(random, to, absurd) {
-    const data = makeEnvelope(random, envelopeSeeds["command"]![0]!, absurd);
+    const data = makeEnvelope(random, envelopeSeeds["command"][0]!, absurd);
     const refusal = judge("command", data);
     return { target: "command", subject: subjects.command(to.gateway), data, refusal, atGateway: true };
   },
   function makeReplay(random, to, absurd) {
-    const valid = { ...random.pick(envelopeSeeds["replay request"]!), session: random.pick([...to.victims.values()]) };
+    const valid = { ...random.pick(envelopeSeeds["replay request"]), session: random.pick([...to.victims.values()]) };
     const data = makeEnvelope(random, valid, absurd);
     const refusal = judge("replay request", data);
     return { target: "replay", subject: subjects.replay(to.gateway), data, refusal, atGateway: true };
@@ -109,7 +118,7 @@ const makers: readonly Maker[] = [
 function makeOut(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
   const [device, own] = random.pick([...to.victims]);
   const place = random.pick([{ session: own }, { session: own, origin: 1 + random.below(40) }, {}]);
-  const valid = { ...random.pick(envelopeSeeds["out"]!), ...place };
+  const valid = { ...random.pick(envelopeSeeds["out"]), ...place };
   const data = makeEnvelope(random, valid, absurd);
   return { target: "out", subject: subjects.out(device), data, refusal: judge("out", data) };
 }
@@ -117,7 +126,7 @@ function makeOut(random: Random, to: Addressees, absurd: readonly unknown[]): Bu
 /** Frames for everybody, of which the bystander is one: what would be said to it by right is left out. */
 function makeFleetOut(random: Random, _to: Addressees, absurd: readonly unknown[]): BusMessage {
   const group = random.oneIn(2) ? subjects.groupOut(random.pick(["fuzz", "default", "x"])) : subjects.fleetOut();
-  const valid = random.pick(envelopeSeeds["out"]!);
+  const valid = random.pick(envelopeSeeds["out"]);
   const isHarmless = harmless.test(JSON.stringify(valid));
   const data = makeEnvelope(random, isHarmless ? valid : { ...valid, session }, absurd);
   const message = { target: "fleet.out", subject: group, atGateway: true };
@@ -141,13 +150,7 @@ const records: Readonly<Record<string, object>> = {
 function makeRecord(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
   const bucket = random.pick(Object.keys(records));
   const valid = records[bucket]!;
-  const key = random.pick([
-    ...devices,
-    ...[...to.victims.keys()].filter(() => bucket !== "presence"),
-    "=default",
-    "=x",
-    "a/b",
-  ]);
+  const key = random.pick([...devices, ...keysOf(bucket, to), "=default", "=x", "a/b"]);
   let data: Uint8Array = mutateBytes(random, Buffer.from(JSON.stringify(valid)));
   if (random.oneIn(2)) {
     try {
@@ -156,19 +159,30 @@ function makeRecord(random: Random, to: Addressees, absurd: readonly unknown[]):
       data = Buffer.from("{"); // a bigint, which JSON does not know
     }
   }
-  // A default profile that is valid is one, also for the bystander.
-  const isDefault = bucket === "profiles" && key === "=default" && isProfile(data);
-  return { target: `KV ${bucket}`, subject: `$KV.${bucket}.${isDefault ? "=other" : key}`, data };
+  // What is valid in such a place is a setting, a takeover or a rival, and no fuzz.
+  const isMeant = isShared(key, to) && isValid(bucket, data);
+  return { target: `KV ${bucket}`, subject: `$KV.${bucket}.${isMeant ? "=other" : key}`, data };
 }
 
-function isProfile(data: Uint8Array): boolean {
+/** Keys in a bucket that somebody reads while this goes on. */
+function keysOf(bucket: string, to: Addressees): readonly string[] {
+  if (bucket === "gateways") return [to.gateway];
+  if (bucket === "presence") return [`=canary-${to.gateway}`];
+  return ["bystander", ...to.victims.keys()];
+}
+
+function isShared(key: string, { gateway }: Addressees): boolean {
+  return ["bystander", "=default", gateway, `=canary-${gateway}`].includes(key);
+}
+
+function isValid(bucket: string, data: Uint8Array): boolean {
+  const schema = { gateways: GatewayLease, profiles: Profile, presence: z.looseObject({ epoch: z.unknown() }) }[bucket];
   try {
-    return Profile.safeParse(JSON.parse(Buffer.from(data).toString("utf8"))).success;
+    return schema?.safeParse(JSON.parse(Buffer.from(data).toString("utf8"))).success ?? false;
   } catch {
     return false; // no JSON
   }
 }
-
 /** A message on any subject of the bus with something wrong about it. */
 export function makeBusMessage(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
   return random.pick(makers)(random, to, absurd);
