@@ -40,6 +40,11 @@ export async function fuzzParsers(seed: number, inputs: number): Promise<ParserR
   child.stderr
     ?.setEncoding("utf8")
     .on("data", (text: string) => (complaint = `${complaint}${text}`.slice(-mostComplaint)));
+  const end = () => {
+    child.kill("SIGKILL");
+    rmSync(directory, { recursive: true, force: true });
+  };
+  process.once("exit", end);
   const readPlace = () => readFileSync(progress, { flag: "a+" });
   const blame = (what: string): ParserReport => {
     const place = readPlace();
@@ -69,7 +74,7 @@ export async function fuzzParsers(seed: number, inputs: number): Promise<ParserR
       child.send({ seed, inputs, progress } satisfies ParserJob);
     });
   } finally {
-    child.kill("SIGKILL");
-    rmSync(directory, { recursive: true, force: true });
+    process.off("exit", end);
+    end();
   }
 }

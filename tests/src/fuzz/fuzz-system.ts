@@ -55,6 +55,9 @@ const unlimited = {
 export async function fuzzSystem(seed: number, shares: Shares, tell: (line: string) => void): Promise<SystemReport> {
   const nats = await startNatsServer();
   const system = await launchSystem({ env: { ...unlimited, VOXBUS_NATS_URL: nats.url } });
+  // Whatever ends this process ends the system too.
+  const endSystem = () => void process.kill(system.pid, "SIGINT");
+  process.once("exit", endSystem);
   const connection = await connect({ servers: nats.url });
   try {
     const url = system.devices[0] ?? "";
@@ -82,6 +85,7 @@ export async function fuzzSystem(seed: number, shares: Shares, tell: (line: stri
     return { outcomes: run.outcomes, findings: run.findings, problems, vitals, bystander: report };
   } finally {
     await connection.close();
+    process.off("exit", endSystem);
     await system.close();
     await nats.stop();
   }
