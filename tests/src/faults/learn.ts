@@ -59,8 +59,8 @@ async function connectPupil(url: string, id: string, apology: readonly Buffer[])
   socket.on("message", (data: Buffer, isBinary) =>
     isBinary ? ear.audio(data) : ear.text(JSON.parse(data.toString()) as Record<string, unknown>),
   );
-  // From the middle: how sound begins is much alike.
-  const isApology = (packet: Buffer) => apology[Math.floor(apology.length / 2)]?.equals(packet) === true;
+  // From near its end: how it begins is also how the apology of tts begins.
+  const isApology = (packet: Buffer) => apology.at(-6)?.equals(packet) === true;
   await once(socket, "open");
   socket.send('{"type":"hello","version":1,"features":{},"transport":"websocket"}');
   await once(socket, "message");
