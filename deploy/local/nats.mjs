@@ -13,6 +13,7 @@ export function prepareNats({ root, port, usualPort }) {
   const settings = join(directory, "nats-server.conf");
   // Without the two after logtime a stopped gateway slows every publisher (docs/bus.md); msg_trace, which only an account
   // of one's own can have, reports the path of messages that are traced, and costs nothing otherwise (docs/traces.md).
+  // Whoever comes is that account's user.
   writeFileSync(
     settings,
     `server_name: "nats-${port}"
@@ -21,7 +22,13 @@ jetstream { store_dir: ${JSON.stringify(directory)} }
 logtime: false
 no_fast_producer_stall: true
 write_deadline: "2s"
-accounts { voxbus { jetstream: enabled, users: [ { user: voxbus } ], msg_trace { dest: "voxbus.trace" } } }
+accounts {
+  voxbus {
+    jetstream: enabled
+    users: [ { user: voxbus } ]
+    msg_trace { dest: "voxbus.trace" }
+  }
+}
 no_auth_user: voxbus
 `,
   );

@@ -41,7 +41,7 @@ const maxListenMs = 5 * 3_600_000;
  */
 export async function followListen(claim: Claim<InControlFrame>, tools: ListenTools): Promise<void> {
   const { bus, engine, stopping } = tools;
-  const { device, message, trace, signal } = claim;
+  const { device, message, sent, signal } = claim;
   const { session, seq: listen, body } = message;
   if (body.type !== "listen") return;
   const { mode, gateway } = body;
@@ -67,7 +67,8 @@ export async function followListen(claim: Claim<InControlFrame>, tools: ListenTo
     session,
     listen,
     language,
-    trace,
+    trace: sent,
+    listenTrace: claim.trace,
     signal,
     concluded(outcome, ms) {
       tools.measure(outcome, ms);
@@ -133,7 +134,7 @@ export async function followListen(claim: Claim<InControlFrame>, tools: ListenTo
   function bargeIn(from: number) {
     // What this speech causes must stay above the fence, even if all of it came in one frame.
     const envelope = { v: busVersion, session, kind: "control", body: { type: "fence", seq: from - 1 } };
-    bus.publish(subjects.out(device), envelope, trace);
+    bus.publish(subjects.out(device), envelope, {});
   }
 
   const following = bus.follow({

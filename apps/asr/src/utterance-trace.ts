@@ -1,4 +1,4 @@
-import { SpanStatusCode, trace } from "@opentelemetry/api";
+import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { contextOf, traceOf, tracingIsOn, type Trace } from "@voxbus/bus";
 
 /** The span of one utterance, from its onset to its stored transcript. */
@@ -15,15 +15,26 @@ export interface UtteranceTrace {
   end(outcome: string, ms: number): void;
 }
 
-/** Starts the span `asr` below the claim of its listen. */
+/**
+ * Starts the span `asr` below the listen's opening frame. The work on the listen itself may go on for hours after this
+ * utterance: it is linked, not above.
+ */
 export function traceUtterance(
-  claim: Trace,
-  about: { readonly engine: string; readonly from: number },
+  opening: Trace,
+  about: { readonly engine: string; readonly from: number; readonly listen: Trace },
 ): UtteranceTrace {
   const nothing = () => undefined;
-  if (!tracingIsOn()) return { headers: claim, spoke: nothing, endpoint: nothing, recognised: nothing, end: nothing };
-  const attributes = { "voxbus.asr.engine": about.engine, "voxbus.asr.from": about.from };
-  const span = trace.getTracer("voxbus").startSpan("asr", { attributes }, contextOf(claim));
+  if (!tracingIsOn()) return { headers: opening, spoke: nothing, endpoint: nothing, recognised: nothing, end: nothing };
+  const attributes = {
+    "messaging.system": "nats",
+    "messaging.operation.type": "process",
+    "messaging.destination.template": "device.{id}.in.control.open",
+    "voxbus.asr.engine": about.engine,
+    "voxbus.asr.from": about.from,
+  };
+  const listen = trace.getSpanContext(contextOf(about.listen));
+  const options = { kind: SpanKind.CONSUMER, attributes, links: listen ? [{ context: listen }] : [] };
+  const span = trace.getTracer("voxbus").startSpan("asr", options, contextOf(opening));
   span.addEvent("onset");
   let audioMs = 0;
   return {

@@ -35,7 +35,9 @@ export interface UtterancesOptions {
   /** The seq of the listen's opening frame. */
   readonly listen: number;
   readonly language: string;
+  /** The trace context that came with the listen, and that of the work on it. */
   readonly trace: Readonly<Record<string, string>>;
+  readonly listenTrace: Readonly<Record<string, string>>;
   /** Ends everything at once, storing nothing. */
   readonly signal: AbortSignal;
   /** Told after each one; `ms` is what storing it took since the end of the speech. */
@@ -60,6 +62,8 @@ interface Utterance {
 // A recogniser may queue; beyond this the user is better served by an apology.
 const transcriptMs = 20_000;
 const samplesPerMs = 16;
+// Nothing in a turn waits for what is only told along the way: in its trace it would hide what matters.
+const untraced = {};
 
 /** Starts with none. */
 export function createUtterances(options: UtterancesOptions): Utterances {
@@ -70,7 +74,7 @@ export function createUtterances(options: UtterancesOptions): Utterances {
   let current: Utterance | undefined;
   let conclusions = Promise.resolve();
 
-  const publish = (envelope: object, headers = trace) =>
+  const publish = (envelope: object, headers = untraced) =>
     bus.publish(subjects.out(device), { v: busVersion, session, ...envelope }, headers);
 
   // Drain and announcements wait for these; a turn does without them.
@@ -86,7 +90,7 @@ export function createUtterances(options: UtterancesOptions): Utterances {
   function tellPartial(from: number, text: string) {
     const partial = { v: busVersion, session, listen, utterance: finals.next, from, origin: from, text, language };
     try {
-      bus.publish(subjects.hearing(device), partial, trace);
+      bus.publish(subjects.hearing(device), partial, untraced);
     } catch (error) {
       if (!(error instanceof BusAwayError)) throw error;
     }
@@ -161,7 +165,7 @@ export function createUtterances(options: UtterancesOptions): Utterances {
         from,
         abort,
         recognition,
-        trace: traceUtterance(trace, { engine: engine.name, from }),
+        trace: traceUtterance(trace, { engine: engine.name, from, listen: options.listenTrace }),
         discarded: false,
       };
       open.add(current);

@@ -296,11 +296,12 @@ export class Session implements SpeechEffects {
   }
 
   #bargeIn(seq: number): void {
-    this.#traces?.event("barge-in");
     const { speaking } = this.speech;
     const since = speaking ? this.uplink.publishedAt(seq) : undefined;
     this.speech.bargeIn(seq);
-    if (since !== undefined && !this.speech.speaking) this.#times.silenced(since, "voice");
+    if (!speaking || this.speech.speaking) return;
+    this.#traces?.event("barge-in");
+    if (since !== undefined) this.#times.silenced(since, "voice");
   }
 
   seq(): number {

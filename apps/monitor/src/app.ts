@@ -3,6 +3,7 @@ import { listen } from "@voxbus/service";
 import type { Door } from "@voxbus/subscriber";
 import { createAdmission } from "./admission.ts";
 import { createRoutes } from "./api.ts";
+import { followBroker } from "./broker-spans.ts";
 import { checkExposure, monitorConfig } from "./config.ts";
 import { describingRoute } from "./openapi.ts";
 import { createPages } from "./pages.ts";
@@ -22,6 +23,9 @@ export async function buildMonitor(door: Door<typeof monitorConfig>): Promise<Re
 
   const presence = await watchPresence(bus);
   defer(() => presence.close());
+
+  const broker = followBroker({ bus, meter });
+  defer(() => broker.close());
 
   const duration = meter.createHistogram("voxbus_monitor_request_ms", { description: "time to answer, by path" });
   const api = createRoutes({ bus, send, presence, log });

@@ -57,7 +57,10 @@ export interface Claim<T> {
    * apologise; the message is dropped afterwards.
    */
   readonly final: boolean;
+  /** The trace context of this attempt at the work. */
   readonly trace: Readonly<Record<string, string>>;
+  /** That of whoever stored the message: for spans that shall not wait for the end of work that takes hours. */
+  readonly sent: Readonly<Record<string, string>>;
   /**
    * Aborted when the claim is handed back because the worker drains. One that went to another worker because this one
    * was paused is not noticed here: it loses its compare-and-sets.
@@ -206,7 +209,7 @@ export interface Bus {
     handler: (message: z.infer<S>) => object | Uint8Array,
   ): Closer;
 
-  /** Asks and waits for the one answer. Throws BusAwayError when nobody answers within `timeoutMs` (default 2 s). */
+  /** Asks and waits for the one answer; belongs to no trace. Throws BusAwayError when nobody answers within `timeoutMs` (default 2 s). */
   request<S extends z.ZodType>(
     subject: string,
     envelope: object,

@@ -200,7 +200,8 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     }
     const abort = new AbortController();
     base.claimMeter.claimed(durable, attempt, Date.now() - storedAt);
-    const traced = traceAttempt({ subject: message.subject, durable, key, attempt }, readTrace(message));
+    const sent = readTrace(message);
+    const traced = traceAttempt({ subject: message.subject, durable, key, attempt }, sent);
     const work = async (): Promise<void> => {
       let verdict = acknowledge;
       let final = false;
@@ -214,6 +215,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
           attempt,
           final,
           trace: traced.trace,
+          sent,
           signal: abort.signal,
         };
         await traced.run(() => options.work(claim));

@@ -115,10 +115,8 @@ export function createMessages(link: Link): Messages {
     request: async (subject, envelope, schema, { timeoutMs = 2000 } = {}, signal) => {
       signal?.throwIfAborted();
       if (!link.connected()) throw new BusAwayError("NATS is away");
-      const headers = traceHeaders(subject, envelope, undefined);
-      const options = { timeout: timeoutMs, ...(headers === undefined ? {} : { headers }) };
       try {
-        const answer = await raceAbort(nc.request(subject, toBytes(envelope), options), signal);
+        const answer = await raceAbort(nc.request(subject, toBytes(envelope), { timeout: timeoutMs }), signal);
         return decodeEnvelope(schema, answer.data);
       } catch (cause) {
         const unanswered = [errors.TimeoutError, errors.RequestError, errors.ClosedConnectionError].some(

@@ -43,7 +43,7 @@ export async function subscriber<S extends ConfigShape = typeof busConfig>(
   program: Subscriber<S>,
   setup: Setup<S>,
 ): Promise<void> {
-  await run(programOf(program), buildOf(setup));
+  await run(programOf(program), buildOf(program, setup));
 }
 
 /** The same without touching the process's signals, for tests: `env` is the environment, `stop` ends it. */
@@ -52,7 +52,7 @@ export async function startSubscriber<S extends ConfigShape = typeof busConfig>(
   setup: Setup<S>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Running> {
-  return startService(programOf(program), buildOf(setup), env);
+  return startService(programOf(program), buildOf(program, setup), env);
 }
 
 const programOf = <S extends ConfigShape>(program: Subscriber<S>): Program<S & typeof busConfig> => ({
@@ -64,10 +64,10 @@ const programOf = <S extends ConfigShape>(program: Subscriber<S>): Program<S & t
 const logEveryMs = 1000;
 
 const buildOf =
-  <S extends ConfigShape>(setup: Setup<S>): Build<S & typeof busConfig> =>
+  <S extends ConfigShape>({ name }: Subscriber<S>, setup: Setup<S>): Build<S & typeof busConfig> =>
   async (service) => {
     const { config, log, meter } = service;
-    const bus = await connectBus(config as unknown as BusConfig, log, service.signal);
+    const bus = await connectBus({ ...(config as unknown as BusConfig), name, meter }, log, service.signal);
     service.defer(() => bus.close());
     service.check("nats", () => bus.connected());
 
