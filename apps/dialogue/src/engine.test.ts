@@ -48,12 +48,13 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const createOpenai = () =>
-  createOpenaiEngine({ url: server.url, model: "test", firstTokenMs: 300, nextTokenMs: 300, rounds: 3 });
+const patient = { firstTokenMs: 15_000, nextTokenMs: 15_000 };
+const createOpenai = (patience: Partial<typeof patient> = {}) =>
+  createOpenaiEngine({ url: server.url, model: "test", ...patient, ...patience, rounds: 3 });
 
 const engines = [
   { create: () => createEmbeddedEngine(), known: "tell me a long story", hint: "help", cutAt: "Okay." },
-  { create: createOpenai, known: "hello there", hint: "understand", cutAt: "Hello, you" },
+  { create: () => createOpenai(), known: "hello there", hint: "understand", cutAt: "Hello, you" },
 ];
 
 describe.each(engines)("$create", ({ create, known, hint, cutAt }) => {
@@ -154,8 +155,11 @@ describe("openai", () => {
     expect(deltas).toHaveLength(given);
   });
 
-  test.each(["hang", "hang later"])("openai: a model that does %j is given up in time", async (text) => {
-    await expect(collect(createOpenai(), createTurn(text))).rejects.toThrow(ModelTimeoutError);
+  test.each([
+    ["hang", { firstTokenMs: 300 }],
+    ["hang later", { nextTokenMs: 300 }],
+  ])("openai: a model that does %j is given up in time", async (text, patience) => {
+    await expect(collect(createOpenai(patience), createTurn(text))).rejects.toThrow(ModelTimeoutError);
   });
 
   test("openai: nobody listening is a failure, not silence, and is not tried again", async () => {
