@@ -1,7 +1,7 @@
 import { createWorkerPool } from "@voxbus/audio";
-import { connectBus, watchProfiles } from "@voxbus/bus";
+import { connectBus, reportVitals, watchProfiles } from "@voxbus/bus";
 import { InControlFrame, subjects } from "@voxbus/protocol";
-import type { Program, Service } from "@voxbus/service";
+import { createVitals, type Program, type Service } from "@voxbus/service";
 import { asrConfig } from "./config.ts";
 import { engines } from "./engines.ts";
 import { followListen } from "./listen.ts";
@@ -16,7 +16,15 @@ const maxListensPerThread = 4500;
 const graceMs = { drain: 20_000, quick: 500 } as const;
 
 /** Builds asr: claims listens, recognises what is said in them, and stores it. */
-export async function buildAsr({ config, log, meter, signal, defer, check }: Service<typeof asrConfig>): Promise<void> {
+export async function buildAsr({
+  config,
+  log,
+  meter,
+  signal,
+  defer,
+  drain,
+  check,
+}: Service<typeof asrConfig>): Promise<void> {
   const threads = config.VOXBUS_ASR_LISTENING_THREADS;
   const perWorker = Math.ceil(config.VOXBUS_ASR_LISTENS / threads);
   if (perWorker > maxListensPerThread)
@@ -25,6 +33,13 @@ export async function buildAsr({ config, log, meter, signal, defer, check }: Ser
   const bus = await connectBus({ ...config, name: "asr", meter }, log);
   defer(() => bus.close());
   check("nats", () => bus.connected());
+  const report = reportVitals(bus, {
+    program: "asr",
+    vitals: createVitals(),
+    signal,
+    threads: 1 + config.VOXBUS_ASR_LISTENING_THREADS + config.VOXBUS_ASR_THREADS,
+  });
+  defer(() => report.close());
   const profiles = await watchProfiles(bus);
   defer(() => profiles.close());
   const engine = await engines[config.VOXBUS_ASR_ENGINE](config);
@@ -76,7 +91,7 @@ export async function buildAsr({ config, log, meter, signal, defer, check }: Ser
         onTrouble: (error) => log.warn({ err: error }, "an utterance could not be recognised"),
       }),
   });
-  defer((mode) => claims.drain(graceMs[mode]));
+  drain((mode) => claims.drain(graceMs[mode]));
   meter
     .createObservableGauge("voxbus_asr_listens", { description: "Devices listened to" })
     .addCallback((result) => result.observe(claims.held()));

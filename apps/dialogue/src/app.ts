@@ -1,6 +1,14 @@
-import { connectBus, watchPresence, watchProfiles, type Bus, type Claim, type PresenceView } from "@voxbus/bus";
+import {
+  connectBus,
+  reportVitals,
+  watchPresence,
+  watchProfiles,
+  type Bus,
+  type Claim,
+  type PresenceView,
+} from "@voxbus/bus";
 import { busVersion, Heard, InControlFrame, InText, subjects, type Say } from "@voxbus/protocol";
-import type { Program, Service } from "@voxbus/service";
+import { createVitals, type Program, type Service } from "@voxbus/service";
 import { ulid } from "ulid";
 import { dialogueConfig, type DialogueConfig } from "./config.ts";
 import { createEmbeddedEngine } from "./engine-embedded.ts";
@@ -33,12 +41,16 @@ export async function buildDialogue({
   config,
   log,
   meter,
+  signal,
   defer,
+  drain,
   check,
 }: Service<typeof dialogueConfig>): Promise<void> {
   const bus = await connectBus({ ...config, name: "dialogue", meter }, log);
   defer(() => bus.close());
   check("nats", () => bus.connected());
+  const report = reportVitals(bus, { program: "dialogue", vitals: createVitals(), signal });
+  defer(() => report.close());
   const profiles = await watchProfiles(bus);
   defer(() => profiles.close());
   const presence = await watchPresence(bus);
@@ -136,7 +148,7 @@ export async function buildDialogue({
       return take({ ...about(claim), session, origin, text, reason, language }, claim.signal);
     },
   });
-  defer((mode) => heard.drain(graceMs[mode]));
+  drain((mode) => heard.drain(graceMs[mode]));
   const typed = await bus.claim({
     ...common,
     stream: "DEVICE_IN",
@@ -147,7 +159,7 @@ export async function buildDialogue({
       return take({ ...about(claim), session, origin: seq, text: body }, claim.signal);
     },
   });
-  defer((mode) => typed.drain(graceMs[mode]));
+  drain((mode) => typed.drain(graceMs[mode]));
   meter
     .createObservableGauge("voxbus_dialogue_turns_open", { description: "Turns being answered" })
     .addCallback((result) => result.observe(heard.held() + typed.held()));

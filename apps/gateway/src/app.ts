@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
-import { connectBus, createRegistry, watchProfiles } from "@voxbus/bus";
-import { listen, type Build, type Program } from "@voxbus/service";
+import { connectBus, createRegistry, reportVitals, watchProfiles } from "@voxbus/bus";
+import { createVitals, listen, type Build, type Program } from "@voxbus/service";
 import { ulid } from "ulid";
 import { readApology } from "./apology.ts";
 import { createAdmission } from "./admission.ts";
@@ -8,10 +8,11 @@ import { createAuth } from "./auth.ts";
 import { createClock } from "./clock.ts";
 import { checkTimes, gatewayConfig } from "./config.ts";
 import { createCounters } from "./counters.ts";
+import { createDeviceRecords } from "./device-records.ts";
 import { openDoor } from "./door.ts";
 import { createHub, type Hub } from "./hub.ts";
 import { createHeld } from "./limits.ts";
-import { observe } from "./metrics.ts";
+import { countForReport, observe } from "./metrics.ts";
 import { createOta } from "./ota.ts";
 import { createTurnMeter } from "./turn-times.ts";
 
@@ -43,7 +44,7 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
     port: () => port,
     refused: (device) => log.warn({ device }, "no token for this device: it is not in VOXBUS_OTA_ALLOW"),
   });
-  let drained: Promise<void> | undefined;
+  let draining = false;
   let hub: Hub | undefined;
   const door = openDoor({
     config,
@@ -73,7 +74,7 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
       connections: () => hub?.connections() ?? 0,
       strangers: () => hub?.strangers() ?? 0,
       connected: () => bus.connected(),
-      draining: () => drained !== undefined,
+      draining: () => draining,
     }),
     enter: (visitor) => hub?.enter(visitor),
   });
@@ -99,9 +100,20 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
     log,
   });
   defer(() => registry.close());
+  const report = reportVitals(bus, {
+    program: "gateway",
+    id: () => id,
+    vitals: createVitals(),
+    signal: service.signal,
+    ...countForReport({ counters, held, hub: () => hub }),
+  });
+  defer(() => report.close());
+  const records = createDeviceRecords(bus, log);
+  defer(() => records.close());
   const theHub = createHub({
     bus,
     registry,
+    records,
     clock,
     counters,
     turnMeter: createTurnMeter(service.meter),
@@ -112,6 +124,8 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
       audioFrames: config.VOXBUS_MAX_AUDIO_FRAMES_S,
       audioBytes: config.VOXBUS_MAX_AUDIO_BYTES_S,
       messages: config.VOXBUS_MAX_MESSAGES_S,
+      floodMs: config.VOXBUS_FLOOD_MS,
+      slowMs: config.VOXBUS_SLOW_MS,
     },
     times: {
       helloMs: config.VOXBUS_HELLO_TIMEOUT_MS,
@@ -124,25 +138,14 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
   });
   hub = theHub;
   observe(service.meter, { counters, hub: theHub, bus, held });
-  const drain = () =>
-    (drained ??= (async () => {
+  check("taking devices", () => !draining);
+  service.drain(async (mode) => {
+    draining = true;
+    if (mode === "drain") {
       log.info({ connections: theHub.connections() }, "draining");
       await registry.draining();
-      await theHub.stop("drain");
-    })());
-  check("taking devices", () => drained === undefined);
-  // Answered when it is safe to end the process; the door stays open until then, for the numbers.
-  service.route("POST /pre-stop", async (_request, response) => {
-    await drain();
-    response.end(`${JSON.stringify({ drained: true })}\n`);
-  });
-  defer(async (mode) => {
-    if (mode === "drain") await drain();
-    else {
-      drained ??= Promise.resolve();
-      await theHub.stop("quick");
     }
-    door.close();
+    await theHub.stop(mode);
   });
 
   const ws = (config.VOXBUS_PUBLIC_URL ?? `${address.replace(/^http/, "ws")}/xiaozhi/v1/`).replace(

@@ -1,6 +1,7 @@
-import { connectBus, watchProfiles } from "@voxbus/bus";
+import { availableParallelism } from "node:os";
+import { connectBus, reportVitals, watchProfiles } from "@voxbus/bus";
 import { Say, subjects } from "@voxbus/protocol";
-import type { Program, Service } from "@voxbus/service";
+import { createVitals, type Program, type Service } from "@voxbus/service";
 import { ttsConfig } from "./config.ts";
 import { createEngines } from "./engines.ts";
 import { speakReply } from "./speak-reply.ts";
@@ -15,10 +16,20 @@ const slots = 1000;
 const graceMs = { drain: 20_000, quick: 0 } as const;
 
 /** Builds tts: claims replies and announcements, and speaks them to their devices. */
-export const buildTts = async ({ config, log, meter, defer, check }: Service<typeof ttsConfig>): Promise<void> => {
+export const buildTts = async ({
+  config,
+  log,
+  meter,
+  signal,
+  defer,
+  drain,
+  check,
+}: Service<typeof ttsConfig>): Promise<void> => {
   const bus = await connectBus({ ...config, name: "tts", meter }, log);
   defer(() => bus.close());
   check("nats", () => bus.connected());
+  const report = reportVitals(bus, { program: "tts", vitals: createVitals(), signal, threads: availableParallelism() });
+  defer(() => report.close());
   const profiles = await watchProfiles(bus);
   defer(() => profiles.close());
   const { engines, fallback } = await createEngines(config, log);
@@ -64,7 +75,7 @@ export const buildTts = async ({ config, log, meter, defer, check }: Service<typ
         claim,
       ),
   });
-  defer((mode) => claims.drain(graceMs[mode]));
+  drain((mode) => claims.drain(graceMs[mode]));
   meter
     .createObservableGauge("voxbus_tts_replies", { description: "Replies that are spoken or still played" })
     .addCallback((result) => result.observe(claims.held()));

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ConfigError } from "./config.ts";
 import { PortTakenError } from "./ops.ts";
+import { answerPreStop } from "./pre-stop.ts";
 import { startService, type Build, type Running, type StopMode } from "./service.ts";
 
 const program = {
@@ -131,6 +132,62 @@ describe("operations port", () => {
     expect((error as Error).message).toBe(
       `port ${port} on 127.0.0.1 is taken: set VOXBUS_BELL_OPS_PORT to another one`,
     );
+  });
+});
+
+describe("drain", () => {
+  it("POST /pre-stop: answers when everything is finished; readiness is off at once, the port goes on, a stop does not do it again", async () => {
+    const seen: string[] = [];
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const service = await start(async ({ drain, defer, signal }) => {
+      defer(() => void seen.push("undone"));
+      drain(async (mode) => {
+        seen.push(`first ${mode} ${signal.aborted}`);
+        await held;
+      });
+      drain(async (mode) => void seen.push(`second ${mode}`));
+      drain(async () => {
+        throw new Error("stuck");
+      });
+    });
+    const first = get(service, "/pre-stop", "POST");
+    await expect.poll(() => seen.length).toBe(2);
+    expect(await get(service, "/readyz")).toMatchObject({ status: 503, body: { failing: ["running"] } });
+    const second = get(service, "/pre-stop", "POST");
+    goOn();
+    for (const answer of await Promise.all([first, second]))
+      expect(answer).toMatchObject({ status: 200, body: { drained: true } });
+    expect(await get(service, "/livez")).toMatchObject({ status: 200 });
+    await service.stop("drain");
+    expect(seen).toEqual(["first drain true", "second drain", "undone"]);
+  });
+
+  it("a quick stop: hurries a drain that goes on", async () => {
+    const modes: StopMode[] = [];
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const service = await start(async ({ drain }) =>
+      drain(async (mode) => {
+        modes.push(mode);
+        if (mode === "quick") goOn();
+        await held;
+      }),
+    );
+    const draining = service.stop("drain");
+    await service.stop("quick");
+    await draining;
+    expect(modes).toEqual(["drain", "quick"]);
+  });
+
+  it("the bound of POST /pre-stop: a drain that takes longer is answered with 503", async () => {
+    const service = await start(async ({ route }) =>
+      route(
+        "POST /slow",
+        answerPreStop(() => new Promise(() => {}), 10),
+      ),
+    );
+    expect(await get(service, "/slow", "POST")).toMatchObject({ status: 503, body: { drained: false } });
   });
 });
 

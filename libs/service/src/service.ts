@@ -6,6 +6,7 @@ import { baseConfig, port, readConfig, type ConfigShape } from "./config.ts";
 import { createLog, type Log } from "./log.ts";
 import { logLevelRoutes } from "./log-level.ts";
 import { openOps, type OpsHandler } from "./ops.ts";
+import { answerPreStop } from "./pre-stop.ts";
 import { observeProcess } from "./process-metrics.ts";
 import { startTelemetry } from "./telemetry.ts";
 
@@ -27,13 +28,19 @@ export interface Service<S extends ConfigShape> {
   readonly log: Log;
   /** Instruments end up on `/metrics`; names are `voxbus_<part>_<what>_<unit>`. */
   readonly meter: Meter;
-  /** Aborted when the program begins to stop. */
+  /** Aborted when the program begins to stop, or to drain. */
   readonly signal: AbortSignal;
   /** Registers how the last step is undone; undone in reverse order. */
   defer(undo: (mode: StopMode) => void | Promise<void>): void;
+  /**
+   * Registers how what goes on is finished or handed over, so that it is safe to end the process. All of these run at once, and once:
+   * at `POST /pre-stop`, or when the program stops, before anything is undone. A quick stop runs them with that mode even
+   * while a drain is going on.
+   */
+  drain(finish: (mode: StopMode) => Promise<void>): void;
   /** Adds a condition to `/readyz`. */
   check(name: string, ready: () => boolean): void;
-  /** Adds a route to the operations port, such as `POST /pre-stop`. */
+  /** Adds a route to the operations port, by method and path. */
   route(methodAndPath: string, handler: OpsHandler): void;
 }
 
@@ -44,7 +51,10 @@ export type Build<S extends ConfigShape> = (service: Service<S>) => Promise<Read
 export interface Running {
   readonly addresses: Readonly<Record<string, string>>;
   readonly log: Log;
-  /** Undoes every step in reverse order; a step that fails is logged and the rest is undone all the same. */
+  /**
+   * Drains, then undoes every step in reverse order; what fails is logged and the rest is done all the same. `quick`
+   * while a drain is going on hurries it.
+   */
   stop(mode: StopMode): Promise<void>;
 }
 
@@ -78,8 +88,22 @@ export async function startService<S extends ConfigShape>(
   const stopping = new AbortController();
   early?.addEventListener("abort", () => stopping.abort(early.reason));
   let stopped: Promise<void> | undefined;
-  const undoAll = async (mode: StopMode) => {
+  const drains: ((mode: StopMode) => Promise<void>)[] = [];
+  const drained: Partial<Record<StopMode, Promise<void>>> = {};
+  const finishAll = async (mode: StopMode) => {
     stopping.abort(new Error("the program stops"));
+    const attempt = async (finish: (mode: StopMode) => Promise<void>) => {
+      try {
+        await finish(mode);
+      } catch (error) {
+        log.error({ err: error }, "a part of the drain failed");
+      }
+    };
+    await Promise.all(drains.map(attempt));
+  };
+  const drain = (mode: StopMode) => (drained[mode] ??= finishAll(mode));
+  const undoAll = async (mode: StopMode) => {
+    await drain(mode);
     for (const undo of undos.toReversed()) {
       try {
         await undo(mode);
@@ -88,7 +112,10 @@ export async function startService<S extends ConfigShape>(
       }
     }
   };
-  const stop = (mode: StopMode) => (stopped ??= undoAll(mode));
+  const stop = (mode: StopMode) => {
+    if (stopped && mode === "quick") void drain(mode);
+    return (stopped ??= undoAll(mode));
+  };
 
   try {
     const exporter = new PrometheusExporter({ preventServerStart: true });
@@ -99,7 +126,10 @@ export async function startService<S extends ConfigShape>(
     const vitals = observeProcess(meters.getMeter("voxbus"), program.name);
     undos.push(() => vitals.close());
     const checks = new Map<string, () => boolean>([["running", () => !stopping.signal.aborted]]);
-    const routes = new Map<string, OpsHandler>(logLevelRoutes(log));
+    const routes = new Map<string, OpsHandler>([
+      ...logLevelRoutes(log),
+      ["POST /pre-stop", answerPreStop(() => drain("drain"))],
+    ]);
     const variable = opsVariable(program.name);
     const ops = await openOps({
       host: config.VOXBUS_OPS_HOST,
@@ -116,6 +146,7 @@ export async function startService<S extends ConfigShape>(
       meter: meters.getMeter("voxbus"),
       signal: stopping.signal,
       defer: (undo) => undos.push(undo),
+      drain: (finish) => drains.push(finish),
       check: (name, ready) => checks.set(name, ready),
       route: (path, handler) => routes.set(path, handler),
     });
