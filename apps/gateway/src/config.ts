@@ -100,6 +100,12 @@ export const gatewayConfig = {
     .min(1)
     .default(20)
     .describe("text messages a second of one device, three times as many at once; more close it"),
+  VOXBUS_FLOOD_MS: milliseconds(100, 600_000)
+    .default(10_000)
+    .describe("ms that a device's audio may be over its budget without a pause until it is closed"),
+  VOXBUS_SLOW_MS: milliseconds(500, 600_000)
+    .default(15_000)
+    .describe("ms that a device may leave a ping unanswered while it is sent sound until it is closed"),
   VOXBUS_MAX_HELD_MB: z.coerce
     .number()
     .int()

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp } from "node:net";
 import { once } from "node:events";
 import {
   BusAwayError,
@@ -23,7 +23,7 @@ import {
 import { createLog, startService, type Running } from "@voxbus/service";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { buildGateway, gateway } from "./app.ts";
-import { leave, openDevice, type TestDevice } from "./test-device.ts";
+import { connectRaw, leave, openDevice, type TestDevice } from "./test-device.ts";
 
 const quiet = { VOXBUS_LOG_LEVEL: "error", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
 let nats: NatsServer;
@@ -39,22 +39,12 @@ async function startGateway(env: Record<string, string> = {}): Promise<Running> 
   return started;
 }
 
+const addressOf = (service = one) => service.addresses["device"] ?? "";
+
 async function connect(id: string, headers: Record<string, string> = {}, options = {}, to = one): Promise<TestDevice> {
   const device = await openDevice(to.addresses["device"] ?? "", { "Device-Id": id, ...headers }, options);
   open.push(device);
   return device;
-}
-
-/** A device made of bytes: the upgrade and a hello, and nothing that answers by itself. */
-function connectRaw(id: string, to = one): Socket {
-  const url = new URL(to.addresses["device"] ?? "");
-  const socket = connectTcp(Number(url.port), url.hostname);
-  socket.write(
-    `GET ${url.pathname} HTTP/1.1\r\nHost: x\r\nDevice-Id: ${id}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
-  );
-  const hello = Buffer.from('{"type":"hello"}');
-  socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | hello.length, 0, 0, 0, 0]), hello]));
-  return socket;
 }
 
 /** Everything that a device's session publishes, waited for by condition. */
@@ -288,7 +278,7 @@ describe("gateway", () => {
     await bystander.next(({ type }) => type === "pong");
     socket.resetAndDestroy();
     const before = (await stats()).closes["invalid_text"] ?? 0;
-    const odd = connectRaw("odd");
+    const odd = connectRaw("odd", addressOf());
     odd.write(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28]));
     while (((await stats()).closes["invalid_text"] ?? 0) === before);
     odd.destroy();
@@ -439,7 +429,7 @@ describe("gateway", () => {
       VOXBUS_SUSPECT_MS: "1000",
       VOXBUS_IDLE_TIMEOUT_MS: "1500",
     });
-    const socket = connectRaw("mute", short);
+    const socket = connectRaw("mute", addressOf(short));
     const opcodes: number[] = [];
     socket.on("data", (data) => opcodes.push(...[...data].filter((byte) => byte === 0x89 || byte === 0x88)));
     await new Promise((resolve) => socket.once("close", resolve));

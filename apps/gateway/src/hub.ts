@@ -15,6 +15,7 @@ import type { Log, StopMode } from "@voxbus/service";
 import { ulid } from "ulid";
 import type { Clock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
+import type { DeviceRecords } from "./device-records.ts";
 import type { Visitor } from "./door.ts";
 import type { LifeTimes } from "./heartbeat.ts";
 import type { LifeState } from "./life.ts";
@@ -30,6 +31,7 @@ const paceMs = 50;
 const spreadMs = 10_000;
 /** The same for those that still speak when `drainMs` are over, ms. */
 const restMs = 2000;
+const drainStepMs = 25;
 
 /** All sessions of one gateway: device → session and session → device; the newest session of a device wins. */
 export interface Hub {
@@ -40,6 +42,8 @@ export interface Hub {
   /** Connections that have not said hello yet. */
   strangers(): number;
   speaking(): number;
+  /** Frames of devices that wait for NATS. */
+  waiting(): number;
   /** Connections by the state of their life. */
   states(): ReadonlyMap<LifeState, number>;
   /** A newer session of the device was found elsewhere: ours ends. */
@@ -52,6 +56,7 @@ export interface Hub {
 export function createHub(options: {
   readonly bus: Bus;
   readonly registry: Registry;
+  readonly records: DeviceRecords;
   readonly clock: Clock;
   readonly counters: Counters;
   readonly turnMeter: TurnMeter;
@@ -63,7 +68,7 @@ export function createHub(options: {
   readonly profile: (device: string) => Profile;
   readonly apology: (language: string) => readonly Uint8Array[] | undefined;
 }): Hub {
-  const { bus, registry, clock, counters, log, gateway } = options;
+  const { bus, registry, records, clock, counters, log, gateway } = options;
   const sessions = new Map<string, Session>();
   const devices = new Map<string, { session: Session; readonly out: Closer }>();
 
@@ -82,8 +87,9 @@ export function createHub(options: {
     leaving.set(id, left);
     const presence = { session: id, since, remote, protocol, features, state: "active" as const };
     const { previous } = await registry.enter(device, presence, left.signal).finally(() => leaving.delete(id));
-    if (session.ended) await registry.leave(device, id);
-    else if (previous && previous.gateway !== gateway) replaceElsewhere(device, previous);
+    if (session.ended) return registry.leave(device, id);
+    records.opened(device, id, previous);
+    if (previous && previous.gateway !== gateway) replaceElsewhere(device, previous);
   };
   const leaving = new Map<string, AbortController>();
 
@@ -119,6 +125,7 @@ export function createHub(options: {
     leaving.get(id)?.abort();
     leaving.delete(id);
     if (!session.open) return;
+    records.ended(device, id, reason);
     announce(session, { state: "closed", reason, code });
     log.info(
       { device, session: id, reason, code, seconds: Math.round((Date.now() - session.since) / 1000) },
@@ -148,7 +155,7 @@ export function createHub(options: {
     closed,
     turnEnded: (session: Session, turn: Event["turn"]) => announce(session, { turn }),
     changed(session: Session, state: LifeState) {
-      if (state !== "active" && state !== "idle" && state !== "suspicious") return;
+      if (!isShown(state)) return;
       announce(session, { state });
       registry.update(session.device, session.id, state);
     },
@@ -194,6 +201,27 @@ export function createHub(options: {
     }
   }, 1000);
 
+  /** Closes silent sessions, each at a moment of its own; those that speak when they have finished, or their time is up. */
+  const drainSessions = async () => {
+    const began = clock.now();
+    const pace = sessions.size * paceMs;
+    const shares = new Map([...sessions.keys()].map((id) => [id, Math.random()]));
+    for (const session of sessions.values()) {
+      const { state } = session.life;
+      if (isShown(state)) announce(session, { state, reason: "draining" });
+    }
+    for (;;) {
+      const spent = clock.now() - began;
+      for (const session of sessions.values()) {
+        const share = shares.get(session.id) ?? 0;
+        const at = session.speech.busy ? drainMs + share * Math.min(restMs, pace) : share * Math.min(spreadMs, pace);
+        if (spent >= at) session.close("restart");
+      }
+      if (sessions.size === 0) return;
+      await delay(drainStepMs);
+    }
+  };
+
   return {
     enter(visitor) {
       const session = new Session(context, visitor, ulid());
@@ -203,6 +231,7 @@ export function createHub(options: {
     connections: () => sessions.size,
     strangers: () => sessions.size - devices.size,
     speaking: () => [...devices.values()].filter(({ session }) => session.speech.speaking).length,
+    waiting: () => [...sessions.values()].reduce((sum, { uplink }) => sum + uplink.waiting, 0),
     states() {
       const states = new Map<LifeState, number>();
       for (const { life } of sessions.values()) states.set(life.state, (states.get(life.state) ?? 0) + 1);
@@ -213,18 +242,7 @@ export function createHub(options: {
     },
     async stop(mode) {
       const all = () => [...sessions.values()];
-      const began = clock.now();
-      const spread = (most: number) => Math.random() * Math.min(most, sessions.size * paceMs);
-      if (mode === "drain") {
-        const leaving = new Map(all().map((session) => [session, began + spread(spreadMs)]));
-        while (sessions.size > 0 && clock.now() < began + drainMs) {
-          const now = clock.now();
-          for (const session of all())
-            if (!session.speech.busy && now >= (leaving.get(session) ?? now)) session.close("restart");
-          await delay(25);
-        }
-        await Promise.all(all().map((session) => delay(spread(restMs)).then(() => session.close("restart"))));
-      }
+      if (mode === "drain") await drainSessions();
       for (const session of all()) session.close("restart");
       clearInterval(sweep);
       for (const closer of closers) closer.close();
@@ -232,4 +250,9 @@ export function createHub(options: {
       await delay(50);
     },
   };
+}
+
+/** States that presence and events show. */
+function isShown(state: LifeState): state is Presence["state"] & LifeState {
+  return state === "active" || state === "idle" || state === "suspicious";
 }

@@ -21,11 +21,31 @@ export class Budget {
   }
 }
 
-/** What one session may send: frames, bytes and messages a second. */
+/** What one session may send, frames, bytes and messages a second; and for how long it may err, ms. */
 export interface SessionLimits {
   readonly audioFrames: number;
   readonly audioBytes: number;
   readonly messages: number;
+  /** Audio may be over its budget for so long. */
+  readonly floodMs: number;
+  /** A device may take nothing of its sound in for so long. */
+  readonly slowMs: number;
+}
+
+/** After so long without a drop, ms, a flood is over. */
+const floodPauseMs = 2000;
+
+/** Tells how long a device has been sending more than it may. */
+export class Flood {
+  #since = 0;
+  #at = -Infinity;
+
+  /** Something was over the budget, `now` in ms: for how long there has been no pause in that. */
+  over(now: number): number {
+    if (now - this.#at > floodPauseMs) this.#since = now;
+    this.#at = now;
+    return now - this.#since;
+  }
 }
 
 /** Bytes that this process holds for its sessions, of all queues together. */

@@ -1,4 +1,4 @@
-import type { Bus } from "@voxbus/bus";
+import type { Bus, ReportOptions } from "@voxbus/bus";
 import type { Service } from "@voxbus/service";
 import type { gatewayConfig } from "./config.ts";
 import { latenessMs, type Counters } from "./counters.ts";
@@ -56,4 +56,37 @@ export function observe(
     ["complete", counters.turnsComplete],
     ["failed", counters.turnsFailed],
   ]);
+}
+
+/** What the gateway tells of itself on the bus (docs/bus.md, stats); the hub comes later than the first report. */
+export function countForReport({
+  counters,
+  held,
+  hub,
+}: {
+  readonly counters: Counters;
+  readonly held: Held;
+  readonly hub: () => Hub | undefined;
+}): Pick<ReportOptions, "gauges" | "totals" | "drops"> {
+  const sum = (numbers: Readonly<Record<string, number>>) => Object.values(numbers).reduce((a, b) => a + b, 0);
+  return {
+    gauges: () => ({
+      connections: hub()?.connections() ?? 0,
+      speaking: hub()?.speaking() ?? 0,
+      queue: hub()?.waiting() ?? 0,
+      heldBytes: held.bytes,
+    }),
+    totals: () => ({
+      connects: counters.connects,
+      framesReceived: sum(counters.received),
+      framesSent: sum(counters.sent),
+      bytesReceived: sum(counters.receivedBytes),
+      bytesSent: sum(counters.sentBytes),
+      turns: counters.turnsComplete + counters.turnsFailed,
+      turnsFailed: counters.turnsFailed,
+      closes: [...counters.closes.values()].reduce((a, b) => a + b, 0),
+      zombies: counters.closes.get("heartbeat_timeout") ?? 0,
+    }),
+    drops: () => counters.drops,
+  };
 }

@@ -23,8 +23,9 @@ import type { Clock, Ticker } from "./clock.ts";
 import { count, countLateness, type Counters } from "./counters.ts";
 import type { Visitor } from "./door.ts";
 import { Heartbeat, type LifeTimes } from "./heartbeat.ts";
+import { Flow } from "./flow.ts";
 import type { LifeState } from "./life.ts";
-import { Budget, type Held, type SessionLimits } from "./limits.ts";
+import { Budget, Flood, type Held, type SessionLimits } from "./limits.ts";
 import type { ReplyFrame } from "./reply.ts";
 import { Speech } from "./speech.ts";
 import type { SpeechEffects } from "./speech-effects.ts";
@@ -94,6 +95,8 @@ export class Session implements SpeechEffects {
   readonly #frameBudget: Budget;
   readonly #byteBudget: Budget;
   readonly #messageBudget: Budget;
+  #flood: Flood | undefined;
+  #flow: Flow | undefined;
   #rawUplink: boolean | undefined;
   #listening = false;
   #sentAudio = false;
@@ -133,7 +136,10 @@ export class Session implements SpeechEffects {
       if (isBinary) this.#receiveAudio(data as Buffer);
       else this.#receiveText((data as Buffer).toString("utf8"));
     });
-    socket.on("pong", () => this.life.pong());
+    socket.on("pong", () => {
+      this.life.pong();
+      this.#flow?.pong();
+    });
     socket.on("ping", () => this.life.sign());
     socket.on("error", (error: Error & { code?: string }) => {
       if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") this.close("frame_too_big");
@@ -172,7 +178,11 @@ export class Session implements SpeechEffects {
     if (packet.byteLength === 0) return this.drop("empty");
     if (packet.byteLength > maxAudioBytes) return this.drop("oversize");
     const now = clock.now();
-    if (!this.#frameBudget.take(now) || !this.#byteBudget.take(now, packet.byteLength)) return this.drop("rate");
+    if (!this.#frameBudget.take(now) || !this.#byteBudget.take(now, packet.byteLength)) {
+      this.drop("rate");
+      if ((this.#flood ??= new Flood()).over(now) >= this.#context.limits.floodMs) this.close("flood");
+      return;
+    }
     this.#sentAudio = true;
     this.uplink.send({ kind: "audio", body: packet });
   }
@@ -334,7 +344,12 @@ export class Session implements SpeechEffects {
   }
 
   writable(): boolean {
-    return this.#socket.bufferedAmount < holdBytes;
+    const { clock, limits } = this.#context;
+    this.#flow ??= new Flow(clock, limits.slowMs, this.life.rtt !== undefined, {
+      ping: () => this.#socket.ping(),
+      slow: () => this.close("slow"),
+    });
+    return this.#flow.may(clock.now()) && this.#socket.bufferedAmount < holdBytes;
   }
 
   turnEnded(turn: TurnPlayed): void {

@@ -1,3 +1,4 @@
+import { connect, type Socket } from "node:net";
 import { WebSocket } from "ws";
 
 /** What a test's device received, in order. */
@@ -13,6 +14,8 @@ export interface TestDevice {
   binary(): Promise<Buffer>;
   /** Resolves with code and reason once the socket is closed. */
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
+  /** Stops reading: what comes stays in the network, and no ping is answered. */
+  pause(): void;
   /** Drops TCP without a Close, as stock devices do. */
   vanish(): void;
 }
@@ -66,6 +69,7 @@ export async function openDevice(
       const item = await find((candidate) => "binary" in candidate);
       return "binary" in item ? item.binary : Buffer.alloc(0);
     },
+    pause: () => socket.pause(),
     vanish: () => socket.terminate(),
   };
   if (hello) {
@@ -79,4 +83,16 @@ export async function openDevice(
 export async function leave(device: TestDevice): Promise<void> {
   device.vanish();
   await device.closed;
+}
+
+/** Opens a device made of bytes: the upgrade and a hello, and nothing that answers by itself. */
+export function connectRaw(id: string, address: string): Socket {
+  const url = new URL(address);
+  const socket = connect(Number(url.port), url.hostname);
+  socket.write(
+    `GET ${url.pathname} HTTP/1.1\r\nHost: x\r\nDevice-Id: ${id}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+  );
+  const hello = Buffer.from('{"type":"hello"}');
+  socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | hello.length, 0, 0, 0, 0]), hello]));
+  return socket;
 }

@@ -63,6 +63,11 @@ export class Uplink {
     return this.#waiting !== undefined;
   }
 
+  /** How many do. */
+  get waiting(): number {
+    return this.#waiting?.length ?? 0;
+  }
+
   /**
    * Publishes a frame, or lets it wait while NATS is away. `published` is called with its seq when it leaves: at once,
    * as a rule. `trace` travels with control and text.

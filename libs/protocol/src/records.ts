@@ -67,10 +67,11 @@ export const Dialogue = z.object({
 });
 export type Dialogue = z.infer<typeof Dialogue>;
 
-/** KV `devices`: the record that outlives sessions; times in ms. */
+/** KV `devices`: the record that outlives sessions; times in ms. While `session` is open its time is counted up to `lastSeen`. */
 export const DeviceRecord = z.object({
   lastSeen: z.number(),
   lastReason: z.string(),
   totalOnline: z.number(),
+  session: z.string().optional(),
 });
 export type DeviceRecord = z.infer<typeof DeviceRecord>;

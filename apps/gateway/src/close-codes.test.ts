@@ -1,0 +1,210 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { closeCodes, Event, Say, subjects, type CloseName } from "@voxbus/protocol";
+import { createLog, startService, type Running } from "@voxbus/service";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { buildGateway, gateway } from "./app.ts";
+import { connectRaw, openDevice, type TestDevice } from "./test-device.ts";
+
+let nats: NatsServer;
+let bus: Bus;
+const running: Running[] = [];
+const devices: TestDevice[] = [];
+
+async function startGateway(env: Record<string, string> = {}, url = nats.url): Promise<Running> {
+  const quiet = { VOXBUS_LOG_LEVEL: "fatal", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
+  const times = { VOXBUS_PING_MS: "100" };
+  const started = await startService(gateway, buildGateway, { ...quiet, VOXBUS_NATS_URL: url, ...times, ...env });
+  running.push(started);
+  return started;
+}
+const addressOf = (service: Running) => service.addresses["device"] ?? "";
+
+async function connect(id: string, service: Running, options = {}): Promise<TestDevice> {
+  const device = await openDevice(addressOf(service), { "Device-Id": id }, options);
+  devices.push(device);
+  return device;
+}
+
+interface End {
+  readonly code: number | undefined;
+  readonly reason: string | undefined;
+}
+
+/** What observers will hear of the end of a device's session. */
+async function watchEnd(id: string): Promise<{ readonly end: Promise<End> }> {
+  const ended = new Promise<Event>((resolve) => {
+    const events = bus.subscribe(subjects.event(id), Event, (event) => {
+      if (event.state !== "closed") return;
+      events.close();
+      resolve(event);
+    });
+  });
+  await bus.flush();
+  return { end: ended.then(({ code, reason }) => ({ code, reason })) };
+}
+
+/** Sends a device sound, without end. */
+function sing(id: string): { close(): void } {
+  let n = 0;
+  const send = () => {
+    const name = { v: 1, reply: `song-${id}`, attempt: 1, sentence: 0 };
+    const body = new Uint8Array(200);
+    for (let i = 0; i < 20; i += 1, n += 1) {
+      bus.publish(subjects.out(id), { ...name, n, kind: "audio", duration: 60, body });
+    }
+  };
+  const timer = setInterval(send, 100);
+  return { close: () => clearInterval(timer) };
+}
+
+/** How each close of the table is brought about; gives what the device, or for want of one what observers saw. */
+const reached: Record<CloseName, () => Promise<End>> = {
+  async done() {
+    const service = await startGateway();
+    await bus.bucket("profiles").put("quiet", { silenceMs: 1000, farewell: "So long." });
+    const polite = await connect("polite", service);
+    polite.send({ type: "goodbye" });
+    expect(await polite.closed).toMatchObject({ code: 1000 });
+    // A conversation in which nobody speaks: the farewell is claimed, spoken, and then it ends.
+    const said = bus.subscribe(subjects.sayOpen("quiet"), Say, ({ reply, text }) => {
+      expect(text).toBe("So long.");
+      const name = { v: 1, reply, attempt: 1, sentence: 0, n: 0, kind: "audio", duration: 60, end: "reply" };
+      bus.publish(subjects.out("quiet"), { ...name, body: new Uint8Array([1]) });
+    });
+    await bus.flush();
+    const quiet = await connect("quiet", service);
+    quiet.send({ type: "listen", state: "start", mode: "auto" });
+    const close = await quiet.closed;
+    said.close();
+    const order = quiet.received.slice(1).map((item) => ("json" in item ? item.json["state"] : "sound"));
+    expect(order).toEqual(["start", "sound", "stop"]);
+    return close;
+  },
+  async heartbeat_timeout() {
+    const observed = await watchEnd("mute");
+    const times = { VOXBUS_SUSPECT_MS: "300", VOXBUS_IDLE_TIMEOUT_MS: "600" };
+    connectRaw("mute", addressOf(await startGateway(times))).on("error", () => undefined);
+    return observed.end;
+  },
+  async frame_too_big() {
+    const observed = await watchEnd("big");
+    const device = await connect("big", await startGateway());
+    device.send("x".repeat(70_000));
+    // The WebSocket library answers this itself, with the code only.
+    expect(await device.closed).toMatchObject({ code: closeCodes.frame_too_big.code });
+    return observed.end;
+  },
+  async invalid_text() {
+    const observed = await watchEnd("latin");
+    connectRaw("latin", addressOf(await startGateway())).write(Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0xff]));
+    return observed.end;
+  },
+  async invalid_frame() {
+    const observed = await watchEnd("odd");
+    // A reserved opcode.
+    connectRaw("odd", addressOf(await startGateway())).write(Buffer.from([0x83, 0x80, 0, 0, 0, 0]));
+    return observed.end;
+  },
+  async restart() {
+    const service = await startGateway();
+    const device = await connect("moved", service);
+    const draining = new Promise<Event>((resolve) => {
+      bus.subscribe(subjects.event("moved"), Event, (event) => event.reason === "draining" && resolve(event));
+    });
+    await bus.flush();
+    const answer = await fetch(`${service.addresses["ops"]}/pre-stop`, { method: "POST" });
+    expect([answer.status, await answer.json()]).toEqual([200, { drained: true }]);
+    expect((await draining).state).not.toBe("closed");
+    await expect(connect("late", service)).rejects.toThrow("HTTP 503");
+    return device.closed;
+  },
+  async overloaded() {
+    const own = await startNatsServer();
+    const service = await startGateway({ VOXBUS_MAX_MESSAGES_S: "1000" }, own.url);
+    const device = await connect("eager", service);
+    own.kill("SIGSTOP");
+    const stats = async () => (await (await fetch(statsOf(service))).json()) as { nats: boolean };
+    while ((await stats()).nats) await delay(20);
+    for (let n = 0; n < 300; n += 1) device.send({ type: "listen", state: "stop" });
+    const close = await device.closed;
+    own.kill("SIGCONT");
+    await service.stop("quick");
+    await own.stop();
+    return close;
+  },
+  async hello_timeout() {
+    const device = await connect("silent", await startGateway({ VOXBUS_HELLO_TIMEOUT_MS: "100" }), { hello: false });
+    return device.closed;
+  },
+  async replaced() {
+    const service = await startGateway();
+    const device = await connect("twin", service);
+    await connect("twin", service);
+    return device.closed;
+  },
+  async disconnected() {
+    const service = await startGateway({ VOXBUS_GATEWAY_ID: "door" });
+    const device = await connect("guest", service);
+    const body = { type: "disconnect", device: "guest", reason: "requested" };
+    bus.publish(subjects.command("door"), { v: 1, body });
+    return device.closed;
+  },
+  async slow() {
+    const service = await startGateway({ VOXBUS_SLOW_MS: "500" });
+    const observed = await watchEnd("stuck");
+    const device = await connect("stuck", service);
+    const song = sing("stuck");
+    await device.binary();
+    device.pause();
+    const end = await observed.end;
+    song.close();
+    return end;
+  },
+  async flood() {
+    const env = { VOXBUS_MAX_AUDIO_FRAMES_S: "10", VOXBUS_FLOOD_MS: "500" };
+    const service = await startGateway(env);
+    const chatter = await connect("chatter", service);
+    for (let n = 0; n < 100; n += 1) chatter.send({ type: "ping" });
+    expect(await chatter.closed).toMatchObject({ reason: "flood" });
+    // A burst of audio over the budget is dropped, and nothing else.
+    const burst = await connect("burst", service);
+    for (let n = 0; n < 40; n += 1) burst.send(new Uint8Array([0xf8]));
+    burst.send({ type: "ping" });
+    await burst.next(({ type }) => type === "pong");
+    const { drops } = (await (await fetch(statsOf(service))).json()) as { drops: Record<string, number> };
+    expect(drops["rate"]).toBeGreaterThanOrEqual(20);
+    const hose = await connect("hose", service);
+    const pump = setInterval(() => hose.send(new Uint8Array([0xf8])), 10);
+    const close = await hose.closed;
+    clearInterval(pump);
+    burst.send({ type: "ping" });
+    await burst.next(({ type }) => type === "pong");
+    return close;
+  },
+};
+
+function statsOf(service: Running): URL {
+  return new URL("/ws/stats", addressOf(service).replace("ws", "http"));
+}
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  const log = createLog({ name: "test", level: "error", format: "json" });
+  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+});
+afterAll(async () => {
+  for (const device of devices) device.vanish();
+  await Promise.all(running.map((service) => service.stop("quick")));
+  await bus.close();
+  await nats.stop();
+});
+
+it.concurrent.each(Object.keys(closeCodes) as CloseName[])(
+  "close %s: comes with its code and reason",
+  async (name) => {
+    const { code, reason } = closeCodes[name];
+    expect(await reached[name]()).toMatchObject({ code, reason });
+  },
+  20_000,
+);

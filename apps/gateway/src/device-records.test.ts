@@ -1,0 +1,125 @@
+import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { DeviceRecord, type GatewayLease, type Presence } from "@voxbus/protocol";
+import { createLog } from "@voxbus/service";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { createDeviceRecords, type DeviceRecords } from "./device-records.ts";
+
+const log = createLog({ name: "test", level: "error", format: "json" });
+let nats: NatsServer;
+let bus: Bus;
+const kept: DeviceRecords[] = [];
+
+const keep = (refresh?: number): DeviceRecords => {
+  const records = createDeviceRecords(bus, log, refresh);
+  kept.push(records);
+  return records;
+};
+const read = async (device: string) => DeviceRecord.safeParse((await bus.bucket("devices").get(device))?.value).data;
+const until = (device: string, match: (record: DeviceRecord) => boolean): Promise<DeviceRecord> =>
+  vi.waitFor(async () => {
+    const record = await read(device);
+    if (!record || !match(record)) throw new Error(`not yet: ${JSON.stringify(record)}`);
+    return record;
+  });
+const presence = (gateway: string, epoch: string): Presence => ({
+  term: 1,
+  gateway,
+  epoch,
+  session: "s1",
+  since: 0,
+  remote: "",
+  protocol: 1,
+  features: {},
+  state: "active",
+});
+const lease = (id: string, epoch: string, since: number) => {
+  const value = { id, epoch, address: "", load: { connections: 0, speaking: 0 }, draining: false, since };
+  return bus.bucket("gateways").put(id, value satisfies GatewayLease);
+};
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+});
+afterAll(async () => {
+  await Promise.all(kept.map((records) => records.close()));
+  await bus.close();
+  await nats.stop();
+});
+
+it("record: tells when the device was seen, why it left, and how long it was online in all of its sessions", async () => {
+  const records = keep();
+  records.opened("plain", "s1", undefined);
+  const first = await until("plain", ({ session }) => session === "s1");
+  expect(first).toMatchObject({ lastReason: "", totalOnline: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  records.ended("plain", "s1", "done");
+  const second = await until("plain", ({ session }) => session === undefined);
+  expect(second.lastReason).toBe("done");
+  expect(second.totalOnline).toBe(second.lastSeen - first.lastSeen);
+  expect(second.totalOnline).toBeGreaterThanOrEqual(50);
+  // Another gateway, or this one after a restart, goes on with what is there.
+  const others = keep();
+  others.opened("plain", "s2", undefined);
+  others.ended("plain", "s2", "gone");
+  const third = await until("plain", ({ lastReason }) => lastReason === "gone");
+  expect(third.totalOnline).toBeGreaterThanOrEqual(second.totalOnline);
+  expect(third.totalOnline).toBeLessThan(second.totalOnline + 50);
+});
+
+it("takeover: the time of the session that lost is counted once, by the one that won", async () => {
+  await lease("living", "e1", 0);
+  const [loser, winner] = [keep(), keep()];
+  loser.opened("moving", "s1", undefined);
+  const before = await until("moving", ({ session }) => session === "s1");
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  winner.opened("moving", "s2", presence("living", "e1"));
+  const after = await until("moving", ({ session }) => session === "s2");
+  expect(after).toMatchObject({ lastReason: "replaced", totalOnline: after.lastSeen - before.lastSeen });
+  loser.ended("moving", "s1", "replaced");
+  loser.opened("marker", "s9", undefined);
+  await until("marker", () => true);
+  expect(await read("moving")).toEqual(after);
+});
+
+it("a gateway that died: its session counts up to the start of its next process, or to when it was seen last", async () => {
+  const bucket = bus.bucket("devices");
+  const open = { lastSeen: 1000, lastReason: "", totalOnline: 500, session: "s1" } satisfies DeviceRecord;
+  await bucket.put("restarted", open);
+  await bucket.put("vanished", open);
+  await lease("again", "e2", 4000);
+  const records = keep();
+  records.opened("restarted", "s2", presence("again", "e1"));
+  records.opened("vanished", "s2", presence("nobody", "e1"));
+  const lost = { lastReason: "gateway_lost", session: "s2" };
+  expect(await until("restarted", ({ session }) => session === "s2")).toMatchObject({ ...lost, totalOnline: 3500 });
+  expect(await until("vanished", ({ session }) => session === "s2")).toMatchObject({ ...lost, totalOnline: 500 });
+});
+
+it("a device that stays: its record is brought up to date", async () => {
+  const records = keep(50);
+  records.opened("staying", "s1", undefined);
+  const { lastSeen } = await until("staying", ({ totalOnline }) => totalOnline > 100);
+  expect(Date.now() - lastSeen).toBeLessThan(5000);
+});
+
+it("a storm of 2,000 disconnects: is written in a queue, each one, while the bus goes on answering at once", async () => {
+  const records = keep();
+  const devices = Array.from({ length: 2000 }, (_, n) => `storm-${n}`);
+  for (const device of devices) records.opened(device, "s1", undefined);
+  for (const device of devices) records.ended(device, "s1", "gone");
+  const began = performance.now();
+  await bus.flush();
+  expect(performance.now() - began).toBeLessThan(1000);
+  const view = await bus.bucket("devices").watch();
+  await vi.waitFor(
+    () => {
+      const left = devices.filter(
+        (device) => DeviceRecord.safeParse(view.entries.get(device)?.value).data?.lastReason !== "gone",
+      );
+      expect(left).toHaveLength(0);
+    },
+    { timeout: 20_000 },
+  );
+  view.close();
+}, 30_000);
