@@ -128,7 +128,8 @@ export function openDoor(options: {
   };
 
   const server = createServer(
-    { requestTimeout: 10_000, headersTimeout: 10_000, maxHeaderSize: 8192 },
+    // Node looks at the two times only now and then, by default every 30 s.
+    { requestTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 1000, maxHeaderSize: 8192 },
     (request, response) => {
       void handle(request, response);
     },
