@@ -40,4 +40,6 @@ export const apologies: readonly string[] = [
   "I am sorry, I lost my thread.",
   "I am sorry, I did not understand that.",
   "I did not hear anything.",
+  // What the embedded assistant adds to what it did not understand.
+  "Say help to hear what I know.",
 ];
