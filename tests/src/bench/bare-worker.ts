@@ -104,4 +104,14 @@ async function request({ count, rounds }: { count: number; rounds: number }): Pr
   return times;
 }
 
-answerParent({ claim, endClaim, follow, endFollow, followStream, endFollowStream, respond, request });
+answerParent({
+  countFollowed: () => latencies.length,
+  claim,
+  endClaim,
+  follow,
+  endFollow,
+  followStream,
+  endFollowStream,
+  respond,
+  request,
+});

@@ -59,4 +59,4 @@ function endFollow(): number[] {
   return latencies;
 }
 
-answerParent({ claim, endClaim, follow, endFollow });
+answerParent({ countFollowed: () => latencies.length, claim, endClaim, follow, endFollow });

@@ -13,11 +13,12 @@ export interface IdleRow {
   readonly held: number;
 }
 
-/** The first connections are not counted: they pay for code and for the first growth of the heap. */
-const warmUp = 250;
+/** Connections that are not counted, as a share: they pay for code and for the growth of the young generation. */
+const warmUp = 0.5;
+const rounds = 2;
 const mostMs = 15_000;
 
-/** Part b: memory of idle connections, each contender in its turn with the same Node flags. */
+/** Part b: memory of idle connections; two rounds of each contender in turn with the same Node flags, and their means. */
 export async function measureIdle(options: {
   readonly natsUrl: string;
   readonly connections: number;
@@ -25,34 +26,52 @@ export async function measureIdle(options: {
   readonly seconds: number;
   readonly progress: (text: string) => void;
 }): Promise<readonly IdleRow[]> {
-  const { natsUrl, connections, seconds } = options;
-  const preload = pathToFileURL(`${root}tests/dist/bench/collect-on-signal.js`).href;
-  const rows: IdleRow[] = [];
-  for (const contender of contenders) {
-    options.progress(`memory, ${connections} idle connections, ${contender}`);
-    const server = await startServer(contender, natsUrl, ["--expose-gc", "--import", preload]);
-    const load = await startChild("load");
-    const measure = async (count: number) => {
-      await load.ask("connect", { url: server.url, prefix: "idle-", count, hello: server.hello });
-      const settled = await awaitStill(server.edge.pid, seconds * 500);
-      server.edge.kill("SIGUSR2");
-      await sleep(300);
-      return { settled, held: readRssKib(server.edge.pid) };
-    };
-    try {
-      const few = await measure(warmUp);
-      const many = await measure(warmUp + connections);
-      rows.push({
-        contender,
-        connections,
-        settled: (many.settled - few.settled) / connections,
-        held: (many.held - few.held) / connections,
-      });
-    } finally {
-      await Promise.all([load.stop(), server.stop()]);
+  const { connections } = options;
+  const all: IdleRow[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const contender of contenders) {
+      options.progress(`memory, ${connections} idle connections, ${contender}, ${round}/${rounds}`);
+      all.push(await measureOne(contender, options));
     }
   }
-  return rows;
+  return contenders.map((contender) => {
+    const rows = all.filter((row) => row.contender === contender);
+    const mean = (field: "settled" | "held") => rows.reduce((sum, row) => sum + row[field], 0) / rows.length;
+    return { contender, connections, settled: mean("settled"), held: mean("held") };
+  });
+}
+
+async function measureOne(
+  contender: Contender,
+  {
+    natsUrl,
+    connections,
+    seconds,
+  }: { readonly natsUrl: string; readonly connections: number; readonly seconds: number },
+): Promise<IdleRow> {
+  const preload = pathToFileURL(`${root}tests/dist/bench/collect-on-signal.js`).href;
+  const server = await startServer(contender, natsUrl, ["--expose-gc", "--import", preload]);
+  const load = await startChild("load");
+  const measure = async (count: number) => {
+    await load.ask("connect", { url: server.url, prefix: "idle-", count, hello: server.hello });
+    const settled = await awaitStill(server.edge.pid, seconds * 500);
+    server.edge.kill("SIGUSR2");
+    await sleep(300);
+    return { settled, held: readRssKib(server.edge.pid) };
+  };
+  try {
+    const first = Math.ceil(connections * warmUp);
+    const few = await measure(first);
+    const many = await measure(first + connections);
+    return {
+      contender,
+      connections,
+      settled: (many.settled - few.settled) / connections,
+      held: (many.held - few.held) / connections,
+    };
+  } finally {
+    await Promise.all([load.stop(), server.stop()]);
+  }
 }
 
 /** Resident memory of a process, KiB, once it has not changed by more than a hundredth for `stillMs`. */

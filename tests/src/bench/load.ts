@@ -107,9 +107,12 @@ function countFrames(): { sent: number; received: number } {
   return { sent, received };
 }
 
-/** Sends `frames` frames on every connection and waits for none of them. */
-function fill({ frames }: { frames: number }): void {
-  for (const lane of lanes) for (let frame = 0; frame < frames; frame += 1) send(lane, performance.now());
+/** Sends `frames` frames on every connection, one each every 10 ms, and waits for no echo. */
+async function fill({ frames }: { frames: number }): Promise<void> {
+  for (let frame = 0; frame < frames; frame += 1) {
+    for (const lane of lanes) send(lane, performance.now());
+    await sleep(10);
+  }
 }
 
 function close(): void {

@@ -51,8 +51,8 @@ async function measure(options: BenchOptions): Promise<void> {
     }
   } finally {
     await nats.stop();
+    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(figures, undefined, 2)}\n`);
   }
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(figures, undefined, 2)}\n`);
 }
 
 try {

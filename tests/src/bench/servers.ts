@@ -68,10 +68,19 @@ export async function startServer(
   };
 }
 
-/** The gateway's own counts of dropped frames by reason; nothing for the bare ones. */
-export async function readDrops({ contender, url }: Server): Promise<Readonly<Record<string, number>>> {
+/** Why frames may be missing: the gateway's own counts of drops by reason, and how often a program lost its NATS. */
+export async function readDrops({ contender, url, edge, echo }: Server): Promise<Readonly<Record<string, number>>> {
   if (contender !== "gateway") return {};
   const response = await fetch(new URL("/ws/stats", url.replace(/^ws/, "http")));
   const { drops } = (await response.json()) as { drops: Record<string, number> };
-  return Object.fromEntries(Object.entries(drops).filter(([, count]) => count > 0));
+  const reconnects = {
+    "gateway reconnected": await countReconnects(edge),
+    "echo reconnected": await countReconnects(echo),
+  };
+  return Object.fromEntries(Object.entries({ ...drops, ...reconnects }).filter(([, count]) => count > 0));
+}
+
+async function countReconnects(child: Child | undefined): Promise<number> {
+  const metrics = await (await fetch(new URL("/metrics", child?.addresses["ops"]))).text();
+  return Number(/^voxbus_bus_reconnects\S* (\d+)/m.exec(metrics)?.[1] ?? 0);
 }
