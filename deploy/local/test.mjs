@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildPackages, isBuilt } from "./build.mjs";
+import { prepareChromium } from "./chromium.mjs";
 import { findNatsServer } from "./nats-server.mjs";
 import { runCommand } from "./progress.mjs";
 
@@ -68,7 +69,9 @@ function countTests() {
 /** The tests start programs of their own: what the shell configures for `npm start` must not reach them. */
 async function prepareEnvironment() {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_") || name === "VOXBUS_OFFLINE");
-  return { ...Object.fromEntries(kept), VOXBUS_NATS_SERVER: await findNatsServer() };
+  const wantsPage = args.length === 0 || args.some((arg) => arg.includes("page"));
+  const page = wantsPage ? await prepareChromium() : {};
+  return { ...Object.fromEntries(kept), ...page, VOXBUS_NATS_SERVER: await findNatsServer() };
 }
 
 let passed = 0;

@@ -9,7 +9,7 @@ export type Admission = (request: IncomingMessage, path: string) => void;
 /**
  * Keeps other web sites and strangers out. With a `token` everything under `/api/` demands it. Without one, on a
  * loopback `host`, the Host header must be loopback too, so that no foreign name that resolves to this machine gets in.
- * A POST from a page must come from a page of this monitor.
+ * What changes something must, if a page asks for it, come from a page of this monitor.
  */
 export function createAdmission(options: { readonly host: string; readonly token: string | undefined }): Admission {
   const { host, token } = options;
@@ -24,7 +24,13 @@ export function createAdmission(options: { readonly host: string; readonly token
       });
     }
     const { origin } = headers;
-    if (method === "POST" && origin !== undefined && origin !== `http://${named}` && origin !== `https://${named}`) {
+    if (
+      method !== "GET" &&
+      method !== "HEAD" &&
+      origin !== undefined &&
+      origin !== `http://${named}` &&
+      origin !== `https://${named}`
+    ) {
       throw new Problem("forbidden", "the Origin header names another site");
     }
   };

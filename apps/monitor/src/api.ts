@@ -1,32 +1,12 @@
 import type { Bus, PresenceView } from "@voxbus/bus";
-import {
-  busVersion,
-  Emotion,
-  GatewayLease,
-  isName,
-  parseDeviceId,
-  Presence,
-  SessionState,
-  subjects,
-} from "@voxbus/protocol";
+import { busVersion, Emotion, GatewayLease, isName, Presence, SessionState, subjects } from "@voxbus/protocol";
 import type { Command } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import type { Send } from "@voxbus/subscriber";
 import { z } from "zod";
+import { ById, DeviceId, Nothing } from "./device-id.ts";
 import { Problem } from "./problems.ts";
 import { route, type Route } from "./route.ts";
-
-const DeviceId = z
-  .string()
-  .transform((raw, context) => {
-    try {
-      return parseDeviceId(raw);
-    } catch (error) {
-      context.addIssue({ code: "custom", message: (error as Error).message });
-      return z.NEVER;
-    }
-  })
-  .describe("1 to 64 characters of A-Z a-z 0-9 : _ -");
 
 const Name = z.string().refine(isName, "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
 
@@ -64,9 +44,6 @@ const Say = z.strictObject({
 const Disconnect = z.strictObject({
   reason: z.string().max(200).optional().describe("why, for the monitor's log"),
 });
-
-const Nothing = z.strictObject({});
-const ById = z.object({ id: DeviceId });
 
 /** What the API is made of. */
 export interface ApiParts {

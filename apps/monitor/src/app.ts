@@ -1,13 +1,19 @@
+import { fileURLToPath } from "node:url";
 import { watchPresence } from "@voxbus/bus";
 import { listen } from "@voxbus/service";
 import type { Door } from "@voxbus/subscriber";
 import { createAdmission } from "./admission.ts";
 import { createRoutes } from "./api.ts";
+import { guardPage, readAssets } from "./assets.ts";
 import { followBroker } from "./broker-spans.ts";
 import { checkExposure, monitorConfig } from "./config.ts";
+import { createEventsRoute } from "./events-route.ts";
+import { createLive } from "./live-events.ts";
 import { describingRoute } from "./openapi.ts";
 import { createPages } from "./pages.ts";
+import { createProfileRoutes } from "./profile-routes.ts";
 import { createApiServer } from "./server.ts";
+import { createTurns } from "./turns.ts";
 
 /** The monitor as a program. */
 export const monitor = { name: "monitor", opsPort: 9104, config: monitorConfig };
@@ -17,7 +23,7 @@ export const monitor = { name: "monitor", opsPort: 9104, config: monitorConfig }
  * when it would be open to the network unsaid, PortTakenError when its port is taken.
  */
 export async function buildMonitor(door: Door<typeof monitorConfig>): Promise<Readonly<Record<string, string>>> {
-  const { config, bus, send, log, meter, defer } = door;
+  const { config, bus, on, send, log, meter, signal, defer } = door;
   checkExposure(config);
   const { VOXBUS_MONITOR_HOST: host, VOXBUS_MONITOR_PORT: port, VOXBUS_MONITOR_TOKEN: token } = config;
 
@@ -28,11 +34,38 @@ export async function buildMonitor(door: Door<typeof monitorConfig>): Promise<Re
   defer(() => broker.close());
 
   const duration = meter.createHistogram("voxbus_monitor_request_ms", { description: "time to answer, by path" });
-  const api = createRoutes({ bus, send, presence, log });
+  const turns = createTurns({ on, transcripts: config.VOXBUS_MONITOR_TRANSCRIPTS });
+  defer(() => turns.close());
+  const live = createLive({
+    bus,
+    on,
+    presence,
+    turns,
+    sources: {},
+    transcripts: config.VOXBUS_MONITOR_TRANSCRIPTS,
+    traces: config.VOXBUS_MONITOR_TRACES_URL,
+    assistant: config.VOXBUS_LLM_ENGINE,
+    publicUrl: config.VOXBUS_PUBLIC_URL,
+  });
+  defer(() => live.close());
+
+  const api = [
+    ...createRoutes({ bus, send, presence, log }),
+    ...createProfileRoutes({ bus, log }),
+    createEventsRoute(live, signal),
+  ];
   const routes = [...api, describingRoute(api)];
+  const assets = readAssets(fileURLToPath(new URL("../dist/page/", import.meta.url)));
+  if (!assets.has("/")) log.warn("the page was not built: npm run build");
   const server = createApiServer({
     routes,
     pages: createPages(routes),
+    assets,
+    guard: (host) =>
+      guardPage(host, [
+        ...presence.gateways().map(({ address }) => address),
+        ...(config.VOXBUS_PUBLIC_URL ? [config.VOXBUS_PUBLIC_URL] : []),
+      ]),
     admit: createAdmission({ host, token }),
     log,
     answered: (path, status, ms) => duration.record(ms, { path, status }),

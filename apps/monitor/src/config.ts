@@ -1,4 +1,4 @@
-import { ConfigError, port } from "@voxbus/service";
+import { ConfigError, flag, port } from "@voxbus/service";
 import { z } from "zod";
 
 /** The monitor's variables. */
@@ -10,6 +10,17 @@ export const monitorConfig = {
     .enum(["none", "token", "hmac"])
     .optional()
     .describe("none lets the monitor listen beyond loopback without a token"),
+  VOXBUS_MONITOR_TRANSCRIPTS: flag.default(false).describe("1: the page shows what people say and are answered"),
+  VOXBUS_MONITOR_TRACES_URL: z
+    .string()
+    .regex(/^https?:\/\/.*\{trace\}/, "must be an http address with {trace} in place of a trace's id")
+    .optional()
+    .describe("where the page links a turn's trace, as in http://localhost:16686/trace/{trace}"),
+  VOXBUS_PUBLIC_URL: z
+    .url({ protocol: /^wss?$/ })
+    .optional()
+    .describe("the device WebSocket that the page's Talk uses"),
+  VOXBUS_LLM_ENGINE: z.string().default("embedded").describe("who answers, as dialogue is told; the page says so"),
 };
 
 /** True for an address that only this machine reaches. */

@@ -79,7 +79,9 @@ function describeRow(row: Route): Record<string, unknown> {
     responses: {
       [row.status]: {
         description: row.status === 202 ? "On its way." : "As asked.",
-        content: { "application/json": { schema: schemaOf(row.answer, "output") } },
+        content: {
+          [row.stream ? "text/event-stream" : "application/json"]: { schema: schemaOf(row.answer, "output") },
+        },
       },
       ...Object.fromEntries([...statuses].map(([status, names]) => [status, describeRefusal(names)])),
     },

@@ -1,14 +1,14 @@
 import { problems } from "./problems.ts";
 import type { Route } from "./route.ts";
 
-/** The pages of the monitor by path: what it is with every path of the API, and one for each kind of problem. */
+/** The plain pages of the monitor by path: every path of the API, and one page for each kind of problem. */
 export function createPages(routes: readonly Route[]): ReadonlyMap<string, string> {
   const rows = routes.map(({ method, path, summary }) => {
     const shown = method === "GET" && !path.includes(":") ? `<a href="${path}">${path}</a>` : path;
     return `<tr><td>${method}</td><td><code>${shown}</code></td><td>${summary}</td></tr>`;
   });
   const home = layOut(
-    "voxbus monitor",
+    "The API of the voxbus monitor",
     `<p>Who is connected to this voxbus, and what may be done to them, over HTTP and JSON. The whole API with its
 fields and limits is described in <a href="/api/openapi.json">/api/openapi.json</a>.</p>
 <table>${rows.join("\n")}</table>
@@ -16,9 +16,9 @@ fields and limits is described in <a href="/api/openapi.json">/api/openapi.json<
   );
   const kinds = Object.entries(problems).map(([name, { status, title }]): [string, string] => [
     `/problems/${name}`,
-    layOut(name, `<p>${title}</p><p>HTTP status ${status}. <a href="/">The API</a></p>`),
+    layOut(name, `<p>${title}</p><p>HTTP status ${status}. <a href="/api/">The API</a></p>`),
   ]);
-  return new Map([["/", home], ...kinds]);
+  return new Map([["/api/", home], ...kinds]);
 }
 
 const layOut = (title: string, content: string): string => `<!doctype html>

@@ -13,6 +13,8 @@ export const problems = {
   forbidden: { status: 403, title: "The request comes from another site: its Origin or Host is not this monitor's." },
   "not-found": { status: 404, title: "No such path." },
   "device-offline": { status: 404, title: "The device has no open session." },
+  "revision-conflict": { status: 409, title: "Somebody else changed it since it was read." },
+  "revision-missing": { status: 428, title: "A change must name the revision that it was made from." },
   "method-not-allowed": { status: 405, title: "The path does not take this method." },
   "body-too-big": { status: 413, title: "The request's body is over 64 KiB." },
   "unsupported-media-type": { status: 415, title: "The request's body is not declared as application/json." },

@@ -1,4 +1,5 @@
-import type { z } from "zod";
+import { z } from "zod";
+import type { EventStream } from "./event-stream.ts";
 import type { ProblemName } from "./problems.ts";
 
 /** What a handler gets: the parts of the request, already checked. */
@@ -6,6 +7,8 @@ export interface Ask<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodTy
   readonly params: z.infer<P>;
   readonly query: z.infer<Q>;
   readonly body: z.infer<B>;
+  /** The request's If-Match header. */
+  readonly ifMatch?: string | undefined;
 }
 
 /**
@@ -13,7 +16,7 @@ export interface Ask<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodTy
  * `params` checks; without `body` the request's body is ignored.
  */
 export interface Route {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   readonly path: string;
   readonly summary: string;
   readonly params: z.ZodObject;
@@ -21,6 +24,8 @@ export interface Route {
   readonly body: z.ZodObject | undefined;
   readonly status: 200 | 202;
   readonly answer: z.ZodType;
+  /** Its handler gives an EventStream, and `answer` describes the text of it. */
+  readonly stream?: true;
   /** What it may refuse with, beyond what every request may. */
   readonly problems: readonly ProblemName[];
   readonly handle: (ask: never) => unknown;
@@ -28,7 +33,7 @@ export interface Route {
 
 /** A row whose handler is typed by its schemas. */
 export function route<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodObject, A extends z.ZodType>(
-  row: Omit<Route, "params" | "query" | "body" | "answer" | "handle"> & {
+  row: Omit<Route, "params" | "query" | "body" | "answer" | "stream" | "handle"> & {
     readonly params: P;
     readonly query: Q;
     readonly body?: B;
@@ -37,6 +42,17 @@ export function route<P extends z.ZodObject, Q extends z.ZodObject, B extends z.
   },
 ): Route {
   return { ...row, body: row.body };
+}
+
+/** A row that is answered with Server-Sent Events. */
+export function streamRoute<Q extends z.ZodObject>(
+  row: Pick<Route, "method" | "path" | "summary" | "problems"> & {
+    readonly query: Q;
+    readonly handle: (ask: { readonly query: z.infer<Q> }) => EventStream;
+  },
+): Route {
+  const answer = z.string().describe("Server-Sent Events");
+  return { ...row, params: z.strictObject({}), body: undefined, status: 200, answer, stream: true };
 }
 
 /** The value of each `:name` segment if `path` fits `pattern`, still percent-encoded; undefined if it does not. */

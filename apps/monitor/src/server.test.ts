@@ -1,9 +1,11 @@
 import { connect } from "node:net";
+import { gzipSync } from "node:zlib";
 import { BusAwayError } from "@voxbus/bus";
 import { createLog, listen } from "@voxbus/service";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { createAdmission } from "./admission.ts";
+import type { Asset } from "./assets.ts";
 import { createPages } from "./pages.ts";
 import { problems } from "./problems.ts";
 import { route } from "./route.ts";
@@ -12,6 +14,12 @@ import { createApiServer } from "./server.ts";
 const maxBodyBytes = 64 * 1024;
 const nothing = z.strictObject({});
 const row = { summary: "", params: nothing, query: nothing, status: 200, problems: [] } as const;
+const createAsset = (type: string, text: string): Asset => ({
+  type,
+  content: Buffer.from(text),
+  zipped: gzipSync(text),
+  hashed: false,
+});
 const answered: [path: string, status: number][] = [];
 
 const routes = [
@@ -54,6 +62,8 @@ const routes = [
 const server = createApiServer({
   routes,
   pages: createPages(routes),
+  assets: new Map([["/", createAsset("text/html", "<p>the page</p>")]]),
+  guard: (host) => ({ "content-security-policy": `connect-src ${host}` }),
   admit: createAdmission({ host: "127.0.0.1", token: undefined }),
   log: createLog({ name: "server-test", level: "silent", format: "json" }),
   answered: (path, status) => answered.push([path, status]),
@@ -187,13 +197,24 @@ test("problem internal: nothing of the inside is told", async () => {
   expect(JSON.stringify(details)).not.toContain("secret");
 });
 
-test("server: every problem has its page, and the home page names every path", async () => {
+test("server: the page is sent zipped to who takes it, under its own policy", async () => {
+  const zipped = await fetch(`${url}/`, { headers: { "accept-encoding": "gzip" } });
+  expect(zipped.headers.get("content-encoding")).toBe("gzip");
+  expect(await zipped.text()).toBe("<p>the page</p>");
+  const plain = await fetch(`${url}/`, { headers: { "accept-encoding": "identity" } });
+  expect(plain.headers.get("content-encoding")).toBeNull();
+  expect(await plain.text()).toBe("<p>the page</p>");
+  expect(plain.headers.get("content-security-policy")).toBe(`connect-src ${new URL(url).host}`);
+  expect(plain.headers.get("x-content-type-options")).toBe("nosniff");
+});
+
+test("server: every problem has its page, and the API's page names every path", async () => {
   for (const [name, { title }] of Object.entries(problems)) {
     const page = await fetch(`${url}/problems/${name}`);
     expect(page.headers.get("content-type")).toContain("text/html");
     expect(await page.text()).toContain(title);
   }
-  const home = await (await fetch(url)).text();
+  const home = await (await fetch(`${url}/api/`)).text();
   for (const { path } of routes) expect(home).toContain(path);
 });
 

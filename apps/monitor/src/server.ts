@@ -3,7 +3,9 @@ import { BusAwayError } from "@voxbus/bus";
 import type { Log } from "@voxbus/service";
 import type { z } from "zod";
 import type { Admission } from "./admission.ts";
+import type { Asset } from "./assets.ts";
 import { readJson } from "./body.ts";
+import type { EventStream } from "./event-stream.ts";
 import { describeProblem, Problem, problems } from "./problems.ts";
 import { matchPath, type Route } from "./route.ts";
 
@@ -11,6 +13,9 @@ import { matchPath, type Route } from "./route.ts";
 export interface Serving {
   readonly routes: readonly Route[];
   readonly pages: ReadonlyMap<string, string>;
+  /** The files of the web page by path, and the headers that they are sent with to a host. */
+  readonly assets: ReadonlyMap<string, Asset>;
+  readonly guard: (host: string) => Readonly<Record<string, string>>;
   readonly admit: Admission;
   readonly log: Log;
   /** Told of every answer: the row's path (empty when there was none), the status, and how long it took. */
@@ -20,7 +25,7 @@ export interface Serving {
 interface Answer {
   readonly status: number;
   readonly type: string;
-  readonly content: string;
+  readonly content: string | Buffer | EventStream;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -39,13 +44,12 @@ export function createApiServer(serving: Serving): Server {
     let answer: Answer;
     try {
       serving.admit(request, path);
-      const page = serving.pages.get(path);
+      const page = serving.assets.get(path) ?? serving.pages.get(path);
       const method = request.method === "HEAD" ? "GET" : request.method;
       const rows = page === undefined ? serving.routes.filter((row) => matchPath(row.path, path)) : [];
       known = rows[0]?.path ?? (page === undefined ? "" : path);
       const row = rows.find((row) => row.method === method);
-      if (page !== undefined && method === "GET")
-        answer = { status: 200, type: "text/html; charset=utf-8", content: page };
+      if (page !== undefined && method === "GET") answer = answerPage(page, request, serving.guard);
       else if (row) answer = await answerRow(row, request, path);
       else
         throw known
@@ -64,13 +68,26 @@ export function createApiServer(serving: Serving): Server {
       };
     }
     serving.answered(known, answer.status, performance.now() - began);
-    response
-      .writeHead(answer.status, { ...everyAnswer, ...answer.headers, "content-type": answer.type })
-      .end(answer.content);
+    response.writeHead(answer.status, { ...everyAnswer, ...answer.headers, "content-type": answer.type });
+    if (typeof answer.content !== "function") response.end(answer.content);
+    else if (request.method === "HEAD") response.end();
+    else answer.content(request, response);
   };
   return createServer({ requestTimeout: 10_000, headersTimeout: 5000 }, (request, response) => {
     void handle(request, response);
   });
+}
+
+function answerPage(page: Asset | string, request: IncomingMessage, guard: Serving["guard"]): Answer {
+  if (typeof page === "string") return { status: 200, type: "text/html; charset=utf-8", content: page };
+  const zipped = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
+  const headers = {
+    ...guard(request.headers.host ?? ""),
+    ...(page.hashed ? { "cache-control": "public, max-age=31536000, immutable" } : {}),
+    ...(zipped ? { "content-encoding": "gzip" } : {}),
+    vary: "accept-encoding",
+  };
+  return { status: 200, type: page.type, content: zipped ? page.zipped : page.content, headers };
 }
 
 async function answerRow(row: Route, request: IncomingMessage, path: string): Promise<Answer> {
@@ -79,8 +96,9 @@ async function answerRow(row: Route, request: IncomingMessage, path: string): Pr
   const query = check(row.query, Object.fromEntries(search), "bad-field");
   const body = row.body && check(row.body, await readJson(request), "bad-field");
   const handle = row.handle as (ask: object) => unknown;
-  const content = JSON.stringify(await handle({ params, query, body }));
-  return { status: row.status, type: "application/json", content };
+  const given = await handle({ params, query, body, ifMatch: request.headers["if-match"] });
+  if (row.stream) return { status: row.status, type: "text/event-stream", content: given as EventStream };
+  return { status: row.status, type: "application/json", content: JSON.stringify(given) };
 }
 
 function decodePath(params: Readonly<Record<string, string>>): Record<string, string> {
@@ -109,7 +127,7 @@ function problemOf(error: unknown): Problem {
   return new Problem("internal", "an unexpected error, see the monitor's log", { cause: error });
 }
 
-const notFound = (path: string) => new Problem("not-found", `there is no ${path}; / names every path`);
+const notFound = (path: string) => new Problem("not-found", `there is no ${path}; /api/ names every path`);
 
 const wrongMethod = (path: string, methods: readonly string[]) => {
   const allow = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");

@@ -1,0 +1,79 @@
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { DeviceTable } from "./device-table.tsx";
+import { filterDevices, type Filter } from "./fleet-filter.ts";
+import { connected, devices } from "./fleet-state.ts";
+import { showCount } from "./show.ts";
+import { useStore } from "./store.ts";
+import { useWords } from "./words.ts";
+
+const states = ["active", "idle", "suspicious"];
+
+/** Fleet: every device that is online. */
+export function FleetPage() {
+  const { fleet: words } = useWords();
+  const all = useStore(devices);
+  const isConnected = useStore(connected);
+  const [filter, setFilter] = useState<Filter>({ text: "", state: "", gateway: "", sort: "id", descending: false });
+  const changedAt = useRef<number | undefined>(undefined);
+  const gateways = useMemo(() => [...new Set([...all.values()].map(({ gateway }) => gateway))].sort(), [all]);
+  const shown = useMemo(() => filterDevices(all.values(), filter), [all, filter]);
+
+  const change = (part: Partial<Filter>) => {
+    changedAt.current = performance.now();
+    setFilter((now) => ({ ...now, ...part }));
+  };
+  useLayoutEffect(() => {
+    if (changedAt.current === undefined) return;
+    performance.measure("fleet-filter", { start: changedAt.current, end: performance.now() });
+    changedAt.current = undefined;
+  }, [filter]);
+  useEffect(() => {
+    // A gateway that has gone would hide everything, and could not be chosen away.
+    if (filter.gateway && !gateways.includes(filter.gateway)) setFilter((now) => ({ ...now, gateway: "" }));
+  }, [filter.gateway, gateways]);
+
+  return (
+    <>
+      <div class="heading">
+        <h1>{words.title}</h1>
+        <p role="status">{words.count(showCount(shown.length), showCount(all.size))}</p>
+      </div>
+      <div class="filters" role="search">
+        <label class="grow">
+          <span class="hidden">{words.search}</span>
+          <input
+            type="search"
+            placeholder={words.searchHint}
+            value={filter.text}
+            onInput={({ currentTarget }) => change({ text: currentTarget.value })}
+          />
+        </label>
+        <label>
+          <span>{words.state}</span>
+          <select value={filter.state} onChange={({ currentTarget }) => change({ state: currentTarget.value })}>
+            <option value="">{words.all}</option>
+            {states.map((state) => (
+              <option key={state} value={state}>
+                {words.states[state]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          <span>{words.gateway}</span>
+          <select value={filter.gateway} onChange={({ currentTarget }) => change({ gateway: currentTarget.value })}>
+            <option value="">{words.all}</option>
+            {gateways.map((gateway) => (
+              <option key={gateway}>{gateway}</option>
+            ))}
+          </select>
+        </label>
+      </div>
+      {shown.length > 0 ? (
+        <DeviceTable devices={shown} filter={filter} change={change} />
+      ) : (
+        isConnected && <p class="empty card">{all.size > 0 ? words.none : words.nobody}</p>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,194 @@
+import type { AlertView, Numbers, Point, ProgramNumbers } from "../src/live.ts";
+import { Chart, type Line } from "./chart.tsx";
+import { numbers, points } from "./fleet-state.ts";
+import { showAge, showBytes, showCount, showMs, showTime, useNow } from "./show.ts";
+import { useStore } from "./store.ts";
+import { useWords } from "./words.ts";
+
+/** System: how the programs do. */
+export function SystemPage() {
+  const { system: words } = useWords();
+  const now = useStore(numbers);
+  return (
+    <>
+      <div class="heading">
+        <h1>{words.title}</h1>
+      </div>
+      {now && (
+        <>
+          <Tiles now={now} />
+          <Charts />
+          <div class="columns">
+            <Programs programs={now.programs} />
+            <div class="stack">
+              <Alerts alerts={now.alerts} />
+              <Queues queues={now.queues} />
+            </div>
+          </div>
+        </>
+      )}
+    </>
+  );
+}
+
+function Tiles({ now }: { readonly now: Numbers }) {
+  const { system: words, fleet } = useWords();
+  const { sound } = now.latencies;
+  const states = Object.entries(now.states).map(
+    ([state, count]) => `${showCount(count)} ${fleet.states[state] ?? state}`,
+  );
+  return (
+    <dl class="tiles">
+      <Tile name={words.online} value={showCount(now.online)} more={states.join(", ")} />
+      <Tile
+        name={words.turns}
+        value={showCount(now.rates.played + now.rates.failed)}
+        more={words.failed(showCount(now.rates.failed))}
+        bad={now.rates.failed > now.rates.played}
+      />
+      <Tile name={words.sound} value={showMs(sound?.p50)} more={sound ? words.p95(showMs(sound.p95)) : words.noData} />
+      <Tile
+        name={words.bus}
+        value={now.bus.connected ? `${now.bus.rtt.toFixed(1)} ms` : words.away}
+        more="RTT"
+        bad={!now.bus.connected}
+      />
+    </dl>
+  );
+}
+
+function Tile(props: { readonly name: string; readonly value: string; readonly more: string; readonly bad?: boolean }) {
+  return (
+    <div class="card tile">
+      <dt>{props.name}</dt>
+      <dd class={props.bad ? "bad" : ""}>{props.value}</dd>
+      <dd class="note">{props.more}</dd>
+    </div>
+  );
+}
+
+function Charts() {
+  const { system: words } = useWords();
+  const all = useStore(points);
+  const times = all.map(({ at }) => at);
+  const values = (read: (point: Point) => number | undefined) => all.map((point) => read(point) ?? null);
+  const last = all.at(-1);
+  const latency: readonly Line[] = [
+    { label: words.median, color: "--heard", values: values(({ latencies }) => latencies.sound?.p50), fill: true },
+    { label: words.ninetyFive, color: "--thought", values: values(({ latencies }) => latencies.sound?.p95) },
+    { label: words.ninetyNine, color: "--said", values: values(({ latencies }) => latencies.sound?.p99) },
+  ];
+  const turns: readonly Line[] = [
+    { label: words.heard, color: "--heard", values: values(({ rates }) => rates.heard) },
+    { label: words.played, color: "--accent", values: values(({ rates }) => rates.played), fill: true },
+    { label: words.failedLine, color: "--bad", values: values(({ rates }) => rates.failed) },
+  ];
+  const online: readonly Line[] = [
+    { label: words.online, color: "--accent", values: values(({ online }) => online), fill: true },
+  ];
+  const sound = last?.latencies.sound;
+  return (
+    <div class="charts">
+      <section class="card">
+        <h2>{words.latency}</h2>
+        <Chart
+          times={times}
+          lines={latency}
+          unit=" ms"
+          summary={sound ? `${words.median} ${showMs(sound.p50)}, ${words.p95(showMs(sound.p95))}` : words.noData}
+        />
+      </section>
+      <section class="card">
+        <h2>{words.throughput}</h2>
+        <Chart times={times} lines={turns} unit="" summary={`${words.played} ${last?.rates.played ?? 0}`} />
+      </section>
+      <section class="card">
+        <h2>{words.onlineChart}</h2>
+        <Chart times={times} lines={online} unit="" summary={showCount(last?.online ?? 0)} />
+      </section>
+    </div>
+  );
+}
+
+function Programs({ programs }: { readonly programs: readonly ProgramNumbers[] }) {
+  const { system: words } = useWords();
+  const now = useNow(5000);
+  return (
+    <section class="card wide" aria-labelledby="programs-title">
+      <h2 id="programs-title">{words.programs}</h2>
+      <div class="scroll" tabIndex={0} role="group" aria-labelledby="programs-title">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{words.program}</th>
+              <th scope="col">{words.health}</th>
+              <th scope="col">{words.up}</th>
+              <th scope="col">{words.memory}</th>
+              <th scope="col">{words.cpu}</th>
+              <th scope="col">{words.loop}</th>
+              <th scope="col">{words.connections}</th>
+              <th scope="col">{words.speaking}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {programs.map((program) => (
+              <tr key={`${program.name} ${program.id}`}>
+                <th scope="row">
+                  {program.name} <small>{program.id}</small>
+                </th>
+                <td>
+                  <span class={`dot ${program.health}`}>{words.healths[program.health]}</span>
+                </td>
+                <td>{program.since === undefined ? "–" : showAge(program.since, now)}</td>
+                <td>{showBytes(program.memory)}</td>
+                <td>{program.cpu === undefined ? "–" : `${Math.round(program.cpu)} %`}</td>
+                <td>{showMs(program.loop)}</td>
+                <td>{program.connections === undefined ? "–" : showCount(program.connections)}</td>
+                <td>{program.speaking === undefined ? "–" : showCount(program.speaking)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function Alerts({ alerts }: { readonly alerts: readonly AlertView[] }) {
+  const { system: words } = useWords();
+  return (
+    <section class="card" aria-labelledby="alerts-title">
+      <h2 id="alerts-title">{words.alerts}</h2>
+      {alerts.length === 0 && <p class="empty good">{words.noAlerts}</p>}
+      <ul class="alerts">
+        {alerts.map((alert) => (
+          <li key={alert.id} class={alert.resolved ? "resolved" : alert.severity}>
+            <p>
+              <b>{alert.resolved ? words.resolved : words.severities[alert.severity]}</b> {alert.name} · {alert.subject}
+              <time dateTime={new Date(alert.at).toISOString()}>{showTime(alert.at)}</time>
+            </p>
+            <p>{alert.message}</p>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Queues({ queues }: { readonly queues: Numbers["queues"] }) {
+  const { system: words } = useWords();
+  return (
+    <section class="card" aria-labelledby="queues-title">
+      <h2 id="queues-title">{words.queues}</h2>
+      {queues.length === 0 && <p class="empty">{words.noQueues}</p>}
+      <dl class="queues">
+        {queues.map(({ name, depth }) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{showCount(depth)}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}

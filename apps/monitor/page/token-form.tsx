@@ -1,0 +1,36 @@
+import { useRef } from "preact/hooks";
+import { token } from "./settings.ts";
+import { useStore } from "./store.ts";
+import { useWords } from "./words.ts";
+
+/** Asks for the operator's token, which then lives in this tab. */
+export function TokenForm() {
+  const { token: words } = useWords();
+  const tried = useStore(token);
+  const field = useRef<HTMLInputElement>(null);
+  const send = (event: Event) => {
+    event.preventDefault();
+    const value = field.current?.value.trim() ?? "";
+    // The same value again must be tried again: the monitor may have been given it only now.
+    token.set("");
+    token.set(value);
+  };
+  return (
+    <form class="card token" onSubmit={send}>
+      <h2>{words.title}</h2>
+      <p>{words.text}</p>
+      {tried && (
+        <p class="bad" role="alert">
+          {words.wrong}
+        </p>
+      )}
+      <div class="line">
+        <label>
+          <span class="hidden">{words.label}</span>
+          <input ref={field} type="password" autocomplete="off" required placeholder={words.label} />
+        </label>
+        <button class="main">{words.send}</button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,216 @@
+import { connectBus, createRegistry, startNatsServer, type Bus, type Registry } from "@voxbus/bus";
+import type { Event, Heard, Say } from "@voxbus/protocol";
+import { subjects } from "@voxbus/protocol";
+import type { Running } from "@voxbus/service";
+import { startSubscriber } from "@voxbus/subscriber";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { buildMonitor, monitor } from "./app.ts";
+import type { DevicesChange, LiveEvents, TurnView } from "./live.ts";
+
+let nats: Awaited<ReturnType<typeof startNatsServer>>;
+let bus: Bus;
+let gateway: Registry;
+let silent: Running;
+let telling: Running;
+const readers: { close(): void }[] = [];
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  gateway = await createRegistry(bus, {
+    id: "g1",
+    address: "http://127.0.0.1:8000",
+    load: () => ({ connections: 7, speaking: 1 }),
+  });
+  [silent, telling] = await Promise.all([start(), start({ VOXBUS_MONITOR_TRANSCRIPTS: "1" })]);
+});
+afterEach(() => readers.splice(0).forEach((reader) => reader.close()));
+afterAll(async () => {
+  await Promise.all([silent?.stop("quick"), telling?.stop("quick")]);
+  await gateway?.close();
+  await bus?.close();
+  await nats?.stop();
+});
+
+function start(env: Record<string, string> = {}): Promise<Running> {
+  return startSubscriber(monitor, buildMonitor, {
+    VOXBUS_NATS_URL: nats.url,
+    VOXBUS_LOG_LEVEL: "fatal",
+    VOXBUS_MONITOR_PORT: "0",
+    VOXBUS_MONITOR_OPS_PORT: "0",
+    ...env,
+  });
+}
+
+type Told = { readonly [N in keyof LiveEvents]: readonly [N, LiveEvents[N]] }[keyof LiveEvents];
+
+/** Reads a stream of events; `find` resolves with the data of the first event, past or to come, that fits. */
+async function read(running: Running, query = "") {
+  const left = new AbortController();
+  const response = await fetch(`${running.addresses["monitor"]}api/events${query}`, { signal: left.signal });
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+  const told: Told[] = [];
+  const reading = (async () => {
+    let rest = "";
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      const blocks = (rest + chunk).split("\n\n");
+      rest = blocks.pop()!;
+      for (const block of blocks) {
+        const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? [];
+        if (name !== undefined) told.push([name, JSON.parse(data!)] as unknown as Told);
+      }
+    }
+  })().catch(() => undefined);
+  const close = () => left.abort();
+  readers.push({ close });
+  const find = <N extends keyof LiveEvents>(name: N, fits: (data: LiveEvents[N]) => boolean = () => true) =>
+    vi.waitFor(
+      () => {
+        const found = told.find(([one, data]) => one === name && fits(data as LiveEvents[N]));
+        if (!found) throw new Error(`no ${name} came that fits: ${JSON.stringify(told)}`);
+        return found[1] as LiveEvents[N];
+      },
+      { timeout: 5000, interval: 20 },
+    );
+  return { told, find, close, reading };
+}
+
+const enter = async (device: string) => {
+  const session = `s-${device}`;
+  const presence = { session, since: 1, remote: "10.0.0.1", protocol: 1, features: {}, state: "active" as const };
+  await gateway.enter(device, presence, AbortSignal.timeout(5000));
+  return session;
+};
+
+/** One turn of a device as its programs publish it. */
+async function haveTurn(device: string, session: string): Promise<void> {
+  const heard: Heard = {
+    v: 1,
+    session,
+    listen: 1,
+    utterance: 1,
+    from: 2,
+    origin: 9,
+    text: "what time",
+    language: "en",
+  };
+  const say: Say = { v: 1, session, origin: 9, reply: "r1", attempt: 1, sentence: 0, text: "It is late.", last: true };
+  const turn = { origin: 9, reply: "r1", complete: true, fenced: 1, dropped: 0, late: 2, firstAudio: 321 };
+  const event: Event = { v: 1, session, at: Date.now(), gateway: "g1", turn };
+  await bus.store(subjects.heard(device), heard);
+  await bus.store(subjects.sayOpen(device), say);
+  bus.publish(subjects.event(device), event);
+}
+
+test("live: a new reader gets a greeting, the devices that are there, and the numbers", async () => {
+  await enter("early");
+  const { find } = await read(silent);
+  expect(await find("hello")).toEqual({
+    transcripts: false,
+    doors: [{ gateway: "g1", address: "http://127.0.0.1:8000" }],
+    assistant: "embedded",
+  });
+  await find("devices", ({ reset }: DevicesChange) => reset === true);
+  expect(await find("devices", ({ put }) => put.some(({ id }) => id === "early"))).toBeTruthy();
+  const { programs, bus } = await find("numbers");
+  expect(programs).toMatchObject([{ name: "gateway", id: "g1", health: "ok", connections: 7, speaking: 1 }]);
+  expect(bus.connected).toBe(true);
+});
+
+test("live: a device that comes, has a turn and goes is told of", async () => {
+  const { find } = await read(silent);
+  const session = await enter("d1");
+  await find("devices", ({ put }) => put.some(({ id, last }) => id === "d1" && last === undefined));
+  await haveTurn("d1", session);
+  const { put } = await find("devices", ({ put }) => put.some(({ id, last }) => id === "d1" && last !== undefined));
+  expect(put.find(({ id }) => id === "d1")?.last).toEqual({
+    at: expect.any(Number),
+    outcome: "played",
+    thought: expect.any(Number),
+    sound: 321,
+  });
+  const counted = await find("numbers", ({ rates }) => rates.played > 0);
+  expect(counted.latencies.sound).toMatchObject({ p50: 321, p99: 321 });
+  await gateway.leave("d1", session);
+  await find("devices", ({ gone }) => gone.includes("d1"));
+});
+
+test.each([
+  ["silent", undefined, undefined],
+  ["telling", "what time", ["It is late."]],
+] as const)(
+  "live: a device's turn is told as it goes on, with its words only where they are switched on (%s)",
+  async (which, heard, said) => {
+    const device = `turning-${which}`;
+    const session = await enter(device);
+    const { find, told } = await read(which === "silent" ? silent : telling, `?device=${device}`);
+    await find("device", (change) => change.device?.session === session);
+    await haveTurn(device, session);
+    const turn = await find("turn", ({ outcome }) => outcome === "played");
+    expect(turn).toMatchObject({ id: `${session}:9`, origin: 9, sentences: 1, fenced: 1, late: 2 });
+    expect({ heard: turn.heard, said: turn.said }).toEqual({ heard, said });
+    expect(turn.soundAt! - turn.heardAt!).toBe(321);
+    expect(told.filter(([name]) => name === "turn").length).toBeGreaterThanOrEqual(3);
+    expect(JSON.stringify(told).includes("It is late")).toBe(which === "telling");
+  },
+);
+
+test("live: who comes late gets the turns that were", async () => {
+  const session = await enter("past");
+  const first = await read(silent, "?device=past");
+  await haveTurn("past", session);
+  await first.find("turn", ({ outcome }: TurnView) => outcome === "played");
+  const { find } = await read(silent, "?device=past");
+  expect(await find("turn")).toMatchObject({ outcome: "played", sentences: 1 });
+});
+
+test("live: the speech of a watched device is timed by its own frames", async () => {
+  const session = await enter("speaker");
+  const { find } = await read(silent, "?device=speaker");
+  await find("device");
+  await bus.flush();
+  // The subscription stands once its first frame is told of.
+  const control = { v: 1, session, at: 1, kind: "control" };
+  bus.publish(subjects.in("speaker", "control"), { ...control, seq: 1, body: { type: "abort" } });
+  await find("activity", ({ kind }) => kind === "abort");
+  const audio = { v: 1, session, at: 1, kind: "audio", body: Uint8Array.of(1, 2, 3) };
+  for (let seq = 2; seq <= 9; seq++) bus.publish(subjects.in("speaker", "audio"), { ...audio, seq });
+  await haveTurn("speaker", session);
+  const { speech } = await find("turn", (turn) => turn.speech !== undefined);
+  expect(speech!.to).toBeGreaterThanOrEqual(speech!.from);
+});
+
+test("live: a program that stops ends its streams, and at once", async () => {
+  const short = await start();
+  const { find, reading } = await read(short);
+  await find("hello");
+  const began = performance.now();
+  await short.stop("quick");
+  await reading;
+  expect(performance.now() - began).toBeLessThan(1500);
+});
+
+test("profile: own fields are kept apart from the defaults, and a change names the revision it was made from", async () => {
+  const url = `${silent.addresses["monitor"]}api/devices/lamp/profile`;
+  const put = async (body: object, revision?: string) => {
+    const headers = { "content-type": "application/json", ...(revision === undefined ? {} : { "if-match": revision }) };
+    const response = await fetch(url, { method: "PUT", headers, body: JSON.stringify(body) });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  expect(await (await fetch(url)).json()).toMatchObject({ revision: 0, own: {}, profile: { language: "en", lead: 2 } });
+  expect(await put({ lead: 1 })).toMatchObject({ status: 428, body: { type: "/problems/revision-missing" } });
+  expect(await put({ lead: 1 }, "*")).toMatchObject({ status: 428 });
+  const first = await put({ lead: 1 }, '"0"');
+  expect(first).toMatchObject({ status: 200, body: { own: { lead: 1 }, profile: { language: "en", lead: 1 } } });
+  expect((await put({ lead: 3 }, '"0"')).body).toMatchObject({ type: "/problems/revision-conflict", status: 409 });
+  expect((await put({ lead: 4 }, '"0"')).body).toMatchObject({
+    type: "/problems/bad-field",
+    errors: [{ field: "lead" }],
+  });
+  expect((await put({ colour: 1 }, '"0"')).body).toMatchObject({ type: "/problems/bad-field" });
+  await bus.bucket("profiles").put("=default", { language: "zh-CN" });
+  expect(await put({ lead: 0 }, String(first.body["revision"]))).toMatchObject({
+    status: 200,
+    body: { own: { lead: 0 }, profile: { language: "zh-CN", lead: 0 } },
+  });
+});

@@ -1,0 +1,115 @@
+/// <reference lib="dom" />
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { launchSystem, type LaunchedSystem } from "../e2e/launcher.ts";
+import { startDevice, type ScriptedDevice } from "../e2e/scripted-device.ts";
+import { auditPage } from "./audit.ts";
+import { isSkipped, openBrowser, type Browser } from "./browser.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let system: LaunchedSystem;
+let device: ScriptedDevice;
+let browser: Browser;
+
+beforeAll(async () => {
+  if (isSkipped) return;
+  system = await launchSystem();
+  device = await startDevice(system.devices[0]!, "porch", "--no-tools");
+  await device.do({ do: "text", text: "what time is it" });
+  await device.turn();
+});
+afterEach(async () => {
+  expect(browser.complaints).toEqual([]);
+  await browser.close();
+});
+afterAll(async () => {
+  await device?.end();
+  await system?.close();
+});
+
+const pages = [
+  ["#/talk", "This conversation"],
+  ["#/fleet", "porch"],
+  ["#/fleet/porch", "no profile of its own"],
+  ["#/system", "Programs"],
+] as const;
+
+test.skipIf(isSkipped).each([
+  ["light", 1280],
+  ["dark", 1280],
+  ["light", 390],
+  ["dark", 390],
+] as const)("access: every page has names, labels, order and contrast (%s, %i wide)", async (colorScheme, width) => {
+  browser = await openBrowser({ viewport: { width, height: 844 } });
+  const { page } = browser;
+  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await page.goto(system.monitor);
+  const found: Record<string, readonly string[]> = {};
+  for (const [hash, text] of pages) {
+    await page.evaluate((hash) => (location.hash = hash), hash);
+    await page.getByText(text).first().waitFor();
+    found[hash] = await auditPage(page);
+  }
+  expect(found).toEqual(Object.fromEntries(pages.map(([hash]) => [hash, []])));
+});
+
+test.skipIf(isSkipped)(
+  "access: Tab goes through a page in the order in which it is read, and is seen where it is",
+  async () => {
+    browser = await openBrowser();
+    const { page } = browser;
+    await page.goto(system.monitor);
+    await page.getByText("This conversation").waitFor();
+    const order: string[] = [];
+    for (let steps = 0; steps < 10; steps++) {
+      await page.keyboard.press("Tab");
+      const [text, outline] = await page.evaluate(() => {
+        const at = document.activeElement as HTMLElement;
+        const label =
+          at instanceof HTMLInputElement || at instanceof HTMLSelectElement
+            ? at.labels?.[0]?.textContent
+            : at.textContent;
+        return [label?.trim() ?? "", getComputedStyle(at).outlineStyle] as const;
+      });
+      expect(outline).toBe("solid");
+      order.push(text);
+    }
+    expect(order.map((text) => text.replace(/(Theme|Language).*/, "$1"))).toEqual([
+      "Skip to the content",
+      "voxbus",
+      "Talk",
+      "Fleet",
+      "System",
+      "Theme",
+      "Language",
+      "Talk",
+      "Or ask in writing",
+      "Ask",
+    ]);
+  },
+);
+
+test.skipIf(isSkipped)("access: a page that was followed to is where the reader is", async () => {
+  browser = await openBrowser();
+  const { page } = browser;
+  await page.goto(system.monitor);
+  await page.getByRole("link", { name: "System" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "System" }).waitFor();
+  expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("MAIN");
+  expect(await page.title()).toBe("System · voxbus");
+});
+
+test.skipIf(isSkipped)("language: it is the browser's, and can be changed for good", async () => {
+  browser = await openBrowser({ locale: "zh-CN" });
+  const { page } = browser;
+  await page.goto(`${system.monitor}#/system`);
+  await page.getByRole("heading", { level: 1, name: "系统" }).waitFor();
+  expect(await page.locator("html").getAttribute("lang")).toBe("zh-CN");
+  await page.getByLabel("语言").selectOption("en");
+  await page.getByRole("heading", { level: 1, name: "System" }).waitFor();
+  await page.getByLabel("Theme").selectOption("dark");
+  await page.reload();
+  await page.getByRole("heading", { level: 1, name: "System" }).waitFor();
+  expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
+});

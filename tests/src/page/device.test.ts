@@ -1,0 +1,102 @@
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { launchSystem, type LaunchedSystem } from "../e2e/launcher.ts";
+import { startDevice, type ScriptedDevice } from "../e2e/scripted-device.ts";
+import { isSkipped, openBrowser, type Browser } from "./browser.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const token = "open sesame";
+const authorization = `Bearer ${token}`;
+
+let system: LaunchedSystem;
+let device: ScriptedDevice;
+let browser: Browser;
+
+beforeAll(async () => {
+  if (isSkipped) return;
+  system = await launchSystem({ env: { VOXBUS_MONITOR_TOKEN: token } });
+  device = await startDevice(system.devices[0]!, "kitchen", "--no-tools");
+});
+afterEach(() => browser?.close());
+afterAll(async () => {
+  await device?.end();
+  await system?.close();
+});
+
+/** The page of the device, past the form that asks for the token. */
+async function openDevice() {
+  browser = await openBrowser();
+  const { page } = browser;
+  await page.goto(`${system.monitor}#/fleet/kitchen`);
+  await page.getByLabel("Operator token").fill(token);
+  await page.getByRole("button", { name: "Use it" }).click();
+  await page.getByText("active", { exact: true }).waitFor();
+  return page;
+}
+
+test.skipIf(isSkipped)("token: a wrong one is refused, the right one opens the page and stays in the tab", async () => {
+  browser = await openBrowser();
+  const { page } = browser;
+  await page.goto(`${system.monitor}#/fleet`);
+  await page.getByLabel("Operator token").fill("wrong");
+  await page.getByRole("button", { name: "Use it" }).click();
+  await page.getByRole("alert").getByText("refused").waitFor();
+  await page.getByLabel("Operator token").fill(token);
+  await page.getByRole("button", { name: "Use it" }).click();
+  await page.getByRole("link", { name: "kitchen" }).waitFor();
+  expect(await page.getByLabel("Operator token").count()).toBe(0);
+  await page.reload();
+  await page.getByRole("link", { name: "kitchen" }).waitFor();
+});
+
+test.skipIf(isSkipped)("device: a turn appears as it happens, in times and not in words", async () => {
+  const page = await openDevice();
+  await device.do({ do: "wav", file: "samples/sum.wav" });
+  await device.turn();
+  await page.getByText("played").first().waitFor();
+  const bars = await page.locator(".track").first().getAttribute("aria-label");
+  expect(bars).toMatch(/^heard .*, understood .*, thought .*, voiced .*, said /);
+  await page.getByText("VOXBUS_MONITOR_TRANSCRIPTS").waitFor();
+  expect(await page.locator("main").innerText()).not.toMatch(/seven plus five|That is 12/);
+});
+
+test.skipIf(isSkipped)("device: what an operator has it say is spoken", async () => {
+  const page = await openDevice();
+  await page.getByLabel("Spoken once the device is silent").fill("Dinner is ready.");
+  await page.getByRole("button", { name: "Say it" }).click();
+  await page.getByText("On its way.").waitFor();
+  const turn = await device.turn();
+  expect(JSON.stringify(turn)).toContain("Dinner is ready.");
+});
+
+test.skipIf(isSkipped)(
+  "profile: a change is saved, and one made from an older revision is refused by name",
+  async () => {
+    const page = await openDevice();
+    const path = `${system.monitor}api/devices/kitchen/profile`;
+    const zone = page.getByLabel("Time zone");
+    await page.getByText("no profile of its own").waitFor();
+    await zone.fill("Europe/Berlin");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved.").waitFor();
+    const answer = await fetch(path, { headers: { authorization } });
+    const { revision, own } = (await answer.json()) as { readonly revision: number; readonly own: object };
+    expect(own).toEqual({ timeZone: "Europe/Berlin" });
+
+    const body = JSON.stringify({ timeZone: "Asia/Shanghai", lead: 3 });
+    const headers = { authorization, "content-type": "application/json", "if-match": `"${revision}"` };
+    expect((await fetch(path, { method: "PUT", headers, body })).status).toBe(200);
+    expect((await fetch(path, { method: "PUT", headers, body })).status).toBe(409);
+    await zone.fill("Europe/Paris");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Somebody else changed it").waitFor();
+    expect(await zone.inputValue()).toBe("Asia/Shanghai");
+  },
+);
+
+test.skipIf(isSkipped)("device: disconnect asks first, and then closes the session", async () => {
+  const page = await openDevice();
+  await page.getByRole("button", { name: "Disconnect", exact: true }).click();
+  await page.getByRole("button", { name: "Disconnect it" }).click();
+  await page.getByText("offline").waitFor();
+});

@@ -1,0 +1,187 @@
+/// <reference lib="dom" />
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import type { GatewayLease, Presence } from "@voxbus/protocol";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { isSkipped, openBrowser, type Browser } from "./browser.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const count = 10_000;
+const bound = 100;
+const gateways = ["hall-8000", "hall-8001", "attic-8000"];
+const states = ["active", "active", "idle", "suspicious"] as const;
+
+let nats: NatsServer;
+let bus: Bus;
+let monitor: ChildProcess;
+let browser: Browser;
+let leases: ReturnType<typeof setInterval>;
+
+const nameDevice = (index: number) => `device-${String(index).padStart(5, "0")}`;
+
+async function holdLeases(): Promise<void> {
+  for (const id of gateways) {
+    const lease: GatewayLease = {
+      id,
+      epoch: "1",
+      address: "http://127.0.0.1:8000",
+      load: { connections: 0, speaking: 0 },
+      draining: false,
+      since: 1,
+    };
+    await bus.bucket("gateways").put(id, lease);
+  }
+}
+
+async function fillPresence(): Promise<void> {
+  const bucket = bus.bucket("presence");
+  const since = Date.now();
+  for (let from = 0; from < count; from += 1000) {
+    const part = Array.from({ length: 1000 }, (_, at) => from + at);
+    await Promise.all(
+      part.map((index) => {
+        const presence: Presence = {
+          term: 1,
+          gateway: gateways[index % 3]!,
+          epoch: "1",
+          session: `s${index}`,
+          since: since - index * 1000,
+          remote: `10.0.${index % 250}.${index % 200}`,
+          protocol: 1,
+          features: {},
+          state: states[index % 4]!,
+        };
+        return bucket.put(nameDevice(index), presence);
+      }),
+    );
+  }
+}
+
+beforeAll(async () => {
+  if (isSkipped) return;
+  nats = await startNatsServer();
+  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  await holdLeases();
+  leases = setInterval(() => void holdLeases(), 3000);
+  await fillPresence();
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_"));
+  monitor = fork(fileURLToPath(new URL("../../../apps/monitor/dist/main.js", import.meta.url)), {
+    env: {
+      ...Object.fromEntries(inherited),
+      VOXBUS_NATS_URL: nats.url,
+      VOXBUS_MONITOR_PORT: "0",
+      VOXBUS_MONITOR_OPS_PORT: "0",
+      VOXBUS_LOG_LEVEL: "warn",
+    },
+    execArgv: [],
+  });
+  const [ready] = (await once(monitor, "message")) as [{ readonly addresses: Record<string, string> }];
+  browser = await openBrowser();
+  await browser.page.goto(`${ready.addresses["monitor"]}#/fleet`);
+  await browser.page.getByText("10\u{202f}000 online").waitFor();
+});
+afterAll(async () => {
+  clearInterval(leases);
+  await browser?.close();
+  monitor?.kill("SIGINT");
+  await bus?.close();
+  await nats?.stop();
+});
+
+/** Types into the search field as a person does, and measures in the page until the next frame is drawn. */
+function measureFilter(text: string): Promise<number> {
+  return browser.page.evaluate(async (text) => {
+    const field = document.querySelector<HTMLInputElement>("input[type=search]")!;
+    const began = performance.now();
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise((resolve) => {
+      requestAnimationFrame(() => setTimeout(resolve));
+    });
+    return performance.now() - began;
+  }, text);
+}
+
+test.skipIf(isSkipped)(`fleet: a filter over ${count} devices is shown in under ${bound} ms, sorting too`, async () => {
+  const { page } = browser;
+  const status = page.getByRole("status").filter({ hasText: "online" });
+  const took: number[] = [];
+  for (const [text, shown] of [
+    ["device-0", "10\u{202f}000 online"],
+    ["07777", "1 of 10\u{202f}000 online"],
+    ["hall 10.0.7", "1\u{202f}067 of"],
+    ["nothing like it", "0 of 10\u{202f}000 online"],
+    ["", "10\u{202f}000 online"],
+  ] as const) {
+    took.push(await measureFilter(text));
+    expect(await status.textContent()).toContain(text.includes("hall") ? " of 10" : shown);
+  }
+  for (const column of ["Online for", "Gateway", "State", "Device"]) {
+    await page.getByRole("columnheader", { name: column }).getByRole("button").click();
+  }
+  const measured = await page.evaluate(() =>
+    performance.getEntriesByName("fleet-filter").map(({ duration }) => duration),
+  );
+  console.log(
+    `filtering ${count} devices: ${took.map((ms) => ms.toFixed(0)).join(", ")} ms to the next frame, ` +
+      `${measured.map((ms) => ms.toFixed(0)).join(", ")} ms to the page's own commit`,
+  );
+  expect(Math.max(...took)).toBeLessThan(bound);
+  expect(Math.max(...measured)).toBeLessThan(bound);
+  expect(measured.length).toBe(9);
+});
+
+test.skipIf(isSkipped)(
+  "fleet: only the rows in sight exist, and a reader of the screen is told how many there are",
+  async () => {
+    const { page } = browser;
+    await page.getByRole("searchbox").fill("");
+    const table = page.getByRole("table", { name: "Fleet" });
+    expect(await table.getAttribute("aria-rowcount")).toBe(String(count + 1));
+    expect(await table.getByRole("row").count()).toBeLessThan(60);
+  },
+);
+
+test.skipIf(isSkipped)("fleet: by keyboard alone to the last device, and into it", async () => {
+  const { page } = browser;
+  await page.getByRole("searchbox").fill("");
+  await page.getByRole("link", { name: nameDevice(0) }).focus();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("PageDown");
+  await page.getByRole("link", { name: nameDevice(11) }).waitFor();
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(nameDevice(11));
+  await page.keyboard.press("End");
+  await page.getByRole("link", { name: nameDevice(count - 1) }).waitFor();
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(nameDevice(count - 1));
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: nameDevice(count - 1) }).waitFor();
+  await page.goBack();
+});
+
+test.skipIf(isSkipped)("fleet: a device that comes, changes and goes is seen without a reload", async () => {
+  const { page } = browser;
+  await page.getByRole("searchbox").fill("newcomer");
+  const bucket = bus.bucket("presence");
+  const presence: Presence = {
+    term: 1,
+    gateway: gateways[0]!,
+    epoch: "1",
+    session: "s",
+    since: Date.now(),
+    remote: "10.1.1.1",
+    protocol: 1,
+    features: {},
+    state: "active",
+  };
+  await bucket.put("newcomer", presence);
+  const row = page.getByRole("row").filter({ hasText: "newcomer" });
+  await row.getByText("active").waitFor();
+  await bucket.put("newcomer", { ...presence, state: "idle" });
+  await row.getByText("idle").waitFor();
+  await bucket.remove("newcomer");
+  await page.getByText("No device fits.").waitFor();
+  expect(browser.complaints).toEqual([]);
+});

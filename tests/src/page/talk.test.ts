@@ -1,0 +1,96 @@
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { launchSystem, type LaunchedSystem } from "../e2e/launcher.ts";
+import { createRecogniser, decoys } from "../e2e/recogniser.ts";
+import { isSkipped, openBrowser, type Browser } from "./browser.ts";
+import { recordSpeaker, readPlayed } from "./played.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const sample = (name: string) => fileURLToPath(new URL(`../../../samples/${name}.wav`, import.meta.url));
+const spoken = "that is twelve";
+
+let system: LaunchedSystem;
+let browser: Browser;
+
+beforeAll(async () => {
+  if (!isSkipped) system = await launchSystem();
+});
+afterEach(async () => {
+  expect(browser.complaints).toEqual([]);
+  await browser.close();
+});
+afterAll(() => system?.close());
+
+test.skipIf(isSkipped)(
+  "talk: a question spoken into the microphone is answered aloud, with the timing of the turn",
+  async () => {
+    browser = await openBrowser({ microphone: sample("sum") });
+    const recognise = await createRecogniser([spoken, ...decoys]);
+    const { page } = browser;
+    await recordSpeaker(page);
+    await page.goto(system.monitor);
+    await page.getByRole("button", { name: "Talk", exact: true }).click();
+    await page.getByText("what is seven plus five", { exact: true }).nth(1).waitFor();
+    const turn = page.locator(".exchange").first();
+    await turn.locator(".answer", { hasText: "That is 12." }).waitFor();
+    await page.getByText("Listening").waitFor();
+    for (const part of ["first sound after", "understood", "thought", "voiced", "said"]) {
+      await turn.getByText(new RegExp(`${part} [\\d.]+ m?s`)).waitFor();
+    }
+    expect(recognise(await readPlayed(page))).toBe(spoken);
+  },
+);
+
+test.skipIf(isSkipped)(
+  "talk: without a permission it says so plainly, and typing works; what is typed is text and no markup",
+  async () => {
+    browser = await openBrowser();
+    const { page } = browser;
+    await page.goto(system.monitor);
+    await page.getByRole("button", { name: "Talk", exact: true }).click();
+    await page.getByText(/may not use the microphone|No microphone was found/).waitFor();
+    const typed = page.getByRole("textbox", { name: "Or ask in writing" });
+    await typed.fill("<img src=x onerror=alert(1)> what is nine times eight");
+    await typed.press("Enter");
+    await page.locator(".question", { hasText: "<img src=x" }).waitFor();
+    expect(await page.locator(".exchange img").count()).toBe(0);
+    await page.getByRole("button", { name: "Talk", exact: true }).waitFor();
+    await typed.fill("what is seven plus five");
+    await typed.press("Enter");
+    await page.locator(".answer", { hasText: "That is 12." }).waitFor();
+  },
+);
+
+test.skipIf(isSkipped)("talk: stop silences a story at once, and the next question is answered", async () => {
+  browser = await openBrowser();
+  const { page } = browser;
+  await page.goto(system.monitor);
+  await page.getByRole("button", { name: "tell me a long story" }).click();
+  await page.locator(".orb.speaking").waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByText("stopped").waitFor();
+  await page.getByRole("button", { name: "Talk", exact: true }).waitFor();
+  await page.getByRole("button", { name: "what is seven plus five" }).click();
+  await page.locator(".answer", { hasText: "That is 12." }).waitFor();
+});
+
+test.skipIf(isSkipped)("talk: the assistant switches this browser's lamp through its tools", async () => {
+  browser = await openBrowser();
+  const { page } = browser;
+  await page.goto(system.monitor);
+  await page.getByRole("button", { name: "turn the light on" }).click();
+  await page.getByText("The lamp is on").waitFor();
+});
+
+test.skipIf(isSkipped)("talk: with no gateway it says so", async () => {
+  browser = await openBrowser();
+  const { page, complaints } = browser;
+  await page.route("**/xiaozhi/ota/**", (route) => route.abort());
+  await page.goto(system.monitor);
+  await page.getByRole("button", { name: "tell me a joke" }).click();
+  await page.getByText(/No gateway can be reached/).waitFor();
+  // The browser itself reports the request that the test broke.
+  expect(complaints.every((one) => one.includes("ERR_FAILED"))).toBe(true);
+  (complaints as string[]).length = 0;
+});
