@@ -1,0 +1,190 @@
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { launchSystem, type LaunchedSystem } from "./launcher.ts";
+import { startOtlpReceiver, type OtlpReceiver, type ReceivedSpan } from "./otlp-receiver.ts";
+import { isAudio, startDevice, type ScriptedDevice } from "./scripted-device.ts";
+import { pathTo } from "./trace-tree.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+/** What is said and answered in the turns below, in parts that are in no name of ours. */
+const content = /volume to|volume is|fifty|percent|nine|times|eight|seventy/i;
+const spokenPath = [
+  "turn",
+  "send device.{id}.in.control.open",
+  "asr",
+  "send device.{id}.heard",
+  "process device.{id}.heard",
+  "dialogue",
+  "send device.{id}.say.open",
+  "process device.{id}.say.open",
+  "tts",
+  "play-out",
+];
+
+let receiver: OtlpReceiver;
+let system: LaunchedSystem;
+let device: ScriptedDevice;
+let typist: ScriptedDevice;
+let spoken: readonly ReceivedSpan[];
+let typed: readonly ReceivedSpan[];
+
+/** The whole trace of the turn that began last, once every span of it that is named or is a parent is here. */
+async function awaitTrace(names: readonly string[], before: readonly ReceivedSpan[] = []) {
+  return vi.waitFor(
+    () => {
+      const turn = receiver.spans.find(({ name, trace }) => name === "turn" && trace !== before[0]?.trace);
+      const found = receiver.spans.filter(({ trace }) => trace === turn?.trace);
+      const known = new Set(["", ...found.map(({ id }) => id)]);
+      expect(names.filter((name) => !found.some((span) => span.name === name))).toEqual([]);
+      expect(found.filter(({ parent }) => !known.has(parent)).map(({ name }) => name)).toEqual([]);
+      return found;
+    },
+    { timeout: 15_000, interval: 100 },
+  );
+}
+
+beforeAll(async () => {
+  receiver = await startOtlpReceiver();
+  system = await launchSystem({ env: receiver.variables });
+  device = await startDevice(system.devices[0]!, "traced");
+  await device.do({ do: "wav", file: "samples/volume.wav" });
+  const turn = await device.turn();
+  expect(turn.some(isAudio)).toBe(true);
+  spoken = await awaitTrace(spokenPath);
+  // Text after speech would be the name by which a device was woken.
+  typist = await startDevice(system.devices[0]!, "typist");
+  await typist.do({ do: "text", text: "what is nine times eight" });
+  expect((await typist.turn()).some(isAudio)).toBe(true);
+  typed = await awaitTrace(spokenPath.slice(spokenPath.indexOf("dialogue")), spoken);
+});
+afterAll(async () => {
+  await Promise.all([device?.end(), typist?.end()]);
+  await system?.close();
+  receiver?.close();
+});
+
+const only = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan => {
+  const found = spans.filter((span) => span.name === name);
+  expect(found, name).toHaveLength(1);
+  return found[0]!;
+};
+
+test("a spoken turn: is one tree, from the opening frame to the end of play-out, through every program", () => {
+  expect(pathTo(spoken, only(spoken, "play-out"))).toEqual(spokenPath);
+  const programs = spokenPath.map((name) => only(spoken, name).service.replace("voxbus-", ""));
+  expect(programs.join(" ")).toBe("gateway gateway asr asr dialogue dialogue dialogue tts tts gateway");
+  const known = new Set(spoken.map(({ id }) => id));
+  expect(spoken.filter(({ parent }) => !known.has(parent)).map(({ name }) => name)).toEqual(["turn"]);
+  expect(spoken.filter(({ failed }) => failed)).toEqual([]);
+});
+
+test("a typed turn: is one tree without asr", () => {
+  const path = pathTo(typed, only(typed, "play-out"));
+  const asked = ["turn", "send device.{id}.in.text", "process device.{id}.in.text"];
+  expect(path).toEqual([...asked, ...spokenPath.slice(spokenPath.indexOf("dialogue"))]);
+  expect(only(typed, "turn").attributes).toMatchObject({ "voxbus.turn.kind": "typed" });
+});
+
+test("a listen: the work on it, which may hold more turns, stands beside and is linked", async () => {
+  const asr = only(spoken, "asr");
+  const name = "process device.{id}.in.control.open";
+  const listens = () => receiver.spans.filter((span) => span.name === name && span.trace === asr.trace);
+  await device.do({ do: "abort" });
+  await vi.waitFor(() => expect(listens()).toHaveLength(1), { timeout: 10_000, interval: 100 });
+  const [listen] = listens();
+  expect(asr.links).toEqual([listen?.id]);
+  expect(asr.kind).toBe("consumer");
+  expect(listen?.parent).toBe(asr.parent);
+});
+
+test("hops: PRODUCER and CONSUMER, named and described as messaging spans are", () => {
+  for (const span of spoken.filter(({ name }) => /^(?:send|process) /.test(name))) {
+    const [type, template] = span.name.split(" ");
+    expect(span.kind).toBe(type === "send" ? "producer" : "consumer");
+    expect(span.attributes).toMatchObject({
+      "messaging.system": "nats",
+      "messaging.operation.type": type,
+      "messaging.destination.template": template,
+      "messaging.destination.name": template?.replace("{id}", "traced"),
+    });
+  }
+});
+
+test("the model: is a GenAI chat span, a tool of the device an execute_tool span", () => {
+  const chat = only(spoken, "chat embedded");
+  expect(chat.kind).toBe("client");
+  expect(chat.events).toEqual(["first token"]);
+  expect(chat.attributes).toMatchObject({
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "voxbus",
+    "gen_ai.request.model": "embedded",
+  });
+  const tool = spoken.find(({ name }) => name.startsWith("execute_tool "));
+  expect(tool?.attributes).toMatchObject({
+    "gen_ai.operation.name": "execute_tool",
+    "gen_ai.tool.name": "self.audio_speaker.set_volume",
+  });
+  for (const span of [chat, tool!]) expect(pathTo(spoken, span).at(-2)).toBe("dialogue");
+});
+
+test("events and times: onset, endpoint, first token, first sentence and first sound, in this order", () => {
+  expect(only(spoken, "asr").events).toEqual(["onset", "endpoint"]);
+  expect(only(spoken, "dialogue").events).toEqual(["first sentence"]);
+  expect(only(spoken, "tts").events).toEqual(["first sound"]);
+  expect(only(spoken, "turn").events).toContain("endpoint");
+  const asr = only(spoken, "asr").attributes;
+  expect(asr["voxbus.asr.audio_ms"]).toBeGreaterThan(500);
+  expect(asr["voxbus.asr.engine_ms"]).toBeGreaterThan(0);
+  expect(only(spoken, "turn").attributes["voxbus.turn.first_audio_ms"]).toBeGreaterThan(0);
+  const [turn, played] = [only(spoken, "turn"), only(spoken, "play-out")];
+  // Each program writes down the end by itself: on one machine they agree within some ms.
+  expect(Math.abs(turn.end - played.end)).toBeLessThan(50);
+});
+
+test("the broker: every message of the turn shows what nats-server did with it", () => {
+  const senders = spoken.filter(({ kind }) => kind === "producer");
+  for (const sender of senders) {
+    const [server, ...more] = spoken.filter(({ parent, name }) => parent === sender.id && name.startsWith("nats "));
+    expect(more).toEqual([]);
+    expect(server?.service).toBe("voxbus-monitor");
+    expect(server?.attributes).toMatchObject({ "nats.sender": sender.service.replace("voxbus-", "") });
+    const stored = spoken.filter(({ parent }) => parent === server?.id).map(({ name }) => name);
+    expect(stored).toEqual([sender.name.includes(".in.") ? "store DEVICE_IN" : "store TURNS"]);
+    // The server's clock is this machine's.
+    expect(server!.start).toBeGreaterThan(sender.start - 5);
+    expect(server!.end).toBeLessThan(sender.end + 5);
+  }
+  const frames = spoken.filter(({ name }) => name === "deliver gateway");
+  expect(frames.map((span) => pathTo(spoken, span).at(-3))).toContain("tts");
+});
+
+test("privacy: neither words nor sound are in any span", () => {
+  expect(receiver.bodies.some((body) => content.test(body))).toBe(false);
+  const values = receiver.spans.flatMap(({ attributes }) => Object.values(attributes).map((value) => String(value)));
+  expect(Math.max(...values.map((value) => value.length))).toBeLessThan(100);
+});
+
+test("audio: no message of it is in a trace", () => {
+  expect(receiver.bodies.some((body) => body.includes(".in.audio"))).toBe(false);
+  // What goes out is told apart by its size only: text frames with their headers are small, and few.
+  expect(spoken.filter(({ name }) => name === "deliver gateway").length).toBeLessThan(8);
+});
+
+test("metrics: each program shows the turns it had a part in", async () => {
+  const read = async (program: string) => {
+    const ready = new RegExp(`^${program}.*"ops":"([^"]+)"`, "m").exec(system.output())?.[1];
+    return (await fetch(`${ready}/metrics`)).text();
+  };
+  const gateway = await read("gateway");
+  expect(gateway).toMatch(/voxbus_gateway_transcript_ms_count\{[^}]*kind="spoken"[^}]*\} [1-9]/);
+  for (const kind of ["spoken", "typed"]) {
+    expect(gateway).toMatch(new RegExp(`voxbus_gateway_first_audio_ms_count\\{[^}]*kind="${kind}"[^}]*\\} 1`));
+    expect(gateway).toMatch(new RegExp(`voxbus_gateway_first_sound_ms_count\\{[^}]*kind="${kind}"[^}]*\\} 1`));
+  }
+  expect(gateway).toMatch(/voxbus_gateway_connections\{[^}]*state="active"[^}]*\} 2/);
+  expect(gateway).toMatch(/voxbus_gateway_playout_frames_total\{[^}]*le="\+Inf"[^}]*\} [1-9]/);
+  expect(await read("asr")).toMatch(/voxbus_bus_claim_wait_ms_count\{[^}]*durable="asr"[^}]*\} [1-9]/);
+  expect(await read("dialogue")).toMatch(/voxbus_dialogue_first_token_ms_count(?:\{[^}]*\})? 2/);
+  expect(await read("tts")).toMatch(/voxbus_tts_engine_ms_count\{[^}]*engine="[^"]+"[^}]*\} [1-9]/);
+  expect(await read("monitor")).toMatch(/voxbus_monitor_broker_reports_total(?:\{[^}]*\})? [1-9]/);
+});
