@@ -128,13 +128,22 @@ export function openDoor(options: {
   };
 
   const server = createServer(
-    // Node looks at the two times only now and then, by default every 30 s.
-    { requestTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 1000, maxHeaderSize: 8192 },
+    {
+      requestTimeout: 10_000,
+      headersTimeout: 10_000,
+      // Node looks at the two times only now and then, by default every 30 s.
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: 8192,
+      // Node would refuse a request without Host itself, and uncounted; nothing here relies on one.
+      requireHostHeader: false,
+    },
     (request, response) => {
       void handle(request, response);
     },
   );
   server.on("upgrade", upgrade);
+  // Nor is what is expected looked at: node would answer 417.
+  server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => void handle(request, response));
   server.on("clientError", (_error, socket) => {
     count(counters.refusals, "bad-request");
     socket.destroy();

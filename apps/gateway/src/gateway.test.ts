@@ -211,6 +211,15 @@ describe("gateway", () => {
     expect((await stats()).refusals["bad-request"]).toBe(before + 1);
   });
 
+  it.each(["", "Expect: tea\r\n"])("a request without Host, %j: is answered as any other", async (header) => {
+    const { port } = new URL(one.addresses["ota"] ?? "");
+    const socket = connectTcp(Number(port), "127.0.0.1");
+    socket.write(`GET /xiaozhi/ota/ HTTP/1.1\r\nDevice-Id: a.b\r\n${header}\r\n`);
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    socket.destroy();
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 400 [^]*bad-device-id/);
+  });
+
   it("framing: a bridge that leaves bytes 0-7 of version 2 empty is understood", async () => {
     const device = await connect("bridge", { "Protocol-Version": "2" });
     const inbound = watchInbound("bridge");
