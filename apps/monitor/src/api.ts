@@ -1,14 +1,11 @@
-import type { Bus, PresenceView } from "@voxbus/bus";
-import { busVersion, Emotion, GatewayLease, isName, Presence, SessionState, subjects } from "@voxbus/protocol";
-import type { Command } from "@voxbus/protocol";
+import type { Bus, PresenceView, Profiles } from "@voxbus/bus";
+import { busVersion, Presence, SessionState, subjects, type Command } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
-import type { Send } from "@voxbus/subscriber";
 import { z } from "zod";
 import { ById, DeviceId, Nothing } from "./device-id.ts";
-import { Problem } from "./problems.ts";
+import { Name } from "./names.ts";
+import { requireBus, requireDevice } from "./require.ts";
 import { route, type Route } from "./route.ts";
-
-const Name = z.string().refine(isName, "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
 
 const Device = Presence.extend({
   id: z.string(),
@@ -21,24 +18,11 @@ const Devices = z.object({
   next: z.string().optional().describe("`after` of the next page; absent on the last one"),
 });
 
-const Gateways = z.object({ gateways: z.array(GatewayLease) });
-
 const Health = z.object({
   status: z.literal("ok"),
   devices: z.number().int(),
   gateways: z.number().int(),
   rtt: z.number().describe("ms of the last round trip to NATS"),
-});
-
-const Say = z.strictObject({
-  text: z.string().trim().min(1).max(4096).describe("what is spoken"),
-  emotion: Emotion.optional().describe("the face while it is spoken"),
-  language: z
-    .string()
-    .regex(/^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$/, "must be a BCP 47 language such as en or zh-CN")
-    .max(35)
-    .optional()
-    .describe("BCP 47 language of the text; default: the device's"),
 });
 
 const Disconnect = z.strictObject({
@@ -48,8 +32,8 @@ const Disconnect = z.strictObject({
 /** What the API is made of. */
 export interface ApiParts {
   readonly bus: Bus;
-  readonly send: Send;
   readonly presence: PresenceView;
+  readonly profiles: Profiles;
   readonly log: Log;
 }
 
@@ -57,15 +41,7 @@ export interface ApiParts {
  * The route table of the API. Who is online is known from the watch of presence, so no answer waits for a look-up, and
  * what is sent to a device goes straight to its subjects.
  */
-export function createRoutes({ bus, send, presence, log }: ApiParts): readonly Route[] {
-  const mustBeOnline = (id: string): Presence => {
-    const found = presence.online(id);
-    if (!found) throw new Problem("device-offline", `${id} has no open session`);
-    return found;
-  };
-  const mustBeConnected = () => {
-    if (!bus.connected()) throw new Problem("bus-away", "NATS cannot be reached now; try again");
-  };
+export function createRoutes({ bus, presence, profiles, log }: ApiParts): readonly Route[] {
   return [
     route({
       method: "GET",
@@ -75,16 +51,21 @@ export function createRoutes({ bus, send, presence, log }: ApiParts): readonly R
       query: z.strictObject({
         limit: z.coerce.number().int().min(1).max(1000).default(100).describe("devices on a page"),
         after: DeviceId.optional().describe("the last id of the page before"),
+        prefix: z.string().max(64).optional().describe("only ids that begin with this, in upper or lower case"),
+        group: Name.optional().describe("only devices whose profile names this group"),
         gateway: Name.optional().describe("only devices that this gateway holds"),
         state: SessionState.exclude(["closed"]).optional().describe("only devices in this state"),
       }),
       status: 200,
       answer: Devices,
       problems: ["bad-field"],
-      handle: ({ query: { limit, after, gateway, state } }) => {
+      handle: ({ query: { limit, after, prefix = "", group, gateway, state } }) => {
+        const begin = prefix.toLowerCase();
         const fitting = [...presence.devices()]
           .filter(([, { gateway: held, state: now }]) => (gateway ?? held) === held && (state ?? now) === now)
           .map(([id]) => id)
+          .filter((id) => id.toLowerCase().startsWith(begin))
+          .filter((id) => group === undefined || profiles.of(id).group === group)
           .sort();
         const rest = after === undefined ? fitting : fitting.filter((id) => id > after);
         const page = rest.slice(0, limit);
@@ -104,28 +85,7 @@ export function createRoutes({ bus, send, presence, log }: ApiParts): readonly R
       status: 200,
       answer: Device,
       problems: ["bad-device-id", "device-offline"],
-      handle: ({ params: { id } }) => ({ id, ...mustBeOnline(id) }),
-    }),
-    route({
-      method: "POST",
-      path: "/api/devices/:id/say",
-      summary: "Has a text spoken by a device, once it is silent",
-      params: ById,
-      query: Nothing,
-      body: Say,
-      status: 202,
-      answer: z.object({
-        session: z.string().describe("the session that is open now"),
-        reply: z.string().describe("a ULID that the device's events name when it was played"),
-      }),
-      problems: ["bad-device-id", "device-offline", "bus-away"],
-      handle: async ({ params: { id }, body: { text, emotion, language } }) => {
-        const { session } = mustBeOnline(id);
-        mustBeConnected();
-        const { reply } = await send.say(id, text, { emotion, language });
-        log.info({ device: id, session, reply }, "announcement stored");
-        return { session, reply };
-      },
+      handle: ({ params: { id } }) => ({ id, ...requireDevice(presence, id) }),
     }),
     route({
       method: "POST",
@@ -138,8 +98,8 @@ export function createRoutes({ bus, send, presence, log }: ApiParts): readonly R
       answer: z.object({ session: z.string(), gateway: z.string() }),
       problems: ["bad-device-id", "device-offline", "bus-away"],
       handle: async ({ params: { id }, body: { reason } }) => {
-        const { session, gateway } = mustBeOnline(id);
-        mustBeConnected();
+        const { session, gateway } = requireDevice(presence, id);
+        requireBus(bus);
         const command: Command = {
           v: busVersion,
           body: { type: "disconnect", device: id, session, reason: "requested" },
@@ -152,17 +112,6 @@ export function createRoutes({ bus, send, presence, log }: ApiParts): readonly R
     }),
     route({
       method: "GET",
-      path: "/api/gateways",
-      summary: "Gateways whose lease lives",
-      params: Nothing,
-      query: Nothing,
-      status: 200,
-      answer: Gateways,
-      problems: [],
-      handle: () => ({ gateways: [...presence.gateways()] }),
-    }),
-    route({
-      method: "GET",
       path: "/api/health",
       summary: "Whether the monitor sees the bus",
       params: Nothing,
@@ -171,7 +120,7 @@ export function createRoutes({ bus, send, presence, log }: ApiParts): readonly R
       answer: Health,
       problems: ["bus-away"],
       handle: () => {
-        mustBeConnected();
+        requireBus(bus);
         const devices = [...presence.devices()].length;
         return { status: "ok" as const, devices, gateways: presence.gateways().length, rtt: bus.stats().rtt };
       },

@@ -232,15 +232,29 @@ test("openapi: describes every path with its parameters, body, answer and refusa
   expect(body["openapi"]).toMatch(/^3\.1\./);
   const paths = body["paths"] as Record<string, Record<string, any>>;
   expect(Object.keys(paths).toSorted()).toEqual([
+    "/api/alerts",
     "/api/devices",
     "/api/devices/{id}",
+    "/api/devices/{id}/control",
+    "/api/devices/{id}/dialogue",
     "/api/devices/{id}/disconnect",
     "/api/devices/{id}/profile",
+    "/api/devices/{id}/record",
     "/api/devices/{id}/say",
+    "/api/devices/{id}/text",
     "/api/events",
+    "/api/fleet/control",
+    "/api/fleet/say",
+    "/api/fleet/text",
     "/api/gateways",
+    "/api/gateways/{id}/drain",
+    "/api/groups/{group}/control",
+    "/api/groups/{group}/say",
+    "/api/groups/{group}/text",
     "/api/health",
     "/api/openapi.json",
+    "/api/programs",
+    "/api/stats",
   ]);
   const say = paths["/api/devices/{id}/say"]!["post"];
   expect(say.parameters).toMatchObject([{ name: "id", in: "path", required: true }]);

@@ -1,18 +1,25 @@
 import { fileURLToPath } from "node:url";
-import { watchPresence } from "@voxbus/bus";
+import { watchPresence, watchProfiles } from "@voxbus/bus";
 import { listen } from "@voxbus/service";
 import type { Door } from "@voxbus/subscriber";
 import { createAdmission } from "./admission.ts";
+import { createAnnouncer } from "./announcer.ts";
 import { createRoutes } from "./api.ts";
 import { guardPage, readAssets } from "./assets.ts";
 import { followBroker } from "./broker-spans.ts";
-import { checkExposure, monitorConfig } from "./config.ts";
+import { checkExposure, monitorConfig, readLimits } from "./config.ts";
+import { createDeviceDataRoutes } from "./device-data-routes.ts";
 import { createEventsRoute } from "./events-route.ts";
+import { createGatewayRoutes } from "./gateway-routes.ts";
 import { createLive } from "./live-events.ts";
 import { describingRoute } from "./openapi.ts";
+import { createOversight } from "./oversight.ts";
 import { createPages } from "./pages.ts";
 import { createProfileRoutes } from "./profile-routes.ts";
+import { createSendRoutes } from "./send-routes.ts";
 import { createApiServer } from "./server.ts";
+import { createLiveSources } from "./live-sources.ts";
+import { createStatsRoutes } from "./stats-routes.ts";
 import { createTurns } from "./turns.ts";
 
 /** The monitor as a program. */
@@ -29,6 +36,8 @@ export async function buildMonitor(door: Door<typeof monitorConfig>): Promise<Re
 
   const presence = await watchPresence(bus);
   defer(() => presence.close());
+  const profiles = await watchProfiles(bus);
+  defer(() => profiles.close());
 
   const broker = followBroker({ bus, meter });
   defer(() => broker.close());
@@ -36,12 +45,26 @@ export async function buildMonitor(door: Door<typeof monitorConfig>): Promise<Re
   const duration = meter.createHistogram("voxbus_monitor_request_ms", { description: "time to answer, by path" });
   const turns = createTurns({ on, transcripts: config.VOXBUS_MONITOR_TRANSCRIPTS });
   defer(() => turns.close());
+  const intervalMs = config.VOXBUS_MONITOR_INTERVAL_MS;
+  const oversight = await createOversight({
+    bus,
+    presence,
+    turns,
+    log,
+    meter,
+    signal,
+    intervalMs,
+    leaseMs: config.VOXBUS_MONITOR_LEASE_MS,
+    webhook: config.VOXBUS_MONITOR_WEBHOOK,
+    limits: readLimits(config),
+  });
+  defer(() => oversight.close());
   const live = createLive({
     bus,
     on,
     presence,
     turns,
-    sources: {},
+    sources: createLiveSources(oversight),
     transcripts: config.VOXBUS_MONITOR_TRANSCRIPTS,
     traces: config.VOXBUS_MONITOR_TRACES_URL,
     assistant: config.VOXBUS_LLM_ENGINE,
@@ -50,7 +73,11 @@ export async function buildMonitor(door: Door<typeof monitorConfig>): Promise<Re
   defer(() => live.close());
 
   const api = [
-    ...createRoutes({ bus, send, presence, log }),
+    ...createRoutes({ bus, presence, profiles, log }),
+    ...createSendRoutes({ bus, send, presence, profiles, announcer: createAnnouncer(send, log, signal), log }),
+    ...createDeviceDataRoutes({ bus, log }),
+    ...createGatewayRoutes({ bus, presence, log }),
+    ...createStatsRoutes(oversight, intervalMs),
     ...createProfileRoutes({ bus, log }),
     createEventsRoute(live, signal),
   ];

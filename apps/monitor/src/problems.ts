@@ -4,6 +4,7 @@
  */
 export const problems = {
   "bad-device-id": { status: 400, title: "The device id in the path has an illegal character or length." },
+  "bad-name": { status: 400, title: "The gateway or the group in the path has an illegal character or length." },
   "bad-json": { status: 400, title: "The request's body is not JSON." },
   "bad-field": {
     status: 400,
@@ -13,6 +14,9 @@ export const problems = {
   forbidden: { status: 403, title: "The request comes from another site: its Origin or Host is not this monitor's." },
   "not-found": { status: 404, title: "No such path." },
   "device-offline": { status: 404, title: "The device has no open session." },
+  "device-unknown": { status: 404, title: "The device was never seen." },
+  "gateway-gone": { status: 404, title: "The gateway has no lease." },
+  busy: { status: 409, title: "Another announcement to many devices is still going out." },
   "revision-conflict": { status: 409, title: "Somebody else changed it since it was read." },
   "revision-missing": { status: 428, title: "A change must name the revision that it was made from." },
   "method-not-allowed": { status: 405, title: "The path does not take this method." },

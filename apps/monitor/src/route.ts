@@ -16,7 +16,7 @@ export interface Ask<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodTy
  * `params` checks; without `body` the request's body is ignored.
  */
 export interface Route {
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly summary: string;
   readonly params: z.ZodObject;

@@ -91,7 +91,8 @@ function answerPage(page: Asset | string, request: IncomingMessage, guard: Servi
 }
 
 async function answerRow(row: Route, request: IncomingMessage, path: string): Promise<Answer> {
-  const params = check(row.params, decodePath(matchPath(row.path, path)!), "bad-device-id");
+  const badPath = row.problems.includes("bad-name") ? "bad-name" : "bad-device-id";
+  const params = check(row.params, decodePath(matchPath(row.path, path)!), badPath);
   const search = new URLSearchParams((request.url ?? "").slice(path.length));
   const query = check(row.query, Object.fromEntries(search), "bad-field");
   const body = row.body && check(row.body, await readJson(request), "bad-field");
@@ -109,7 +110,11 @@ function decodePath(params: Readonly<Record<string, string>>): Record<string, st
   }
 }
 
-function check(schema: z.ZodObject, value: unknown, problem: "bad-device-id" | "bad-field"): Record<string, unknown> {
+function check(
+  schema: z.ZodObject,
+  value: unknown,
+  problem: "bad-device-id" | "bad-name" | "bad-field",
+): Record<string, unknown> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const errors = result.error.issues.map((issue) => ({

@@ -1,5 +1,6 @@
-import { busConfig, connectBus, type Bus, type BusConfig } from "@voxbus/bus";
+import { busConfig, connectBus, reportVitals, type Bus, type BusConfig } from "@voxbus/bus";
 import {
+  createVitals,
   run,
   startService,
   type Build,
@@ -70,6 +71,8 @@ const buildOf =
     const bus = await connectBus({ ...(config as unknown as BusConfig), name, meter }, log, service.signal);
     service.defer(() => bus.close());
     service.check("nats", () => bus.connected());
+    const report = reportVitals(bus, { program: name, vitals: createVitals(), signal: service.signal });
+    service.defer(() => report.close());
 
     meter
       .createObservableCounter("voxbus_subscriber_drops", { description: "messages that did not decode, by reason" })

@@ -1,0 +1,69 @@
+import { connectBus, createRegistry, startNatsServer, watchPresence, type Bus, type PresenceView } from "@voxbus/bus";
+import { createLog } from "@voxbus/service";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { watchGateways } from "./gateway-watch.ts";
+import { createPurge } from "./purge.ts";
+
+const log = createLog({ name: "purge-test", level: "silent", format: "json" });
+let nats: Awaited<ReturnType<typeof startNatsServer>>;
+let bus: Bus;
+let presence: PresenceView;
+beforeAll(async () => {
+  nats = await startNatsServer();
+  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  presence = await watchPresence(bus);
+});
+afterAll(async () => {
+  presence?.close();
+  await bus?.close();
+  await nats?.stop();
+});
+
+const entry = (gateway: string, epoch: string) => ({
+  term: 1,
+  gateway,
+  epoch,
+  session: "s1",
+  since: 0,
+  remote: "",
+  protocol: 1,
+  features: {},
+  state: "active",
+});
+const open = (id: string) =>
+  createRegistry(bus, { id, epoch: "e1", address: "", load: () => ({ connections: 0, speaking: 0 }) });
+
+test("purge: what gateways that are gone left is removed, what the others hold stays", async () => {
+  const gateway = await open("here");
+  const session = { session: "s1", since: 0, remote: "", protocol: 1, features: {}, state: "active" as const };
+  await gateway.enter("mine", session, AbortSignal.timeout(5000));
+  await bus.bucket("presence").put("left", entry("gone", "e1"));
+  await bus.bucket("presence").put("=canary-gone", { epoch: "e1" });
+  await vi.waitFor(() => expect(presence.online("mine")).toBeDefined());
+  const patient = createPurge({ bus, presence, log });
+  expect(await patient()).toBe(0);
+  expect(await patient()).toBe(0);
+  const purge = createPurge({ bus, presence, log, afterMs: 0 });
+  expect(await purge()).toBe(2);
+  expect(await bus.bucket("presence").get("left")).toBeUndefined();
+  expect(await bus.bucket("presence").get("=canary-gone")).toBeUndefined();
+  expect(await bus.bucket("presence").get("mine")).toBeDefined();
+  expect(await purge()).toBe(0);
+  await gateway.close();
+});
+
+test("gateways: the monitor after this one misses what this one had seen", async () => {
+  const gateway = await open("watched");
+  await vi.waitFor(() => expect(presence.gateways().map(({ id }) => id)).toContain("watched"));
+  const before = watchGateways({ bus, presence, log });
+  expect((await before.look(new Set())).get("watched")).toBe(0);
+  await gateway.close();
+  await vi.waitFor(() => expect(presence.gateways()).toEqual([]));
+
+  const after = watchGateways({ bus, presence, log, settleMs: 0 });
+  await after.inherit();
+  expect((await after.look(new Set())).get("watched")).toBe(1);
+  const told = watchGateways({ bus, presence, log, settleMs: 0 });
+  await told.inherit();
+  expect((await told.look(new Set(["watched"]))).get("watched")).toBe(0);
+});

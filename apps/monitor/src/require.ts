@@ -1,0 +1,15 @@
+import type { Bus, PresenceView } from "@voxbus/bus";
+import type { Presence } from "@voxbus/protocol";
+import { Problem } from "./problems.ts";
+
+/** The presence of a device that is online. Throws the problem `device-offline`. */
+export function requireDevice(presence: PresenceView, id: string): Presence {
+  const found = presence.online(id);
+  if (!found) throw new Problem("device-offline", `${id} has no open session`);
+  return found;
+}
+
+/** Throws the problem `bus-away` while NATS cannot be reached. */
+export function requireBus(bus: Bus): void {
+  if (!bus.connected()) throw new Problem("bus-away", "NATS cannot be reached now; try again");
+}

@@ -1,0 +1,174 @@
+import { createRegistry, type Registry } from "@voxbus/bus";
+import { Command, Outbound, Say, subjects } from "@voxbus/protocol";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { startTestMonitor, type TestMonitor } from "./test-monitor.ts";
+
+let my: TestMonitor;
+const registries: Registry[] = [];
+beforeAll(async () => {
+  my = await startTestMonitor();
+});
+afterEach(async () => {
+  for (const registry of registries.splice(0)) await registry.close();
+});
+afterAll(() => my?.stop());
+
+let epochs = 0;
+async function openGateway(id: string, devices: readonly string[] = []): Promise<Registry> {
+  const load = () => ({ connections: devices.length, speaking: 0 });
+  const registry = await createRegistry(my.bus, { id, epoch: `e${++epochs}`, address: "", load });
+  registries.push(registry);
+  for (const device of devices) {
+    const presence = {
+      session: `s-${device}`,
+      since: 0,
+      remote: "",
+      protocol: 1,
+      features: {},
+      state: "active" as const,
+    };
+    await registry.enter(device, presence, AbortSignal.timeout(5000));
+  }
+  return registry;
+}
+
+const idsOf = (body: Record<string, any>) => (body["devices"] as { id: string }[]).map(({ id }) => id);
+const shown = (ids: readonly string[], query = "") =>
+  vi.waitFor(async () => expect(idsOf((await my.ask("GET", `/api/devices${query}`)).body)).toEqual(ids), 5000);
+
+/** Everything that comes on a subject from now on. */
+async function hear<T>(subject: string, schema: Parameters<typeof my.bus.subscribe>[1]): Promise<[string, T][]> {
+  const heard: [string, T][] = [];
+  my.bus.subscribe(subject, schema, (message, { subject }) => void heard.push([subject, message as T]));
+  await my.bus.flush();
+  return heard;
+}
+
+test("devices: found by how their ids begin, in upper or lower case, and by their group", async () => {
+  await openGateway("g1", ["Kitchen-1", "kitchen-2", "hall"]);
+  await my.bus.bucket("profiles").put("hall", { group: "ground" });
+  await my.bus.bucket("profiles").put("kitchen-2", { group: "ground" });
+  await shown(["Kitchen-1", "kitchen-2"], "?prefix=KITCHEN");
+  await shown(["hall", "kitchen-2"], "?group=ground");
+  await shown(["kitchen-2"], "?group=ground&prefix=k");
+  await shown([], "?group=none");
+});
+
+test("text and control: to one device, in its open session", async () => {
+  await openGateway("g1", ["d1"]);
+  await shown(["d1"]);
+  const heard = await hear<Outbound>(subjects.out("d1"), Outbound);
+  const text = await my.ask("POST", "/api/devices/d1/text", { message: { type: "alert", message: "Dinner" } });
+  expect(text).toEqual({ status: 202, body: { session: "s-d1", gateway: "g1" } });
+  const control = await my.ask("POST", "/api/devices/d1/control", { message: { type: "system", command: "reboot" } });
+  expect(control.status).toBe(202);
+  await vi.waitFor(() => expect(heard).toHaveLength(2));
+  const body = { type: "alert", status: "Message", message: "Dinner", emotion: "neutral" };
+  expect(heard[0]?.[1]).toEqual({ v: 1, kind: "text", session: "s-d1", body });
+  expect(heard[1]?.[1].body).toEqual({ type: "system", command: "reboot" });
+  expect((await my.ask("POST", "/api/devices/nobody/text", { message: { type: "alert", message: "x" } })).status).toBe(
+    404,
+  );
+});
+
+test.each([
+  ["text", { message: { type: "tts", state: "stop" } }],
+  ["text", { message: { type: "alert", message: "x".repeat(8000) } }],
+  ["control", { message: { type: "alert", message: "x" } }],
+  ["control", { message: { type: "mcp", payload: {} } }],
+])("%s: what is not its business, or too long for a device, is refused", async (kind, body) => {
+  expect(await my.ask("POST", `/api/fleet/${kind}`, body)).toMatchObject({
+    status: 400,
+    body: { type: "/problems/bad-field" },
+  });
+});
+
+test("text and control: to a group or to all, with the gateways and devices that are reached", async () => {
+  await openGateway("g1", ["d1", "d2"]);
+  await openGateway("g2", ["d3"]);
+  for (const id of ["d1", "d3"]) await my.bus.bucket("profiles").put(id, { group: "upstairs" });
+  await shown(["d1", "d3"], "?group=upstairs");
+  await shown(["d1", "d2", "d3"]);
+  const heard = await hear<Outbound>("fleet.>", Outbound);
+  const message = { type: "custom", payload: { light: "on" } };
+  expect(await my.ask("POST", "/api/groups/upstairs/text", { message })).toEqual({
+    status: 202,
+    body: { gateways: 2, devices: 2 },
+  });
+  expect(await my.ask("POST", "/api/fleet/text", { message })).toEqual({
+    status: 202,
+    body: { gateways: 2, devices: 3 },
+  });
+  const command = { message: { type: "system", command: "reboot" } };
+  expect((await my.ask("POST", "/api/groups/upstairs/control", command)).status).toBe(202);
+  expect((await my.ask("POST", "/api/fleet/control", command)).status).toBe(202);
+  await vi.waitFor(() => expect(heard).toHaveLength(4));
+  expect(heard.map(([subject]) => subject)).toEqual([
+    "fleet.upstairs.out",
+    "fleet.out",
+    "fleet.upstairs.out",
+    "fleet.out",
+  ]);
+  expect(await my.ask("POST", "/api/groups/a.b/text", { message })).toMatchObject({
+    status: 400,
+    body: { type: "/problems/bad-name" },
+  });
+});
+
+test("say: once to each device that is online of a group or of all, one list at a time", async () => {
+  const ids = Array.from({ length: 25 }, (_, index) => `say-${String(index).padStart(2, "0")}`);
+  await openGateway("g1", ids);
+  await my.bus.bucket("profiles").put("say-07", { group: "seven" });
+  await shown(ids);
+  await shown(["say-07"], "?group=seven");
+  const heard = await hear<Say>(subjects.stored(subjects.sayOpen("*")), Say);
+  const all = await my.ask("POST", "/api/fleet/say", { text: "Dinner is ready." });
+  expect(all).toEqual({ status: 202, body: { devices: 25, seconds: 1 } });
+  expect(await my.ask("POST", "/api/fleet/say", { text: "Again." })).toMatchObject({
+    status: 409,
+    body: { type: "/problems/busy" },
+  });
+  await vi.waitFor(() => expect(heard).toHaveLength(25), 5000);
+  expect(heard.map(([subject]) => subject).toSorted()).toEqual(
+    ids.map((id) => subjects.stored(subjects.sayOpen(id))).toSorted(),
+  );
+  expect(new Set(heard.map(([, { reply }]) => reply)).size).toBe(25);
+  await vi.waitFor(async () => {
+    const group = await my.ask("POST", "/api/groups/seven/say", { text: "Only you." });
+    expect(group).toEqual({ status: 202, body: { devices: 1, seconds: 1 } });
+  }, 5000);
+  await vi.waitFor(() => expect(heard.at(-1)?.[1].text).toBe("Only you."), 5000);
+  expect(heard).toHaveLength(26);
+});
+
+test("gateways: one is told to drain; one without a lease is not there", async () => {
+  await openGateway("g1", ["d1"]);
+  const heard = await hear<Command>(subjects.command("g1"), Command);
+  await vi.waitFor(async () => {
+    const { status, body } = await my.ask("POST", "/api/gateways/g1/drain");
+    expect({ status, body }).toEqual({ status: 202, body: { gateway: "g1", connections: 1 } });
+  });
+  await vi.waitFor(() => expect(heard).not.toHaveLength(0));
+  expect(heard[0]?.[1].body).toEqual({ type: "drain" });
+  expect(await my.ask("POST", "/api/gateways/g9/drain")).toMatchObject({
+    status: 404,
+    body: { type: "/problems/gateway-gone" },
+  });
+});
+
+test("record and dialogue: shown, and erased", async () => {
+  const record = { lastSeen: 5, lastReason: "done", totalOnline: 7 };
+  await my.bus.bucket("devices").put("aa=bb=cc=dd=ee=ff", record);
+  expect(await my.ask("GET", "/api/devices/AA:BB:CC:DD:EE:FF/record")).toEqual({
+    status: 200,
+    body: { id: "aa:bb:cc:dd:ee:ff", ...record },
+  });
+  expect(await my.ask("GET", "/api/devices/nobody/record")).toMatchObject({
+    status: 404,
+    body: { type: "/problems/device-unknown" },
+  });
+  await my.bus.bucket("dialogues").put("d1", { messages: [{ role: "user", text: "hello", at: 1 }] });
+  expect((await my.ask("DELETE", "/api/devices/d1/dialogue")).body).toEqual({ id: "d1", erased: true });
+  expect(await my.bus.bucket("dialogues").get("d1")).toBeUndefined();
+  expect((await my.ask("DELETE", "/api/devices/d1/dialogue")).body).toEqual({ id: "d1", erased: false });
+});

@@ -1,0 +1,44 @@
+import { Emotion, maxDeviceTextBytes, ServerCustom, ServerIot, ServerNotify, ServerSystem } from "@voxbus/protocol";
+import { z } from "zod";
+
+// The gateway adds the session's id.
+const mostBytes = maxDeviceTextBytes - 300;
+const fits = (message: unknown) => Buffer.byteLength(JSON.stringify(message)) <= mostBytes;
+const tooLong = { message: `must be at most ${mostBytes} bytes of JSON` };
+
+const Shown = z
+  .looseObject({
+    type: z.literal("alert"),
+    status: z.string().default("Message"),
+    message: z.string().min(1),
+    emotion: Emotion.default("neutral"),
+  })
+  .describe("shown on the device with a sound");
+
+/** A text frame that may be sent to devices: what is not the business of asr, dialogue or tts. */
+export const SendText = z.strictObject({
+  message: z
+    .discriminatedUnion("type", [Shown, ServerCustom, ServerNotify])
+    .refine(fits, tooLong)
+    .describe("a message to the device, as in docs/protocol.md"),
+});
+
+/** A control frame that may be sent to devices. */
+export const SendControl = z.strictObject({
+  message: z
+    .discriminatedUnion("type", [ServerSystem, ServerIot])
+    .refine(fits, tooLong)
+    .describe("a command to the device, as in docs/protocol.md"),
+});
+
+/** What is to be spoken. */
+export const Say = z.strictObject({
+  text: z.string().trim().min(1).max(4096).describe("what is spoken"),
+  emotion: Emotion.optional().describe("the face while it is spoken"),
+  language: z
+    .string()
+    .regex(/^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$/, "must be a BCP 47 language such as en or zh-CN")
+    .max(35)
+    .optional()
+    .describe("BCP 47 language of the text; default: the device's"),
+});

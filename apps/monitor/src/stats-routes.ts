@@ -1,0 +1,96 @@
+import { Stats } from "@voxbus/protocol";
+import { z } from "zod";
+import { AlertStep } from "./alert-record.ts";
+import { Nothing } from "./device-id.ts";
+import type { Oversight } from "./oversight.ts";
+import { lostMs } from "./programs.ts";
+import { route, type Route } from "./route.ts";
+import { averagedPoints, keptPoints } from "./series.ts";
+
+const SeriesShown = z.object({
+  metric: z.string().describe("what is measured"),
+  subject: z.string().describe("of whom: a gateway's id, PROGRAM-INSTANCE, DURABLE-STREAM of a consumer, or fleet"),
+  value: z.number().describe("at the last look"),
+  average: z.number().describe(`mean of the last ${averagedPoints} points`),
+  points: z
+    .array(z.tuple([z.number(), z.number()]))
+    .optional()
+    .describe("[ms since the epoch, value], oldest first"),
+});
+
+type Point = [at: number, value: number];
+
+const round = (value: number) => Math.round(value * 1000) / 1000;
+
+/** The routes that show what the monitor measures, and its alerts. */
+export function createStatsRoutes(oversight: Oversight, intervalMs: number): readonly Route[] {
+  const { history, programs, alerts } = oversight;
+  return [
+    route({
+      method: "GET",
+      path: "/api/stats",
+      summary: "What was measured: the last value, the average, and if asked for the history",
+      params: Nothing,
+      query: z.strictObject({
+        metric: z.string().max(64).optional().describe("only this metric"),
+        subject: z.string().max(200).optional().describe("only of this subject"),
+        points: z.coerce.number().int().min(0).max(keptPoints).default(0).describe("newest points of each series"),
+      }),
+      status: 200,
+      answer: z.object({
+        active: z.boolean().describe("this monitor is the one that raises alerts"),
+        interval: z.number().describe("ms between two points"),
+        series: z.array(SeriesShown),
+      }),
+      problems: ["bad-field"],
+      handle: ({ query: { metric, subject, points } }) => ({
+        active: oversight.active(),
+        interval: intervalMs,
+        series: [...history.all()]
+          .filter((series) => (metric ?? series.metric) === series.metric)
+          .filter((series) => (subject ?? series.subject) === series.subject)
+          .map((series) => ({
+            metric: series.metric,
+            subject: series.subject,
+            value: round(series.newest(1)[0]?.[1] ?? 0),
+            average: round(series.average()),
+            ...(points > 0 ? { points: series.newest(points).map(([at, value]): Point => [at, round(value)]) } : {}),
+          })),
+      }),
+    }),
+    route({
+      method: "GET",
+      path: "/api/programs",
+      summary: "Every process that runs, with its own numbers, and those that fell silent",
+      params: Nothing,
+      query: Nothing,
+      status: 200,
+      answer: z.object({
+        programs: z.array(
+          Stats.omit({ v: true }).extend({
+            lost: z.boolean().describe(`nothing was heard of it for ${lostMs / 1000} s`),
+          }),
+        ),
+      }),
+      problems: [],
+      handle: () => ({ programs: programs.list().map(({ stats, lost }) => ({ ...stats, lost })) }),
+    }),
+    route({
+      method: "GET",
+      path: "/api/alerts",
+      summary: "Alerts that stand, then those of the last day that are over",
+      params: Nothing,
+      query: z.strictObject({
+        open: z.enum(["true", "false"]).optional().describe("true: only those that stand; false: only those over"),
+      }),
+      status: 200,
+      answer: z.object({
+        alerts: z.array(AlertStep.extend({ raisedAt: z.number().describe("ms since the epoch at which it began") })),
+      }),
+      problems: ["bad-field"],
+      handle: ({ query: { open } }) => ({
+        alerts: alerts.list().filter(({ resolved }) => open === undefined || resolved === (open === "false")),
+      }),
+    }),
+  ];
+}

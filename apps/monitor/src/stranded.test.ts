@@ -1,0 +1,43 @@
+import type { Entry } from "@voxbus/bus";
+import { expect, test } from "vitest";
+import { findStranded } from "./stranded.ts";
+
+const presence = (gateway: string, epoch: string) => ({
+  term: 1,
+  gateway,
+  epoch,
+  session: "s1",
+  since: 0,
+  remote: "",
+  protocol: 1,
+  features: {},
+  state: "active",
+});
+const entry = (key: string, value: unknown): Entry => ({ key, value, revision: 1 });
+const lease = { id: "g1", epoch: "e2", address: "", load: { connections: 0, speaking: 0 }, draining: false, since: 0 };
+const entries = [
+  entry("mine", presence("g1", "e2")),
+  entry("older", presence("g1", "e1")),
+  entry("gone", presence("g2", "e1")),
+  entry("=canary-g1", { epoch: "e2" }),
+  entry("=canary-g2", { epoch: "e1" }),
+  entry("strange", { hello: "there" }),
+];
+const keys = (found: ReturnType<typeof findStranded>) => found.purge.map(({ key }) => key);
+
+test("stranded: what processes left that have no lease, once they were missed for long enough", () => {
+  const first = findStranded(entries, [lease], { missing: new Map(), now: 1000, afterMs: 600 });
+  expect(keys(first)).toEqual([]);
+  const early = findStranded(entries, [lease], { missing: first.missing, now: 1599, afterMs: 600 });
+  expect(keys(early)).toEqual([]);
+  const due = findStranded(entries, [lease], { missing: early.missing, now: 1600, afterMs: 600 });
+  expect(keys(due)).toEqual(["older", "gone", "=canary-g2"]);
+});
+
+test("stranded: a gateway that was back in between is missed anew", () => {
+  const first = findStranded(entries, [lease], { missing: new Map(), now: 0, afterMs: 600 });
+  const back = { ...lease, id: "g2", epoch: "e1" };
+  const between = findStranded(entries, [lease, back], { missing: first.missing, now: 300, afterMs: 600 });
+  const later = findStranded(entries, [lease], { missing: between.missing, now: 700, afterMs: 600 });
+  expect(keys(later)).toEqual(["older"]);
+});

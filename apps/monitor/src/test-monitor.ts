@@ -1,0 +1,89 @@
+import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { busVersion, subjects, type Stats } from "@voxbus/protocol";
+import type { Running } from "@voxbus/service";
+import { startSubscriber } from "@voxbus/subscriber";
+import { buildMonitor, monitor } from "./app.ts";
+
+/** A monitor in this process, its own nats-server, and a bus to play everybody else on. */
+export interface TestMonitor {
+  readonly nats: NatsServer;
+  readonly bus: Bus;
+  readonly url: string;
+  readonly running: Running;
+  ask(method: string, path: string, body?: object): Promise<{ status: number; body: Record<string, any> }>;
+  /** Another monitor on the same bus. */
+  another(env?: Readonly<Record<string, string>>): Promise<Running>;
+  stop(): Promise<void>;
+}
+
+/** The environment of a monitor that looks often and takes over soon. */
+export const hurried = {
+  VOXBUS_LOG_LEVEL: "fatal",
+  VOXBUS_MONITOR_PORT: "0",
+  VOXBUS_MONITOR_OPS_PORT: "0",
+  VOXBUS_MONITOR_INTERVAL_MS: "100",
+  VOXBUS_MONITOR_LEASE_MS: "600",
+};
+
+/** Starts one. */
+export async function startTestMonitor(env: Readonly<Record<string, string>> = {}): Promise<TestMonitor> {
+  const nats = await startNatsServer();
+  const bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  const another = (more: Readonly<Record<string, string>> = {}) =>
+    startSubscriber(monitor, buildMonitor, { VOXBUS_NATS_URL: nats.url, ...hurried, ...env, ...more });
+  const running = await another();
+  const url = running.addresses["monitor"]!.replace(/\/$/, "");
+  return {
+    nats,
+    bus,
+    url,
+    running,
+    another,
+    async ask(method, path, body) {
+      const response = await fetch(url + path, {
+        method,
+        ...(body ? { headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {}),
+      });
+      return { status: response.status, body: (await response.json()) as Record<string, any> };
+    },
+    async stop() {
+      await running.stop("quick");
+      await bus.close();
+      await nats.stop();
+    },
+  };
+}
+
+/** What a gateway may say of itself; `more` says otherwise. */
+export function makeStats(id: string, more: Partial<Stats> = {}): Stats {
+  return {
+    v: busVersion,
+    program: "gateway",
+    instance: `i-${id}`,
+    id,
+    state: "running",
+    host: "hall",
+    pid: 1,
+    at: Date.now(),
+    uptime: 1000,
+    rss: 1e8,
+    heap: 5e7,
+    cpu: 0.1,
+    cores: 1,
+    loopDelay: 1,
+    gauges: { connections: 0, speaking: 0 },
+    totals: {},
+    drops: {},
+    ...more,
+  };
+}
+
+/** Lets gateways speak every 50 ms; what they say may be changed while they do. */
+export function speakAs(bus: Bus, say: () => readonly Stats[]): { close(): void } {
+  const tell = () => {
+    if (bus.connected()) for (const stats of say()) bus.publish(subjects.stats(stats.program), stats);
+  };
+  tell();
+  const timer = setInterval(tell, 50);
+  return { close: () => clearInterval(timer) };
+}

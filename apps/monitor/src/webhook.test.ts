@@ -1,0 +1,71 @@
+import { createServer } from "node:http";
+import { createLog, listen } from "@voxbus/service";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import type { AlertStep } from "./alert-record.ts";
+import { createWebhook } from "./webhook.ts";
+
+const log = createLog({ name: "webhook-test", level: "silent", format: "json" });
+let url: string;
+const keys: (string | undefined)[] = [];
+let answers: number[] = [];
+const server = createServer((request, response) => {
+  keys.push(request.headers["idempotency-key"] as string);
+  const status = answers.shift();
+  // Nobody answers: the connection just breaks.
+  if (status === undefined) request.socket.destroy();
+  else response.writeHead(status).end();
+});
+beforeAll(async () => {
+  url = await listen(server, { host: "127.0.0.1", port: 0, variable: "" });
+});
+afterAll(() => {
+  server.close();
+  server.closeAllConnections();
+});
+beforeEach(() => keys.splice(0));
+
+const step: AlertStep = {
+  id: "a1",
+  at: 1,
+  severity: "high",
+  name: "queue",
+  subject: "tts-TURNS",
+  message: "501 wait.",
+  resolved: false,
+};
+
+function create(waitsMs: readonly number[] = [1, 1, 1, 1], signal = new AbortController().signal) {
+  const outcomes: string[] = [];
+  return { outcomes, webhook: createWebhook({ url, log, signal, waitsMs, posted: (one) => outcomes.push(one) }) };
+}
+
+test("webhook: what is not taken is sent again under the same key, and told apart from the end of it", async () => {
+  answers = [500, 429, 204, 200];
+  const { webhook, outcomes } = create();
+  expect(await webhook.post(step)).toBe(true);
+  expect(await webhook.post({ ...step, resolved: true })).toBe(true);
+  expect(keys).toEqual(["a1-high", "a1-high", "a1-high", "a1-resolved"]);
+  expect(outcomes).toEqual(["taken", "taken"]);
+});
+
+test("webhook: is given up after five tries, and at once when it is refused", async () => {
+  answers = [503];
+  const { webhook, outcomes } = create();
+  expect(await webhook.post(step)).toBe(true);
+  expect(keys).toHaveLength(5);
+  answers = [410];
+  expect(await webhook.post(step)).toBe(true);
+  expect(keys).toHaveLength(6);
+  expect(outcomes).toEqual(["failed", "refused"]);
+});
+
+test("webhook: a monitor that stops leaves the step to the next one", async () => {
+  answers = [503];
+  const stopping = new AbortController();
+  const { webhook, outcomes } = create([60_000], stopping.signal);
+  const posting = webhook.post(step);
+  await vi.waitFor(() => expect(keys).toHaveLength(1));
+  stopping.abort();
+  expect(await posting).toBe(false);
+  expect(outcomes).toEqual([]);
+});
