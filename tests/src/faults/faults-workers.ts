@@ -8,6 +8,7 @@ const moments: Readonly<Record<Worker, Readonly<Record<"before" | "middle" | "en
   tts: { before: "first sentence", middle: "mid sound", end: "last sound" },
 };
 const phases = ["before", "middle", "end"] as const;
+const phaseNames = { before: "at the beginning", middle: "in the middle", end: "at the end" } as const;
 /** Longer than a claim lasts without its worker (docs/bus.md), so that a successor is at work when it wakes. */
 const pauseMs = 8000;
 
@@ -20,56 +21,60 @@ const killAt = (worker: Worker, moment: Moment) => async (stage: Stage) => {
   await stage.world.ready(worker);
 };
 
-/** Kills one of two, then the other one when the first is back. */
-const killEach = (worker: Worker, moment: Moment) => async (stage: Stage) => {
-  for (const pid of stage.world.pids(worker)) {
-    await stage.next(moment);
-    stage.strike("SIGKILL", [pid]);
-    await stage.sleep(5000);
+/** Kills one of two, in turn, at each moment of its stage; the next one when the one before is back. */
+const killEach = (worker: Worker) => async (stage: Stage) => {
+  for (const [at, phase] of phases.entries()) {
+    const pids = stage.world.pids(worker);
+    await stage.next(moments[worker][phase]);
+    stage.strike("SIGKILL", [pids[at % pids.length]!]);
+    await stage.sleep(6000);
     await stage.world.ready(worker);
   }
 };
 
-/** Stops a process without its knowing, for longer than its claims last, and lets it go on. */
-const pauseAt = (worker: Worker, moment: Moment, which: "one" | "all") => async (stage: Stage) => {
-  const pids = stage.world.pids(worker).slice(0, which === "one" ? 1 : undefined);
-  await stage.next(moment);
+/** Stops processes without their knowing, for longer than their claims last, and lets them go on. */
+const pause = async (stage: Stage, worker: Worker, phase: (typeof phases)[number], pids: readonly number[]) => {
+  await stage.next(moments[worker][phase]);
   stage.strike("SIGSTOP", pids);
   await stage.sleep(pauseMs);
   stage.strike("SIGCONT", pids);
   await stage.world.ready(worker);
+};
+const pauseEach = (worker: Worker) => async (stage: Stage) => {
+  const pids = stage.world.pids(worker);
+  for (const [at, phase] of phases.entries()) await pause(stage, worker, phase, [pids[at % pids.length]!]);
 };
 
 /** What happens to the programs that work on turns. */
 export const workerFaults: readonly Fault[] = [
   { name: "nothing (for comparison)", world: "one", happen: (stage) => calm(stage) },
   ...workers.flatMap((worker) =>
-    phases.flatMap((phase): Fault[] => [
-      {
-        name: `kill -9 ${worker}, ${phase} of its stage`,
-        world: "one",
-        quick: phase === "middle" && worker !== "dialogue",
-        withinMs: 5000,
-        happen: killAt(worker, moments[worker][phase]),
-      },
-      {
-        name: `kill -9 one ${worker} of two, then the other, ${phase}`,
-        world: "two",
-        withinMs: 5000,
-        happen: killEach(worker, moments[worker][phase]),
-      },
-      {
-        name: `SIGSTOP one ${worker} of two for 8 s, ${phase}`,
-        world: "two",
-        happen: pauseAt(worker, moments[worker][phase], "one"),
-      },
-    ]),
+    phases.map((phase): Fault => ({
+      name: `kill -9 the only ${worker}, ${phaseNames[phase]} of its stage`,
+      world: "one",
+      quick: phase === "middle" && worker !== "dialogue",
+      withinMs: 5000,
+      happen: killAt(worker, moments[worker][phase]),
+    })),
   ),
-  ...workers.map((worker): Fault => ({
-    name: `SIGSTOP the only ${worker} for 8 s`,
-    world: "one",
-    happen: pauseAt(worker, moments[worker].middle, "all"),
-  })),
+  ...workers.flatMap((worker): Fault[] => [
+    {
+      name: `SIGSTOP the only ${worker} for 8 s`,
+      world: "one",
+      happen: (stage) => pause(stage, worker, "middle", stage.world.pids(worker)),
+    },
+    {
+      name: `kill -9 one ${worker} of two, at each moment of its stage`,
+      world: "two",
+      withinMs: 5000,
+      happen: killEach(worker),
+    },
+    {
+      name: `SIGSTOP one ${worker} of two for 8 s, at each moment of its stage`,
+      world: "two",
+      happen: pauseEach(worker),
+    },
+  ]),
   {
     // Longer than a turn may take without a frame (docs/bus.md): the gateways apologise themselves.
     name: "all of tts stopped for 25 s",

@@ -64,7 +64,12 @@ export async function runFault(
     },
     complain: (problem) => problems.push(problem),
   });
-  await bound(happening, happenMs, `"${fault.name}" did not come to its end`);
+  try {
+    await bound(happening, happenMs, `"${fault.name}" did not come to its end`);
+  } catch (error) {
+    await fleet.stop();
+    throw error;
+  }
   begin();
   const mended = performance.now();
   const [missing, presence] = await Promise.all([
@@ -149,6 +154,27 @@ async function awaitPresence({ bus }: World, fleet: Fleet, id: string, since: nu
     if (now - since > presenceMs + 3000) return now - since;
     await sleep(200);
   }
+}
+
+/** The row of a fault that could not be brought to its end. */
+export function failedRow(name: string, error: unknown): Row {
+  const nothing = {
+    turns: 0,
+    answered: 0,
+    apologised: 0,
+    lost: 0,
+    cut: 0,
+    doubled: 0,
+    medianMs: 0,
+    maxMs: 0,
+    presenceMs: 0,
+  };
+  return {
+    name,
+    ...nothing,
+    late: false,
+    problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
+  };
 }
 
 async function bound<T>(work: Promise<T>, ms: number, problem: string): Promise<T> {

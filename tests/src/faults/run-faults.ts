@@ -2,8 +2,8 @@ import { worlds, type Fault } from "./fault.ts";
 import type { References } from "./judge.ts";
 import { learnReferences } from "./learn.ts";
 import { loadQuestions } from "./questions.ts";
-import { runFault, type Row } from "./run-fault.ts";
-import { openWorld } from "./world.ts";
+import { failedRow, runFault, type Row } from "./run-fault.ts";
+import { openWorld, type World } from "./world.ts";
 
 /** Runs faults one after the other, those of one world in one system; tells each row as it comes. */
 export async function runFaults(
@@ -20,20 +20,31 @@ export async function runFaults(
   for (const [name, options] of Object.entries(worlds)) {
     const here = faults.filter(({ world }) => world === name);
     if (here.length === 0) continue;
-    const world = await openWorld(options);
+    let world: World | undefined;
+    let known: References | undefined;
+    const close = async () => {
+      await world?.close();
+      if (world) tell.log?.(world.output());
+      world = undefined;
+    };
     try {
-      const known = options.engines === "model" ? undefined : references;
-      const learnt = known ?? (await learnReferences(world, questions));
-      if (options.engines !== "model") references = learnt;
       for (const fault of here) {
         tell.begin(fault.name);
-        const row = await runFault(fault, world, { questions, references: learnt });
-        rows.push(row);
-        tell.row(row);
+        try {
+          world ??= await openWorld(options);
+          known ??= options.engines === "model" ? undefined : references;
+          known ??= await learnReferences(world, questions);
+          if (options.engines !== "model") references = known;
+          rows.push(await runFault(fault, world, { questions, references: known }));
+        } catch (error) {
+          // What it broke may be broken for good: the next one gets a new system.
+          rows.push(failedRow(fault.name, error));
+          await close();
+        }
+        tell.row(rows.at(-1)!);
       }
     } finally {
-      await world.close();
-      tell.log?.(world.output());
+      await close();
     }
   }
   return rows.toSorted((a, b) => placeOf(a.name, faults) - placeOf(b.name, faults));

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism, loadavg } from "node:os";
 import type { Row } from "./run-fault.ts";
 
 const seconds = (ms: number) => (Math.max(0, ms) / 1000).toFixed(1);
@@ -35,5 +36,9 @@ export function writeTable(rows: readonly Row[]): void {
   const text = readFileSync(page, "utf8");
   const [from, to] = [text.indexOf(marks.begin), text.indexOf(marks.end)];
   if (from < 0 || to < from) throw new Error(`docs/reliability.md has no ${marks.begin} and ${marks.end}`);
-  writeFileSync(page, `${text.slice(0, from + marks.begin.length)}\n\n${formatTable(rows)}\n\n${text.slice(to)}`);
+  const machine = `${availableParallelism()} cores, load average of the last 15 minutes ${loadavg()[2]?.toFixed(1)}.`;
+  writeFileSync(
+    page,
+    `${text.slice(0, from + marks.begin.length)}\n\n${formatTable(rows)}\n\n${machine}\n\n${text.slice(to)}`,
+  );
 }
