@@ -17,7 +17,7 @@ export {
   type StoreOptions,
   type StreamName,
 } from "./bus.ts";
-export { brokerTraceSubject, type BrokerTrace } from "./broker-trace.ts";
+export { type BrokerTrace } from "./broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connection.ts";
 export { createRegistry, type RegistryOptions } from "./registry.ts";

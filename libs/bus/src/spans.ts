@@ -42,10 +42,10 @@ function describe(subject: string, type: "send" | "process"): Record<string, str
   };
 }
 
+/** Only the error's name is kept: its text may quote what was said. */
 function fail(span: Span, error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
   span.setAttribute("error.type", error instanceof Error ? error.name : "error");
-  span.setStatus({ code: SpanStatusCode.ERROR, message });
+  span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
 /**
