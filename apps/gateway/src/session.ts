@@ -6,7 +6,6 @@ import {
   maxDeviceTextBytes,
   parseDeviceMessage,
   ProtocolError,
-  subjects,
   type CloseName,
   type DeviceMessage,
   type DropReason,
@@ -22,6 +21,7 @@ import type { WebSocket } from "ws";
 import type { Clock, Ticker } from "./clock.ts";
 import { count, countLateness, type Counters } from "./counters.ts";
 import type { Visitor } from "./door.ts";
+import { Farewell, farewellMs } from "./farewell.ts";
 import { Heartbeat, type LifeTimes } from "./heartbeat.ts";
 import { Flow } from "./flow.ts";
 import type { LifeState } from "./life.ts";
@@ -41,8 +41,6 @@ const holdBytes = 8192;
 const slowBytes = 1_048_576;
 /** TCP is dropped so long after a Close: stock devices do neither answer it nor drop TCP themselves, ms. */
 const lingerMs = 2000;
-/** How long a farewell may take before the session is closed without it, ms. */
-const farewellMs = 10_000;
 const downlink = { format: "opus", sample_rate: 24_000, channels: 1, frame_duration: 60 } as const;
 
 /** What a session needs of its gateway. */
@@ -86,7 +84,7 @@ export class Session implements SpeechEffects {
   open = false;
   /** Monotonic time of the last voice, text, or sound, ms. */
   #voiceAt: number;
-  #farewell: "none" | "said" = "none";
+  readonly #farewell: Farewell;
   readonly #context: SessionContext;
   readonly #socket: WebSocket;
   readonly #framingIsSaid: boolean;
@@ -112,6 +110,7 @@ export class Session implements SpeechEffects {
     this.framing = visitor.framing ?? 1;
     this.#framingIsSaid = visitor.framing !== undefined;
     this.held = context.held;
+    this.#farewell = new Farewell(id);
     this.#traces = tracingIsOn() ? traceTurns({ id, device: this.device, gateway: context.gateway }) : undefined;
     this.#times = new TurnTimes(context.turnMeter);
     this.#voiceAt = context.clock.now();
@@ -142,7 +141,8 @@ export class Session implements SpeechEffects {
     });
     socket.on("ping", () => this.life.sign());
     socket.on("error", (error: Error & { code?: string }) => {
-      if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") this.close("frame_too_big");
+      // Longer than the limit, or than a number can tell.
+      if (/^WS_ERR_UNSUPPORTED_(MESSAGE|DATA_PAYLOAD)_LENGTH$/.test(error.code ?? "")) this.close("frame_too_big");
       else if (error.code === "WS_ERR_INVALID_UTF8") this.close("invalid_text");
       else if (error.code?.startsWith("WS_ERR")) this.close("invalid_frame");
     });
@@ -359,33 +359,21 @@ export class Session implements SpeechEffects {
     this.#traces?.ended(turn);
     this.#times.ended(turn);
     this.#context.turnEnded(this, turn);
-    if (turn.reply === this.#farewellId && this.#farewell === "said") this.close("done");
+    if (this.#farewell.said && turn.reply === this.#farewell.reply) this.close("done");
   }
 
-  get #farewellId(): string {
-    return `farewell-${this.id}`;
-  }
-
-  /** Ends a conversation in which nobody speaks any longer: a farewell, then 1000 (profile `silenceMs`, `farewell`). */
+  /** Ends a conversation in which nobody speaks any longer (profile `silenceMs`, `farewell`). */
   endSilence(): void {
-    const { silenceMs, farewell, language } = this.#context.profile(this.device);
+    const profile = this.#context.profile(this.device);
+    const due = this.#listening && !this.speech.busy && profile.silenceMs > 0;
     const silent = this.now() - this.#voiceAt;
-    if (this.#farewell === "said" && silent > farewellMs) return this.close("done");
-    if (!this.#listening || silenceMs === 0 || this.speech.busy || silent < silenceMs || this.#farewell === "said")
-      return;
-    this.#farewell = "said";
+    if (this.#farewell.said ? silent > farewellMs : due && silent >= profile.silenceMs) this.#sayFarewell(profile);
+  }
+
+  #sayFarewell(profile: Profile): void {
+    if (this.#farewell.said) return this.close("done");
     this.#voiceAt = this.now();
-    const say = {
-      v: 1,
-      session: this.id,
-      reply: this.#farewellId,
-      attempt: 1,
-      sentence: 0,
-      text: farewell,
-      language,
-      last: true,
-    };
-    this.#context.bus.store(subjects.sayOpen(this.device), say, { id: this.#farewellId }).catch((error: unknown) => {
+    this.#farewell.say(this.#context.bus, this.device, profile).catch((error: unknown) => {
       if (!(error instanceof BusAwayError)) throw error;
       this.close("done");
     });
