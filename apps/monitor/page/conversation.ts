@@ -66,6 +66,8 @@ export function createConversation(options: {
   let saying = 0;
   /** Whether a `tts/stop` ends what is shown now, and not something before it. */
   let ending = false;
+  /** Whether a listen is open that lasts through the answers. */
+  let lasting = false;
 
   const change = (part: Partial<Talk>) => state.update((now) => ({ ...now, ...part }));
   const tellLevels = (input: number, output: number) => levels.forEach((listener) => listener(input, output));
@@ -86,9 +88,9 @@ export function createConversation(options: {
 
   const settle = () => {
     if (microphone && socket) {
-      if (!interruptible || !isListening()) {
-        socket.send({ type: "listen", state: "start", mode: interruptible ? "realtime" : "auto" });
-      }
+      // A new start would cut off whoever speaks already.
+      if (!lasting) socket.send({ type: "listen", state: "start", mode: interruptible ? "realtime" : "auto" });
+      lasting = interruptible;
       voiceAt = undefined;
       change({ phase: "listening" });
     } else change({ phase: socket ? "quiet" : "off" });
@@ -170,6 +172,7 @@ export function createConversation(options: {
       rtt: (rtt) => change({ rtt }),
       closed: (code) => void closed(code),
     });
+    lasting = false;
     change({ trouble: undefined });
     return socket;
   };
@@ -252,12 +255,14 @@ export function createConversation(options: {
       }),
     hush() {
       closeMicrophone();
+      lasting = false;
       if (!isListening()) return;
       socket?.send({ type: "abort" });
       change({ phase: "quiet" });
     },
     stop() {
       ending = true;
+      lasting = false;
       socket?.send({ type: "abort" });
       end({ stopped: true });
       speaker?.clear();
@@ -282,10 +287,8 @@ export function createConversation(options: {
       }),
     setInterruptible(yes) {
       interruptible = yes;
-      if (isListening()) {
-        change({ phase: "quiet" });
-        settle();
-      }
+      lasting = false;
+      if (isListening()) settle();
     },
   };
 }

@@ -77,7 +77,7 @@ export function DevicePage({ id }: { readonly id: string }) {
       ) : (
         known && <p class="note">{words.unknown}</p>
       )}
-      <div class="columns">
+      <div class="columns three">
         <section class="card wide" aria-labelledby="turns-title">
           <h2 id="turns-title">{words.timeline}</h2>
           <Timeline turns={turns} traces={greeting?.traces} />

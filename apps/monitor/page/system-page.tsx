@@ -134,7 +134,7 @@ function Programs({ programs }: { readonly programs: readonly ProgramNumbers[] }
             {programs.map((program) => (
               <tr key={`${program.name} ${program.id}`}>
                 <th scope="row">
-                  {program.name} <small>{program.id}</small>
+                  {program.name} <small title={program.id}>{program.id}</small>
                 </th>
                 <td>
                   <span class={`dot ${program.health}`}>{words.healths[program.health]}</span>

@@ -1,8 +1,9 @@
 import { useEffect, useRef } from "preact/hooks";
+import type { ProgramNumbers } from "../src/live.ts";
 import { createConversation, type Talk } from "./conversation.ts";
 import { timeExchange, waitOf, type Exchange } from "./exchange.ts";
 import { Face } from "./face.tsx";
-import { hello } from "./fleet-state.ts";
+import { hello, numbers } from "./fleet-state.ts";
 import { MicrophoneIcon, PauseIcon, StopIcon } from "./icons.tsx";
 import { checkMicrophone } from "./microphone.ts";
 import { linkDevice } from "./route.ts";
@@ -112,13 +113,21 @@ function Controls({ state: { phase, microphone } }: { state: Talk }) {
 
 function Troubles({ state: { trouble, audible } }: { state: Talk }) {
   const { talk: words, trouble: names } = useWords();
+  const absent = findAbsent(useStore(numbers)?.programs ?? []);
   const shown = trouble ?? checkMicrophone()?.trouble;
   return (
     <div class="troubles" aria-live="assertive">
+      {absent.length > 0 && <p class="trouble">{words.absent(absent.join(", "))}</p>}
       {shown && <p class="trouble">{names[shown]}</p>}
       {audible === false && <p class="trouble">{words.noSound}</p>}
     </div>
   );
+}
+
+/** The programs of a turn of which none runs; none while the monitor itself is not among those that are known. */
+function findAbsent(programs: readonly ProgramNumbers[]): readonly string[] {
+  const running = new Set(programs.filter(({ health }) => health !== "lost").map(({ name }) => name));
+  return running.has("monitor") ? ["asr", "dialogue", "tts"].filter((name) => !running.has(name)) : [];
 }
 
 function Typing() {

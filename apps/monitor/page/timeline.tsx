@@ -93,7 +93,7 @@ function TurnRow(props: { turn: TurnView; bars: readonly Bar[]; scale: number; t
           </a>
         )}
       </p>
-      {turn.heard !== undefined && <p class="asked">{turn.heard || "…"}</p>}
+      {turn.heard !== undefined && <p class="turn-asked">{turn.heard || "…"}</p>}
       <div class="track" role="img" aria-label={told}>
         {bars.map(({ name, from, to, open }) => (
           <span
@@ -110,7 +110,7 @@ function TurnRow(props: { turn: TurnView; bars: readonly Bar[]; scale: number; t
           </span>
         ))}
       </p>
-      {turn.said && turn.said.length > 0 && <p class="said">{turn.said.join(" ")}</p>}
+      {turn.said && turn.said.length > 0 && <p class="turn-said">{turn.said.join(" ")}</p>}
     </li>
   );
 }

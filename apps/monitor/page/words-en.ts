@@ -40,9 +40,9 @@ export const english = {
     stopped: "stopped",
     noSound:
       "Answers are shown in writing only: this browser cannot decode Opus (it needs WebCodecs and a secure page).",
+    absent: (names: string) => `No answer can come now, since no ${names} is running. npm start runs all of them.`,
     embedded:
       "Nobody has connected a language model yet. The built-in assistant answers a short list of phrases; VOXBUS_LLM_ENGINE=openai connects any model.",
-    volume: "Volume",
     lampOn: "The lamp is on",
     wait: (ms: string) => `first sound after ${ms}`,
     parts: { heard: "understood", thought: "thought", voiced: "voiced", said: "said" },

@@ -113,3 +113,20 @@ test.skipIf(isSkipped)("language: it is the browser's, and can be changed for go
   await page.getByRole("heading", { level: 1, name: "System" }).waitFor();
   expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
 });
+
+test.skipIf(isSkipped)("access: what is looked for is found where it is wrong", async () => {
+  browser = await openBrowser();
+  const { page } = browser;
+  await page.goto(`${system.monitor}#/fleet`);
+  await page.getByText("porch").first().waitFor();
+  await page.evaluate(() => {
+    document.documentElement.style.setProperty("--muted", "#c8c8c8");
+    document.querySelector("input")!.closest("label")!.replaceWith(document.createElement("input"));
+    document.querySelector("h1")!.remove();
+  });
+  const found = (await auditPage(page)).join("\n");
+  expect(found).toMatch(/has a contrast of 1\.\d+: <span/);
+  expect(found).toContain("has no label: <input");
+  expect(found).toContain("has no name: <input");
+  expect(found).toContain("has 0 h1 headings");
+});

@@ -8,7 +8,7 @@ import { chromium, type Page } from "playwright-core";
 export interface Browser {
   readonly page: Page;
   /** What the page complained of so far: errors, and whatever its content security policy stopped. */
-  readonly complaints: readonly string[];
+  readonly complaints: string[];
   close(): Promise<void>;
 }
 
