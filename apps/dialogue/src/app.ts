@@ -20,7 +20,8 @@ import { createMcp } from "./mcp.ts";
 import { createOrder } from "./order.ts";
 import { createReminderBook } from "./reminders.ts";
 import { markTurn, traceTurn } from "./turn-span.ts";
-import { takeTurn, type Means, type Said } from "./turn.ts";
+import type { Said } from "./said.ts";
+import { takeTurn, type Means } from "./turn.ts";
 
 /** What `run` needs to know of this program. */
 export const dialogueProgram: Program<typeof dialogueConfig> = {

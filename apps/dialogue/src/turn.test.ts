@@ -7,7 +7,8 @@ import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
 import { createMcp } from "./mcp.ts";
 import { createReminderBook } from "./reminders.ts";
-import { takeTurn, type Means, type Said } from "./turn.ts";
+import type { Said } from "./said.ts";
+import { takeTurn, type Means } from "./turn.ts";
 
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const never = new AbortController().signal;

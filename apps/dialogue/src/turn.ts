@@ -8,23 +8,8 @@ import type { History } from "./history.ts";
 import type { Mcp } from "./mcp.ts";
 import type { ReminderBook } from "./reminders.ts";
 import { LostReplyError, openReply } from "./reply.ts";
+import type { Outcome, Said } from "./said.ts";
 import { tellContent } from "./turn-span.ts";
-
-/** What somebody said, and where. */
-export type Said = {
-  readonly device: string;
-  readonly session: string;
-  readonly origin: number;
-  /** Empty for speech that was rejected. */
-  readonly text: string;
-  readonly reason?: Heard["reason"];
-  /** BCP 47; of typed text it is not known. */
-  readonly language?: string;
-  /** Deliveries of this turn, from 1; at the `final` one there is only an apology. */
-  readonly attempt: number;
-  readonly final: boolean;
-  readonly trace: Readonly<Record<string, string>>;
-};
 
 /** What turns are answered with. */
 export type Means = {
@@ -50,9 +35,6 @@ export type Means = {
   /** True if traces may hold what was said and answered. */
   readonly traceContent?: boolean;
 };
-
-/** How a turn ended. */
-export type Outcome = "answered" | "apologised" | "fenced" | "superseded" | "offline" | "done before";
 
 /** The reason to leave a turn to a newer one of its session, which answers both. */
 export class SupersededError extends Error {

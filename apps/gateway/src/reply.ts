@@ -1,4 +1,4 @@
-import type { DropReason, OutAudio, OutControlFrame, OutTextFrame } from "@voxbus/protocol";
+import type { DropReason, OutAudio, OutControlFrame, OutTextFrame, TurnPlayed } from "@voxbus/protocol";
 import type { Held } from "./limits.ts";
 
 /** A numbered frame of a reply: named (attempt, sentence, n) by tts. */
@@ -113,6 +113,29 @@ export class Reply {
     return this.#heldMs + frame.duration > maxHeldMs || !this.#held.take(frame.body.byteLength)
       ? "reply-full"
       : "taken";
+  }
+
+  /** Fills the reply with ready-made sound, Opus packets of 60 ms, and nothing else. */
+  fill(packets: readonly Uint8Array[]): void {
+    const name = { v: 1 as const, reply: this.id, attempt: 1, sentence: 0 };
+    packets.forEach((body, n) => this.accept({ ...name, n, kind: "audio", duration: 60, body }, this.fedAt));
+    this.complete = true;
+  }
+
+  /** How it ended: without a `reason` it was played whole. `fenced` frames came too late; `firstAudio` in ms. */
+  report(reason: string | undefined, fenced: number, firstAudio: number | undefined): TurnPlayed {
+    const { id: reply, origin, played, dropped, late } = this;
+    return {
+      reply,
+      ...(origin === undefined ? {} : { origin }),
+      ...(played ? { played } : {}),
+      complete: reason === undefined,
+      ...(reason === undefined ? {} : { reason }),
+      fenced: fenced + (reason === undefined ? 0 : this.held),
+      dropped,
+      late,
+      ...(firstAudio === undefined ? {} : { firstAudio: Math.round(firstAudio) }),
+    };
   }
 
   /** The next frame to send, or undefined. */

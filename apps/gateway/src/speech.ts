@@ -323,15 +323,7 @@ export class Speech implements Ticker {
     }
     if (this.#awaited && this.#awaited.origin <= this.#fence) this.#awaited = undefined;
     if (reply) this.#report(reply, reason);
-    else
-      this.#effects.turnEnded({
-        ...(origin === undefined ? {} : { origin }),
-        complete: false,
-        reason,
-        fenced: 0,
-        dropped: 0,
-        late: 0,
-      });
+    else if (origin !== undefined) this.#failed(origin, reason);
     const packets = this.#effects.apology();
     if (!packets) {
       this.#effects.writeText({
@@ -343,18 +335,10 @@ export class Speech implements Ticker {
       if (this.speaking) this.#stopSpeaking();
       return this.#next();
     }
-    const now = this.#effects.now();
-    const { held } = this.#effects;
-    const apology = new Reply(
-      `apology-${origin ?? reply?.id}`,
-      undefined,
-      this.#effects.seq() + 0.5,
-      now - announcementWaitMs,
-      held,
-    );
-    const name = { v: 1 as const, reply: apology.id, attempt: 1, sentence: 0 };
-    packets.forEach((body, n) => apology.accept({ ...name, n, kind: "audio", duration: 60, body }, now));
-    apology.complete = true;
+    const id = `apology-${origin ?? reply?.id}`;
+    const since = this.#effects.now() - announcementWaitMs;
+    const apology = new Reply(id, undefined, this.#effects.seq() + 0.5, since, this.#effects.held);
+    apology.fill(packets);
     this.#waiting.unshift(apology);
     this.#next();
   }
@@ -420,18 +404,7 @@ export class Speech implements Ticker {
   }
 
   #report(reply: Reply, reason: string | undefined): void {
-    const { id, origin, played, dropped, late } = reply;
-    this.#effects.turnEnded({
-      reply: id,
-      ...(origin === undefined ? {} : { origin }),
-      ...(played ? { played } : {}),
-      complete: reason === undefined,
-      ...(reason === undefined ? {} : { reason }),
-      fenced: this.#fenced + (reason === undefined ? 0 : reply.held),
-      dropped,
-      late,
-      ...(this.#firstAudio === undefined ? {} : { firstAudio: Math.round(this.#firstAudio) }),
-    });
+    this.#effects.turnEnded(reply.report(reason, this.#fenced, this.#firstAudio));
     this.#fenced = 0;
     reply.discard();
   }
