@@ -82,6 +82,16 @@ describe("docs/operations.md, other tables", () => {
     expect(sorted(documented)).toEqual(sorted(known));
   });
 
+  it("alerts: the table has every rule and no other", async () => {
+    const { createRules } = (await import(`${root}apps/monitor/dist/rules.js`)) as {
+      readonly createRules: (settings: object) => Readonly<Record<string, object>>;
+    };
+    const rules = createRules({ memory: 1, cpu: 1, connections: 1, queue: 1, p95: 1, p99: 1 });
+    expect(sorted(readTable(page, "table: alerts").map(([name]) => readName(name)))).toEqual(
+      sorted(Object.keys(rules)),
+    );
+  });
+
   it("routes: the table is the monitor's own", () => {
     const source = readSources("apps/monitor/src", ".ts").join("\n");
     const routes = [...source.matchAll(/method: "([A-Z]+)",\s*path: "([^"]+)"/g)].map(

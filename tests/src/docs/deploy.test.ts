@@ -1,0 +1,55 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { readName, readPage, readTable, root } from "./markdown.ts";
+
+const page = readPage("docs/operations.md");
+const folders = ["alerts", "compose", "grafana", "kubernetes", "nats"];
+const files = folders.flatMap((folder) =>
+  readdirSync(`${root}deploy/${folder}`).map((name) => ({
+    name: `${folder}/${name}`,
+    text: readFileSync(`${root}deploy/${folder}/${name}`, "utf8"),
+  })),
+);
+const sorted = (list: Iterable<string>) => [...new Set(list)].toSorted();
+
+describe("deploy", () => {
+  it("metrics: dashboards and rules ask for none that is not documented", () => {
+    const metrics = new Set(readTable(page, "table: metrics").map(([name]) => readName(name)));
+    const asked = files.flatMap(({ text }) => text.match(/\bvoxbus_[a-z_]+/g) ?? []);
+    const bare = (name: string) => name.replace(/_(?:total|bucket|sum|count)$/, "");
+    expect(asked.length).toBeGreaterThan(30);
+    expect(sorted(asked).filter((name) => !metrics.has(name) && !metrics.has(bare(name)))).toEqual([]);
+  });
+
+  it("variables: every one that is set is documented", () => {
+    const set = files.flatMap(({ text }) => text.match(/\bVOXBUS_[A-Z0-9_]*[A-Z0-9]\b/g) ?? []);
+    expect(set.length).toBeGreaterThan(10);
+    expect(sorted(set).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  it("grafana: the dashboard is JSON whose panels have targets", () => {
+    const text = files.find(({ name }) => name === "grafana/voxbus.json")?.text ?? "";
+    const { panels } = JSON.parse(text) as { panels: { type: string; targets?: { expr: string }[] }[] };
+    for (const { type, targets } of panels) if (type !== "row") expect(targets?.length).toBeGreaterThan(0);
+  });
+
+  it.each(["single", "cluster"])("nats: nats-server takes %s.conf", async (name) => {
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, [`${root}deploy/local/nats-server.mjs`]);
+    const env = { ...process.env, NATS_NAME: "nats-0", NATS_ROUTES: "[nats://nats-1:6222]" };
+    const { stderr } = await run(stdout.trim(), ["-t", "-c", `${root}deploy/nats/${name}.conf`], { env });
+    expect(stderr).toContain("is valid");
+  });
+
+  it("nats: the cluster of kubernetes has the same settings", () => {
+    const textOf = (name: string) => files.find((file) => file.name === name)?.text ?? "";
+    const settings = textOf("nats/voxbus.conf").match(/^(?:no_fast_producer_stall|write_deadline|no_auth_user): .+$/gm);
+    expect(settings).toHaveLength(3);
+    for (const setting of settings ?? []) expect(textOf("kubernetes/nats.yaml")).toContain(setting);
+    for (const name of ["nats/voxbus.conf", "kubernetes/nats.yaml"]) {
+      expect(textOf(name)).toContain('msg_trace { dest: "voxbus.trace" }');
+    }
+  });
+});
