@@ -1,0 +1,94 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readRssKib } from "../bench/child.ts";
+import type { SoakSystem } from "./system.ts";
+
+/** What a process holds; `held` is its JavaScript memory after a collection, absent of nats-server. Memory in MB. */
+export interface ProcessSample {
+  readonly pid: number;
+  readonly rss: number;
+  readonly held: number | undefined;
+  readonly timers: number | undefined;
+  readonly handles: number;
+}
+
+/** What everything holds at a time. */
+export interface Sample {
+  readonly at: number;
+  readonly processes: ReadonlyMap<string, ProcessSample>;
+  readonly connections: number;
+  readonly subscriptions: number;
+  /** Consumers of each stream. */
+  readonly consumers: Readonly<Record<string, number>>;
+  readonly stored: number;
+  /** Keys of each bucket that hold a value. */
+  readonly keys: Readonly<Record<string, number>>;
+}
+
+/** What of nats-server's report on its streams is looked at. */
+interface Jsz {
+  readonly messages: number;
+  readonly account_details?: readonly {
+    readonly stream_detail?: readonly { readonly name: string; readonly state: { readonly consumer_count: number } }[];
+  }[];
+}
+
+const mega = 1_048_576;
+const patienceMs = 10_000;
+
+interface Told {
+  readonly at: number;
+  readonly held: number;
+  readonly timers: number;
+}
+
+/** Asks every process and the server what they hold. Throws when one does not answer within 10 s. */
+export async function takeSample(system: SoakSystem): Promise<Sample> {
+  const at = Date.now();
+  const programs = system.programs();
+  for (const { pid } of programs) process.kill(pid, "SIGUSR2");
+  const told = await Promise.all(programs.map(({ pid }) => readTold(`${system.directory}/${pid}.json`, at)));
+  const look = (pid: number) => ({
+    pid,
+    rss: readRssKib(pid) / 1024,
+    handles: readdirSync(`/proc/${pid}/fd`).length,
+  });
+  const processes = new Map<string, ProcessSample>(
+    programs.map(({ name, pid }, i) => {
+      const { held, timers } = told[i] as Told;
+      return [name, { ...look(pid), held: held / mega, timers }];
+    }),
+  );
+  processes.set("nats-server", { ...look(system.natsPid), held: undefined, timers: undefined });
+  const [subsz, jsz, stats] = await Promise.all([
+    ask<{ num_subscriptions: number }>(`${system.monitoring}/subsz`),
+    ask<Jsz>(`${system.monitoring}/jsz?accounts=true&streams=true`),
+    ask<{ connections: number }>(system.stats),
+  ]);
+  const streams = (jsz.account_details ?? []).flatMap(({ stream_detail = [] }) => stream_detail);
+  return {
+    at,
+    processes,
+    connections: stats.connections,
+    subscriptions: subsz.num_subscriptions,
+    consumers: Object.fromEntries(streams.map(({ name, state }) => [name, state.consumer_count])),
+    stored: jsz.messages,
+    keys: system.keys(),
+  };
+}
+
+async function ask<T>(url: string): Promise<T> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(patienceMs) });
+  return (await response.json()) as T;
+}
+
+async function readTold(path: string, since: number): Promise<Told> {
+  for (const deadline = Date.now() + patienceMs; Date.now() < deadline;) {
+    if (existsSync(path)) {
+      const told = JSON.parse(readFileSync(path, "utf8")) as Told;
+      if (told.at >= since) return told;
+    }
+    await sleep(20);
+  }
+  throw new Error(`a program did not tell what it holds within ${patienceMs} ms: ${path}`);
+}

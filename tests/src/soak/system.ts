@@ -1,0 +1,68 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectBus, startNatsServer } from "@voxbus/bus";
+import { launchSystem } from "../e2e/launcher.ts";
+
+/** A whole system as `npm start` starts it, on a nats-server that can be looked into. */
+export interface SoakSystem {
+  readonly device: string;
+  /** The gateway's numbers. */
+  readonly stats: string;
+  /** nats-server's monitoring port. */
+  readonly monitoring: string;
+  readonly natsPid: number;
+  /** Where programs write what they hold. */
+  readonly directory: string;
+  programs(): readonly { readonly name: string; readonly pid: number }[];
+  keys(): Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+const names = ["gateway", "asr", "dialogue", "tts", "monitor"] as const;
+const buckets = ["gateways", "presence", "profiles", "dialogues", "devices", "monitor"] as const;
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Starts it on free ports, with a store that ends with it. */
+export async function startSystem(): Promise<SoakSystem> {
+  const port = await findFreePort();
+  const nats = await startNatsServer({ config: `http: "127.0.0.1:${port}"` });
+  const directory = mkdtempSync(join(tmpdir(), "voxbus-soak-"));
+  const system = await launchSystem({
+    env: {
+      VOXBUS_NATS_URL: nats.url,
+      VOXBUS_LOG_LEVEL: "warn",
+      NODE_OPTIONS: `--import ${new URL("inspect.js", import.meta.url).href}`,
+      SOAK_DIRECTORY: directory,
+    },
+  });
+  const bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1, name: "soak" }, silent);
+  const views = await Promise.all(buckets.map(async (bucket) => [bucket, await bus.bucket(bucket).watch()] as const));
+  const device = system.devices[0] ?? "";
+  return {
+    device,
+    stats: new URL("/ws/stats", device.replace(/^ws/, "http")).href,
+    monitoring: `http://127.0.0.1:${port}`,
+    natsPid: nats.pid,
+    directory,
+    programs: () => names.flatMap((name) => system.processes(`apps/${name}/`).map(({ pid }) => ({ name, pid }))),
+    keys: () => Object.fromEntries(views.map(([bucket, view]) => [bucket, view.entries.size])),
+    async close() {
+      await bus.close();
+      await system.close();
+      await nats.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
