@@ -22,6 +22,9 @@ const mostSessions = 10_000;
 const idSpace = 2 ** 30;
 const callsOfTurn = 64;
 const controlsRead = 64;
+/** Devices that connect for each conversation would fill the bucket otherwise, ms: tools can be asked for again, turns end. */
+const toolsTtlMs = 3_600_000;
+const callTtlMs = 6 * 3_600_000;
 
 const Listed = z.object({
   tools: z.array(
@@ -108,7 +111,7 @@ export function createMcp(bus: Bus, { timeoutMs }: { readonly timeoutMs: number 
       tools.push(...listed.tools);
       cursor = listed.nextCursor === "" ? undefined : listed.nextCursor;
     }
-    await bucket.put(key, tools);
+    await bucket.put(key, tools, { ttlMs: toolsTtlMs });
     return tools;
   };
 
@@ -181,7 +184,7 @@ export function createMcp(bus: Bus, { timeoutMs }: { readonly timeoutMs: number 
 
   async function createRecord(key: string, record: object): Promise<number | undefined> {
     try {
-      return await bucket.update(key, record, 0);
+      return await bucket.update(key, record, 0, { ttlMs: callTtlMs });
     } catch (error) {
       if (error instanceof ConflictError) return undefined;
       throw error;
@@ -191,7 +194,7 @@ export function createMcp(bus: Bus, { timeoutMs }: { readonly timeoutMs: number 
   /** For a successor of this turn, which must not call again. */
   async function keepText(key: string, record: object, revision: number): Promise<void> {
     try {
-      await bucket.update(key, record, revision);
+      await bucket.update(key, record, revision, { ttlMs: callTtlMs });
     } catch (error) {
       // Erased in the meantime: then there is nothing to keep.
       if (!(error instanceof ConflictError)) throw error;

@@ -9,6 +9,8 @@ import { bucketStream } from "./streams.ts";
 
 const checkMs = 3000;
 const retryMs = 500;
+/** Within this time a change has come to a watcher that works, ms. */
+const arrivalMs = 500;
 
 /** What a watch stands on. */
 export interface WatchBase {
@@ -126,12 +128,15 @@ export async function watchBucket(
   }
 
   const isStale = async (watcher: Watcher): Promise<boolean> => {
+    const { seen } = watcher;
     const { created, state } = await storage.persist(stream, () => jsm.streams.info(stream));
-    if (created !== watcher.created || watcher.seen < watcher.expected || state.last_seq < watcher.seen) return true;
+    if (created !== watcher.created || watcher.seen < watcher.expected || state.last_seq < seen) return true;
     watcher.expected = state.last_seq;
-    // A key of mine below the stream's first message: it was purged without an event.
-    for (const { revision } of entries.values()) if (revision < state.first_seq) return true;
-    return false;
+    // A key of mine below the stream's first message was purged without an event; or a change of it is still on its way.
+    const isBelow = () => [...entries.values()].some(({ revision }) => revision < state.first_seq);
+    if (!isBelow()) return false;
+    await sleep(arrivalMs);
+    return isBelow();
   };
 
   const check = async (): Promise<void> => {

@@ -60,3 +60,25 @@ test("bucket: a value that is no JSON is read as one that fits nothing, and can 
   await bucket.update("odd", { n: 1 }, odd.revision);
   expect(await bucket.get("odd")).toMatchObject({ value: { n: 1 } });
 });
+
+test("bucket: keys are listed by prefix; one with a time to live is gone after it", async () => {
+  const bucket = bus.bucket("dialogues");
+  await bucket.put("=list.a.1", {});
+  await bucket.put("=list.a.2", {}, { ttlMs: 1000 });
+  await bucket.put("=list.ab.1", {});
+  expect([...(await bucket.keys("=list.a"))].toSorted()).toEqual(["=list.a.1", "=list.a.2"]);
+  await vi.waitFor(async () => expect(await bucket.keys("=list.a")).toEqual(["=list.a.1"]), { timeout: 5000 });
+});
+
+test("bucket: a watch of keys that change all the time is not opened anew", async () => {
+  const bucket = bus.bucket("presence");
+  const watch = await bucket.watch();
+  const created = async () =>
+    ((await server.callApi("CONSUMER.NAMES.KV_presence"))["consumers"] as string[]).toSorted();
+  const before = await created();
+  for (const until = performance.now() + 7000; performance.now() < until;) {
+    await Promise.all(Array.from({ length: 20 }, (_, n) => bucket.put(`moving${n}`, {})));
+  }
+  expect(await created()).toEqual(before);
+  watch.close();
+}, 15_000);

@@ -29,9 +29,14 @@ export function openBucket(base: BucketBase, name: BucketName): Bucket {
     return { revision: found.seq, text: gone ? undefined : decoder.decode(found.data) };
   };
 
-  const write = async (key: string, value: unknown, expected?: number): Promise<number> => {
+  const write = async (
+    key: string,
+    value: unknown,
+    { expected, ttlMs }: { readonly expected?: number; readonly ttlMs?: number | undefined },
+  ): Promise<number> => {
     const data = encoder.encode(JSON.stringify(value));
-    const { seq } = await storage.store({ subject: bucketSubject(name, key), data, stream, expected });
+    const ttl = ttlMs === undefined ? {} : { ttl: `${Math.ceil(ttlMs / 1000)}s` };
+    const { seq } = await storage.store({ subject: bucketSubject(name, key), data, stream, expected, ...ttl });
     return seq;
   };
 
@@ -41,15 +46,20 @@ export function openBucket(base: BucketBase, name: BucketName): Bucket {
       if (last?.text === undefined) return undefined;
       return { key, value: parseValue(last.text), revision: last.revision } satisfies Entry;
     },
-    put: (key, value) => write(key, value),
-    update: async (key, value, revision) => {
+    keys: async (prefix) => {
+      const query = { subjects_filter: bucketSubject(name, `${prefix}.>`) };
+      const { state } = await storage.persist(stream, () => jsm.streams.info(stream, query));
+      return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(bucketSubject(name, "").length));
+    },
+    put: (key, value, options = {}) => write(key, value, options),
+    update: async (key, value, revision, { ttlMs } = {}) => {
       try {
-        return await write(key, value, revision);
+        return await write(key, value, { expected: revision, ttlMs });
       } catch (error) {
         if (!(error instanceof ConflictError) || revision !== 0) throw error;
         const last = await readLast(key);
         if (last === undefined || last.text !== undefined) throw error;
-        return write(key, value, last.revision);
+        return write(key, value, { expected: last.revision, ttlMs });
       }
     },
     remove: async (key, revision) => {

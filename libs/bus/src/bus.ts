@@ -126,10 +126,12 @@ export interface Entry {
  */
 export interface Bucket {
   get(key: string): Promise<Entry | undefined>;
-  /** Writes without a condition; gives the revision. */
-  put(key: string, value: unknown): Promise<number>;
-  /** Writes if the key is at `revision` (0: absent or deleted). Throws ConflictError. */
-  update(key: string, value: unknown, revision: number): Promise<number>;
+  /** The keys that begin with `prefix`, whole tokens between dots; also those that were removed within the last hour. */
+  keys(prefix: string): Promise<readonly string[]>;
+  /** Writes without a condition; gives the revision. With `ttlMs` the key vanishes so long after, unseen by watches. */
+  put(key: string, value: unknown, options?: { readonly ttlMs?: number }): Promise<number>;
+  /** Writes if the key is at `revision` (0: absent or deleted), as `put` does. Throws ConflictError. */
+  update(key: string, value: unknown, revision: number, options?: { readonly ttlMs?: number }): Promise<number>;
   /** Deletes if the key is at `revision`, or in any case without it. Throws ConflictError. */
   remove(key: string, revision?: number): Promise<void>;
   /**
