@@ -113,6 +113,7 @@ function Charts() {
 function Programs({ programs }: { readonly programs: readonly ProgramNumbers[] }) {
   const { system: words } = useWords();
   const now = useNow(5000);
+  const sorted = programs.toSorted((a, b) => (`${a.name} ${a.id}` < `${b.name} ${b.id}` ? -1 : 1));
   return (
     <section class="card wide" aria-labelledby="programs-title">
       <h2 id="programs-title">{words.programs}</h2>
@@ -131,7 +132,7 @@ function Programs({ programs }: { readonly programs: readonly ProgramNumbers[] }
             </tr>
           </thead>
           <tbody>
-            {programs.map((program) => (
+            {sorted.map((program) => (
               <tr key={`${program.name} ${program.id}`}>
                 <th scope="row">
                   {program.name} <small title={program.id}>{program.id}</small>
