@@ -37,10 +37,15 @@ interface OpenTurn {
 /** Follows one session's turns for the histograms; times in ms since the epoch. */
 export class TurnTimes {
   readonly #meter: TurnMeter;
-  readonly #open = new Map<number, OpenTurn>();
+  /** Made with the first turn: most sessions are idle. */
+  #turns: Map<number, OpenTurn> | undefined;
 
   constructor(meter: TurnMeter) {
     this.#meter = meter;
+  }
+
+  get #open(): Map<number, OpenTurn> {
+    return (this.#turns ??= new Map());
   }
 
   typed(origin: number): void {

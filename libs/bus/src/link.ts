@@ -92,6 +92,9 @@ function watchLink(nc: NatsConnection, log: BusLog): Link {
   let rtt = 0;
   let pingedAt = 0;
   let waiting = false;
+  /** Bytes received at the last check, and when they had last become more: then a pong may wait behind them. */
+  let received = 0;
+  let receivedAt = 0;
 
   const setUp = (now: boolean): void => {
     if (up === now) return;
@@ -124,10 +127,13 @@ function watchLink(nc: NatsConnection, log: BusLog): Link {
     // If this timer is late, so is the reading of a pong that may be here already: judge at the next one.
     const late = now - due > checkMs;
     due = now + checkMs;
+    const { inBytes } = nc.stats();
+    if (inBytes !== received) receivedAt = now;
+    received = inBytes;
     if (!up) return;
     if (!waiting) {
       if (now - pingedAt >= pingMs) ping();
-    } else if (!late && now - pingedAt > awayMs) {
+    } else if (!late && now - Math.max(pingedAt, receivedAt) > awayMs) {
       waiting = false;
       log.warn({ afterMs: Math.round(now - pingedAt) }, "NATS does not answer; leaving this connection");
       setUp(false);
