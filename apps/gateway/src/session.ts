@@ -1,4 +1,4 @@
-import { BusAwayError, tracingIsOn, type Bus } from "@voxbus/bus";
+import { BusAwayError, tracingIsOn } from "@voxbus/bus";
 import {
   closeCodes,
   decodeFrame,
@@ -18,20 +18,21 @@ import {
   type TurnPlayed,
 } from "@voxbus/protocol";
 import type { WebSocket } from "ws";
-import type { Clock, Ticker } from "./clock.ts";
-import { count, countLateness, type Counters } from "./counters.ts";
+import type { Ticker } from "./clock.ts";
+import { count, countLateness } from "./counters.ts";
 import type { Visitor } from "./door.ts";
 import { Farewell, farewellMs } from "./farewell.ts";
-import { Heartbeat, type LifeTimes } from "./heartbeat.ts";
+import { Heartbeat, type HeartbeatEffects } from "./heartbeat.ts";
 import { Flow } from "./flow.ts";
 import type { LifeState } from "./life.ts";
-import { Budget, Flood, type Held, type SessionLimits } from "./limits.ts";
+import { Budget, Flood, type Held } from "./limits.ts";
 import type { ReplyFrame } from "./reply.ts";
+import type { SessionContext } from "./session-context.ts";
 import { Speech } from "./speech.ts";
 import type { SpeechEffects } from "./speech-effects.ts";
-import { TurnTimes, type TurnMeter } from "./turn-times.ts";
+import { TurnTimes } from "./turn-times.ts";
 import { traceTurns, type TraceHeaders, type TurnTraces } from "./turn-traces.ts";
-import { Uplink } from "./uplink.ts";
+import { Uplink, type UplinkEffects } from "./uplink.ts";
 
 /** The most bytes of one audio frame of a device. */
 export const maxAudioBytes = 8192;
@@ -43,33 +44,12 @@ const slowBytes = 1_048_576;
 const lingerMs = 2000;
 const downlink = { format: "opus", sample_rate: 24_000, channels: 1, frame_duration: 60 } as const;
 
-/** What a session needs of its gateway. */
-export interface SessionContext {
-  readonly bus: Bus;
-  readonly clock: Clock;
-  readonly counters: Counters;
-  readonly turnMeter: TurnMeter;
-  readonly gateway: string;
-  readonly held: Held;
-  readonly limits: SessionLimits;
-  readonly times: LifeTimes;
-  readonly profile: (device: string) => Profile;
-  readonly apology: (language: string) => readonly Uint8Array[] | undefined;
-  /** The hello was answered. */
-  readonly opened: (session: Session) => void;
-  /** The socket is gone, or is being closed: called once. */
-  readonly closed: (session: Session, reason: string, code: number) => void;
-  readonly turnEnded: (session: Session, turn: TurnPlayed) => void;
-  /** The life of an open session has come to another state. */
-  readonly changed: (session: Session, state: LifeState) => void;
-}
-
 type Handlers = {
   readonly [T in DeviceMessage["type"]]: (session: Session, message: Extract<DeviceMessage, { type: T }>) => void;
 };
 
 /** One WebSocket connection of one device: frames in, frames out, nothing of speech. */
-export class Session implements SpeechEffects {
+export class Session implements SpeechEffects, HeartbeatEffects, UplinkEffects {
   readonly id: string;
   readonly device: string;
   readonly client: string;
@@ -85,7 +65,7 @@ export class Session implements SpeechEffects {
   /** Monotonic time of the last voice, text, or sound, ms. */
   #voiceAt: number;
   readonly #farewell: Farewell;
-  readonly #context: SessionContext;
+  readonly #context: SessionContext<Session>;
   readonly #socket: WebSocket;
   readonly #framingIsSaid: boolean;
   readonly #traces: TurnTraces | undefined;
@@ -100,7 +80,7 @@ export class Session implements SpeechEffects {
   #sentAudio = false;
   #ended = false;
 
-  constructor(context: SessionContext, visitor: Visitor, id: string) {
+  constructor(context: SessionContext<Session>, visitor: Visitor, id: string) {
     this.#context = context;
     this.#socket = visitor.socket;
     this.id = id;
@@ -119,15 +99,8 @@ export class Session implements SpeechEffects {
     this.#frameBudget = new Budget(audioFrames, audioFrames * 2);
     this.#byteBudget = new Budget(audioBytes, audioBytes * 3);
     this.#messageBudget = new Budget(messages, messages * 3);
-    this.life = new Heartbeat(context.clock, context.times, {
-      ping: () => visitor.socket.ping(),
-      close: (name) => this.close(name),
-      changed: (state) => this.open && context.changed(this, state),
-    });
-    this.uplink = new Uplink(context.bus, this.device, id, context.held, {
-      drop: (reason) => this.drop(reason),
-      overflow: () => this.close("overloaded"),
-    });
+    this.life = new Heartbeat(context.clock, context.times, this);
+    this.uplink = new Uplink(context.bus, this.device, id, context.held, this);
     this.speech = new Speech(this, () => context.profile(this.device));
     const socket = visitor.socket;
     socket.on("message", (data, isBinary) => {
@@ -377,6 +350,18 @@ export class Session implements SpeechEffects {
       if (!(error instanceof BusAwayError)) throw error;
       this.close("done");
     });
+  }
+
+  ping(): void {
+    this.#socket.ping();
+  }
+
+  changed(state: LifeState): void {
+    if (this.open) this.#context.changed(this, state);
+  }
+
+  overflow(): void {
+    this.close("overloaded");
   }
 
   drop(reason: DropReason): void {
