@@ -18,7 +18,7 @@ import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
 import { createMcp } from "./mcp.ts";
 import { createOrder } from "./order.ts";
-import { createReminderBook } from "./reminders.ts";
+import { openReminderBook } from "./reminders.ts";
 import { markTurn, traceTurn } from "./turn-span.ts";
 import type { Said } from "./said.ts";
 import { takeTurn, type Means } from "./turn.ts";
@@ -75,11 +75,11 @@ export async function buildDialogue({
     { queue: "dialogue" },
   );
   defer(() => openings.close());
-  const reminders = createReminderBook((device, text) => {
-    announce(bus, device, text).catch((error: unknown) => {
-      log.error({ err: error, device }, "a reminder was not announced");
-    });
-  });
+  const reminders = openReminderBook(
+    bus.bucket("dialogues"),
+    (device, text, id) => announce(bus, device, text, id),
+    (error) => log.warn({ err: error }, "a reminder is tried again"),
+  );
   defer(() => reminders.close());
 
   const engines = createEngines(config);
@@ -193,7 +193,7 @@ async function waitForPresence(view: PresenceView, device: string, session: stri
   }
 }
 
-async function announce(bus: Bus, device: string, text: string): Promise<void> {
+async function announce(bus: Bus, device: string, text: string, id: string): Promise<void> {
   const say: Say = {
     v: busVersion,
     reply: ulid(),
@@ -204,5 +204,5 @@ async function announce(bus: Bus, device: string, text: string): Promise<void> {
     language: "en",
     last: true,
   };
-  await bus.store(subjects.sayOpen(device), say);
+  await bus.store(subjects.sayOpen(device), say, { id });
 }

@@ -15,7 +15,7 @@ const setVolume: Tool = {
 
 function createTurn(text: string, rest: Partial<Turn> = {}): Turn {
   const tools = { list: [], call: () => Promise.reject(new ToolError("no tools")) };
-  const reminders = { schedule: () => undefined, cancel: () => 0 };
+  const reminders = { schedule: async () => undefined, cancel: async () => 0 };
   const profile = Profile.parse({});
   return { text, language: "en", history: [], profile, features: {}, tools, reminders, said: "", ...rest };
 }
@@ -133,7 +133,10 @@ describe("embedded", () => {
 
   test("embedded: a timer reaches the reminders", async () => {
     const scheduled: [number, string][] = [];
-    const reminders = { schedule: (ms: number, text: string) => void scheduled.push([ms, text]), cancel: () => 0 };
+    const reminders = {
+      schedule: async (ms: number, text: string) => void scheduled.push([ms, text]),
+      cancel: async () => 0,
+    };
     await collect(createEmbeddedEngine(), createTurn("set a timer for ten seconds", { reminders }));
     expect(scheduled).toEqual([[10_000, "Your timer is done. 10 seconds have passed."]]);
   });

@@ -29,10 +29,10 @@ export class ModelTimeoutError extends Error {
 
 /** What an engine may have spoken later. */
 export interface Reminders {
-  /** Has `text` announced on the device in `ms`. */
-  schedule(ms: number, text: string): void;
+  /** Has `text` announced on the device in `ms`. Throws RangeError when the device has too many already. */
+  schedule(ms: number, text: string): Promise<void>;
   /** Drops what was scheduled for the device and gives its count. */
-  cancel(): number;
+  cancel(): Promise<number>;
 }
 
 /** What an engine answers. */

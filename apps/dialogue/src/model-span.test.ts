@@ -58,7 +58,7 @@ const turn: Turn = {
   profile: Profile.parse({}),
   features: {},
   tools: { list: [], call: () => Promise.reject(new ToolError("no tools")) },
-  reminders: { schedule: () => undefined, cancel: () => 0 },
+  reminders: { schedule: async () => undefined, cancel: async () => 0 },
   said: "",
 };
 

@@ -3,7 +3,6 @@ import { busVersion, emotions } from "@voxbus/protocol";
 import { expect, test } from "vitest";
 import { createFences, FencedError } from "./fences.ts";
 import { createOrder } from "./order.ts";
-import { createReminderBook } from "./reminders.ts";
 import { SupersededError } from "./turn.ts";
 
 function createGate() {
@@ -74,16 +73,6 @@ test("fences: abort, fence and closed reach the turns at or below them, before a
   expect(ten?.signal.aborted).toBe(false);
   expect(fences.watch("s", 99).signal.aborted).toBe(true);
   expect(fences.watch("t", 1).signal.aborted).toBe(false);
-});
-
-test("reminders: a device has at most 20, and cancelling gives their count", () => {
-  const book = createReminderBook(() => undefined);
-  const reminders = book.of("d");
-  for (let i = 0; i < 20; i += 1) reminders.schedule(60_000, "x");
-  expect(() => reminders.schedule(60_000, "x")).toThrow(RangeError);
-  expect(book.of("e").cancel()).toBe(0);
-  expect(book.of("d").cancel()).toBe(20);
-  book.close();
 });
 
 test("emotions: the intents know the faces of the protocol", () => {

@@ -6,7 +6,6 @@ import type { LlmEngine, Turn } from "./engine.ts";
 import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
 import { createMcp } from "./mcp.ts";
-import { createReminderBook } from "./reminders.ts";
 import type { Said } from "./said.ts";
 import { takeTurn, type Means } from "./turn.ts";
 
@@ -40,7 +39,7 @@ function createMeans(says: readonly string[], rest: Partial<Means> = {}) {
     fences: createFences(),
     history: createHistory(bus.bucket("dialogues")),
     mcp: createMcp(bus, { timeoutMs: 1000 }),
-    reminders: createReminderBook(() => undefined),
+    reminders: { of: () => ({ schedule: async () => undefined, cancel: async () => 0 }), close: () => undefined },
     engineOf: () => engine,
     profileOf: () => Profile.parse({}),
     presenceOf: async () => presence,

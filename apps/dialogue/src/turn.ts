@@ -87,7 +87,7 @@ export async function takeTurn(said: Said, means: Means, onStart: () => void, si
       profile,
       features: presence.features,
       tools: means.mcp.toolsOf(said, list),
-      reminders: means.reminders.of(device),
+      reminders: means.reminders.of(said),
       said: spoken.join(" "),
     };
     let outcome: Outcome = "answered";
