@@ -1,7 +1,6 @@
 import { BusAwayError, tracingIsOn } from "@voxbus/bus";
 import {
   closeCodes,
-  decodeFrame,
   encodeFrame,
   maxDeviceTextBytes,
   parseDeviceMessage,
@@ -32,10 +31,9 @@ import { Speech } from "./speech.ts";
 import type { SpeechEffects } from "./speech-effects.ts";
 import { TurnTimes } from "./turn-times.ts";
 import { traceTurns, type TraceHeaders, type TurnTraces } from "./turn-traces.ts";
+import { Unframer } from "./unframer.ts";
 import { Uplink, type UplinkEffects } from "./uplink.ts";
 
-/** The most bytes of one audio frame of a device. */
-export const maxAudioBytes = 8192;
 /** While more than this waits in a socket, ms of play-out wait too. */
 const holdBytes = 8192;
 /** A socket in which more than this waits is closed as slow. */
@@ -75,7 +73,7 @@ export class Session implements SpeechEffects, HeartbeatEffects, UplinkEffects {
   readonly #messageBudget: Budget;
   #flood: Flood | undefined;
   #flow: Flow | undefined;
-  #rawUplink: boolean | undefined;
+  readonly #unframer = new Unframer();
   #listening = false;
   #sentAudio = false;
   #ended = false;
@@ -136,20 +134,8 @@ export class Session implements SpeechEffects, HeartbeatEffects, UplinkEffects {
     const { counters, clock } = this.#context;
     counters.received.audio += 1;
     counters.receivedBytes.audio += data.byteLength;
-    let packet: Uint8Array = data;
-    if (this.framing !== 1 && !this.#rawUplink) {
-      try {
-        ({ packet } = decodeFrame(this.framing, data));
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error;
-        // Only the first frame may show that a client announces a framing that it does not use (docs/protocol.md).
-        if (this.#rawUplink === false || data.byteLength === 0) return this.drop("bad-frame");
-        this.#rawUplink = true;
-      }
-      this.#rawUplink ??= false;
-    }
-    if (packet.byteLength === 0) return this.drop("empty");
-    if (packet.byteLength > maxAudioBytes) return this.drop("oversize");
+    const packet = this.#unframer.unwrap(this.framing, data);
+    if (typeof packet === "string") return this.drop(packet);
     const now = clock.now();
     if (!this.#frameBudget.take(now) || !this.#byteBudget.take(now, packet.byteLength)) {
       this.drop("rate");
