@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WebSocket } from "ws";
 import type { Fault } from "./fault.ts";
-import { dripBytes, openGuest } from "./guests.ts";
+import { dripBytes, dripFrame, openGuest } from "./guests.ts";
 
 const stormSize = 2000;
 /** By when everyone of a storm is back, ms: 2,000 at once and 1,000 a second are let in by a gateway (its limits). */
@@ -37,7 +37,9 @@ export const deviceFaults: readonly Fault[] = [
       const [url] = stage.world.urls;
       const upgrade =
         "GET /xiaozhi/v1/ HTTP/1.1\r\nHost: x\r\nDevice-Id: dripping\r\nX-Padding: a long header of no use\r\n";
-      const borne = await dripBytes(url!, upgrade, 1000, 20_000);
+      const guest = await openGuest(url!);
+      const [borne] = await Promise.all([dripBytes(url!, upgrade, 1000, 20_000), dripFrame(guest, 1000, 15)]);
+      guest.terminate();
       if (borne > 15_000) stage.complain(`a request of a byte a second was borne for ${Math.round(borne / 1000)} s`);
     },
   },

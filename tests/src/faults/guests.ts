@@ -74,3 +74,14 @@ export async function dripBytes(url: string, text: string, intervalMs: number, a
   socket.destroy();
   return performance.now() - began;
 }
+
+/** Writes the beginning of a long binary message of a connected device, one byte at a time. */
+export async function dripFrame(guest: WebSocket, intervalMs: number, count: number): Promise<void> {
+  const { _socket: tcp } = guest as unknown as { readonly _socket: Socket };
+  // Final, binary, masked, 16,384 bytes long.
+  const header = [0x82, 0xfe, 0x40, 0x00];
+  for (let i = 0; i < count; i += 1) {
+    tcp.write(Uint8Array.of(header[i] ?? 0));
+    await sleep(intervalMs);
+  }
+}
