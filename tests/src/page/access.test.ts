@@ -19,8 +19,8 @@ beforeAll(async () => {
   await device.turn();
 });
 afterEach(async () => {
-  expect(browser.complaints).toEqual([]);
   await browser.close();
+  expect(browser.complaints).toEqual([]);
 });
 afterAll(async () => {
   await device?.end();

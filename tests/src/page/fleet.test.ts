@@ -86,7 +86,7 @@ beforeAll(async () => {
 afterAll(async () => {
   clearInterval(leases);
   await browser?.close();
-  monitor?.kill("SIGINT");
+  if (monitor?.kill("SIGINT")) await once(monitor, "exit");
   await bus?.close();
   await nats?.stop();
 });

@@ -21,8 +21,8 @@ beforeAll(async () => {
   if (!isSkipped) system = await launchSystem();
 });
 afterEach(async () => {
-  expect(browser.complaints).toEqual([]);
   await browser.close();
+  expect(browser.complaints).toEqual([]);
 });
 afterAll(() => system?.close());
 
