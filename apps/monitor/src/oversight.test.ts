@@ -1,15 +1,21 @@
 import { createRegistry } from "@voxbus/bus";
 import { Alert, busVersion, InControlFrame, subjects } from "@voxbus/protocol";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { makeStats, speakAs, startTestMonitor, type TestMonitor } from "./test-monitor.ts";
 
 let my: TestMonitor;
 const told: Alert[] = [];
+const speaking: { close(): void }[] = [];
 beforeAll(async () => {
-  my = await startTestMonitor({ VOXBUS_MONITOR_MAX_QUEUE: "3", VOXBUS_MONITOR_MAX_MEMORY_MB: "900" });
+  my = await startTestMonitor({
+    VOXBUS_MONITOR_MAX_QUEUE: "3",
+    VOXBUS_MONITOR_MAX_MEMORY_MB: "900",
+    VOXBUS_MONITOR_LEASE_MS: "3000",
+  });
   my.bus.subscribe("alert.*", Alert, (alert) => void told.push(alert));
   await my.bus.flush();
 });
+afterEach(() => speaking.splice(0).forEach((one) => one.close()));
 afterAll(() => my?.stop());
 
 const alertsOf = (name: string) => told.filter((alert) => alert.name === name);
@@ -39,7 +45,7 @@ test("lag: what no worker takes raises an alert, which is over when it is taken"
 
 test("memory: medium, then high under the same id, then over", async () => {
   let rss = 1e9;
-  const speaking = speakAs(my.bus, () => [makeStats("big", { rss })]);
+  speaking.push(speakAs(my.bus, () => [makeStats("big", { rss })]));
   await until(() => expect(alertsOf("memory")).toHaveLength(1));
   rss = 1.5e9;
   await until(() => expect(alertsOf("memory")).toHaveLength(2));
@@ -51,27 +57,27 @@ test("memory: medium, then high under the same id, then over", async () => {
     ["high", true],
   ]);
   expect(new Set(alertsOf("memory").map(({ id }) => id)).size).toBe(1);
-  speaking.close();
 });
 
 test("rates: frames that were dropped raise an alert, those of speech that was cut off do not", async () => {
   let total = 0;
-  const speaking = speakAs(my.bus, () => {
-    total += 100;
-    const totals = { framesReceived: total * 10, framesSent: 0 };
-    return [
-      makeStats("lossy", { totals, drops: { overloaded: total } }),
-      makeStats("abrupt", { totals, drops: { fenced: total, superseded: total } }),
-    ];
-  });
+  speaking.push(
+    speakAs(my.bus, () => {
+      total += 100;
+      const totals = { framesReceived: total * 10, framesSent: 0 };
+      return [
+        makeStats("lossy", { totals, drops: { overloaded: total } }),
+        makeStats("abrupt", { totals, drops: { fenced: total, superseded: total } }),
+      ];
+    }),
+  );
   await until(() => expect(alertsOf("drop-rate")).not.toHaveLength(0));
   expect(alertsOf("drop-rate").map(({ subject }) => subject)).toEqual(["lossy"]);
-  speaking.close();
 });
 
 test("stats: the last value, the average and the history of what programs say, and of consumers", async () => {
   let connections = 10;
-  const speaking = speakAs(my.bus, () => [makeStats("counted", { gauges: { connections } })]);
+  speaking.push(speakAs(my.bus, () => [makeStats("counted", { gauges: { connections } })]));
   const series = async (points: number) => {
     const path = `/api/stats?metric=connections&subject=counted&points=${points}`;
     const { status, body } = await my.ask("GET", path);
@@ -97,8 +103,9 @@ test("stats: the last value, the average and the history of what programs say, a
     expect(programs).toContainEqual(expect.objectContaining({ program: "gateway", id: "counted", lost: false }));
     expect(programs).toContainEqual(expect.objectContaining({ program: "monitor", pid: process.pid }));
   });
-  expect((await my.ask("GET", "/api/stats?points=1001")).status).toBe(400);
-  speaking.close();
+  for (const query of ["points=1001&metric=memory", "points=1"]) {
+    expect((await my.ask("GET", `/api/stats?${query}`)).status).toBe(400);
+  }
 });
 
 test("programs: one that says that it stopped is no longer shown", async () => {
@@ -137,7 +144,7 @@ test("gateways: one that crashed and came back under its id raises an alert that
 
 test("monitors: one is active; when it stops another takes over, and its alerts go on", async () => {
   let rss = 1e9;
-  const speaking = speakAs(my.bus, () => [makeStats("steady", { rss })]);
+  speaking.push(speakAs(my.bus, () => [makeStats("steady", { rss })]));
   const mine = () => alertsOf("memory").filter(({ subject }) => subject === "steady");
   await until(() => expect(mine()).toHaveLength(1));
   const other = await my.another();
@@ -146,7 +153,7 @@ test("monitors: one is active; when it stops another takes over, and its alerts 
     return body.active;
   };
   const otherUrl = other.addresses["monitor"]!;
-  expect(await isActive(my.url)).toBe(true);
+  await until(async () => expect(await isActive(my.url)).toBe(true));
   expect(await isActive(otherUrl)).toBe(false);
   await my.running.stop("quick");
   await until(async () => expect(await isActive(otherUrl)).toBe(true));
@@ -154,5 +161,4 @@ test("monitors: one is active; when it stops another takes over, and its alerts 
   await until(() => expect(mine()).toHaveLength(2));
   expect(mine()[1]).toMatchObject({ id: mine()[0]!.id, resolved: true });
   await other.stop("quick");
-  speaking.close();
 });

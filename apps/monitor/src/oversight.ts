@@ -110,8 +110,9 @@ export async function createOversight(parts: {
     const { track, move } = follow(rule, before, value);
     // Not before it is in the bucket: what failed is tried again at the next look.
     if (move !== undefined) {
-      const message = move.type === "resolve" ? `Over: ${rule.say(what, value ?? 0)}` : rule.say(what, value ?? 0);
-      await alerts.take(move, { name, subject, message });
+      const sentence = rule.say(what, value ?? 0);
+      const over = rule.over?.(what) ?? `Over: ${sentence}`;
+      await alerts.take(move, { name, subject, message: move.type === "resolve" ? over : sentence });
     }
     if (track.bad === 0 && track.good === 0 && track.raised === undefined) tracks.delete(key);
     else tracks.set(key, track);

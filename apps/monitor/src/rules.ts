@@ -16,6 +16,8 @@ export interface RuleSettings {
 /** One kind of alert: its limits, and how it is put for people. */
 export interface Rule extends Limits {
   readonly say: (what: string, value: number) => string;
+  /** Put when it is over; without it the same sentence with the new value. */
+  readonly over?: (what: string) => string;
 }
 
 const highFrom = 1.5;
@@ -24,6 +26,7 @@ const trendMemory = 50 * 1_000_000;
 const trendConnections = 10;
 const share = { zombies: 0.05, drops: 0.01, redeliveries: 0.05 } as const;
 
+const soundsAgain = "Answers sound in time again, or nobody asks.";
 const megabytes = (bytes: number) => `${Math.round(bytes / 1_000_000)} MB`;
 const percent = (part: number) => `${Math.round(part * 1000) / 10} %`;
 const ms = (value: number) => `${Math.round(value)} ms`;
@@ -80,6 +83,7 @@ export function createRules(settings: RuleSettings) {
       raiseAfter: 1,
       clearAfter: 1,
       say: (what) => `${what} is gone, and had not been drained: its devices are offline until they connect again.`,
+      over: (what) => `${what} is back, or was given up.`,
     },
     "zombie-rate": {
       ...single(share.zombies, "medium", 0.5),
@@ -95,10 +99,12 @@ export function createRules(settings: RuleSettings) {
     },
     "first-sound-p95": {
       ...threshold(settings.p95),
+      over: () => soundsAgain,
       say: (_, value) => `5 % of all answers take longer than ${ms(value)} until their first sound.`,
     },
     "first-sound-p99": {
       ...threshold(settings.p99),
+      over: () => soundsAgain,
       say: (_, value) => `1 % of all answers take longer than ${ms(value)} until their first sound.`,
     },
   } as const satisfies Readonly<Record<string, Rule>>;

@@ -31,11 +31,22 @@ export function createStatsRoutes(oversight: Oversight, intervalMs: number): rea
       path: "/api/stats",
       summary: "What was measured: the last value, the average, and if asked for the history",
       params: Nothing,
-      query: z.strictObject({
-        metric: z.string().max(64).optional().describe("only this metric"),
-        subject: z.string().max(200).optional().describe("only of this subject"),
-        points: z.coerce.number().int().min(0).max(keptPoints).default(0).describe("newest points of each series"),
-      }),
+      query: z
+        .strictObject({
+          metric: z.string().max(64).optional().describe("only this metric"),
+          subject: z.string().max(200).optional().describe("only of this subject"),
+          points: z.coerce
+            .number()
+            .int()
+            .min(0)
+            .max(keptPoints)
+            .default(0)
+            .describe("newest points of each series; needs a metric or a subject"),
+        })
+        .refine(({ points, metric = "", subject = "" }) => points === 0 || metric !== "" || subject !== "", {
+          path: ["points"],
+          message: "needs a metric or a subject: all of the history is too much for one answer",
+        }),
       status: 200,
       answer: z.object({
         active: z.boolean().describe("this monitor is the one that raises alerts"),
