@@ -76,6 +76,15 @@ export async function watchBucket(
     started();
   };
 
+  /** Stops a watcher and deletes its consumer, which nats-server would keep for 5 minutes otherwise. */
+  const leave = (iterator: Watcher["iterator"]): void => {
+    iterator.stop();
+    if (!link.connected()) return;
+    // nats.js has no door to this.
+    const { _data: consumer } = iterator as unknown as { readonly _data: { delete(): Promise<boolean> } };
+    consumer.delete().catch((err: unknown) => log.info({ err, bucket: name }, "a watcher was left to expire"));
+  };
+
   const fill = async (watcher: Watcher): Promise<void> => {
     for await (const { key, operation, value, revision, isUpdate } of watcher.iterator) {
       if (watcher !== current) return;
@@ -102,8 +111,8 @@ export async function watchBucket(
       expected: 0,
       ready: false,
     };
-    if (closed) return iterator.stop();
-    current?.iterator.stop();
+    if (closed) return leave(iterator);
+    if (current) leave(current.iterator);
     current = watcher;
     void fill(watcher);
     // Nothing comes of an empty bucket; of one that holds something, something comes.
@@ -112,7 +121,7 @@ export async function watchBucket(
   };
 
   async function reopen(): Promise<void> {
-    if (opening) return;
+    if (opening || closed) return;
     opening = true;
     for (;;) {
       try {
@@ -156,7 +165,7 @@ export async function watchBucket(
     clearInterval(timer);
     watch.close();
     closing.close();
-    current?.iterator.stop();
+    if (current) leave(current.iterator);
     started();
   };
   const closing = link.onClose(close);
