@@ -73,8 +73,10 @@ export function createHub(options: {
   const devices = new Map<string, { session: Session; readonly out: Closer }>();
 
   const announce = (session: Session, fields: Partial<Event>) => {
+    const { rtt } = session.life;
+    const known = { v: 1, session: session.id, at: Date.now(), gateway, rtt: rtt && Math.round(rtt * 10) / 10 };
     try {
-      bus.publish(subjects.event(session.device), { v: 1, session: session.id, at: Date.now(), gateway, ...fields });
+      bus.publish(subjects.event(session.device), { ...known, ...fields });
     } catch (error) {
       if (!(error instanceof BusAwayError)) throw error;
       counters.drops["bus-away"] += 1;

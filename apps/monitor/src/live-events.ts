@@ -52,10 +52,15 @@ export function createLive(parts: {
   const viewers = new Set<Tell>();
   const shown = new Map<string, { readonly presence: Presence; readonly view: DeviceView }>();
   const history: Point[] = [];
+  const rtts = new Map<string, number>();
+  const events = on.event(({ state, rtt }, { device }) => {
+    if (state === "closed") rtts.delete(device);
+    else if (rtt !== undefined) rtts.set(device, rtt);
+  });
 
   const view = (id: string, { gateway, session, since, state, remote }: Presence): DeviceView => {
     const last = turns.last(id);
-    return { id, gateway, session, since, state, remote, ...(last ? { last } : {}) };
+    return { id, gateway, session, since, state, remote, rtt: rtts.get(id), ...(last ? { last } : {}) };
   };
 
   const findChanges = (): DevicesChange => {
@@ -64,13 +69,16 @@ export function createLive(parts: {
     for (const [id, found] of presence.devices()) {
       seen.add(id);
       const known = shown.get(id);
-      if (known?.presence === found && known.view.last === turns.last(id)) continue;
+      if (known?.presence === found && known.view.last === turns.last(id) && known.view.rtt === rtts.get(id)) continue;
       const entry = { presence: found, view: view(id, found) };
       shown.set(id, entry);
       put.push(entry.view);
     }
     const gone = [...shown.keys()].filter((id) => !seen.has(id));
-    for (const id of gone) shown.delete(id);
+    for (const id of gone) {
+      shown.delete(id);
+      rtts.delete(id);
+    }
     return { put, gone };
   };
 
@@ -189,6 +197,9 @@ export function createLive(parts: {
         },
       };
     },
-    close: () => timers.forEach((timer) => clearInterval(timer)),
+    close() {
+      events.close();
+      for (const timer of timers) clearInterval(timer);
+    },
   };
 }

@@ -43,7 +43,7 @@ export interface DeviceView {
   readonly since: number;
   readonly state: SessionState;
   readonly remote: string;
-  /** ms of the gateway's last ping, where it is known. */
+  /** Average round trip of the gateway's pings, ms, where it is known. */
   readonly rtt?: number | undefined;
   /** The newest turn that ended. */
   readonly last?: LastTurn | undefined;

@@ -194,6 +194,8 @@ export const Event = z.object({
   state: SessionState.optional(),
   reason: z.string().optional(),
   code: z.number().int().optional(),
+  /** Average round trip of the session's pings, ms; absent before the first. */
+  rtt: z.number().min(0).optional(),
   turn: TurnPlayed.optional(),
 });
 export type Event = z.infer<typeof Event>;
