@@ -82,7 +82,10 @@ export async function watchBucket(
     if (!link.connected()) return;
     // nats.js has no door to this.
     const { _data: consumer } = iterator as unknown as { readonly _data: { delete(): Promise<boolean> } };
-    consumer.delete().catch((err: unknown) => log.info({ err, bucket: name }, "a watcher was left to expire"));
+    consumer.delete().catch((err: unknown) => {
+      // A bus that closes has asked for it, and does not wait for the answer.
+      if (!link.nc.isClosed()) log.info({ err, bucket: name }, "a watcher was left to expire");
+    });
   };
 
   const fill = async (watcher: Watcher): Promise<void> => {
