@@ -93,27 +93,31 @@ test("an asr killed in mid-utterance: its successor hears the whole utterance, a
   expect(texts()).toEqual(["what time is it", "set the volume to fifty", "tell me a joke"]);
 });
 
-test("an asr that drains: stores what is being said, hands on what is silent", async () => {
-  const first = await startAsr();
-  const quiet = openTestGateway(bus, "device-quiet");
-  await quiet.listen("realtime");
-  quiet.send(encodeSpeech(silence(600)));
-  const listen = await device.listen("realtime");
-  const packets = say("volume");
-  device.send(packets.slice(0, 25));
-  await device.answer(isOn);
-  const stopped = first.stop("drain");
-  device.send(packets.slice(25));
-  expect(await device.heard()).toMatchObject({ text: "set the volume to fifty", listen });
-  await stopped;
-  await startAsr();
-  quiet.send(say("joke"));
-  expect((await quiet.heard()).text).toBe("tell me a joke");
-  device.send(say("time"));
-  expect(await device.heard(1)).toMatchObject({ text: "what time is it", listen, utterance: 2 });
-  await quiet.control({ type: "closed", code: 1006, reason: "" });
-  quiet.close();
-});
+test.each(["SIGTERM", "POST /pre-stop"])(
+  "an asr that drains (%s): stores what is being said, hands on what is silent",
+  async (how) => {
+    const first = await startAsr();
+    const quiet = openTestGateway(bus, `device-quiet-${count}`);
+    await quiet.listen("realtime");
+    quiet.send(encodeSpeech(silence(600)));
+    const listen = await device.listen("realtime");
+    const packets = say("volume");
+    device.send(packets.slice(0, 25));
+    await device.answer(isOn);
+    const preStop = () => fetch(`${first.addresses["ops"]}/pre-stop`, { method: "POST" });
+    const stopped = how === "SIGTERM" ? first.stop("drain") : preStop().then(({ status }) => expect(status).toBe(200));
+    device.send(packets.slice(25));
+    expect(await device.heard()).toMatchObject({ text: "set the volume to fifty", listen });
+    await stopped;
+    await startAsr();
+    quiet.send(say("joke"));
+    expect((await quiet.heard()).text).toBe("tell me a joke");
+    device.send(say("time"));
+    expect(await device.heard(1)).toMatchObject({ text: "what time is it", listen, utterance: 2 });
+    await quiet.control({ type: "closed", code: 1006, reason: "" });
+    quiet.close();
+  },
+);
 
 test("a listen that killed three workers: the fourth only sees to it that the user is told", async () => {
   let attempts = 0;
