@@ -66,6 +66,9 @@ const reached: Record<CloseName, () => Promise<End>> = {
     const polite = await connect("polite", service);
     polite.send({ type: "goodbye" });
     expect(await polite.closed).toMatchObject({ code: 1000 });
+    const record = async () => (await bus.bucket("devices").get("polite"))?.value;
+    await expect.poll(record).toMatchObject({ lastReason: "done", totalOnline: expect.any(Number) });
+    expect(await record()).not.toHaveProperty("session");
     // A conversation in which nobody speaks: the farewell is claimed, spoken, and then it ends.
     const said = bus.subscribe(subjects.sayOpen("quiet"), Say, ({ reply, text }) => {
       expect(text).toBe("So long.");
