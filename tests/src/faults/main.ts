@@ -51,11 +51,12 @@ else if (chosen.length === 0) {
   const { log } = values;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
   if (log !== undefined) writeFileSync(log, "");
-  const rows = await runFaults(chosen, {
-    begin: (name) => process.stdout.write(`${name} (${Math.round(performance.now() / 1000)} s)\n`),
+  const tell = {
+    begin: (name: string) => process.stdout.write(`${name} (${Math.round(performance.now() / 1000)} s)\n`),
     row: tellRow,
     ...(log === undefined ? {} : { log: (text: string) => writeFileSync(log, text, { flag: "a" }) }),
-  });
+  };
+  const rows = await runFaults(chosen, tell, values.quick ? "short" : "whole");
   process.stdout.write(`\n${formatTable(rows)}\n`);
   if (values.write) writeTable(rows);
   process.exitCode = rows.some(({ late, problems }) => late || problems.length > 0) ? 1 : 0;

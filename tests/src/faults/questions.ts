@@ -10,7 +10,7 @@ export interface Question {
 export interface Questions {
   readonly typed: readonly Question[];
   readonly spoken: readonly Question[];
-  /** Whose answer, of three sentences, takes long enough for something to happen in its middle. */
+  /** Whose answer, of two or three sentences, takes long enough for something to happen in its middle. */
   readonly long: readonly Question[];
 }
 
@@ -21,16 +21,16 @@ const spoken = [
   { file: "sum-rms.wav", text: "what is nine times eight" },
 ];
 
-/** Encodes the recordings, once for all devices. */
-export async function loadQuestions(): Promise<Questions> {
+/** Encodes the recordings, once for all devices. The short form asks less, and what is answered sooner. */
+export async function loadQuestions(form: "whole" | "short"): Promise<Questions> {
   const record = async ({ file, text }: { file: string; text: string }) => ({
     text,
     packets: await encodeSample(file),
   });
   return {
-    typed: typed.map((text) => ({ text })),
+    typed: typed.slice(0, form === "short" ? 2 : undefined).map((text) => ({ text })),
     spoken: await Promise.all(spoken.map(record)),
-    long: [{ text: "who are you" }],
+    long: [{ text: form === "short" ? "how are you" : "who are you" }],
   };
 }
 

@@ -13,8 +13,9 @@ export async function runFaults(
     readonly row: (row: Row) => void;
     readonly log?: (text: string) => void;
   },
+  form: "whole" | "short" = "whole",
 ): Promise<readonly Row[]> {
-  const questions = await loadQuestions();
+  const questions = await loadQuestions(form);
   let references: References | undefined;
   const rows: Row[] = [];
   for (const [name, options] of Object.entries(worlds)) {
