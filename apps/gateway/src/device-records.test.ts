@@ -53,7 +53,7 @@ it("record: tells when the device was seen, why it left, and how long it was onl
   const first = await until("plain", ({ session }) => session === "s1");
   expect(first).toMatchObject({ lastReason: "", totalOnline: 0 });
   await new Promise((resolve) => setTimeout(resolve, 60));
-  records.ended("plain", "s1", "done");
+  records.ended("plain", "s1", 0, "done");
   const second = await until("plain", ({ session }) => session === undefined);
   expect(second.lastReason).toBe("done");
   expect(second.totalOnline).toBe(second.lastSeen - first.lastSeen);
@@ -61,10 +61,22 @@ it("record: tells when the device was seen, why it left, and how long it was onl
   // Another gateway, or this one after a restart, goes on with what is there.
   const others = keep();
   others.opened("plain", "s2", undefined);
-  others.ended("plain", "s2", "gone");
+  others.ended("plain", "s2", 0, "gone");
   const third = await until("plain", ({ lastReason }) => lastReason === "gone");
   expect(third.totalOnline).toBeGreaterThanOrEqual(second.totalOnline);
   expect(third.totalOnline).toBeLessThan(second.totalOnline + 50);
+});
+
+it("a session too short for its presence to be written: counts too, but not over one that is open", async () => {
+  const records = keep();
+  records.ended("short", "s1", Date.now() - 40, "done");
+  const first = await until("short", ({ lastReason }) => lastReason === "done");
+  expect(first.totalOnline).toBeGreaterThanOrEqual(40);
+  expect(first.totalOnline).toBeLessThan(5000);
+  records.opened("short", "s3", undefined);
+  records.ended("short", "s2", Date.now() - 40, "replaced");
+  const second = await until("short", ({ session }) => session === "s3");
+  expect(second).toMatchObject({ lastReason: "done", totalOnline: first.totalOnline });
 });
 
 it("takeover: the time of the session that lost is counted once, by the one that won", async () => {
@@ -76,7 +88,7 @@ it("takeover: the time of the session that lost is counted once, by the one that
   winner.opened("moving", "s2", presence("living", "e1"));
   const after = await until("moving", ({ session }) => session === "s2");
   expect(after).toMatchObject({ lastReason: "replaced", totalOnline: after.lastSeen - before.lastSeen });
-  loser.ended("moving", "s1", "replaced");
+  loser.ended("moving", "s1", 0, "replaced");
   loser.opened("marker", "s9", undefined);
   await until("marker", () => true);
   expect(await read("moving")).toEqual(after);
@@ -106,8 +118,8 @@ it("a device that stays: its record is brought up to date", async () => {
 it("a storm of 2,000 disconnects: is written in a queue, each one, while the bus goes on answering at once", async () => {
   const records = keep();
   const devices = Array.from({ length: 2000 }, (_, n) => `storm-${n}`);
-  for (const device of devices) records.opened(device, "s1", undefined);
-  for (const device of devices) records.ended(device, "s1", "gone");
+  for (const device of devices) records.opened(device, `s-${device}`, undefined);
+  for (const device of devices) records.ended(device, `s-${device}`, 0, "gone");
   const began = performance.now();
   await bus.flush();
   expect(performance.now() - began).toBeLessThan(1000);

@@ -21,8 +21,11 @@ type Change = (record: DeviceRecord) => DeviceRecord | undefined | Promise<Devic
 export interface DeviceRecords {
   /** A session was opened; `previous` is the presence that it found. */
   opened(device: string, session: string, previous: Presence | undefined): void;
-  /** It ended. Does nothing when a newer session has counted it already. */
-  ended(device: string, session: string, reason: string): void;
+  /**
+   * A session ended, also one that was too short to be opened here; `since` in ms since the epoch. Does nothing when a newer
+   * session has counted it already.
+   */
+  ended(device: string, session: string, since: number, reason: string): void;
   /** Writes what waits, for 2 s at most. */
   close(): Promise<void>;
 }
@@ -30,6 +33,8 @@ export interface DeviceRecords {
 /** Creates the keeper of one gateway's records. */
 export function createDeviceRecords(bus: Bus, log: Log, refresh = refreshMs): DeviceRecords {
   const open = new Map<string, string>();
+  /** Every session that was opened and has not ended here. */
+  const sessions = new Set<string>();
   /** What is to be changed, in order, of each device that is not being written. */
   const waiting = new Map<string, Change[]>();
   const running = new Map<string, Promise<void>>();
@@ -65,6 +70,7 @@ export function createDeviceRecords(bus: Bus, log: Log, refresh = refreshMs): De
   return {
     opened(device, session, previous) {
       open.set(device, session);
+      sessions.add(session);
       const at = Date.now();
       change(device, async (record) => {
         if (record.session === undefined) return { ...record, lastSeen: at, session };
@@ -73,12 +79,14 @@ export function createDeviceRecords(bus: Bus, log: Log, refresh = refreshMs): De
         return { ...counted, lastSeen: at, lastReason: lostAt === undefined ? "replaced" : "gateway_lost", session };
       });
     },
-    ended(device, session, reason) {
+    ended(device, session, since, reason) {
       if (open.get(device) === session) open.delete(device);
+      const wasOpened = sessions.delete(session);
       const at = Date.now();
       change(device, (record) => {
-        if (record.session !== session) return undefined;
-        const { session: _, ...rest } = count(record, at);
+        if (record.session !== (wasOpened ? session : undefined)) return undefined;
+        const from = wasOpened ? record : { ...record, lastSeen: Math.max(since, record.lastSeen) };
+        const { session: _, ...rest } = count(from, at);
         return { ...rest, lastReason: reason };
       });
     },

@@ -127,7 +127,7 @@ export function createHub(options: {
     leaving.get(id)?.abort();
     leaving.delete(id);
     if (!session.open) return;
-    records.ended(device, id, reason);
+    records.ended(device, id, session.since, reason);
     announce(session, { state: "closed", reason, code });
     log.info(
       { device, session: id, reason, code, seconds: Math.round((Date.now() - session.since) / 1000) },
