@@ -22,8 +22,12 @@ export interface Fault {
   /** Part of the short form. */
   readonly quick?: boolean;
   readonly devices?: number;
-  /** Why turns are lost that no server can save; without it none may be. */
-  readonly mayLose?: string;
+  /** What no server can save, and why; without it no turn may be lost. */
+  readonly mayLose?: {
+    /** Turns whose own connection was cut, or speech of which nothing was ever heard. */
+    readonly what: "cut" | "speech";
+    readonly why: string;
+  };
   /** The longest that a device in a turn may wait for sound, ms, where that is promised. */
   readonly withinMs?: number;
   /** Brings it about and mends it; resolves when everything that was broken runs again. */

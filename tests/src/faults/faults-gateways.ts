@@ -4,7 +4,7 @@ import { openIdle } from "./guests.ts";
 import type { Stage } from "./stage.ts";
 import { workers, type Program } from "./world.ts";
 
-const socketDied = "the socket itself died";
+const socketDied = { what: "cut", why: "the socket itself died" } as const;
 const idleDevices = 60;
 /** Reconnects of one drained gateway come over at least this time, ms. */
 const leastSpreadMs = 1000;

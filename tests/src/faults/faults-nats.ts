@@ -76,6 +76,7 @@ export const natsFaults: readonly Fault[] = [
   {
     name: "nats-server away for 10 s, with its data",
     world: "one",
+    mayLose: { what: "speech", why: "said over 6 s before NATS was back" },
     happen: restart({ wipe: false, awayMs: 10_000 }),
   },
   {

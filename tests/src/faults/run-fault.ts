@@ -126,13 +126,15 @@ function judge(
     maxMs,
     presenceMs: presence,
     late: fault.withinMs !== undefined && maxMs > fault.withinMs,
-    ...(fault.mayLose === undefined ? {} : { mayLose: fault.mayLose }),
+    ...(fault.mayLose === undefined ? {} : { mayLose: fault.mayLose.why }),
     problems,
   };
 }
 
-function isBad({ outcome, doubled }: TurnRecord, { mayLose }: Fault): boolean {
-  return doubled > 0 || outcome === "lost" || (outcome === "cut" && mayLose === undefined);
+function isBad({ outcome, doubled, spoken, soundAt }: TurnRecord, { mayLose }: Fault): boolean {
+  if (doubled > 0) return true;
+  if (outcome === "cut") return mayLose?.what !== "cut";
+  return outcome === "lost" && !(mayLose?.what === "speech" && spoken && soundAt.length === 0);
 }
 
 /** Resolves with how long after `since` every device was online exactly where and when it is, ms. */
