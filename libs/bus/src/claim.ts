@@ -327,6 +327,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   return { held: () => busy, drain };
 }
 
+// The server's wait began with the delivery, or with a progress that left later than it was signalled: half is sure.
 function isDoubtful({ doubtful, heldAt }: Held): boolean {
-  return doubtful || performance.now() - heldAt > ackWaitMs;
+  return doubtful || performance.now() - heldAt > ackWaitMs / 2;
 }
