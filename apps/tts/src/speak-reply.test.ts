@@ -187,8 +187,11 @@ test("tts: it stays 10 s ahead, and a fence ends it at once", async () => {
   expect(ended(gateway.frames)).toBe(false);
   await gateway.control({ type: "fence", fence: 5 }, 11);
   expect(await outcomes[0]).toBe("done");
+  // What left before the fence came is still on its way; after it nothing leaves.
+  await bus.flush();
   const sent = gateway.frames.length;
   expect(soundMs(gateway.frames)).toBeLessThan(12_500);
+  await gateway.control({ type: "wake", text: "" }, 12);
   await bus.flush();
   expect(gateway.frames.length).toBe(sent);
   gateway.close();
