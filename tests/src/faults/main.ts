@@ -12,7 +12,7 @@ Breaks a running system in every way we know while devices talk to it, and reads
   --only TEXT  only faults whose name holds TEXT; may be given more than once
   --quick      the short form that npm test runs
   --list       names the faults and ends
-  --write      writes the table into docs/reliability.md
+  --write      writes the rows into the table of docs/reliability.md
   --log FILE   keeps what the programs printed
 `;
 
@@ -58,7 +58,11 @@ else if (chosen.length === 0) {
   };
   const rows = await runFaults(chosen, tell, values.quick ? "short" : "whole");
   process.stdout.write(`\n${formatTable(rows)}\n`);
-  if (values.write) writeTable(rows);
+  if (values.write)
+    writeTable(
+      rows,
+      faults.map(({ name }) => name),
+    );
   process.exitCode = rows.some(({ late, problems }) => late || problems.length > 0) ? 1 : 0;
   process.exit();
 }

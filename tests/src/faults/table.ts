@@ -2,43 +2,44 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import type { Row } from "./run-fault.ts";
 
-const seconds = (ms: number) => (Math.max(0, ms) / 1000).toFixed(1);
-
-/** The table as it stands in docs/reliability.md. */
-export function formatTable(rows: readonly Row[]): string {
-  const lines = rows.map((row, at) => {
-    const note = row.mayLose === undefined || row.lost === 0 ? "" : ` (${row.mayLose})`;
-    return [
-      at + 1,
-      row.name,
-      row.turns,
-      row.answered,
-      row.apologised,
-      `${row.lost}${note}`,
-      row.doubled,
-      seconds(row.medianMs),
-      seconds(row.maxMs),
-      seconds(row.presenceMs),
-    ].join(" | ");
-  });
-  return [
-    "| | fault | turns in flight | answered | apologised | lost | doubled | recovery, median s | recovery, max s | presence right after s |",
-    "| --: | --- | --: | --: | --: | --: | --: | --: | --: | --: |",
-    ...lines.map((line) => `| ${line} |`),
-  ].join("\n");
-}
-
+const head = [
+  "| fault | turns in flight | answered | apologised | lost | doubled | recovery, median s | recovery, max s | presence right after s |",
+  "| --- | --: | --: | --: | --: | --: | --: | --: | --: |",
+];
 const page = new URL("../../../docs/reliability.md", import.meta.url);
 const marks = { begin: "<!-- faults: begin -->", end: "<!-- faults: end -->" };
 
-/** Puts the table between its marks in docs/reliability.md. Throws when the page has no such marks. */
-export function writeTable(rows: readonly Row[]): void {
+const seconds = (ms: number) => (Math.max(0, ms) / 1000).toFixed(1);
+
+function formatRow(row: Row): string {
+  const note = row.mayLose === undefined || row.lost === 0 ? "" : ` (${row.mayLose})`;
+  const { name, turns, answered, apologised, doubled, medianMs, maxMs, presenceMs } = row;
+  const times = [medianMs, maxMs, presenceMs].map(seconds);
+  return `| ${[name, turns, answered, apologised, `${row.lost}${note}`, doubled, ...times].join(" | ")} |`;
+}
+
+/** The table as it stands in docs/reliability.md. */
+export function formatTable(rows: readonly Row[]): string {
+  return [...head, ...rows.map(formatRow)].join("\n");
+}
+
+/**
+ * Puts rows into the table between its marks in docs/reliability.md, which is in the order of `names`; rows of other faults
+ * stay. Throws when the page has no such marks.
+ */
+export function writeTable(rows: readonly Row[], names: readonly string[]): void {
   const text = readFileSync(page, "utf8");
   const [from, to] = [text.indexOf(marks.begin), text.indexOf(marks.end)];
   if (from < 0 || to < from) throw new Error(`docs/reliability.md has no ${marks.begin} and ${marks.end}`);
+  // Prettier pads the columns of what stands there.
+  const old = text
+    .slice(from, to)
+    .split("\n")
+    .filter((line) => line.startsWith("|"))
+    .slice(head.length);
+  const lines = new Map(old.map((line) => [line.split("|")[1]?.trim() ?? "", line.replaceAll(/ +/g, " ")]));
+  for (const row of rows) lines.set(row.name, formatRow(row));
+  const table = [...head, ...names.flatMap((name) => lines.get(name) ?? [])].join("\n");
   const machine = `${availableParallelism()} cores, load average of the last 15 minutes ${loadavg()[2]?.toFixed(1)}.`;
-  writeFileSync(
-    page,
-    `${text.slice(0, from + marks.begin.length)}\n\n${formatTable(rows)}\n\n${machine}\n\n${text.slice(to)}`,
-  );
+  writeFileSync(page, `${text.slice(0, from)}${marks.begin}\n\n${table}\n\n${machine}\n\n${text.slice(to)}`);
 }
