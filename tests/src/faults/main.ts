@@ -1,15 +1,17 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { worlds } from "./fault.ts";
 import { faults } from "./faults.ts";
 import type { Row } from "./run-fault.ts";
 import { runFaults } from "./run-faults.ts";
 import { formatTable, writeTable } from "./table.ts";
 
-const help = `npm run test:faults -- [--only TEXT] [--quick] [--list] [--write] [--log FILE]
+const help = `npm run test:faults -- [--only TEXT] [--world NAME] [--quick] [--list] [--write] [--log FILE]
 
 Breaks a running system in every way we know while devices talk to it, and reads what they received.
 
   --only TEXT  only faults whose name holds TEXT; may be given more than once
+  --world NAME only faults of one kind of system (${Object.keys(worlds).join(", ")}); more than once too
   --quick      the short form that npm test runs
   --list       names the faults and ends
   --write      writes the rows into the table of docs/reliability.md
@@ -19,6 +21,7 @@ Breaks a running system in every way we know while devices talk to it, and reads
 const { values } = parseArgs({
   options: {
     only: { type: "string", multiple: true },
+    world: { type: "string", multiple: true },
     quick: { type: "boolean" },
     list: { type: "boolean" },
     write: { type: "boolean" },
@@ -28,8 +31,10 @@ const { values } = parseArgs({
 });
 
 const chosen = faults.filter(
-  ({ name, quick }) =>
-    (values.only === undefined || values.only.some((text) => name.includes(text))) && (!values.quick || quick === true),
+  ({ name, world, quick }) =>
+    (values.world === undefined || values.world.includes(world)) &&
+    (values.only === undefined || values.only.some((text) => name.includes(text))) &&
+    (!values.quick || quick === true),
 );
 
 function tellRow(row: Row): void {
