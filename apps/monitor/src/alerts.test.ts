@@ -15,7 +15,9 @@ const receiver = createServer((request, response) => {
   let text = "";
   request.setEncoding("utf8").on("data", (part: string) => (text += part));
   request.on("end", () => {
-    posted.push({ headers: request.headers, body: JSON.parse(text) as Record<string, unknown> });
+    const body = JSON.parse(text) as Record<string, unknown>;
+    // On a busy machine there are real alerts beside those of this test.
+    if (body["name"] === "connections") posted.push({ headers: request.headers, body });
     response.writeHead(204).end();
   });
 });
