@@ -1,11 +1,11 @@
 import {
+  awaitPresence,
   connectBus,
   reportVitals,
   watchPresence,
   watchProfiles,
   type Bus,
   type Claim,
-  type PresenceView,
 } from "@voxbus/bus";
 import { busVersion, Heard, InControlFrame, InText, subjects, type Say } from "@voxbus/protocol";
 import { createVitals, type Program, type Service } from "@voxbus/service";
@@ -34,7 +34,6 @@ export const dialogueProgram: Program<typeof dialogueConfig> = {
 const graceMs = { drain: 20_000, quick: 500 } as const;
 const listMs = 3000;
 const presenceMs = 3000;
-const presencePollMs = 50;
 const boundaries = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
 /** Builds dialogue: claims what was heard and typed, and stores what is said. */
@@ -109,7 +108,8 @@ export async function buildDialogue({
     history: createHistory(bus.bucket("dialogues")),
     engineOf: (profile) => engines[profile.engines.llm ?? ""] ?? engines[config.VOXBUS_LLM_ENGINE],
     profileOf: (device) => profiles.of(device),
-    presenceOf: (device, session, signal) => waitForPresence(presence, device, session, signal),
+    presenceOf: (device, session, signal) =>
+      awaitPresence(presence, { device, session, timeoutMs: presenceMs }, signal),
     traceContent: config.VOXBUS_TRACE_CONTENT,
     onEngine(engine, ms, failed) {
       engineTimes.record(ms, { engine });
@@ -183,16 +183,6 @@ function createEngines(
 }
 
 /** A device may type before the note that it is online has gone round; turns of the past have nobody to hear them. */
-async function waitForPresence(view: PresenceView, device: string, session: string, signal: AbortSignal) {
-  for (const deadline = performance.now() + presenceMs; ;) {
-    const found = view.online(device);
-    if (found?.session === session) return found;
-    if (performance.now() >= deadline) return undefined;
-    await new Promise((resolve) => setTimeout(resolve, presencePollMs));
-    signal.throwIfAborted();
-  }
-}
-
 async function announce(bus: Bus, device: string, text: string, id: string): Promise<void> {
   const say: Say = {
     v: busVersion,

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { connectBus, reportVitals, watchProfiles } from "@voxbus/bus";
+import { awaitPresence, connectBus, reportVitals, watchPresence, watchProfiles } from "@voxbus/bus";
 import { Say, subjects } from "@voxbus/protocol";
 import { createVitals, type Program, type Service } from "@voxbus/service";
 import { ttsConfig } from "./config.ts";
@@ -12,6 +12,8 @@ export const ttsProgram: Program<typeof ttsConfig> = { name: "tts", opsPort: 910
 
 // Held until a reply was played, so far more than speak at once; each keeps a reply's packets, at most a few 100 KB.
 const slots = 1000;
+// How long an announcement waits for its device.
+const presenceMs = 5000;
 // A drain lets replies play out; the process must be gone within 30 s of SIGTERM, and 5 s of SIGINT.
 const graceMs = { drain: 20_000, quick: 0 } as const;
 
@@ -32,6 +34,8 @@ export const buildTts = async ({
   defer(() => report.close());
   const profiles = await watchProfiles(bus);
   defer(() => profiles.close());
+  const presence = await watchPresence(bus);
+  defer(() => presence.close());
   const { engines, fallback } = await createEngines(config, log);
   defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
   log.info({ engines: engines.map(({ name }) => name) }, "engines, in order of preference");
@@ -63,8 +67,14 @@ export const buildTts = async ({
     filters: [subjects.sayOpen("*")],
     schema: Say,
     slots,
-    work: (claim) =>
-      speakReply(
+    async work(claim) {
+      const { device, message } = claim;
+      // An announcement to nobody would be held until its gateway said something, and there is none.
+      const offline =
+        message.session === undefined &&
+        !(await awaitPresence(presence, { device, timeoutMs: presenceMs }, claim.signal));
+      if (offline) return log.warn({ device, reply: message.reply }, "an announcement found its device offline");
+      await speakReply(
         {
           bus,
           speech,
@@ -73,7 +83,8 @@ export const buildTts = async ({
           onTrouble: (what, error) => log.warn({ err: error, what }, "a reply is in trouble"),
         },
         claim,
-      ),
+      );
+    },
   });
   drain((mode) => claims.drain(graceMs[mode]));
   meter

@@ -23,7 +23,7 @@ export { connectBus } from "./connection.ts";
 export { createRegistry, type RegistryOptions } from "./registry.ts";
 export { reportVitals, type ReportOptions } from "./report.ts";
 export { type LeaseOptions } from "./lease.ts";
-export { watchPresence } from "./presence-view.ts";
+export { awaitPresence, watchPresence } from "./presence-view.ts";
 export { watchProfiles } from "./profiles.ts";
 export { type PresenceView, type Profiles, type Registry } from "./presence.ts";
 export { spanIdOf, startSpanAs, templateOf } from "./spans.ts";

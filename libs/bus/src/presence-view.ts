@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { deviceKey, deviceOfKey, GatewayLease, Presence } from "@voxbus/protocol";
 import type { Bus } from "./bus.ts";
 import type { PresenceView } from "./presence.ts";
@@ -42,4 +43,23 @@ export async function watchPresence(bus: Bus): Promise<PresenceView> {
       presenceWatch.close();
     },
   };
+}
+
+const pollMs = 50;
+
+/**
+ * A device's presence, of `session` where it is named; waits for it at most `timeoutMs`, since presence may come a
+ * moment after what it is asked for. Undefined when it did not come. Throws the reason of `signal`.
+ */
+export async function awaitPresence(
+  view: PresenceView,
+  { device, session, timeoutMs }: { readonly device: string; readonly session?: string; readonly timeoutMs: number },
+  signal: AbortSignal,
+): Promise<Presence | undefined> {
+  for (const deadline = performance.now() + timeoutMs; ;) {
+    const found = view.online(device);
+    if (found && (session === undefined || found.session === session)) return found;
+    if (performance.now() >= deadline) return undefined;
+    await delay(pollMs, undefined, { signal });
+  }
 }
