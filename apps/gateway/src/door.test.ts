@@ -1,0 +1,134 @@
+import { createHmac } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
+import { startNatsServer, type NatsServer } from "@voxbus/bus";
+import { startService, type Running } from "@voxbus/service";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildGateway, gateway } from "./app.ts";
+import { leave, openDevice, type TestDevice } from "./test-device.ts";
+
+const quiet = { VOXBUS_LOG_LEVEL: "error", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
+let nats: NatsServer;
+let one: Running;
+const running: Running[] = [];
+const open: TestDevice[] = [];
+
+async function startGateway(env: Record<string, string> = {}): Promise<Running> {
+  const started = await startService(gateway, buildGateway, { ...quiet, VOXBUS_NATS_URL: nats.url, ...env });
+  running.push(started);
+  return started;
+}
+
+async function connect(id: string, headers: Record<string, string>, to: Running): Promise<void> {
+  open.push(await openDevice(to.addresses["device"] ?? "", { "Device-Id": id, ...headers }));
+}
+
+async function stats(): Promise<{ refusals: Record<string, number> }> {
+  const url = new URL("/ws/stats", (one.addresses["device"] ?? "").replace("ws", "http"));
+  return (await (await fetch(url)).json()) as never;
+}
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  one = await startGateway();
+});
+afterAll(async () => {
+  await Promise.all(open.map(leave));
+  await Promise.all(running.map((service) => service.stop("quick")));
+  await nats.stop();
+});
+
+describe("authentication", () => {
+  const key = "a-key-of-sixteen-or-more";
+  const token = (id: string, seconds: number) =>
+    `${createHmac("sha256", key).update(`c|${id}|${seconds}`).digest("base64url")}.${seconds}`;
+
+  it("hmac: the ecosystem's token opens the door, a wrong, foreign or old one does not; OTA hands it out", async () => {
+    const safe = await startGateway({ VOXBUS_AUTH: "hmac", VOXBUS_AUTH_KEY: key, VOXBUS_OTA_ALLOW: "kitchen" });
+    const now = Math.floor(Date.now() / 1000);
+    const tryToken = (id: string, value: string) =>
+      connect(id, { "Client-Id": "c", Authorization: `Bearer ${value}` }, safe);
+    await tryToken("kitchen", token("kitchen", now));
+    for (const value of [token("garage", now), token("kitchen", now - 40 * 86_400), "nonsense", ""]) {
+      await expect(tryToken("kitchen", value)).rejects.toThrow("HTTP 401");
+    }
+    const ask = async (id: string) => {
+      const response = await fetch(safe.addresses["ota"] ?? "", {
+        method: "POST",
+        headers: { "Device-Id": id, "Client-Id": "c" },
+        body: "{}",
+      });
+      return ((await response.json()) as { websocket: { token: string } }).websocket.token;
+    };
+    expect(await ask("garage")).toBe("");
+    await tryToken("kitchen", await ask("kitchen"));
+  });
+
+  it("token: one bound to a device speaks for no other one, an unbound one for any", async () => {
+    const safe = await startGateway({ VOXBUS_AUTH: "token", VOXBUS_AUTH_TOKENS: "AA:BB:CC:DD:EE:FF=mine,anyone" });
+    const tryToken = (id: string, value: string) => connect(id, { Authorization: `Bearer ${value}` }, safe);
+    await tryToken("aa:bb:cc:dd:ee:ff", "mine");
+    await tryToken("kitchen", "anyone");
+    await expect(tryToken("kitchen", "mine")).rejects.toThrow("HTTP 403");
+    await expect(tryToken("kitchen", "other")).rejects.toThrow("HTTP 401");
+  });
+
+  it("beyond loopback: the choice must be said outright", async () => {
+    await expect(startGateway({ VOXBUS_GATEWAY_HOST: "0.0.0.0" })).rejects.toThrow("VOXBUS_AUTH");
+    await expect(startGateway({ VOXBUS_AUTH: "hmac" })).rejects.toThrow("VOXBUS_AUTH_KEY");
+    await startGateway({ VOXBUS_GATEWAY_HOST: "0.0.0.0", VOXBUS_AUTH: "none" });
+  });
+});
+
+describe("OTA", () => {
+  const ask = (init: RequestInit = {}, path = "") =>
+    fetch(`${one.addresses["ota"]}${path}`, {
+      ...init,
+      headers: { "Device-Id": "kitchen", ...(init.headers as Record<string, string> | undefined) },
+    });
+
+  it("configuration: GET and POST give this gateway's address, server time, and no update", async () => {
+    for (const init of [{}, { method: "POST", body: JSON.stringify({ application: { version: "2.4.2" } }) }]) {
+      const response = await ask(init);
+      expect(response.status).toBe(200);
+      const body = (await response.json()) as { server_time: { timestamp: number } };
+      expect(body).toEqual({
+        server_time: { timestamp: expect.any(Number), timezone_offset: expect.any(Number) },
+        firmware: { version: "body" in init ? "2.4.2" : "0.0.0", url: "" },
+        websocket: { url: one.addresses["device"], token: "", version: 1 },
+      });
+      expect(Math.abs(body.server_time.timestamp - Date.now())).toBeLessThan(60_000);
+    }
+  });
+
+  it("activate: is done at once; a preflight is answered; what is malformed is refused by name", async () => {
+    expect((await ask({ method: "POST", body: "{}" }, "activate")).status).toBe(200);
+    const origin = new URL(one.addresses["ota"] ?? "").origin;
+    const preflight = await ask({ method: "OPTIONS", headers: { Origin: origin } });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get("access-control-allow-origin")).toBe(origin);
+    expect(preflight.headers.get("access-control-allow-headers")).toContain("device-id");
+    const refused = async (init: RequestInit) => {
+      const response = await ask(init);
+      return [response.status, ((await response.json()) as { error: string }).error];
+    };
+    expect(await refused({ method: "POST", body: "{" })).toEqual([400, "bad-body"]);
+    expect(await refused({ method: "POST", body: "x".repeat(70_000) })).toEqual([413, "body-too-big"]);
+    expect(await refused({ method: "DELETE" })).toEqual([405, "method-not-allowed"]);
+    expect(await refused({ headers: { "Device-Id": "a.b" } })).toEqual([400, "bad-device-id"]);
+    expect(await refused({ headers: { Origin: "http://evil.example" } })).toEqual([403, "forbidden"]);
+  });
+
+  it("a body that is cut off: is counted as a bad request, and the gateway lives", async () => {
+    const before = (await stats()).refusals["bad-request"] ?? 0;
+    const { port } = new URL(one.addresses["ota"] ?? "");
+    const socket = connectTcp(Number(port), "127.0.0.1");
+    await once(socket, "connect");
+    socket.write("POST /xiaozhi/ota/ HTTP/1.1\r\nHost: a\r\nDevice-Id: a\r\nContent-Length: 50\r\n\r\n{");
+    // Its header was read once the configuration is asked for behind it and answered.
+    await ask();
+    socket.resetAndDestroy();
+    while (((await stats()).refusals["bad-request"] ?? 0) === before)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+});
