@@ -130,14 +130,12 @@ test("store: what belongs to no trace makes no span, and neither does a bus with
   const given = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
   expect(contextOf(given)).toBe(ROOT_CONTEXT);
   // A program that makes no spans hands on what it was given.
-  const claimed = new Promise<Claim<Heard>>((resolve) => {
-    void claimOnce("dev4", "t4", async (claim) => resolve(claim)).then(async (claims) => {
-      await bus.store(subjects.heard("dev4"), heard, { trace: given });
-      await claims.drain(2000);
-      return undefined;
-    });
-  });
+  let take: (claim: Claim<Heard>) => void = () => undefined;
+  const claimed = new Promise<Claim<Heard>>((resolve) => (take = resolve));
+  const claims = await claimOnce("dev4", "t4", async (claim) => take(claim));
+  await bus.store(subjects.heard("dev4"), heard, { trace: given });
   expect((await claimed).trace).toEqual(given);
+  await claims.drain(2000);
 });
 
 test("brokerTraces: nats-server reports the path of a sampled message, and of no other", async () => {
