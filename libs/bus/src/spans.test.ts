@@ -65,17 +65,15 @@ test("store and claim: a PRODUCER and a CONSUMER span below the sender's, named 
   const device = "dev1";
   const turn = trace.getTracer("test").startSpan("turn");
   let active: string | undefined;
-  const done = new Promise<Claim<Heard>>((resolve) => {
-    void claimOnce(device, "t1", async (claim) => {
-      active = trace.getActiveSpan()?.spanContext().spanId;
-      resolve(claim);
-    }).then(async (claims) => {
-      await bus.store(subjects.heard(device), heard, { id: "a:1", trace: traceOf(turn) });
-      await claims.drain(2000);
-      return undefined;
-    });
+  let take: (claim: Claim<Heard>) => void = () => undefined;
+  const taken = new Promise<Claim<Heard>>((resolve) => (take = resolve));
+  const claims = await claimOnce(device, "t1", async (one) => {
+    active = trace.getActiveSpan()?.spanContext().spanId;
+    take(one);
   });
-  const claim = await done;
+  await bus.store(subjects.heard(device), heard, { id: "a:1", trace: traceOf(turn) });
+  const claim = await taken;
+  await claims.drain(2000);
   await expect
     .poll(() =>
       spans
