@@ -400,8 +400,11 @@ describe("gateway", () => {
     const two = await startGateway({ VOXBUS_GATEWAY_ID: "two" });
     const first = await connect("wanderer");
     await until(() => view.online("wanderer")?.gateway === "one");
+    const session = view.online("wanderer")?.session;
     const second = await connect("wanderer");
     expect(await first.closed).toEqual({ code: 4001, reason: "replaced" });
+    // Of two that come at once either may win; the second one is there before the third comes.
+    await until(() => view.online("wanderer")?.session !== session);
     const third = await connect("wanderer", {}, {}, two);
     expect(await second.closed).toEqual({ code: 4001, reason: "replaced" });
     await until(() => view.online("wanderer")?.gateway === "two");
