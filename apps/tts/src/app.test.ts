@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { type Bus, connectBus, startNatsServer, type NatsServer } from "@voxbus/bus";
+import { type Bus, connectBus, createRegistry, startNatsServer, type NatsServer, type Registry } from "@voxbus/bus";
 import { busVersion, Outbound, type Say, subjects } from "@voxbus/protocol";
 import { readConfig, startService } from "@voxbus/service";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -9,15 +9,26 @@ import { findEspeak } from "./engine-espeak.ts";
 
 let nats: NatsServer;
 let bus: Bus;
+let registry: Registry;
 const children: ChildProcess[] = [];
 
 beforeAll(async () => {
   nats = await startNatsServer();
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+  registry = await createRegistry(bus, {
+    id: "g",
+    address: "http://127.0.0.1:1",
+    load: () => ({ connections: 2, speaking: 0 }),
+  });
+  const entry = { since: 1, remote: "", protocol: 1, features: {}, state: "active" as const };
+  for (const device of ["one", "two"]) {
+    await registry.enter(device, { ...entry, session: `s-${device}` }, new AbortController().signal);
+  }
 });
 afterAll(async () => {
   for (const child of children) child.kill("SIGKILL");
+  await registry.close();
   await bus.close();
   await nats.stop();
 });
@@ -37,6 +48,18 @@ const waitForFrame = (device: string, wanted: (frame: Outbound) => boolean) =>
       resolve(frame);
     });
   });
+
+test("tts: an announcement whose device is offline is let go", async () => {
+  const running = await startService(ttsProgram, buildTts, environment());
+  const isHeld = async (held: boolean) => {
+    const tts = (await bus.lags()).find(({ durable }) => durable === "tts");
+    return tts !== undefined && tts.held > 0 === held;
+  };
+  await say("nobody", "Is anybody there?");
+  await expect.poll(() => isHeld(true), { timeout: 4000 }).toBe(true);
+  await expect.poll(() => isHeld(false), { timeout: 15_000 }).toBe(true);
+  await running.stop("quick");
+});
 
 test("tts: as a program it is ready, speaks, shows its numbers and stops quickly", async () => {
   const running = await startService(ttsProgram, buildTts, environment());
