@@ -6,7 +6,8 @@ import { createEspeakEngine, findEspeak } from "./engine-espeak.ts";
 import { createOpenAiEngine } from "./engine-openai.ts";
 import { TtsError, type TtsEngine } from "./engine.ts";
 
-const openAiTimeoutMs = 8000;
+// Less than a gateway waits in mid-reply (docs/bus.md, 5 s), so that the next engine is heard before it gives up.
+const openAiTimeoutMs = 3500;
 
 /**
  * The engines in order of preference: the configured one, then the embedded one, which is always there, and espeak-ng
