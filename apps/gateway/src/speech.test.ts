@@ -188,12 +188,13 @@ describe("speech", () => {
     ]);
   });
 
-  it("dry: a reply that stops growing is asked for once, then given up", () => {
+  it("dry: a reply that stops growing is asked for once a second, then given up", () => {
     const stage = createStage({ apology: true });
     const origin = stage.inbound();
     for (const frame of replyFrames({ reply: "a", origin }, 1, 5).slice(0, 3)) stage.speech.frame(frame);
-    stage.pass(4000);
-    expect(stage.published).toEqual([{ type: "replay", reply: "a", origin, after: { attempt: 1, sentence: 0, n: 2 } }]);
+    stage.pass(3900);
+    const replay = { type: "replay", reply: "a", origin, after: { attempt: 1, sentence: 0, n: 2 } };
+    expect(stage.published).toEqual([replay, replay, replay]);
     stage.pass(10_000);
     expect(stage.audio().at(-1)).toBe("sorry:0:0");
     expect(stage.states().at(-1)).toBe("stop");

@@ -10,7 +10,7 @@ export const startGapMs = 100;
 export const stopMarginMs = 180;
 /** How long an announcement waits for the user and for a turn that is being thought, ms. */
 export const announcementWaitMs = 30_000;
-/** A reply that has not grown for so long in its middle is asked for again, ms. */
+/** A reply that has not grown for so long in its middle is asked for again, and so often, ms. */
 export const askAfterMs = 1000;
 const maxWaiting = 8;
 
@@ -291,9 +291,9 @@ export class Speech implements Ticker {
     const { dryMs } = this.#settings();
     const dryAt = Math.max(reply.fedAt, this.#playEnd) + dryMs;
     if (now >= dryAt) return this.#giveUp(reply.origin, reply, "dry");
-    const askAt = (reply.askedAt ?? reply.fedAt) + askAfterMs;
-    if (reply.askedAt === undefined && now >= askAt) this.#ask(reply, now);
-    this.#wakeUp(reply.askedAt === undefined ? Math.min(askAt, dryAt) : dryAt);
+    // Again and again: while NATS is away, or before tts is back, nobody hears it.
+    if (now >= (reply.askedAt ?? reply.fedAt) + askAfterMs) this.#ask(reply, now);
+    this.#wakeUp(Math.min((reply.askedAt ?? reply.fedAt) + askAfterMs, dryAt));
   }
 
   #ask(reply: Reply, now: number): void {
