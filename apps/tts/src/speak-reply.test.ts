@@ -297,3 +297,16 @@ test("tts: a sentence that was missed live is read from the stream", async () =>
   gateway.played({ reply: gateway.reply });
   gateway.close();
 });
+
+test("tts: after an outage of NATS the first frame comes again, for a gateway that knows nothing of the reply", async () => {
+  const gateway = createGateway();
+  const { outcomes } = await startWorker();
+  await gateway.say({ sentence: 0, text: "Hello there.", last: true });
+  const whole = (await gateway.until(ended)).length;
+  await nats.restart();
+  const frames = await gateway.until(({ length }) => length > whole);
+  expect(names(frames.slice(whole))).toEqual(["0.0"]);
+  gateway.played({ reply: gateway.reply });
+  expect(await outcomes[0]).toBe("done");
+  gateway.close();
+});

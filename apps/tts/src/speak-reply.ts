@@ -29,6 +29,8 @@ const aheadMs = 10_000;
 const tickMs = 250;
 // An announcement waits at most 30 s for the user, a reply for another one to end; then the gateway would have said so.
 const afterwardsMs = 90_000;
+// By then the gateway is back at NATS too.
+const knockMs = 1000;
 const longestSubtitle = 2500;
 
 /**
@@ -134,7 +136,14 @@ export const speakReply = async (base: SpeakBase, claim: Claim<Say>): Promise<vo
     }
   };
 
+  // A gateway that lost a reply's frames asks for them, but not when it has none: then it does not know the reply.
+  let knock: NodeJS.Timeout | undefined;
   const closers: Closer[] = [
+    bus.onChange((connected) => {
+      clearTimeout(knock);
+      if (connected) knock = setTimeout(() => frames.after().slice(0, 1).forEach(publish), knockMs);
+    }),
+    { close: () => clearTimeout(knock) },
     bus.subscribe(subjects.in(device, "control"), InControlFrame, ({ body, seq, session }) =>
       onControl(body, seq, session),
     ),
