@@ -62,6 +62,13 @@ function createStage(options: { readonly apology?: boolean } = {}) {
       }
       now = until;
     },
+    /** The process stands still, and then does first what was due meanwhile. */
+    stall(ms: number) {
+      now += ms;
+      const due = queue.filter(({ at }) => at <= now);
+      queue = queue.filter(({ at }) => at > now);
+      for (const { ticker } of due) ticker.tick(now);
+    },
     mark(mark: "abort" | "bargeIn", value: number) {
       wire.push({ at: now, mark, seq: value });
     },
@@ -199,6 +206,19 @@ describe("speech", () => {
     expect(stage.audio().at(-1)).toBe("sorry:0:0");
     expect(stage.states().at(-1)).toBe("stop");
     expect(stage.turns[0]).toMatchObject({ origin, complete: false, reason: "dry" });
+  });
+
+  it("dry: a process that stood still reads what came before it gives a reply up", () => {
+    const stage = createStage({ apology: true });
+    const origin = stage.inbound();
+    const frames = replyFrames({ reply: "a", origin }, 1, 5);
+    for (const frame of frames.slice(0, 3)) stage.speech.frame(frame);
+    stage.pass(2000);
+    stage.stall(8000);
+    for (const frame of frames.slice(3)) stage.speech.frame(frame);
+    stage.pass(3000);
+    expect(stage.audio()).toEqual([1, 2, 3, 4, 5].map((n) => `a:0:${n}`));
+    expect(stage.turns).toMatchObject([{ origin, complete: true }]);
   });
 
   it("lost frame: those after it are asked for again, and nothing is said twice or left out", () => {

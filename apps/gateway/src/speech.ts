@@ -12,6 +12,8 @@ export const stopMarginMs = 180;
 export const announcementWaitMs = 30_000;
 /** A reply that has not grown for so long in its middle is asked for again, and so often, ms. */
 export const askAfterMs = 1000;
+/** A deadline that is seen so late was missed by this process, not by others, ms. */
+const stallMs = 1000;
 const maxWaiting = 8;
 
 /** A turn of which nothing was said yet. `tentative`: perhaps nothing was heard at all (`listen/stop`). */
@@ -289,7 +291,12 @@ export class Speech implements Ticker {
 
   #checkDry(reply: Reply, now: number): void {
     const { dryMs } = this.#settings();
-    const dryAt = Math.max(reply.fedAt, this.#playEnd) + dryMs;
+    let dryAt = Math.max(reply.fedAt, this.#playEnd) + dryMs;
+    if (now >= dryAt + stallMs) {
+      // This process stood still: what came meanwhile is read next.
+      dryAt = now + stallMs;
+      reply.fedAt = dryAt - dryMs;
+    }
     if (now >= dryAt) return this.#giveUp(reply.origin, reply, "dry");
     // Again and again: while NATS is away, or before tts is back, nobody hears it.
     if (now >= (reply.askedAt ?? reply.fedAt) + askAfterMs) this.#ask(reply, now);
