@@ -34,6 +34,7 @@ export function observe(
       for (const state of lifeStates) result.observe(states.get(state) ?? 0, { state });
     });
   gauge("voxbus_gateway_held_bytes", "Held for all devices: replies to play, frames to replay", () => held.bytes);
+  gauge("voxbus_gateway_waiting_frames", "Frames that wait for NATS", () => hub.waiting());
   gauge("voxbus_gateway_connection_bytes", "Memory over that of an empty gateway, a connection", perConnection);
   gauge("voxbus_gateway_speaking", "Sessions that speak", () => hub.speaking());
   gauge("voxbus_gateway_nats_connected", "1 while NATS answers", () => Number(bus.connected()));
