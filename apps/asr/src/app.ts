@@ -95,4 +95,9 @@ export async function buildAsr({
   meter
     .createObservableGauge("voxbus_asr_listens", { description: "Devices listened to" })
     .addCallback((result) => result.observe(claims.held()));
+  meter
+    .createObservableGauge("voxbus_asr_pool_requests", { description: "Utterances with the embedded recognisers" })
+    .addCallback((result) => {
+      for (const [state, count] of Object.entries(engine.use?.() ?? {})) result.observe(count, { state });
+    });
 }

@@ -55,6 +55,7 @@ export async function createEmbeddedEngine(options: {
         },
       };
     },
+    use: () => ({ busy: pool.busy, waiting: pool.waiting }),
     close: () => pool.close(),
   };
 }

@@ -38,6 +38,8 @@ export interface AsrEngine {
    * The signal forgets the utterance at any time. Throws when it has aborted already or too many wait.
    */
   open(request: RecognitionRequest, signal: AbortSignal): Recognition;
+  /** Requests in work, and those that wait for a free worker; absent where others do the work. */
+  use?(): { readonly busy: number; readonly waiting: number };
   /** Ends everything that is open with an error and releases threads and connections. */
   close(): Promise<void>;
 }

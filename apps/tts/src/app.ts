@@ -90,4 +90,11 @@ export const buildTts = async ({
   meter
     .createObservableGauge("voxbus_tts_replies", { description: "Replies that are spoken or still played" })
     .addCallback((result) => result.observe(claims.held()));
+  meter
+    .createObservableGauge("voxbus_tts_pool_requests", { description: "Pieces of text with an engine's own workers" })
+    .addCallback((result) => {
+      for (const { name: engine, use } of engines) {
+        for (const [state, count] of Object.entries(use?.() ?? {})) result.observe(count, { engine, state });
+      }
+    });
 };

@@ -43,6 +43,7 @@ export const createEmbeddedEngine = async (options: {
         throw new TtsError(full ? "unavailable" : "failed", "the embedded engine could not speak", { cause });
       }
     },
+    use: () => ({ busy: pool.busy, waiting: pool.waiting }),
     close: () => pool.close(),
   };
 };

@@ -42,6 +42,8 @@ export interface TtsEngine {
    * Several run at once; those beyond the engine's capacity wait.
    */
   synthesize(request: SpeechRequest, signal: AbortSignal): AsyncIterable<Sound>;
+  /** Requests in work, and those that wait for a free worker; absent where others do the work. */
+  use?(): { readonly busy: number; readonly waiting: number };
   /** Ends what runs and frees everything; later syntheses throw. */
   close(): Promise<void>;
 }

@@ -35,6 +35,8 @@ export interface WorkerPool<Contract extends WorkerContract> {
   call(request: Contract["request"], signal?: AbortSignal): Promise<Contract["result"]>;
   /** Runs a task on one worker that is fed while it runs. */
   open(request: Contract["request"], signal?: AbortSignal): OpenTask<Contract>;
+  /** Tasks that run. */
+  readonly busy: number;
   /** Tasks that wait for a free slot. */
   readonly waiting: number;
   /** Ends all tasks with a `WorkerError` and all workers. */
@@ -218,6 +220,9 @@ export const createWorkerPool = <Contract extends WorkerContract>(options: {
       for await (const result of addTask(request, signal).results) results.push(result);
       if (results.length !== 1) throw new TypeError(`a call is one result, the worker gave ${results.length}`);
       return results[0];
+    },
+    get busy() {
+      return [...threads].reduce((sum, { tasks }) => sum + tasks.size, 0);
     },
     get waiting() {
       return queue.length;
