@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { deviceKey, deviceOfKey, isDeviceId, isName, parseDeviceId, parseName } from "./ids.ts";
-import { deviceOfSubject, kinds, subjects } from "./subjects.ts";
+import { deviceOfSubject, kinds, subjects } from "./channels.ts";
 
 const badId = (field: string) => expect.objectContaining({ name: "ProtocolError", code: "bad-id", field }) as Error;
 const illegal = ["", "*", ">", "a.b", "a b", "a\tb", "a\n", "a/b", "a=b", "é", "$SYS", "a".repeat(65), "a\0"];

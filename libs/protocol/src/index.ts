@@ -1,7 +1,7 @@
 export { ProtocolError, protocolErrors, type ProtocolErrorCode } from "./errors.ts";
 export { deviceKey, deviceOfKey, isDeviceId, isName, parseDeviceId, parseName } from "./ids.ts";
-export { deviceOfSubject, kinds, subjects, type Kind } from "./subjects.ts";
-export { decodeFrame, encodeFrame, type AudioFrame, type FramingVersion } from "./framing.ts";
+export { deviceOfSubject, kinds, subjects, type Kind } from "./channels.ts";
+export { decodeFrame, encodeFrame, type AudioFrame, type FramingVersion } from "./device/framing.ts";
 export {
   DeviceAbort,
   DeviceGoodbye,
@@ -17,7 +17,7 @@ export {
   parseDeviceMessage,
   type DeviceMessage,
   type DeviceMessageType,
-} from "./device-inbound.ts";
+} from "./device/inbound.ts";
 export {
   Emotion,
   emotions,
@@ -38,7 +38,7 @@ export {
   ServerTts,
   type ServerMessage,
   type ServerMessageType,
-} from "./device-outbound.ts";
+} from "./device/outbound.ts";
 export {
   Alert,
   busVersion,
@@ -67,7 +67,7 @@ export {
   severities,
   Stats,
   TurnPlayed,
-} from "./envelopes.ts";
-export { decodeEnvelope, encodeEnvelope } from "./codec.ts";
-export { DeviceRecord, Dialogue, GatewayLease, Presence, Profile } from "./records.ts";
+} from "./envelopes/envelopes.ts";
+export { decodeEnvelope, encodeEnvelope } from "./envelopes/codec.ts";
+export { DeviceRecord, Dialogue, GatewayLease, Presence, Profile } from "./buckets.ts";
 export { closeCodes, dropReasons, refusals, type CloseName, type DropReason, type Refusal } from "./codes.ts";

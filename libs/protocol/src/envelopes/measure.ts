@@ -1,4 +1,4 @@
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "../errors.ts";
 
 /** The deepest that a bus message may nest: containers in containers. */
 export const maxEnvelopeDepth = 32;

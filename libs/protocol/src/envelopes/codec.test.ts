@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { generate } from "./values.suite.ts";
+import { generate } from "../values.suite.ts";
 import { decodeEnvelope, encodeEnvelope } from "./codec.ts";
 import { busVersion, envelopes, Heard, InText, Outbound } from "./envelopes.ts";
-import { ProtocolError, type ProtocolErrorCode } from "./errors.ts";
+import { ProtocolError, type ProtocolErrorCode } from "../errors.ts";
 
 const heard: Heard = { v: 1, session: "s", listen: 1, utterance: 1, from: 2, origin: 9, text: "hello", language: "en" };
 

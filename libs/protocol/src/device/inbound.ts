@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "../errors.ts";
 
 const number = z.number().finite();
 

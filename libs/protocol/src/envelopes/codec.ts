@@ -1,7 +1,7 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import type { z } from "zod";
 import { busVersion } from "./envelopes.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "../errors.ts";
 import { checkMessagePack, maxEnvelopeDepth } from "./measure.ts";
 
 // One level more than containers may have: its values.

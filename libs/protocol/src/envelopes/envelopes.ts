@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { Emotion, OutText } from "./device-outbound.ts";
-import { isName } from "./ids.ts";
+import { Emotion, OutText } from "../device/outbound.ts";
+import { isName } from "../ids.ts";
 
 /** The major version of the bus contract that this library speaks. */
 export const busVersion = 1;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { SessionState } from "./envelopes.ts";
+import { SessionState } from "./envelopes/envelopes.ts";
 
 /** KV `gateways`: the lease of one gateway process; `epoch` is a ULID of the process. */
 export const GatewayLease = z.object({

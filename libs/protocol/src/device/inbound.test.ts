@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
-import { generate } from "./values.suite.ts";
-import { deviceMessages, parseDeviceMessage } from "./device-inbound.ts";
-import { ProtocolError } from "./errors.ts";
+import { generate } from "../values.suite.ts";
+import { deviceMessages, parseDeviceMessage } from "./inbound.ts";
+import { ProtocolError } from "../errors.ts";
 
 const parse = (message: unknown) => parseDeviceMessage(JSON.stringify(message));
 const refused = (code: string, field: string) =>

@@ -1,4 +1,4 @@
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "../errors.ts";
 
 /** The binary framings of docs/protocol.md: 1 bare, 2 with a 16-byte header, 3 with a 4-byte header. */
 export type FramingVersion = 1 | 2 | 3;

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
-import { generate } from "./values.suite.ts";
-import { OutText, ServerHello, serverMessages } from "./device-outbound.ts";
+import { generate } from "../values.suite.ts";
+import { OutText, ServerHello, serverMessages } from "./outbound.ts";
 
 describe.each(Object.entries(serverMessages))("server message %s", (type, schema: z.ZodType) => {
   it("round trip: every value comes back from JSON as it was", () => {
