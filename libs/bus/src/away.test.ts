@@ -2,7 +2,7 @@ import { busVersion, encodeEnvelope, Heard, Inbound, InControlFrame, ReplayReque
 import { ulid } from "ulid";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { BusAwayError, type Bus } from "./bus.ts";
-import { connectBus } from "./connection.ts";
+import { connectBus } from "./connect.ts";
 import { watchPresence } from "./presence-view.ts";
 import { createRegistry } from "./registry.ts";
 import { startNatsServer, type NatsServer } from "./test-server.ts";

@@ -1,6 +1,6 @@
 import type { Inbound } from "@voxbus/protocol";
 import type { z } from "zod";
-import type { BrokerTrace } from "./broker-trace.ts";
+import type { BrokerTrace } from "./tracing/broker-trace.ts";
 
 /** What came with a message: its subject, the device in it (empty when there is none), and its trace headers. */
 export interface Arrival {

@@ -1,7 +1,7 @@
 import { busVersion, encodeEnvelope, Inbound, ReplayRequest, subjects } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus, Closer } from "./bus.ts";
-import { connectBus } from "./connection.ts";
+import { connectBus } from "./connect.ts";
 import { startNatsServer, type NatsServer } from "./test-server.ts";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -1,7 +1,7 @@
 import { Inbound, ReplayAnswer, subjects, busVersion } from "@voxbus/protocol";
 import { BusAwayError, type Closer, type FollowOptions } from "./bus.ts";
-import type { Link } from "./link.ts";
-import type { Messages } from "./messages.ts";
+import type { Link } from "./nats/connection.ts";
+import type { Messages } from "./nats/messages.ts";
 
 const quietMs = 500;
 const quietMostMs = 4000;

@@ -2,7 +2,7 @@ import type { Presence } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus } from "./bus.ts";
-import { connectBus } from "./connection.ts";
+import { connectBus } from "./connect.ts";
 import type { Registry } from "./presence.ts";
 import { watchPresence } from "./presence-view.ts";
 import { createRegistry, type RegistryOptions } from "./registry.ts";

@@ -1,7 +1,7 @@
 import { busVersion, Command, deviceKey, Profile, subjects, type Presence } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ConflictError, type Bus } from "./bus.ts";
-import { connectBus } from "./connection.ts";
+import { connectBus } from "./connect.ts";
 import type { Registry } from "./presence.ts";
 import { watchPresence } from "./presence-view.ts";
 import { watchProfiles } from "./profiles.ts";

@@ -1,7 +1,7 @@
 import { busVersion, InControlFrame, Stats, subjects } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus } from "./bus.ts";
-import { connectBus } from "./connection.ts";
+import { connectBus } from "./connect.ts";
 import { reportVitals } from "./report.ts";
 import { startNatsServer, type NatsServer } from "./test-server.ts";
 

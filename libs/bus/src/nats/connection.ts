@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, credsAuthenticator, errors, type NatsConnection } from "@nats-io/transport-node";
-import { BusAwayError, type Closer } from "./bus.ts";
-import type { BusConfig, BusLog } from "./config.ts";
-import { gatherWrites } from "./gather.ts";
+import { BusAwayError, type Closer } from "../bus.ts";
+import type { BusConfig, BusLog } from "../config.ts";
+import { gatherWrites } from "./cork.ts";
 
 const checkMs = 250;
 const pingMs = 500;

@@ -1,6 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import type { ConsumerLag, StreamName } from "./bus.ts";
-import type { Storage } from "./store.ts";
+import type { ConsumerLag, StreamName } from "../bus.ts";
+import type { Storage } from "./publish.ts";
 
 const streams: readonly StreamName[] = ["DEVICE_IN", "TURNS"];
 

@@ -1,10 +1,10 @@
 import { errors, type Msg } from "@nats-io/transport-node";
 import { decodeEnvelope, deviceOfSubject, encodeEnvelope, ProtocolError } from "@voxbus/protocol";
 import type { z } from "zod";
-import { BrokerTrace, brokerTraceSubject } from "./broker-trace.ts";
-import { BusAwayError, type Arrival, type Closer } from "./bus.ts";
-import type { Link } from "./link.ts";
-import { readTrace, writeTrace, type Trace } from "./trace.ts";
+import { BrokerTrace, brokerTraceSubject } from "../tracing/broker-trace.ts";
+import { BusAwayError, type Arrival, type Closer } from "../bus.ts";
+import type { Link } from "./connection.ts";
+import { readTrace, writeTrace, type Trace } from "../tracing/trace.ts";
 
 /** Core NATS messages: publish, subscribe, request and respond. */
 export interface Messages {

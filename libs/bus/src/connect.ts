@@ -1,18 +1,18 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Meter } from "@opentelemetry/api";
-import { openBucket } from "./bucket.ts";
+import { openBucket } from "./kv/bucket.ts";
 import { BusAwayError, type Bucket, type BucketName, type Bus, type Claims } from "./bus.ts";
-import { createClaimMeter, observeBus } from "./bus-metrics.ts";
-import { runClaims } from "./claim.ts";
+import { createClaimMeter, observeBus } from "./metrics.ts";
+import { runClaims } from "./jetstream/claim.ts";
 import type { BusConfig, BusLog } from "./config.ts";
 import { runFollow } from "./follow.ts";
-import { readLags } from "./lags.ts";
-import { openLink } from "./link.ts";
-import { createMessages, toBytes, traceHeaders } from "./messages.ts";
-import { traceSend } from "./spans.ts";
-import { createStorage } from "./store.ts";
-import { createReader } from "./stored.ts";
-import { keepStreams } from "./streams.ts";
+import { readLags } from "./jetstream/lags.ts";
+import { openLink } from "./nats/connection.ts";
+import { createMessages, toBytes, traceHeaders } from "./nats/messages.ts";
+import { traceSend } from "./tracing/spans.ts";
+import { createStorage } from "./jetstream/publish.ts";
+import { createReader } from "./jetstream/read.ts";
+import { keepStreams } from "./jetstream/streams.ts";
 
 const apiTimeoutMs = 2000;
 

@@ -1,6 +1,6 @@
 import { JetStreamApiCodes, JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
 import { errors } from "@nats-io/nats-core";
-import { BusAwayError } from "./bus.ts";
+import { BusAwayError } from "../bus.ts";
 
 // nats-server's error codes that nats.js does not name.
 const streamNameInUse = 10058;

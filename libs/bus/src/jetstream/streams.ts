@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import { DiscardPolicy, JetStreamApiError, StorageType, type JetStreamManager } from "@nats-io/jetstream";
 import type { StreamConfig } from "@nats-io/jetstream";
 import { subjects } from "@voxbus/protocol";
-import type { BucketName, StreamName } from "./bus.ts";
-import { isMissing, isNameTaken, isPassing } from "./failures.ts";
+import type { BucketName, StreamName } from "../bus.ts";
+import { isMissing, isNameTaken, isPassing } from "../nats/nats-errors.ts";
 
 const second = 1_000_000_000;
 const minute = 60 * second;

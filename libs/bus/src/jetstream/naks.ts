@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { nuid } from "@nats-io/transport-node";
-import type { StreamName } from "./bus.ts";
-import type { Link } from "./link.ts";
-import type { Storage } from "./store.ts";
+import type { StreamName } from "../bus.ts";
+import type { Link } from "../nats/connection.ts";
+import type { Storage } from "./publish.ts";
 import { bucketStream, bucketSubject } from "./streams.ts";
 
 /** As long as the longest-lived message that can be claimed (docs/bus.md, streams). */

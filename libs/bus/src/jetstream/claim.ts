@@ -3,17 +3,17 @@ import { AckPolicy, DeliverPolicy, ReplayPolicy, type JetStreamManager } from "@
 import { createInbox, nanos, type Msg } from "@nats-io/transport-node";
 import { deviceOfSubject } from "@voxbus/protocol";
 import type { z } from "zod";
-import type { ClaimMeter } from "./bus-metrics.ts";
-import type { ClaimOptions, Claims } from "./bus.ts";
+import type { ClaimMeter } from "../metrics.ts";
+import type { ClaimOptions, Claims } from "../bus.ts";
 import { readDelivery } from "./delivery.ts";
-import { isNameTaken, isPassing } from "./failures.ts";
-import { createHandBacks } from "./hand-backs.ts";
-import type { Link } from "./link.ts";
-import type { Messages } from "./messages.ts";
-import { traceAttempt } from "./spans.ts";
-import type { Storage } from "./store.ts";
+import { isNameTaken, isPassing } from "../nats/nats-errors.ts";
+import { createHandBacks } from "./naks.ts";
+import type { Link } from "../nats/connection.ts";
+import type { Messages } from "../nats/messages.ts";
+import { traceAttempt } from "../tracing/spans.ts";
+import type { Storage } from "./publish.ts";
 import type { StreamKeeper } from "./streams.ts";
-import { readTrace } from "./trace.ts";
+import { readTrace } from "../tracing/trace.ts";
 
 const ackWaitMs = 3000;
 const progressMs = 1000;

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamClient } from "@nats-io/jetstream";
 import { errors, nuid, type MsgHdrs } from "@nats-io/transport-node";
-import { BusAwayError, ConflictError, type Stored } from "./bus.ts";
-import { isConflict, isMissing, isPassing, isUnanswered } from "./failures.ts";
-import type { Link } from "./link.ts";
+import { BusAwayError, ConflictError, type Stored } from "../bus.ts";
+import { isConflict, isMissing, isPassing, isUnanswered } from "../nats/nats-errors.ts";
+import type { Link } from "../nats/connection.ts";
 import type { StreamKeeper } from "./streams.ts";
 
 const tryMs = 750;

@@ -3,10 +3,10 @@ import { core, node, tracing } from "@opentelemetry/sdk-node";
 import { busVersion, Heard, subjects } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { BrokerTrace } from "./broker-trace.ts";
-import type { Bus, Claim } from "./bus.ts";
-import { connectBus } from "./connection.ts";
+import type { Bus, Claim } from "../bus.ts";
+import { connectBus } from "../connect.ts";
 import { spanIdOf, templateOf } from "./spans.ts";
-import { startNatsServer, type NatsServer } from "./test-server.ts";
+import { startNatsServer, type NatsServer } from "../test-server.ts";
 import { contextOf, traceOf, tracingIsOn } from "./trace.ts";
 
 const log = { info: () => undefined, warn: () => undefined, error: console.error };

@@ -1,9 +1,9 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
-import { ConflictError, type Bucket, type BucketName, type Entry } from "./bus.ts";
+import { ConflictError, type Bucket, type BucketName, type Entry } from "../bus.ts";
 import { watchBucket, type WatchBase } from "./bucket-watch.ts";
-import type { Storage } from "./store.ts";
-import { bucketStream, bucketSubject } from "./streams.ts";
+import type { Storage } from "../jetstream/publish.ts";
+import { bucketStream, bucketSubject } from "../jetstream/streams.ts";
 
 /** How long the mark of a removed key stays, so that it is seen, and then goes. */
 const markTtl = "1h";

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { Kvm, type KvWatchEntry } from "@nats-io/kv";
 import type { QueuedIterator } from "@nats-io/transport-node";
-import type { BucketName, BucketWatch, Entry } from "./bus.ts";
-import type { Link } from "./link.ts";
-import type { Storage } from "./store.ts";
-import { bucketStream } from "./streams.ts";
+import type { BucketName, BucketWatch, Entry } from "../bus.ts";
+import type { Link } from "../nats/connection.ts";
+import type { Storage } from "../jetstream/publish.ts";
+import { bucketStream } from "../jetstream/streams.ts";
 
 const checkMs = 3000;
 const retryMs = 500;

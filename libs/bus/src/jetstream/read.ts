@@ -1,10 +1,10 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import { decodeEnvelope } from "@voxbus/protocol";
 import type { z } from "zod";
-import type { StreamName } from "./bus.ts";
-import { isNoMessage } from "./failures.ts";
-import type { Messages } from "./messages.ts";
-import type { Storage } from "./store.ts";
+import type { StreamName } from "../bus.ts";
+import { isNoMessage } from "../nats/nats-errors.ts";
+import type { Messages } from "../nats/messages.ts";
+import type { Storage } from "./publish.ts";
 
 const page = 256;
 

@@ -9,7 +9,7 @@ import {
   type Span,
   type SpanOptions,
 } from "@opentelemetry/api";
-import { ConflictError } from "./bus.ts";
+import { ConflictError } from "../bus.ts";
 import { activeTrace, contextOf, traceOf, tracingIsOn, type Trace } from "./trace.ts";
 
 /** Under this key of a context stands the id that the next span gets (docs/traces.md, ids that are known beforehand). */
