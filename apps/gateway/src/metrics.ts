@@ -1,9 +1,9 @@
 import type { Bus, ReportOptions } from "@voxbus/bus";
 import type { Service } from "@voxbus/service";
 import type { gatewayConfig } from "./config.ts";
-import { latenessMs, type Counters } from "./counters.ts";
-import type { Hub } from "./hub.ts";
-import { lifeStates } from "./life.ts";
+import { latenessMs, type Counters } from "./observe/counters.ts";
+import type { Hub } from "./session/hub.ts";
+import { lifeStates } from "./session/state.ts";
 import type { Held } from "./limits.ts";
 
 /** Shows what the gateway counts on its operations port. */

@@ -96,7 +96,7 @@ describe("docs/protocol.md, codes", () => {
   });
 
   it("life of a connection: the transitions are the gateway's", async () => {
-    const life = (await import(`${root}apps/gateway/dist/life.js`)) as { readonly transitions: Transitions };
+    const life = (await import(`${root}apps/gateway/dist/session/state.js`)) as { readonly transitions: Transitions };
     const rows = Object.entries(life.transitions).flatMap(([state, events]) =>
       Object.entries(events).map(([event, next]) => `${state} ${event} ${next}`),
     );

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { KeptFrames, replayBytes, replayMs } from "./kept-frames.ts";
-import { createHeld } from "./limits.ts";
+import { KeptFrames, replayBytes, replayMs } from "./replay-buffer.ts";
+import { createHeld } from "../limits.ts";
 
 const frame = (seq: number, size = 200) => new Uint8Array(size).fill(seq);
 

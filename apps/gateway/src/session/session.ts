@@ -17,22 +17,22 @@ import {
   type TurnPlayed,
 } from "@voxbus/protocol";
 import type { WebSocket } from "ws";
-import type { Ticker } from "./clock.ts";
-import { count, countLateness } from "./counters.ts";
-import type { Visitor } from "./door.ts";
-import { Farewell, farewellMs } from "./farewell.ts";
+import type { Ticker } from "../playout/clock.ts";
+import { count, countLateness } from "../observe/counters.ts";
+import type { Visitor } from "../http/server.ts";
+import { Farewell, farewellMs } from "../playout/farewell.ts";
 import { Heartbeat, type HeartbeatEffects } from "./heartbeat.ts";
-import { Flow } from "./flow.ts";
-import type { LifeState } from "./life.ts";
-import { Budget, Flood, type Held } from "./limits.ts";
-import type { ReplyFrame } from "./reply.ts";
+import { Flow } from "./back-pressure-probe.ts";
+import type { LifeState } from "./state.ts";
+import { Budget, Flood, type Held } from "../limits.ts";
+import type { ReplyFrame } from "../playout/buffer.ts";
 import type { SessionContext } from "./session-context.ts";
-import { Speech } from "./speech.ts";
-import type { SpeechEffects } from "./speech-effects.ts";
-import { TurnTimes } from "./turn-times.ts";
-import { traceTurns, type TraceHeaders, type TurnTraces } from "./turn-traces.ts";
-import { Unframer } from "./unframer.ts";
-import { Uplink, type UplinkEffects } from "./uplink.ts";
+import { Speech } from "../playout/playout.ts";
+import type { SpeechEffects } from "../playout/playout-effects.ts";
+import { TurnTimes } from "../observe/turn-times.ts";
+import { traceTurns, type TraceHeaders, type TurnTraces } from "../observe/turn-traces.ts";
+import { Unframer } from "../uplink/frame-decoder.ts";
+import { Uplink, type UplinkEffects } from "../uplink/uplink.ts";
 
 /** While more than this waits in a socket, ms of play-out wait too. */
 const holdBytes = 8192;

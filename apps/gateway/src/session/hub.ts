@@ -13,16 +13,16 @@ import {
 } from "@voxbus/protocol";
 import type { Log, StopMode } from "@voxbus/service";
 import { ulid } from "ulid";
-import type { Clock } from "./clock.ts";
-import type { Counters } from "./counters.ts";
+import type { Clock } from "../playout/clock.ts";
+import type { Counters } from "../observe/counters.ts";
 import type { DeviceRecords } from "./device-records.ts";
-import type { Visitor } from "./door.ts";
+import type { Visitor } from "../http/server.ts";
 import type { LifeTimes } from "./heartbeat.ts";
-import type { LifeState } from "./life.ts";
-import type { Held, SessionLimits } from "./limits.ts";
+import type { LifeState } from "./state.ts";
+import type { Held, SessionLimits } from "../limits.ts";
 import { Session } from "./session.ts";
-import type { TurnMeter } from "./turn-times.ts";
-import type { TraceHeaders } from "./turn-traces.ts";
+import type { TurnMeter } from "../observe/turn-times.ts";
+import type { TraceHeaders } from "../observe/turn-traces.ts";
 
 /** How long sessions that speak may go on while the gateway drains, ms. */
 export const drainMs = 20_000;

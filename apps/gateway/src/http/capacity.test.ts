@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { createAdmission, type AdmissionOptions } from "./admission.ts";
+import { createAdmission, type AdmissionOptions } from "./capacity.ts";
 
 const create = (options: Partial<AdmissionOptions> = {}) =>
   createAdmission({

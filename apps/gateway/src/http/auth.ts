@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { parseDeviceId } from "@voxbus/protocol";
 import { ConfigError } from "@voxbus/service";
-import type { GatewayConfig } from "./config.ts";
+import type { GatewayConfig } from "../config.ts";
 
 /** Who asks: its device id, its client id (empty if unknown), and its token (empty if none). */
 export interface Identity {

@@ -1,8 +1,8 @@
 import { BusAwayError, type Bus } from "@voxbus/bus";
 import { decodeEnvelope, encodeEnvelope, Inbound, subjects, type DropReason, type InControl } from "@voxbus/protocol";
-import { KeptFrames } from "./kept-frames.ts";
-import type { Held } from "./limits.ts";
-import type { TraceHeaders } from "./turn-traces.ts";
+import { KeptFrames } from "./replay-buffer.ts";
+import type { Held } from "../limits.ts";
+import type { TraceHeaders } from "../observe/turn-traces.ts";
 
 /** Audio frames that wait while NATS is away; the newest stay. */
 export const maxAwayAudio = 100;

@@ -1,5 +1,5 @@
 import type { DropReason, OutAudio, OutControlFrame, OutTextFrame, TurnPlayed } from "@voxbus/protocol";
-import type { Held } from "./limits.ts";
+import type { Held } from "../limits.ts";
 
 /** A numbered frame of a reply: named (attempt, sentence, n) by tts. */
 export type ReplyFrame = (OutAudio | OutTextFrame | OutControlFrame) & {

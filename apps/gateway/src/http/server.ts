@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from "node:stream";
 import { ProtocolError, refusals, type FramingVersion, type Refusal } from "@voxbus/protocol";
 import { WebSocketServer, type WebSocket } from "ws";
-import { addressOf, type Admission } from "./admission.ts";
+import { addressOf, type Admission } from "./capacity.ts";
 import { isLoopback, type Auth, type Identity } from "./auth.ts";
-import type { GatewayConfig } from "./config.ts";
-import { count, type Counters } from "./counters.ts";
+import type { GatewayConfig } from "../config.ts";
+import { count, type Counters } from "../observe/counters.ts";
 import { checkOrigin, readFraming, readIdentity, RefusedError, requestUrl } from "./identity.ts";
 import type { Ota } from "./ota.ts";
 

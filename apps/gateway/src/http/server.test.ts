@@ -4,8 +4,8 @@ import { connect as connectTcp } from "node:net";
 import { startNatsServer, type NatsServer } from "@voxbus/bus";
 import { startService, type Running } from "@voxbus/service";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildGateway, gateway } from "./app.ts";
-import { leave, openDevice, type TestDevice } from "./test-device.ts";
+import { buildGateway, gateway } from "../app.ts";
+import { leave, openDevice, type TestDevice } from "../test-device.ts";
 
 const quiet = { VOXBUS_LOG_LEVEL: "error", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
 let nats: NatsServer;

@@ -1,8 +1,8 @@
 import type { OutAudio, OutTextFrame } from "@voxbus/protocol";
 import { createStamps, type Stamps } from "./announcements.ts";
 import type { Ticker } from "./clock.ts";
-import { Reply, type ReplyFrame } from "./reply.ts";
-import type { SpeechEffects, SpeechSettings } from "./speech-effects.ts";
+import { Reply, type ReplyFrame } from "./buffer.ts";
+import type { SpeechEffects, SpeechSettings } from "./playout-effects.ts";
 
 /** Gap between `tts/start` and the first sound, ms: a device drops audio until it speaks (docs/protocol.md, turns). */
 export const startGapMs = 100;

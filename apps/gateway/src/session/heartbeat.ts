@@ -1,6 +1,6 @@
 import type { CloseName } from "@voxbus/protocol";
-import type { Clock, Ticker } from "./clock.ts";
-import { nextState, type LifeEvent, type LifeState } from "./life.ts";
+import type { Clock, Ticker } from "../playout/clock.ts";
+import { nextState, type LifeEvent, type LifeState } from "./state.ts";
 
 /** Times of a connection's life, ms. */
 export interface LifeTimes {

@@ -2,10 +2,10 @@ import type { DropReason, InControl, OutText, ServerMessage, TurnPlayed } from "
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Ticker } from "./clock.ts";
-import { createHeld } from "./limits.ts";
-import type { ReplyFrame } from "./reply.ts";
-import { announcementWaitMs, Speech, startGapMs, stopMarginMs } from "./speech.ts";
-import type { SpeechEffects } from "./speech-effects.ts";
+import { createHeld } from "../limits.ts";
+import type { ReplyFrame } from "./buffer.ts";
+import { announcementWaitMs, Speech, startGapMs, stopMarginMs } from "./playout.ts";
+import type { SpeechEffects } from "./playout-effects.ts";
 
 type Written = { readonly at: number } & (
   | { readonly text: OutText | ServerMessage }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { parseDeviceId, type FramingVersion, type Refusal } from "@voxbus/protocol";
 import { isLoopback, type Identity } from "./auth.ts";
-import type { GatewayConfig } from "./config.ts";
+import type { GatewayConfig } from "../config.ts";
 
 /** A request that is refused, by the name that it has in docs/protocol.md. */
 export class RefusedError extends Error {

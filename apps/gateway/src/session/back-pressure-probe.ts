@@ -1,4 +1,4 @@
-import type { Clock, Ticker } from "./clock.ts";
+import type { Clock, Ticker } from "../playout/clock.ts";
 
 /** How often a device that is sent sound is pinged, ms. */
 const askMs = 2000;

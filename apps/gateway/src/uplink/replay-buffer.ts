@@ -1,4 +1,4 @@
-import type { Held } from "./limits.ts";
+import type { Held } from "../limits.ts";
 
 /** How long published frames are kept for replay at least, ms; whole runs are forgotten, so some stay for 5 s more. */
 export const replayMs = 30_000;

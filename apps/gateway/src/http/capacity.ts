@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Refusal } from "@voxbus/protocol";
 import { isLoopback } from "./auth.ts";
-import { Budget } from "./limits.ts";
+import { Budget } from "../limits.ts";
 
 /** Who may come in now: caps on connections, on strangers, on an address, on connects a second. */
 export interface Admission {

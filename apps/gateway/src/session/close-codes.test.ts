@@ -3,8 +3,8 @@ import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/
 import { closeCodes, Event, Say, subjects, type CloseName } from "@voxbus/protocol";
 import { createLog, startService, type Running } from "@voxbus/service";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { buildGateway, gateway } from "./app.ts";
-import { connectRaw, openDevice, type TestDevice } from "./test-device.ts";
+import { buildGateway, gateway } from "../app.ts";
+import { connectRaw, openDevice, type TestDevice } from "../test-device.ts";
 
 let nats: NatsServer;
 let bus: Bus;

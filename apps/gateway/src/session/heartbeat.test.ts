@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Clock, Ticker } from "./clock.ts";
+import type { Clock, Ticker } from "../playout/clock.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { lifeEvents, lifeStates, nextState, transitions, type LifeState } from "./life.ts";
+import { lifeEvents, lifeStates, nextState, transitions, type LifeState } from "./state.ts";
 
 const times = { helloMs: 10_000, pingMs: 30_000, suspectMs: 60_000, zombieMs: 90_000 };
 

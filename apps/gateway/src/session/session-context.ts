@@ -1,11 +1,11 @@
 import type { Bus } from "@voxbus/bus";
 import type { Profile, TurnPlayed } from "@voxbus/protocol";
-import type { Clock } from "./clock.ts";
-import type { Counters } from "./counters.ts";
+import type { Clock } from "../playout/clock.ts";
+import type { Counters } from "../observe/counters.ts";
 import type { LifeTimes } from "./heartbeat.ts";
-import type { LifeState } from "./life.ts";
-import type { Held, SessionLimits } from "./limits.ts";
-import type { TurnMeter } from "./turn-times.ts";
+import type { LifeState } from "./state.ts";
+import type { Held, SessionLimits } from "../limits.ts";
+import type { TurnMeter } from "../observe/turn-times.ts";
 
 /** What a session needs of its gateway. */
 export interface SessionContext<S> {

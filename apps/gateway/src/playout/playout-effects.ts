@@ -1,6 +1,6 @@
 import type { DropReason, InControl, OutText, ServerMessage, TurnPlayed } from "@voxbus/protocol";
 import type { Ticker } from "./clock.ts";
-import type { Held } from "./limits.ts";
+import type { Held } from "../limits.ts";
 
 /** What the causality clock of a session does to the world; implemented by the session, and by tests. */
 export interface SpeechEffects {

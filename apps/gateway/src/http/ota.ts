@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Auth } from "./auth.ts";
-import type { GatewayConfig } from "./config.ts";
+import type { GatewayConfig } from "../config.ts";
 import { checkOrigin, hostName, readIdentity, RefusedError, requestUrl } from "./identity.ts";
 
 const maxBody = 65_536;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { Ticker } from "./clock.ts";
-import { Flow } from "./flow.ts";
+import type { Ticker } from "../playout/clock.ts";
+import { Flow } from "./back-pressure-probe.ts";
 
 /** A device that is sent sound every 60 ms, in virtual time; `reads` from `from` on, or not, until `to`. */
 function play(options: { answered: boolean; reads: (now: number) => boolean; wants?: (now: number) => boolean }) {
