@@ -2,7 +2,7 @@ import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/
 import { createLog, startService, type Running } from "@voxbus/service";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { asrProgram, buildAsr } from "./app.ts";
-import { joinSamples } from "./join-samples.ts";
+import { joinSamples } from "./engines/join-samples.ts";
 import { encodeSpeech, loadSpeech, silence } from "./test-speech.ts";
 import { openTestGateway, type Answer, type TestGateway } from "./test-gateway.ts";
 

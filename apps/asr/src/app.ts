@@ -3,9 +3,9 @@ import { connectBus, reportVitals, watchProfiles } from "@voxbus/bus";
 import { InControlFrame, subjects } from "@voxbus/protocol";
 import { createVitals, type Program, type Service } from "@voxbus/service";
 import { asrConfig } from "./config.ts";
-import { engines } from "./engines.ts";
+import { engines } from "./engines/registry.ts";
 import { followListen } from "./listen.ts";
-import type { ListeningContract } from "./listening-worker.ts";
+import type { ListeningContract } from "./audio-front-end-worker.ts";
 
 /** What `run` needs to know of this program. */
 export const asrProgram: Program<typeof asrConfig> = { name: "asr", opsPort: 9101, config: asrConfig };
@@ -44,7 +44,7 @@ export async function buildAsr({
   defer(() => profiles.close());
   const engine = await engines[config.VOXBUS_ASR_ENGINE](config);
   defer(() => engine.close());
-  const url = new URL("../dist/listening-worker.js", import.meta.url);
+  const url = new URL("../dist/audio-front-end-worker.js", import.meta.url);
   const listening = createWorkerPool<ListeningContract>({ url, size: threads, perWorker, workerData: null });
   defer(() => listening.close());
   await listening.ready();

@@ -6,7 +6,7 @@ import { InControlFrame, subjects } from "@voxbus/protocol";
 import { createLog, startService, type Running } from "@voxbus/service";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { asrProgram, buildAsr } from "./app.ts";
-import { joinSamples } from "./join-samples.ts";
+import { joinSamples } from "./engines/join-samples.ts";
 import { encodeSpeech, loadSpeech, silence } from "./test-speech.ts";
 import { openTestGateway, type Answer, type TestGateway } from "./test-gateway.ts";
 

@@ -1,10 +1,10 @@
 import type { OpenTask } from "@voxbus/audio";
 import type { Bus, Claim } from "@voxbus/bus";
 import { busVersion, subjects, type Inbound, type InControlFrame, type ListenMode } from "@voxbus/protocol";
-import type { AsrEngine } from "./engine.ts";
-import { readFinals } from "./finals.ts";
-import type { EndOfSpeech, Found } from "./listening.ts";
-import type { ListeningContract } from "./listening-worker.ts";
+import type { AsrEngine } from "./engines/engine.ts";
+import { readFinals } from "./transcript-store.ts";
+import type { EndOfSpeech, Found } from "./audio-front-end.ts";
+import type { ListeningContract } from "./audio-front-end-worker.ts";
 import { createUtterances, type Outcome } from "./utterances.ts";
 
 /** What a listen works with. */

@@ -1,7 +1,7 @@
 import { BusAwayError, type Bus } from "@voxbus/bus";
 import { busVersion, subjects, type Heard, type OutControl } from "@voxbus/protocol";
-import type { AsrEngine, Recognition } from "./engine.ts";
-import type { Final, Finals } from "./finals.ts";
+import type { AsrEngine, Recognition } from "./engines/engine.ts";
+import type { Final, Finals } from "./transcript-store.ts";
 import { traceUtterance, type UtteranceTrace } from "./utterance-trace.ts";
 
 /** How an utterance ended. */

@@ -3,9 +3,9 @@ import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { readWav } from "@voxbus/audio";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { createOpenAiEngine } from "./engine-openai.ts";
+import { createOpenAiEngine } from "./openai.ts";
 import { testEngine } from "./engine.suite.ts";
-import { loadSpeech, silence } from "./test-speech.ts";
+import { loadSpeech, silence } from "../test-speech.ts";
 import { joinSamples } from "./join-samples.ts";
 
 const speech: Readonly<Record<string, string>> = { time: "what time is it", joke: "tell me a joke" };

@@ -1,9 +1,9 @@
 import { createWorkerPool } from "@voxbus/audio";
 import { afterEach, describe, expect, test } from "vitest";
-import type { ListeningContract } from "./listening-worker.ts";
-import { createListening, type Found, type Listened, type Listening } from "./listening.ts";
+import type { ListeningContract } from "./audio-front-end-worker.ts";
+import { createListening, type Found, type Listened, type Listening } from "./audio-front-end.ts";
 import { encodeSpeech, loadSpeech, silence } from "./test-speech.ts";
-import { joinSamples } from "./join-samples.ts";
+import { joinSamples } from "./engines/join-samples.ts";
 
 const options = { endMs: 600, maxMs: 30_000 };
 const hour = { endMs: Infinity, maxMs: 3_600_000 };
@@ -95,7 +95,7 @@ describe("listening", () => {
 });
 
 test("a listening thread: holds thousands of silent slots and hears the one that speaks", async () => {
-  const url = new URL("../dist/listening-worker.js", import.meta.url);
+  const url = new URL("../dist/audio-front-end-worker.js", import.meta.url);
   const pool = createWorkerPool<ListeningContract>({ url, size: 1, perWorker: 4000, workerData: null });
   try {
     await pool.ready();

@@ -1,5 +1,5 @@
 import { serveWorker } from "@voxbus/audio";
-import { createListening, type EndOfSpeech, type Found, type Listened } from "./listening.ts";
+import { createListening, type EndOfSpeech, type Found, type Listened } from "./audio-front-end.ts";
 
 /** What passes between asr and its listening threads: one task is one listen. */
 export interface ListeningContract {

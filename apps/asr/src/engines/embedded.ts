@@ -19,7 +19,7 @@ export async function createEmbeddedEngine(options: {
   const { grammar, garbagePrefix, threads, decoders } = options;
   const { fsg, pronunciations } = grammar;
   const pool = createWorkerPool<RecognizerContract>({
-    url: new URL("../dist/recognizer-worker.js", import.meta.url),
+    url: new URL("../../dist/engines/recognizer-worker.js", import.meta.url),
     size: threads,
     perWorker: decoders,
     workerData: { model: "en-us", grammar: { fsg, pronunciations }, garbagePrefix },

@@ -1,7 +1,7 @@
 import { createGrammar, garbagePrefix, intents } from "@voxbus/intents";
-import type { AsrConfig } from "./config.ts";
-import { createEmbeddedEngine } from "./engine-embedded.ts";
-import { createOpenAiEngine } from "./engine-openai.ts";
+import type { AsrConfig } from "../config.ts";
+import { createEmbeddedEngine } from "./embedded.ts";
+import { createOpenAiEngine } from "./openai.ts";
 import type { AsrEngine } from "./engine.ts";
 
 /** Every engine by its name in `VOXBUS_ASR_ENGINE`. */

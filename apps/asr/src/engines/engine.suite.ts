@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { AsrEngine, Recognition } from "./engine.ts";
-import { loadSpeech, passThroughOpus, silence } from "./test-speech.ts";
+import { loadSpeech, passThroughOpus, silence } from "../test-speech.ts";
 import { joinSamples } from "./join-samples.ts";
 
 // A machine that does much else at the same time is slow, not wrong.
