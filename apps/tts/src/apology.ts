@@ -4,8 +4,8 @@
  * the sentence or the voice: `node apps/tts/dist/apology.js`.
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import { createEmbeddedEngine } from "./engine-embedded.ts";
-import { createSpeech } from "./speech.ts";
+import { createEmbeddedEngine } from "./engines/embedded.ts";
+import { createSpeech } from "./synthesis.ts";
 
 const text = "Sorry, something went wrong. Please try again.";
 const file = new URL("../../gateway/assets/apology.en.bin", import.meta.url);

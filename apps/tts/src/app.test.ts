@@ -5,7 +5,7 @@ import { busVersion, Outbound, type Say, subjects } from "@voxbus/protocol";
 import { readConfig, startService } from "@voxbus/service";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildTts, ttsProgram } from "./app.ts";
-import { findEspeak } from "./engine-espeak.ts";
+import { findEspeak } from "./engines/espeak.ts";
 
 let nats: NatsServer;
 let bus: Bus;

@@ -3,9 +3,9 @@ import { awaitPresence, connectBus, reportVitals, watchPresence, watchProfiles }
 import { Say, subjects } from "@voxbus/protocol";
 import { createVitals, type Program, type Service } from "@voxbus/service";
 import { ttsConfig } from "./config.ts";
-import { createEngines } from "./engines.ts";
+import { createEngines } from "./engines/registry.ts";
 import { speakReply } from "./speak-reply.ts";
-import { createSpeech } from "./speech.ts";
+import { createSpeech } from "./synthesis.ts";
 
 /** What `run` needs to know of this program. */
 export const ttsProgram: Program<typeof ttsConfig> = { name: "tts", opsPort: 9102, config: ttsConfig };

@@ -1,5 +1,5 @@
 import { createOpusEncoder, createResampler, type Resampler, serveWorker, type WorkerContract } from "@voxbus/audio";
-import type { Sound } from "./engine.ts";
+import type { Sound } from "./engines/engine.ts";
 
 /** What passes between tts and the threads that encode: the sounds of a sentence in, its Opus packets out. */
 export interface EncodeContract extends WorkerContract {

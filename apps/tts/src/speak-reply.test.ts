@@ -2,10 +2,10 @@ import { once, EventEmitter } from "node:events";
 import { type Bus, type Claim, type Claims, connectBus, startNatsServer, type NatsServer } from "@voxbus/bus";
 import { busVersion, Event, type InControl, InControlFrame, Outbound, Profile, Say, subjects } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { createEmbeddedEngine } from "./engine-embedded.ts";
-import type { TtsEngine } from "./engine.ts";
+import { createEmbeddedEngine } from "./engines/embedded.ts";
+import type { TtsEngine } from "./engines/engine.ts";
 import { speakReply } from "./speak-reply.ts";
-import { createSpeech, type Speech } from "./speech.ts";
+import { createSpeech, type Speech } from "./synthesis.ts";
 
 let nats: NatsServer;
 let bus: Bus;

@@ -12,7 +12,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { followSentences } from "./follow-sentences.ts";
 import { traceReply } from "./reply-span.ts";
 import { createReplyFrames, type FrameBody, type FramePlace } from "./reply-frames.ts";
-import { packetMs, type Speech, type SpokenPacket } from "./speech.ts";
+import { packetMs, type Speech, type SpokenPacket } from "./synthesis.ts";
 
 /** What speaking a reply stands on. */
 export interface SpeakBase {

@@ -1,7 +1,7 @@
 import { createResampler, writeWav } from "@voxbus/audio";
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { createEmbeddedEngine, embeddedVoices } from "./engine-embedded.ts";
+import { createEmbeddedEngine, embeddedVoices } from "./engines/embedded.ts";
 
 const usage = `node apps/tts/dist/speak.js "text" [--voice ${embeddedVoices.join("|")}] [--rate HZ] [--speed 1] OUT.wav
 

@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
 import { readPcmStream } from "./pcm-stream.ts";
-import { countScripts, guessLanguage } from "./script.ts";
+import { countScripts, guessLanguage } from "../script.ts";
 
 const wordsPerMinute = 175;
 const timeoutMs = 20_000;

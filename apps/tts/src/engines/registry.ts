@@ -1,9 +1,9 @@
 import type { BusLog } from "@voxbus/bus";
 import { availableParallelism } from "node:os";
-import type { TtsConfig } from "./config.ts";
-import { createEmbeddedEngine } from "./engine-embedded.ts";
-import { createEspeakEngine, findEspeak } from "./engine-espeak.ts";
-import { createOpenAiEngine } from "./engine-openai.ts";
+import type { TtsConfig } from "../config.ts";
+import { createEmbeddedEngine } from "./embedded.ts";
+import { createEspeakEngine, findEspeak } from "./espeak.ts";
+import { createOpenAiEngine } from "./openai.ts";
 import { TtsError, type TtsEngine } from "./engine.ts";
 
 // Less than a gateway waits in mid-reply (docs/bus.md, 5 s), so that the next engine is heard before it gives up.

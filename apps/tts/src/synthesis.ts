@@ -1,6 +1,6 @@
 import { createWorkerPool } from "@voxbus/audio";
 import type { EncodeContract } from "./encode-worker.ts";
-import { type SpeechRequest, TtsError, type TtsEngine } from "./engine.ts";
+import { type SpeechRequest, TtsError, type TtsEngine } from "./engines/engine.ts";
 import { latinShare } from "./script.ts";
 
 /** The duration of every packet, ms. */

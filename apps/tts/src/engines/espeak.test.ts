@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { createEspeakEngine, findEspeak } from "./engine-espeak.ts";
+import { createEspeakEngine, findEspeak } from "./espeak.ts";
 import { collectSound, testEngine } from "./engine.suite.ts";
 
 const program = await findEspeak();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createEmbeddedEngine, embeddedVoices } from "./engine-embedded.ts";
+import { createEmbeddedEngine, embeddedVoices } from "./embedded.ts";
 import { collectSound, testEngine } from "./engine.suite.ts";
 
 testEngine("embedded", () => createEmbeddedEngine({ threads: 1 }), {

