@@ -1,6 +1,6 @@
 import type { Emotion } from "@voxbus/protocol";
-import type { Delta, LlmEngine, Turn } from "./engine.ts";
-import type { SayHow } from "./reply.ts";
+import type { Delta, LlmEngine, Turn } from "./engines/engine.ts";
+import type { SayHow } from "./reply-writer.ts";
 import { createSentenceCutter, type Sentence } from "./sentences.ts";
 
 /** The model failed, took too long, or gave nothing that can be spoken; the cause says why. */

@@ -11,16 +11,16 @@ import { busVersion, Heard, InControlFrame, InText, subjects, type Say } from "@
 import { createVitals, type Program, type Service } from "@voxbus/service";
 import { ulid } from "ulid";
 import { dialogueConfig, type DialogueConfig } from "./config.ts";
-import { createEmbeddedEngine } from "./engine-embedded.ts";
-import { createOpenaiEngine } from "./engine-openai.ts";
-import type { LlmEngine } from "./engine.ts";
+import { createEmbeddedEngine } from "./engines/embedded.ts";
+import { createOpenaiEngine } from "./engines/openai.ts";
+import type { LlmEngine } from "./engines/engine.ts";
 import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
 import { createMcp } from "./mcp.ts";
-import { createOrder } from "./order.ts";
+import { createOrder } from "./turn-queue.ts";
 import { openReminderBook } from "./reminders.ts";
 import { markTurn, traceTurn } from "./turn-span.ts";
-import type { Said } from "./said.ts";
+import type { Said } from "./turn-input.ts";
 import { takeTurn, type Means } from "./turn.ts";
 
 /** What `run` needs to know of this program. */

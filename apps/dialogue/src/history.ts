@@ -1,6 +1,6 @@
 import { ConflictError, type Bucket } from "@voxbus/bus";
 import { deviceKey, Dialogue } from "@voxbus/protocol";
-import type { Message } from "./engine.ts";
+import type { Message } from "./engines/engine.ts";
 
 const mostMessages = 50;
 const mostTries = 5;

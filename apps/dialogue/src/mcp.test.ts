@@ -2,7 +2,7 @@ import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/
 import { busVersion, InControlFrame, Outbound, subjects } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { ToolError } from "./engine.ts";
+import { ToolError } from "./engines/engine.ts";
 import { createMcp } from "./mcp.ts";
 
 type Request = { readonly id: number; readonly method: string; readonly params: Record<string, unknown> };

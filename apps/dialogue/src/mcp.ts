@@ -1,7 +1,7 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
 import { busVersion, InControlFrame, subjects, type OutTextFrame } from "@voxbus/protocol";
 import { z } from "zod";
-import { ToolError, type Tool, type Tools } from "./engine.ts";
+import { ToolError, type Tool, type Tools } from "./engines/engine.ts";
 
 /** The client of the devices' own MCP servers (docs/protocol.md, device MCP). */
 export interface Mcp {

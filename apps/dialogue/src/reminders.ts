@@ -1,7 +1,7 @@
 import { ConflictError, type Bucket } from "@voxbus/bus";
 import { deviceKey } from "@voxbus/protocol";
 import { z } from "zod";
-import type { Reminders } from "./engine.ts";
+import type { Reminders } from "./engines/engine.ts";
 
 const mostOfOneDevice = 20;
 const prefix = "=timer";

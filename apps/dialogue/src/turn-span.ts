@@ -1,6 +1,6 @@
 import { context, SpanStatusCode, trace } from "@opentelemetry/api";
 import { contextOf, traceOf, tracingIsOn } from "@voxbus/bus";
-import type { Outcome, Said } from "./said.ts";
+import type { Outcome, Said } from "./turn-input.ts";
 
 /** Works on a turn within the span `dialogue`, below whatever the turn came from; what is stored carries its context. */
 export async function traceTurn(said: Said, work: (said: Said) => Promise<Outcome>): Promise<Outcome> {

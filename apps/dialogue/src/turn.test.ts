@@ -2,11 +2,11 @@ import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/
 import { busVersion, Profile, Say, subjects, type InText, type Presence } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { LlmEngine, Turn } from "./engine.ts";
+import type { LlmEngine, Turn } from "./engines/engine.ts";
 import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
 import { createMcp } from "./mcp.ts";
-import type { Said } from "./said.ts";
+import type { Said } from "./turn-input.ts";
 import { takeTurn, type Means } from "./turn.ts";
 
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };

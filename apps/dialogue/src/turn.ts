@@ -2,13 +2,13 @@ import type { Bus } from "@voxbus/bus";
 import { Heard, InText, subjects, type Presence, type Profile } from "@voxbus/protocol";
 import { ModelError, sayAnswer, type Say } from "./answer.ts";
 import { apologise } from "./apologies.ts";
-import type { LlmEngine, Tool, Turn } from "./engine.ts";
+import type { LlmEngine, Tool, Turn } from "./engines/engine.ts";
 import { FencedError, type Fences } from "./fences.ts";
 import type { History } from "./history.ts";
 import type { Mcp } from "./mcp.ts";
 import type { ReminderBook } from "./reminders.ts";
-import { LostReplyError, openReply } from "./reply.ts";
-import type { Outcome, Said } from "./said.ts";
+import { LostReplyError, openReply } from "./reply-writer.ts";
+import type { Outcome, Said } from "./turn-input.ts";
 import { tellContent } from "./turn-span.ts";
 
 /** What turns are answered with. */

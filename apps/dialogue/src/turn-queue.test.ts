@@ -2,7 +2,7 @@ import { emotions as spoken } from "@voxbus/intents";
 import { busVersion, emotions } from "@voxbus/protocol";
 import { expect, test } from "vitest";
 import { createFences, FencedError } from "./fences.ts";
-import { createOrder } from "./order.ts";
+import { createOrder } from "./turn-queue.ts";
 import { SupersededError } from "./turn.ts";
 
 function createGate() {

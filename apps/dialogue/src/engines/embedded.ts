@@ -1,5 +1,5 @@
 import { intents as defaultIntents, matchIntent, modelHint, type Intent } from "@voxbus/intents";
-import { apologiseForHearing } from "./apologies.ts";
+import { apologiseForHearing } from "../apologies.ts";
 import { ToolError, type Delta, type LlmEngine, type Turn } from "./engine.ts";
 import { startModelSpan, traceTool } from "./model-span.ts";
 

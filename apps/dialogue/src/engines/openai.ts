@@ -1,9 +1,9 @@
 import { tracingIsOn } from "@voxbus/bus";
 import OpenAI, { BadRequestError, UnprocessableEntityError } from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
-import { apologiseForHearing } from "./apologies.ts";
+import { apologiseForHearing } from "../apologies.ts";
 import { ModelTimeoutError, ToolError, type Delta, type LlmEngine, type Tool, type Turn } from "./engine.ts";
-import { nameFunctions } from "./functions.ts";
+import { nameFunctions } from "./tool-names.ts";
 import { startModelSpan, traceTool } from "./model-span.ts";
 
 /** How a model is reached, and how long it may take. */

@@ -5,7 +5,7 @@ import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { core, node, tracing } from "@opentelemetry/sdk-node";
 import { Profile } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { createOpenaiEngine } from "./engine-openai.ts";
+import { createOpenaiEngine } from "./openai.ts";
 import { ToolError, type Turn } from "./engine.ts";
 import { traceTool } from "./model-span.ts";
 

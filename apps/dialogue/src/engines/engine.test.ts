@@ -1,11 +1,11 @@
 import { modelHint } from "@voxbus/intents";
 import { Profile } from "@voxbus/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createEmbeddedEngine } from "./engine-embedded.ts";
-import { createOpenaiEngine } from "./engine-openai.ts";
+import { createEmbeddedEngine } from "./embedded.ts";
+import { createOpenaiEngine } from "./openai.ts";
 import { ModelTimeoutError, ToolError, type Delta, type LlmEngine, type Tool, type Turn } from "./engine.ts";
-import { nameFunctions } from "./functions.ts";
-import { startModelServer, type ModelEvent, type ModelRequest, type ModelServer } from "./test-model-server.ts";
+import { nameFunctions } from "./tool-names.ts";
+import { startModelServer, type ModelEvent, type ModelRequest, type ModelServer } from "../test-model-server.ts";
 
 const setVolume: Tool = {
   name: "self.audio_speaker.set_volume",

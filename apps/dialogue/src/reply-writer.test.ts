@@ -3,7 +3,7 @@ import { busVersion, Say, subjects } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createHistory } from "./history.ts";
-import { LostReplyError, openReply } from "./reply.ts";
+import { LostReplyError, openReply } from "./reply-writer.ts";
 
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const never = new AbortController().signal;
