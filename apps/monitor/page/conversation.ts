@@ -1,4 +1,4 @@
-import type { GatewayDoor } from "../src/live.ts";
+import type { GatewayDoor } from "../src/live/live.ts";
 import { openDeviceSocket, type DeviceSocket, type Message } from "./device-socket.ts";
 import { findDoor } from "./doors.ts";
 import type { Exchange } from "./exchange.ts";

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Activity, DeviceView, Hello, TurnView } from "../src/live.ts";
+import type { Activity, DeviceView, Hello, TurnView } from "../src/live/live.ts";
 import { ask, RefusedError } from "./api.ts";
 import { followEvents } from "./feed.ts";
 import { ProfileForm } from "./profile-form.tsx";

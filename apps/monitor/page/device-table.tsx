@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { DeviceView } from "../src/live.ts";
+import type { DeviceView } from "../src/live/live.ts";
 import type { Column, Filter } from "./fleet-filter.ts";
 import { linkDevice } from "./route.ts";
 import { showAge, showMs, useNow } from "./show.ts";

@@ -1,4 +1,4 @@
-import type { DevicesChange, DeviceView, Hello, Numbers, Point } from "../src/live.ts";
+import type { DevicesChange, DeviceView, Hello, Numbers, Point } from "../src/live/live.ts";
 import { followEvents } from "./feed.ts";
 import { createStore } from "./store.ts";
 

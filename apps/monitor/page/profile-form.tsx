@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { ProfileView } from "../src/live.ts";
+import type { ProfileView } from "../src/live/live.ts";
 import { askJson, RefusedError } from "./api.ts";
 import { fields, readField, readForm, type Field } from "./profile-fields.ts";
 import { token } from "./settings.ts";

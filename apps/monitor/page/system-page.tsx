@@ -1,4 +1,4 @@
-import type { AlertView, Numbers, Point, ProgramNumbers } from "../src/live.ts";
+import type { AlertView, Numbers, Point, ProgramNumbers } from "../src/live/live.ts";
 import { Chart, type Line } from "./chart.tsx";
 import { numbers, points } from "./fleet-state.ts";
 import { showAge, showBytes, showCount, showMs, showTime, useNow } from "./show.ts";

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import type { ProgramNumbers } from "../src/live.ts";
+import type { ProgramNumbers } from "../src/live/live.ts";
 import { createConversation, type Talk } from "./conversation.ts";
 import { timeExchange, waitOf, type Exchange } from "./exchange.ts";
 import { Face } from "./face.tsx";

@@ -1,4 +1,4 @@
-import type { TurnView } from "../src/live.ts";
+import type { TurnView } from "../src/live/live.ts";
 import { showMs, showTime, useNow } from "./show.ts";
 import { useWords } from "./words.ts";
 

@@ -1,6 +1,6 @@
 import { ConfigError, flag, port } from "@voxbus/service";
 import { z } from "zod";
-import type { RuleSettings } from "./rules.ts";
+import type { RuleSettings } from "./alerts/rules.ts";
 
 const limit = (usual: number) => z.coerce.number().positive().default(usual);
 

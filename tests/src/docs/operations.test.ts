@@ -74,7 +74,7 @@ describe("docs/operations.md, other tables", () => {
   });
 
   it("problems: names and statuses are the monitor's", async () => {
-    const monitor = (await import(`${root}apps/monitor/dist/problems.js`)) as {
+    const monitor = (await import(`${root}apps/monitor/dist/http/problems.js`)) as {
       readonly problems: Readonly<Record<string, { readonly status: number }>>;
     };
     const documented = readTable(page, "table: problems").map(([name, status]) => `${readName(name)} ${status}`);
@@ -83,7 +83,7 @@ describe("docs/operations.md, other tables", () => {
   });
 
   it("alerts: the table has every rule and no other", async () => {
-    const { createRules } = (await import(`${root}apps/monitor/dist/rules.js`)) as {
+    const { createRules } = (await import(`${root}apps/monitor/dist/alerts/rules.js`)) as {
       readonly createRules: (settings: object) => Readonly<Record<string, object>>;
     };
     const rules = createRules({ memory: 1, cpu: 1, connections: 1, queue: 1, p95: 1, p99: 1 });

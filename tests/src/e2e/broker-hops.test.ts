@@ -22,7 +22,7 @@ beforeAll(async () => {
       generateSpanId: () => (context.active().getValue(chosen) as string | undefined) ?? random.generateSpanId(),
     },
   }).register({ propagator: new core.W3CTraceContextPropagator() });
-  const monitor = new URL("../../../apps/monitor/dist/broker-spans.js", import.meta.url).href;
+  const monitor = new URL("../../../apps/monitor/dist/traces/broker-spans.js", import.meta.url).href;
   ({ traceReport } = (await import(monitor)) as { traceReport: typeof traceReport });
 
   const ports = [await findFreePort(), await findFreePort()];

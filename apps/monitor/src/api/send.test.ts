@@ -1,7 +1,7 @@
 import { createRegistry, type Registry } from "@voxbus/bus";
 import { Command, Outbound, Say, subjects } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { startTestMonitor, type TestMonitor } from "./test-monitor.ts";
+import { startTestMonitor, type TestMonitor } from "../test-monitor.ts";
 
 let my: TestMonitor;
 const registries: Registry[] = [];

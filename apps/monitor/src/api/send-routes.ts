@@ -4,10 +4,10 @@ import type { Log } from "@voxbus/service";
 import type { Send } from "@voxbus/subscriber";
 import { z } from "zod";
 import { announcementsPerSecond, type Announcer } from "./announcer.ts";
-import { ById, Nothing } from "./device-id.ts";
-import { ByGroup } from "./names.ts";
-import { requireBus, requireDevice } from "./require.ts";
-import { route, type Route } from "./route.ts";
+import { ById, Nothing } from "../http/device-id.ts";
+import { ByGroup } from "../http/names.ts";
+import { requireBus, requireDevice } from "../http/require.ts";
+import { route, type Route } from "../http/route.ts";
 import { Say, SendControl, SendText } from "./sendable.ts";
 
 const SentToOne = z.object({ session: z.string(), gateway: z.string() });

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { BusAwayError } from "@voxbus/bus";
 import type { Log } from "@voxbus/service";
 import type { z } from "zod";
-import type { Admission } from "./admission.ts";
+import type { Admission } from "./access.ts";
 import type { Asset } from "./assets.ts";
 import { readJson } from "./body.ts";
 import type { EventStream } from "./event-stream.ts";

@@ -1,6 +1,6 @@
 import type { ConsumerLag } from "@voxbus/bus";
 import type { Stats } from "@voxbus/protocol";
-import type { Latencies } from "./live.ts";
+import type { Latencies } from "../live/live.ts";
 import { describeProgram, subjectOf } from "./programs.ts";
 import type { RuleName } from "./rules.ts";
 import type { History, Sample } from "./series.ts";

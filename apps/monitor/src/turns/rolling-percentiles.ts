@@ -1,4 +1,4 @@
-import type { Percentiles } from "./live.ts";
+import type { Percentiles } from "../live/live.ts";
 
 const latencyWindowMs = 5 * 60_000;
 const maxSamples = 5000;

@@ -6,7 +6,7 @@ import { connectBus, startNatsServer, type Bus } from "@voxbus/bus";
 import { Alert, subjects } from "@voxbus/protocol";
 import { listen } from "@voxbus/service";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { hurried, makeStats, speakAs } from "./test-monitor.ts";
+import { hurried, makeStats, speakAs } from "../test-monitor.ts";
 
 let nats: Awaited<ReturnType<typeof startNatsServer>>;
 let bus: Bus;
@@ -38,7 +38,7 @@ afterAll(async () => {
 
 /** Starts a monitor as a process of its own; resolves when it is ready. */
 async function startMonitor(): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("../dist/main.js", import.meta.url))], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("../../dist/main.js", import.meta.url))], {
     env: { ...process.env, ...hurried, VOXBUS_NATS_URL: nats.url, VOXBUS_MONITOR_WEBHOOK: webhook },
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });

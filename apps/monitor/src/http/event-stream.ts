@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Closer } from "@voxbus/subscriber";
-import type { Tell } from "./live-events.ts";
+import type { Tell } from "../live/live-events.ts";
 
 /** What a reader may leave unread, in bytes, before it is cut off; it then comes back for a new snapshot. */
 const maxUnread = 16 * 1024 * 1024;

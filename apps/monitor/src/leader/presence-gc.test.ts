@@ -1,8 +1,8 @@
 import { connectBus, createRegistry, startNatsServer, watchPresence, type Bus, type PresenceView } from "@voxbus/bus";
 import { createLog } from "@voxbus/service";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { watchGateways } from "./gateway-watch.ts";
-import { createPurge } from "./purge.ts";
+import { watchGateways } from "../alerts/gateway-watch.ts";
+import { createPurge } from "./presence-gc.ts";
 
 const log = createLog({ name: "purge-test", level: "silent", format: "json" });
 let nats: Awaited<ReturnType<typeof startNatsServer>>;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "@voxbus/service";
 import type { Send } from "@voxbus/subscriber";
-import { Problem } from "./problems.ts";
+import { Problem } from "../http/problems.ts";
 
 /** Announcements that are stored a second: each is a reply that a tts speaks. */
 export const announcementsPerSecond = 200;

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { DeviceId } from "./device-id.ts";
-import { streamEvents } from "./event-stream.ts";
-import type { Live } from "./live-events.ts";
-import { streamRoute, type Route } from "./route.ts";
+import { DeviceId } from "../http/device-id.ts";
+import { streamEvents } from "../http/event-stream.ts";
+import type { Live } from "../live/live-events.ts";
+import { streamRoute, type Route } from "../http/route.ts";
 
 /** The route of the event stream: of the fleet, or of one device. Its streams end with `signal`. */
 export function createEventsRoute(live: Live, signal: AbortSignal): Route {

@@ -1,7 +1,7 @@
 import { Outbound, subjects, type InControl } from "@voxbus/protocol";
 import type { Bus, Closer, On } from "@voxbus/subscriber";
 import type { Activity, TurnView } from "./live.ts";
-import { nameTurn, type Turns } from "./turns.ts";
+import { nameTurn, type Turns } from "../turns/turns.ts";
 
 /** How many inbound frames are remembered to tell when an utterance was spoken: a minute. */
 const maxFrames = 1000;

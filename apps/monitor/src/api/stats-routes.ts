@@ -1,11 +1,11 @@
 import { Stats } from "@voxbus/protocol";
 import { z } from "zod";
-import { AlertStep } from "./alert-record.ts";
-import { Nothing } from "./device-id.ts";
-import type { Oversight } from "./oversight.ts";
-import { lostMs } from "./programs.ts";
-import { route, type Route } from "./route.ts";
-import { averagedPoints, keptPoints } from "./series.ts";
+import { AlertStep } from "../alerts/alert-record.ts";
+import { Nothing } from "../http/device-id.ts";
+import type { Oversight } from "../alerts/alerting.ts";
+import { lostMs } from "../alerts/programs.ts";
+import { route, type Route } from "../http/route.ts";
+import { averagedPoints, keptPoints } from "../alerts/series.ts";
 
 const SeriesShown = z.object({
   metric: z.string().describe("what is measured"),

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { expect, test } from "vitest";
-import { createAdmission } from "./admission.ts";
-import { checkExposure } from "./config.ts";
+import { createAdmission } from "./access.ts";
+import { checkExposure } from "../config.ts";
 import { Problem } from "./problems.ts";
 
 type Asked = { readonly method?: string; readonly path?: string; readonly headers?: Record<string, string> };

@@ -4,7 +4,7 @@ import { BusAwayError } from "@voxbus/bus";
 import { createLog, listen } from "@voxbus/service";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { createAdmission } from "./admission.ts";
+import { createAdmission } from "./access.ts";
 import type { Asset } from "./assets.ts";
 import { createPages } from "./pages.ts";
 import { problems } from "./problems.ts";

@@ -1,7 +1,7 @@
 import type { Event, Heard, InText, Say } from "@voxbus/protocol";
 import type { Arrival, Closer, On } from "@voxbus/subscriber";
-import type { LastTurn, Latencies, TurnView } from "./live.ts";
-import { createDurations, createRate } from "./tally.ts";
+import type { LastTurn, Latencies, TurnView } from "../live/live.ts";
+import { createDurations, createRate } from "./rolling-percentiles.ts";
 
 const turnsOfDevice = 12;
 const maxDevices = 20_000;

@@ -1,6 +1,6 @@
 import type { Entry } from "@voxbus/bus";
 import { expect, test } from "vitest";
-import { findStranded } from "./stranded.ts";
+import { findStranded } from "./gone-gateways.ts";
 
 const presence = (gateway: string, epoch: string) => ({
   term: 1,

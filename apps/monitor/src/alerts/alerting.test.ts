@@ -1,7 +1,7 @@
 import { createRegistry } from "@voxbus/bus";
 import { Alert, busVersion, InControlFrame, subjects } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { makeStats, speakAs, startTestMonitor, type TestMonitor } from "./test-monitor.ts";
+import { makeStats, speakAs, startTestMonitor, type TestMonitor } from "../test-monitor.ts";
 
 let my: TestMonitor;
 const told: Alert[] = [];

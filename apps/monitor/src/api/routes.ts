@@ -2,10 +2,10 @@ import type { Bus, PresenceView, Profiles } from "@voxbus/bus";
 import { busVersion, Presence, SessionState, subjects, type Command } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { z } from "zod";
-import { ById, DeviceId, Nothing } from "./device-id.ts";
-import { Name } from "./names.ts";
-import { requireBus, requireDevice } from "./require.ts";
-import { route, type Route } from "./route.ts";
+import { ById, DeviceId, Nothing } from "../http/device-id.ts";
+import { Name } from "../http/names.ts";
+import { requireBus, requireDevice } from "../http/require.ts";
+import { route, type Route } from "../http/route.ts";
 
 const Device = Presence.extend({
   id: z.string(),

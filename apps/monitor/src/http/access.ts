@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { isLoopback } from "./config.ts";
+import { isLoopback } from "../config.ts";
 import { Problem } from "./problems.ts";
 
 /** Lets a request to `path` in, or throws a Problem: `forbidden` or `unauthorized`. */

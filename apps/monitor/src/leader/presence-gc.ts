@@ -1,6 +1,6 @@
 import { ConflictError, type Bus, type PresenceView } from "@voxbus/bus";
 import type { Log } from "@voxbus/service";
-import { findStranded } from "./stranded.ts";
+import { findStranded } from "./gone-gateways.ts";
 
 /** How long a gateway must have been gone before what it left in presence is purged, ms. */
 const afterMs = 10 * 60_000;

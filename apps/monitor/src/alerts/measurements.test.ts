@@ -1,9 +1,9 @@
 import type { Stats } from "@voxbus/protocol";
 import { expect, test } from "vitest";
-import { createReadings, trendPoints, type Look } from "./readings.ts";
+import { createReadings, trendPoints, type Look } from "./measurements.ts";
 import type { RuleName } from "./rules.ts";
 import { createHistory } from "./series.ts";
-import { makeStats } from "./test-monitor.ts";
+import { makeStats } from "../test-monitor.ts";
 
 /** Looks again and again; gives what a rule reads at each look. */
 function createLooks() {

@@ -11,7 +11,7 @@ import type {
   Point,
   ProgramNumbers,
 } from "./live.ts";
-import type { Turns } from "./turns.ts";
+import type { Turns } from "../turns/turns.ts";
 import { watchDevice } from "./watch-device.ts";
 
 /** How often changes of presence are told, ms. */

@@ -2,10 +2,10 @@ import type { Bus } from "@voxbus/bus";
 import { deviceKey, DeviceRecord } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { z } from "zod";
-import { ById, Nothing } from "./device-id.ts";
-import { Problem } from "./problems.ts";
-import { requireBus } from "./require.ts";
-import { route, type Route } from "./route.ts";
+import { ById, Nothing } from "../http/device-id.ts";
+import { Problem } from "../http/problems.ts";
+import { requireBus } from "../http/require.ts";
+import { route, type Route } from "../http/route.ts";
 
 /** The routes about what is kept of a device, online or not: its record, and what was said with it. */
 export function createDeviceDataRoutes({ bus, log }: { readonly bus: Bus; readonly log: Log }): readonly Route[] {

@@ -2,11 +2,11 @@ import type { Bus, PresenceView } from "@voxbus/bus";
 import { busVersion, GatewayLease, subjects, type Command } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { z } from "zod";
-import { Nothing } from "./device-id.ts";
-import { ByGateway } from "./names.ts";
-import { Problem } from "./problems.ts";
-import { requireBus } from "./require.ts";
-import { route, type Route } from "./route.ts";
+import { Nothing } from "../http/device-id.ts";
+import { ByGateway } from "../http/names.ts";
+import { Problem } from "../http/problems.ts";
+import { requireBus } from "../http/require.ts";
+import { route, type Route } from "../http/route.ts";
 
 /** The routes about gateways: who is there, and draining one. */
 export function createGatewayRoutes(parts: {

@@ -2,9 +2,9 @@ import { ConflictError, type Bus } from "@voxbus/bus";
 import { deviceKey, Profile } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { z } from "zod";
-import { ById, Nothing } from "./device-id.ts";
-import { Problem } from "./problems.ts";
-import { route, type Route } from "./route.ts";
+import { ById, Nothing } from "../http/device-id.ts";
+import { Problem } from "../http/problems.ts";
+import { route, type Route } from "../http/route.ts";
 
 /** A profile as a device has its own: any of the fields, and none that does not exist. */
 const OwnProfile = z.strictObject(

@@ -4,7 +4,7 @@ import { subjects } from "@voxbus/protocol";
 import type { Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { buildMonitor, monitor } from "./app.ts";
+import { buildMonitor, monitor } from "../app.ts";
 import type { DevicesChange, LiveEvents, TurnView } from "./live.ts";
 
 let nats: Awaited<ReturnType<typeof startNatsServer>>;
