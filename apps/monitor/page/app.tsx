@@ -1,17 +1,17 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { locked } from "./api.ts";
-import { DevicePage } from "./device-page.tsx";
-import { connected } from "./fleet-state.ts";
-import { FleetPage } from "./fleet-page.tsx";
-import { FleetIcon, Mark, SystemIcon, TalkIcon } from "./icons.tsx";
-import { route } from "./route.ts";
-import { language, theme, type Language, type Theme } from "./settings.ts";
-import { useStore } from "./store.ts";
-import { SystemPage } from "./system-page.tsx";
-import { TalkPage } from "./talk-page.tsx";
-import { TokenForm } from "./token-form.tsx";
-import { useWords } from "./words.ts";
+import { locked } from "./shared/api.ts";
+import { DevicePage } from "./device/device-page.tsx";
+import { connected } from "./fleet/fleet-state.ts";
+import { FleetPage } from "./fleet/fleet-page.tsx";
+import { FleetIcon, Mark, SystemIcon, TalkIcon } from "./shared/icons.tsx";
+import { route } from "./shared/route.ts";
+import { language, theme, type Language, type Theme } from "./shared/settings.ts";
+import { useStore } from "./shared/store.ts";
+import { SystemPage } from "./system/system-page.tsx";
+import { TalkPage } from "./talk/talk-page.tsx";
+import { TokenForm } from "./shared/token-form.tsx";
+import { useWords } from "./shared/words.ts";
 
 /** The whole page: its frame, and the one of its pages that the address names. */
 export function App() {

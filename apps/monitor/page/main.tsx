@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { followFleet } from "./fleet-state.ts";
+import { followFleet } from "./fleet/fleet-state.ts";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 

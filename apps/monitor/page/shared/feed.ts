@@ -1,4 +1,4 @@
-import type { LiveEvents } from "../src/live/live.ts";
+import type { LiveEvents } from "../../src/live/live.ts";
 import { ask, locked, RefusedError } from "./api.ts";
 import { token } from "./settings.ts";
 

@@ -1,10 +1,10 @@
-import type { GatewayDoor } from "../src/live/live.ts";
+import type { GatewayDoor } from "../../src/live/live.ts";
 import { openDeviceSocket, type DeviceSocket, type Message } from "./device-socket.ts";
-import { findDoor } from "./doors.ts";
+import { findDoor } from "./server-address.ts";
 import type { Exchange } from "./exchange.ts";
 import { openMicrophone, type Microphone } from "./microphone.ts";
 import { openSpeaker, type Speaker } from "./speaker.ts";
-import { createStore, type Store } from "./store.ts";
+import { createStore, type Store } from "../shared/store.ts";
 import { createTools, type Room } from "./tools.ts";
 import { TroubleError, type TroubleName } from "./trouble.ts";
 

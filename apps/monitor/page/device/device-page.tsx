@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Activity, DeviceView, Hello, TurnView } from "../src/live/live.ts";
-import { ask, RefusedError } from "./api.ts";
-import { followEvents } from "./feed.ts";
+import type { Activity, DeviceView, Hello, TurnView } from "../../src/live/live.ts";
+import { ask, RefusedError } from "../shared/api.ts";
+import { followEvents } from "../shared/feed.ts";
 import { ProfileForm } from "./profile-form.tsx";
-import { showAge, showTime, useNow } from "./show.ts";
+import { showAge, showTime, useNow } from "../shared/show.ts";
 import { Timeline } from "./timeline.tsx";
-import { useWords } from "./words.ts";
+import { useWords } from "../shared/words.ts";
 
 const maxTurns = 12;
 const maxActivities = 40;

@@ -1,9 +1,9 @@
-import type { AlertView, Numbers, Point, ProgramNumbers } from "../src/live/live.ts";
+import type { AlertView, Numbers, Point, ProgramNumbers } from "../../src/live/live.ts";
 import { Chart, type Line } from "./chart.tsx";
-import { numbers, points } from "./fleet-state.ts";
-import { showAge, showBytes, showCount, showMs, showTime, useNow } from "./show.ts";
-import { useStore } from "./store.ts";
-import { useWords } from "./words.ts";
+import { numbers, points } from "../fleet/fleet-state.ts";
+import { showAge, showBytes, showCount, showMs, showTime, useNow } from "../shared/show.ts";
+import { useStore } from "../shared/store.ts";
+import { useWords } from "../shared/words.ts";
 
 /** System: how the programs do. */
 export function SystemPage() {

@@ -1,6 +1,6 @@
-import type { TurnView } from "../src/live/live.ts";
-import { showMs, showTime, useNow } from "./show.ts";
-import { useWords } from "./words.ts";
+import type { TurnView } from "../../src/live/live.ts";
+import { showMs, showTime, useNow } from "../shared/show.ts";
+import { useWords } from "../shared/words.ts";
 
 type PartName = "heard" | "understood" | "thought" | "voiced" | "said";
 

@@ -1,4 +1,4 @@
-import type { Door } from "./doors.ts";
+import type { Door } from "./server-address.ts";
 import { TroubleError } from "./trouble.ts";
 
 /** A JSON message to or from the gateway. */

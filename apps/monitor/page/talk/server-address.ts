@@ -1,4 +1,4 @@
-import type { GatewayDoor } from "../src/live/live.ts";
+import type { GatewayDoor } from "../../src/live/live.ts";
 import { TroubleError } from "./trouble.ts";
 
 const askMs = 4000;

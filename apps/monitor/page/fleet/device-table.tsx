@@ -1,9 +1,9 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { DeviceView } from "../src/live/live.ts";
+import type { DeviceView } from "../../src/live/live.ts";
 import type { Column, Filter } from "./fleet-filter.ts";
-import { linkDevice } from "./route.ts";
-import { showAge, showMs, useNow } from "./show.ts";
-import { useWords } from "./words.ts";
+import { linkDevice } from "../shared/route.ts";
+import { showAge, showMs, useNow } from "../shared/show.ts";
+import { useWords } from "../shared/words.ts";
 
 const overscan = 6;
 const narrow = matchMedia("(max-width: 720px)");

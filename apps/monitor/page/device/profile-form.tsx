@@ -1,10 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
-import type { ProfileView } from "../src/live/live.ts";
-import { askJson, RefusedError } from "./api.ts";
+import type { ProfileView } from "../../src/live/live.ts";
+import { askJson, RefusedError } from "../shared/api.ts";
 import { fields, readField, readForm, type Field } from "./profile-fields.ts";
-import { token } from "./settings.ts";
-import { useStore } from "./store.ts";
-import { useWords } from "./words.ts";
+import { token } from "../shared/settings.ts";
+import { useStore } from "../shared/store.ts";
+import { useWords } from "../shared/words.ts";
 
 /** A device's profile as a form; a change names the revision that it was made from. */
 export function ProfileForm({ id }: { readonly id: string }) {

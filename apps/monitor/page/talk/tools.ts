@@ -1,4 +1,4 @@
-import { createStore, type Store } from "./store.ts";
+import { createStore, type Store } from "../shared/store.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { theme } from "./settings.ts";
-import { useStore } from "./store.ts";
+import { theme } from "../shared/settings.ts";
+import { useStore } from "../shared/store.ts";
 
 /** One line of a chart; `color` is a CSS variable of the page. */
 export interface Line {

@@ -2,9 +2,9 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import { DeviceTable } from "./device-table.tsx";
 import { filterDevices, type Filter } from "./fleet-filter.ts";
 import { connected, devices } from "./fleet-state.ts";
-import { showCount } from "./show.ts";
-import { useStore } from "./store.ts";
-import { useWords } from "./words.ts";
+import { showCount } from "../shared/show.ts";
+import { useStore } from "../shared/store.ts";
+import { useWords } from "../shared/words.ts";
 
 const states = ["active", "idle", "suspicious"];
 

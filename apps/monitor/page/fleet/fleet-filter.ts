@@ -1,4 +1,4 @@
-import type { DeviceView } from "../src/live/live.ts";
+import type { DeviceView } from "../../src/live/live.ts";
 
 /** The columns that can be sorted by. */
 export type Column = "id" | "state" | "gateway" | "since" | "rtt" | "last" | "thought" | "sound";

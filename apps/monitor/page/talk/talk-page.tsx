@@ -1,16 +1,16 @@
 import { useEffect, useRef } from "preact/hooks";
-import type { ProgramNumbers } from "../src/live/live.ts";
+import type { ProgramNumbers } from "../../src/live/live.ts";
 import { createConversation, type Talk } from "./conversation.ts";
 import { timeExchange, waitOf, type Exchange } from "./exchange.ts";
 import { Face } from "./face.tsx";
-import { hello, numbers } from "./fleet-state.ts";
-import { MicrophoneIcon, PauseIcon, StopIcon } from "./icons.tsx";
+import { hello, numbers } from "../fleet/fleet-state.ts";
+import { MicrophoneIcon, PauseIcon, StopIcon } from "../shared/icons.tsx";
 import { checkMicrophone } from "./microphone.ts";
-import { linkDevice } from "./route.ts";
-import { readBrowserId } from "./settings.ts";
-import { showMs } from "./show.ts";
-import { useStore } from "./store.ts";
-import { useWords } from "./words.ts";
+import { linkDevice } from "../shared/route.ts";
+import { readBrowserId } from "../shared/settings.ts";
+import { showMs } from "../shared/show.ts";
+import { useStore } from "../shared/store.ts";
+import { useWords } from "../shared/words.ts";
 
 const device = readBrowserId();
 // It outlives this page, so that somebody may look at the fleet while being spoken to.
