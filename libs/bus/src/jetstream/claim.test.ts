@@ -63,7 +63,7 @@ function startWorker(device: string) {
     process.stdin.once("data", async () => { await claims.drain(0); console.log("drained"); });
     console.log("ready");`;
   return spawn(process.execPath, ["--input-type=module", "-e", script], {
-    cwd: new URL("..", import.meta.url),
+    cwd: new URL("../..", import.meta.url),
     stdio: ["pipe", "pipe", "inherit"],
   });
 }
