@@ -1,5 +1,6 @@
-import { createWorkerPool } from "@voxbus/audio";
-import { connectBus, reportVitals, watchProfiles } from "@voxbus/bus";
+import { createWorkerPool } from "@voxbus/workers";
+import { connectBus, reportVitals } from "@voxbus/bus";
+import { watchProfiles } from "@voxbus/presence";
 import { InControlFrame, subjects } from "@voxbus/protocol";
 import { createVitals, type Program, type Service } from "@voxbus/service";
 import { asrConfig } from "./config.ts";

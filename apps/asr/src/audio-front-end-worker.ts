@@ -1,4 +1,4 @@
-import { serveWorker } from "@voxbus/audio";
+import { serveWorker } from "@voxbus/workers";
 import { createListening, type EndOfSpeech, type Found, type Listened } from "./audio-front-end.ts";
 
 /** What passes between asr and its listening threads: one task is one listen. */

@@ -1,4 +1,4 @@
-import { createWorkerPool } from "@voxbus/audio";
+import { createWorkerPool } from "@voxbus/workers";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ListeningContract } from "./audio-front-end-worker.ts";
 import { createListening, type Found, type Listened, type Listening } from "./audio-front-end.ts";

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { InControlFrame, subjects } from "@voxbus/protocol";
 import { createLog, startService, type Running } from "@voxbus/service";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";

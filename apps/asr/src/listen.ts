@@ -1,4 +1,4 @@
-import type { OpenTask } from "@voxbus/audio";
+import type { OpenTask } from "@voxbus/workers";
 import type { Bus, Claim } from "@voxbus/bus";
 import { busVersion, subjects, type Inbound, type InControlFrame, type ListenMode } from "@voxbus/protocol";
 import type { AsrEngine } from "./engines/engine.ts";

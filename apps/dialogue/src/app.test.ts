@@ -1,4 +1,6 @@
-import { connectBus, createRegistry, startNatsServer, type Bus, type NatsServer, type Registry } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { createRegistry, type Registry } from "@voxbus/presence";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, Dialogue, Outbound, Say, subjects, type Heard, type InControl } from "@voxbus/protocol";
 import { startService, type Running } from "@voxbus/service";
 import { ulid } from "ulid";

@@ -1,12 +1,5 @@
-import {
-  awaitPresence,
-  connectBus,
-  reportVitals,
-  watchPresence,
-  watchProfiles,
-  type Bus,
-  type Claim,
-} from "@voxbus/bus";
+import { connectBus, reportVitals, type Bus, type Claim } from "@voxbus/bus";
+import { awaitPresence, watchPresence, watchProfiles } from "@voxbus/presence";
 import { busVersion, Heard, InControlFrame, InText, subjects, type Say } from "@voxbus/protocol";
 import { createVitals, type Program, type Service } from "@voxbus/service";
 import { ulid } from "ulid";

@@ -1,4 +1,5 @@
-import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, InControlFrame, Outbound, subjects } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";

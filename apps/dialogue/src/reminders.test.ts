@@ -1,4 +1,5 @@
-import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { openReminderBook, type ReminderBook } from "./reminders.ts";
 

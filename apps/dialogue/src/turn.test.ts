@@ -1,4 +1,5 @@
-import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, Profile, Say, subjects, type InText, type Presence } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
-import { connectBus, createRegistry, reportVitals, watchProfiles } from "@voxbus/bus";
+import { connectBus, reportVitals } from "@voxbus/bus";
+import { createRegistry, watchProfiles } from "@voxbus/presence";
 import { createVitals, listen, type Build, type Program } from "@voxbus/service";
 import { ulid } from "ulid";
 import { readApology } from "./playout/apology.ts";

@@ -1,14 +1,8 @@
 import { connect as connectTcp } from "node:net";
 import { once } from "node:events";
-import {
-  BusAwayError,
-  connectBus,
-  startNatsServer,
-  watchPresence,
-  type Bus,
-  type NatsServer,
-  type PresenceView,
-} from "@voxbus/bus";
+import { BusAwayError, connectBus, type Bus } from "@voxbus/bus";
+import { watchPresence, type PresenceView } from "@voxbus/presence";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import {
   decodeEnvelope,
   Event,

@@ -1,4 +1,6 @@
-import { connectBus, createRegistry, startNatsServer, type Bus, type Registry } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { createRegistry, type Registry } from "@voxbus/presence";
+import { startNatsServer } from "@voxbus/testing";
 import { Command, Say, subjects } from "@voxbus/protocol";
 import { ConfigError, PortTakenError, type Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";

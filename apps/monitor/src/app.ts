@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { watchPresence, watchProfiles } from "@voxbus/bus";
+import { watchPresence, watchProfiles } from "@voxbus/presence";
 import { listen } from "@voxbus/service";
 import type { Door } from "@voxbus/subscriber";
 import { createAdmission } from "./http/access.ts";

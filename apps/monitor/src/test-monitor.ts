@@ -1,4 +1,5 @@
-import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, subjects, type Stats } from "@voxbus/protocol";
 import type { Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";

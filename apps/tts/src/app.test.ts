@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { type Bus, connectBus, createRegistry, startNatsServer, type NatsServer, type Registry } from "@voxbus/bus";
+import { type Bus, connectBus } from "@voxbus/bus";
+import { createRegistry, type Registry } from "@voxbus/presence";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, Outbound, type Say, subjects } from "@voxbus/protocol";
 import { readConfig, startService } from "@voxbus/service";
 import { afterAll, beforeAll, expect, test } from "vitest";

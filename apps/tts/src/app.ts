@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
-import { awaitPresence, connectBus, reportVitals, watchPresence, watchProfiles } from "@voxbus/bus";
+import { connectBus, reportVitals } from "@voxbus/bus";
+import { awaitPresence, watchPresence, watchProfiles } from "@voxbus/presence";
 import { Say, subjects } from "@voxbus/protocol";
 import { createVitals, type Program, type Service } from "@voxbus/service";
 import { ttsConfig } from "./config.ts";

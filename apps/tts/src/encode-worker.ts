@@ -1,4 +1,5 @@
-import { createOpusEncoder, createResampler, type Resampler, serveWorker, type WorkerContract } from "@voxbus/audio";
+import { createOpusEncoder, createResampler, type Resampler } from "@voxbus/audio";
+import { serveWorker, type WorkerContract } from "@voxbus/workers";
 import type { Sound } from "./engines/engine.ts";
 
 /** What passes between tts and the threads that encode: the sounds of a sentence in, its Opus packets out. */

@@ -1,5 +1,6 @@
 import { once, EventEmitter } from "node:events";
-import { type Bus, type Claim, type Claims, connectBus, startNatsServer, type NatsServer } from "@voxbus/bus";
+import { type Bus, type Claim, type Claims, connectBus } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, Event, type InControl, InControlFrame, Outbound, Profile, Say, subjects } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createEmbeddedEngine } from "./engines/embedded.ts";

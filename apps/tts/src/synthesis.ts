@@ -1,4 +1,4 @@
-import { createWorkerPool } from "@voxbus/audio";
+import { createWorkerPool } from "@voxbus/workers";
 import type { EncodeContract } from "./encode-worker.ts";
 import { type SpeechRequest, TtsError, type TtsEngine } from "./engines/engine.ts";
 import { latinShare } from "./script.ts";

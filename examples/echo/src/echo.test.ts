@@ -1,4 +1,5 @@
-import { connectBus, startNatsServer, type Bus } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { startNatsServer } from "@voxbus/testing";
 import { busVersion, Outbound, subjects } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";

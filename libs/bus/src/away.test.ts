@@ -1,11 +1,8 @@
 import { busVersion, encodeEnvelope, Heard, Inbound, InControlFrame, ReplayRequest, subjects } from "@voxbus/protocol";
-import { ulid } from "ulid";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { BusAwayError, type Bus } from "./bus.ts";
 import { connectBus } from "./connect.ts";
-import { watchPresence } from "./presence-view.ts";
-import { createRegistry } from "./registry.ts";
-import { startNatsServer, type NatsServer } from "./test-server.ts";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;
@@ -80,38 +77,6 @@ test("away: what was stored into a NATS that stopped in mid-publish is stored on
   server.kill("SIGCONT");
   await storing;
   expect(await bus.stored(subjects.heard("d1"), Heard, 10)).toHaveLength(1);
-});
-
-test("restart: with everything lost the streams are made anew and claims, watches and presence go on", async () => {
-  const claimed: number[] = [];
-  const claims = await bus.claim({
-    stream: "DEVICE_IN",
-    durable: "asr",
-    filters: [subjects.open("*")],
-    schema: InControlFrame,
-    slots: 10,
-    work: async ({ message }) => void claimed.push(message.seq),
-  });
-  const registry = await createRegistry(bus, {
-    id: "g1",
-    epoch: ulid(),
-    address: "127.0.0.1:0",
-    load: () => ({ connections: 1, speaking: 0 }),
-  });
-  const view = await watchPresence(bus);
-  const presence = { session: "s1", since: 0, remote: "", protocol: 1, features: {}, state: "active" } as const;
-  await registry.enter("d1", presence, new AbortController().signal);
-  await bus.store(subjects.open("d1"), openListen(1), { id: "s1:1" });
-  await vi.waitFor(() => expect(claimed).toEqual([1]));
-
-  await server.restart({ wipe: true });
-  await bus.store(subjects.open("d1"), openListen(2), { id: "s1:2" });
-  await vi.waitFor(() => expect(claimed).toEqual([1, 2]), { timeout: 5000 });
-  await vi.waitFor(async () => expect(await bus.bucket("presence").get("d1")).toBeDefined(), { timeout: 5000 });
-  await vi.waitFor(() => expect(view.online("d1")).toMatchObject({ session: "s1", term: 1 }), { timeout: 5000 });
-  await claims.drain(0);
-  view.close();
-  await registry.close();
 });
 
 test("restart: what was claimed before a wipe does not acknowledge what has its sequence now", async () => {

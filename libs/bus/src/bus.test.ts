@@ -2,7 +2,7 @@ import { busVersion, Heard, Inbound, subjects } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { BusAwayError, ConflictError, type Bus } from "./bus.ts";
 import { connectBus } from "./connect.ts";
-import { startNatsServer, type NatsServer } from "./test-server.ts";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;

@@ -2,7 +2,7 @@ import { busVersion, encodeEnvelope, Inbound, ReplayRequest, subjects } from "@v
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus, Closer } from "./bus.ts";
 import { connectBus } from "./connect.ts";
-import { startNatsServer, type NatsServer } from "./test-server.ts";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;

@@ -20,12 +20,7 @@ export {
 export { type BrokerTrace } from "./tracing/broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connect.ts";
-export { createRegistry, type RegistryOptions } from "./registry.ts";
 export { reportVitals, type ReportOptions } from "./report.ts";
-export { type LeaseOptions } from "./lease.ts";
-export { awaitPresence, watchPresence } from "./presence-view.ts";
-export { watchProfiles } from "./profiles.ts";
-export { type PresenceView, type Profiles, type Registry } from "./presence.ts";
 export { spanIdOf, startSpanAs, templateOf } from "./tracing/spans.ts";
 export { contextOf, traceOf, tracingIsOn, type Trace } from "./tracing/trace.ts";
-export { startNatsServer, type NatsServer } from "./test-server.ts";
+export { leaseMs } from "./jetstream/streams.ts";

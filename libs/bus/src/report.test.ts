@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus } from "./bus.ts";
 import { connectBus } from "./connect.ts";
 import { reportVitals } from "./report.ts";
-import { startNatsServer, type NatsServer } from "./test-server.ts";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 
 let nats: NatsServer;
 let bus: Bus;

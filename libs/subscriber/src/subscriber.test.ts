@@ -1,4 +1,5 @@
-import { connectBus, startNatsServer, type Bus } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { startNatsServer } from "@voxbus/testing";
 import { busVersion, Outbound, Say, subjects, type Heard, type InAudio, type InControlFrame } from "@voxbus/protocol";
 import type { Running } from "@voxbus/service";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";

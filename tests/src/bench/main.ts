@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { startNatsServer } from "@voxbus/bus";
+import { startNatsServer } from "@voxbus/testing";
 import { measureBus } from "./bus.ts";
 import { measureEcho, type EchoRow } from "./echo.ts";
 import { measureIdle, type IdleRow } from "./idle.ts";

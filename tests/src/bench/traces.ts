@@ -1,4 +1,5 @@
-import { busConfig, connectBus, startNatsServer } from "@voxbus/bus";
+import { busConfig, connectBus } from "@voxbus/bus";
+import { startNatsServer } from "@voxbus/testing";
 import { encodeEnvelope, subjects } from "@voxbus/protocol";
 import { startService } from "@voxbus/service";
 import { takeMedian } from "./numbers.ts";

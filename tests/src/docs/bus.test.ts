@@ -1,6 +1,7 @@
 import { jetstreamManager, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import {
   decodeEnvelope,
   DeviceRecord,

@@ -3,7 +3,8 @@ import { createServer, type AddressInfo } from "node:net";
 import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
 import { context, trace } from "@opentelemetry/api";
 import { core, node, tracing } from "@opentelemetry/sdk-node";
-import { startNatsServer, traceOf, type BrokerTrace, type NatsServer } from "@voxbus/bus";
+import { traceOf, type BrokerTrace } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 
 const spans = new tracing.InMemorySpanExporter();

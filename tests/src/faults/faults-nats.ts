@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { NatsServer } from "@voxbus/bus";
+import type { NatsServer } from "@voxbus/testing";
 import type { Fault } from "./fault.ts";
 import type { Stage } from "./stage.ts";
 

@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
-import { startNatsServer, type NatsServer } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 
 /** Starts one nats-server, or a cluster of them that knows itself; all end with this process. */
 export async function startNats(nodes: number): Promise<readonly NatsServer[]> {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { watchPresence } from "@voxbus/bus";
+import { watchPresence } from "@voxbus/presence";
 import type { Fault } from "./fault.ts";
 import { startFleet, type Fleet } from "./fleet.ts";
 import type { References } from "./judge.ts";

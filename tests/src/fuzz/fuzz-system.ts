@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { startNatsServer } from "@voxbus/bus";
+import { startNatsServer } from "@voxbus/testing";
 import { closeCodes } from "@voxbus/protocol";
 import { launchSystem } from "../e2e/launcher.ts";
 import { makeAbsurdValues } from "./absurd.ts";

@@ -2,7 +2,8 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import type { GatewayLease, Presence } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { isSkipped, openBrowser, type Browser } from "./browser.ts";

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectBus, startNatsServer } from "@voxbus/bus";
+import { connectBus } from "@voxbus/bus";
+import { startNatsServer } from "@voxbus/testing";
 import { launchSystem } from "../e2e/launcher.ts";
 
 /** A whole system as `npm start` starts it, on a nats-server that can be looked into. */

@@ -1,4 +1,4 @@
-import { createWorkerPool } from "@voxbus/audio";
+import { createWorkerPool } from "@voxbus/workers";
 import type { Grammar } from "./decoder.ts";
 import type { AsrEngine, Transcript } from "./engine.ts";
 import type { RecognizerContract } from "./recognizer-worker.ts";

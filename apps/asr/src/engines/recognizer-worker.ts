@@ -1,4 +1,4 @@
-import { serveWorker } from "@voxbus/audio";
+import { serveWorker } from "@voxbus/workers";
 import { joinSamples } from "./join-samples.ts";
 import { createDecoderFactory, type Decoder, type Grammar } from "./decoder.ts";
 

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
-import { startNatsServer, type NatsServer } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { startService, type Running } from "@voxbus/service";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildGateway, gateway } from "../app.ts";

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { closeCodes, Event, Say, subjects, type CloseName } from "@voxbus/protocol";
 import { createLog, startService, type Running } from "@voxbus/service";
 import { afterAll, beforeAll, expect, it } from "vitest";

@@ -1,4 +1,5 @@
-import { connectBus, startNatsServer, type Bus, type NatsServer } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { DeviceRecord, type GatewayLease, type Presence } from "@voxbus/protocol";
 import { createLog } from "@voxbus/service";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { BusAwayError, type Bus, type Closer, type Registry } from "@voxbus/bus";
+import { BusAwayError, type Bus, type Closer } from "@voxbus/bus";
+import type { Registry } from "@voxbus/presence";
 import {
   Command,
   encodeEnvelope,

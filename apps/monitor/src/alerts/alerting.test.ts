@@ -1,4 +1,4 @@
-import { createRegistry } from "@voxbus/bus";
+import { createRegistry } from "@voxbus/presence";
 import { Alert, busVersion, InControlFrame, subjects } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { makeStats, speakAs, startTestMonitor, type TestMonitor } from "../test-monitor.ts";

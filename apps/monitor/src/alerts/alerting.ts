@@ -1,4 +1,5 @@
-import type { Bus, ConsumerLag, PresenceView } from "@voxbus/bus";
+import type { Bus, ConsumerLag } from "@voxbus/bus";
+import type { PresenceView } from "@voxbus/presence";
 import type { Meter } from "@opentelemetry/api";
 import type { Log } from "@voxbus/service";
 import { ulid } from "ulid";

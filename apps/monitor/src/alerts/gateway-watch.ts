@@ -1,4 +1,5 @@
-import type { Bus, PresenceView } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
+import type { PresenceView } from "@voxbus/presence";
 import type { Log } from "@voxbus/service";
 import { z } from "zod";
 import { followGateways, type KnownGateway } from "./gateway-losses.ts";

@@ -1,4 +1,5 @@
-import type { Bus, PresenceView, Profiles } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
+import type { PresenceView, Profiles } from "@voxbus/presence";
 import { busVersion, Presence, SessionState, subjects, type Command } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { z } from "zod";

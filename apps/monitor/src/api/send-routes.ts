@@ -1,4 +1,5 @@
-import type { Bus, PresenceView, Profiles } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
+import type { PresenceView, Profiles } from "@voxbus/presence";
 import { busVersion, subjects, type OutText, type OutTextFrame } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import type { Send } from "@voxbus/subscriber";

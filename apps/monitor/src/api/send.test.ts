@@ -1,4 +1,4 @@
-import { createRegistry, type Registry } from "@voxbus/bus";
+import { createRegistry, type Registry } from "@voxbus/presence";
 import { Command, Outbound, Say, subjects } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { startTestMonitor, type TestMonitor } from "../test-monitor.ts";

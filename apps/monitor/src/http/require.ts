@@ -1,4 +1,5 @@
-import type { Bus, PresenceView } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
+import type { PresenceView } from "@voxbus/presence";
 import type { Presence } from "@voxbus/protocol";
 import { Problem } from "./problems.ts";
 

@@ -1,4 +1,6 @@
-import { connectBus, createRegistry, startNatsServer, watchPresence, type Bus, type PresenceView } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { createRegistry, watchPresence, type PresenceView } from "@voxbus/presence";
+import { startNatsServer } from "@voxbus/testing";
 import { createLog } from "@voxbus/service";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { watchGateways } from "../alerts/gateway-watch.ts";

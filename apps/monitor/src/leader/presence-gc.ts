@@ -1,4 +1,5 @@
-import { ConflictError, type Bus, type PresenceView } from "@voxbus/bus";
+import { ConflictError, type Bus } from "@voxbus/bus";
+import type { PresenceView } from "@voxbus/presence";
 import type { Log } from "@voxbus/service";
 import { findStranded } from "./gone-gateways.ts";
 

@@ -1,4 +1,4 @@
-import type { PresenceView } from "@voxbus/bus";
+import type { PresenceView } from "@voxbus/presence";
 import type { Presence } from "@voxbus/protocol";
 import type { Bus, Closer, On } from "@voxbus/subscriber";
 import type {

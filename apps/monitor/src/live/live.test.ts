@@ -1,4 +1,6 @@
-import { connectBus, createRegistry, startNatsServer, type Bus, type Registry } from "@voxbus/bus";
+import { connectBus, type Bus } from "@voxbus/bus";
+import { createRegistry, type Registry } from "@voxbus/presence";
+import { startNatsServer } from "@voxbus/testing";
 import type { Event, Heard, Say } from "@voxbus/protocol";
 import { subjects } from "@voxbus/protocol";
 import type { Running } from "@voxbus/service";

@@ -1,4 +1,4 @@
-import { createWorkerPool, WorkerError } from "@voxbus/audio";
+import { createWorkerPool, WorkerError } from "@voxbus/workers";
 import { readFile } from "node:fs/promises";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
 import type { FliteContract } from "./flite-worker.ts";

@@ -1,4 +1,5 @@
-import { readWav, serveWorker, type WorkerContract } from "@voxbus/audio";
+import { readWav } from "@voxbus/audio";
+import { serveWorker, type WorkerContract } from "@voxbus/workers";
 import type { Sound } from "./engine.ts";
 import { runFlite } from "./flite.ts";
 import type { WasmProgram } from "./wasm.ts";

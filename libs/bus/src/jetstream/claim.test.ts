@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus, Claim, Claims, ClaimOptions } from "../bus.ts";
 import { readDelivery } from "./delivery.ts";
 import { connectBus } from "../connect.ts";
-import { startNatsServer, type NatsServer } from "../test-server.ts";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ConflictError, type Bus } from "../bus.ts";
 import { connectBus } from "../connect.ts";
-import { startNatsServer, type NatsServer } from "../test-server.ts";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;

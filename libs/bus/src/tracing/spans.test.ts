@@ -6,7 +6,7 @@ import type { BrokerTrace } from "./broker-trace.ts";
 import type { Bus, Claim } from "../bus.ts";
 import { connectBus } from "../connect.ts";
 import { spanIdOf, templateOf } from "./spans.ts";
-import { startNatsServer, type NatsServer } from "../test-server.ts";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { contextOf, traceOf, tracingIsOn } from "./trace.ts";
 
 const log = { info: () => undefined, warn: () => undefined, error: console.error };

@@ -1,12 +1,11 @@
 import { busVersion, Command, deviceKey, Profile, subjects, type Presence } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { ConflictError, type Bus } from "./bus.ts";
-import { connectBus } from "./connect.ts";
+import { ConflictError, connectBus, type Bus } from "@voxbus/bus";
 import type { Registry } from "./presence.ts";
 import { watchPresence } from "./presence-view.ts";
 import { watchProfiles } from "./profiles.ts";
 import { createRegistry, type RegistryOptions } from "./registry.ts";
-import { startNatsServer, type NatsServer } from "./test-server.ts";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const never = new AbortController().signal;

@@ -1,5 +1,5 @@
 import { GatewayLease } from "@voxbus/protocol";
-import { ConflictError, type Bus } from "./bus.ts";
+import { ConflictError, type Bus } from "@voxbus/bus";
 
 /** Who a gateway is, to its lease. */
 export interface LeaseOptions {

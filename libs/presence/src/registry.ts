@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { busVersion, deviceKey, Presence, subjects } from "@voxbus/protocol";
 import { ulid } from "ulid";
-import { BusAwayError, ConflictError, type Bus, type Entry } from "./bus.ts";
-import type { BusLog } from "./config.ts";
+import { BusAwayError, ConflictError, type Bus, type BusLog, type Entry } from "@voxbus/bus";
 import { createLease, type LeaseOptions } from "./lease.ts";
 import type { Registry } from "./presence.ts";
 

@@ -1,5 +1,5 @@
 import type { GatewayLease, Presence, Profile } from "@voxbus/protocol";
-import type { Closer } from "./bus.ts";
+import type { Closer } from "@voxbus/bus";
 
 /** A live view of who is online: presence joined with the leases of the gateways. */
 export interface PresenceView extends Closer {

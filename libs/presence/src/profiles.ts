@@ -1,5 +1,5 @@
 import { deviceKey, Profile } from "@voxbus/protocol";
-import type { Bus } from "./bus.ts";
+import type { Bus } from "@voxbus/bus";
 import type { Profiles } from "./presence.ts";
 
 const fallbackKey = "=default";

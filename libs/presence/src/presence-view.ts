@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { deviceKey, deviceOfKey, GatewayLease, Presence } from "@voxbus/protocol";
-import type { Bus } from "./bus.ts";
+import { leaseMs, type Bus } from "@voxbus/bus";
 import type { PresenceView } from "./presence.ts";
-import { leaseMs } from "./jetstream/streams.ts";
 
 /** Watches who is online; resolves when the first snapshot is in. Leases are timed here as well, from when they came. */
 export async function watchPresence(bus: Bus): Promise<PresenceView> {

@@ -1,0 +1,5 @@
+export { createRegistry, type RegistryOptions } from "./registry.ts";
+export { type LeaseOptions } from "./lease.ts";
+export { awaitPresence, watchPresence } from "./presence-view.ts";
+export { watchProfiles } from "./profiles.ts";
+export { type PresenceView, type Profiles, type Registry } from "./presence.ts";
