@@ -1,15 +1,13 @@
 import { busConfig } from "@voxbus/bus";
 import { z } from "zod";
+import { engineName } from "./engines/registry.ts";
 
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 
 /** The variables of asr; `--help` prints them. */
 export const asrConfig = {
   ...busConfig,
-  VOXBUS_ASR_ENGINE: z
-    .enum(["embedded", "openai"])
-    .default("embedded")
-    .describe("recogniser: embedded knows the sentences of the built-in assistant, openai is an HTTP endpoint"),
+  VOXBUS_ASR_ENGINE: engineName,
   VOXBUS_ASR_URL: z.url().optional().describe("base URL of the openai engine, as in http://localhost:8000/v1"),
   VOXBUS_ASR_MODEL: z.string().default("whisper-1").describe("model of the openai engine"),
   VOXBUS_ASR_KEY: z.string().optional().describe("key of the openai engine; most local servers need none"),

@@ -4,7 +4,7 @@ import { awaitPresence, watchPresence, watchProfiles } from "@voxbus/presence";
 import { Say, subjects } from "@voxbus/protocol";
 import { createVitals, type Program, type Service } from "@voxbus/service";
 import { ttsConfig } from "./config.ts";
-import { createEngines } from "./engines/registry.ts";
+import { createPreferredEngines } from "./engines/preference.ts";
 import { speakReply } from "./speak-reply.ts";
 import { createSpeech } from "./synthesis.ts";
 
@@ -37,7 +37,7 @@ export const buildTts = async ({
   defer(() => profiles.close());
   const presence = await watchPresence(bus);
   defer(() => presence.close());
-  const { engines, fallback } = await createEngines(config, log);
+  const { engines, fallback } = await createPreferredEngines(config, log);
   defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
   log.info({ engines: engines.map(({ name }) => name) }, "engines, in order of preference");
 

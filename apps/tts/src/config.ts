@@ -1,15 +1,13 @@
 import { busConfig } from "@voxbus/bus";
 import { z } from "zod";
+import { engineName } from "./engines/registry.ts";
 
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 
 /** The variables of tts; `--help` prints them. */
 export const ttsConfig = {
   ...busConfig,
-  VOXBUS_TTS_ENGINE: z
-    .enum(["embedded", "espeak", "openai"])
-    .default("embedded")
-    .describe("synthesizer: embedded is English only, espeak is the espeak-ng program, openai is an HTTP endpoint"),
+  VOXBUS_TTS_ENGINE: engineName,
   VOXBUS_TTS_URL: z.url().optional().describe("base URL of the openai engine, as in http://localhost:8880/v1"),
   VOXBUS_TTS_MODEL: z.string().default("tts-1").describe("model of the openai engine"),
   VOXBUS_TTS_KEY: z.string().optional().describe("key of the openai engine; most local servers need none"),

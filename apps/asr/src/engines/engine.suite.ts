@@ -6,8 +6,8 @@ import { joinSamples } from "./join-samples.ts";
 // A machine that does much else at the same time is slow, not wrong.
 vi.setConfig({ testTimeout: 30_000 });
 
-/** What an engine is tested with, and where it may differ. */
-export interface EngineTraits {
+/** The engine under test, and where it may differ from others. */
+export interface EngineSuiteOptions {
   readonly create: () => Promise<AsrEngine>;
   /** Recordings of samples/ and what the engine makes of them. */
   readonly speech: Readonly<Record<string, string>>;
@@ -18,12 +18,12 @@ export interface EngineTraits {
 }
 
 /** The promises of `AsrEngine`, which every engine keeps. */
-export function testEngine(name: string, traits: EngineTraits) {
+export function testEngine(name: string, options: EngineSuiteOptions): void {
   describe(`${name} engine`, () => {
     let engine: AsrEngine;
     const never = new AbortController().signal;
     const request = { language: "en" };
-    const [first, second] = Object.keys(traits.speech) as [string, string];
+    const [first, second] = Object.keys(options.speech) as [string, string];
     const say = (recognition: Recognition, sample: string) => {
       const sound = joinSamples(silence(300), loadSpeech(sample));
       for (const piece of passThroughOpus(sound)) recognition.write(piece);
@@ -31,17 +31,17 @@ export function testEngine(name: string, traits: EngineTraits) {
     };
 
     beforeAll(async () => {
-      engine = await traits.create();
+      engine = await options.create();
     });
     afterAll(() => engine.close());
 
-    test.each(Object.entries(traits.speech))("speech %s: is recognised", async (sample, text) => {
+    test.each(Object.entries(options.speech))("speech %s: is recognised", async (sample, text) => {
       const transcript = await say(engine.open(request, never), sample).finish();
       expect(transcript).toMatchObject({ text, language: expect.stringMatching(/^en\b/) as string });
       expect(transcript.reason).toBeUndefined();
     });
 
-    test.each(traits.foreign)("speech %s, which it does not know: an empty text with a reason", async (sample) => {
+    test.each(options.foreign)("speech %s, which it does not know: an empty text with a reason", async (sample) => {
       const transcript = await say(engine.open(request, never), sample).finish();
       expect(transcript).toMatchObject({ text: "", reason: "unrecognised" });
     });
@@ -54,7 +54,7 @@ export function testEngine(name: string, traits: EngineTraits) {
       const samples = Array.from({ length: engine.slots * 2 + 1 }, (_, i) => (i % 2 === 0 ? first : second));
       const open = samples.map((sample) => say(engine.open(request, never), sample));
       const texts = await Promise.all(open.map(async (each) => (await each.finish()).text));
-      expect(texts).toEqual(samples.map((sample) => traits.speech[sample]));
+      expect(texts).toEqual(samples.map((sample) => options.speech[sample]));
     });
 
     test("what is written later into the same buffer: changes nothing", async () => {
@@ -65,7 +65,7 @@ export function testEngine(name: string, traits: EngineTraits) {
         recognition.write(buffer);
       }
       buffer.fill(0);
-      expect((await recognition.finish()).text).toBe(traits.speech[first]);
+      expect((await recognition.finish()).text).toBe(options.speech[first]);
     });
 
     test("an aborted utterance: rejects with the reason and leaves its slot to others", async () => {
@@ -78,7 +78,7 @@ export function testEngine(name: string, traits: EngineTraits) {
         recognition.write(new Int16Array(960));
         await expect(finished ?? recognition.finish()).rejects.toBe(reason);
       }
-      expect((await say(engine.open(request, never), first).finish()).text).toBe(traits.speech[first]);
+      expect((await say(engine.open(request, never), first).finish()).text).toBe(options.speech[first]);
     });
 
     test("a signal that aborted before: opens nothing", () => {
@@ -86,7 +86,7 @@ export function testEngine(name: string, traits: EngineTraits) {
       expect(() => engine.open(request, AbortSignal.abort(reason))).toThrow(reason);
     });
 
-    test.runIf(traits.partials)("partials: grow word by word and end before the transcript", async () => {
+    test.runIf(options.partials)("partials: grow word by word and end before the transcript", async () => {
       const partials: string[] = [];
       const recognition = say(engine.open({ ...request, onPartial: (text) => partials.push(text) }, never), first);
       const { text } = await recognition.finish();
@@ -99,7 +99,7 @@ export function testEngine(name: string, traits: EngineTraits) {
     });
 
     test("close: ends what is open with an error", async () => {
-      const closing = await traits.create();
+      const closing = await options.create();
       const finished = say(closing.open(request, never), first).finish();
       const refused = expect(finished).rejects.toThrow();
       await closing.close();

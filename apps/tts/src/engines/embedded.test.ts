@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { createEmbeddedEngine, embeddedVoices } from "./embedded.ts";
 import { collectSound, testEngine } from "./engine.suite.ts";
 
-testEngine("embedded", () => createEmbeddedEngine({ threads: 1 }), {
+testEngine("embedded", {
+  create: () => createEmbeddedEngine({ threads: 1 }),
   speed: true,
   speaks: [{ text: "It is 7:30, isn't it? 42 + 1 = 43." }, { text: "Crème brûlée.", language: "en-GB" }],
   leaves: [

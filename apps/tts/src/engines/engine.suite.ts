@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Sound, SpeechRequest, TtsEngine } from "./engine.ts";
 
-/** In what an engine may differ from another. */
-export interface EngineFlags {
+/** The engine under test, and where it may differ from others. */
+export interface EngineSuiteOptions {
+  readonly create: () => Promise<TtsEngine>;
   /** `speed` changes the length of the sound. */
   readonly speed: boolean;
   /** Texts that it must speak, with their language. */
@@ -12,9 +13,7 @@ export interface EngineFlags {
 }
 
 /** The sound of a whole synthesis. */
-export const collectSound = async (
-  sounds: AsyncIterable<Sound>,
-): Promise<{ sampleRate: number; samples: number[] }> => {
+export async function collectSound(sounds: AsyncIterable<Sound>): Promise<{ sampleRate: number; samples: number[] }> {
   let sampleRate = 0;
   const samples: number[] = [];
   for await (const sound of sounds) {
@@ -23,16 +22,16 @@ export const collectSound = async (
     for (const sample of sound.samples) samples.push(sample);
   }
   return { sampleRate, samples };
-};
+}
 
 const never = new AbortController().signal;
 const sentence = "The weather in Paris today is sunny with light wind.";
 
 /** Runs the promises of `TtsEngine` against a real engine, made anew for each test and closed after it. */
-export const testEngine = (name: string, create: () => Promise<TtsEngine>, flags: EngineFlags): void => {
+export function testEngine(name: string, options: EngineSuiteOptions): void {
   const withEngine = (rule: string, run: (engine: TtsEngine) => Promise<void>) =>
     test(`${name}: ${rule}`, async () => {
-      const engine = await create();
+      const engine = await options.create();
       try {
         await run(engine);
       } finally {
@@ -52,12 +51,14 @@ export const testEngine = (name: string, create: () => Promise<TtsEngine>, flags
     });
 
     withEngine("says what it speaks and what it leaves to others", async (engine) => {
-      for (const request of flags.speaks) expect([request.text, engine.speaks(request)]).toEqual([request.text, true]);
-      for (const request of flags.leaves) expect([request.text, engine.speaks(request)]).toEqual([request.text, false]);
+      for (const request of options.speaks)
+        expect([request.text, engine.speaks(request)]).toEqual([request.text, true]);
+      for (const request of options.leaves)
+        expect([request.text, engine.speaks(request)]).toEqual([request.text, false]);
     });
 
     withEngine("everything it speaks sounds", async (engine) => {
-      for (const request of flags.speaks) expect((await speak(engine, request)).samples.length).toBeGreaterThan(1000);
+      for (const request of options.speaks) expect((await speak(engine, request)).samples.length).toBeGreaterThan(1000);
     });
 
     withEngine("several at once do not disturb each other", async (engine) => {
@@ -73,7 +74,7 @@ export const testEngine = (name: string, create: () => Promise<TtsEngine>, flags
 
     withEngine("repeatable means the same samples again", async (engine) => {
       if (!engine.repeatable) return;
-      const other = await create();
+      const other = await options.create();
       const again = await speak(other, { text: sentence });
       await other.close();
       expect(await speak(engine, { text: sentence })).toEqual(again);
@@ -101,7 +102,7 @@ export const testEngine = (name: string, create: () => Promise<TtsEngine>, flags
     });
 
     withEngine("speed changes the length, where the engine can", async (engine) => {
-      if (!flags.speed) return;
+      if (!options.speed) return;
       const [slow, fast] = [0.7, 1.4].map((speed) => speak(engine, { text: sentence, speed }));
       expect((await slow!).samples.length).toBeGreaterThan((await fast!).samples.length * 1.3);
     });
@@ -129,4 +130,4 @@ export const testEngine = (name: string, create: () => Promise<TtsEngine>, flags
       await expect(speak(engine, { text: sentence })).rejects.toMatchObject({ name: "TtsError" });
     });
   });
-};
+}

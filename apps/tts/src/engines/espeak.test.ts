@@ -8,7 +8,8 @@ import { collectSound, testEngine } from "./engine.suite.ts";
 const program = await findEspeak();
 
 describe.skipIf(!program)("with espeak-ng installed", () => {
-  testEngine("espeak", () => createEspeakEngine({ program: program!, concurrency: 2 }), {
+  testEngine("espeak", {
+    create: () => createEspeakEngine({ program: program!, concurrency: 2 }),
     speed: true,
     speaks: [
       { text: "Hello there." },

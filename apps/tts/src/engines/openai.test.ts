@@ -74,13 +74,15 @@ const create = async (answer: Answer, options?: Partial<OpenAiSpeechOptions>) =>
   return { engine, ...server };
 };
 
-testEngine("openai, WAV", async () => (await create(speak())).engine, {
+testEngine("openai, WAV", {
+  create: async () => (await create(speak())).engine,
   speed: true,
   speaks: [{ text: "Hello there." }, { text: "今天天气很好" }],
   leaves: [],
 });
 
-testEngine("openai, PCM", async () => (await create(speak(333), { sampleRate: 24_000 })).engine, {
+testEngine("openai, PCM", {
+  create: async () => (await create(speak(333), { sampleRate: 24_000 })).engine,
   speed: true,
   speaks: [{ text: "Hello there." }],
   leaves: [],

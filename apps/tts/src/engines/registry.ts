@@ -1,47 +1,48 @@
-import type { BusLog } from "@voxbus/bus";
 import { availableParallelism } from "node:os";
+import { z } from "zod";
 import type { TtsConfig } from "../config.ts";
 import { createEmbeddedEngine } from "./embedded.ts";
+import { TtsError, type TtsEngine } from "./engine.ts";
 import { createEspeakEngine, findEspeak } from "./espeak.ts";
 import { createOpenAiEngine } from "./openai.ts";
-import { TtsError, type TtsEngine } from "./engine.ts";
 
-// Less than a gateway waits in mid-reply (docs/bus.md, 5 s), so that the next engine is heard before it gives up.
+/** The schema of `VOXBUS_TTS_ENGINE`: the name of every engine. */
+export const engineName = z
+  .enum(["embedded", "espeak", "openai"])
+  .default("embedded")
+  .describe("synthesizer: embedded is English only, espeak is the espeak-ng program, openai is an HTTP endpoint");
+
+type EngineName = TtsConfig["VOXBUS_TTS_ENGINE"];
+
+const cores = Math.min(4, availableParallelism());
+// A gateway waits 5 s in mid-reply (docs/bus.md). The next engine must be heard before that.
 const openAiTimeoutMs = 3500;
 
-/**
- * The engines in order of preference: the configured one, then the embedded one, which is always there, and espeak-ng
- * where it is installed (it adds languages). Throws TtsError when the configured one cannot be had.
- */
-export const createEngines = async (
-  config: TtsConfig,
-  log: BusLog,
-): Promise<{ readonly engines: readonly TtsEngine[]; readonly fallback: TtsEngine }> => {
-  const { VOXBUS_TTS_ENGINE: chosen, VOXBUS_TTS_VOICE: voice } = config;
-  const own = (name: TtsConfig["VOXBUS_TTS_ENGINE"]) => (name === chosen ? voice : undefined);
-  const cores = Math.min(4, availableParallelism());
-  const findOther = async (): Promise<TtsEngine | undefined> => {
+/** Creates an engine from the configuration, by its name. Throws TtsError when it is not installed or has no such voice. */
+export const engines: Readonly<Record<EngineName, (config: TtsConfig) => Promise<TtsEngine>>> = {
+  embedded: (config) =>
+    createEmbeddedEngine({
+      // One thread is enough for a stand-in.
+      threads: config.VOXBUS_TTS_ENGINE === "embedded" ? cores : 1,
+      voice: voiceOf(config, "embedded"),
+    }),
+  espeak: async (config) => {
     const program = await findEspeak();
-    if (!program) throw new TtsError("unavailable", "there is no espeak-ng on PATH");
-    return createEspeakEngine({ program, concurrency: cores, voice: own("espeak") });
-  };
-  const espeak = await findOther().catch((err: unknown) => {
-    if (chosen === "espeak") throw err;
-    log.info({ why: err instanceof Error ? err.message : err }, "espeak-ng does not add its languages");
-    return undefined;
-  });
-  // As a stand-in one thread is enough.
-  const fallback = await createEmbeddedEngine({ threads: chosen === "embedded" ? cores : 1, voice: own("embedded") });
-  const others = espeak ? [espeak] : [];
-  if (chosen === "embedded") return { engines: [fallback, ...others], fallback };
-  if (chosen === "espeak") return { engines: [...others, fallback], fallback };
-  const openai = createOpenAiEngine({
-    url: config.VOXBUS_TTS_URL,
-    key: config.VOXBUS_TTS_KEY,
-    model: config.VOXBUS_TTS_MODEL,
-    voice: voice ?? "alloy",
-    sampleRate: config.VOXBUS_TTS_SAMPLE_RATE,
-    timeoutMs: openAiTimeoutMs,
-  });
-  return { engines: [openai, fallback, ...others], fallback };
+    if (program === undefined) throw new TtsError("unavailable", "there is no espeak-ng on PATH");
+    return createEspeakEngine({ program, concurrency: cores, voice: voiceOf(config, "espeak") });
+  },
+  openai: async (config) =>
+    createOpenAiEngine({
+      url: config.VOXBUS_TTS_URL,
+      key: config.VOXBUS_TTS_KEY,
+      model: config.VOXBUS_TTS_MODEL,
+      voice: voiceOf(config, "openai") ?? "alloy",
+      sampleRate: config.VOXBUS_TTS_SAMPLE_RATE,
+      timeoutMs: openAiTimeoutMs,
+    }),
 };
+
+/** The configured voice, which is one of the chosen engine only. */
+function voiceOf(config: TtsConfig, engine: EngineName): string | undefined {
+  return config.VOXBUS_TTS_ENGINE === engine ? config.VOXBUS_TTS_VOICE : undefined;
+}
