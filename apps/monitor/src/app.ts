@@ -4,7 +4,7 @@ import { listen } from "@voxbus/service";
 import type { Door } from "@voxbus/subscriber";
 import { createAdmission } from "./http/access.ts";
 import { createAnnouncer } from "./api/announcer.ts";
-import { createRoutes } from "./api/routes.ts";
+import { createRoutes } from "./api/device-routes.ts";
 import { guardPage, readAssets } from "./http/assets.ts";
 import { followBroker } from "./traces/broker-spans.ts";
 import { checkExposure, monitorConfig, readLimits } from "./config.ts";

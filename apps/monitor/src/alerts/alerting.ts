@@ -7,11 +7,11 @@ import { openAlertBook, type AlertBook } from "./alert-book.ts";
 import { watchGateways } from "./gateway-watch.ts";
 import { calm, follow, type Track } from "./hysteresis.ts";
 import { holdMonitorLease } from "../leader/leader-lease.ts";
-import { collectPrograms, lostMs, type Programs } from "./programs.ts";
+import { collectPrograms, lostMs, type Programs } from "../measurements/programs.ts";
 import { createPurge } from "../leader/presence-gc.ts";
-import { createReadings, type Reading } from "./measurements.ts";
+import { createReadings, type Reading } from "../measurements/measurements.ts";
 import { createRules, type Rule, type RuleName, type RuleSettings } from "./rules.ts";
-import { createHistory, keptPoints, type History } from "./series.ts";
+import { createHistory, keptPoints, type History } from "../measurements/series.ts";
 import type { Turns } from "../turns/turns.ts";
 import { createWebhook } from "./webhook.ts";
 

@@ -4,7 +4,7 @@ import type { Log } from "@voxbus/service";
 import { z } from "zod";
 import { ById, Nothing } from "../http/device-id.ts";
 import { Problem } from "../http/problems.ts";
-import { requireBus } from "../http/require.ts";
+import { requireBus } from "./require.ts";
 import { route, type Route } from "../http/route.ts";
 
 /** The routes about what is kept of a device, online or not: its record, and what was said with it. */

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { Nothing } from "../http/device-id.ts";
 import { ByGateway } from "../http/names.ts";
 import { Problem } from "../http/problems.ts";
-import { requireBus } from "../http/require.ts";
+import { requireBus } from "./require.ts";
 import { route, type Route } from "../http/route.ts";
 
 /** The routes about gateways: who is there, and draining one. */

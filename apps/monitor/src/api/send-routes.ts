@@ -7,7 +7,7 @@ import { z } from "zod";
 import { announcementsPerSecond, type Announcer } from "./announcer.ts";
 import { ById, Nothing } from "../http/device-id.ts";
 import { ByGroup } from "../http/names.ts";
-import { requireBus, requireDevice } from "../http/require.ts";
+import { requireBus, requireDevice } from "./require.ts";
 import { route, type Route } from "../http/route.ts";
 import { Say, SendControl, SendText } from "./sendable.ts";
 

@@ -3,9 +3,9 @@ import { z } from "zod";
 import { AlertStep } from "../alerts/alert-record.ts";
 import { Nothing } from "../http/device-id.ts";
 import type { Oversight } from "../alerts/alerting.ts";
-import { lostMs } from "../alerts/programs.ts";
+import { lostMs } from "../measurements/programs.ts";
 import { route, type Route } from "../http/route.ts";
-import { averagedPoints, keptPoints } from "../alerts/series.ts";
+import { averagedPoints, keptPoints } from "../measurements/series.ts";
 
 const SeriesShown = z.object({
   metric: z.string().describe("what is measured"),

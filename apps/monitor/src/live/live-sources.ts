@@ -1,6 +1,6 @@
 import type { AlertView, LiveSources, ProgramNumbers, QueueNumbers } from "./live.ts";
 import type { Oversight } from "../alerts/alerting.ts";
-import { consumerOf } from "../alerts/measurements.ts";
+import { consumerOf } from "../measurements/measurements.ts";
 
 const shownAlerts = 100;
 

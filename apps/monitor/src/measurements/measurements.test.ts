@@ -1,7 +1,7 @@
 import type { Stats } from "@voxbus/protocol";
 import { expect, test } from "vitest";
 import { createReadings, trendPoints, type Look } from "./measurements.ts";
-import type { RuleName } from "./rules.ts";
+import type { RuleName } from "../alerts/rules.ts";
 import { createHistory } from "./series.ts";
 import { makeStats } from "../test-monitor.ts";
 

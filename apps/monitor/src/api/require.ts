@@ -1,7 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
 import type { Presence } from "@voxbus/protocol";
-import { Problem } from "./problems.ts";
+import { Problem } from "../http/problems.ts";
 
 /** The presence of a device that is online. Throws the problem `device-offline`. */
 export function requireDevice(presence: PresenceView, id: string): Presence {

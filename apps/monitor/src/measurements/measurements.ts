@@ -2,7 +2,7 @@ import type { ConsumerLag } from "@voxbus/bus";
 import type { Stats } from "@voxbus/protocol";
 import type { Latencies } from "../live/live.ts";
 import { describeProgram, subjectOf } from "./programs.ts";
-import type { RuleName } from "./rules.ts";
+import type { RuleName } from "../alerts/rules.ts";
 import type { History, Sample } from "./series.ts";
 import { fitRise } from "./trend.ts";
 

@@ -5,7 +5,7 @@ import type { Log } from "@voxbus/service";
 import { z } from "zod";
 import { ById, DeviceId, Nothing } from "../http/device-id.ts";
 import { Name } from "../http/names.ts";
-import { requireBus, requireDevice } from "../http/require.ts";
+import { requireBus, requireDevice } from "./require.ts";
 import { route, type Route } from "../http/route.ts";
 
 const Device = Presence.extend({
