@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { locked } from "./shared/api.ts";
 import { DevicePage } from "./device/device-page.tsx";
-import { connected } from "./fleet/fleet-state.ts";
+import { connected } from "./shared/live-state.ts";
 import { FleetPage } from "./fleet/fleet-page.tsx";
 import { FleetIcon, Mark, SystemIcon, TalkIcon } from "./shared/icons.tsx";
 import { route } from "./shared/route.ts";

@@ -1,8 +1,11 @@
 import { render } from "preact";
-import { App } from "./app.tsx";
-import { followFleet } from "./fleet/fleet-state.ts";
 import "uplot/dist/uPlot.min.css";
-import "./style.css";
+import "./shared/base.css";
+import "./shared/controls.css";
+import "./shared/layout.css";
+import "./shared/parts.css";
+import { App } from "./app.tsx";
+import { followFleet } from "./shared/live-state.ts";
 
 followFleet();
 const place = document.getElementById("page");

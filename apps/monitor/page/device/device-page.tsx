@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import "./device.css";
 import type { Activity, DeviceView, Hello, TurnView } from "../../src/live/live.ts";
 import { ask, RefusedError } from "../shared/api.ts";
 import { followEvents } from "../shared/feed.ts";

@@ -1,7 +1,8 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import "./fleet.css";
 import { DeviceTable } from "./device-table.tsx";
 import { filterDevices, type Filter } from "./fleet-filter.ts";
-import { connected, devices } from "./fleet-state.ts";
+import { connected, devices } from "../shared/live-state.ts";
 import { showCount } from "../shared/show.ts";
 import { useStore } from "../shared/store.ts";
 import { useWords } from "../shared/words.ts";

@@ -1,6 +1,7 @@
 import type { AlertView, Numbers, Point, ProgramNumbers } from "../../src/live/live.ts";
+import "./system.css";
 import { Chart, type Line } from "./chart.tsx";
-import { numbers, points } from "../fleet/fleet-state.ts";
+import { numbers, points } from "../shared/live-state.ts";
 import { showAge, showBytes, showCount, showMs, showTime, useNow } from "../shared/show.ts";
 import { useStore } from "../shared/store.ts";
 import { useWords } from "../shared/words.ts";

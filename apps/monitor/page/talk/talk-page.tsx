@@ -1,9 +1,11 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { ProgramNumbers } from "../../src/live/live.ts";
 import { createConversation, type Talk } from "./conversation.ts";
+import "./stage.css";
+import "./talk.css";
 import { timeExchange, waitOf, type Exchange } from "./exchange.ts";
 import { Face } from "./face.tsx";
-import { hello, numbers } from "../fleet/fleet-state.ts";
+import { hello, numbers } from "../shared/live-state.ts";
 import { MicrophoneIcon, PauseIcon, StopIcon } from "../shared/icons.tsx";
 import { checkMicrophone } from "./microphone.ts";
 import { linkDevice } from "../shared/route.ts";

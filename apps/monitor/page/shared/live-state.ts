@@ -1,6 +1,6 @@
 import type { DevicesChange, DeviceView, Hello, Numbers, Point } from "../../src/live/live.ts";
-import { followEvents } from "../shared/feed.ts";
-import { createStore } from "../shared/store.ts";
+import { followEvents } from "./feed.ts";
+import { createStore } from "./store.ts";
 
 const maxPoints = 600;
 
