@@ -1,6 +1,7 @@
 import { connectBus, type Bus } from "@voxbus/bus";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
-import { createLog, startService, type Running } from "@voxbus/service";
+import { createLog } from "@voxbus/service";
+import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { asrProgram, buildAsr } from "./app.ts";
 import { joinSamples } from "./engines/join-samples.ts";
@@ -41,7 +42,7 @@ beforeAll(async () => {
     { VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 },
     createLog({ name: "test", level: "fatal", format: "json" }),
   );
-  asr = await startService(asrProgram, buildAsr, {
+  asr = await startSubscriber(asrProgram, buildAsr, {
     VOXBUS_NATS_URL: nats.url,
     VOXBUS_ASR_OPS_PORT: "0",
     VOXBUS_LOG_LEVEL: "fatal",

@@ -1,14 +1,12 @@
 import { createWorkerPool } from "@voxbus/workers";
-import { connectBus, reportVitals } from "@voxbus/bus";
-import { watchProfiles } from "@voxbus/presence";
 import { InControlFrame, subjects } from "@voxbus/protocol";
-import { createVitals, type Program, type Service } from "@voxbus/service";
+import type { Context, Program } from "@voxbus/subscriber";
 import { asrConfig } from "./config.ts";
 import { engines } from "./engines/registry.ts";
 import { followListen } from "./listen.ts";
 import type { ListeningContract } from "./audio-front-end-worker.ts";
 
-/** What `run` needs to know of this program. */
+/** The program asr: its name, port and variables. */
 export const asrProgram: Program<typeof asrConfig> = { name: "asr", opsPort: 9101, config: asrConfig };
 
 // What a listening thread's voice detectors have memory for.
@@ -19,30 +17,22 @@ const graceMs = { drain: 20_000, quick: 500 } as const;
 /** Builds asr: claims listens, recognises what is said in them, and stores it. */
 export async function buildAsr({
   config,
+  bus,
+  profiles: openProfiles,
+  report,
   log,
   meter,
   signal,
   defer,
   drain,
-  check,
-}: Service<typeof asrConfig>): Promise<void> {
+}: Context<typeof asrConfig>): Promise<void> {
   const threads = config.VOXBUS_ASR_LISTENING_THREADS;
   const perWorker = Math.ceil(config.VOXBUS_ASR_LISTENS / threads);
   if (perWorker > maxListensPerThread)
     throw new Error(`VOXBUS_ASR_LISTENS: a listening thread holds ${maxListensPerThread}, not ${perWorker}`);
 
-  const bus = await connectBus({ ...config, name: "asr", meter }, log);
-  defer(() => bus.close());
-  check("nats", () => bus.connected());
-  const report = reportVitals(bus, {
-    program: "asr",
-    vitals: createVitals(),
-    signal,
-    threads: 1 + config.VOXBUS_ASR_LISTENING_THREADS + config.VOXBUS_ASR_THREADS,
-  });
-  defer(() => report.close());
-  const profiles = await watchProfiles(bus);
-  defer(() => profiles.close());
+  report({ threads: 1 + config.VOXBUS_ASR_LISTENING_THREADS + config.VOXBUS_ASR_THREADS });
+  const profiles = await openProfiles();
   const engine = await engines[config.VOXBUS_ASR_ENGINE](config);
   defer(() => engine.close());
   const url = new URL("../dist/audio-front-end-worker.js", import.meta.url);

@@ -1,4 +1,3 @@
-import { busConfig } from "@voxbus/bus";
 import { z } from "zod";
 import { engineName } from "./engines/registry.ts";
 
@@ -6,7 +5,6 @@ const count = (least: number, most: number) => z.coerce.number().int().min(least
 
 /** The variables of asr; `--help` prints them. */
 export const asrConfig = {
-  ...busConfig,
   VOXBUS_ASR_ENGINE: engineName,
   VOXBUS_ASR_URL: z.url().optional().describe("base URL of the openai engine, as in http://localhost:8000/v1"),
   VOXBUS_ASR_MODEL: z.string().default("whisper-1").describe("model of the openai engine"),

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { connectBus, type Bus } from "@voxbus/bus";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { InControlFrame, subjects } from "@voxbus/protocol";
-import { createLog, startService, type Running } from "@voxbus/service";
+import { createLog } from "@voxbus/service";
+import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { asrProgram, buildAsr } from "./app.ts";
 import { joinSamples } from "./engines/join-samples.ts";
@@ -34,7 +35,7 @@ async function spawnAsr(): Promise<ChildProcess> {
   return child;
 }
 async function startAsr(more: Record<string, string> = {}): Promise<Running> {
-  const service = await startService(asrProgram, buildAsr, { ...env, ...more });
+  const service = await startSubscriber(asrProgram, buildAsr, { ...env, ...more });
   services.add(service);
   return service;
 }

@@ -1,4 +1,4 @@
-import { run } from "@voxbus/service";
+import { subscriber } from "@voxbus/subscriber";
 import { asrProgram, buildAsr } from "./app.ts";
 
-await run(asrProgram, buildAsr);
+await subscriber(asrProgram, buildAsr);

@@ -2,7 +2,7 @@ import { connectBus, type Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, Dialogue, Outbound, Say, subjects, type Heard, type InControl } from "@voxbus/protocol";
-import { startService, type Running } from "@voxbus/service";
+import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildDialogue, dialogueProgram } from "./app.ts";
@@ -33,7 +33,7 @@ function answer({ messages }: ModelRequest): readonly ModelEvent[] | number {
 }
 
 const start = async (engine: "embedded" | "openai", url = nats.url) => {
-  const running = await startService(dialogueProgram, buildDialogue, {
+  const running = await startSubscriber(dialogueProgram, buildDialogue, {
     VOXBUS_NATS_URL: url,
     VOXBUS_LLM_ENGINE: engine,
     VOXBUS_LLM_URL: model.url,

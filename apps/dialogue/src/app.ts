@@ -1,7 +1,7 @@
-import { connectBus, reportVitals, type Bus, type Claim } from "@voxbus/bus";
-import { awaitPresence, watchPresence, watchProfiles } from "@voxbus/presence";
+import type { Bus, Claim } from "@voxbus/bus";
+import { awaitPresence, watchPresence } from "@voxbus/presence";
 import { busVersion, Heard, InControlFrame, InText, subjects, type Say } from "@voxbus/protocol";
-import { createVitals, type Program, type Service } from "@voxbus/service";
+import type { Context, Program } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import { dialogueConfig, type DialogueConfig } from "./config.ts";
 import { createEmbeddedEngine } from "./engines/embedded.ts";
@@ -16,7 +16,7 @@ import { markTurn, traceTurn } from "./turn-span.ts";
 import type { Said } from "./turn-input.ts";
 import { takeTurn, type Means } from "./turn.ts";
 
-/** What `run` needs to know of this program. */
+/** The program dialogue: its name, port and variables. */
 export const dialogueProgram: Program<typeof dialogueConfig> = {
   name: "dialogue",
   opsPort: 9103,
@@ -32,20 +32,14 @@ const boundaries = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 /** Builds dialogue: claims what was heard and typed, and stores what is said. */
 export async function buildDialogue({
   config,
+  bus,
+  profiles: openProfiles,
   log,
   meter,
-  signal,
   defer,
   drain,
-  check,
-}: Service<typeof dialogueConfig>): Promise<void> {
-  const bus = await connectBus({ ...config, name: "dialogue", meter }, log);
-  defer(() => bus.close());
-  check("nats", () => bus.connected());
-  const report = reportVitals(bus, { program: "dialogue", vitals: createVitals(), signal });
-  defer(() => report.close());
-  const profiles = await watchProfiles(bus);
-  defer(() => profiles.close());
+}: Context<typeof dialogueConfig>): Promise<void> {
+  const profiles = await openProfiles();
   const presence = await watchPresence(bus);
   defer(() => presence.close());
 

@@ -1,11 +1,9 @@
-import { busConfig } from "@voxbus/bus";
 import { z } from "zod";
 
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 
 /** The variables of dialogue; `--help` prints them. */
 export const dialogueConfig = {
-  ...busConfig,
   VOXBUS_LLM_ENGINE: z
     .enum(["embedded", "openai"])
     .default("embedded")

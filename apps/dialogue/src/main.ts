@@ -1,4 +1,4 @@
-import { run } from "@voxbus/service";
+import { subscriber } from "@voxbus/subscriber";
 import { buildDialogue, dialogueProgram } from "./app.ts";
 
-await run(dialogueProgram, buildDialogue);
+await subscriber(dialogueProgram, buildDialogue);

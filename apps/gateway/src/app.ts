@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
-import { connectBus, reportVitals } from "@voxbus/bus";
-import { createRegistry, watchProfiles } from "@voxbus/presence";
-import { createVitals, listen, type Build, type Program } from "@voxbus/service";
+import { createRegistry } from "@voxbus/presence";
+import { listen } from "@voxbus/service";
+import type { Context, Program } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import { readApology } from "./playout/apology.ts";
 import { createAdmission } from "./http/capacity.ts";
@@ -18,22 +18,25 @@ import { createOta } from "./http/ota.ts";
 import { createTurnMeter } from "./observe/turn-times.ts";
 
 /** The gateway as a program. */
-export const gateway: Program<typeof gatewayConfig> = { name: "gateway", opsPort: 9100, config: gatewayConfig };
+export const gatewayProgram: Program<typeof gatewayConfig> = {
+  name: "gateway",
+  opsPort: 9100,
+  config: gatewayConfig,
+  checkConfig(config) {
+    createAuth(config);
+    checkTimes(config);
+  },
+};
 
-/** Builds the gateway: the bus first, the door last. */
-export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
-  const { config, log, defer, check } = service;
+/** Builds the gateway, and gives the addresses that devices use. */
+export async function buildGateway(context: Context<typeof gatewayConfig>): Promise<Readonly<Record<string, string>>> {
+  const { config, bus, log, meter, defer, check } = context;
   const auth = createAuth(config);
-  checkTimes(config);
   const counters = createCounters();
   const started = Date.now();
   const apologyInEnglish = await readApology(new URL("../assets/apology.en.bin", import.meta.url));
 
-  const bus = await connectBus({ ...config, name: "gateway", meter: service.meter }, log, service.signal);
-  defer(() => bus.close());
-  check("nats", () => bus.connected());
-  const profiles = await watchProfiles(bus);
-  defer(() => profiles.close());
+  const profiles = await context.profiles();
   const clock = createClock();
   defer(() => clock.close());
   const held = createHeld(config.VOXBUS_MAX_HELD_MB * 1_048_576);
@@ -101,14 +104,6 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
     log,
   });
   defer(() => registry.close());
-  const report = reportVitals(bus, {
-    program: "gateway",
-    id: () => id,
-    vitals: createVitals(),
-    signal: service.signal,
-    ...countForReport({ counters, held, hub: () => hub }),
-  });
-  defer(() => report.close());
   const records = createDeviceRecords(bus, log);
   defer(() => records.close());
   const theHub = createHub({
@@ -117,7 +112,7 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
     records,
     clock,
     counters,
-    turnMeter: createTurnMeter(service.meter),
+    turnMeter: createTurnMeter(meter),
     log,
     gateway: id,
     held,
@@ -138,9 +133,10 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
     apology: (language) => (language.startsWith("en") ? apologyInEnglish : undefined),
   });
   hub = theHub;
-  observe(service.meter, { counters, hub: theHub, bus, held });
+  observe(meter, { counters, hub: theHub, bus, held });
+  context.report({ id, ...countForReport({ counters, held, hub: theHub }) });
   check("taking devices", () => !draining);
-  service.drain(async (mode) => {
+  context.drain(async (mode) => {
     draining = true;
     if (mode === "drain") {
       log.info({ connections: theHub.connections() }, "draining");
@@ -154,4 +150,4 @@ export const buildGateway: Build<typeof gatewayConfig> = async (service) => {
     hostname(),
   );
   return { device: ws, ota: `${address}/xiaozhi/ota/` };
-};
+}

@@ -1,5 +1,4 @@
 import { hostname } from "node:os";
-import { busConfig } from "@voxbus/bus";
 import { ConfigError, port } from "@voxbus/service";
 import { z } from "zod";
 
@@ -17,7 +16,6 @@ const milliseconds = (least: number, most: number) => z.coerce.number().int().mi
 
 /** The gateway's variables; `--help` prints them. */
 export const gatewayConfig = {
-  ...busConfig,
   VOXBUS_GATEWAY_HOST: z
     .string()
     .default("127.0.0.1")

@@ -13,9 +13,10 @@ import {
   type InControl,
   type OutText,
 } from "@voxbus/protocol";
-import { createLog, startService, type Running } from "@voxbus/service";
+import { createLog } from "@voxbus/service";
+import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { buildGateway, gateway } from "./app.ts";
+import { buildGateway, gatewayProgram } from "./app.ts";
 import { connectRaw, leave, openDevice, type TestDevice } from "./test-device.ts";
 
 const quiet = { VOXBUS_LOG_LEVEL: "error", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
@@ -27,7 +28,7 @@ const running: Running[] = [];
 const open: TestDevice[] = [];
 
 async function startGateway(env: Record<string, string> = {}): Promise<Running> {
-  const started = await startService(gateway, buildGateway, { ...quiet, VOXBUS_NATS_URL: nats.url, ...env });
+  const started = await startSubscriber(gatewayProgram, buildGateway, { ...quiet, VOXBUS_NATS_URL: nats.url, ...env });
   running.push(started);
   return started;
 }

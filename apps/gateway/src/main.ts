@@ -1,4 +1,4 @@
-import { run } from "@voxbus/service";
-import { buildGateway, gateway } from "./app.ts";
+import { subscriber } from "@voxbus/subscriber";
+import { buildGateway, gatewayProgram } from "./app.ts";
 
-await run(gateway, buildGateway);
+await subscriber(gatewayProgram, buildGateway);

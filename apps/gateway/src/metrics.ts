@@ -1,6 +1,5 @@
-import type { Bus, ReportOptions } from "@voxbus/bus";
-import type { Service } from "@voxbus/service";
-import type { gatewayConfig } from "./config.ts";
+import type { Bus } from "@voxbus/bus";
+import type { Context, ReportDetails } from "@voxbus/subscriber";
 import { latenessMs, type Counters } from "./observe/counters.ts";
 import type { Hub } from "./session/hub.ts";
 import { lifeStates } from "./session/state.ts";
@@ -8,7 +7,7 @@ import type { Held } from "./limits.ts";
 
 /** Shows what the gateway counts on its operations port. */
 export function observe(
-  meter: Service<typeof gatewayConfig>["meter"],
+  meter: Context["meter"],
   {
     counters,
     hub,
@@ -59,7 +58,7 @@ export function observe(
   ]);
 }
 
-/** What the gateway tells of itself on the bus (docs/bus.md, stats); the hub comes later than the first report. */
+/** Gives the gateway's own numbers for its report on the bus (docs/bus.md, stats). */
 export function countForReport({
   counters,
   held,
@@ -67,14 +66,14 @@ export function countForReport({
 }: {
   readonly counters: Counters;
   readonly held: Held;
-  readonly hub: () => Hub | undefined;
-}): Pick<ReportOptions, "gauges" | "totals" | "drops"> {
+  readonly hub: Hub;
+}): ReportDetails {
   const sum = (numbers: Readonly<Record<string, number>>) => Object.values(numbers).reduce((a, b) => a + b, 0);
   return {
     gauges: () => ({
-      connections: hub()?.connections() ?? 0,
-      speaking: hub()?.speaking() ?? 0,
-      queue: hub()?.waiting() ?? 0,
+      connections: hub.connections(),
+      speaking: hub.speaking(),
+      queue: hub.waiting(),
       heldBytes: held.bytes,
     }),
     totals: () => ({

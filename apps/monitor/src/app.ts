@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { watchPresence, watchProfiles } from "@voxbus/presence";
+import { watchPresence } from "@voxbus/presence";
 import { listen } from "@voxbus/service";
-import type { Door } from "@voxbus/subscriber";
+import type { Context, Program } from "@voxbus/subscriber";
 import { createAdmission } from "./http/access.ts";
 import { createAnnouncer } from "./api/announcer.ts";
 import { createRoutes } from "./api/device-routes.ts";
@@ -23,21 +23,24 @@ import { createStatsRoutes } from "./api/stats-routes.ts";
 import { createTurns } from "./turns/turns.ts";
 
 /** The monitor as a program. */
-export const monitor = { name: "monitor", opsPort: 9104, config: monitorConfig };
+export const monitorProgram: Program<typeof monitorConfig> = {
+  name: "monitor",
+  opsPort: 9104,
+  config: monitorConfig,
+  checkConfig: checkExposure,
+};
 
 /**
  * Puts the monitor together: it watches presence and the gateways' leases and serves the HTTP API. Throws ConfigError
  * when it would be open to the network unsaid, PortTakenError when its port is taken.
  */
-export async function buildMonitor(door: Door<typeof monitorConfig>): Promise<Readonly<Record<string, string>>> {
-  const { config, bus, on, send, log, meter, signal, defer } = door;
-  checkExposure(config);
+export async function buildMonitor(context: Context<typeof monitorConfig>): Promise<Readonly<Record<string, string>>> {
+  const { config, bus, on, send, log, meter, signal, defer } = context;
   const { VOXBUS_MONITOR_HOST: host, VOXBUS_MONITOR_PORT: port, VOXBUS_MONITOR_TOKEN: token } = config;
 
   const presence = await watchPresence(bus);
   defer(() => presence.close());
-  const profiles = await watchProfiles(bus);
-  defer(() => profiles.close());
+  const profiles = await context.profiles();
 
   const broker = followBroker({ bus, meter });
   defer(() => broker.close());

@@ -1,4 +1,4 @@
 import { subscriber } from "@voxbus/subscriber";
-import { buildMonitor, monitor } from "./app.ts";
+import { buildMonitor, monitorProgram } from "./app.ts";
 
-await subscriber(monitor, buildMonitor);
+await subscriber(monitorProgram, buildMonitor);

@@ -3,7 +3,7 @@ import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, subjects, type Stats } from "@voxbus/protocol";
 import type { Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
-import { buildMonitor, monitor } from "./app.ts";
+import { buildMonitor, monitorProgram } from "./app.ts";
 
 /** A monitor in this process, its own nats-server, and a bus to play everybody else on. */
 export interface TestMonitor {
@@ -31,7 +31,7 @@ export async function startTestMonitor(env: Readonly<Record<string, string>> = {
   const nats = await startNatsServer();
   const bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
   const another = (more: Readonly<Record<string, string>> = {}) =>
-    startSubscriber(monitor, buildMonitor, { VOXBUS_NATS_URL: nats.url, ...hurried, ...env, ...more });
+    startSubscriber(monitorProgram, buildMonitor, { VOXBUS_NATS_URL: nats.url, ...hurried, ...env, ...more });
   const running = await another();
   const url = running.addresses["monitor"]!.replace(/\/$/, "");
   return {

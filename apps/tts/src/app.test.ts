@@ -4,9 +4,11 @@ import { type Bus, connectBus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, Outbound, type Say, subjects } from "@voxbus/protocol";
-import { readConfig, startService } from "@voxbus/service";
+import { readConfig } from "@voxbus/service";
+import { startSubscriber } from "@voxbus/subscriber";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildTts, ttsProgram } from "./app.ts";
+import { ttsConfig } from "./config.ts";
 import { findEspeak } from "./engines/espeak.ts";
 
 let nats: NatsServer;
@@ -52,7 +54,7 @@ const waitForFrame = (device: string, wanted: (frame: Outbound) => boolean) =>
   });
 
 test("tts: an announcement whose device is offline is let go", async () => {
-  const running = await startService(ttsProgram, buildTts, environment());
+  const running = await startSubscriber(ttsProgram, buildTts, environment());
   const isHeld = async (held: boolean) => {
     const tts = (await bus.lags()).find(({ durable }) => durable === "tts");
     return tts !== undefined && tts.held > 0 === held;
@@ -64,7 +66,7 @@ test("tts: an announcement whose device is offline is let go", async () => {
 });
 
 test("tts: as a program it is ready, speaks, shows its numbers and stops quickly", async () => {
-  const running = await startService(ttsProgram, buildTts, environment());
+  const running = await startSubscriber(ttsProgram, buildTts, environment());
   const ended = waitForFrame("one", ({ end }) => end === "reply");
   await say("one", "Hello there.");
   expect(await ended).toMatchObject({ kind: "audio", reply: "reply-one", attempt: 1 });
@@ -100,11 +102,11 @@ test("tts: killed in mid-sentence, another one begins the reply again", async ()
 
 test("tts: all bad variables are named at once, and an engine that is not there too", async () => {
   const bad = { VOXBUS_TTS_ENGINE: "festival", VOXBUS_TTS_URL: "nowhere", VOXBUS_TTS_SAMPLE_RATE: "fast" };
-  expect(() => readConfig(ttsProgram.config, bad)).toThrow(/TTS_ENGINE.*\n.*TTS_URL.*\n.*TTS_SAMPLE_RATE/);
-  const nobody = startService(ttsProgram, buildTts, { ...environment(), VOXBUS_TTS_VOICE: "nobody" });
+  expect(() => readConfig(ttsConfig, bad)).toThrow(/TTS_ENGINE.*\n.*TTS_URL.*\n.*TTS_SAMPLE_RATE/);
+  const nobody = startSubscriber(ttsProgram, buildTts, { ...environment(), VOXBUS_TTS_VOICE: "nobody" });
   await expect(nobody).rejects.toThrow("no voice nobody");
   if (await findEspeak()) return;
-  await expect(startService(ttsProgram, buildTts, { ...environment(), VOXBUS_TTS_ENGINE: "espeak" })).rejects.toThrow(
-    "no espeak-ng on PATH",
-  );
+  await expect(
+    startSubscriber(ttsProgram, buildTts, { ...environment(), VOXBUS_TTS_ENGINE: "espeak" }),
+  ).rejects.toThrow("no espeak-ng on PATH");
 });

@@ -1,14 +1,13 @@
 import { availableParallelism } from "node:os";
-import { connectBus, reportVitals } from "@voxbus/bus";
-import { awaitPresence, watchPresence, watchProfiles } from "@voxbus/presence";
+import { awaitPresence, watchPresence } from "@voxbus/presence";
 import { Say, subjects } from "@voxbus/protocol";
-import { createVitals, type Program, type Service } from "@voxbus/service";
+import type { Context, Program } from "@voxbus/subscriber";
 import { ttsConfig } from "./config.ts";
 import { createPreferredEngines } from "./engines/preference.ts";
 import { speakReply } from "./speak-reply.ts";
 import { createSpeech } from "./synthesis.ts";
 
-/** What `run` needs to know of this program. */
+/** The program tts: its name, port and variables. */
 export const ttsProgram: Program<typeof ttsConfig> = { name: "tts", opsPort: 9102, config: ttsConfig };
 
 // Held until a reply was played, so far more than speak at once; each keeps a reply's packets, at most a few 100 KB.
@@ -21,20 +20,16 @@ const graceMs = { drain: 20_000, quick: 0 } as const;
 /** Builds tts: claims replies and announcements, and speaks them to their devices. */
 export const buildTts = async ({
   config,
+  bus,
+  profiles: openProfiles,
+  report,
   log,
   meter,
-  signal,
   defer,
   drain,
-  check,
-}: Service<typeof ttsConfig>): Promise<void> => {
-  const bus = await connectBus({ ...config, name: "tts", meter }, log);
-  defer(() => bus.close());
-  check("nats", () => bus.connected());
-  const report = reportVitals(bus, { program: "tts", vitals: createVitals(), signal, threads: availableParallelism() });
-  defer(() => report.close());
-  const profiles = await watchProfiles(bus);
-  defer(() => profiles.close());
+}: Context<typeof ttsConfig>): Promise<void> => {
+  report({ threads: availableParallelism() });
+  const profiles = await openProfiles();
   const presence = await watchPresence(bus);
   defer(() => presence.close());
   const { engines, fallback } = await createPreferredEngines(config, log);

@@ -1,4 +1,3 @@
-import { busConfig } from "@voxbus/bus";
 import { z } from "zod";
 import { engineName } from "./engines/registry.ts";
 
@@ -6,7 +5,6 @@ const count = (least: number, most: number) => z.coerce.number().int().min(least
 
 /** The variables of tts; `--help` prints them. */
 export const ttsConfig = {
-  ...busConfig,
   VOXBUS_TTS_ENGINE: engineName,
   VOXBUS_TTS_URL: z.url().optional().describe("base URL of the openai engine, as in http://localhost:8880/v1"),
   VOXBUS_TTS_MODEL: z.string().default("tts-1").describe("model of the openai engine"),

@@ -1,4 +1,4 @@
-import { run } from "@voxbus/service";
+import { subscriber } from "@voxbus/subscriber";
 import { buildTts, ttsProgram } from "./app.ts";
 
-await run(ttsProgram, buildTts);
+await subscriber(ttsProgram, buildTts);

@@ -3,7 +3,7 @@ import { startNatsServer } from "@voxbus/testing";
 import { busVersion, Outbound, subjects } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { echo, echoConfig } from "./echo.ts";
+import { buildEcho, echoProgram } from "./echo.ts";
 
 let nats: Awaited<ReturnType<typeof startNatsServer>>;
 let gateway: Bus;
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 async function startEcho(env: Record<string, string> = {}) {
   const all = { VOXBUS_NATS_URL: nats.url, VOXBUS_LOG_LEVEL: "fatal", ...env };
-  running.push(await startSubscriber({ name: "echo", config: echoConfig }, echo, all));
+  running.push(await startSubscriber(echoProgram, buildEcho, all));
 }
 
 const speak = (device: string, seq: number, body: Uint8Array) =>

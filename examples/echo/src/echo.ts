@@ -1,15 +1,17 @@
-import { z, type Door } from "@voxbus/subscriber";
+import { z, type Context, type Program } from "@voxbus/subscriber";
 
-/** The variables of the echo. */
-export const echoConfig = {
+const echoConfig = {
   VOXBUS_ECHO_DEVICE: z.string().optional().describe("echo this device only; unset: every device"),
 };
 
+/** The program echo: its name and variables. */
+export const echoProgram: Program<typeof echoConfig> = { name: "echo", config: echoConfig };
+
 /**
- * A device hears itself: each packet goes back at once, to the session it came from, and typed text is shown. Of
- * several echoes that run, one answers.
+ * Lets a device hear itself. Each packet goes back at once to the session that it came from. Typed text is shown on
+ * the device. If several echoes run, one of them answers each message.
  */
-export function echo({ config, on, send }: Pick<Door<typeof echoConfig>, "config" | "on" | "send">): void {
+export function buildEcho({ config, on, send }: Context<typeof echoConfig>): void {
   const where = { queue: "echo", device: config.VOXBUS_ECHO_DEVICE };
   on.audio((frame, from) => send.audio(from.device, frame.body, { session: frame.session }), where);
   on.text((frame, from) => send.alert(from.device, frame.body, { status: "Echo" }), where);

@@ -1,4 +1,4 @@
 import { subscriber } from "@voxbus/subscriber";
-import { echo, echoConfig } from "./echo.ts";
+import { buildEcho, echoProgram } from "./echo.ts";
 
-await subscriber({ name: "echo", config: echoConfig }, echo);
+await subscriber(echoProgram, buildEcho);

@@ -20,7 +20,6 @@ export {
 export { type BrokerTrace } from "./tracing/broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connect.ts";
-export { reportVitals, type ReportOptions } from "./report.ts";
 export { spanIdOf, startSpanAs, templateOf } from "./tracing/spans.ts";
 export { contextOf, traceOf, tracingIsOn, type Trace } from "./tracing/trace.ts";
 export { leaseMs } from "./jetstream/streams.ts";

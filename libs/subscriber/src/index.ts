@@ -1,5 +1,6 @@
-export { startSubscriber, subscriber, type Door, type Setup, type Subscriber } from "./subscriber.ts";
+export { startSubscriber, subscriber, type Context, type Program, type Setup } from "./subscriber.ts";
 export type { Handler, On, Where } from "./on.ts";
+export type { ReportDetails } from "./report.ts";
 export type { About, Send } from "./send.ts";
 export { BusAwayError, type Arrival, type Bus, type Closer } from "@voxbus/bus";
 export {
@@ -15,6 +16,6 @@ export {
   type OutText,
   type Say,
 } from "@voxbus/protocol";
-export type { ConfigShape, Log, Running, StopMode } from "@voxbus/service";
+export { ConfigError, type ConfigShape, type Log, type Running, type StopMode } from "@voxbus/service";
 /** zod, for the shape of a program's own configuration. */
 export { z } from "zod";

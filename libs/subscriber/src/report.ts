@@ -1,34 +1,38 @@
 import { availableParallelism, hostname } from "node:os";
+import type { Bus, Closer } from "@voxbus/bus";
 import { busVersion, subjects, type Stats } from "@voxbus/protocol";
 import { ulid } from "ulid";
-import type { Bus, Closer } from "./bus.ts";
 
 const usualMs = 5000;
 
-/** What a process tells of itself beside what its connection knows. */
-export interface ReportOptions {
+/** Adds a program's own numbers to its report. Each function is called whenever the program reports. */
+export interface ReportDetails {
+  /** The gateway's id. */
+  readonly id?: string;
+  /** Threads that may be busy at once, the main one included; default 1. */
+  readonly threads?: number;
+  readonly gauges?: () => Readonly<Record<string, number>>;
+  readonly totals?: () => Readonly<Record<string, number>>;
+  readonly drops?: () => Readonly<Record<string, number>>;
+}
+
+/** Describes who reports, and how often. */
+export interface ReportOptions extends ReportDetails {
   readonly program: string;
-  /** Of a gateway: its id. */
-  readonly id?: () => string | undefined;
   /** Memory, CPU and event-loop delay since the last read; closed with the report. */
   readonly vitals: {
     read(): Pick<Stats, "rss" | "heap" | "cpu" | "loopDelay">;
     close(): void;
   };
-  /** Threads that may be busy at once, the main one included; default 1. */
-  readonly threads?: number;
-  /** Aborted when the program begins to stop: from then on it says that it drains. */
+  /** Aborted when the program begins to stop. From then on it reports the state `draining`. */
   readonly signal?: AbortSignal;
-  readonly gauges?: () => Readonly<Record<string, number>>;
-  readonly totals?: () => Readonly<Record<string, number>>;
-  readonly drops?: () => Readonly<Record<string, number>>;
-  /** Default 5 s. */
+  /** Interval in ms; default 5000. */
   readonly everyMs?: number;
 }
 
 /**
- * Publishes a process's numbers on `stats.<program>`, at once and then every 5 s while NATS is there. Closed, it says a
- * last time that the process stopped: a process that falls silent without having said so is lost.
+ * Publishes a process's numbers on `stats.<program>`, at once and then every 5 s while NATS is connected. Closing it
+ * publishes the state `stopped`: a process that falls silent without it counts as lost.
  */
 export function reportVitals(bus: Bus, options: ReportOptions): Closer {
   const { program, vitals, signal } = options;
@@ -40,7 +44,7 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
   const report = (state: Stats["state"]): void => {
     if (!bus.connected()) return;
     const { drops, held, rtt, ...totals } = bus.stats();
-    const id = options.id?.();
+    const { id } = options;
     const stats: Stats = {
       v: busVersion,
       program,

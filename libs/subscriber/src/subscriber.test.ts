@@ -4,7 +4,7 @@ import { busVersion, Outbound, Say, subjects, type Heard, type InAudio, type InC
 import type { Running } from "@voxbus/service";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { startSubscriber, type Door } from "./index.ts";
+import { startSubscriber, type Context } from "./index.ts";
 
 let nats: Awaited<ReturnType<typeof startNatsServer>>;
 let gateway: Bus;
@@ -22,7 +22,7 @@ afterAll(async () => {
   await nats?.stop();
 });
 
-async function start(setup: (door: Door) => void, name = "test") {
+async function start(setup: (context: Context) => void, name = "test") {
   const program = await startSubscriber({ name }, setup, {
     VOXBUS_NATS_URL: nats.url,
     VOXBUS_LOG_LEVEL: "fatal",
@@ -31,10 +31,10 @@ async function start(setup: (door: Door) => void, name = "test") {
   return program;
 }
 
-async function open(name?: string): Promise<{ door: Door; program: Running }> {
-  let door: Door | undefined;
-  const program = await start((given) => void (door = given), name);
-  return { door: door!, program };
+async function open(name?: string): Promise<{ context: Context; program: Running }> {
+  let context: Context | undefined;
+  const program = await start((given) => void (context = given), name);
+  return { context: context!, program };
 }
 
 const frame = (seq: number) => ({ v: busVersion, session: "s1", seq, at: 1, kind: "audio", body: Uint8Array.of(seq) });
@@ -106,8 +106,8 @@ test("on: what does not decode is counted by its reason and skipped", async () =
   gateway.publish(subject, frame(4));
   await vi.waitFor(() => expect(got).toEqual([4]));
   const text = await metrics(program);
-  expect(text).toMatch(/voxbus_subscriber_drops_total\{[^}]*reason="bad-envelope"[^}]*\} 2/);
-  expect(text).toMatch(/voxbus_subscriber_drops_total\{[^}]*reason="newer-version"[^}]*\} 1/);
+  expect(text).toMatch(/voxbus_bus_drops_total\{[^}]*reason="bad-envelope"[^}]*\} 2/);
+  expect(text).toMatch(/voxbus_bus_drops_total\{[^}]*reason="newer-version"[^}]*\} 1/);
 });
 
 test("on: heard is what was stored, once, not what the stream refused", async () => {
@@ -123,26 +123,26 @@ test("on: heard is what was stored, once, not what the stream refused", async ()
 
 test("on: a closed handle hears nothing more", async () => {
   const got: number[] = [];
-  const { door } = await open();
-  const closer = door.on.audio((message) => void got.push(message.seq));
+  const { context } = await open();
+  const closer = context.on.audio((message) => void got.push(message.seq));
   const other: number[] = [];
-  door.on.audio((message) => void other.push(message.seq));
+  context.on.audio((message) => void other.push(message.seq));
   closer.close();
-  await door.bus.flush();
+  await context.bus.flush();
   gateway.publish(subjects.in("d1", "audio"), frame(1));
   await vi.waitFor(() => expect(other).toEqual([1]));
   expect(got).toEqual([]);
 });
 
 test("send: text, alerts and live audio reach the device's subject", async () => {
-  const { door } = await open();
+  const { context } = await open();
   const out: Outbound[] = [];
   const watch = gateway.subscribe(subjects.out("d1"), Outbound, (message) => void out.push(message));
   await gateway.flush();
   const packet = Uint8Array.of(3 << 3, 1, 2);
-  door.send.text("d1", { type: "llm", emotion: "happy" }, { session: "s1", origin: 7 });
-  door.send.alert("d1", "The bath is full", { emotion: "surprised" });
-  door.send.audio("d1", packet, { session: "s1" });
+  context.send.text("d1", { type: "llm", emotion: "happy" }, { session: "s1", origin: 7 });
+  context.send.alert("d1", "The bath is full", { emotion: "surprised" });
+  context.send.audio("d1", packet, { session: "s1" });
   await vi.waitFor(() => expect(out).toHaveLength(3));
   const body = { type: "alert", status: "Message", message: "The bath is full", emotion: "surprised" };
   expect(out).toEqual([
@@ -154,9 +154,9 @@ test("send: text, alerts and live audio reach the device's subject", async () =>
 });
 
 test("send: say stores an announcement whose sentences are numbered and whose last one is marked", async () => {
-  const { door } = await open();
+  const { context } = await open();
   const long = "The kettle has boiled and the tea is on the table. ".repeat(9);
-  const { reply } = await door.send.say("say-1", long, { emotion: "happy", language: "en" });
+  const { reply } = await context.send.say("say-1", long, { emotion: "happy", language: "en" });
   expect(reply).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
   const first = await gateway.stored(subjects.sayOpen("say-1"), Say, 10);
   const rest = await gateway.stored(subjects.say("say-1"), Say, 10);
@@ -172,21 +172,21 @@ test("send: say stores an announcement whose sentences are numbered and whose la
 });
 
 test("send: say of a short text is one sentence, and of none is refused", async () => {
-  const { door } = await open();
-  await door.send.say("say-2", "Dinner is ready.");
+  const { context } = await open();
+  await context.send.say("say-2", "Dinner is ready.");
   const stored = await gateway.stored("device.say-2.say.>", Say, 10);
   expect(stored.map(({ message }) => [message.text, message.last])).toEqual([["Dinner is ready.", true]]);
-  await expect(door.send.say("say-2", " ")).rejects.toThrow(RangeError);
+  await expect(context.send.say("say-2", " ")).rejects.toThrow(RangeError);
 });
 
 test("send and on: an id that could widen a subject is refused", async () => {
-  const { door } = await open();
+  const { context } = await open();
   for (const device of ["*", ">", "a.b", "", "a b", "x".repeat(65)]) {
     const refused = expect.objectContaining({ code: "bad-id" });
-    expect(() => door.send.alert(device, "x")).toThrow(refused);
-    expect(() => door.send.audio(device, Uint8Array.of(8))).toThrow(refused);
-    expect(() => door.on.audio(() => {}, { device })).toThrow(refused);
-    await expect(door.send.say(device, "x")).rejects.toThrow(refused);
+    expect(() => context.send.alert(device, "x")).toThrow(refused);
+    expect(() => context.send.audio(device, Uint8Array.of(8))).toThrow(refused);
+    expect(() => context.on.audio(() => {}, { device })).toThrow(refused);
+    await expect(context.send.say(device, "x")).rejects.toThrow(refused);
   }
 });
 

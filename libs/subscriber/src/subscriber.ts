@@ -1,35 +1,46 @@
-import { busConfig, connectBus, reportVitals, type Bus, type BusConfig } from "@voxbus/bus";
+import { busConfig, connectBus, type Bus, type BusConfig } from "@voxbus/bus";
+import { watchProfiles, type Profiles } from "@voxbus/presence";
 import {
   createVitals,
   run,
   startService,
   type Build,
   type ConfigShape,
-  type Program,
+  type Program as Process,
   type Running,
   type Service,
 } from "@voxbus/service";
+import type { z } from "zod";
 import { createOn, type On } from "./on.ts";
+import { reportVitals, type ReportDetails } from "./report.ts";
 import { createSend, type Send } from "./send.ts";
 
-/** A program on the bus: its name, and its own environment variables as a zod shape. `opsPort` is any free one by default. */
-export interface Subscriber<S extends ConfigShape> {
+/** Describes a program on the bus. */
+export interface Program<S extends ConfigShape = typeof busConfig> {
   readonly name: string;
+  /** The program's own environment variables. It also takes those of NATS, of the log and of the operations port. */
   readonly config?: S;
+  /** Default of the operations port; without it any free port. */
   readonly opsPort?: number;
+  /** Checks rules between variables, before the program waits for NATS. Throws ConfigError. */
+  checkConfig?(config: z.infer<z.ZodObject<S>>): void;
 }
 
-/** What a program has at hand, once it is connected: a process (config, log, meter, defer, …) and the bus. */
-export interface Door<S extends ConfigShape = typeof busConfig> extends Service<S & typeof busConfig> {
+/** Gives a program its process (config, log, meter, defer, drain, …) and its connection to the bus. */
+export interface Context<S extends ConfigShape = typeof busConfig> extends Service<S & typeof busConfig> {
   readonly on: On;
   readonly send: Send;
-  /** Everything else: requests, claims, buckets. */
+  /** Gives access to everything else: requests, claims, buckets. */
   readonly bus: Bus;
+  /** Watches the devices' profiles from the first call until the program has stopped. */
+  profiles(): Promise<Profiles>;
+  /** Adds numbers to those that the program reports on the bus. The first report is sent after setup. */
+  report(details: ReportDetails): void;
 }
 
-/** Puts the program together, and may give addresses for its ready line. */
-export type Setup<S extends ConfigShape> = (
-  door: Door<S>,
+/** Puts a program together. It may return addresses by name for the line that says the program is ready. */
+export type Setup<S extends ConfigShape = typeof busConfig> = (
+  context: Context<S>,
 ) => void | Readonly<Record<string, string>> | Promise<void | Readonly<Record<string, string>>>;
 
 /**
@@ -41,55 +52,72 @@ export type Setup<S extends ConfigShape> = (
  *     });
  */
 export async function subscriber<S extends ConfigShape = typeof busConfig>(
-  program: Subscriber<S>,
+  program: Program<S>,
   setup: Setup<S>,
 ): Promise<void> {
-  await run(programOf(program), buildOf(program, setup));
+  await run(processOf(program), buildOf(program, setup));
 }
 
-/** The same without touching the process's signals, for tests: `env` is the environment, `stop` ends it. */
+/**
+ * Starts a program for a test: the same as `subscriber`, but with `env` as the environment, without signal handlers,
+ * and ended by `stop`.
+ */
 export async function startSubscriber<S extends ConfigShape = typeof busConfig>(
-  program: Subscriber<S>,
+  program: Program<S>,
   setup: Setup<S>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Running> {
-  return startService(programOf(program), buildOf(program, setup), env);
+  return startService(processOf(program), buildOf(program, setup), env);
 }
 
-const programOf = <S extends ConfigShape>(program: Subscriber<S>): Program<S & typeof busConfig> => ({
-  name: program.name,
-  opsPort: program.opsPort ?? 0,
-  config: { ...busConfig, ...program.config } as S & typeof busConfig,
-});
+function processOf<S extends ConfigShape>({ name, opsPort = 0, config }: Program<S>): Process<S & typeof busConfig> {
+  return { name, opsPort, config: { ...busConfig, ...config } as S & typeof busConfig };
+}
+
+function buildOf<S extends ConfigShape>(program: Program<S>, setup: Setup<S>): Build<S & typeof busConfig> {
+  const { name } = program;
+  return async (service) => {
+    const { log, meter, signal, defer } = service;
+    const config = service.config as unknown as BusConfig & z.infer<z.ZodObject<S>>;
+    program.checkConfig?.(config);
+    const bus = await connectBus({ ...config, name, meter }, log, signal);
+    defer(() => bus.close());
+    service.check("nats", () => bus.connected());
+    let details: ReportDetails = {};
+    let stopReport = (): void => undefined;
+    defer(() => stopReport());
+    let profiles: Promise<Profiles> | undefined;
+    const openProfiles = async () => {
+      const opened = await watchProfiles(bus);
+      defer(() => opened.close());
+      return opened;
+    };
+
+    const addresses = await setup({
+      ...service,
+      bus,
+      on: createOn(bus, createFailureLog(service)),
+      send: createSend(bus),
+      profiles: () => (profiles ??= openProfiles()),
+      report: (more) => void (details = { ...details, ...more }),
+    });
+    // Ready means that every subscription stands.
+    await bus.flush();
+    stopReport = reportVitals(bus, { ...details, program: name, vitals: createVitals(), signal }).close;
+    return addresses;
+  };
+}
 
 const logEveryMs = 1000;
 
-const buildOf =
-  <S extends ConfigShape>({ name }: Subscriber<S>, setup: Setup<S>): Build<S & typeof busConfig> =>
-  async (service) => {
-    const { config, log, meter } = service;
-    const bus = await connectBus({ ...(config as unknown as BusConfig), name, meter }, log, service.signal);
-    service.defer(() => bus.close());
-    service.check("nats", () => bus.connected());
-    const report = reportVitals(bus, { program: name, vitals: createVitals(), signal: service.signal });
-    service.defer(() => report.close());
-
-    meter
-      .createObservableCounter("voxbus_subscriber_drops", { description: "messages that did not decode, by reason" })
-      .addCallback((result) => {
-        for (const [reason, count] of Object.entries(bus.stats().drops)) result.observe(count, { reason });
-      });
-    const failures = meter.createCounter("voxbus_subscriber_failures", { description: "handlers that threw" });
-    let quietUntil = 0;
-    const on = createOn(bus, (kind, error) => {
-      failures.add(1, { on: kind });
-      // A handler that fails at every frame must not bury the log.
-      if (Date.now() < quietUntil) return;
-      quietUntil = Date.now() + logEveryMs;
-      log.error({ err: error, on: kind }, "a handler failed");
-    });
-    const addresses = await setup({ ...service, bus, on, send: createSend(bus) });
-    // Ready means that every subscription stands.
-    await bus.flush();
-    return addresses;
+/** Counts what handlers throw, and logs it at most once a second: a handler may fail at every frame. */
+function createFailureLog({ log, meter }: Pick<Service<ConfigShape>, "log" | "meter">) {
+  const failures = meter.createCounter("voxbus_subscriber_failures", { description: "handlers that threw" });
+  let quietUntil = 0;
+  return (kind: keyof On, err: unknown): void => {
+    failures.add(1, { on: kind });
+    if (Date.now() < quietUntil) return;
+    quietUntil = Date.now() + logEveryMs;
+    log.error({ err, on: kind }, "handler failed");
   };
+}

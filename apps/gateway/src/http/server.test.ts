@@ -2,9 +2,9 @@ import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
-import { startService, type Running } from "@voxbus/service";
+import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildGateway, gateway } from "../app.ts";
+import { buildGateway, gatewayProgram } from "../app.ts";
 import { leave, openDevice, type TestDevice } from "../test-device.ts";
 
 const quiet = { VOXBUS_LOG_LEVEL: "error", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
@@ -14,7 +14,7 @@ const running: Running[] = [];
 const open: TestDevice[] = [];
 
 async function startGateway(env: Record<string, string> = {}): Promise<Running> {
-  const started = await startService(gateway, buildGateway, { ...quiet, VOXBUS_NATS_URL: nats.url, ...env });
+  const started = await startSubscriber(gatewayProgram, buildGateway, { ...quiet, VOXBUS_NATS_URL: nats.url, ...env });
   running.push(started);
   return started;
 }

@@ -2,9 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { connectBus, type Bus } from "@voxbus/bus";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { closeCodes, Event, Say, subjects, type CloseName } from "@voxbus/protocol";
-import { createLog, startService, type Running } from "@voxbus/service";
+import { createLog } from "@voxbus/service";
+import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { buildGateway, gateway } from "../app.ts";
+import { buildGateway, gatewayProgram } from "../app.ts";
 import { connectRaw, openDevice, type TestDevice } from "../test-device.ts";
 
 let nats: NatsServer;
@@ -15,7 +16,12 @@ const devices: TestDevice[] = [];
 async function startGateway(env: Record<string, string> = {}, url = nats.url): Promise<Running> {
   const quiet = { VOXBUS_LOG_LEVEL: "fatal", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
   const times = { VOXBUS_PING_MS: "100" };
-  const started = await startService(gateway, buildGateway, { ...quiet, VOXBUS_NATS_URL: url, ...times, ...env });
+  const started = await startSubscriber(gatewayProgram, buildGateway, {
+    ...quiet,
+    VOXBUS_NATS_URL: url,
+    ...times,
+    ...env,
+  });
   running.push(started);
   return started;
 }

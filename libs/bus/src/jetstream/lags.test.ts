@@ -1,0 +1,48 @@
+import { busVersion, InControlFrame, subjects } from "@voxbus/protocol";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type { Bus } from "../bus.ts";
+import { connectBus } from "../connect.ts";
+
+let nats: NatsServer;
+let bus: Bus;
+let other: Bus;
+const connect = () => connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  [bus, other] = [await connect(), await connect()];
+});
+afterAll(async () => {
+  await bus?.close();
+  await other?.close();
+  await nats?.stop();
+});
+
+test("lags: what nobody has had yet, and what is held", async () => {
+  const open = async (session: string) => {
+    const body = { type: "listen", mode: "auto", gateway: "g1" };
+    const frame = { v: busVersion, session, seq: 1, at: 1, kind: "control", body };
+    await bus.store(subjects.open("d1"), frame, { id: `${session}:1` });
+  };
+  let finish = (): void => undefined;
+  const done = new Promise<void>((resolve) => (finish = resolve));
+  const claims = await bus.claim({
+    stream: "DEVICE_IN",
+    durable: "lagging",
+    filters: [subjects.open("*")],
+    schema: InControlFrame,
+    slots: 1,
+    work: () => done,
+  });
+  for (const session of ["a", "b", "c"]) await open(session);
+  await vi.waitFor(async () => {
+    expect(await other.lags()).toEqual([
+      { stream: "DEVICE_IN", durable: "lagging", pending: 2, held: 1, redelivered: 0 },
+    ]);
+  });
+  expect(bus.stats()).toMatchObject({ held: 1, claims: 1, redeliveries: 0 });
+  finish();
+  await vi.waitFor(() => expect(bus.stats()).toMatchObject({ held: 0, claims: 3 }));
+  await claims.drain(0);
+});
