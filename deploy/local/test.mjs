@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildPackages, isBuilt } from "./build.mjs";
 import { prepareChromium } from "./chromium.mjs";
-import { findNatsServer } from "./nats-server.mjs";
 import { runCommand } from "./progress.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -71,7 +70,7 @@ async function prepareEnvironment() {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_") || name === "VOXBUS_OFFLINE");
   const wantsPage = args.length === 0 || args.some((arg) => arg.includes("page"));
   const page = wantsPage ? await prepareChromium() : {};
-  return { ...Object.fromEntries(kept), ...page, VOXBUS_NATS_SERVER: await findNatsServer() };
+  return { ...Object.fromEntries(kept), ...page };
 }
 
 let passed = 0;

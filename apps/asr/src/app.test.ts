@@ -1,12 +1,19 @@
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
-import { createLog } from "@voxbus/service";
+import type { Bus } from "@voxbus/bus";
+import {
+  connectTestBus,
+  encodeSpeech,
+  loadSpeech,
+  openTestGateway,
+  silence,
+  startNatsServer,
+  type Answer,
+  type NatsServer,
+  type TestGateway,
+} from "@voxbus/testing";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { asrProgram, buildAsr } from "./app.ts";
 import { joinSamples } from "./engines/join-samples.ts";
-import { encodeSpeech, loadSpeech, silence } from "./test-speech.ts";
-import { openTestGateway, type Answer, type TestGateway } from "./test-gateway.ts";
 
 // A machine that does much else at the same time is slow, not wrong.
 vi.setConfig({ testTimeout: 30_000 });
@@ -38,10 +45,7 @@ async function readMetric(name: string): Promise<number> {
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  bus = await connectBus(
-    { VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 },
-    createLog({ name: "test", level: "fatal", format: "json" }),
-  );
+  bus = await connectTestBus(nats.url);
   asr = await startSubscriber(asrProgram, buildAsr, {
     VOXBUS_NATS_URL: nats.url,
     VOXBUS_ASR_OPS_PORT: "0",

@@ -1,8 +1,8 @@
 import { createWorkerPool } from "@voxbus/workers";
+import { encodeSpeech, loadSpeech, silence } from "@voxbus/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ListeningContract } from "./audio-front-end-worker.ts";
 import { createListening, type Found, type Listened, type Listening } from "./audio-front-end.ts";
-import { encodeSpeech, loadSpeech, silence } from "./test-speech.ts";
 import { joinSamples } from "./engines/join-samples.ts";
 
 const options = { endMs: 600, maxMs: 30_000 };

@@ -1,16 +1,23 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import {
+  connectTestBus,
+  encodeSpeech,
+  loadSpeech,
+  openTestGateway,
+  silence,
+  startNatsServer,
+  type Answer,
+  type NatsServer,
+  type TestGateway,
+} from "@voxbus/testing";
 import { InControlFrame, subjects } from "@voxbus/protocol";
-import { createLog } from "@voxbus/service";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { asrProgram, buildAsr } from "./app.ts";
 import { joinSamples } from "./engines/join-samples.ts";
-import { encodeSpeech, loadSpeech, silence } from "./test-speech.ts";
-import { openTestGateway, type Answer, type TestGateway } from "./test-gateway.ts";
 
 // A machine that does much else at the same time is slow, not wrong.
 vi.setConfig({ testTimeout: 30_000 });
@@ -54,8 +61,7 @@ beforeAll(async () => {
     VOXBUS_LOG_LEVEL: "fatal",
     VOXBUS_ASR_THREADS: "1",
   };
-  const log = createLog({ name: "test", level: "fatal", format: "json" });
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+  bus = await connectTestBus(nats.url);
 }, 30_000);
 afterAll(async () => {
   await bus.close();

@@ -1,14 +1,19 @@
-import { connectBus, type Bus } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import {
+  connectTestBus,
+  startModelServer,
+  startNatsServer,
+  type ChatEvent,
+  type ChatRequest,
+  type ModelServer,
+  type NatsServer,
+} from "@voxbus/testing";
 import { busVersion, Dialogue, Outbound, Say, subjects, type Heard, type InControl } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildDialogue, dialogueProgram } from "./app.ts";
-import { startModelServer, type ModelEvent, type ModelRequest, type ModelServer } from "./test-model-server.ts";
-
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 let nats: NatsServer;
 let bus: Bus;
@@ -17,7 +22,7 @@ let model: ModelServer;
 let dialogue: Running;
 const undo: (() => unknown)[] = [];
 
-const answers: { match: RegExp; events: readonly ModelEvent[] | number }[] = [
+const answers: { match: RegExp; events: readonly ChatEvent[] | number }[] = [
   { match: /hang before/, events: [{ end: "hang" }] },
   { match: /hang after/, events: ["First things first. Second", { end: "hang" }] },
   { match: /fail before/, events: 500 },
@@ -25,7 +30,7 @@ const answers: { match: RegExp; events: readonly ModelEvent[] | number }[] = [
   { match: /天气/, events: ["😊今天天", "气很好。你想出", "去走走吗？", "我陪你！"] },
   { match: /volume/, events: [{ name: "self_audio_speaker_set_volume", args: '{"volume":50}' }] },
 ];
-function answer({ messages }: ModelRequest): readonly ModelEvent[] | number {
+function answer({ messages }: ChatRequest): readonly ChatEvent[] | number {
   const last = messages.at(-1);
   if (last?.role === "tool") return [`The device says ${last.content}.`];
   if (last?.content?.startsWith("Your answer was cut off")) return ["And the rest."];
@@ -48,9 +53,9 @@ const start = async (engine: "embedded" | "openai", url = nats.url) => {
 beforeAll(async () => {
   nats = await startNatsServer();
   undo.push(() => nats.stop());
-  model = await startModelServer(answer);
+  model = await startModelServer({ chat: answer });
   undo.push(() => model.close());
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, quiet);
+  bus = await connectTestBus(nats.url);
   undo.push(() => bus.close());
   registry = await createRegistry(bus, {
     id: "gateway",
@@ -182,9 +187,9 @@ test("dialogue: the first sentence is out while the model still writes, and a fe
 
 test("dialogue: a turn fenced while the model thinks says nothing at all", async () => {
   const device = await connectDevice({ llm: "openai" });
-  const asked = model.requests.length;
+  const asked = model.requests.chat.length;
   await device.hear("hang before the first sentence");
-  await expect.poll(() => model.requests.length, { interval: 5 }).toBeGreaterThan(asked);
+  await expect.poll(() => model.requests.chat.length, { interval: 5 }).toBeGreaterThan(asked);
   const cancelled = model.whenCancelled();
   await device.control({ type: "fence", fence: 10 });
   await cancelled;
@@ -194,9 +199,9 @@ test("dialogue: a turn fenced while the model thinks says nothing at all", async
 
 test("dialogue: a turn that was not answered yet is answered in the reply to the next one", async () => {
   const device = await connectDevice({ llm: "openai" });
-  const asked = model.requests.length;
+  const asked = model.requests.chat.length;
   await device.hear("hang before this");
-  await expect.poll(() => model.requests.length, { interval: 5 }).toBeGreaterThan(asked);
+  await expect.poll(() => model.requests.chat.length, { interval: 5 }).toBeGreaterThan(asked);
   answers.unshift({ match: /hang before this\nand this/, events: ["To both: yes."] });
   await device.hear("and this");
   expect(await device.whenSaid()).toEqual(["To both: yes."]);

@@ -1,5 +1,5 @@
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, InControlFrame, Outbound, subjects } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -8,13 +8,12 @@ import { createMcp } from "./mcp.ts";
 
 type Request = { readonly id: number; readonly method: string; readonly params: Record<string, unknown> };
 
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let nats: NatsServer;
 let bus: Bus;
 const undo: (() => void)[] = [];
 beforeAll(async () => {
   nats = await startNatsServer();
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, quiet);
+  bus = await connectTestBus(nats.url);
 });
 afterEach(() => {
   for (const step of undo.splice(0)) step();

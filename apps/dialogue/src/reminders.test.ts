@@ -1,9 +1,8 @@
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { openReminderBook, type ReminderBook } from "./reminders.ts";
 
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let nats: NatsServer;
 let bus: Bus;
 const books: ReminderBook[] = [];
@@ -13,7 +12,7 @@ const tries: string[] = [];
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, quiet);
+  bus = await connectTestBus(nats.url);
 });
 afterAll(async () => {
   for (const book of books) book.close();

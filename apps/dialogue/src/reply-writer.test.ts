@@ -1,18 +1,17 @@
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, Say, subjects } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createHistory } from "./history.ts";
 import { LostReplyError, openReply } from "./reply-writer.ts";
 
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const never = new AbortController().signal;
 let nats: NatsServer;
 let bus: Bus;
 beforeAll(async () => {
   nats = await startNatsServer();
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, quiet);
+  bus = await connectTestBus(nats.url);
 });
 afterAll(async () => {
   await bus.close();

@@ -1,8 +1,16 @@
 import { connect as connectTcp } from "node:net";
 import { once } from "node:events";
-import { BusAwayError, connectBus, type Bus } from "@voxbus/bus";
+import { BusAwayError, type Bus } from "@voxbus/bus";
 import { watchPresence, type PresenceView } from "@voxbus/presence";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import {
+  connectRaw,
+  connectTestBus,
+  leave,
+  openTestDevice,
+  startNatsServer,
+  type NatsServer,
+  type TestDevice,
+} from "@voxbus/testing";
 import {
   decodeEnvelope,
   Event,
@@ -13,11 +21,9 @@ import {
   type InControl,
   type OutText,
 } from "@voxbus/protocol";
-import { createLog } from "@voxbus/service";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { buildGateway, gatewayProgram } from "./app.ts";
-import { connectRaw, leave, openDevice, type TestDevice } from "./test-device.ts";
 
 const quiet = { VOXBUS_LOG_LEVEL: "error", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
 let nats: NatsServer;
@@ -36,7 +42,7 @@ async function startGateway(env: Record<string, string> = {}): Promise<Running> 
 const addressOf = (service = one) => service.addresses["device"] ?? "";
 
 async function connect(id: string, headers: Record<string, string> = {}, options = {}, to = one): Promise<TestDevice> {
-  const device = await openDevice(to.addresses["device"] ?? "", { "Device-Id": id, ...headers }, options);
+  const device = await openTestDevice(to.addresses["device"] ?? "", { id, headers, ...options });
   open.push(device);
   return device;
 }
@@ -100,10 +106,7 @@ const isTts = (state: string) => (message: Record<string, unknown>) =>
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  bus = await connectBus(
-    { VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 },
-    createLog({ name: "test", level: "error", format: "json" }),
-  );
+  bus = await connectTestBus(nats.url);
   view = await watchPresence(bus);
   one = await startGateway({ VOXBUS_GATEWAY_ID: "one", VOXBUS_HELLO_TIMEOUT_MS: "400" });
 });
@@ -153,7 +156,7 @@ describe("gateway", () => {
     ["query of a web page", "?device-id=web_1&client-id=c&authorization=Bearer+t", {}, "web_1"],
     ["query in another case", "?Device-ID=web_2", {}, "web_2"],
   ])("identity: %s", async (_name, query, headers, id) => {
-    const device = await openDevice(`${one.addresses["device"]}${query}`, headers);
+    const device = await openTestDevice(`${one.addresses["device"]}${query}`, { headers });
     open.push(device);
     await until(() => view.online(id) !== undefined);
   });
@@ -170,12 +173,12 @@ describe("gateway", () => {
     ["a page of another origin", { "Device-Id": "a", Origin: "http://evil.example" }, 403],
     ["a foreign name that points here", { "Device-Id": "a", Origin: "http://evil.example", Host: "evil.example" }, 403],
   ])("refused upgrade: %s", async (_name, headers, status) => {
-    await expect(openDevice(one.addresses["device"] ?? "", headers)).rejects.toThrow(`HTTP ${status}`);
+    await expect(openTestDevice(one.addresses["device"] ?? "", { headers })).rejects.toThrow(`HTTP ${status}`);
   });
 
   it("refused upgrade: a path that is none is 404, and plain HTTP on a device's path too", async () => {
     const base = (one.addresses["device"] ?? "").replace("/xiaozhi/v1/", "/elsewhere");
-    await expect(openDevice(base, { "Device-Id": "a" })).rejects.toThrow("HTTP 404");
+    await expect(openTestDevice(base, { id: "a" })).rejects.toThrow("HTTP 404");
     expect((await fetch((one.addresses["device"] ?? "").replace("ws", "http"))).status).toBe(404);
   });
 

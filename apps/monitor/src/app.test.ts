@@ -1,6 +1,6 @@
-import { connectBus, type Bus } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
-import { startNatsServer } from "@voxbus/testing";
+import { connectTestBus, startNatsServer } from "@voxbus/testing";
 import { Command, Say, subjects } from "@voxbus/protocol";
 import { ConfigError, PortTakenError, type Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
@@ -16,7 +16,7 @@ let epochs = 0;
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  bus = await connectTestBus(nats.url);
   running = await start();
   url = running.addresses["monitor"]!.replace(/\/$/, "");
 });

@@ -1,5 +1,5 @@
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, subjects, type Stats } from "@voxbus/protocol";
 import type { Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
@@ -29,7 +29,7 @@ export const hurried = {
 /** Starts one. */
 export async function startTestMonitor(env: Readonly<Record<string, string>> = {}): Promise<TestMonitor> {
   const nats = await startNatsServer();
-  const bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  const bus = await connectTestBus(nats.url);
   const another = (more: Readonly<Record<string, string>> = {}) =>
     startSubscriber(monitorProgram, buildMonitor, { VOXBUS_NATS_URL: nats.url, ...hurried, ...env, ...more });
   const running = await another();

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { type Bus, connectBus } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, Outbound, type Say, subjects } from "@voxbus/protocol";
 import { readConfig } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
@@ -18,8 +18,7 @@ const children: ChildProcess[] = [];
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+  bus = await connectTestBus(nats.url);
   registry = await createRegistry(bus, {
     id: "g",
     address: "http://127.0.0.1:1",

@@ -1,6 +1,6 @@
 import { once, EventEmitter } from "node:events";
-import { type Bus, type Claim, type Claims, connectBus } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import type { Bus, Claim, Claims } from "@voxbus/bus";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, Event, type InControl, InControlFrame, Outbound, Profile, Say, subjects } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createEmbeddedEngine } from "./engines/embedded.ts";
@@ -16,8 +16,7 @@ const buses: Bus[] = [];
 const workers: Claims[] = [];
 
 const connect = async () => {
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+  const bus = await connectTestBus(nats.url);
   buses.push(bus);
   return bus;
 };

@@ -1,5 +1,5 @@
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer } from "@voxbus/testing";
 import { busVersion, Outbound, subjects } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
@@ -12,7 +12,7 @@ const out: [device: string, frame: Outbound][] = [];
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  gateway = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  gateway = await connectTestBus(nats.url);
   gateway.subscribe(subjects.out("*"), Outbound, (frame, { device }) => void out.push([device, frame]));
   await gateway.flush();
 });

@@ -1,18 +1,17 @@
 import type { Presence } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { connectBus, type Bus } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
 import type { Registry } from "./presence.ts";
 import { watchPresence } from "./presence-view.ts";
 import { createRegistry, type RegistryOptions } from "./registry.ts";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 
-const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const never = new AbortController().signal;
 let server: NatsServer;
 let bus: Bus;
 
-const connect = (): Promise<Bus> => connectBus({ VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+const connect = (): Promise<Bus> => connectTestBus(server.url);
 const register = (id: string, options: Partial<RegistryOptions> = {}, on = bus): Promise<Registry> =>
   createRegistry(on, {
     id,
@@ -65,7 +64,8 @@ test.concurrent(
 
 test.concurrent("lease: a second process with the same id takes over, and the older one says so", async () => {
   const errors: object[] = [];
-  const older = await register("same", { epoch: ulid(2), log: { ...log, error: (fields) => errors.push(fields) } });
+  const log = { info: () => undefined, warn: () => undefined, error: (fields: object) => void errors.push(fields) };
+  const older = await register("same", { epoch: ulid(2), log });
   const newer = await register("same", { epoch: ulid(3) });
   await expect(register("same", { epoch: ulid(1) })).rejects.toThrow(/a newer process/);
   await vi.waitFor(() => expect(errors.length).toBeGreaterThan(0), { timeout: 5000 });

@@ -1,18 +1,17 @@
 import { busVersion, Command, deviceKey, Profile, subjects, type Presence } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { ConflictError, connectBus, type Bus } from "@voxbus/bus";
+import { ConflictError, type Bus } from "@voxbus/bus";
 import type { Registry } from "./presence.ts";
 import { watchPresence } from "./presence-view.ts";
 import { watchProfiles } from "./profiles.ts";
 import { createRegistry, type RegistryOptions } from "./registry.ts";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 
-const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const never = new AbortController().signal;
 let server: NatsServer;
 let bus: Bus;
 
-const connect = (): Promise<Bus> => connectBus({ VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+const connect = (): Promise<Bus> => connectTestBus(server.url);
 const register = (id: string, options: Partial<RegistryOptions> = {}, on = bus): Promise<Registry> =>
   createRegistry(on, {
     id,

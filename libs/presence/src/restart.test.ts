@@ -1,12 +1,11 @@
-import { connectBus, type Bus } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
 import { busVersion, InControlFrame, subjects } from "@voxbus/protocol";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { ulid } from "ulid";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { watchPresence } from "./presence-view.ts";
 import { createRegistry } from "./registry.ts";
 
-const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;
 let bus: Bus;
 
@@ -21,7 +20,7 @@ const openListen = (seq: number): object => ({
 
 beforeEach(async () => {
   server = await startNatsServer();
-  bus = await connectBus({ VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+  bus = await connectTestBus(server.url);
 });
 afterEach(async () => {
   await bus.close();

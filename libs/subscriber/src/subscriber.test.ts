@@ -1,5 +1,5 @@
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer } from "@voxbus/testing";
 import { busVersion, Outbound, Say, subjects, type Heard, type InAudio, type InControlFrame } from "@voxbus/protocol";
 import type { Running } from "@voxbus/service";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
@@ -12,7 +12,7 @@ const running: Running[] = [];
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  gateway = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  gateway = await connectTestBus(nats.url);
 });
 afterEach(async () => {
   for (const program of running.splice(0)) await program.stop("quick");

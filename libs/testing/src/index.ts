@@ -1,1 +1,17 @@
+export { connectTestBus } from "./bus.ts";
+export { connectRaw, leave, openTestDevice, type Received, type TestDevice, type TestDeviceOptions } from "./device.ts";
+export { findFreePort } from "./free-port.ts";
+export { openTestGateway, type Answer, type TestGateway } from "./gateway.ts";
+export {
+  startModelServer,
+  type ChatRequest,
+  type ModelScript,
+  type ModelServer,
+  type RequestContext,
+  type SpeechRequest,
+  type TranscriptionRequest,
+} from "./model-server.ts";
+export { dialects, type ChatEvent, type Dialect, type EarlyEnd } from "./model-stream.ts";
 export { startNatsServer, type NatsServer } from "./nats-server.ts";
+export { silentLog } from "./silent-log.ts";
+export { createTone, encodeSpeech, loadSpeech, silence } from "./speech.ts";

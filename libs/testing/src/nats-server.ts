@@ -1,37 +1,36 @@
-import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { connect } from "@nats-io/transport-node";
+import { findFreePort } from "./free-port.ts";
 
-/** A nats-server of one's own. */
+/** A nats-server process. */
 export interface NatsServer {
   readonly url: string;
   readonly pid: number;
-  /** Sends a signal to it, such as SIGSTOP or SIGKILL. */
+  /** Sends the process a signal, such as SIGSTOP or SIGKILL. */
   kill(signal: NodeJS.Signals): void;
-  /** Ends it, if it still runs, and starts it again on the same port; `wipe` forgets everything that was stored. */
+  /** Ends the process and starts a new one on the same port. `wipe` empties the store. */
   restart(options?: { readonly wipe?: boolean }): Promise<void>;
-  /** Calls its JetStream API past the bus, such as `STREAM.PURGE.KV_presence`; gives the answer as it came. */
+  /** Calls the JetStream API directly, such as `STREAM.PURGE.KV_presence`, and returns the raw answer. */
   callApi(path: string, body?: object): Promise<Record<string, unknown>>;
-  /** Ends it and removes its store. */
+  /** Ends the process and removes the store. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a nats-server with JetStream on a free port of 127.0.0.1, for tests and for development without `npm start`;
- * `config` is added to its settings. It ends with this process. Throws when there is no binary, or it does not start.
+ * Starts a nats-server with JetStream on a free port of 127.0.0.1. The binary is VOXBUS_NATS_SERVER, or the one on PATH.
+ * `config` is added to its settings. It ends with this process. Throws if the binary is missing or does not start.
  */
 export async function startNatsServer(options: { readonly config?: string } = {}): Promise<NatsServer> {
-  const binary = await findBinary();
+  const binary = process.env["VOXBUS_NATS_SERVER"] ?? "nats-server";
   const directory = mkdtempSync(join(tmpdir(), "voxbus-nats-"));
   const store = join(directory, "store");
   const settings = join(directory, "nats.conf");
+  // nats-server takes a random port too (-1), but a restart must come back on the same one.
   const port = await findFreePort();
   writeFileSync(
     settings,
@@ -94,30 +93,14 @@ ${options.config ?? ""}
   };
 }
 
-async function findBinary(): Promise<string> {
-  if (process.env["VOXBUS_NATS_SERVER"]) return process.env["VOXBUS_NATS_SERVER"];
-  const finder = fileURLToPath(new URL("../../../deploy/local/nats-server.mjs", import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [finder]);
-  return stdout.trim();
-}
-
-// nats-server takes a random port too (-1), but a restart must come back on the same one.
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 async function spawnServer(binary: string, settings: string): Promise<ChildProcess> {
   const child = spawn(binary, ["-c", settings], { stdio: ["ignore", "ignore", "pipe"] });
   const lines: string[] = [];
   const reader = createInterface({ input: child.stderr });
   await new Promise<void>((resolve, reject) => {
-    child.once("error", (cause) => reject(new Error(`nats-server cannot be run: ${binary}`, { cause })));
-    child.once("exit", () => reject(new Error(`nats-server ended at once:\n${lines.join("\n")}`)));
+    const hint = "set VOXBUS_NATS_SERVER to the path of one (`node deploy/local/nats-server.mjs` prints it)";
+    child.once("error", (cause) => reject(new Error(`cannot run nats-server (${binary}); ${hint}`, { cause })));
+    child.once("exit", () => reject(new Error(`nats-server ended while starting:\n${lines.join("\n")}`)));
     reader.on("line", (line) => {
       lines.push(line);
       if (line.includes("Server is ready")) resolve();

@@ -1,7 +1,7 @@
 import { jetstreamManager, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import {
   decodeEnvelope,
   DeviceRecord,
@@ -18,7 +18,6 @@ import {
   subjects,
   TurnPlayed,
 } from "@voxbus/protocol";
-import { createLog } from "@voxbus/service";
 import type { z } from "@voxbus/subscriber";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { listFields } from "./fields.ts";
@@ -153,8 +152,7 @@ describe("docs/bus.md, streams and buckets", () => {
 
   beforeAll(async () => {
     server = await startNatsServer();
-    const log = createLog({ name: "docs", level: "error", format: "json" });
-    bus = await connectBus({ VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+    bus = await connectTestBus(server.url);
     connection = await connect({ servers: server.url });
     manager = await jetstreamManager(connection);
     configs = (await manager.streams.list().next()).map(({ config }) => config);

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { writeWav } from "@voxbus/audio";
+import { startModelServer, type ModelServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
-import { startModelServer, type ModelServer } from "./model-server.ts";
 import {
   isAudio,
   isMessage,
@@ -63,8 +63,8 @@ async function expectNextTurn(): Promise<void> {
 test("abort: while the answer is being thought it silences the device, and the model is told", async () => {
   let told: Promise<unknown> | undefined;
   const asked = new Promise<void>((resolve) => {
-    server.script.chat = async function* (_said, left) {
-      told = once(left, "abort");
+    server.script.chat = async function* (_request, { gone }) {
+      told = once(gone, "abort");
       resolve();
       await told;
       yield "Too late.";

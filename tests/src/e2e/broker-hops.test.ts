@@ -1,10 +1,8 @@
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
 import { context, trace } from "@opentelemetry/api";
 import { core, node, tracing } from "@opentelemetry/sdk-node";
 import { traceOf, type BrokerTrace } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { findFreePort, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 
 const spans = new tracing.InMemorySpanExporter();
@@ -55,15 +53,6 @@ beforeEach(() => {
   reports.length = 0;
   spans.reset();
 });
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** Sends a message from the near server's client to the far one's, until both servers report on it. */
 async function send(id: string): Promise<string> {

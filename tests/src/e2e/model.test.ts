@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readWav } from "@voxbus/audio";
+import { startModelServer, type ModelServer } from "@voxbus/testing";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
-import { startModelServer, type ModelServer } from "./model-server.ts";
 import { createRecogniser, decoys } from "./recogniser.ts";
 import {
   isAudio,
@@ -139,19 +139,19 @@ describe("transcription and speech behind OpenAI-compatible endpoints", () => {
   });
 
   test("endpoints: speech goes out as a WAV, its text to the model, the answer to the voice, its sound to the device", async () => {
-    const uploads: { readonly wav: Uint8Array; readonly language: string }[] = [];
-    const said: string[] = [];
+    const uploads: { readonly wav: Uint8Array; readonly language: string | null }[] = [];
+    const said: unknown[] = [];
     const texts: string[] = [];
-    server.script.transcribe = async (wav, language) => {
+    server.script.transcribe = ({ wav, language }) => {
       uploads.push({ wav, language });
       return "Tell me about whales.";
     };
-    server.script.chat = (text) => {
-      said.push(text);
+    server.script.chat = ({ messages }) => {
+      said.push(messages.at(-1)?.content);
       return write("Whales sing.");
     };
-    server.script.speak = async (text) => {
-      texts.push(text);
+    server.script.speak = async ({ input }) => {
+      texts.push(input);
       return readFile(join(samples, "hello.wav"));
     };
     await device.do({ do: "wav", file: join(samples, "sum.wav") });

@@ -1,6 +1,4 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { startModelServer, type ChatEvent, type ChatRequest } from "@voxbus/testing";
 
 /** How a model behaves: as it should, or in one of the ways in which models fail. */
 export type ModelMood =
@@ -12,70 +10,46 @@ export type ModelMood =
   | "error 500"
   /** Drops the connection in mid-answer. */
   | "breaks off"
-  /** Streams what no mouth can say. */
+  /** Streams control characters and punctuation, which no synthesizer can speak. */
   | "garbage"
-  /** Streams what is not the protocol. */
+  /** Streams bytes that are not the protocol. */
   | "no protocol";
 
-/** A loopback server that speaks the protocol of OpenAI's endpoints, for both roles that can fail. */
+/** A model server whose behavior changes with its mood. */
 export interface Model {
   readonly url: string;
   mood: ModelMood;
   close(): Promise<void>;
 }
 
-/** Starts it in a good mood. Its speech role always refuses when well, so that the embedded synthesizer speaks. */
+const garbage = "\u0000\uFFFD}{*#`|~^";
+
+/** Starts it in a good mood. Its speech endpoint then answers 500, so that the embedded synthesizer speaks. */
 export async function startModel(): Promise<Model> {
-  const model = { mood: "well" as ModelMood };
-  const respond = async (request: IncomingMessage, response: ServerResponse) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const isSpeech = request.url?.endsWith("/audio/speech");
-    if (model.mood === "error 500" || (isSpeech && model.mood === "well")) {
-      response.writeHead(500, { "content-type": "application/json" }).end('{"error":{"message":"no"}}');
-      return;
-    }
-    response.writeHead(200, { "content-type": isSpeech ? "audio/wav" : "text/event-stream" }).flushHeaders();
-    if (model.mood === "silent" || isSpeech) return;
-    const { messages } = JSON.parse(Buffer.concat(chunks).toString()) as {
-      messages: readonly { readonly role: string; readonly content: string }[];
-    };
-    await chat(
-      messages.findLast(({ role, content }) => role === "user" && !content.startsWith("Your answer"))?.content ?? "",
-      model.mood,
-      response,
-    );
-  };
-  const server = createServer((request, response) => {
-    respond(request, response).catch(() => response.destroy());
+  const { url, close } = await startModelServer({
+    chat: (request) => (model.mood === "error 500" ? 500 : answer(request, model.mood)),
+    speak: () => (model.mood === "error 500" || model.mood === "well" ? 500 : { end: "hang" }),
   });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return Object.assign(model, {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    async close() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, "close");
-    },
-  });
+  const model: Model = { url, mood: "well", close };
+  return model;
 }
 
-async function chat(question: string, mood: ModelMood, response: ServerResponse): Promise<void> {
-  const write = (content: string) =>
-    response.write(
-      `data: ${JSON.stringify({ object: "chat.completion.chunk", choices: [{ index: 0, delta: { content } }] })}\n\n`,
-    );
-  if (mood === "no protocol") return void response.end("data: <html>{[ this is no JSON\n\n");
-  if (mood === "garbage") {
-    for (let i = 0; i < 200; i += 1) write("\u0000\uFFFD}{*#`|~^");
-    return void response.end("data: [DONE]\n\n");
-  }
-  const sentences = [`You asked ${question}. `, "This is a longer answer of a model. ", "Now it is at its end."];
-  for (const [at, sentence] of sentences.entries()) {
-    for (const piece of sentence.split(/(?<= )/)) write(piece);
+function* answer({ messages }: ChatRequest, mood: ModelMood): Generator<ChatEvent> {
+  if (mood === "silent") yield { end: "hang" };
+  const isQuestion = ({ role, content }: ChatRequest["messages"][number]) =>
+    role === "user" && content?.startsWith("Your answer") !== true;
+  const question = messages.findLast(isQuestion)?.content ?? "";
+  if (mood === "no protocol") yield { raw: "data: <html>{[ this is no JSON\n\n" };
+  else if (mood === "garbage") yield* Array<string>(200).fill(garbage);
+  else {
+    yield* splitWords(`You asked ${question}. This is a longer answer of a model. `);
     // The first sentence is over when the next one begins.
-    if (at === 1 && mood === "stalls") return;
-    if (at === 1 && mood === "breaks off") return void response.destroy();
+    if (mood === "stalls") yield { end: "hang" };
+    if (mood === "breaks off") yield { end: "drop" };
+    yield* splitWords("Now it is at its end.");
   }
-  response.end("data: [DONE]\n\n");
+}
+
+function splitWords(text: string): string[] {
+  return text.split(/(?<= )/);
 }

@@ -1,6 +1,4 @@
-import { createServer, type AddressInfo } from "node:net";
-import { once } from "node:events";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { findFreePort, startNatsServer, type NatsServer } from "@voxbus/testing";
 
 /** Starts one nats-server, or a cluster of them that knows itself; all end with this process. */
 export async function startNats(nodes: number): Promise<readonly NatsServer[]> {
@@ -15,13 +13,4 @@ cluster { name: "faults", listen: "127.0.0.1:${port}", routes: [${routes}] }`,
       }),
     ),
   );
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -2,9 +2,9 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { connectBus, type Bus } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
 import { watchPresence, type PresenceView } from "@voxbus/presence";
-import type { NatsServer } from "@voxbus/testing";
+import { connectTestBus, type NatsServer } from "@voxbus/testing";
 import { launchSystem } from "../e2e/launcher.ts";
 import { signalAll } from "./signal-all.ts";
 import { startModel, type Model } from "./model.ts";
@@ -49,8 +49,6 @@ export interface World {
   close(): Promise<void>;
 }
 
-const silentLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
-
 /** Starts a system on free ports, with a store that ends with it. */
 export async function openWorld({ gateways, each, nodes, engines, env }: WorldOptions): Promise<World> {
   const nats = await startNats(nodes);
@@ -68,7 +66,7 @@ export async function openWorld({ gateways, each, nodes, engines, env }: WorldOp
   // The launcher ends its programs itself.
   const endWithUs = () => signalAll("SIGINT", [system.pid, ...extras.map((extra) => extra.pid())]);
   process.once("exit", endWithUs);
-  const bus = await connectBus({ VOXBUS_NATS_URL: url, VOXBUS_NATS_REPLICAS: nodes }, silentLog);
+  const bus = await connectTestBus(url, { replicas: nodes });
   const presence = await watchPresence(bus);
   const expected = (program: Program) => (program === "gateway" ? gateways : program === "monitor" ? 1 : each);
   const output = () => system.output() + extras.map((extra) => extra.output()).join("");

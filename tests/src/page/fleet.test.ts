@@ -2,8 +2,8 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import type { GatewayLease, Presence } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { isSkipped, openBrowser, type Browser } from "./browser.ts";
@@ -64,7 +64,7 @@ async function fillPresence(): Promise<void> {
 beforeAll(async () => {
   if (isSkipped) return;
   nats = await startNatsServer();
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  bus = await connectTestBus(nats.url);
   await holdLeases();
   leases = setInterval(() => void holdLeases(), 3000);
   await fillPresence();

@@ -1,10 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectBus } from "@voxbus/bus";
-import { startNatsServer } from "@voxbus/testing";
+import { connectTestBus, findFreePort, startNatsServer } from "@voxbus/testing";
 import { launchSystem } from "../e2e/launcher.ts";
 
 /** A whole system as `npm start` starts it, on a nats-server that can be looked into. */
@@ -24,7 +21,6 @@ export interface SoakSystem {
 
 const names = ["gateway", "asr", "dialogue", "tts", "monitor"] as const;
 const buckets = ["gateways", "presence", "profiles", "dialogues", "devices", "monitor"] as const;
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Starts it on free ports, with a store that ends with it. */
 export async function startSystem(): Promise<SoakSystem> {
@@ -39,7 +35,7 @@ export async function startSystem(): Promise<SoakSystem> {
       SOAK_DIRECTORY: directory,
     },
   });
-  const bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1, name: "soak" }, silent);
+  const bus = await connectTestBus(nats.url, { name: "soak" });
   const views = await Promise.all(buckets.map(async (bucket) => [bucket, await bus.bucket(bucket).watch()] as const));
   const device = system.devices[0] ?? "";
   return {
@@ -57,13 +53,4 @@ export async function startSystem(): Promise<SoakSystem> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

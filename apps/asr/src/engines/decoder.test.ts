@@ -1,6 +1,6 @@
+import { loadSpeech } from "@voxbus/testing";
 import { expect, test, vi } from "vitest";
 import { createDecoderFactory } from "./decoder.ts";
-import { loadSpeech } from "../test-speech.ts";
 
 // A machine that does much else at the same time is slow, not wrong.
 vi.setConfig({ testTimeout: 30_000 });

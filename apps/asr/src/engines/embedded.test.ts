@@ -1,8 +1,8 @@
 import { createGrammar, garbagePrefix, intents } from "@voxbus/intents";
+import { loadSpeech } from "@voxbus/testing";
 import { expect, test } from "vitest";
 import { createEmbeddedEngine } from "./embedded.ts";
 import { testEngine } from "./engine.suite.ts";
-import { loadSpeech } from "../test-speech.ts";
 
 const grammar = createGrammar(intents);
 

@@ -1,6 +1,7 @@
+import { createOpusDecoder } from "@voxbus/audio";
+import { encodeSpeech, loadSpeech, silence } from "@voxbus/testing";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { AsrEngine, Recognition } from "./engine.ts";
-import { loadSpeech, passThroughOpus, silence } from "../test-speech.ts";
 import { joinSamples } from "./join-samples.ts";
 
 // A machine that does much else at the same time is slow, not wrong.
@@ -106,4 +107,12 @@ export function testEngine(name: string, options: EngineSuiteOptions): void {
       await refused;
     });
   });
+}
+
+/** Encodes samples as a device does and decodes them again, in pieces of 60 ms. */
+function passThroughOpus(samples: Int16Array): Int16Array[] {
+  const decoder = createOpusDecoder({ sampleRate: 16_000 });
+  const pieces = encodeSpeech(samples).map((packet) => decoder.decode(packet));
+  decoder.close();
+  return pieces;
 }

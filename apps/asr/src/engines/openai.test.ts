@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { readWav } from "@voxbus/audio";
+import { loadSpeech, silence } from "@voxbus/testing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createOpenAiEngine } from "./openai.ts";
 import { testEngine } from "./engine.suite.ts";
-import { loadSpeech, silence } from "../test-speech.ts";
 import { joinSamples } from "./join-samples.ts";
 
 const speech: Readonly<Record<string, string>> = { time: "what time is it", joke: "tell me a joke" };

@@ -1,11 +1,11 @@
 import { modelHint } from "@voxbus/intents";
 import { Profile } from "@voxbus/protocol";
+import { startModelServer, type ChatEvent, type ChatRequest, type ModelServer } from "@voxbus/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createEmbeddedEngine } from "./embedded.ts";
 import { createOpenaiEngine } from "./openai.ts";
 import { ModelTimeoutError, ToolError, type Delta, type LlmEngine, type Tool, type Turn } from "./engine.ts";
 import { nameFunctions } from "./tool-names.ts";
-import { startModelServer, type ModelEvent, type ModelRequest, type ModelServer } from "../test-model-server.ts";
 
 const setVolume: Tool = {
   name: "self.audio_speaker.set_volume",
@@ -26,7 +26,7 @@ async function collect(engine: LlmEngine, turn: Turn, signal = new AbortControll
   return text;
 }
 
-function answerLikeAModel({ messages, tools }: ModelRequest): readonly ModelEvent[] | number {
+function answerLikeAModel({ messages, tools }: ChatRequest): readonly ChatEvent[] | number {
   const last = messages.at(-1)?.content ?? "";
   if (messages.at(-1)?.role === "tool") return [`Done: ${last}`];
   if (last.startsWith("Your answer was cut off")) return ["And the rest."];
@@ -44,7 +44,7 @@ function answerLikeAModel({ messages, tools }: ModelRequest): readonly ModelEven
 
 let server: ModelServer;
 beforeAll(async () => {
-  server = await startModelServer(answerLikeAModel);
+  server = await startModelServer({ chat: answerLikeAModel });
 });
 afterAll(() => server.close());
 
@@ -166,7 +166,7 @@ describe("openai", () => {
   });
 
   test("openai: nobody listening is a failure, not silence, and is not tried again", async () => {
-    const gone = await startModelServer(() => []);
+    const gone = await startModelServer({ chat: () => [] });
     await gone.close();
     const engine = createOpenaiEngine({ url: gone.url, model: "m", firstTokenMs: 300, nextTokenMs: 300, rounds: 1 });
     await expect(collect(engine, createTurn("hi"))).rejects.toThrow('the model "m" failed');
@@ -193,7 +193,7 @@ describe("openai", () => {
     expect(await collect(createOpenai(), createTurn("and?", { profile, history, said: "Once." }))).toBe(
       "And the rest.",
     );
-    const { messages } = server.requests.at(-1) ?? { messages: [] };
+    const { messages } = server.requests.chat.at(-1) ?? { messages: [] };
     expect(messages.map(({ role }) => role)).toEqual(["system", "user", "assistant", "user", "assistant", "user"]);
     expect(messages[0]?.content).toMatch(/^Speak like a pirate\.[^]*Asia\/Shanghai/);
     expect(messages[4]?.content).toBe("Once.");

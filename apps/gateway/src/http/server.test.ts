@@ -1,11 +1,10 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { leave, openTestDevice, startNatsServer, type NatsServer, type TestDevice } from "@voxbus/testing";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildGateway, gatewayProgram } from "../app.ts";
-import { leave, openDevice, type TestDevice } from "../test-device.ts";
 
 const quiet = { VOXBUS_LOG_LEVEL: "error", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
 let nats: NatsServer;
@@ -20,7 +19,7 @@ async function startGateway(env: Record<string, string> = {}): Promise<Running> 
 }
 
 async function connect(id: string, headers: Record<string, string>, to: Running): Promise<void> {
-  open.push(await openDevice(to.addresses["device"] ?? "", { "Device-Id": id, ...headers }));
+  open.push(await openTestDevice(to.addresses["device"] ?? "", { id, headers }));
 }
 
 async function stats(): Promise<{ refusals: Record<string, number> }> {

@@ -1,12 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import {
+  connectRaw,
+  connectTestBus,
+  openTestDevice,
+  startNatsServer,
+  type NatsServer,
+  type TestDevice,
+} from "@voxbus/testing";
 import { closeCodes, Event, Say, subjects, type CloseName } from "@voxbus/protocol";
-import { createLog } from "@voxbus/service";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildGateway, gatewayProgram } from "../app.ts";
-import { connectRaw, openDevice, type TestDevice } from "../test-device.ts";
 
 let nats: NatsServer;
 let bus: Bus;
@@ -28,7 +33,7 @@ async function startGateway(env: Record<string, string> = {}, url = nats.url): P
 const addressOf = (service: Running) => service.addresses["device"] ?? "";
 
 async function connect(id: string, service: Running, options = {}): Promise<TestDevice> {
-  const device = await openDevice(addressOf(service), { "Device-Id": id }, options);
+  const device = await openTestDevice(addressOf(service), { id, ...options });
   devices.push(device);
   return device;
 }
@@ -200,8 +205,7 @@ function statsOf(service: Running): URL {
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  const log = createLog({ name: "test", level: "error", format: "json" });
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+  bus = await connectTestBus(nats.url);
 });
 afterAll(async () => {
   for (const device of devices) device.vanish();

@@ -1,17 +1,15 @@
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import { connectTestBus, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { DeviceRecord, type GatewayLease, type Presence } from "@voxbus/protocol";
-import { createLog } from "@voxbus/service";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { createDeviceRecords, type DeviceRecords } from "./device-records.ts";
 
-const log = createLog({ name: "test", level: "error", format: "json" });
 let nats: NatsServer;
 let bus: Bus;
 const kept: DeviceRecords[] = [];
 
 const keep = (refresh?: number): DeviceRecords => {
-  const records = createDeviceRecords(bus, log, refresh);
+  const records = createDeviceRecords(bus, silentLog, refresh);
   kept.push(records);
   return records;
 };
@@ -40,7 +38,7 @@ const lease = (id: string, epoch: string, since: number) => {
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+  bus = await connectTestBus(nats.url);
 });
 afterAll(async () => {
   await Promise.all(kept.map((records) => records.close()));

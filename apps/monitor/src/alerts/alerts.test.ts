@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { fileURLToPath } from "node:url";
-import { connectBus, type Bus } from "@voxbus/bus";
-import { startNatsServer } from "@voxbus/testing";
+import type { Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer } from "@voxbus/testing";
 import { Alert, subjects } from "@voxbus/protocol";
 import { listen } from "@voxbus/service";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -27,7 +27,7 @@ const children = new Set<ChildProcess>();
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  bus = await connectTestBus(nats.url);
   webhook = await listen(receiver, { host: "127.0.0.1", port: 0, variable: "" });
 });
 afterAll(async () => {

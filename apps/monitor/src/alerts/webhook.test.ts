@@ -1,10 +1,10 @@
 import { createServer } from "node:http";
-import { createLog, listen } from "@voxbus/service";
+import { listen } from "@voxbus/service";
+import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { AlertStep } from "./alert-record.ts";
 import { createWebhook } from "./webhook.ts";
 
-const log = createLog({ name: "webhook-test", level: "silent", format: "json" });
 let url: string;
 const keys: (string | undefined)[] = [];
 let answers: number[] = [];
@@ -36,7 +36,10 @@ const step: AlertStep = {
 
 function create(waitsMs: readonly number[] = [1, 1, 1, 1], signal = new AbortController().signal) {
   const outcomes: string[] = [];
-  return { outcomes, webhook: createWebhook({ url, log, signal, waitsMs, posted: (one) => outcomes.push(one) }) };
+  return {
+    outcomes,
+    webhook: createWebhook({ url, log: silentLog, signal, waitsMs, posted: (one) => outcomes.push(one) }),
+  };
 }
 
 test("webhook: what is not taken is sent again under the same key, and told apart from the end of it", async () => {

@@ -1,7 +1,8 @@
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { BusAwayError } from "@voxbus/bus";
-import { createLog, listen } from "@voxbus/service";
+import { listen } from "@voxbus/service";
+import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { createAdmission } from "./access.ts";
@@ -65,7 +66,7 @@ const server = createApiServer({
   assets: new Map([["/", createAsset("text/html", "<p>the page</p>")]]),
   guard: (host) => ({ "content-security-policy": `connect-src ${host}` }),
   admit: createAdmission({ host: "127.0.0.1", token: undefined }),
-  log: createLog({ name: "server-test", level: "silent", format: "json" }),
+  log: silentLog,
   answered: (path, status) => answered.push([path, status]),
 });
 let url: string;

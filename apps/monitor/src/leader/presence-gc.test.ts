@@ -1,18 +1,16 @@
-import { connectBus, type Bus } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
 import { createRegistry, watchPresence, type PresenceView } from "@voxbus/presence";
-import { startNatsServer } from "@voxbus/testing";
-import { createLog } from "@voxbus/service";
+import { connectTestBus, silentLog, startNatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { watchGateways } from "../alerts/gateway-watch.ts";
 import { createPurge } from "./presence-gc.ts";
 
-const log = createLog({ name: "purge-test", level: "silent", format: "json" });
 let nats: Awaited<ReturnType<typeof startNatsServer>>;
 let bus: Bus;
 let presence: PresenceView;
 beforeAll(async () => {
   nats = await startNatsServer();
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  bus = await connectTestBus(nats.url);
   presence = await watchPresence(bus);
 });
 afterAll(async () => {
@@ -42,10 +40,10 @@ test("purge: what gateways that are gone left is removed, what the others hold s
   await bus.bucket("presence").put("left", entry("gone", "e1"));
   await bus.bucket("presence").put("=canary-gone", { epoch: "e1" });
   await vi.waitFor(() => expect(presence.online("mine")).toBeDefined());
-  const patient = createPurge({ bus, presence, log });
+  const patient = createPurge({ bus, presence, log: silentLog });
   expect(await patient()).toBe(0);
   expect(await patient()).toBe(0);
-  const purge = createPurge({ bus, presence, log, afterMs: 0 });
+  const purge = createPurge({ bus, presence, log: silentLog, afterMs: 0 });
   expect(await purge()).toBe(2);
   expect(await bus.bucket("presence").get("left")).toBeUndefined();
   expect(await bus.bucket("presence").get("=canary-gone")).toBeUndefined();
@@ -57,15 +55,15 @@ test("purge: what gateways that are gone left is removed, what the others hold s
 test("gateways: the monitor after this one misses what this one had seen", async () => {
   const gateway = await open("watched");
   await vi.waitFor(() => expect(presence.gateways().map(({ id }) => id)).toContain("watched"));
-  const before = watchGateways({ bus, presence, log });
+  const before = watchGateways({ bus, presence, log: silentLog });
   expect((await before.look(new Set())).get("watched")).toBe(0);
   await gateway.close();
   await vi.waitFor(() => expect(presence.gateways()).toEqual([]));
 
-  const after = watchGateways({ bus, presence, log, settleMs: 0 });
+  const after = watchGateways({ bus, presence, log: silentLog, settleMs: 0 });
   await after.inherit();
   expect((await after.look(new Set())).get("watched")).toBe(1);
-  const told = watchGateways({ bus, presence, log, settleMs: 0 });
+  const told = watchGateways({ bus, presence, log: silentLog, settleMs: 0 });
   await told.inherit();
   expect((await told.look(new Set(["watched"]))).get("watched")).toBe(0);
 });

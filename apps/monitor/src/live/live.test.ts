@@ -1,6 +1,6 @@
-import { connectBus, type Bus } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
-import { startNatsServer } from "@voxbus/testing";
+import { connectTestBus, startNatsServer } from "@voxbus/testing";
 import type { Event, Heard, Say } from "@voxbus/protocol";
 import { subjects } from "@voxbus/protocol";
 import type { Running } from "@voxbus/service";
@@ -18,7 +18,7 @@ const readers: { close(): void }[] = [];
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  bus = await connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
+  bus = await connectTestBus(nats.url);
   gateway = await createRegistry(bus, {
     id: "g1",
     address: "http://127.0.0.1:8000",

@@ -10,32 +10,32 @@ import {
   type ListenMode,
 } from "@voxbus/protocol";
 
-/** What came back for a device, in the order it came. */
+/** A frame or a transcript that was published for the device. */
 export type Answer =
   | { readonly type: "hearing"; readonly on: boolean; readonly seq: number; readonly origin?: number | undefined }
   | { readonly type: "fence"; readonly seq: number }
   | { readonly type: "stt"; readonly text: string; readonly origin: number | undefined }
   | { readonly type: "heard"; readonly heard: Heard };
 
-/** For tests: one session of a device, put on the bus as a gateway does it. */
+/** One session of a device, put on the bus as a gateway does it. */
 export interface TestGateway extends Closer {
   readonly answers: readonly Answer[];
   readonly partials: readonly string[];
-  /** Ranges of frames that were asked for again. */
+  /** The ranges of frames that programs asked for again. */
   readonly replays: readonly { readonly from: number; readonly to: number | undefined }[];
-  /** Publishes packets; `missing` are not sent live (a replay has them), `lost` are gone for good. Gives the last seq. */
+  /** Publishes packets and returns the last seq. A replay has the `missing` ones; the `lost` ones are gone for good. */
   send(packets: readonly Uint8Array[], options?: { missing?: readonly number[]; lost?: readonly number[] }): number;
   control(body: InControl): Promise<number>;
   listen(mode: ListenMode): Promise<number>;
-  /** The gateway dies: it answers that the session is gone. */
+  /** Answers from now on that the session is gone, as another gateway does after a crash. */
   die(): void;
-  /** Resolves with the first answer that fits, past or future. */
+  /** Resolves with the first answer, past or future, that fits. */
   answer<T extends Answer>(fits: (answer: Answer) => answer is T): Promise<T>;
-  /** Resolves with the `index`th (from 0) final. */
+  /** Resolves with the final transcript number `index`, counted from 0. */
   heard(index?: number): Promise<Heard>;
 }
 
-/** For tests: opens a session. */
+/** Opens a session of a device. */
 export function openTestGateway(bus: Bus, device: string): TestGateway {
   const session = `session-${device}`;
   const gateway = `gateway-${device}`;

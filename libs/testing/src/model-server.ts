@@ -1,0 +1,168 @@
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dialects, streamChat, type ChatEvent, type Dialect, type EarlyEnd } from "./model-stream.ts";
+
+/** The body of a request to `/chat/completions`. */
+export interface ChatRequest {
+  readonly model: string;
+  readonly messages: readonly { readonly role: string; readonly content: string | null }[];
+  readonly tools?: readonly { readonly function: { readonly name: string } }[];
+}
+
+/** The form of a request to `/audio/transcriptions`. */
+export interface TranscriptionRequest {
+  readonly wav: Uint8Array;
+  readonly model: string | null;
+  readonly language: string | null;
+}
+
+/** The body of a request to `/audio/speech`. */
+export interface SpeechRequest {
+  readonly model: string;
+  readonly input: string;
+  readonly voice: string;
+  readonly response_format: string;
+  readonly speed: number;
+}
+
+/** The circumstances of a request. */
+export interface RequestContext {
+  readonly headers: IncomingHttpHeaders;
+  /** Aborted when the client goes away or has the whole answer. */
+  readonly gone: AbortSignal;
+}
+
+type Pieces<T> = Iterable<T> | AsyncIterable<T>;
+type Answer<T> = T | number | EarlyEnd | Promise<T | number | EarlyEnd>;
+
+/** The behavior of the models, which a test may change at any time. A number answers with that HTTP status. */
+export interface ModelScript {
+  /** Streams an answer. An error it throws is sent as an error event, as servers do it. */
+  chat: (request: ChatRequest, context: RequestContext) => Answer<Pieces<ChatEvent>>;
+  transcribe: (request: TranscriptionRequest, context: RequestContext) => Answer<string>;
+  /** Gives the sound whole, or in pieces. An error it throws drops the connection. */
+  speak: (request: SpeechRequest, context: RequestContext) => Answer<Uint8Array | Pieces<Uint8Array>>;
+}
+
+/** A server on 127.0.0.1 that speaks the protocol of OpenAI's chat, transcription and speech endpoints. */
+export interface ModelServer {
+  /** The base URL for a program's configuration. */
+  readonly url: string;
+  readonly script: ModelScript;
+  /** The requests received so far, by endpoint. */
+  readonly requests: {
+    readonly chat: readonly ChatRequest[];
+    readonly transcription: readonly TranscriptionRequest[];
+    readonly speech: readonly SpeechRequest[];
+  };
+  /** The number of requests whose client went away before the answer was complete. */
+  cancelled(): number;
+  /** Resolves when a client next goes away. */
+  whenCancelled(): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** Starts a server. An endpoint that the script leaves out answers 404. */
+export async function startModelServer(
+  given: Partial<ModelScript> = {},
+  options: { readonly dialect?: Dialect } = {},
+): Promise<ModelServer> {
+  const dialect = options.dialect ?? dialects.openai;
+  const script: ModelScript = { chat: () => 404, transcribe: () => 404, speak: () => 404, ...given };
+  const requests = {
+    chat: [] as ChatRequest[],
+    transcription: [] as TranscriptionRequest[],
+    speech: [] as SpeechRequest[],
+  };
+  let cancelled = 0;
+
+  const routes: Readonly<Record<string, (body: Buffer, context: RequestContext) => Promise<Reply>>> = {
+    "/v1/chat/completions": async (body, context) => {
+      const request = JSON.parse(body.toString()) as ChatRequest;
+      requests.chat.push(request);
+      const answer = await script.chat(request, context);
+      return isRefusal(answer) ? answer : (response) => streamChat(answer, response, dialect);
+    },
+    "/v1/audio/transcriptions": async (body, context) => {
+      const request = await readForm(body, context.headers["content-type"] ?? "");
+      requests.transcription.push(request);
+      const text = await script.transcribe(request, context);
+      if (isRefusal(text)) return text;
+      return (response) =>
+        void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ text }));
+    },
+    "/v1/audio/speech": async (body, context) => {
+      const request = JSON.parse(body.toString()) as SpeechRequest;
+      requests.speech.push(request);
+      const sound = await script.speak(request, context);
+      if (isRefusal(sound)) return sound;
+      const type = request.response_format === "pcm" ? "audio/pcm" : "audio/wav";
+      return (response) => streamSound(sound instanceof Uint8Array ? [sound] : sound, response, type);
+    },
+  };
+
+  const server = createServer((request, response) => {
+    const gone = new AbortController();
+    response.on("close", () => {
+      gone.abort();
+      if (response.writableFinished) return;
+      cancelled += 1;
+      server.emit("cancelled");
+    });
+    const context = { headers: request.headers, gone: gone.signal };
+    answer(request, response, context).catch(() => response.destroy());
+  });
+  async function answer(request: IncomingMessage, response: ServerResponse, context: RequestContext): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const route = request.method === "POST" ? routes[request.url ?? ""] : undefined;
+    const reply: Reply = route ? await route(Buffer.concat(chunks), context) : 404;
+    if (typeof reply === "function") await reply(response);
+    else if (typeof reply === "number") refuse(response, reply);
+    else endEarly(response, reply);
+  }
+
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    script,
+    requests,
+    cancelled: () => cancelled,
+    whenCancelled: () => once(server, "cancelled"),
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+type Refusal = number | EarlyEnd;
+type Reply = Refusal | ((response: ServerResponse) => void | Promise<void>);
+
+function isRefusal(answer: unknown): answer is Refusal {
+  return typeof answer === "number" || (typeof answer === "object" && answer !== null && "end" in answer);
+}
+
+function refuse(response: ServerResponse, status: number): void {
+  response.writeHead(status, { "content-type": "application/json" }).end('{"error":{"message":"no"}}');
+}
+
+function endEarly(response: ServerResponse, { end }: EarlyEnd): void {
+  if (end === "fail") refuse(response, 500);
+  else if (end === "drop") response.destroy();
+  else response.writeHead(200).flushHeaders();
+}
+
+async function streamSound(pieces: Pieces<Uint8Array>, response: ServerResponse, type: string): Promise<void> {
+  response.writeHead(200, { "content-type": type });
+  for await (const piece of pieces) response.write(piece);
+  response.end();
+}
+
+async function readForm(body: Buffer, type: string): Promise<TranscriptionRequest> {
+  const form = await new Response(new Uint8Array(body), { headers: { "content-type": type } }).formData();
+  const wav = new Uint8Array(await (form.get("file") as File).arrayBuffer());
+  return { wav, model: form.get("model") as string | null, language: form.get("language") as string | null };
+}
