@@ -6,8 +6,7 @@ import { connected } from "./shared/live-state.ts";
 import { FleetPage } from "./fleet/fleet-page.tsx";
 import { FleetIcon, Mark, SystemIcon, TalkIcon } from "./shared/icons.tsx";
 import { route } from "./shared/route.ts";
-import { language, theme, type Language, type Theme } from "./shared/settings.ts";
-import { useStore } from "./shared/store.ts";
+import { chooseLanguage, chooseTheme, language, theme, type Language, type Theme } from "./shared/settings.ts";
 import { SystemPage } from "./system/system-page.tsx";
 import { TalkPage } from "./talk/talk-page.tsx";
 import { TokenForm } from "./shared/token-form.tsx";
@@ -16,8 +15,8 @@ import { useWords } from "./shared/words.ts";
 /** The whole page: its frame, and the one of its pages that the address names. */
 export function App() {
   const words = useWords();
-  const where = useStore(route);
-  const isLocked = useStore(locked);
+  const where = route.value;
+  const isLocked = locked.value;
   const main = useRef<HTMLElement>(null);
   const wasAt = useRef(where);
   const titles = { talk: words.talk.title, fleet: words.fleet.title, system: words.system.title, device: "" };
@@ -81,7 +80,7 @@ function NavLink(props: { to: string; here: boolean; icon: ComponentChildren; ch
 
 function LinkLight() {
   const { link } = useWords();
-  const yes = useStore(connected);
+  const yes = connected.value;
   return (
     <span class={`light ${yes ? "on" : "off"}`} role="status">
       {yes ? link.live : link.lost}
@@ -91,11 +90,11 @@ function LinkLight() {
 
 function ThemeChoice() {
   const { look } = useWords();
-  const value = useStore(theme);
+  const value = theme.value;
   return (
     <label class="choice">
       <span class="hidden">{look.theme}</span>
-      <select value={value} onChange={({ currentTarget }) => theme.set(currentTarget.value as Theme)}>
+      <select value={value} onChange={({ currentTarget }) => chooseTheme(currentTarget.value as Theme)}>
         <option value="auto">◐ {look.auto}</option>
         <option value="light">☀ {look.light}</option>
         <option value="dark">☾ {look.dark}</option>
@@ -106,11 +105,11 @@ function ThemeChoice() {
 
 function LanguageChoice() {
   const { look } = useWords();
-  const value = useStore(language);
+  const value = language.value;
   return (
     <label class="choice">
       <span class="hidden">{look.language}</span>
-      <select value={value} onChange={({ currentTarget }) => language.set(currentTarget.value as Language)}>
+      <select value={value} onChange={({ currentTarget }) => chooseLanguage(currentTarget.value as Language)}>
         <option value="en" lang="en">
           English
         </option>

@@ -3,14 +3,13 @@ import type { ProfileView } from "../../src/live/live.ts";
 import { askJson, RefusedError } from "../shared/api.ts";
 import { fields, readField, readForm, type Field } from "./profile-fields.ts";
 import { token } from "../shared/settings.ts";
-import { useStore } from "../shared/store.ts";
 import { useWords } from "../shared/words.ts";
 
 /** A device's profile as a form; a change names the revision that it was made from. */
 export function ProfileForm({ id }: { readonly id: string }) {
   const { device: words, error: errors } = useWords();
   const path = `/api/devices/${encodeURIComponent(id)}/profile`;
-  const currentToken = useStore(token);
+  const currentToken = token.value;
   const [shown, setShown] = useState<ProfileView>();
   const [values, setValues] = useState<ReadonlyMap<string, string>>(new Map());
   const [result, setResult] = useState("");

@@ -4,7 +4,6 @@ import { DeviceTable } from "./device-table.tsx";
 import { filterDevices, type Filter } from "./fleet-filter.ts";
 import { connected, devices } from "../shared/live-state.ts";
 import { showCount } from "../shared/show.ts";
-import { useStore } from "../shared/store.ts";
 import { useWords } from "../shared/words.ts";
 
 const states = ["active", "idle", "suspicious"];
@@ -12,8 +11,8 @@ const states = ["active", "idle", "suspicious"];
 /** Fleet: every device that is online. */
 export function FleetPage() {
   const { fleet: words } = useWords();
-  const all = useStore(devices);
-  const isConnected = useStore(connected);
+  const all = devices.value;
+  const isConnected = connected.value;
   const [filter, setFilter] = useState<Filter>({ text: "", state: "", gateway: "", sort: "id", descending: false });
   const changedAt = useRef<number | undefined>(undefined);
   const gateways = useMemo(() => [...new Set([...all.values()].map(({ gateway }) => gateway))].sort(), [all]);

@@ -1,8 +1,8 @@
-import { createStore } from "./store.ts";
+import { signal } from "@preact/signals";
 import { token } from "./settings.ts";
 
 /** True once the monitor refused a request for want of the operator's token. */
-export const locked = createStore(false);
+export const locked = signal(false);
 
 /** A refusal of the monitor: its problem's name, as in /problems/NAME, and a sentence. */
 export class RefusedError extends Error {
@@ -28,7 +28,7 @@ export async function ask(
 ): Promise<Response> {
   const { method = "GET", body, revision, signal } = options;
   const headers: Record<string, string> = {};
-  if (token.get()) headers["authorization"] = `Bearer ${token.get()}`;
+  if (token.value) headers["authorization"] = `Bearer ${token.value}`;
   if (body) headers["content-type"] = "application/json";
   if (revision !== undefined) headers["if-match"] = `"${revision}"`;
   const response = await fetch(path, {
@@ -39,7 +39,7 @@ export async function ask(
     ...(body ? { body: JSON.stringify(body) } : {}),
     ...(signal ? { signal } : {}),
   });
-  if (response.status === 401) locked.set(true);
+  if (response.status === 401) locked.value = true;
   if (!response.ok) throw await readRefusal(response);
   return response;
 }

@@ -21,7 +21,7 @@ export function followEvents(path: string, handlers: Handlers, connected: (yes: 
   const read = async (signal: AbortSignal, heard: () => void) => {
     const response = await ask(path, { signal });
     if (!response.body) throw new TypeError("the answer has no body");
-    locked.set(false);
+    locked.value = false;
     connected(true);
     pause = firstPauseMs;
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -62,7 +62,7 @@ export function followEvents(path: string, handlers: Handlers, connected: (yes: 
       }
       if (closed.signal.aborted) return;
       connected(false);
-      await (refused ? awaitToken(closed.signal) : rest(pause, closed.signal));
+      await (refused ? awaitNewToken(closed.signal) : pauseFor(pause, closed.signal));
       pause = Math.min(pause * 2, longestPauseMs);
     }
   };
@@ -78,7 +78,7 @@ function handleBlock(block: string, handlers: Handlers): void {
   (handlers[name] as ((data: unknown) => void) | undefined)?.(JSON.parse(data));
 }
 
-function rest(ms: number, signal: AbortSignal): Promise<void> {
+function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
     signal.addEventListener("abort", () => {
@@ -88,15 +88,14 @@ function rest(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-function awaitToken(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = token.subscribe(() => {
-      stop();
-      resolve();
+async function awaitNewToken(signal: AbortSignal): Promise<void> {
+  const refused = token.value;
+  let stop: (() => void) | undefined;
+  await new Promise<void>((resolve) => {
+    stop = token.subscribe((value) => {
+      if (value !== refused) resolve();
     });
-    signal.addEventListener("abort", () => {
-      stop();
-      resolve();
-    });
+    signal.addEventListener("abort", () => resolve());
   });
+  stop?.();
 }

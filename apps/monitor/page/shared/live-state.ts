@@ -1,19 +1,19 @@
+import { signal } from "@preact/signals";
 import type { DevicesChange, DeviceView, Hello, Numbers, Point } from "../../src/live/live.ts";
 import { followEvents } from "./feed.ts";
-import { createStore } from "./store.ts";
 
 const maxPoints = 600;
 
 /** Whether the monitor's stream is connected. */
-export const connected = createStore(false);
+export const connected = signal(false);
 /** What the monitor said first; undefined before that. */
-export const hello = createStore<Hello | undefined>(undefined);
+export const hello = signal<Hello | undefined>(undefined);
 /** Every device that is online. A new map at each change, at most twice a second. */
-export const devices = createStore<ReadonlyMap<string, DeviceView>>(new Map());
+export const devices = signal<ReadonlyMap<string, DeviceView>>(new Map());
 /** The newest numbers. */
-export const numbers = createStore<Numbers | undefined>(undefined);
+export const numbers = signal<Numbers | undefined>(undefined);
 /** The points of the charts, oldest first. */
-export const points = createStore<readonly Point[]>([]);
+export const points = signal<readonly Point[]>([]);
 
 function change(known: ReadonlyMap<string, DeviceView>, { reset, put, gone }: DevicesChange) {
   const next = new Map(reset ? [] : known);
@@ -27,14 +27,14 @@ export function followFleet(): void {
   followEvents(
     "/api/events",
     {
-      hello: hello.set,
-      devices: (data) => devices.update((known) => change(known, data)),
-      history: points.set,
+      hello: (data) => (hello.value = data),
+      devices: (data) => (devices.value = change(devices.value, data)),
+      history: (data) => (points.value = data),
       numbers: (data) => {
-        numbers.set(data);
-        points.update((known) => [...known.slice(1 - maxPoints), data]);
+        numbers.value = data;
+        points.value = [...points.value.slice(1 - maxPoints), data];
       },
     },
-    connected.set,
+    (yes) => (connected.value = yes),
   );
 }

@@ -1,4 +1,4 @@
-import { createStore } from "./store.ts";
+import { signal } from "@preact/signals";
 
 /** Where the reader is: a page, and the device of its page. */
 export type Route = { readonly page: "talk" | "fleet" | "system" } | { readonly page: "device"; readonly id: string };
@@ -19,8 +19,8 @@ function decodeId(text: string): string {
 }
 
 /** The route that the address bar names. */
-export const route = createStore<Route>(readRoute(location.hash));
-addEventListener("hashchange", () => route.set(readRoute(location.hash)));
+export const route = signal<Route>(readRoute(location.hash));
+addEventListener("hashchange", () => (route.value = readRoute(location.hash)));
 
 /** The link to a device's page. */
 export const linkDevice = (id: string): string => `#/fleet/${encodeURIComponent(id)}`;

@@ -1,11 +1,14 @@
-import { createStore, type Store } from "./store.ts";
+import { effect, signal } from "@preact/signals";
 
-/** How the page looks; `auto` is as the system does. */
+/** The page's colors; `auto` follows the operating system. */
 export type Theme = "auto" | "light" | "dark";
-/** The languages that the page speaks. */
+/** The page's languages. */
 export type Language = "en" | "zh";
 
-// A browser may forbid storage altogether; the page then forgets at the next visit.
+const local = () => localStorage;
+const session = () => sessionStorage;
+
+// A browser may forbid storage. The page then forgets its settings when it closes.
 function read(storage: () => Storage, key: string): string | null {
   try {
     return storage().getItem(key);
@@ -14,59 +17,64 @@ function read(storage: () => Storage, key: string): string | null {
   }
 }
 
-function keep(storage: () => Storage, key: string, store: Pick<Store<string>, "get" | "subscribe">): void {
-  store.subscribe(() => {
-    try {
-      if (store.get()) storage().setItem(key, store.get());
-      else storage().removeItem(key);
-    } catch {
-      console.warn(`${key} could not be kept`);
-    }
-  });
+function write(storage: () => Storage, key: string, value: string): void {
+  try {
+    if (value) storage().setItem(key, value);
+    else storage().removeItem(key);
+  } catch (error) {
+    console.warn(`${key} not stored`, error);
+  }
 }
 
-const local = () => localStorage;
-const session = () => sessionStorage;
-
 function firstLanguage(): Language {
-  const kept = read(local, "voxbus.language");
-  if (kept === "en" || kept === "zh") return kept;
+  const stored = read(local, "voxbus.language");
+  if (stored === "en" || stored === "zh") return stored;
   return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
 }
 
 function firstTheme(): Theme {
-  const kept = read(local, "voxbus.theme");
-  return kept === "light" || kept === "dark" ? kept : "auto";
+  const stored = read(local, "voxbus.theme");
+  return stored === "light" || stored === "dark" ? stored : "auto";
 }
 
 /** The page's language. */
-export const language = createStore<Language>(firstLanguage());
+export const language = signal<Language>(firstLanguage());
 /** The page's theme. */
-export const theme = createStore<Theme>(firstTheme());
-/** The operator's token for this tab; empty: none. */
-export const token = createStore(read(session, "voxbus.token") ?? "");
-keep(local, "voxbus.language", language);
-keep(local, "voxbus.theme", theme);
-keep(session, "voxbus.token", token);
+export const theme = signal<Theme>(firstTheme());
+/** The operator's token in this tab; empty without one. */
+export const token = signal(read(session, "voxbus.token") ?? "");
 
-/** A name of this browser that stays, made at the first visit. */
+/** Changes the language, for later visits too. */
+export function chooseLanguage(value: Language): void {
+  language.value = value;
+  write(local, "voxbus.language", value);
+}
+
+/** Changes the theme, for later visits too. */
+export function chooseTheme(value: Theme): void {
+  theme.value = value;
+  write(local, "voxbus.theme", value);
+}
+
+/** Changes the operator's token for this tab. */
+export function chooseToken(value: string): void {
+  token.value = value;
+  write(session, "voxbus.token", value);
+}
+
+/** This browser's device id. It is made at the first visit and stays the same. */
 export function readBrowserId(): string {
-  const kept = read(local, "voxbus.device");
-  if (kept && /^web_[a-z0-9]{8,40}$/.test(kept)) return kept;
+  const stored = read(local, "voxbus.device");
+  if (stored && /^web_[a-z0-9]{8,40}$/.test(stored)) return stored;
   const random = crypto.getRandomValues(new Uint32Array(2));
   const made = `web_${[...random].map((part) => part.toString(36).padStart(7, "0")).join("")}`;
-  const store = createStore("");
-  keep(local, "voxbus.device", store);
-  store.set(made);
+  write(local, "voxbus.device", made);
   return made;
 }
 
-function show(): void {
+effect(() => {
   const root = document.documentElement;
-  root.lang = language.get() === "zh" ? "zh-CN" : "en";
-  if (theme.get() === "auto") delete root.dataset["theme"];
-  else root.dataset["theme"] = theme.get();
-}
-show();
-language.subscribe(show);
-theme.subscribe(show);
+  root.lang = language.value === "zh" ? "zh-CN" : "en";
+  if (theme.value === "auto") delete root.dataset["theme"];
+  else root.dataset["theme"] = theme.value;
+});

@@ -1,19 +1,18 @@
 import { useRef } from "preact/hooks";
-import { token } from "./settings.ts";
-import { useStore } from "./store.ts";
+import { chooseToken, token } from "./settings.ts";
 import { useWords } from "./words.ts";
 
 /** Asks for the operator's token, which then lives in this tab. */
 export function TokenForm() {
   const { token: words } = useWords();
-  const tried = useStore(token);
+  const tried = token.value;
   const field = useRef<HTMLInputElement>(null);
   const send = (event: Event) => {
     event.preventDefault();
     const value = field.current?.value.trim() ?? "";
     // The same value again must be tried again: the monitor may have been given it only now.
-    token.set("");
-    token.set(value);
+    chooseToken("");
+    chooseToken(value);
   };
   return (
     <form class="card token" onSubmit={send}>

@@ -1,9 +1,8 @@
 import { language } from "./settings.ts";
-import { useStore } from "./store.ts";
 import { english, type Words } from "./words-en.ts";
 import { chinese } from "./words-zh.ts";
 
 /** The words of the page in the reader's language. */
 export function useWords(): Words {
-  return useStore(language) === "zh" ? chinese : english;
+  return language.value === "zh" ? chinese : english;
 }

@@ -1,7 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { theme } from "../shared/settings.ts";
-import { useStore } from "../shared/store.ts";
 
 /** One line of a chart; `color` is a CSS variable of the page. */
 export interface Line {
@@ -27,7 +26,7 @@ export function Chart(props: {
   const { times, lines, unit, summary } = props;
   const place = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | undefined>(undefined);
-  const chosen = useStore(theme);
+  const chosen = theme.value;
   const shape = lines.map(({ label, color }) => `${label} ${color}`).join();
   const data = (): uPlot.AlignedData => [
     times.map((at) => at / 1000),

@@ -3,13 +3,12 @@ import "./system.css";
 import { Chart, type Line } from "./chart.tsx";
 import { numbers, points } from "../shared/live-state.ts";
 import { showAge, showBytes, showCount, showMs, showTime, useNow } from "../shared/show.ts";
-import { useStore } from "../shared/store.ts";
 import { useWords } from "../shared/words.ts";
 
 /** System: how the programs do. */
 export function SystemPage() {
   const { system: words } = useWords();
-  const now = useStore(numbers);
+  const now = numbers.value;
   return (
     <>
       <div class="heading">
@@ -70,7 +69,7 @@ function Tile(props: { readonly name: string; readonly value: string; readonly m
 
 function Charts() {
   const { system: words } = useWords();
-  const all = useStore(points);
+  const all = points.value;
   const times = all.map(({ at }) => at);
   const values = (read: (point: Point) => number | undefined) => all.map((point) => read(point) ?? null);
   const last = all.at(-1);

@@ -1,10 +1,10 @@
+import { effect, signal, type Signal } from "@preact/signals";
 import type { GatewayDoor } from "../../src/live/live.ts";
 import { openDeviceSocket, type DeviceSocket, type Message } from "./device-socket.ts";
 import { findDoor } from "./server-address.ts";
 import type { Exchange } from "./exchange.ts";
 import { openMicrophone, type Microphone } from "./microphone.ts";
 import { openSpeaker, type Speaker } from "./speaker.ts";
-import { createStore, type Store } from "../shared/store.ts";
 import { createTools, type Room } from "./tools.ts";
 import { TroubleError, type TroubleName } from "./trouble.ts";
 
@@ -26,8 +26,8 @@ export interface Talk {
 
 /** This browser as a device, for as long as the page lives. */
 export interface Conversation {
-  readonly state: Store<Talk>;
-  readonly room: Store<Room>;
+  readonly state: Signal<Talk>;
+  readonly room: Signal<Room>;
   /** Sound levels, called many times a second: of the microphone and of the answer, 0 to 1. */
   onLevel(listener: (microphone: number, answer: number) => void): () => void;
   /** Opens the microphone and listens. */
@@ -52,7 +52,7 @@ export function createConversation(options: {
   readonly device: string;
   readonly doors: () => readonly GatewayDoor[];
 }): Conversation {
-  const state = createStore<Talk>({ phase: "off", microphone: false, emotion: "neutral", subtitle: "", exchanges: [] });
+  const state = signal<Talk>({ phase: "off", microphone: false, emotion: "neutral", subtitle: "", exchanges: [] });
   const levels = new Set<(microphone: number, answer: number) => void>();
   const { room, answer } = createTools();
   let socket: DeviceSocket | undefined;
@@ -69,17 +69,17 @@ export function createConversation(options: {
   /** Whether a listen is open that lasts through the answers. */
   let lasting = false;
 
-  const change = (part: Partial<Talk>) => state.update((now) => ({ ...now, ...part }));
+  const change = (part: Partial<Talk>) => (state.value = { ...state.value, ...part });
   const tellLevels = (input: number, output: number) => levels.forEach((listener) => listener(input, output));
-  const isListening = () => state.get().phase === "listening";
+  const isListening = () => state.value.phase === "listening";
 
-  const current = () => state.get().exchanges.at(-1);
+  const current = () => state.value.exchanges.at(-1);
   const begin = (exchange: Omit<Exchange, "id" | "said">) => {
-    const exchanges = [...state.get().exchanges, { ...exchange, id: nextId++, said: [] }].slice(-maxExchanges);
+    const exchanges = [...state.value.exchanges, { ...exchange, id: nextId++, said: [] }].slice(-maxExchanges);
     change({ exchanges });
   };
   const amend = (part: (exchange: Exchange) => Partial<Exchange>) => {
-    const { exchanges } = state.get();
+    const { exchanges } = state.value;
     const last = exchanges.at(-1);
     if (last && last.endedAt === undefined)
       change({ exchanges: [...exchanges.slice(0, -1), { ...last, ...part(last) }] });
@@ -194,14 +194,17 @@ export function createConversation(options: {
         },
         level: (rms) => tellLevels(0, rms),
       });
-      speaker.setVolume(room.get().volume);
+      speaker.setVolume(room.value.volume);
       change({ audible: true });
     } catch (error) {
       if (!(error instanceof TroubleError)) throw error;
       change({ audible: false });
     }
   };
-  room.subscribe(() => speaker?.setVolume(room.get().volume));
+  effect(() => {
+    const { volume } = room.value;
+    speaker?.setVolume(volume);
+  });
 
   const closeMicrophone = () => {
     microphone?.close();
@@ -235,7 +238,7 @@ export function createConversation(options: {
         await prepareSpeaker();
         microphone ??= await openMicrophone({
           packet: (packet) => {
-            const { phase } = state.get();
+            const { phase } = state.value;
             const spoken = phase === "thinking" || phase === "speaking";
             if (phase === "listening" || (interruptible && spoken)) socket?.sendAudio(packet);
           },

@@ -11,12 +11,11 @@ import { checkMicrophone } from "./microphone.ts";
 import { linkDevice } from "../shared/route.ts";
 import { readBrowserId } from "../shared/settings.ts";
 import { showMs } from "../shared/show.ts";
-import { useStore } from "../shared/store.ts";
 import { useWords } from "../shared/words.ts";
 
 const device = readBrowserId();
 // It outlives this page, so that somebody may look at the fleet while being spoken to.
-const conversation = createConversation({ device, doors: () => hello.get()?.doors ?? [] });
+const conversation = createConversation({ device, doors: () => hello.value?.doors ?? [] });
 
 const tries = [
   "what time is it",
@@ -32,8 +31,8 @@ const steps = ["heard", "thought", "voiced", "said"] as const;
 /** Talk: this browser as a device. */
 export function TalkPage() {
   const { talk: words } = useWords();
-  const state = useStore(conversation.state);
-  const greeting = useStore(hello);
+  const state = conversation.state.value;
+  const greeting = hello.value;
   return (
     <>
       <section class="stage" aria-labelledby="talk-title">
@@ -61,7 +60,7 @@ export function TalkPage() {
 function Stage({ state }: { state: Talk }) {
   const { talk: words } = useWords();
   const orb = useRef<HTMLDivElement>(null);
-  const { lamp } = useStore(conversation.room);
+  const { lamp } = conversation.room.value;
   useEffect(
     () =>
       conversation.onLevel((microphone, answer) => {
@@ -115,7 +114,7 @@ function Controls({ state: { phase, microphone } }: { state: Talk }) {
 
 function Troubles({ state: { trouble, audible } }: { state: Talk }) {
   const { talk: words, trouble: names } = useWords();
-  const absent = findAbsent(useStore(numbers)?.programs ?? []);
+  const absent = findAbsent(numbers.value?.programs ?? []);
   const shown = trouble ?? checkMicrophone()?.trouble;
   return (
     <div class="troubles" aria-live="assertive">

@@ -1,4 +1,4 @@
-import { createStore, type Store } from "../shared/store.ts";
+import { signal, type Signal } from "@preact/signals";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -16,23 +16,23 @@ interface Tool {
 }
 
 /** This browser's tools, as a device has them (docs/protocol.md, device MCP): a volume and a lamp. */
-export function createTools(): { readonly room: Store<Room>; answer(request: JsonObject): JsonObject | undefined } {
-  const room = createStore<Room>({ volume: 70, lamp: false });
+export function createTools(): { readonly room: Signal<Room>; answer(request: JsonObject): JsonObject | undefined } {
+  const room = signal<Room>({ volume: 70, lamp: false });
   const setLamp = (lamp: boolean) => {
-    room.update((now) => ({ ...now, lamp }));
+    room.value = { ...room.value, lamp };
     return "true";
   };
   const tools: Readonly<Record<string, Tool>> = {
     "self.get_device_status": {
       description: "The device's present status: its speaker and its lamp.",
-      call: () => JSON.stringify({ audio_speaker: { volume: room.get().volume }, lamp: { on: room.get().lamp } }),
+      call: () => JSON.stringify({ audio_speaker: { volume: room.value.volume }, lamp: { on: room.value.lamp } }),
     },
     "self.audio_speaker.set_volume": {
       description: "Sets the volume of the speaker, 0 to 100.",
       properties: { volume: { type: "integer", minimum: 0, maximum: 100 } },
       call({ volume }) {
         if (typeof volume !== "number" || !(volume >= 0 && volume <= 100)) throw new Error("volume is 0 to 100");
-        room.update((now) => ({ ...now, volume }));
+        room.value = { ...room.value, volume };
         return "true";
       },
     },
