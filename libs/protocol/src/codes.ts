@@ -65,30 +65,45 @@ export const refusals = {
 } as const;
 export type Refusal = keyof typeof refusals;
 
-/** Why a frame was not passed on; every drop has one of these names and a counter. */
+/** A `fault` needs attention: a limit, an error, a lost connection. The others are `expected`, as when speech is interrupted. */
+type DropClass = "fault" | "expected";
+
+/** Reasons for dropping a frame. Every drop is counted under one of these names. */
 export const dropReasons = {
-  malformed: "A text frame that is no valid message.",
-  "unknown-type": "A message of a type that the gateway does not know.",
-  "bad-frame": "A binary frame whose header does not parse.",
-  empty: "A binary frame without a payload.",
-  oversize: "An audio frame from a device over 8 KiB, or a text for a device over 8 KiB.",
-  "before-hello": "A frame that came before the hello.",
-  "second-hello": "A hello after the first.",
-  rate: "A frame over the session's budget.",
-  "bus-away": "Audio that grew old while NATS was away.",
-  "bus-full": "A text frame for which the queue to NATS had no room.",
-  fenced: "A frame of a turn at or below the fence.",
-  superseded: "A frame of a reply older than one already started.",
-  "other-session": "A frame for another session.",
-  "future-origin": "A frame whose origin or fence is above the session's own seq.",
-  duplicate: "A frame at or below the last one accepted.",
-  "out-of-order": "A reply's frame ahead of one that is missing; the missing ones are asked for again.",
-  "stale-attempt": "A frame of an attempt that was taken over.",
-  "reply-full": "A frame beyond the 60 s that a gateway holds of a reply.",
-  overloaded: "A frame for which the process had no room; it was passed on, but cannot be had again.",
-  "bad-envelope": "A bus message that is malformed.",
-  "newer-version": "A bus message of a newer major version.",
-  "no-session": "A frame for a device that has no open session here.",
-  slow: "A live frame for a device that does not read.",
-} as const;
+  malformed: { class: "fault", meaning: "A text frame that is not a valid message." },
+  "unknown-type": { class: "expected", meaning: "A message of a type that the gateway does not know." },
+  "bad-frame": { class: "fault", meaning: "A binary frame whose header does not parse." },
+  empty: { class: "expected", meaning: "A binary frame without a payload." },
+  oversize: {
+    class: "fault",
+    meaning: "An audio frame from a device over 8 KiB, or a text for a device over 8 KiB.",
+  },
+  "before-hello": { class: "expected", meaning: "A frame that came before the hello." },
+  "second-hello": { class: "expected", meaning: "A hello after the first." },
+  rate: { class: "fault", meaning: "A frame over the session's budget." },
+  "bus-away": { class: "fault", meaning: "Audio that became too old while NATS was away." },
+  "bus-full": { class: "fault", meaning: "A text frame that did not fit into the queue to NATS." },
+  fenced: { class: "expected", meaning: "A frame of a turn at or below the fence." },
+  superseded: { class: "expected", meaning: "A frame of a reply older than one that has started." },
+  "other-session": { class: "expected", meaning: "A frame for another session." },
+  "future-origin": {
+    class: "expected",
+    meaning: "A frame whose origin or fence is above the session's own seq.",
+  },
+  duplicate: { class: "expected", meaning: "A frame at or below the last accepted one." },
+  "out-of-order": {
+    class: "expected",
+    meaning: "A frame of a reply ahead of a missing one; the gateway requests a resend.",
+  },
+  "stale-attempt": { class: "expected", meaning: "A frame of an attempt that a later one replaced." },
+  "reply-full": { class: "fault", meaning: "A frame beyond the 60 s that a gateway holds of one reply." },
+  overloaded: {
+    class: "fault",
+    meaning: "A frame that was published, but is not kept for replay because memory is used up.",
+  },
+  "bad-envelope": { class: "fault", meaning: "A malformed bus message." },
+  "newer-version": { class: "fault", meaning: "A bus message of a newer major version." },
+  "no-session": { class: "expected", meaning: "A frame for a device that has no open session on this gateway." },
+  slow: { class: "fault", meaning: "A live frame for a device that does not read." },
+} as const satisfies Readonly<Record<string, { readonly class: DropClass; readonly meaning: string }>>;
 export type DropReason = keyof typeof dropReasons;

@@ -1,5 +1,5 @@
 import type { ConsumerLag } from "@voxbus/bus";
-import type { Stats } from "@voxbus/protocol";
+import { dropReasons, type Stats } from "@voxbus/protocol";
 import type { Latencies } from "../live/live.ts";
 import { describeProgram, subjectOf } from "./programs.ts";
 import type { RuleName } from "../alerts/rules.ts";
@@ -30,20 +30,7 @@ export const trendPoints = 10;
 const settledMs = 60_000;
 const fewTurns = 20;
 const fewEvents = { zombies: 10, drops: 100, redeliveries: 10 } as const;
-/** Drops that something is wrong with, where the others belong to speech that was cut off. */
-const troubling = [
-  "bus-away",
-  "bus-full",
-  "rate",
-  "oversize",
-  "overloaded",
-  "reply-full",
-  "slow",
-  "malformed",
-  "bad-frame",
-  "bad-envelope",
-  "newer-version",
-];
+const faults = Object.entries(dropReasons).flatMap(([reason, drop]) => (drop.class === "fault" ? [reason] : []));
 const maxGauges = 32;
 
 /** What the counters of a process say over the last points. */
@@ -66,7 +53,7 @@ export function createReadings(): Readings {
   const counted = new Map<string, readonly Counted[]>();
 
   const count = (subject: string, { instance, at, totals, drops }: Stats) => {
-    const troubles = troubling.reduce((sum, reason) => sum + (drops[reason] ?? 0), 0);
+    const troubles = faults.reduce((sum, reason) => sum + (drops[reason] ?? 0), 0);
     // Another process under the same id counts from 0 again.
     const before = (counted.get(subject) ?? []).filter((one) => one.instance === instance);
     counted.set(subject, [...before, { instance, at, totals, troubles }].slice(-trendPoints - 1));
