@@ -29,7 +29,7 @@ function createDevice(tools: readonly string[]) {
   };
 }
 
-test("answers: every intent answers in speakable words with a known face, with no device behind it", async () => {
+test("answers: every intent answers in speakable words with a known face, also without a device", async () => {
   for (const intent of intents) {
     const slots = { number: 5, unit: "minute", left: 1, right: 2, operator: "+", direction: 1, shade: 1, power: "on" };
     const answer = await intent.answer({ ...base, slots });
@@ -53,7 +53,7 @@ test.each([
   expect((await ask(question)).text).toBe(expected);
 });
 
-test("answers: volume and brightness go through the device's own tools, bounded to 0-100", async () => {
+test("answers: volume and brightness are set with the device's own tools, bounded to 0-100", async () => {
   const device = createDevice([
     "self.get_device_status",
     "self.audio_speaker.set_volume",
@@ -80,8 +80,10 @@ test("answers: a light is switched by the tool that names the room, else by the 
 test("answers: a timer asks to be called later and can be cancelled", async () => {
   const scheduled: [number, string][] = [];
   const timers = {
-    schedule: (ms: number, announcement: string) => void scheduled.push([ms, announcement]),
-    cancelScheduled: () => scheduled.splice(0).length,
+    reminders: {
+      schedule: (ms: number, announcement: string) => void scheduled.push([ms, announcement]),
+      cancel: () => scheduled.splice(0).length,
+    },
   };
   expect((await ask("set a timer for two minutes", timers)).text).toBe("Okay, I will tell you in 2 minutes.");
   expect(scheduled).toEqual([[120_000, "Your timer is done. 2 minutes have passed."]]);

@@ -3,7 +3,7 @@ import { defineIntent, type Intent, type IntentContext } from "./intent.ts";
 const unitLengths: Readonly<Record<string, number>> = { second: 1000, minute: 60_000, hour: 3_600_000 };
 const longestTimer = 24 * 3_600_000;
 
-/** Time, date and timers. */
+/** Intents about time, date and timers. */
 export const clockIntents: readonly Intent[] = [
   defineIntent({
     name: "time",
@@ -43,22 +43,25 @@ export const clockIntents: readonly Intent[] = [
       "remind me in {number} {unit}",
       "wake me [up] in {number} {unit}",
     ],
-    answer: async ({ slots, schedule }) => {
+    answer: async ({ slots, reminders }) => {
       const length = sayLength(Number(slots["number"]), String(slots["unit"]));
       const ms = Number(slots["number"]) * (unitLengths[String(slots["unit"])] ?? 0);
-      if (schedule === undefined) return { text: "I cannot keep timers here.", emotion: "sad" };
+      if (reminders === undefined) return { text: "I cannot keep timers here.", emotion: "sad" };
       if (ms <= 0 || ms > longestTimer) {
         return { text: "I can keep a timer of one second up to twenty four hours.", emotion: "confused" };
       }
-      await schedule(ms, `Your timer is done. ${length} ${Number(slots["number"]) === 1 ? "has" : "have"} passed.`);
+      await reminders.schedule(
+        ms,
+        `Your timer is done. ${length} ${Number(slots["number"]) === 1 ? "has" : "have"} passed.`,
+      );
       return { text: `Okay, I will tell you in ${length}.`, emotion: "happy" };
     },
   }),
   defineIntent({
     name: "cancel timer",
     phrases: ["cancel the timer", "stop the timer", "cancel all timers", "cancel my timer"],
-    answer: async ({ cancelScheduled }) => {
-      const count = (await cancelScheduled?.()) ?? 0;
+    answer: async ({ reminders }) => {
+      const count = (await reminders?.cancel()) ?? 0;
       if (count === 0) return { text: "There is no timer running.", emotion: "neutral" };
       return { text: count === 1 ? "The timer is cancelled." : `${count} timers are cancelled.`, emotion: "neutral" };
     },
@@ -66,7 +69,7 @@ export const clockIntents: readonly Intent[] = [
 ];
 
 function format({ now, timeZone, locale }: IntentContext, options: Intl.DateTimeFormatOptions): string {
-  // The sentence around it is English; another locale's names would be read by an English voice.
+  // The sentence around it is English. An English voice would mispronounce another locale's names.
   const language = locale.startsWith("en") ? locale : "en-US";
   return new Intl.DateTimeFormat(language, { ...options, timeZone }).format(now).replaceAll("\u202f", " ");
 }

@@ -1,8 +1,8 @@
 import { defineIntent, type Answer, type Intent, type IntentContext } from "./intent.ts";
 import { createChoiceSlot } from "./slot.ts";
 
-const setVolume = "self.audio_speaker.set_volume";
-const setBrightness = "self.screen.set_brightness";
+/** The tool that sets each level, under the name of its argument. */
+const setters = { volume: "self.audio_speaker.set_volume", brightness: "self.screen.set_brightness" } as const;
 const getStatus = "self.get_device_status";
 const volumeStep = 10;
 const brightnessStep = 20;
@@ -20,13 +20,12 @@ const room = createChoiceSlot({
   office: "office",
 });
 
-/** What is done through the device's own tools (docs/protocol.md, device MCP): volume, screen, battery, lights. */
+/** Intents that use the device's own tools (docs/protocol.md, device MCP): volume, screen, battery, lights. */
 export const deviceIntents: readonly Intent[] = [
   defineIntent({
     name: "set volume",
     phrases: ["set [the] volume to {number} [percent]", "volume {number}", "turn the volume to {number}"],
-    answer: ({ slots, ...device }, signal) =>
-      setLevel(device, { tool: setVolume, argument: "volume", noun: "volume", level: Number(slots["number"]) }, signal),
+    answer: ({ slots, ...device }, signal) => setLevel(device, "volume", Number(slots["number"]), signal),
   }),
   defineIntent({
     name: "change volume",
@@ -42,15 +41,13 @@ export const deviceIntents: readonly Intent[] = [
     answer: async ({ slots, ...device }, signal) => {
       const level = await readStatus(device, "audio_speaker", "volume", signal);
       if (level === undefined) return { text: "This device does not tell me its volume.", emotion: "sad" };
-      const change = Number(slots["direction"]) * volumeStep;
-      return setLevel(device, { tool: setVolume, argument: "volume", noun: "volume", level: level + change }, signal);
+      return setLevel(device, "volume", level + Number(slots["direction"]) * volumeStep, signal);
     },
   }),
   defineIntent({
     name: "mute",
     phrases: ["mute", "mute the sound", "turn off the sound"],
-    answer: (device, signal) =>
-      setLevel(device, { tool: setVolume, argument: "volume", noun: "volume", level: 0 }, signal),
+    answer: (device, signal) => setLevel(device, "volume", 0, signal),
   }),
   defineIntent({
     name: "volume",
@@ -64,12 +61,7 @@ export const deviceIntents: readonly Intent[] = [
   defineIntent({
     name: "set brightness",
     phrases: ["set [the] [screen] brightness to {number} [percent]", "brightness {number}"],
-    answer: ({ slots, ...device }, signal) =>
-      setLevel(
-        device,
-        { tool: setBrightness, argument: "brightness", noun: "brightness", level: Number(slots["number"]) },
-        signal,
-      ),
+    answer: ({ slots, ...device }, signal) => setLevel(device, "brightness", Number(slots["number"]), signal),
   }),
   defineIntent({
     name: "change brightness",
@@ -78,12 +70,7 @@ export const deviceIntents: readonly Intent[] = [
     answer: async ({ slots, ...device }, signal) => {
       const level = await readStatus(device, "screen", "brightness", signal);
       if (level === undefined) return { text: "This device does not tell me its brightness.", emotion: "sad" };
-      const change = Number(slots["shade"]) * brightnessStep;
-      return setLevel(
-        device,
-        { tool: setBrightness, argument: "brightness", noun: "brightness", level: level + change },
-        signal,
-      );
+      return setLevel(device, "brightness", level + Number(slots["shade"]) * brightnessStep, signal);
     },
   }),
   defineIntent({
@@ -113,15 +100,16 @@ type Device = Omit<IntentContext, "slots">;
 
 async function setLevel(
   { tools, callTool }: Device,
-  { tool, argument, noun, level }: { tool: string; argument: string; noun: string; level: number },
+  name: keyof typeof setters,
+  level: number,
   signal?: AbortSignal,
 ): Promise<Answer> {
-  if (callTool === undefined || !tools.includes(tool)) {
-    return { text: `This device does not let me change its ${noun}.`, emotion: "sad" };
+  if (callTool === undefined || !tools.includes(setters[name])) {
+    return { text: `This device does not let me change its ${name}.`, emotion: "sad" };
   }
   const bounded = Math.round(Math.min(100, Math.max(0, level)));
-  await callTool(tool, { [argument]: bounded }, signal);
-  return { text: `The ${noun} is now ${bounded} percent.`, emotion: "happy" };
+  await callTool(setters[name], { [name]: bounded }, signal);
+  return { text: `The ${name} is now ${bounded} percent.`, emotion: "happy" };
 }
 
 async function readStatus(

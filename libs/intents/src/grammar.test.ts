@@ -21,7 +21,7 @@ function readFsg(fsg: string) {
 
 const answer = () => "";
 
-test("grammar: whatever can be heard can be answered", () => {
+test("grammar: every phrase that can be heard can be answered", () => {
   const { arcs, start, final } = readFsg(createGrammar(intents, { garbage: 0 }).fsg);
   fc.assert(
     fc.property(fc.infiniteStream(fc.nat()), (choices) => {
@@ -39,7 +39,7 @@ test("grammar: whatever can be heard can be answered", () => {
   );
 });
 
-test("grammar: every phrase can be heard, contracted too, and nothing but phrases and garbage", () => {
+test("grammar: every phrase can be heard, also contracted, and nothing else but garbage", () => {
   const count = defineIntent({ name: "count", phrases: ["what is {number}", "stop [it]"], answer });
   const { arcs, start, final } = readFsg(createGrammar([count], { garbage: 0 }).fsg);
   const accepts = (text: string) => {
@@ -58,7 +58,7 @@ test("grammar: every phrase can be heard, contracted too, and nothing but phrase
   }
 });
 
-test("grammar: garbage leaves every state a phrase passes, and must be heard before the end is reached", () => {
+test("grammar: garbage can be entered from every state of a phrase, and the end only after a garbage word", () => {
   const { words, fsg, pronunciations } = createGrammar(intents, { garbage: 1e-3 });
   const { arcs, states, final } = readFsg(fsg);
   const isGarbage = ({ word }: Arc) => word?.startsWith(garbagePrefix) ?? false;
@@ -81,7 +81,7 @@ test("grammar: number networks are factored, so the whole table stays under 500 
   expect(readFsg(createGrammar(intents).fsg).states).toBeLessThan(500);
 });
 
-test("grammar: words without a pronunciation are refused by name, own pronunciations are handed on", () => {
+test("grammar: words without a pronunciation are refused by name, and an intent can bring its own pronunciations", () => {
   const own = defineIntent({
     name: "own",
     phrases: ["ask voxbus about frobnication"],

@@ -2,32 +2,36 @@ import type { Intent } from "./intent.ts";
 import type { Slot } from "./slot.ts";
 import { spokenForms } from "./words.ts";
 
-/** What a recogniser needs to hear a table of intents. */
-export type Grammar = {
-  /** A finite-state grammar in PocketSphinx' FSG text. */
+/** The input that a recognizer needs in order to recognize a table of intents. */
+export interface Grammar {
+  /** A finite-state grammar in PocketSphinx' FSG format. */
   readonly fsg: string;
-  /** Every word of the grammar, without repeats, those of the garbage loop too. */
+  /** Every word of the grammar once, including those of the garbage loop. */
   readonly words: readonly string[];
-  /** CMU phones of the words that no dictionary has: the garbage words and those that intents bring along. */
+  /** CMU phones of the words that the dictionary lacks: the garbage words and those defined by intents. */
   readonly pronunciations: Readonly<Record<string, string>>;
-};
+}
 
 const phones =
   "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split(" ");
 
-// Measured with three synthetic voices, 40 phrases and 20 other sentences each: at 1 the loop swallows a fifth of the
-// phrases, at 1/39 every tenth other sentence is taken for a phrase, at 0.1 to 0.2 none or one of 60 is.
+// Measured with three synthetic voices, 40 phrases and 20 other sentences each. At 1 the loop swallows a fifth of the
+// phrases. At 1/39 every tenth other sentence is taken for a phrase. At 0.1 to 0.2 at most one of 60 is.
 const loopProbability = 0.15;
 
-/** Words that begin so are garbage: a text that holds one was no phrase of the table. */
+/** The prefix of garbage words. A text that contains one was not a phrase of the table. */
 export const garbagePrefix = "zz";
 
-type Node = { readonly state: number; end: boolean; readonly next: Map<string | Slot, Node> };
+interface Node {
+  readonly state: number;
+  end: boolean;
+  readonly next: Map<string | Slot, Node>;
+}
 
 /**
- * Makes the grammar of a table: a prefix tree over its phrases, each slot a small network in it, and a loop over single
- * phones reachable from every node at probability `garbage` (default 1e-4), so that other speech is recognised as garbage
- * instead of as the nearest phrase. 0 leaves the loop out.
+ * Makes the grammar of a table: a prefix tree over its phrases, in which each slot is a small network. A loop over single
+ * phones can be entered from every node with probability `garbage` (default 1e-4), so that other speech is recognized as
+ * garbage instead of as the nearest phrase. 0 leaves the loop out.
  */
 export function createGrammar(intents: readonly Intent[], options: { readonly garbage?: number } = {}): Grammar {
   const { garbage = 1e-4 } = options;
@@ -94,15 +98,15 @@ export function createGrammar(intents: readonly Intent[], options: { readonly ga
 }
 
 /**
- * Throws, naming every word, when one has no pronunciation: a recogniser has no rules from letters to sounds, and a word it
- * cannot pronounce stops it.
+ * Throws an error that names every word without a pronunciation. A recognizer has no rules from letters to sounds and
+ * refuses a grammar with an unknown word.
  */
 export function assertPronounceable(words: readonly string[], lookup: (word: string) => string | undefined): void {
   const missing = words.filter((word) => !lookup(word));
   if (missing.length > 0) {
     throw new Error(
       `no pronunciation for ${missing.map((word) => `"${word}"`).join(", ")}: ` +
-        "add it to the intent's `pronunciations` (CMU phones) or say the phrase in other words",
+        "add it to the intent's `pronunciations` (CMU phones), or use other words in the phrase",
     );
   }
 }

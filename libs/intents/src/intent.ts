@@ -1,7 +1,7 @@
 import { commonSlots, type Slot, type SlotValue } from "./slot.ts";
 import { readWords } from "./words.ts";
 
-/** The faces a device knows, by name (docs/protocol.md, the `llm` message). */
+/** The names of the faces that a device can show (docs/protocol.md, the `llm` message). */
 export const emotions = [
   ...(["neutral", "happy", "laughing", "funny", "sad", "angry", "crying", "loving", "embarrassed"] as const),
   ...(["surprised", "shocked", "thinking", "winking", "cool", "relaxed", "delicious", "kissy"] as const),
@@ -11,60 +11,72 @@ export const emotions = [
 /** The name of a face. */
 export type Emotion = (typeof emotions)[number];
 
-/** What an intent's answer says, in plain sentences, and the face that goes with it. */
-export type Answer = { readonly text: string; readonly emotion?: Emotion };
+/** The answer of an intent in plain sentences, and the face to show with it. */
+export interface Answer {
+  readonly text: string;
+  readonly emotion?: Emotion;
+}
 
-/** What an answer may know and do. */
-export type IntentContext = {
+/** The data and the actions that an answer may use. */
+export interface IntentContext {
   readonly now: Date;
   /** An IANA time zone, as in "Europe/Berlin". */
   readonly timeZone: string;
   /** A BCP 47 tag, as in "en-US". */
   readonly locale: string;
   readonly slots: Readonly<Record<string, SlotValue>>;
-  /** What the device said it can do in its hello. */
+  /** The features that the device announced in its hello. */
   readonly features: Readonly<Record<string, unknown>>;
-  /** The names of the device's own tools; empty when it has none. */
+  /** The names of the device's own tools; empty if it has none. */
   readonly tools: readonly string[];
-  /** Calls a tool of the device and gives its text. Absent when the device has no tools; rejects when the call fails. */
+  /** Calls a tool of the device and resolves with its text. Rejects if the call fails. Absent if the device has no tools. */
   callTool?: (name: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal) => Promise<string>;
-  /** Has `announcement` spoken in `ms`. Absent where nothing can be announced. */
-  schedule?: (ms: number, announcement: string) => void | Promise<void>;
-  /** Drops what was scheduled for this device and gives its count. */
-  cancelScheduled?: () => number | Promise<number>;
-};
+  /** Absent where nothing can be announced. */
+  readonly reminders?: IntentReminders;
+}
 
-/** One step of a phrase: a word, or a slot under the name its value is given to the answer. */
+/** Announcements on the device at a later time. */
+export interface IntentReminders {
+  /** Schedules `announcement` to be spoken in `ms`. */
+  schedule(ms: number, announcement: string): void | Promise<void>;
+  /** Cancels every announcement scheduled for this device and gives their number. */
+  cancel(): number | Promise<number>;
+}
+
+/** One step of a phrase: a word, or a slot with the name under which the answer gets its value. */
 export type Step = string | { readonly name: string; readonly slot: Slot };
 
-/** One thing people ask for: how they say it, and what is answered. Made by `defineIntent`. */
-export type Intent = {
+/** One request that people make: the phrases they use, and the answer. Made by `defineIntent`. */
+export interface Intent {
   readonly name: string;
   readonly phrases: readonly string[];
-  /** The phrases, read: options resolved, slots looked up. */
+  /** The parsed phrases: options are expanded and slots looked up. */
   readonly paths: readonly (readonly Step[])[];
   readonly pronunciations: Readonly<Record<string, string>>;
   answer(context: IntentContext, signal?: AbortSignal): string | Answer | Promise<string | Answer>;
-};
+}
 
-/** An intent as a team writes it. */
-export type IntentDefinition = {
+/** An intent as a team writes it, the argument of `defineIntent`. */
+export interface IntentDefinition {
   readonly name: string;
-  /** As in "set [the] volume to {number}" or "what is {left:number} {operator} {right:number}": `[…]` may be left out. */
+  /**
+   * Phrases such as "set [the] volume to {number}" or "what is {left:number} {operator} {right:number}". The part in
+   * `[…]` is optional.
+   */
   readonly phrases: readonly string[];
-  /** Slots of its own, beside {number}, {unit} and {operator}. */
+  /** The intent's own slots, in addition to {number}, {unit} and {operator}. */
   readonly slots?: Readonly<Record<string, Slot>>;
-  /** CMU phones of words that the recogniser's dictionary lacks, as in `{ voxbus: "V AA K S B AH S" }`. */
+  /** CMU phones of words that the recognizer's dictionary lacks, as in `{ voxbus: "V AA K S B AH S" }`. */
   readonly pronunciations?: Readonly<Record<string, string>>;
   answer: Intent["answer"];
-};
+}
 
-/** Checks a definition and makes the intent; throws naming a phrase that is empty, malformed or uses an unknown slot. */
+/** Checks a definition and makes the intent. Throws an error that names a phrase which is empty, malformed or has an unknown slot. */
 export function defineIntent(definition: IntentDefinition): Intent {
   const slots = { ...commonSlots, ...definition.slots };
   const paths = definition.phrases.flatMap((phrase) =>
-    dropOptions(phrase).map((variant) => {
-      const path = readPath(variant, slots, `intent "${definition.name}", phrase "${phrase}"`);
+    expandOptions(phrase).map((variant) => {
+      const path = parsePath(variant, slots, `intent "${definition.name}", phrase "${phrase}"`);
       if (path.length === 0) throw new Error(`intent "${definition.name}": phrase "${phrase}" has no words`);
       return path;
     }),
@@ -79,15 +91,15 @@ export function defineIntent(definition: IntentDefinition): Intent {
   };
 }
 
-function dropOptions(phrase: string): string[] {
+function expandOptions(phrase: string): string[] {
   const option = /\[([^[\]]*)\]/.exec(phrase);
   if (option === null) return [phrase];
   const before = phrase.slice(0, option.index);
   const after = phrase.slice(option.index + option[0].length);
-  return [...dropOptions(`${before}${option[1] ?? ""}${after}`), ...dropOptions(before + after)];
+  return [...expandOptions(`${before}${option[1] ?? ""}${after}`), ...expandOptions(before + after)];
 }
 
-function readPath(phrase: string, slots: Readonly<Record<string, Slot>>, where: string): Step[] {
+function parsePath(phrase: string, slots: Readonly<Record<string, Slot>>, where: string): Step[] {
   return phrase.split(/(\{[^{}]*\})/).flatMap((part): Step[] => {
     if (!part.startsWith("{")) {
       if (/[[\]{}]/.test(part)) throw new Error(`${where}: a bracket is not closed`);
@@ -96,7 +108,7 @@ function readPath(phrase: string, slots: Readonly<Record<string, Slot>>, where: 
     const [name = "", kind = name] = part.slice(1, -1).split(":");
     const slot = slots[kind];
     if (slot === undefined) {
-      throw new Error(`${where}: unknown slot {${kind}}; known are ${Object.keys(slots).join(", ")}`);
+      throw new Error(`${where}: unknown slot {${kind}}; known slots are ${Object.keys(slots).join(", ")}`);
     }
     return [{ name, slot }];
   });

@@ -27,7 +27,7 @@ test.each(["", "what time", "what time is it in paris", "set the volume to", "te
   },
 );
 
-test("match: a team's own intent with its own slot is found like any other", () => {
+test("match: a team's own intent with its own slot is found like a built-in one", () => {
   const door = defineIntent({
     name: "door",
     slots: { door: createChoiceSlot({ "front door": "front", gate: "gate" }) },

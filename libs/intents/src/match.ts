@@ -2,10 +2,16 @@ import type { Intent, Step } from "./intent.ts";
 import type { SlotValue } from "./slot.ts";
 import { readWords } from "./words.ts";
 
-/** An intent that fits, and what its slots were filled with. */
-export type Match = { readonly intent: Intent; readonly slots: Readonly<Record<string, SlotValue>> };
+/** An intent that fits a text, and the values of its slots. */
+export interface Match {
+  readonly intent: Intent;
+  readonly slots: Readonly<Record<string, SlotValue>>;
+}
 
-/** The first intent of the table that says exactly this, heard or typed: case, punctuation, digits and contractions do not matter. */
+/**
+ * Finds the first intent of the table with a phrase that equals the text, heard or typed. Case and punctuation do not
+ * matter, digits equal number words, and contractions equal their long form.
+ */
 export function matchIntent(intents: readonly Intent[], text: string): Match | undefined {
   const words = readWords(text);
   for (const intent of intents) {

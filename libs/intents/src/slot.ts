@@ -1,19 +1,19 @@
 import { readWords } from "./words.ts";
 
-/** What a slot was filled with. */
+/** The value of a slot. */
 export type SlotValue = string | number;
 
-/** One arc of a slot's network: from state, to state (0 is the entry, 1 the exit), and its word; without one it is free. */
+/** One arc of a slot's network: from state, to state (0 is the entry, 1 the exit), and its word. An arc without a word is free. */
 export type SlotArc = readonly [from: number, to: number, word?: string];
 
-/** A blank in a phrase: the network a recogniser listens with, and the reader that gives the words their value. */
-export type Slot = {
+/** A blank in a phrase: the network of its spoken forms for a recognizer, and a reader that turns words into a value. */
+export interface Slot {
   readonly arcs: readonly SlotArc[];
-  /** Every way to read a value from `words` at `at`: the value and how many words it took, the longest first. */
+  /** Gives every value that can be read from `words` at `at`, with its number of words, the longest first. */
   read(words: readonly string[], at: number): readonly { readonly value: SlotValue; readonly length: number }[];
-};
+}
 
-/** A slot with a fixed list of choices, spoken form to value, as in `{ "living room": "living room", lounge: "living room" }`. */
+/** Creates a slot from spoken forms and their values, as in `{ "living room": "living room", lounge: "living room" }`. */
 export function createChoiceSlot(choices: Readonly<Record<string, SlotValue>>): Slot {
   const entries = Object.entries(choices)
     .map(([spoken, value]) => ({ words: readWords(spoken), value }))
@@ -44,7 +44,7 @@ const small = [
 ];
 const tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
-/** 0 to 100 in words, or any number in digits. Its network is factored (tens, then units): 40 arcs, not 101 phrases. */
+/** A number: 0 to 100 in words, or any in digits. Its network is factored (tens, then units): 40 arcs, not 101 phrases. */
 const number: Slot = {
   arcs: [
     ...small.map((word): SlotArc => [0, 1, word]),
@@ -70,7 +70,7 @@ const number: Slot = {
   },
 };
 
-/** The slots every phrase may use: `{number}`, `{unit}` (second, minute, hour) and `{operator}` (+ - * /). */
+/** The slots that every phrase may use: `{number}`, `{unit}` (second, minute, hour) and `{operator}` (+ - * /). */
 export const commonSlots: Readonly<Record<string, Slot>> = {
   number,
   unit: createChoiceSlot({

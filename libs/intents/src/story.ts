@@ -1,4 +1,4 @@
-/** About a minute of speech: something to interrupt. */
+/** A story of about a minute, long enough to be interrupted. */
 export const story = [
   "Once upon a time there was a lighthouse at the end of a long grey pier.",
   "The keeper was an old woman called Martha, and she had a dog named Button.",

@@ -4,7 +4,7 @@ import type { Intent } from "./intent.ts";
 import { talkIntents } from "./talk.ts";
 
 /**
- * The table of the embedded assistant. From it come both what can be heard (`createGrammar`) and what is answered
- * (`matchIntent`), so whatever can be heard can be answered. To add a phrase with its answer, add a `defineIntent` here.
+ * The table of the embedded assistant. `createGrammar` derives from it what can be heard, `matchIntent` what is answered,
+ * so every phrase that can be heard can be answered. To add a phrase with its answer, add a `defineIntent` to the table.
  */
 export const intents: readonly Intent[] = [...talkIntents, ...clockIntents, ...deviceIntents];

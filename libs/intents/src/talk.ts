@@ -9,12 +9,12 @@ const jokes = [
   "Parallel lines have so much in common. It is a shame they will never meet.",
 ];
 
-/** How a model is connected, in words that can be spoken. */
+/** Instructions for connecting a model, in words that can be spoken. */
 export const modelHint =
   "I answer from a short list of phrases. To connect a language model, start the dialogue program with the engine set to " +
   "open A I, and give it the address of your model. The manual shows the two lines.";
 
-/** Greetings, arithmetic, entertainment and help. */
+/** Intents for greetings, arithmetic, entertainment and help. */
 export const talkIntents: readonly Intent[] = [
   defineIntent({
     name: "hello",

@@ -17,7 +17,7 @@ test.each([
   expect(readWords(text).join(" ")).toBe(words);
 });
 
-test("words: reading is the same a second time", () => {
+test("words: reading the result again changes nothing", () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       const words = readWords(text);
@@ -27,7 +27,7 @@ test("words: reading is the same a second time", () => {
   );
 });
 
-test("words: a path that can be contracted has both spoken forms", () => {
+test("words: a path with a contraction has both spoken forms", () => {
   expect(spokenForms(["so", "what", "is", "it"])).toEqual([
     ["so", "what", "is", "it"],
     ["so", "what's", "it"],

@@ -1,6 +1,7 @@
 /**
- * The words of a phrase or of heard or typed text: lower case, without punctuation, contractions written out ("what's" is
- * "what is"), arithmetic signs as words ("7%" is "7 percent"), "please" left out. Digits stay digits.
+ * Gives the words of a phrase or of a heard or typed text, in lower case and without punctuation. Contractions are written
+ * out ("what's" becomes "what is"), arithmetic signs become words ("7%" becomes "7 percent"), digits stay digits, and
+ * "please" is left out.
  */
 export function readWords(text: string): string[] {
   const spelled = text
@@ -23,7 +24,7 @@ export function readWords(text: string): string[] {
   return words.filter((word) => word !== "please");
 }
 
-/** The ways a written-out path is also spoken: each "what is" as "what's" and the like. The first is the path itself. */
+/** Gives the spoken forms of a path: the path itself, then the one with its "what is" (or the like) contracted to "what's". */
 export function spokenForms<Step>(path: readonly Step[]): readonly (readonly (Step | string)[])[] {
   const at = path.findIndex((step, i) => typeof step === "string" && contracted.has(step) && path[i + 1] === "is");
   return at < 0 ? [path] : [path, [...path.slice(0, at), `${String(path[at])}'s`, ...path.slice(at + 2)]];
