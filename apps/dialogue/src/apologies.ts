@@ -21,13 +21,13 @@ const apologies = {
   },
 } as const;
 
-/** What is said when there is no answer, in the language if it is one of ours, else in English. */
-export function apologise(why: keyof (typeof apologies)["en"], language: string): string {
-  const [tongue = ""] = language.toLowerCase().split("-");
-  return (Object.hasOwn(apologies, tongue) ? apologies[tongue as keyof typeof apologies] : apologies.en)[why];
+/** Gives the apology for a missing answer: in the given language if it is one of ours, otherwise in English. */
+export function apologize(why: keyof (typeof apologies)["en"], language: string): string {
+  const [primary = ""] = language.toLowerCase().split("-");
+  return (Object.hasOwn(apologies, primary) ? apologies[primary as keyof typeof apologies] : apologies.en)[why];
 }
 
-/** What is said to speech that was rejected. */
-export function apologiseForHearing(reason: Heard["reason"], language: string): string {
-  return apologise(reason ?? "unrecognised", language);
+/** Gives the apology for rejected speech. */
+export function apologizeForHearing(reason: Heard["reason"], language: string): string {
+  return apologize(reason ?? "unrecognised", language);
 }

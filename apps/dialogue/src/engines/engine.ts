@@ -4,68 +4,77 @@ import type { Dialogue, Emotion, Heard, Profile } from "@voxbus/protocol";
 export type Message = Dialogue["messages"][number];
 
 /** A tool of the device, as its MCP server lists it. */
-export type Tool = {
+export interface Tool {
   readonly name: string;
   readonly description: string;
   readonly inputSchema: Readonly<Record<string, unknown>>;
-};
+}
 
-/** The tools of the device that a turn came from; without an MCP server the list is empty. */
+/** The tools of the device that a turn came from. The list is empty if the device has no MCP server. */
 export interface Tools {
   readonly list: readonly Tool[];
-  /** Calls a tool once, however often the turn is started again, and gives its text. Throws ToolError. */
+  /** Calls a tool and resolves with its text. A turn that is started again does not repeat the call. Throws ToolError. */
   call(name: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<string>;
 }
 
-/** A tool call that failed: unknown, refused by the device, or not answered in time. */
+/** A tool call that failed: the tool is unknown, the device refused the call, or it did not answer in time. */
 export class ToolError extends Error {
   override readonly name = "ToolError";
 }
 
-/** A model did not answer in time. */
+/** A model that did not answer in time. */
 export class ModelTimeoutError extends Error {
   override readonly name = "ModelTimeoutError";
 }
 
-/** What an engine may have spoken later. */
+/** Announcements on the device at a later time. */
 export interface Reminders {
-  /** Has `text` announced on the device in `ms`. Throws RangeError when the device has too many already. */
+  /** Schedules `text` to be announced in `ms`. Throws RangeError if the device has too many reminders already. */
   schedule(ms: number, text: string): Promise<void>;
-  /** Drops what was scheduled for the device and gives its count. */
+  /** Cancels every reminder of the device and gives their number. */
   cancel(): Promise<number>;
 }
 
-/** What an engine answers. */
-export type Turn = {
-  /** What was said; empty when speech was rejected, and then `reason` says why. */
-  readonly text: string;
-  readonly reason?: Heard["reason"];
-  /** BCP 47. */
-  readonly language: string;
-  /** What was said before, oldest first, without this turn. */
-  readonly history: readonly Message[];
-  readonly profile: Profile;
+/** The device that an answer is for, as far as an engine may use it. */
+export interface DeviceAccess {
+  /** The features that the device announced in its hello. */
   readonly features: Readonly<Record<string, unknown>>;
   readonly tools: Tools;
   readonly reminders: Reminders;
-  /** What this very answer has said already, before its worker died: the engine goes on behind it. Empty at first. */
-  readonly said: string;
-};
+}
 
-/** A piece of an answer: text in the order in which it is spoken, or a face for what follows. */
+/** A request for one answer. */
+export interface AnswerRequest {
+  /** The words of the user. Empty if speech was rejected; `reason` then says why. */
+  readonly text: string;
+  readonly reason?: Heard["reason"];
+  /** The language of the text, BCP 47. */
+  readonly language: string;
+  /** The earlier messages of the dialogue, oldest first, without this turn. */
+  readonly history: readonly Message[];
+  readonly profile: Profile;
+  readonly device: DeviceAccess;
+  /** The part of this answer that a failed worker has stored already. The engine continues after it. Empty at first. */
+  readonly spoken: string;
+}
+
+/** A piece of an answer: text in the order in which it is spoken, or a face for the text that follows. */
 export type Delta =
   { readonly type: "text"; readonly text: string } | { readonly type: "emotion"; readonly emotion: Emotion };
 
-/** A language model, or what stands in for one. */
+/** A language model, or a program that answers in its place. */
 export interface LlmEngine {
   readonly name: string;
-  /** The language of its answers, BCP 47; absent when it answers in the turn's. */
+  /** The language of its answers, BCP 47. Absent if it answers in the language of the request. */
   readonly language?: string;
   /**
-   * Answers a turn: at least one text delta, as soon as there is one, in plain text or markdown. Tool calls are made
-   * through `turn.tools` and are not seen here. Ends quietly and promptly once `signal` aborts, giving the model's
-   * request up; throws when the model fails, whatever was given before. Any number of turns go on at once and never
-   * touch each other. Text is never repeated: what is in `turn.said` is not said again.
+   * Answers a request, in plain text or markdown.
+   * - It yields at least one text delta, as soon as there is one.
+   * - It calls tools through `request.device.tools`; the calls are not part of the answer.
+   * - It never yields text that is in `request.spoken`.
+   * - Once `signal` aborts, it ends promptly without an error and cancels its request to the model.
+   * - It throws if the model fails, also after it has yielded text.
+   * - Any number of answers may be in progress at once; they do not affect each other.
    */
-  respond(turn: Turn, signal: AbortSignal): AsyncIterable<Delta>;
+  respond(request: AnswerRequest, signal: AbortSignal): AsyncIterable<Delta>;
 }

@@ -1,77 +1,43 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { core, node, tracing } from "@opentelemetry/sdk-node";
-import { Profile } from "@voxbus/protocol";
+import { startModelServer, type ChatEvent, type ChatRequest, type ModelServer } from "@voxbus/testing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { createOpenaiEngine } from "./openai.ts";
-import { ToolError, type Turn } from "./engine.ts";
+import { ToolError } from "./engine.ts";
 import { traceTool } from "./model-span.ts";
+import { createOpenAiEngine } from "./openai.ts";
+import { collectText, createRequest } from "./test-request.ts";
 
 const spans = new tracing.InMemorySpanExporter();
-const asked: { readonly stream_options?: object }[] = [];
-let refuses = false;
-let server: Server;
-let url: string;
+let refusesUsage = false;
+let server: ModelServer;
 
-/** A model's server that tells its usage, or refuses to be asked for it. */
-async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  let body = "";
-  for await (const chunk of request.setEncoding("utf8")) body += chunk as string;
-  const question = JSON.parse(body) as (typeof asked)[number];
-  asked.push(question);
-  if (question.stream_options && refuses) {
-    response.writeHead(422, { "content-type": "application/json" }).end('{"error":{"message":"extra_forbidden"}}');
-    return;
-  }
-  response.writeHead(200, { "content-type": "text/event-stream" });
+const asksForUsage = (request: ChatRequest) => "stream_options" in request;
+
+/** Answers like a server that reports its usage, or refuses that option. */
+function answer(request: ChatRequest): readonly ChatEvent[] | number {
+  if (!asksForUsage(request)) return ["Secret ", "words."];
+  if (refusesUsage) return 422;
   const usage = { prompt_tokens: 12, completion_tokens: 3, total_tokens: 15 };
-  const chunks = [
-    { choices: [{ index: 0, delta: { content: "Secret " } }] },
-    { choices: [{ index: 0, delta: { content: "words." } }] },
-    ...(question.stream_options ? [{ choices: [], usage }] : []),
-  ];
-  for (const chunk of chunks) response.write(`data: ${JSON.stringify(chunk)}\n\n`);
-  response.end("data: [DONE]\n\n");
+  return ["Secret ", "words.", { raw: `data: ${JSON.stringify({ choices: [], usage })}\n\n` }];
 }
 
 beforeAll(async () => {
   new node.NodeTracerProvider({ spanProcessors: [new tracing.SimpleSpanProcessor(spans)] }).register({
     propagator: new core.W3CTraceContextPropagator(),
   });
-  server = createServer((request, response) => void respond(request, response)).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+  server = await startModelServer({ chat: answer });
 });
 afterAll(() => server.close());
 afterEach(() => {
-  refuses = false;
-  asked.length = 0;
+  refusesUsage = false;
   spans.reset();
 });
 
-const turn: Turn = {
-  text: "my secret",
-  language: "en",
-  history: [],
-  profile: Profile.parse({}),
-  features: {},
-  tools: { list: [], call: () => Promise.reject(new ToolError("no tools")) },
-  reminders: { schedule: async () => undefined, cancel: async () => 0 },
-  said: "",
-};
-
-async function ask(engine = createEngine()): Promise<string> {
-  let text = "";
-  for await (const delta of engine.respond(turn, new AbortController().signal))
-    if (delta.type === "text") text += delta.text;
-  return text;
-}
+const ask = (engine = createEngine()) => collectText(engine, createRequest("my secret"));
 const createEngine = () =>
-  createOpenaiEngine({ url, model: "small", firstTokenMs: 10_000, nextTokenMs: 10_000, rounds: 1 });
+  createOpenAiEngine({ url: server.url, model: "small", firstTokenMs: 10_000, nextTokenMs: 10_000, rounds: 1 });
 
-test("chat: a CLIENT span with the model, its first token and what it counted, and not a word of it", async () => {
+test("chat: a CLIENT span with the model, its first token and its usage, without any text", async () => {
   expect(await ask()).toBe("Secret words.");
   const [span] = spans.getFinishedSpans();
   expect(span).toMatchObject({ name: "chat small", kind: SpanKind.CLIENT });
@@ -87,16 +53,17 @@ test("chat: a CLIENT span with the model, its first token and what it counted, a
   expect(span?.events.map(({ name, attributes }) => [name, attributes])).toEqual([["first token", {}]]);
 });
 
-test("chat: a server that refuses to count answers all the same, and is asked for it once", async () => {
-  refuses = true;
+test("chat: a server that refuses to report usage still answers, and is asked for usage once", async () => {
+  refusesUsage = true;
   const engine = createEngine();
+  const before = server.requests.chat.length;
   expect(await ask(engine)).toBe("Secret words.");
   expect(await ask(engine)).toBe("Secret words.");
-  expect(asked.map((question) => question.stream_options !== undefined)).toEqual([true, false, false]);
+  expect(server.requests.chat.slice(before).map(asksForUsage)).toEqual([true, false, false]);
   expect(spans.getFinishedSpans().map(({ status }) => status.code)).toEqual([0, 0]);
 });
 
-test("execute_tool: a call that fails is named by its error's class", async () => {
+test("execute_tool: a failed call has the name of its error, without its text", async () => {
   await expect(traceTool("light", () => Promise.reject(new ToolError("my secret")))).rejects.toThrow("my secret");
   const [span] = spans.getFinishedSpans();
   expect(span).toMatchObject({ name: "execute_tool light", status: { code: SpanStatusCode.ERROR } });

@@ -2,14 +2,15 @@ import { SpanKind, SpanStatusCode, trace, type Span } from "@opentelemetry/api";
 
 /** The span of one request to a model, named by OpenTelemetry's GenAI conventions. */
 export interface ModelSpan {
-  /** A piece of the answer came; the first one is an event. */
+  /** Notes a piece of the answer. The first one becomes the event `first token`. */
   token(): void;
-  /** What the model says that it read and wrote, in its tokens. */
+  /** Records how many tokens the model read and wrote. */
   usage(input: number, output: number): void;
+  /** Ends the span; with an error, as failed. */
   end(error?: unknown): void;
 }
 
-/** Begins the span `chat MODEL` in the active context. Neither the question nor the answer is in it. */
+/** Starts the span `chat MODEL` in the active context. It contains neither the question nor the answer. */
 export function startModelSpan({ provider, model }: { readonly provider: string; readonly model: string }): ModelSpan {
   const span = trace.getTracer("voxbus").startSpan(`chat ${model}`, {
     kind: SpanKind.CLIENT,
@@ -21,11 +22,11 @@ export function startModelSpan({ provider, model }: { readonly provider: string;
       "gen_ai.output.type": "text",
     },
   });
-  let begun = false;
+  let started = false;
   return {
     token() {
-      if (!begun) span.addEvent("first token");
-      begun = true;
+      if (!started) span.addEvent("first token");
+      started = true;
     },
     usage(input, output) {
       span.setAttributes({ "gen_ai.usage.input_tokens": input, "gen_ai.usage.output_tokens": output });
@@ -34,7 +35,7 @@ export function startModelSpan({ provider, model }: { readonly provider: string;
   };
 }
 
-/** Calls a tool within a span `execute_tool NAME`; neither arguments nor result are in it. */
+/** Calls a tool within a span `execute_tool NAME`, which contains neither arguments nor result. */
 export async function traceTool<T>(name: string, call: () => Promise<T>): Promise<T> {
   const attributes = {
     "gen_ai.operation.name": "execute_tool",
@@ -53,7 +54,7 @@ export async function traceTool<T>(name: string, call: () => Promise<T>): Promis
   });
 }
 
-/** Only the error's name is kept: its text may hold what was said. */
+/** Ends a span. It keeps only the error's name, because the error's text may contain words of the user. */
 function endSpan(span: Span, error: unknown): void {
   if (error !== undefined) {
     span.setAttribute("error.type", error instanceof Error ? error.name : "error");

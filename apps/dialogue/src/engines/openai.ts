@@ -1,116 +1,133 @@
 import { tracingIsOn } from "@voxbus/bus";
 import OpenAI, { BadRequestError, UnprocessableEntityError } from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
-import { apologiseForHearing } from "../apologies.ts";
-import { ModelTimeoutError, ToolError, type Delta, type LlmEngine, type Tool, type Turn } from "./engine.ts";
-import { nameFunctions } from "./tool-names.ts";
+import { apologizeForHearing } from "../apologies.ts";
+import { ModelTimeoutError, ToolError, type AnswerRequest, type Delta, type LlmEngine } from "./engine.ts";
 import { startModelSpan, traceTool } from "./model-span.ts";
+import { createMessages } from "./openai-messages.ts";
+import { nameTools, type NamedTools } from "./tool-names.ts";
 
-/** How a model is reached, and how long it may take. */
-export type OpenaiOptions = {
-  /** The base URL that ends in /v1; unset: OpenAI's own. */
+/** The address of a model, and its limits. */
+export interface OpenAiOptions {
+  /** The base URL, ending in /v1. Unset: OpenAI's own. */
   readonly url?: string;
   readonly model: string;
-  /** Local servers need none. */
+  /** Local servers need no key. */
   readonly key?: string;
   /** ms until the first token of each request. */
   readonly firstTokenMs: number;
   /** ms between two tokens. */
   readonly nextTokenMs: number;
-  /** How often a turn may go back to the model with the results of its tool calls. */
+  /** How many times in one turn the model may call tools. */
   readonly rounds: number;
-};
+}
 
-/** Any model behind an OpenAI-compatible chat completions endpoint: OpenAI, Ollama, vLLM, DeepSeek, Groq and the like. */
-export function createOpenaiEngine(options: OpenaiOptions): LlmEngine {
-  // The client refuses to be made without a key, and would try again on its own while the device waits.
-  const client = new OpenAI({ baseURL: options.url, apiKey: options.key ?? "none", maxRetries: 0 });
-  let tellsUsage = true;
-
-  /** A trace wants to know how many tokens it took; a server that refuses the question is not asked again. */
-  const ask: Ask = async (request, how) => {
-    if (!tracingIsOn() || !tellsUsage) return client.chat.completions.create(request, how);
-    try {
-      return await client.chat.completions.create({ ...request, stream_options: { include_usage: true } }, how);
-    } catch (error) {
-      if (!(error instanceof BadRequestError || error instanceof UnprocessableEntityError)) throw error;
-      tellsUsage = false;
-      return client.chat.completions.create(request, how);
-    }
-  };
-
+/** Creates an engine for any OpenAI-compatible chat completions endpoint: OpenAI, Ollama, vLLM, DeepSeek, Groq and others. */
+export function createOpenAiEngine(options: OpenAiOptions): LlmEngine {
+  const complete = createCompleter(options);
   return {
     name: "openai",
-    async *respond(turn, signal): AsyncGenerator<Delta> {
+    async *respond(request, signal): AsyncGenerator<Delta> {
       if (signal.aborted) return;
-      if (turn.text === "") {
-        if (turn.said !== "") return;
+      if (request.text !== "") yield* answer(complete, request, options, signal);
+      else if (request.spoken === "") {
         yield { type: "emotion", emotion: "confused" };
-        yield { type: "text", text: apologiseForHearing(turn.reason, turn.language) };
-        return;
-      }
-      const functions = nameFunctions(turn.tools.list);
-      const messages = createMessages(turn);
-      let given = turn.said !== "";
-      for (let round = 0; round <= options.rounds; round += 1) {
-        // In the last round there are no tools, so that it ends in words.
-        const tools = round < options.rounds && functions.tools.length > 0 ? functions.tools : undefined;
-        const calls: PendingCall[] = [];
-        let text = "";
-        const request = { model: options.model, messages, tools, stream: true } as const;
-        for await (const piece of stream(ask, request, options, signal)) {
-          if (piece.text !== "") {
-            text += piece.text;
-            given ||= piece.text.trim() !== "";
-            yield { type: "text", text: piece.text };
-          }
-          for (const part of piece.calls) addCallPart(calls, part);
-        }
-        if (signal.aborted) return;
-        if (calls.length === 0) {
-          if (!given) throw new Error(`the model "${options.model}" gave an empty answer`);
-          return;
-        }
-        messages.push({
-          role: "assistant",
-          content: text === "" ? null : text,
-          tool_calls: calls.map(({ id, name, args }) => ({
-            id,
-            type: "function" as const,
-            function: { name, arguments: args },
-          })),
-        });
-        for (const { id, name, args } of calls) {
-          const content = await callFunction(turn, functions.toolOf.get(name), name, args, signal);
-          if (signal.aborted) return;
-          messages.push({ role: "tool", tool_call_id: id, content });
-        }
-        // What follows the calls is a sentence of its own.
-        if (text !== "" && !/\s$/.test(text)) yield { type: "text", text: "\n" };
+        yield { type: "text", text: apologizeForHearing(request.reason, request.language) };
       }
     },
   };
 }
 
-type CallPart = { readonly index?: number; readonly id?: string; readonly name?: string; readonly args?: string };
-type PendingCall = { readonly index: number | undefined; readonly id: string; name: string; args: string };
+type Completion = OpenAI.ChatCompletionCreateParamsStreaming;
+type Complete = (
+  completion: Completion,
+  options: OpenAI.RequestOptions,
+) => Promise<AsyncIterable<OpenAI.ChatCompletionChunk>>;
 
-type Request = OpenAI.ChatCompletionCreateParamsStreaming;
-type Ask = (request: Request, how: OpenAI.RequestOptions) => Promise<AsyncIterable<OpenAI.ChatCompletionChunk>>;
+/** Asks for the number of tokens while tracing is on, until a server refuses that option. */
+function createCompleter({ url, key }: OpenAiOptions): Complete {
+  // The client requires a key. It must not retry on its own while the device waits.
+  const client = new OpenAI({ baseURL: url, apiKey: key ?? "none", maxRetries: 0 });
+  let tellsUsage = true;
+  return async (completion, options) => {
+    if (!tracingIsOn() || !tellsUsage) return client.chat.completions.create(completion, options);
+    try {
+      return await client.chat.completions.create({ ...completion, stream_options: { include_usage: true } }, options);
+    } catch (error) {
+      if (!(error instanceof BadRequestError || error instanceof UnprocessableEntityError)) throw error;
+      tellsUsage = false;
+      return client.chat.completions.create(completion, options);
+    }
+  };
+}
 
-async function* stream(
-  ask: Ask,
-  request: Request,
-  { firstTokenMs, nextTokenMs, model }: OpenaiOptions,
+/** Lets the model answer and call tools, for at most `rounds` rounds of calls. */
+async function* answer(
+  complete: Complete,
+  request: AnswerRequest,
+  options: OpenAiOptions,
   signal: AbortSignal,
-): AsyncGenerator<{ text: string; calls: readonly CallPart[] }> {
+): AsyncGenerator<Delta> {
+  const named = nameTools(request.device.tools.list);
+  const messages = createMessages(request);
+  let spoken = request.spoken !== "";
+  for (let round = 0; round <= options.rounds; round += 1) {
+    // The last round has no tools, so it ends in words.
+    const tools = round < options.rounds && named.tools.length > 0 ? named.tools : undefined;
+    const calls: PendingCall[] = [];
+    let text = "";
+    const completion = { model: options.model, messages, tools, stream: true } as const;
+    for await (const piece of streamCompletion(complete, completion, options, signal)) {
+      if (piece.text !== "") {
+        text += piece.text;
+        spoken ||= piece.text.trim() !== "";
+        yield { type: "text", text: piece.text };
+      }
+      for (const part of piece.calls) addCallPart(calls, part);
+    }
+    if (signal.aborted) return;
+    if (calls.length === 0) {
+      if (!spoken) throw new Error(`the model "${options.model}" gave an empty answer`);
+      return;
+    }
+    messages.push(describeCalls(text, calls));
+    for (const call of calls) {
+      const content = await callTool(request, named, call, signal);
+      if (signal.aborted) return;
+      messages.push({ role: "tool", tool_call_id: call.id, content });
+    }
+    // Text after the calls is a sentence of its own.
+    if (text !== "" && !/\s$/.test(text)) yield { type: "text", text: "\n" };
+  }
+}
+
+interface CallPart {
+  readonly index?: number;
+  readonly id?: string;
+  readonly name?: string;
+  readonly args?: string;
+}
+
+interface PendingCall {
+  readonly index: number | undefined;
+  readonly id: string;
+  name: string;
+  args: string;
+}
+
+async function* streamCompletion(
+  complete: Complete,
+  completion: Completion,
+  { firstTokenMs, nextTokenMs, model }: OpenAiOptions,
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly text: string; readonly calls: readonly CallPart[] }> {
   const patience = new AbortController();
   const expire = () => patience.abort(new ModelTimeoutError(`the model "${model}" did not answer in time`));
   let timer = setTimeout(expire, firstTokenMs);
   const span = startModelSpan({ provider: "openai", model });
   let failure: unknown;
   try {
-    const chunks = await ask(request, {
+    const chunks = await complete(completion, {
       signal: AbortSignal.any([signal, patience.signal]),
       timeout: firstTokenMs + 1000,
     });
@@ -126,7 +143,7 @@ async function* stream(
       yield { text: delta?.content ?? "", calls };
       if (signal.aborted) return;
     }
-    // The client ends quietly when its signal aborts.
+    // The client ends without an error when its signal aborts.
     patience.signal.throwIfAborted();
   } catch (error) {
     if (signal.aborted) return;
@@ -139,7 +156,7 @@ async function* stream(
   }
 }
 
-/** Some servers leave the index out, or the id, of a call that comes in one piece. */
+/** Adds a part to its call. Some servers omit the index or the id of a call that comes in one piece. */
 function addCallPart(calls: PendingCall[], { index, id, name, args }: CallPart): void {
   let call = index === undefined && id === undefined ? calls.at(-1) : calls.find((call) => call.index === index);
   if (call === undefined || (index === undefined && id !== undefined)) {
@@ -150,16 +167,25 @@ function addCallPart(calls: PendingCall[], { index, id, name, args }: CallPart):
   call.args += args ?? "";
 }
 
-async function callFunction(
-  turn: Turn,
-  tool: Tool | undefined,
-  name: string,
-  args: string,
+function describeCalls(text: string, calls: readonly PendingCall[]): ChatCompletionMessageParam {
+  return {
+    role: "assistant",
+    content: text === "" ? null : text,
+    tool_calls: calls.map(({ id, name, args }) => ({ id, type: "function", function: { name, arguments: args } })),
+  };
+}
+
+/** Resolves with the tool's text, or with an error message for the model to read. */
+async function callTool(
+  { device }: AnswerRequest,
+  { toolOf }: NamedTools,
+  { name, args }: PendingCall,
   signal: AbortSignal,
 ): Promise<string> {
+  const tool = toolOf.get(name);
   if (tool === undefined) return `Error: there is no function "${name}".`;
   try {
-    return await traceTool(tool.name, () => turn.tools.call(tool.name, readArguments(args), signal));
+    return await traceTool(tool.name, () => device.tools.call(tool.name, parseArguments(args), signal));
   } catch (error) {
     if (error instanceof ToolError || error instanceof SyntaxError) return `Error: ${error.message}`;
     if (signal.aborted) return "";
@@ -167,25 +193,8 @@ async function callFunction(
   }
 }
 
-function readArguments(args: string): Record<string, unknown> {
+function parseArguments(args: string): Record<string, unknown> {
   const value: unknown = args.trim() === "" ? {} : JSON.parse(args);
-  if (typeof value !== "object" || value === null) throw new SyntaxError("the arguments are not an object");
+  if (typeof value !== "object" || value === null) throw new SyntaxError("the arguments are not a JSON object");
   return value as Record<string, unknown>;
-}
-
-const defaultPrompt =
-  "You are a voice assistant. Your answers are spoken aloud: answer in a few short sentences of plain text, without " +
-  "lists, tables, links or code, in the language of the user. You may begin with one emoji that shows your mood.";
-
-function createMessages({ profile, history, text, said }: Turn): ChatCompletionMessageParam[] {
-  const now = new Date().toLocaleString("en-US", { timeZone: profile.timeZone, dateStyle: "full", timeStyle: "short" });
-  const prompt = `${profile.prompt ?? defaultPrompt}\n\nIt is ${now} (${profile.timeZone}).`;
-  const messages: ChatCompletionMessageParam[] = [
-    { role: "system", content: prompt },
-    ...history.map(({ role, text }) => ({ role, content: text })),
-    { role: "user", content: text },
-  ];
-  if (said === "") return messages;
-  const goOn = "Your answer was cut off. Go on exactly where it stopped, and repeat nothing of it.";
-  return [...messages, { role: "assistant", content: said }, { role: "user", content: goOn }];
 }

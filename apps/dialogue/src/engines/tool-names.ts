@@ -3,11 +3,14 @@ import type { Tool } from "./engine.ts";
 
 const longestName = 64;
 
-/** Function names allow no dots: the names of the device's tools in their allowed form, and the way back. */
-export function nameFunctions(list: readonly Tool[]): {
+/** The tools of a device under names that a chat completions API accepts, and the way back. */
+export interface NamedTools {
   readonly tools: ChatCompletionTool[];
   readonly toolOf: ReadonlyMap<string, Tool>;
-} {
+}
+
+/** Gives each tool a name without dots and of at most 64 characters. Names stay distinct. */
+export function nameTools(list: readonly Tool[]): NamedTools {
   const toolOf = new Map<string, Tool>();
   for (const tool of list) {
     const plain = tool.name.replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, longestName);

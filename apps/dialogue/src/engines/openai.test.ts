@@ -1,0 +1,102 @@
+import { Profile } from "@voxbus/protocol";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startModelServer, type ChatEvent, type ChatRequest, type ModelServer } from "@voxbus/testing";
+import { testEngine } from "./engine.suite.ts";
+import { ModelTimeoutError, type Delta } from "./engine.ts";
+import { createOpenAiEngine, type OpenAiOptions } from "./openai.ts";
+import { collectText, createRequest } from "./test-request.ts";
+
+function answerLikeAModel({ messages, tools }: ChatRequest): readonly ChatEvent[] | number {
+  const last = messages.at(-1)?.content ?? "";
+  if (messages.at(-1)?.role === "tool") return [`Done: ${last}`];
+  if (last.startsWith("Your answer was cut off")) return ["And the rest."];
+  if (last === "set the volume to fifty" && tools !== undefined) {
+    return ["Wait. ", { name: tools[0]?.function.name ?? "", args: '{"volume":50}' }];
+  }
+  if (last === "call nonsense") return [{ name: "nonsense", args: "{" }];
+  if (last === "fail") return 500;
+  if (last === "fail later") return ["Well, ", { end: "fail" }];
+  if (last === "hang") return [{ end: "hang" }];
+  if (last === "hang later") return ["Well, ", { end: "hang" }];
+  if (last === "nothing") return [];
+  return ["Hel", "lo, you said ", last, "."];
+}
+
+let server: ModelServer;
+beforeAll(async () => {
+  server = await startModelServer({ chat: answerLikeAModel });
+});
+afterAll(() => server.close());
+
+function createEngine(rest: Partial<OpenAiOptions> = {}) {
+  const options = { url: server.url, model: "test", firstTokenMs: 15_000, nextTokenMs: 15_000, rounds: 3 };
+  return createOpenAiEngine({ ...options, ...rest });
+}
+
+testEngine("openai", {
+  create: async () => createEngine(),
+  known: "hello there",
+  beginning: "Hello, you",
+  hint: "understand",
+});
+
+test.each([
+  ["fail", 0],
+  ["fail later", 1],
+  ["nothing", 0],
+])("openai: a model that does %j throws after its text", async (text, count) => {
+  const deltas: Delta[] = [];
+  const read = async () => {
+    for await (const delta of createEngine().respond(createRequest(text), new AbortController().signal)) {
+      deltas.push(delta);
+    }
+  };
+  await expect(read()).rejects.toThrow('the model "test"');
+  expect(deltas).toHaveLength(count);
+});
+
+test.each([
+  ["hang", { firstTokenMs: 300 }],
+  ["hang later", { nextTokenMs: 300 }],
+])("openai: a model that does %j times out", async (text, patience) => {
+  await expect(collectText(createEngine(patience), createRequest(text))).rejects.toThrow(ModelTimeoutError);
+});
+
+test("openai: a server that does not listen is a failure, and there is no retry", async () => {
+  const gone = await startModelServer({ chat: () => [] });
+  await gone.close();
+  const engine = createEngine({ url: gone.url, model: "m", firstTokenMs: 300, nextTokenMs: 300, rounds: 1 });
+  await expect(collectText(engine, createRequest("hi"))).rejects.toThrow('the model "m" failed');
+});
+
+test("openai: an abort in mid-answer ends it without an error, and the server sees the client leave", async () => {
+  const abort = new AbortController();
+  const cancelled = server.whenCancelled();
+  let text = "";
+  for await (const delta of createEngine().respond(createRequest("hang later"), abort.signal)) {
+    if (delta.type === "text") text += delta.text;
+    abort.abort();
+  }
+  await cancelled;
+  expect(text).toBe("Well, ");
+});
+
+test("openai: history, prompt and the spoken part reach the model in their places", async () => {
+  const profile = Profile.parse({ prompt: "Speak like a pirate.", timeZone: "Asia/Shanghai" });
+  const history = [
+    { role: "user" as const, text: "hi", at: 1 },
+    { role: "assistant" as const, text: "ahoy", at: 2 },
+  ];
+  const request = createRequest("and?", { profile, history, spoken: "Once." });
+  expect(await collectText(createEngine(), request)).toBe("And the rest.");
+  const { messages } = server.requests.chat.at(-1) ?? { messages: [] };
+  expect(messages.map(({ role }) => role)).toEqual(["system", "user", "assistant", "user", "assistant", "user"]);
+  expect(messages[0]?.content).toMatch(/^Speak like a pirate\.[^]*Asia\/Shanghai/);
+  expect(messages[4]?.content).toBe("Once.");
+});
+
+test("openai: the model is told when it calls an unknown function with malformed arguments", async () => {
+  expect(await collectText(createEngine(), createRequest("call nonsense"))).toBe(
+    'Done: Error: there is no function "nonsense".',
+  );
+});

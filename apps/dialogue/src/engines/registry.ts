@@ -1,0 +1,27 @@
+import { z } from "zod";
+import type { DialogueConfig } from "../config.ts";
+import { createEmbeddedEngine } from "./embedded.ts";
+import type { LlmEngine } from "./engine.ts";
+import { createOpenAiEngine } from "./openai.ts";
+
+/** The schema of `VOXBUS_LLM_ENGINE`: the name of every engine. */
+export const engineName = z
+  .enum(["embedded", "openai"])
+  .default("embedded")
+  .describe("language model: embedded knows a short list of phrases, openai is any chat completions endpoint");
+
+/** Creates an engine from the configuration, by its name. */
+export const engines: Readonly<
+  Record<DialogueConfig["VOXBUS_LLM_ENGINE"], (config: DialogueConfig) => Promise<LlmEngine>>
+> = {
+  embedded: async () => createEmbeddedEngine(),
+  openai: async (config) =>
+    createOpenAiEngine({
+      url: config.VOXBUS_LLM_URL,
+      model: config.VOXBUS_LLM_MODEL,
+      key: config.VOXBUS_LLM_KEY,
+      firstTokenMs: config.VOXBUS_LLM_FIRST_TOKEN_MS,
+      nextTokenMs: config.VOXBUS_LLM_NEXT_TOKEN_MS,
+      rounds: config.VOXBUS_LLM_TOOL_ROUNDS,
+    }),
+};
