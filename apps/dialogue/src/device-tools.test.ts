@@ -3,8 +3,8 @@ import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testin
 import { busVersion, InControlFrame, Outbound, subjects } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { createDeviceTools } from "./device-tools.ts";
 import { ToolError } from "./engines/engine.ts";
-import { createMcp } from "./mcp.ts";
 
 type Request = { readonly id: number; readonly method: string; readonly params: Record<string, unknown> };
 
@@ -26,7 +26,7 @@ afterAll(async () => {
 const tool = (name: string) => ({ name, description: name, inputSchema: { type: "object" } });
 const text = (text: string, isError = false) => ({ result: { content: [{ type: "text", text }], isError } });
 
-/** A device whose MCP server answers as told, with nothing when told undefined; and the requests it got. */
+/** A device whose MCP server answers with `answer`, or not at all if that is undefined; and the requests it received. */
 function connectDevice(answer: (request: Request) => object | undefined) {
   const [device, session] = [`test-${ulid()}`, ulid()];
   const requests: Request[] = [];
@@ -48,24 +48,24 @@ function connectDevice(answer: (request: Request) => object | undefined) {
 }
 
 function createClient(timeoutMs = 2000) {
-  const mcp = createMcp(bus, { timeoutMs });
-  const following = bus.subscribe(subjects.in("*", "control"), InControlFrame, (frame) => mcp.take(frame));
+  const tools = createDeviceTools(bus, { timeoutMs });
+  const following = bus.subscribe(subjects.in("*", "control"), InControlFrame, (frame) => tools.handle(frame));
   undo.push(() => following.close());
-  return mcp;
+  return tools;
 }
 
-test("mcp: tools are listed page by page after initialize, once for all dialogues; ids are int32", async () => {
+test("tools: are listed page by page after initialize, once for all dialogues; ids are int32", async () => {
   const turn = connectDevice(({ method, params }) => {
     if (method === "initialize") return { result: {} };
     return params["cursor"] === ""
       ? { result: { tools: [tool("a")], nextCursor: "b" } }
       : { result: { tools: [tool("b")] } };
   });
-  const mcp = createClient();
-  const [one, two] = await Promise.all([mcp.list(turn.device, turn.session), mcp.list(turn.device, turn.session)]);
+  const tools = createClient();
+  const [one, two] = await Promise.all([tools.list(turn), tools.list(turn)]);
   expect(one.map(({ name }) => name)).toEqual(["a", "b"]);
   expect(two).toBe(one);
-  expect(await createClient().list(turn.device, turn.session)).toEqual(one);
+  expect(await createClient().list(turn)).toEqual(one);
   expect(turn.requests.map(({ method, params }) => [method, params["cursor"]])).toEqual([
     ["initialize", undefined],
     ["tools/list", ""],
@@ -74,9 +74,9 @@ test("mcp: tools are listed page by page after initialize, once for all dialogue
   expect(turn.requests.every(({ id }) => Number.isInteger(id) && id >= 0 && id < 2 ** 31)).toBe(true);
 });
 
-test("mcp: a call is made once, whoever starts the turn again, and both get its text", async () => {
+test("tools: a call is made once, also by a second attempt at the turn, and both get its text", async () => {
   const turn = connectDevice(() => text("true"));
-  const [one, two] = [createClient(), createClient()].map((mcp) => mcp.toolsOf(turn, [tool("self.set")]));
+  const [one, two] = [createClient(), createClient()].map((client) => client.toolsOf(turn, [tool("self.set")]));
   const both = await Promise.all([one?.call("self.set", { a: 1 }), two?.call("self.set", { a: 1 })]);
   expect(both).toEqual(["true", "true"]);
   expect(
@@ -88,7 +88,7 @@ test("mcp: a call is made once, whoever starts the turn again, and both get its 
   expect(turn.requests[0]?.params).toEqual({ name: "self.set", arguments: { a: 1 } });
 });
 
-test("mcp: an answer that came while nobody waited is found in the stream", async () => {
+test("tools: an answer that no worker waited for is found in the stream", async () => {
   const turn = connectDevice(() => undefined);
   const abort = new AbortController();
   const dying = createClient()
@@ -96,7 +96,7 @@ test("mcp: an answer that came while nobody waited is found in the stream", asyn
     .call("t", {}, abort.signal);
   await expect.poll(() => turn.requests.length, { interval: 5 }).toBe(1);
   abort.abort();
-  await expect(dying).rejects.toThrow("given up");
+  await expect(dying).rejects.toThrow("aborted");
   await turn.answer(turn.requests[0]?.id ?? 0, text("late"));
   expect(
     await createClient()
@@ -106,7 +106,7 @@ test("mcp: an answer that came while nobody waited is found in the stream", asyn
   expect(turn.requests).toHaveLength(1);
 });
 
-test("mcp: another call of the same turn is another call", async () => {
+test("tools: another call of the same turn is made anew", async () => {
   const turn = connectDevice(({ params }) => text(JSON.stringify(params["arguments"])));
   const tools = createClient().toolsOf(turn, [tool("self.set")]);
   expect(await tools.call("self.set", { a: 1 })).toBe('{"a":1}');
@@ -121,7 +121,7 @@ test.each([
   ["a result that is an error", text("no such room", true), "refused: no such room"],
   ["a malformed result", { result: { content: "yes" } }, "malformed"],
   ["nothing", undefined, "did not answer within 200 ms"],
-])("mcp: %s is a failed call", async (_, given, message) => {
+])("tools: %s is a failed call", async (_, given, message) => {
   const tools = createClient(200).toolsOf(
     connectDevice(() => given),
     [tool("t")],
@@ -130,7 +130,7 @@ test.each([
   await expect(tools.call("u", {})).rejects.toThrow('no tool "u"');
 });
 
-test("mcp: an aborted call ends at once", async () => {
+test("tools: an aborted call ends at once", async () => {
   const abort = new AbortController();
   const turn = connectDevice(() => {
     abort.abort();

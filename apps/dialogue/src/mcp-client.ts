@@ -1,0 +1,128 @@
+import type { Bus } from "@voxbus/bus";
+import { busVersion, subjects, type InControlFrame, type OutTextFrame } from "@voxbus/protocol";
+import { z } from "zod";
+import { ToolError } from "./engines/engine.ts";
+
+/** A session of a device that has an MCP server. */
+export interface McpSession {
+  readonly device: string;
+  readonly session: string;
+}
+
+/** A JSON-RPC request to a device. */
+export interface McpRequest {
+  readonly id: number;
+  readonly method: string;
+  readonly params: object;
+}
+
+/** An answer that is expected from a device. */
+export interface ExpectedAnswer {
+  /** Resolves with the result. Rejects with ToolError if the device refuses, or does not answer in time. */
+  readonly answer: Promise<unknown>;
+  /** Ends the wait. */
+  close(): void;
+}
+
+/** The client of the devices' own MCP servers (docs/protocol.md, device MCP). */
+export interface McpClient {
+  /** Handles a control frame of any device. An MCP answer settles the request that it belongs to. */
+  handle(frame: InControlFrame): void;
+  /** Waits for the answer to request `id` of a session. Close it in the end. */
+  expect(session: string, id: number, signal?: AbortSignal): ExpectedAnswer;
+  /** Sends a request without waiting for its answer. */
+  send(to: McpSession, request: McpRequest): void;
+  /** Sends a request and resolves with its result. Throws ToolError. */
+  request(to: McpSession, request: Omit<McpRequest, "id">): Promise<unknown>;
+}
+
+/** JSON-RPC ids of devices are int32. Ids of tool calls are below this number, those of other requests are not. */
+export const firstRequestId = 2 ** 30;
+
+const Answer = z.object({
+  id: z.number(),
+  result: z.unknown().optional(),
+  error: z.looseObject({ message: z.string().default("no message") }).optional(),
+});
+
+interface Waiter {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Creates the client. A device that does not answer within `timeoutMs` has failed. */
+export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: number }): McpClient {
+  const waiting = new Map<string, Waiter>();
+
+  const expect: McpClient["expect"] = (session, id, signal) => {
+    const key = `${session}:${id}`;
+    const { promise, resolve, reject } = createDeferred();
+    const abort = () => reject(new ToolError("the tool call was aborted", { cause: signal?.reason }));
+    const late = () => reject(new ToolError(`the device did not answer within ${timeoutMs} ms`));
+    const timer = setTimeout(late, timeoutMs);
+    const waiter = { resolve, reject };
+    waiting.set(key, waiter);
+    signal?.addEventListener("abort", abort);
+    if (signal?.aborted === true) abort();
+    return {
+      answer: promise,
+      close() {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
+        if (waiting.get(key) === waiter) waiting.delete(key);
+      },
+    };
+  };
+
+  const send: McpClient["send"] = ({ device, session }, request) => {
+    const frame: OutTextFrame = {
+      v: busVersion,
+      session,
+      kind: "text",
+      body: { type: "mcp", payload: { jsonrpc: "2.0", ...request } },
+    };
+    bus.publish(subjects.out(device), frame);
+  };
+
+  return {
+    handle({ session, body }) {
+      const parsed = body.type === "mcp" ? Answer.safeParse(body.payload).data : undefined;
+      const waiter = parsed && waiting.get(`${session}:${parsed.id}`);
+      if (parsed === undefined || waiter === undefined) return;
+      const { error, result } = parsed;
+      if (error === undefined) waiter.resolve(result);
+      else waiter.reject(new ToolError(`the device refused: ${error.message}`));
+    },
+    expect,
+    send,
+    async request(to, { method, params }) {
+      const id = firstRequestId + Math.floor(Math.random() * (firstRequestId - 1));
+      const expected = expect(to.session, id);
+      try {
+        send(to, { id, method, params });
+        return await expected.answer;
+      } finally {
+        expected.close();
+      }
+    },
+  };
+}
+
+/** Parses a result of a device. Throws ToolError. */
+export function parseResult<S extends z.ZodType>(schema: S, result: unknown): z.infer<S> {
+  const parsed = schema.safeParse(result);
+  if (!parsed.success) throw new ToolError("the device's answer is malformed", { cause: parsed.error });
+  return parsed.data;
+}
+
+function createDeferred() {
+  let resolve: (result: unknown) => void = () => undefined;
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<unknown>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  // It may reject before, or without, a reader.
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
