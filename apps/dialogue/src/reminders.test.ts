@@ -1,12 +1,14 @@
 import type { Bus } from "@voxbus/bus";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { openReminderBook, type ReminderBook } from "./reminders.ts";
+import { connectTestBus, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { openReminderBook, type Reminder, type ReminderBook } from "./reminders.ts";
+import { createTestClock } from "./test-clock.ts";
 
 let nats: NatsServer;
 let bus: Bus;
+const clock = createTestClock();
 const books: ReminderBook[] = [];
-/** What was announced, each id once, as a stream with de-duplication keeps it. */
+/** The announcements, each id once, as a stream with de-duplication keeps them. */
 const announced = new Map<string, string>();
 const tries: string[] = [];
 
@@ -14,60 +16,80 @@ beforeAll(async () => {
   nats = await startNatsServer();
   bus = await connectTestBus(nats.url);
 });
+afterEach(() => {
+  for (const book of books.splice(0)) book.close();
+});
 afterAll(async () => {
-  for (const book of books) book.close();
   await bus.close();
   await nats.stop();
 });
 
-const open = () => {
-  const announce = async (device: string, text: string, id: string) => {
+/** Opens a book, as a worker does when it starts. */
+async function open(): Promise<ReminderBook> {
+  const announce = async ({ device, text }: Reminder, id: string) => {
     tries.push(text);
     if (text.startsWith("fails once") && tries.filter((one) => one === text).length === 1) throw new Error("away");
     if (!announced.has(id)) announced.set(id, `${device}: ${text}`);
   };
-  const book = openReminderBook(bus.bucket("dialogues"), announce, () => undefined, 200);
+  const book = openReminderBook({ bucket: bus.bucket("dialogues"), announce, log: silentLog, clock });
   books.push(book);
+  await clock.advance(0);
   return book;
-};
+}
 const turn = (device: string, origin = 1) => ({ device, session: "s", origin });
 const heard = (device: string) => [...announced.values()].filter((one) => one.startsWith(`${device}: `));
 
-test("reminders: with several workers each is announced once, on time, by the one that took it down", async () => {
-  const [mine] = [open(), open(), open()];
-  const began = performance.now();
-  await mine?.of(turn("a:b")).schedule(300, "on time");
-  await vi.waitFor(() => expect(heard("a:b")).toHaveLength(1), { interval: 10 });
-  expect(performance.now() - began).toBeGreaterThan(290);
-  await vi.waitFor(async () => expect(await open().of(turn("a:b")).cancel()).toBe(0));
-  await new Promise((resolve) => setTimeout(resolve, 1200));
+test("reminders: with several workers each is announced once, on time, by the worker that scheduled it", async () => {
+  const [mine, other] = [await open(), await open(), await open()];
+  await mine.of(turn("a:b")).schedule(30_000, "on time");
+  await clock.advance(29_999);
+  expect(heard("a:b")).toEqual([]);
+  await clock.advance(1);
   expect(heard("a:b")).toEqual(["a:b: on time"]);
+  expect(await other.of(turn("a:b")).cancel()).toBe(0);
+  await clock.advance(10_000);
   expect(tries.filter((text) => text === "on time")).toHaveLength(1);
 });
 
-test("reminders: one whose worker is gone is announced by another, or by the next one that starts", async () => {
-  for (const book of books.splice(0)) book.close();
-  const first = open();
+test("reminders: if their worker is gone, another one announces them, or the next one that starts", async () => {
+  const first = await open();
   await first.of(turn("other")).schedule(600, "taken over");
-  const second = open();
+  const second = await open();
   first.close();
-  await vi.waitFor(() => expect(heard("other")).toEqual(["other: taken over"]), { timeout: 4000 });
+  await clock.advance(1100);
+  expect(heard("other")).toEqual([]);
+  await clock.advance(500);
+  expect(heard("other")).toEqual(["other: taken over"]);
   await second.of(turn("late")).schedule(100, "late");
   second.close();
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await clock.advance(10_000);
   expect(heard("late")).toEqual([]);
-  open();
-  open();
-  await vi.waitFor(() => expect(heard("late")).toEqual(["late: late"]), { timeout: 4000 });
+  await open();
+  await open();
+  await clock.advance(1000);
+  expect(heard("late")).toEqual(["late: late"]);
 });
 
-test("reminders: what cannot be announced is tried again", async () => {
-  await open().of(turn("again")).schedule(10, "fails once");
-  await vi.waitFor(() => expect(heard("again")).toEqual(["again: fails once"]), { timeout: 4000 });
+test("reminders: a worker finds those that others scheduled while it runs", async () => {
+  const [first] = [await open(), await open()];
+  await first.of(turn("found")).schedule(20_000, "found");
+  await clock.advance(5000);
+  first.close();
+  await clock.advance(16_000);
+  expect(heard("found")).toEqual(["found: found"]);
 });
 
-test("reminders: a turn that is started again takes nothing down twice, and another worker can cancel", async () => {
-  const [mine, other] = [open(), open()];
+test("reminders: a failed announcement is tried again", async () => {
+  const book = await open();
+  await book.of(turn("again")).schedule(10, "fails once");
+  await clock.advance(10);
+  expect(heard("again")).toEqual([]);
+  await clock.advance(1000);
+  expect(heard("again")).toEqual(["again: fails once"]);
+});
+
+test("reminders: a turn that is started again schedules nothing twice, and another worker can cancel", async () => {
+  const [mine, other] = [await open(), await open()];
   await mine.of(turn("twice")).schedule(60_000, "x");
   await other.of(turn("twice")).schedule(60_000, "x");
   await mine.of(turn("twice", 2)).schedule(60_000, "x");
@@ -76,9 +98,10 @@ test("reminders: a turn that is started again takes nothing down twice, and anot
 });
 
 test("reminders: a device has at most 20", async () => {
-  const reminders = open().of(turn("many"));
+  const [book, other] = [await open(), await open()];
+  const reminders = book.of(turn("many"));
   for (let i = 0; i < 20; i += 1) await reminders.schedule(60_000, "x");
   await expect(reminders.schedule(60_000, "x")).rejects.toThrow(RangeError);
-  expect(await open().of(turn("few")).cancel()).toBe(0);
-  expect(await open().of(turn("many")).cancel()).toBe(20);
+  expect(await other.of(turn("few")).cancel()).toBe(0);
+  expect(await other.of(turn("many")).cancel()).toBe(20);
 });

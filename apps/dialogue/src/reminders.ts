@@ -1,125 +1,137 @@
-import { ConflictError, type Bucket } from "@voxbus/bus";
+import { ConflictError, type Bucket, type BusLog } from "@voxbus/bus";
 import { deviceKey } from "@voxbus/protocol";
 import { z } from "zod";
+import { systemClock, type Clock } from "./clock.ts";
 import type { Reminders } from "./engines/engine.ts";
+import type { TurnId } from "./turn-input.ts";
 
-const mostOfOneDevice = 20;
-const prefix = "=timer";
-/** How often a worker looks for reminders that others took down, ms. */
-const usualScanMs = 5000;
-/** Those of others are announced so much later, up to as much again: only if whoever took them down is gone, ms. */
-const othersMs = 500;
-const retryMs = 1000;
-
+/** Something to be announced on a device at a time (ms since the epoch). */
 const Reminder = z.object({ device: z.string(), text: z.string(), dueAt: z.number() });
+export type Reminder = z.infer<typeof Reminder>;
 
 /**
- * Everything that is to be announced later, kept in the bucket `dialogues`: it outlives the worker that took it down.
- * Each is announced once, by whichever worker is there; what came due while none was, at once when one is back.
+ * The reminders of all devices, kept in the bucket `dialogues`, where they outlive the worker that scheduled them. One
+ * worker announces each, once. Reminders that became due while no worker ran are announced as soon as one runs.
  */
 export interface ReminderBook {
-  /** The reminders of a turn's device; a turn that is started again takes none down twice. */
-  of(turn: { readonly device: string; readonly session: string; readonly origin: number }): Reminders;
+  /** Gives the reminders of a turn's device. A turn that is started again schedules none of its reminders twice. */
+  of(turn: TurnId): Reminders;
   close(): void;
 }
 
-/**
- * Opens the book; `announce` has a text spoken on a device, once for each `id`, and rejects when it must be tried again.
- * `onTrouble` is told of what is tried again.
- */
-export function openReminderBook(
-  bucket: Bucket,
-  announce: (device: string, text: string, id: string) => Promise<unknown>,
-  onTrouble: (error: unknown) => void,
-  scanMs = usualScanMs,
-): ReminderBook {
-  /** The timer of each key that is known here; without one it is gone already. */
-  const timers = new Map<string, NodeJS.Timeout | undefined>();
-  let scanning = false;
+/** Dependencies of a reminder book. */
+export interface ReminderBookOptions {
+  readonly bucket: Bucket;
+  /** Announces a reminder, once for each `id`. If it rejects, it is called again later. */
+  readonly announce: (reminder: Reminder, id: string) => Promise<unknown>;
+  readonly log: BusLog;
+  readonly clock?: Clock;
+}
+
+const maxPerDevice = 20;
+const prefix = "=timer";
+/** Time between two looks for reminders that other workers scheduled, ms. */
+const scanMs = 5000;
+/** Extra time that their own worker has to announce them, up to twice as much, ms. */
+const othersMs = 500;
+const retryMs = 1000;
+
+/** Opens the book and watches its reminders until it is closed. */
+export function openReminderBook({ bucket, announce, log, clock = systemClock }: ReminderBookOptions): ReminderBook {
+  const store = createStore(bucket);
+  /** The function that cancels the timer of each known reminder; undefined once the reminder is gone. */
+  const timers = new Map<string, (() => void) | undefined>();
   let closed = false;
 
   const arm = (key: string, ms: number) => {
     if (closed) return;
-    clearTimeout(timers.get(key));
+    timers.get(key)?.();
     timers.set(
       key,
-      setTimeout(() => void fire(key), Math.max(0, ms)),
+      clock.after(Math.max(0, ms), () => fire(key)),
     );
   };
-  const read = async (key: string) => Reminder.safeParse((await bucket.get(key))?.value).data;
   const fire = async (key: string) => {
     try {
-      const reminder = await read(key);
+      const reminder = await store.read(key);
       if (reminder !== undefined) {
-        await announce(reminder.device, reminder.text, key);
+        await announce(reminder, key);
         await bucket.remove(key);
       }
       timers.set(key, undefined);
     } catch (error) {
-      onTrouble(error);
+      log.warn({ err: error, reminder: key }, "reminder failed, retrying");
       arm(key, retryMs);
     }
   };
   const scan = async () => {
-    if (scanning) return;
-    scanning = true;
     try {
       const keys = new Set(await bucket.keys(prefix));
-      for (const [key, timer] of timers) if (timer === undefined && !keys.has(key)) timers.delete(key);
+      for (const [key, cancel] of timers) if (cancel === undefined && !keys.has(key)) timers.delete(key);
       for (const key of keys) {
         if (timers.has(key)) continue;
-        const reminder = await read(key);
+        const reminder = await store.read(key);
         if (timers.has(key)) continue;
         if (reminder === undefined) timers.set(key, undefined);
-        else arm(key, Math.max(0, reminder.dueAt - Date.now()) + othersMs * (1 + Math.random()));
+        else arm(key, Math.max(0, reminder.dueAt - clock.now()) + othersMs * (1 + Math.random()));
       }
     } catch (error) {
-      onTrouble(error);
+      log.warn({ err: error }, "reminder scan failed, retrying");
     }
-    scanning = false;
+    if (!closed) cancelScan = clock.after(scanMs, scan);
   };
-  const interval = setInterval(() => void scan(), scanMs);
-  void scan();
-
-  const readAll = async (device: string) => {
-    const keys = await bucket.keys(`${prefix}.${deviceKey(device)}`);
-    const found = await Promise.all(keys.map(async (key) => ((await read(key)) === undefined ? [] : [key])));
-    return found.flat();
-  };
+  let cancelScan = clock.after(0, scan);
 
   return {
-    of({ device, session, origin }) {
-      let k = 0;
+    of(turn) {
+      let count = 0;
       return {
         async schedule(ms, text) {
-          k += 1;
-          const key = `${prefix}.${deviceKey(device)}.${session}-${origin}-${k}`;
-          const all = await readAll(device);
-          if (all.includes(key)) return;
-          if (all.length >= mostOfOneDevice) throw new RangeError(`a device has at most ${mostOfOneDevice} timers`);
-          const reminder = { device, text, dueAt: Date.now() + ms };
-          try {
-            await bucket.update(key, reminder, 0);
-            arm(key, ms);
-          } catch (error) {
-            if (!(error instanceof ConflictError)) throw error;
-          }
+          count += 1;
+          const key = `${prefix}.${deviceKey(turn.device)}.${turn.session}-${turn.origin}-${count}`;
+          if (await store.add(key, { device: turn.device, text, dueAt: clock.now() + ms })) arm(key, ms);
         },
         async cancel() {
-          const all = await readAll(device);
-          for (const key of all) {
+          const keys = await store.keysOf(turn.device);
+          for (const key of keys) {
             await bucket.remove(key);
-            clearTimeout(timers.get(key));
+            timers.get(key)?.();
             timers.set(key, undefined);
           }
-          return all.length;
+          return keys.length;
         },
       };
     },
     close() {
       closed = true;
-      clearInterval(interval);
-      for (const timer of timers.values()) clearTimeout(timer);
+      cancelScan();
+      for (const cancel of timers.values()) cancel?.();
+    },
+  };
+}
+
+function createStore(bucket: Bucket) {
+  const read = async (key: string) => Reminder.safeParse((await bucket.get(key))?.value).data;
+  const keysOf = async (device: string) => {
+    const keys = await bucket.keys(`${prefix}.${deviceKey(device)}`);
+    const found = await Promise.all(keys.map(async (key) => ((await read(key)) === undefined ? [] : [key])));
+    return found.flat();
+  };
+  return {
+    read,
+    keysOf,
+    /** Stores a new reminder; gives false if it is there already. Throws RangeError. */
+    async add(key: string, reminder: Reminder): Promise<boolean> {
+      const keys = await keysOf(reminder.device);
+      if (keys.includes(key)) return false;
+      if (keys.length >= maxPerDevice) throw new RangeError(`a device has at most ${maxPerDevice} reminders`);
+      try {
+        await bucket.update(key, reminder, 0);
+        return true;
+      } catch (error) {
+        if (error instanceof ConflictError) return false;
+        throw error;
+      }
     },
   };
 }
