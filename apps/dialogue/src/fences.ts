@@ -1,45 +1,45 @@
 import type { InControlFrame } from "@voxbus/protocol";
+import QuickLRU from "quick-lru";
+import type { TurnId } from "./turn-input.ts";
 
-/** What is known of the sessions' fences, from the control frames that pass by. Only saves work: the gateway decides. */
+/** The sessions' fences, as far as control frames have shown them. They only save work: the gateway decides. */
 export interface Fences {
-  /** Takes any control frame of any device. */
-  take(frame: InControlFrame): void;
-  /** The session's fence; infinite once the session is closed, 0 when nothing is known. */
+  /** Handles a control frame of any device. */
+  handle(frame: InControlFrame): void;
+  /** Gives the session's fence: infinite once the session is closed, 0 while it is unknown. */
   of(session: string): number;
-  /** A signal that aborts when the fence reaches `origin`, and how to forget it. */
-  watch(session: string, origin: number): { readonly signal: AbortSignal; close(): void };
+  /** Gives a signal that aborts with FencedError when the fence reaches the turn's origin. Close it after the turn. */
+  watch(turn: Pick<TurnId, "session" | "origin">): { readonly signal: AbortSignal; close(): void };
 }
 
-/** The reason of a fenced turn's signal. */
+/** The reason for aborting a fenced turn. */
 export class FencedError extends Error {
   override readonly name = "FencedError";
 }
 
-const mostSessions = 100_000;
+const maxSessions = 100_000;
 
-/** Creates an empty view of the fences; the newest 100,000 sessions that ever had one are kept. */
+/** Creates an empty view of the fences. It forgets the least recently used sessions beyond 100,000. */
 export function createFences(): Fences {
-  const fences = new Map<string, number>();
+  const fences = new QuickLRU<string, number>({ maxSize: maxSessions });
   const watched = new Map<string, Set<{ readonly origin: number; readonly abort: AbortController }>>();
 
   const of = (session: string) => fences.get(session) ?? 0;
+  const reach = (session: string, { origin, abort }: { readonly origin: number; readonly abort: AbortController }) => {
+    if (of(session) >= origin) abort.abort(new FencedError(`the turn ${session}:${origin} is fenced`));
+  };
   return {
     of,
-    take({ session, seq, body }) {
-      let fence = 0;
-      if (body.type === "abort") fence = seq;
-      else if (body.type === "fence") fence = body.fence;
-      else if (body.type === "closed") fence = Number.POSITIVE_INFINITY;
+    handle(frame) {
+      const { session } = frame;
+      const fence = fenceOf(frame);
       if (fence <= of(session)) return;
       fences.set(session, fence);
-      if (fences.size > mostSessions) fences.delete(fences.keys().next().value ?? "");
-      for (const { origin, abort } of watched.get(session) ?? []) {
-        if (fence >= origin) abort.abort(new FencedError(`the turn ${session}:${origin} is fenced`));
-      }
+      for (const entry of watched.get(session) ?? []) reach(session, entry);
     },
-    watch(session, origin) {
+    watch({ session, origin }) {
       const entry = { origin, abort: new AbortController() };
-      if (of(session) >= origin) entry.abort.abort(new FencedError(`the turn ${session}:${origin} is fenced`));
+      reach(session, entry);
       const entries = watched.get(session) ?? new Set();
       watched.set(session, entries.add(entry));
       return {
@@ -51,4 +51,11 @@ export function createFences(): Fences {
       };
     },
   };
+}
+
+/** Gives the fence that a control frame sets; 0 if it sets none. */
+function fenceOf({ seq, body }: InControlFrame): number {
+  if (body.type === "abort") return seq;
+  if (body.type === "fence") return body.fence;
+  return body.type === "closed" ? Number.POSITIVE_INFINITY : 0;
 }

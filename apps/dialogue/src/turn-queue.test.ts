@@ -2,8 +2,7 @@ import { emotions as spoken } from "@voxbus/intents";
 import { busVersion, emotions } from "@voxbus/protocol";
 import { expect, test } from "vitest";
 import { createFences, FencedError } from "./fences.ts";
-import { createOrder } from "./turn-queue.ts";
-import { SupersededError } from "./turn.ts";
+import { createTurnQueue, SupersededError } from "./turn-queue.ts";
 
 function createGate() {
   let open = () => {};
@@ -12,12 +11,12 @@ function createGate() {
 }
 const turn = (origin: number, session = "s", device = "d") => ({ device, session, origin });
 
-test("order: a device's turns go one after the other, other devices do not wait", async () => {
-  const order = createOrder();
+test("queue: a device's turns run one after the other, other devices do not wait", async () => {
+  const queue = createTurnQueue();
   const done: string[] = [];
   const first = createGate();
   const run = (origin: number, device: string, until?: Promise<void>) =>
-    order.run(turn(origin, "s", device), async (onStart) => {
+    queue.run(turn(origin, "s", device), async (onStart) => {
       onStart();
       await until;
       done.push(`${device}${origin}`);
@@ -30,12 +29,12 @@ test("order: a device's turns go one after the other, other devices do not wait"
   expect(done).toEqual(["b1", "a1", "a2"]);
 });
 
-test("order: a turn that has not started is left to a newer one of its session, one that has goes on", async () => {
-  const order = createOrder();
+test("queue: a newer turn of the session supersedes one without an answer, but not one whose answer has started", async () => {
+  const queue = createTurnQueue();
   const gate = createGate();
   const signals = new Map<string, AbortSignal>();
   const run = (origin: number, starts: boolean, session = "s") =>
-    order.run(turn(origin, session), async (onStart, signal) => {
+    queue.run(turn(origin, session), async (onStart, signal) => {
       signals.set(`${session}${origin}`, signal);
       if (starts) onStart();
       await gate.opened;
@@ -49,30 +48,30 @@ test("order: a turn that has not started is left to a newer one of its session, 
   expect(left.sort()).toEqual(["s2", "s3"]);
 });
 
-test("order: a turn that fails does not stop the next one", async () => {
-  const order = createOrder();
-  const failing = order.run(turn(1), () => Promise.reject(new Error("no")));
-  const next = order.run(turn(2, "other"), () => Promise.resolve("yes"));
+test("queue: a turn that fails does not stop the next one", async () => {
+  const queue = createTurnQueue();
+  const failing = queue.run(turn(1), () => Promise.reject(new Error("no")));
+  const next = queue.run(turn(2, "other"), () => Promise.resolve("yes"));
   await expect(failing).rejects.toThrow("no");
   expect(await next).toBe("yes");
 });
 
 test("fences: abort, fence and closed reach the turns at or below them, before and after", () => {
   const fences = createFences();
-  const take = (seq: number, body: Parameters<typeof fences.take>[0]["body"]) =>
-    fences.take({ v: busVersion, session: "s", seq, at: 0, kind: "control", body });
-  const [five, nine, ten] = [5, 9, 10].map((origin) => fences.watch("s", origin));
-  take(5, { type: "abort" });
-  take(6, { type: "fence", fence: 4 });
+  const handle = (seq: number, body: Parameters<typeof fences.handle>[0]["body"]) =>
+    fences.handle({ v: busVersion, session: "s", seq, at: 0, kind: "control", body });
+  const [five, nine, ten] = [5, 9, 10].map((origin) => fences.watch({ session: "s", origin }));
+  handle(5, { type: "abort" });
+  handle(6, { type: "fence", fence: 4 });
   expect([five, nine].map((watch) => watch?.signal.aborted)).toEqual([true, false]);
-  take(12, { type: "fence", fence: 9 });
+  handle(12, { type: "fence", fence: 9 });
   expect([nine, ten].map((watch) => watch?.signal.aborted)).toEqual([true, false]);
-  expect(fences.watch("s", 9).signal.reason).toBeInstanceOf(FencedError);
+  expect(fences.watch({ session: "s", origin: 9 }).signal.reason).toBeInstanceOf(FencedError);
   ten?.close();
-  take(13, { type: "closed", code: 1000, reason: "gone" });
+  handle(13, { type: "closed", code: 1000, reason: "gone" });
   expect(ten?.signal.aborted).toBe(false);
-  expect(fences.watch("s", 99).signal.aborted).toBe(true);
-  expect(fences.watch("t", 1).signal.aborted).toBe(false);
+  expect(fences.watch({ session: "s", origin: 99 }).signal.aborted).toBe(true);
+  expect(fences.watch({ session: "t", origin: 1 }).signal.aborted).toBe(false);
 });
 
 test("emotions: the intents know the faces of the protocol", () => {

@@ -1,44 +1,53 @@
-import { SupersededError } from "./turn.ts";
+import PQueue from "p-queue";
+import type { TurnId } from "./turn-input.ts";
 
-type Waiting = { readonly session: string; readonly origin: number; readonly abort: AbortController; started: boolean };
-
-/** Takes a device's turns one after the other. */
-export interface Order {
-  /**
-   * Runs `work` after the device's earlier turns. A turn whose answer has not started when a newer one of its session
-   * comes is aborted with SupersededError: the newer one answers both. `work` says when its answer starts.
-   */
-  run<T>(
-    turn: { readonly device: string; readonly session: string; readonly origin: number },
-    work: (onStart: () => void, signal: AbortSignal) => Promise<T>,
-  ): Promise<T>;
+/** The reason for aborting a turn that a newer one of its session answers too. */
+export class SupersededError extends Error {
+  override readonly name = "SupersededError";
 }
 
-/** Creates an order without turns; devices with no turn take no memory. */
-export function createOrder(): Order {
-  const queues = new Map<string, { readonly turns: Set<Waiting>; tail: Promise<unknown> }>();
+/** Runs the turns of a device one after the other. */
+export interface TurnQueue {
+  /**
+   * Runs `work` after the device's earlier turns. `work` calls `onStart` when its answer starts. A turn whose answer has
+   * not started when a newer one of its session arrives is aborted with SupersededError: the newer one answers both.
+   */
+  run<T>(turn: TurnId, work: (onStart: () => void, signal: AbortSignal) => Promise<T>): Promise<T>;
+}
+
+interface QueuedTurn {
+  readonly session: string;
+  readonly origin: number;
+  readonly abort: AbortController;
+  started: boolean;
+}
+
+/** Creates an empty queue. Devices without a turn use no memory. */
+export function createTurnQueue(): TurnQueue {
+  const devices = new Map<string, { readonly turns: Set<QueuedTurn>; readonly queue: PQueue }>();
   return {
     async run({ device, session, origin }, work) {
-      const queue = queues.get(device) ?? { turns: new Set(), tail: Promise.resolve() };
-      queues.set(device, queue);
-      const mine: Waiting = { session, origin, abort: new AbortController(), started: false };
-      for (const turn of queue.turns) {
-        if (turn.session !== session) continue;
-        const [older, newer] = turn.origin < origin ? [turn, origin] : [mine, turn.origin];
-        if (!older.started) older.abort.abort(new SupersededError(`the turn ${session}:${newer} answers this one too`));
-      }
-      queue.turns.add(mine);
+      const { turns, queue } = devices.get(device) ?? { turns: new Set(), queue: new PQueue({ concurrency: 1 }) };
+      devices.set(device, { turns, queue });
+      const mine: QueuedTurn = { session, origin, abort: new AbortController(), started: false };
+      for (const turn of turns) if (turn.session === session) supersedeOlder(mine, turn);
+      turns.add(mine);
       const start = () => {
         mine.started = true;
       };
-      const result = queue.tail.then(() => work(start, mine.abort.signal));
-      queue.tail = Promise.allSettled([result]);
       try {
-        return await result;
+        return await queue.add(() => work(start, mine.abort.signal));
       } finally {
-        queue.turns.delete(mine);
-        if (queue.turns.size === 0) queues.delete(device);
+        turns.delete(mine);
+        if (turns.size === 0) devices.delete(device);
       }
     },
   };
+}
+
+/** Aborts the older one of two turns of a session, unless its answer has started. */
+function supersedeOlder(one: QueuedTurn, other: QueuedTurn): void {
+  const [older, newer] = one.origin <= other.origin ? [one, other] : [other, one];
+  if (older.started) return;
+  older.abort.abort(new SupersededError(`the turn ${newer.session}:${newer.origin} answers this one too`));
 }
