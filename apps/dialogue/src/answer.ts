@@ -1,72 +1,69 @@
 import type { Emotion } from "@voxbus/protocol";
-import type { Delta, LlmEngine, Turn } from "./engines/engine.ts";
-import type { SayHow } from "./reply-writer.ts";
+import type { AnswerRequest, Delta, LlmEngine } from "./engines/engine.ts";
+import type { EngineRun } from "./metrics.ts";
+import type { ReplyWriter } from "./reply-writer.ts";
 import { createSentenceCutter, type Sentence } from "./sentences.ts";
 
-/** The model failed, took too long, or gave nothing that can be spoken; the cause says why. */
+/** A model that failed, took too long, or gave nothing that can be spoken. The cause says why. */
 export class ModelError extends Error {
   override readonly name = "ModelError";
 }
 
-/** Takes one sentence to be spoken; an empty one that is last only marks the end. */
-export type Say = (text: string, how: SayHow) => Promise<void>;
-
-/** How an answer is said, and who is told of it. */
-export type Answering = {
-  /** ms that a whole answer may take. */
-  readonly turnMs: number;
-  readonly say: Say;
-  readonly onFirstToken?: () => void;
-  readonly onEngine?: (engine: string, ms: number, failed: boolean) => void;
-};
+/** The destination, the limit and the measurements of an answer. */
+export interface AnswerOptions {
+  readonly write: ReplyWriter["write"];
+  /** ms that the whole answer may take. */
+  readonly answerMs: number;
+  readonly onFirstToken: () => void;
+  readonly onEngineRun: (run: EngineRun) => void;
+}
 
 /**
- * Has the engine answer and says it sentence by sentence, each as soon as it is complete, the last one marked. Ends
- * quietly once `signal` aborts. Throws ModelError for what is the model's fault, and what `say` throws.
+ * Lets the engine answer, and writes each sentence as soon as it is complete. The last one is marked. Ends without an
+ * error once `signal` aborts. Throws ModelError if the model failed, and any error of `write`.
  */
-export async function sayAnswer(
+export async function writeAnswer(
   engine: LlmEngine,
-  turn: Turn,
-  answering: Answering,
+  request: AnswerRequest,
+  options: AnswerOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { say } = answering;
-  const language = engine.language ?? turn.language;
+  const language = engine.language ?? request.language;
   const cutter = createSentenceCutter(language);
   let emotion: Emotion | undefined;
-  let spoken = turn.said !== "";
-  const take = async (sentence: Sentence, last: boolean) => {
+  let spoken = request.spoken !== "";
+  const write = async (sentence: Sentence, last: boolean) => {
     emotion = sentence.emotion ?? emotion;
     if (sentence.text === "") return;
     spoken = true;
-    await say(sentence.text, { language, emotion, last });
+    await options.write(sentence.text, { language, emotion, last });
     emotion = undefined;
   };
 
-  for await (const delta of readEngine(engine, turn, answering, signal)) {
+  for await (const delta of readEngine(engine, request, options, signal)) {
     if (delta.type === "emotion") emotion = delta.emotion;
-    else for (const sentence of cutter.push(delta.text)) await take(sentence, false);
+    else for (const sentence of cutter.push(delta.text)) await write(sentence, false);
   }
   if (signal.aborted) return;
   const rest = cutter.end().filter((sentence) => sentence.text !== "");
-  for (const [i, sentence] of rest.entries()) await take(sentence, i === rest.length - 1);
-  if (!spoken) throw new ModelError("the model gave nothing that can be spoken");
-  if (rest.length === 0) await say("", { language, last: true });
+  for (const [i, sentence] of rest.entries()) await write(sentence, i === rest.length - 1);
+  if (!spoken) throw new ModelError(`the engine "${engine.name}" gave nothing that can be spoken`);
+  if (rest.length === 0) await options.write("", { language, last: true });
 }
 
-/** What the engine gives, its failures told apart from those of whoever reads it. */
+/** Reads the engine's deltas. It wraps the engine's failures in ModelError, which tells them from those of the reader. */
 async function* readEngine(
   engine: LlmEngine,
-  turn: Turn,
-  { turnMs, onFirstToken, onEngine }: Answering,
+  request: AnswerRequest,
+  { answerMs, onFirstToken, onEngineRun }: AnswerOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Delta> {
-  const began = performance.now();
-  let given = false;
+  const startedAt = performance.now();
+  let hasText = false;
   let failed = false;
   const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), turnMs);
-  const deltas = engine.respond(turn, AbortSignal.any([signal, patience.signal]))[Symbol.asyncIterator]();
+  const timer = setTimeout(() => patience.abort(), answerMs);
+  const deltas = engine.respond(request, AbortSignal.any([signal, patience.signal]))[Symbol.asyncIterator]();
   try {
     for (;;) {
       const next = await deltas.next().catch((cause: unknown) => {
@@ -74,16 +71,16 @@ async function* readEngine(
         throw new ModelError(`the engine "${engine.name}" failed`, { cause });
       });
       if (next.done === true) break;
-      if (!given && next.value.type === "text") onFirstToken?.();
-      given ||= next.value.type === "text";
+      if (!hasText && next.value.type === "text") onFirstToken();
+      hasText ||= next.value.type === "text";
       yield next.value;
     }
     if (patience.signal.aborted && !signal.aborted) {
       failed = true;
-      throw new ModelError(`the engine "${engine.name}" took more than ${turnMs} ms for an answer`);
+      throw new ModelError(`the engine "${engine.name}" took more than ${answerMs} ms for an answer`);
     }
   } finally {
-    onEngine?.(engine.name, performance.now() - began, failed);
+    onEngineRun({ engine: engine.name, ms: performance.now() - startedAt, failed });
     clearTimeout(timer);
     patience.abort();
     await deltas.return?.();

@@ -2,14 +2,14 @@ import { ConflictError, type Bucket } from "@voxbus/bus";
 import { deviceKey, Dialogue } from "@voxbus/protocol";
 import type { Message } from "./engines/engine.ts";
 
-const mostMessages = 50;
-const mostTries = 5;
+const maxMessages = 50;
+const maxTries = 5;
 
-/** What was said with each device, kept in the bucket `dialogues`. */
+/** The messages exchanged with each device, kept in the bucket `dialogues`. */
 export interface History {
-  /** Oldest first, at most 50. */
+  /** Gives at most 50 messages, oldest first. */
   read(device: string): Promise<readonly Message[]>;
-  /** Adds to the end, also while others add; the oldest give way. */
+  /** Appends messages, also while other workers append. The oldest ones are dropped. */
   append(device: string, messages: readonly Message[]): Promise<void>;
 }
 
@@ -17,7 +17,7 @@ export interface History {
 export function createHistory(bucket: Bucket): History {
   const load = async (device: string) => {
     const entry = await bucket.get(deviceKey(device));
-    // A record that another version wrote otherwise is begun anew.
+    // A record that another version wrote differently is replaced.
     const record = Dialogue.safeParse(entry?.value);
     return { messages: record.success ? record.data.messages : [], revision: entry?.revision ?? 0 };
   };
@@ -27,10 +27,10 @@ export function createHistory(bucket: Bucket): History {
       for (let tries = 1; ; tries += 1) {
         const { messages, revision } = await load(device);
         try {
-          await bucket.update(deviceKey(device), { messages: [...messages, ...added].slice(-mostMessages) }, revision);
+          await bucket.update(deviceKey(device), { messages: [...messages, ...added].slice(-maxMessages) }, revision);
           return;
         } catch (error) {
-          if (!(error instanceof ConflictError) || tries === mostTries) throw error;
+          if (!(error instanceof ConflictError) || tries === maxTries) throw error;
         }
       }
     },

@@ -4,7 +4,7 @@ import { busVersion, Say, subjects } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createHistory } from "./history.ts";
-import { LostReplyError, openReply } from "./reply-writer.ts";
+import { LostReplyError, openReplyWriter } from "./reply-writer.ts";
 
 const never = new AbortController().signal;
 let nats: NatsServer;
@@ -19,9 +19,9 @@ afterAll(async () => {
 });
 
 const createTurn = (origin = 10, session = ulid(), device = `test-${session}`) => {
-  return { device, session, origin, attempt: 1, trace: {} };
+  return { device, session, origin };
 };
-const open = (turn: ReturnType<typeof createTurn>) => openReply(bus, turn, never);
+const open = (turn: ReturnType<typeof createTurn>) => openReplyWriter(bus, turn, { attempt: 1, trace: {} }, never);
 const announce = (device: string) => {
   const say: Say = { v: busVersion, reply: ulid(), attempt: 1, sentence: 0, text: "Dinner!", last: true };
   return bus.store(subjects.sayOpen(device), say);
@@ -33,17 +33,17 @@ async function readTexts(device: string) {
   return stored.flat().map(({ message }) => message.text);
 }
 
-test("reply: of two writers one stops, at the first sentence and in the middle", async () => {
+test("reply: of two writers one stops, at the first sentence and later", async () => {
   const turn = createTurn();
   const [one, other] = await Promise.all([open(turn), open(turn)]);
-  await one.add("One.", { last: false });
-  await expect(other.add("Other.", { last: false })).rejects.toThrow(LostReplyError);
+  await one.write("One.", { last: false });
+  await expect(other.write("Other.", { last: false })).rejects.toThrow(LostReplyError);
 
   const third = await open(turn);
-  expect(third.said).toEqual(["One."]);
-  await third.add("Two.", { last: false });
-  await expect(one.add("Also two.", { last: false })).rejects.toThrow(LostReplyError);
-  await third.add("", { last: true });
+  expect(third.sentences).toEqual(["One."]);
+  await third.write("Two.", { last: false });
+  await expect(one.write("Also two.", { last: false })).rejects.toThrow(LostReplyError);
+  await third.write("", { last: true });
   expect(await readTexts(turn.device)).toEqual(["One.", "Two.", ""]);
   expect((await open(turn)).ended).toBe(true);
 });
@@ -52,31 +52,31 @@ test("reply: announcements and other sessions in between do not stop it", async 
   const turn = createTurn();
   const reply = await open(turn);
   await announce(turn.device);
-  await reply.add("One.", { last: false });
+  await reply.write("One.", { last: false });
   await announce(turn.device);
   const other = await open(createTurn(99, ulid(), turn.device));
   expect(other.superseded).toBe(false);
-  await other.add("Elsewhere.", { last: false });
-  await other.add("Elsewhere two.", { last: true });
-  await reply.add("Two.", { last: true });
-  expect((await open(turn)).said).toEqual(["One.", "Two."]);
+  await other.write("Elsewhere.", { last: false });
+  await other.write("Elsewhere two.", { last: true });
+  await reply.write("Two.", { last: true });
+  expect((await open(turn)).sentences).toEqual(["One.", "Two."]);
 });
 
-test("reply: a newer reply of the session supersedes one that has not begun, and none that has", async () => {
+test("reply: a newer reply of the session supersedes one without a sentence, but not one with sentences", async () => {
   const older = createTurn(10);
   const [begun, waiting, newer] = await Promise.all([
     open(older),
     open({ ...older, origin: 15 }),
     open({ ...older, origin: 20 }),
   ]);
-  await begun.add("One.", { last: false });
-  await newer.add("New.", { last: true });
-  await begun.add("Two.", { last: true });
-  await expect(waiting.add("Too late.", { last: true })).rejects.toThrow(LostReplyError);
+  await begun.write("One.", { last: false });
+  await newer.write("New.", { last: true });
+  await begun.write("Two.", { last: true });
+  await expect(waiting.write("Too late.", { last: true })).rejects.toThrow(LostReplyError);
   expect(await open({ ...older, origin: 15 })).toMatchObject({ superseded: true, answered: 10 });
 });
 
-test("history: the newest 50 messages stay, also when two write at once", async () => {
+test("history: the newest 50 messages stay, also when two workers append at the same time", async () => {
   const history = createHistory(bus.bucket("dialogues"));
   const message = (text: string) => ({ role: "user" as const, text, at: 1 });
   expect(await history.read("aa:bb:cc:dd:ee:ff")).toEqual([]);

@@ -1,20 +1,35 @@
 import type { Heard } from "@voxbus/protocol";
 
-/** What somebody said, and where. */
-export type Said = {
+/** The identity of a turn. */
+export interface TurnId {
   readonly device: string;
   readonly session: string;
+  /** The seq of the inbound frame that caused the turn. */
   readonly origin: number;
-  /** Empty for speech that was rejected. */
-  readonly text: string;
-  readonly reason?: Heard["reason"];
-  /** BCP 47; of typed text it is not known. */
-  readonly language?: string;
-  /** Deliveries of this turn, from 1; at the `final` one there is only an apology. */
-  readonly attempt: number;
-  readonly final: boolean;
-  readonly trace: Readonly<Record<string, string>>;
-};
+}
 
-/** How a turn ended. */
-export type Outcome = "answered" | "apologised" | "fenced" | "superseded" | "offline" | "done before";
+/** One delivery of a turn to a worker. */
+export interface Delivery {
+  /** The number of the delivery, from 1. */
+  readonly attempt: number;
+  /** True at the last delivery, at which the worker only apologizes. */
+  readonly final: boolean;
+  /** The time of the claim (`performance.now()`, ms). */
+  readonly claimedAt: number;
+  /** The trace headers that sentences are stored with. */
+  readonly trace: Readonly<Record<string, string>>;
+}
+
+/** The input of a turn: the user's words, heard or typed. */
+export interface TurnInput extends TurnId {
+  /** Empty if speech was rejected. */
+  readonly text: string;
+  /** The reason why speech was rejected. */
+  readonly reason?: Heard["reason"];
+  /** BCP 47; unknown for typed text. */
+  readonly language?: string;
+  readonly delivery: Delivery;
+}
+
+/** The end of a turn. */
+export type TurnOutcome = "answered" | "apologized" | "fenced" | "superseded" | "offline" | "answered before";

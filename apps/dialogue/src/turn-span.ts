@@ -1,24 +1,28 @@
 import { context, SpanStatusCode, trace } from "@opentelemetry/api";
 import { contextOf, traceOf, tracingIsOn } from "@voxbus/bus";
-import type { Outcome, Said } from "./turn-input.ts";
+import type { TurnInput, TurnOutcome } from "./turn-input.ts";
 
-/** Works on a turn within the span `dialogue`, below whatever the turn came from; what is stored carries its context. */
-export async function traceTurn(said: Said, work: (said: Said) => Promise<Outcome>): Promise<Outcome> {
-  if (!tracingIsOn()) return work(said);
-  const { device, session, origin, attempt, reason } = said;
+/** Works on a turn within the span `dialogue`, a child of the input's trace. What is stored carries the span's context. */
+export async function traceTurn(
+  input: TurnInput,
+  work: (input: TurnInput) => Promise<TurnOutcome>,
+): Promise<TurnOutcome> {
+  if (!tracingIsOn()) return work(input);
+  const { device, session, origin, reason, delivery } = input;
   const attributes = {
     "voxbus.device": device,
     "voxbus.session": session,
     "voxbus.turn.origin": origin,
-    "voxbus.attempt": attempt,
+    "voxbus.attempt": delivery.attempt,
     ...(reason === undefined ? {} : { "voxbus.turn.reason": reason }),
   };
-  const parent = contextOf(said.trace);
+  const parent = contextOf(delivery.trace);
   const span = trace.getTracer("voxbus").startSpan("dialogue", { attributes }, parent);
+  const traced = { ...input, delivery: { ...delivery, trace: traceOf(span) } };
   try {
-    const outcome = await context.with(trace.setSpan(parent, span), () => work({ ...said, trace: traceOf(span) }));
+    const outcome = await context.with(trace.setSpan(parent, span), () => work(traced));
     span.setAttribute("voxbus.dialogue.outcome", outcome);
-    if (outcome === "apologised") span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
+    if (outcome === "apologized") span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
     return outcome;
   } catch (error) {
     span.setAttribute("error.type", error instanceof Error ? error.name : "error");
@@ -29,12 +33,12 @@ export async function traceTurn(said: Said, work: (said: Said) => Promise<Outcom
   }
 }
 
-/** Something happened to the turn in hand, such as `first sentence`. */
+/** Adds an event such as `first sentence` to the span of the current turn. */
 export function markTurn(event: string): void {
   trace.getActiveSpan()?.addEvent(event);
 }
 
-/** Puts what was said and answered into the trace; only where `VOXBUS_TRACE_CONTENT` asks for it. */
-export function tellContent(heard: string, answered: string): void {
+/** Adds the text of a turn and of its answer to the trace. Call it only if `VOXBUS_TRACE_CONTENT` is set. */
+export function traceText(heard: string, answered: string): void {
   trace.getActiveSpan()?.setAttributes({ "voxbus.turn.heard": heard, "voxbus.turn.answered": answered });
 }

@@ -1,14 +1,16 @@
 import type { Bus } from "@voxbus/bus";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { connectTestBus, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { busVersion, Profile, Say, subjects, type InText, type Presence } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { LlmEngine, Turn } from "./engines/engine.ts";
+import { createDeviceTools } from "./device-tools.ts";
+import type { AnswerRequest, LlmEngine } from "./engines/engine.ts";
 import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
-import { createMcp } from "./mcp.ts";
-import type { Said } from "./turn-input.ts";
-import { takeTurn, type Means } from "./turn.ts";
+import type { EngineRun } from "./metrics.ts";
+import type { Devices, TurnDeps } from "./turn-deps.ts";
+import type { Delivery, TurnInput } from "./turn-input.ts";
+import { answerTurn } from "./turn.ts";
 
 const never = new AbortController().signal;
 let nats: NatsServer;
@@ -22,40 +24,63 @@ afterAll(async () => {
   await nats.stop();
 });
 
-/** Means whose engine says what it is told to, and the turns it was asked. */
-function createMeans(says: readonly string[], rest: Partial<Means> = {}) {
-  const asked: Turn[] = [];
-  const failures: unknown[] = [];
-  const engine: LlmEngine = {
-    name: "test",
-    async *respond(turn) {
-      asked.push(turn);
-      for (const text of says) yield { type: "text", text };
-    },
-  };
-  const presence = { features: {} } as Presence;
-  const means: Means = {
-    bus,
-    fences: createFences(),
-    history: createHistory(bus.bucket("dialogues")),
-    mcp: createMcp(bus, { timeoutMs: 1000 }),
-    reminders: { of: () => ({ schedule: async () => undefined, cancel: async () => 0 }), close: () => undefined },
-    engineOf: () => engine,
-    profileOf: () => Profile.parse({}),
-    presenceOf: async () => presence,
-    turnMs: 1000,
-    listMs: 1000,
-    onFailure: (error) => failures.push(error),
-    ...rest,
-  };
-  return { means, asked, failures };
+interface WorkerOptions {
+  readonly engine?: LlmEngine;
+  readonly presenceOf?: Devices["presenceOf"];
+  readonly answerMs?: number;
 }
 
-function createSaid(rest: Partial<Said> = {}): Said {
-  const session = ulid();
-  return { device: `test-${session}`, session, origin: 10, text: "hi", attempt: 1, final: false, trace: {}, ...rest };
+/** A worker whose engine answers with `texts`; the requests, log lines and engine runs that it collects. */
+function createWorker(texts: readonly string[], options: WorkerOptions = {}) {
+  const requests: AnswerRequest[] = [];
+  const warnings: string[] = [];
+  const runs: EngineRun[] = [];
+  const engine: LlmEngine = {
+    name: "test",
+    async *respond(request) {
+      requests.push(request);
+      for (const text of texts) yield { type: "text", text };
+    },
+  };
+  const deps: TurnDeps = {
+    bus,
+    log: { ...silentLog, warn: (_, message) => warnings.push(message) },
+    metrics: {
+      firstToken: () => undefined,
+      firstSentence: () => undefined,
+      engineRan: (run) => runs.push(run),
+      turnEnded: () => undefined,
+    },
+    settings: { answerMs: options.answerMs ?? 1000, toolListMs: 1000, traceContent: false },
+    fences: createFences(),
+    devices: {
+      profileOf: () => Profile.parse({}),
+      presenceOf: options.presenceOf ?? (async () => ({ features: {} }) as Presence),
+      tools: createDeviceTools(bus, { timeoutMs: 1000 }),
+      reminders: { of: () => ({ schedule: async () => undefined, cancel: async () => 0 }), close: () => undefined },
+    },
+    history: createHistory(bus.bucket("dialogues")),
+    engineOf: () => options.engine ?? engine,
+  };
+  const answer = (input: TurnInput) => answerTurn(input, deps, () => undefined, never);
+  const fence = (session: string, seq: number) =>
+    deps.fences.handle({
+      v: busVersion,
+      session,
+      seq: seq + 1,
+      at: 0,
+      kind: "control",
+      body: { type: "fence", fence: seq },
+    });
+  return { answer, fence, requests, warnings, runs };
 }
-const take = (said: Said, { means }: { readonly means: Means }) => takeTurn(said, means, () => undefined, never);
+
+const delivery: Delivery = { attempt: 1, final: false, claimedAt: performance.now(), trace: {} };
+function createInput(rest: Partial<TurnInput> = {}): TurnInput {
+  const session = ulid();
+  return { device: `test-${session}`, session, origin: 10, text: "hi", delivery, ...rest };
+}
+
 async function readTexts(device: string) {
   const stored = await Promise.all(
     [subjects.sayOpen(device), subjects.say(device)].map((subject) => bus.stored(subject, Say, 100)),
@@ -63,51 +88,50 @@ async function readTexts(device: string) {
   return stored.flat().map(({ message }) => [message.text, message.last]);
 }
 
-test("turn: the final delivery only apologises, in the turn's language", async () => {
-  const { means, asked } = createMeans(["Hello."]);
-  const said = createSaid({ final: true, attempt: 4, language: "zh-CN" });
-  expect(await take(said, { means })).toBe("apologised");
-  expect(asked).toEqual([]);
-  expect(await readTexts(said.device)).toEqual([["抱歉，我现在无法回答。", true]]);
+test("turn: the final delivery only apologizes, in the turn's language", async () => {
+  const { answer, requests } = createWorker(["Hello."]);
+  const input = createInput({ delivery: { ...delivery, final: true, attempt: 4 }, language: "zh-CN" });
+  expect(await answer(input)).toBe("apologized");
+  expect(requests).toEqual([]);
+  expect(await readTexts(input.device)).toEqual([["抱歉，我现在无法回答。", true]]);
 });
 
 test("turn: a turn that is answered is not answered again", async () => {
-  const { means, asked } = createMeans(["Hello."]);
-  const said = createSaid();
-  expect(await take(said, { means })).toBe("answered");
-  expect(await take({ ...said, attempt: 2 }, { means })).toBe("done before");
-  expect(asked).toHaveLength(1);
-  expect(await readTexts(said.device)).toEqual([["Hello.", true]]);
+  const { answer, requests } = createWorker(["Hello."]);
+  const input = createInput();
+  expect(await answer(input)).toBe("answered");
+  expect(await answer({ ...input, delivery: { ...delivery, attempt: 2 } })).toBe("answered before");
+  expect(requests).toHaveLength(1);
+  expect(await readTexts(input.device)).toEqual([["Hello.", true]]);
 });
 
-test("turn: when the end was not known with the last sentence, an end mark follows", async () => {
-  const said = createSaid();
-  await take(said, createMeans(["Hello. ", "😊", "\n"]));
-  expect(await readTexts(said.device)).toEqual([
+test("turn: if the end was not known with the last sentence, an end mark follows", async () => {
+  const input = createInput();
+  await createWorker(["Hello. ", "😊", "\n"]).answer(input);
+  expect(await readTexts(input.device)).toEqual([
     ["Hello.", false],
     ["", true],
   ]);
 });
 
-test("turn: an answer that cannot be spoken is apologised for", async () => {
-  const means = createMeans(["```js\n1 + 1\n```", "😊"]);
-  const said = createSaid();
-  expect(await take(said, means)).toBe("apologised");
-  expect(means.failures).toHaveLength(1);
-  expect(await readTexts(said.device)).toEqual([["I am sorry, I cannot answer right now.", true]]);
+test("turn: an answer that cannot be spoken becomes an apology", async () => {
+  const { answer, warnings } = createWorker(["```js\n1 + 1\n```", "😊"]);
+  const input = createInput();
+  expect(await answer(input)).toBe("apologized");
+  expect(warnings).toEqual(["turn failed, apologizing"]);
+  expect(await readTexts(input.device)).toEqual([["I am sorry, I cannot answer right now.", true]]);
 });
 
-test("turn: nobody is answered who has gone, nor a turn that is fenced", async () => {
-  const said = createSaid();
-  expect(await take(said, createMeans(["Hello."], { presenceOf: async () => undefined }))).toBe("offline");
-  const { means } = createMeans(["Hello."]);
-  const fence = { type: "fence" as const, fence: 10 };
-  means.fences.take({ v: busVersion, session: said.session, seq: 11, at: 0, kind: "control", body: fence });
-  expect(await take(said, { means })).toBe("fenced");
-  expect(await readTexts(said.device)).toEqual([]);
+test("turn: a device that is offline gets no answer, and neither does a fenced turn", async () => {
+  const input = createInput();
+  const { answer, fence } = createWorker(["Hello."]);
+  expect(await createWorker(["Hello."], { presenceOf: async () => undefined }).answer(input)).toBe("offline");
+  fence(input.session, 10);
+  expect(await answer(input)).toBe("fenced");
+  expect(await readTexts(input.device)).toEqual([]);
 });
 
-test("turn: an engine that never ends is apologised for", async () => {
+test("turn: an engine that never ends leads to an apology", async () => {
   const hanging: LlmEngine = {
     name: "hanging",
     async *respond(_, signal) {
@@ -115,25 +139,25 @@ test("turn: an engine that never ends is apologised for", async () => {
       await new Promise((resolve) => signal.addEventListener("abort", resolve));
     },
   };
-  const said = createSaid();
-  expect(await take(said, createMeans([], { engineOf: () => hanging, turnMs: 100 }))).toBe("apologised");
+  const { answer, runs } = createWorker([], { engine: hanging, answerMs: 100 });
+  expect(await answer(createInput())).toBe("apologized");
+  expect(runs).toMatchObject([{ engine: "hanging", failed: true }]);
 });
 
-test("turn: earlier turns that nobody answered are answered too, but not old ones, answered ones or fenced ones", async () => {
-  const said = createSaid({ origin: 50 });
+test("turn: earlier turns without an answer are answered too, but not old, answered or fenced ones", async () => {
+  const input = createInput({ origin: 50 });
   const type = (seq: number, body: string, at = Date.now()) => {
-    const text: InText = { v: busVersion, session: said.session, seq, at, kind: "text", body };
-    return bus.store(subjects.in(said.device, "text"), text);
+    const text: InText = { v: busVersion, session: input.session, seq, at, kind: "text", body };
+    return bus.store(subjects.in(input.device, "text"), text);
   };
   await type(9, "hours ago", Date.now() - 3_600_000);
   await type(10, "answered");
   await type(20, "fenced");
   await type(30, "open");
-  const means = createMeans(["Yes."]);
-  await take({ ...said, origin: 10, text: "answered" }, means);
-  const fence = { type: "fence" as const, fence: 20 };
-  means.means.fences.take({ v: busVersion, session: said.session, seq: 21, at: 0, kind: "control", body: fence });
-  await take({ ...said, text: "", reason: "unrecognised" }, means);
-  expect(means.asked.map((turn) => turn.text)).toEqual(["answered", "open"]);
-  expect(means.asked[1]?.history.map(({ text }) => text)).toEqual(["answered", "Yes."]);
+  const { answer, fence, requests } = createWorker(["Yes."]);
+  await answer({ ...input, origin: 10, text: "answered" });
+  fence(input.session, 20);
+  await answer({ ...input, text: "", reason: "unrecognised" });
+  expect(requests.map(({ text }) => text)).toEqual(["answered", "open"]);
+  expect(requests[1]?.history.map(({ text }) => text)).toEqual(["answered", "Yes."]);
 });

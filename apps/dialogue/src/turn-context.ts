@@ -1,0 +1,99 @@
+import type { Bus } from "@voxbus/bus";
+import { Heard, InText, subjects, type Presence } from "@voxbus/protocol";
+import type { AnswerRequest, Message, Tool } from "./engines/engine.ts";
+import { describeCause } from "./error-cause.ts";
+import type { ReplyWriter } from "./reply-writer.ts";
+import type { TurnDeps } from "./turn-deps.ts";
+import type { TurnInput } from "./turn-input.ts";
+
+/** The data that an answer depends on, beside the turn's own text. */
+export interface TurnContext {
+  readonly presence: Presence;
+  /** The earlier user inputs of the session, in order. */
+  readonly earlier: readonly { readonly origin: number; readonly text: string }[];
+  readonly history: readonly Message[];
+  readonly tools: readonly Tool[];
+}
+
+const earlierRead = 64;
+// Typed text outlives the replies by hours. A text older than this was answered, or its user no longer waits for an answer.
+const earlierMs = 300_000;
+
+/** Reads the context of a turn. Throws BusAwayError, or the reason of `signal`. */
+export async function readContext(
+  input: TurnInput,
+  presence: Presence,
+  deps: TurnDeps,
+  signal: AbortSignal,
+): Promise<TurnContext> {
+  const [earlier, history, tools] = await Promise.all([
+    readEarlier(deps.bus, input, signal),
+    deps.history.read(input.device),
+    presence.features["mcp"] === true ? listTools(input, deps) : [],
+  ]);
+  return { presence, earlier, history, tools };
+}
+
+/** Combines a turn with its context into a request. It includes the text of earlier turns without an answer. */
+export function createRequest(
+  input: TurnInput,
+  { presence, earlier, history, tools }: TurnContext,
+  reply: ReplyWriter,
+  { devices, fences }: TurnDeps,
+): AnswerRequest {
+  const profile = devices.profileOf(input.device);
+  const answered = Math.max(reply.answered, fences.of(input.session));
+  const texts = [...earlier.filter(({ origin }) => origin > answered), input].map(({ text }) => text);
+  return {
+    text: texts.filter((text) => text !== "").join("\n"),
+    reason: input.reason,
+    language: input.language ?? guessLanguage(input.text, profile.language),
+    history,
+    profile,
+    device: {
+      features: presence.features,
+      tools: devices.tools.toolsOf(input, tools),
+      reminders: devices.reminders.of(input),
+    },
+    spoken: reply.sentences.join(" "),
+  };
+}
+
+/** Reads the earlier user inputs of the session, spoken and typed, in order. */
+async function readEarlier(bus: Bus, { device, session, origin }: TurnInput, signal: AbortSignal) {
+  const [heard, typed] = await Promise.all([
+    bus.stored(subjects.heard(device), Heard, earlierRead, signal),
+    bus.stored(subjects.in(device, "text"), InText, earlierRead, signal),
+  ]);
+  return [
+    ...heard.map(({ message }) => ({ session: message.session, origin: message.origin, text: message.text })),
+    ...typed.flatMap(({ message: { session, seq, body, at } }) =>
+      at > Date.now() - earlierMs ? [{ session, origin: seq, text: body }] : [],
+    ),
+  ]
+    .filter((one) => one.session === session && one.origin < origin)
+    .sort((a, b) => a.origin - b.origin);
+}
+
+/** Lists the device's tools. If the device takes too long, the turn goes on without them. */
+async function listTools({ device, session }: TurnInput, { devices, log, settings }: TurnDeps) {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<readonly Tool[]>((resolve) => {
+    timer = setTimeout(() => resolve([]), settings.toolListMs);
+  });
+  const listed = devices.tools.list({ device, session }).catch((error: unknown) => {
+    log.warn({ err: error, cause: describeCause(error), device, session }, "tool list failed, answering without tools");
+    return [];
+  });
+  try {
+    return await Promise.race([listed, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Guesses the language of typed text from its script. */
+function guessLanguage(text: string, usual: string): string {
+  if (/^(?:zh|ja|ko)\b/i.test(usual)) return usual;
+  return /\p{Script=Han}/u.test(text) ? "zh" : usual;
+}

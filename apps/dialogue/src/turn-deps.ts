@@ -1,0 +1,40 @@
+import type { Bus, BusLog } from "@voxbus/bus";
+import type { Presence, Profile } from "@voxbus/protocol";
+import type { DeviceTools } from "./device-tools.ts";
+import type { LlmEngine } from "./engines/engine.ts";
+import type { Fences } from "./fences.ts";
+import type { History } from "./history.ts";
+import type { TurnMetrics } from "./metrics.ts";
+import type { ReminderBook } from "./reminders.ts";
+import type { TurnId } from "./turn-input.ts";
+
+/** The devices that turns come from. */
+export interface Devices {
+  profileOf(device: string): Profile;
+  /** Resolves with the presence of the turn's session once it is online; undefined if it does not come online soon. */
+  presenceOf(turn: TurnId, signal: AbortSignal): Promise<Presence | undefined>;
+  readonly tools: DeviceTools;
+  readonly reminders: ReminderBook;
+}
+
+/** The limits and options of turns. */
+export interface TurnSettings {
+  /** ms that a whole answer may take. */
+  readonly answerMs: number;
+  /** ms that a turn waits for the device to list its tools. */
+  readonly toolListMs: number;
+  /** True if traces may contain the text of turns and answers. */
+  readonly traceContent: boolean;
+}
+
+/** Dependencies of answering turns. */
+export interface TurnDeps {
+  readonly bus: Bus;
+  readonly log: BusLog;
+  readonly metrics: TurnMetrics;
+  readonly settings: TurnSettings;
+  readonly fences: Fences;
+  readonly devices: Devices;
+  readonly history: History;
+  readonly engineOf: (profile: Profile) => LlmEngine;
+}
