@@ -22,7 +22,7 @@ const text = fc
   )
   .map((parts) => parts.join(""));
 
-test("sentences: put together they are the text, and chunking changes nothing", () => {
+test("sentences: together they are the text, and its chunks do not matter", () => {
   fc.assert(
     fc.property(text, fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), (text, sizes) => {
       const whole = cut([text]);
@@ -38,7 +38,7 @@ test("sentences: put together they are the text, and chunking changes nothing", 
   );
 });
 
-test("sentences: English is cut at sentence ends and not after abbreviations, numbers or initials", () => {
+test("sentences: English is cut at the end of a sentence, not after abbreviations, numbers or initials", () => {
   expect(say("Dr. Smith paid 3.50 to J. Doe, e.g. in cash. Really? Yes! The end")).toEqual([
     "Dr. Smith paid 3.50 to J. Doe, e.g. in cash.",
     "Really?",
@@ -60,13 +60,13 @@ test("sentences: Chinese is cut without spaces", () => {
 test.each([
   ["Hello there. ", "W", "Hello there."],
   ["你好。", "今", "你好。"],
-])("sentences: %j is out with the very next character", (written, next, spoken) => {
+])("sentences: %j is complete with the next character", (written, next, spoken) => {
   const cutter = createSentenceCutter();
   expect(cutter.push(written)).toEqual([]);
   expect(cutter.push(next).map(({ text }) => text)).toEqual([spoken]);
 });
 
-test("sentences: a long beginning is cut after a clause, the rest is given more room", () => {
+test("sentences: a long beginning is cut after a clause, later parts may be longer", () => {
   const clause = "this is a rather long clause that goes on and on";
   const [first = "", second = ""] = say(`${clause}, ${clause}, ${clause}, ${clause}, ${clause}.`);
   expect(first).toBe(`${clause},`);

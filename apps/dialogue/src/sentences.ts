@@ -1,13 +1,15 @@
 import { makeSpeakable, type Speakable } from "./speakable.ts";
 
-/** A sentence of a text that is still being written: as written, and as it is spoken. */
-export type Sentence = Speakable & { readonly written: string };
+/** A sentence of a text that is still being written: in its written form, and in its spoken form. */
+export interface Sentence extends Speakable {
+  readonly written: string;
+}
 
 /** Cuts a stream of text into sentences. */
 export interface SentenceCutter {
-  /** Takes the next piece of text and gives every sentence whose end is now certain. */
+  /** Adds the next piece of text. Gives every sentence whose end is now certain. */
   push(delta: string): Sentence[];
-  /** The text has ended: gives what is left. */
+  /** Ends the text. Gives the rest of it. */
   end(): Sentence[];
 }
 
@@ -22,10 +24,12 @@ const hiddenParts: readonly (readonly [open: string, close: string])[] = [
 ];
 
 /**
- * Cuts by the sentence rules of Unicode (`Intl.Segmenter`) in any language, at line ends too, but not after "Dr." or
- * "1."; a sentence comes out with the first character after it. What is too long to wait for is cut after a clause, the
- * first one sooner. The pieces put together are the text, however it was chunked. Code blocks and a model's
- * `<think>` parts are not spoken.
+ * Creates a cutter that follows the sentence rules of Unicode (`Intl.Segmenter`) in any language.
+ * - It also cuts at line ends, but not after "Dr." or "1.".
+ * - A sentence is complete with the first character after it.
+ * - A long sentence is cut after a clause, the first one of the text sooner.
+ * - The written pieces together are the text, and do not depend on its chunks.
+ * - Code blocks and a model's `<think>` parts are not spoken.
  */
 export function createSentenceCutter(language = "en"): SentenceCutter {
   const segmenter = new Intl.Segmenter(language, { granularity: "sentence" });
@@ -56,7 +60,7 @@ export function createSentenceCutter(language = "en"): SentenceCutter {
     if (!mayEnd.test(buffer.slice(0, -1))) return 0;
     for (const { segment, index } of segmenter.segment(buffer)) {
       if (index + segment.length === buffer.length) return 0;
-      // Unicode's rules take an opening quotation mark after a full stop for a closing one.
+      // Unicode's rules treat an opening quotation mark after a full stop as a closing one.
       const written = buffer.slice(0, index + segment.length).replace(/[“‘「『《（【]\s*$/u, "");
       if (!abbreviation.test(written) && /[\p{L}\p{N}]/u.test(written)) return written.length;
     }
@@ -77,7 +81,7 @@ export function createSentenceCutter(language = "en"): SentenceCutter {
     push(delta) {
       const sentences: Sentence[] = [];
       const text = half + delta;
-      // One character at a time, so that a cut depends on what was written and never on how it was chunked.
+      // One character at a time, so that a cut depends on the text and not on its chunks.
       half = /[\ud800-\udbff]$/.test(text) ? text.slice(-1) : "";
       for (const char of half === "" ? text : text.slice(0, -1)) {
         buffer += char;

@@ -1,7 +1,10 @@
 import type { Emotion } from "@voxbus/protocol";
 
-/** What a piece of written text becomes when it is spoken: its words (perhaps none), and the face its emoji ask for. */
-export type Speakable = { readonly text: string; readonly emotion: Emotion | undefined };
+/** The spoken form of a piece of text: its words, which may be empty, and the face of its first known emoji. */
+export interface Speakable {
+  readonly text: string;
+  readonly emotion: Emotion | undefined;
+}
 
 const faces: Readonly<Partial<Record<Emotion, string>>> = {
   neutral: "😶😐😑",
@@ -30,7 +33,7 @@ const faceOf = new Map(
   Object.entries(faces).flatMap(([emotion, emoji]) => Array.from(emoji, (face) => [face, emotion as Emotion] as const)),
 );
 
-/** Takes markdown and emoji out of a piece of text, so that no voice reads "asterisk asterisk"; the first known emoji gives the face. */
+/** Removes markdown and emoji from a piece of text, so that no voice reads "asterisk asterisk". */
 export function makeSpeakable(written: string): Speakable {
   const emotion = Array.from(written, (char) => faceOf.get(char)).find((face) => face !== undefined);
   const text = written
