@@ -13,13 +13,13 @@ import { busVersion, Dialogue, Outbound, Say, subjects, type Heard, type InContr
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildDialogue, dialogueProgram } from "./app.ts";
+import { buildDialogue, dialogue } from "./app.ts";
 
 let nats: NatsServer;
 let bus: Bus;
 let registry: Registry;
 let model: ModelServer;
-let dialogue: Running;
+let running: Running;
 const undo: (() => unknown)[] = [];
 
 const answers: { match: RegExp; events: readonly ChatEvent[] | number }[] = [
@@ -38,7 +38,7 @@ function answer({ messages }: ChatRequest): readonly ChatEvent[] | number {
 }
 
 const start = async (engine: "embedded" | "openai", url = nats.url) => {
-  const running = await startSubscriber(dialogueProgram, buildDialogue, {
+  const started = await startSubscriber(dialogue, buildDialogue, {
     VOXBUS_NATS_URL: url,
     VOXBUS_LLM_ENGINE: engine,
     VOXBUS_LLM_URL: model.url,
@@ -46,8 +46,8 @@ const start = async (engine: "embedded" | "openai", url = nats.url) => {
     VOXBUS_DIALOGUE_OPS_PORT: "0",
     VOXBUS_LOG_LEVEL: "fatal",
   });
-  undo.push(() => running.stop("quick"));
-  return running;
+  undo.push(() => started.stop("quick"));
+  return started;
 };
 
 beforeAll(async () => {
@@ -64,14 +64,14 @@ beforeAll(async () => {
     load: () => ({ connections: 1, speaking: 0 }),
   });
   undo.push(() => registry.close());
-  dialogue = await start("embedded");
+  running = await start("embedded");
 });
 
 afterAll(async () => {
   for (const step of undo.toReversed()) await step();
 });
 
-/** A device as the bus sees it: online, and its gateway's and recogniser's messages sent by hand. */
+/** A device as the bus sees it: online, and the messages of its gateway and of asr are sent by hand. */
 async function connectDevice(options: { readonly llm?: "openai"; readonly features?: Record<string, unknown> } = {}) {
   const device = `test-${ulid()}`;
   const session = ulid();
@@ -131,7 +131,7 @@ async function waitFor(condition: () => Promise<boolean>): Promise<void> {
   await expect.poll(condition, { interval: 20, timeout: 5000 }).toBe(true);
 }
 
-test("dialogue: what was heard is answered sentence by sentence, numbered, the last one marked", async () => {
+test("dialogue: a transcript is answered sentence by sentence, numbered, with the last one marked", async () => {
   const device = await connectDevice();
   await device.hear("tell me a long story");
   const texts = await device.whenSaid();
@@ -143,7 +143,7 @@ test("dialogue: what was heard is answered sentence by sentence, numbered, the l
   expect(device.says[0]).toMatchObject({ session: device.session, origin: 10, emotion: "relaxed", language: "en" });
 });
 
-test("dialogue: typed text outside the table is repeated, the way to a model told once, all of it remembered", async () => {
+test("dialogue: typed text outside the table is repeated with one model hint, and stays in the history", async () => {
   const device = await connectDevice();
   await device.type("what is love");
   const first = await device.whenSaid();
@@ -166,14 +166,14 @@ test("dialogue: rejected speech is answered with an apology and a hint", async (
   );
 });
 
-test("dialogue: a Chinese reply is cut into its sentences, an emoji is its face", async () => {
+test("dialogue: a Chinese reply is cut into sentences, and an emoji becomes its face", async () => {
   const device = await connectDevice({ llm: "openai" });
   await device.type("今天天气怎么样？");
   expect(await device.whenSaid()).toEqual(["今天天气很好。", "你想出去走走吗？", "我陪你！"]);
   expect(device.says[0]).toMatchObject({ emotion: "happy", language: "zh" });
 });
 
-test("dialogue: the first sentence is out while the model still writes, and a fence ends the rest", async () => {
+test("dialogue: the first sentence is stored while the model still writes, and a fence ends the rest", async () => {
   const device = await connectDevice({ llm: "openai" });
   await device.hear("hang after the first sentence");
   await device.when(() => device.says.length === 1);
@@ -185,7 +185,7 @@ test("dialogue: the first sentence is out while the model still writes, and a fe
   expect(await device.whenSaid()).toEqual(["First things first.", "Yes, are you there."]);
 });
 
-test("dialogue: a turn fenced while the model thinks says nothing at all", async () => {
+test("dialogue: a turn that is fenced before its first token gets no answer", async () => {
   const device = await connectDevice({ llm: "openai" });
   const asked = model.requests.chat.length;
   await device.hear("hang before the first sentence");
@@ -197,7 +197,7 @@ test("dialogue: a turn fenced while the model thinks says nothing at all", async
   expect(await device.whenSaid()).toEqual(["Yes, hello."]);
 });
 
-test("dialogue: a turn that was not answered yet is answered in the reply to the next one", async () => {
+test("dialogue: a turn without an answer is answered in the reply to the next one", async () => {
   const device = await connectDevice({ llm: "openai" });
   const asked = model.requests.chat.length;
   await device.hear("hang before this");
@@ -208,7 +208,7 @@ test("dialogue: a turn that was not answered yet is answered in the reply to the
   expect(device.says[0]?.origin).toBe(20);
 });
 
-test("dialogue: a model that fails is apologised for, also in mid-answer", async () => {
+test("dialogue: a model that fails leads to an apology, also in mid-answer", async () => {
   const device = await connectDevice({ llm: "openai" });
   await device.hear("fail before it begins");
   expect(await device.whenSaid()).toEqual(["I am sorry, I cannot answer right now."]);
@@ -217,15 +217,15 @@ test("dialogue: a model that fails is apologised for, also in mid-answer", async
   expect(device.says.at(-1)).toMatchObject({ emotion: "sad", last: true });
 });
 
-test("dialogue: a successor goes on behind what its predecessor stored", async () => {
+test("dialogue: another worker continues after the sentences that are stored", async () => {
   const device = await connectDevice({ llm: "openai" });
   const other = await start("openai");
   await device.hear("hang after the first sentence");
   await device.when(() => device.says.length === 1);
-  // Whichever of the two it was: it is gone within half a second, and the other one goes on.
+  // The worker that claimed the turn, one of the two, stops within half a second. Its successor continues.
   answers.unshift({ match: /hang after/, events: ["Never asked like this."] });
-  await Promise.all([dialogue.stop("quick"), other.stop("quick")]);
-  dialogue = await start("embedded");
+  await Promise.all([running.stop("quick"), other.stop("quick")]);
+  running = await start("embedded");
   expect(await device.whenSaid()).toEqual(["First things first.", "And the rest."]);
   expect(device.says.map((say) => [say.sentence, say.last])).toEqual([
     [0, false],

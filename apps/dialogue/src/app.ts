@@ -1,35 +1,33 @@
-import type { Bus, Claim } from "@voxbus/bus";
 import { awaitPresence, watchPresence } from "@voxbus/presence";
-import { busVersion, Heard, InControlFrame, InText, subjects, type Say } from "@voxbus/protocol";
-import type { Context, Program } from "@voxbus/subscriber";
-import { ulid } from "ulid";
-import { dialogueConfig, type DialogueConfig } from "./config.ts";
-import { createEmbeddedEngine } from "./engines/embedded.ts";
-import { createOpenaiEngine } from "./engines/openai.ts";
-import type { LlmEngine } from "./engines/engine.ts";
+import { InControlFrame, subjects } from "@voxbus/protocol";
+import type { Bus, Closer, Context, Log, Program } from "@voxbus/subscriber";
+import { announce } from "./announce.ts";
+import { claimTurns, type AnswerInput } from "./claims.ts";
+import { dialogueConfig } from "./config.ts";
+import { createDeviceTools, type DeviceTools } from "./device-tools.ts";
+import { createEngineChoice } from "./engines/engine-choice.ts";
 import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
-import { createMcp } from "./mcp.ts";
-import { createOrder } from "./turn-queue.ts";
+import { createMetrics } from "./metrics.ts";
 import { openReminderBook } from "./reminders.ts";
-import { markTurn, traceTurn } from "./turn-span.ts";
-import type { Said } from "./turn-input.ts";
-import { takeTurn, type Means } from "./turn.ts";
+import type { TurnDeps } from "./turn-deps.ts";
+import { createTurnQueue } from "./turn-queue.ts";
+import { traceTurn } from "./turn-span.ts";
+import { answerTurn } from "./turn.ts";
 
-/** The program dialogue: its name, port and variables. */
-export const dialogueProgram: Program<typeof dialogueConfig> = {
+/** The program: its name, its operations port and its variables. */
+export const dialogue: Program<typeof dialogueConfig> = {
   name: "dialogue",
   opsPort: 9103,
   config: dialogueConfig,
 };
 
-// A drain lets answers be completed; the process must be gone within 30 s of SIGTERM, and 5 s of SIGINT.
+// A drain lets answers finish. The process must end within 30 s of SIGTERM, and within 5 s of SIGINT.
 const graceMs = { drain: 20_000, quick: 500 } as const;
-const listMs = 3000;
+const toolListMs = 3000;
 const presenceMs = 3000;
-const boundaries = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
-/** Builds dialogue: claims what was heard and typed, and stores what is said. */
+/** Builds dialogue: it claims transcripts and typed text, and stores the sentences of the answers. */
 export async function buildDialogue({
   config,
   bus,
@@ -44,142 +42,66 @@ export async function buildDialogue({
   defer(() => presence.close());
 
   const fences = createFences();
-  const mcp = createMcp(bus, { timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS });
+  const tools = createDeviceTools(bus, { timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS });
   const controls = bus.subscribe(subjects.in("*", "control"), InControlFrame, (frame) => {
-    fences.take(frame);
-    mcp.take(frame);
+    fences.handle(frame);
+    tools.handle(frame);
   });
   defer(() => controls.close());
-  // One dialogue asks a new device for its tools, so that they are known when somebody speaks.
-  const openings = bus.subscribe(
+  const opened = listNewTools(bus, tools, log);
+  defer(() => opened.close());
+  const reminders = openReminderBook({
+    bucket: bus.bucket("dialogues"),
+    announce: (reminder, id) => announce(bus, reminder, id),
+    log,
+  });
+  defer(() => reminders.close());
+
+  const deps: TurnDeps = {
+    bus,
+    log,
+    metrics: createMetrics(meter, () => bus.stats().held),
+    settings: {
+      answerMs: config.VOXBUS_DIALOGUE_TURN_MS,
+      toolListMs,
+      traceContent: config.VOXBUS_TRACE_CONTENT,
+    },
+    fences,
+    devices: {
+      profileOf: (device) => profiles.of(device),
+      presenceOf: ({ device, session }, signal) =>
+        awaitPresence(presence, { device, session, timeoutMs: presenceMs }, signal),
+      tools,
+      reminders,
+    },
+    history: createHistory(bus.bucket("dialogues")),
+    engineOf: await createEngineChoice(config),
+  };
+  for (const claims of await claimTurns(bus, config.VOXBUS_DIALOGUE_TURNS, createAnswer(deps))) {
+    drain((mode) => claims.drain(graceMs[mode]));
+  }
+}
+
+/** Asks each new device for its tools, in one dialogue, so that they are known when the user speaks. */
+function listNewTools(bus: Bus, tools: DeviceTools, log: Log): Closer {
+  return bus.subscribe(
     subjects.in("*", "control"),
     InControlFrame,
     ({ session, body }, { device }) => {
       if (body.type !== "opened" || body.features["mcp"] !== true) return;
-      mcp.list(device, session).catch((error: unknown) => log.debug({ err: error, device }, "no tools were listed"));
+      tools.list({ device, session }).catch((error: unknown) => log.debug({ err: error, device }, "tool list failed"));
     },
     { queue: "dialogue" },
   );
-  defer(() => openings.close());
-  const reminders = openReminderBook(
-    bus.bucket("dialogues"),
-    (device, text, id) => announce(bus, device, text, id),
-    (error) => log.warn({ err: error }, "a reminder is tried again"),
-  );
-  defer(() => reminders.close());
+}
 
-  const engines = createEngines(config);
-  const turns = meter.createCounter("voxbus_dialogue_turns", { description: "Turns by outcome" });
-  const firstSentences = meter.createHistogram("voxbus_dialogue_first_sentence_ms", {
-    description: "From the claim of a turn to its first stored sentence",
-    advice: { explicitBucketBoundaries: boundaries },
-  });
-  const firstTokens = meter.createHistogram("voxbus_dialogue_first_token_ms", {
-    description: "From the claim of a turn to its model's first token",
-    advice: { explicitBucketBoundaries: boundaries },
-  });
-  const engineTimes = meter.createHistogram("voxbus_dialogue_engine_ms", {
-    description: "What an engine took for a whole answer",
-    advice: { explicitBucketBoundaries: [...boundaries, 30_000, 60_000] },
-  });
-  const engineFailures = meter.createCounter("voxbus_dialogue_engine_failures", {
-    description: "Answers that an engine did not complete",
-  });
-  const means: Means = {
-    bus,
-    fences,
-    mcp,
-    reminders,
-    listMs,
-    turnMs: config.VOXBUS_DIALOGUE_TURN_MS,
-    history: createHistory(bus.bucket("dialogues")),
-    engineOf: (profile) => engines[profile.engines.llm ?? ""] ?? engines[config.VOXBUS_LLM_ENGINE],
-    profileOf: (device) => profiles.of(device),
-    presenceOf: (device, session, signal) =>
-      awaitPresence(presence, { device, session, timeoutMs: presenceMs }, signal),
-    traceContent: config.VOXBUS_TRACE_CONTENT,
-    onEngine(engine, ms, failed) {
-      engineTimes.record(ms, { engine });
-      if (failed) engineFailures.add(1, { engine });
-    },
-    onFailure: (error) => log.warn({ err: error }, "a turn met a failure"),
-  };
-  const order = createOrder();
-  const take = (said: Said, claimed: AbortSignal) => {
-    const began = performance.now();
-    let started = false;
-    return order.run(said, async (onStart, superseded) => {
-      const start = () => {
-        if (!started) {
-          firstSentences.record(performance.now() - began);
-          markTurn("first sentence");
-        }
-        started = true;
-        onStart();
-      };
-      const onFirstToken = () => firstTokens.record(performance.now() - began);
+/** Answers the turns of a device one after the other, each in a span. */
+function createAnswer(deps: TurnDeps): AnswerInput {
+  const queue = createTurnQueue();
+  return (input, claimed) =>
+    queue.run(input, async (onStart, superseded) => {
       const alive = AbortSignal.any([claimed, superseded]);
-      const outcome = await traceTurn(said, (said) => takeTurn(said, { ...means, onFirstToken }, start, alive));
-      turns.add(1, { outcome });
+      const outcome = await traceTurn(input, (traced) => answerTurn(traced, deps, onStart, alive));
+      deps.metrics.turnEnded(outcome);
     });
-  };
-
-  const about = ({ device, attempt, final, trace }: Claim<unknown>) => ({ device, attempt, final, trace });
-  const common = { durable: "dialogue", slots: config.VOXBUS_DIALOGUE_TURNS };
-  const heard = await bus.claim({
-    ...common,
-    stream: "TURNS",
-    filters: [subjects.heard("*")],
-    schema: Heard,
-    work: (claim) => {
-      const { session, origin, text, reason, language } = claim.message;
-      return take({ ...about(claim), session, origin, text, reason, language }, claim.signal);
-    },
-  });
-  drain((mode) => heard.drain(graceMs[mode]));
-  const typed = await bus.claim({
-    ...common,
-    stream: "DEVICE_IN",
-    filters: [subjects.in("*", "text")],
-    schema: InText,
-    work: (claim) => {
-      const { session, seq, body } = claim.message;
-      return take({ ...about(claim), session, origin: seq, text: body }, claim.signal);
-    },
-  });
-  drain((mode) => typed.drain(graceMs[mode]));
-  meter
-    .createObservableGauge("voxbus_dialogue_turns_open", { description: "Turns being answered" })
-    .addCallback((result) => result.observe(heard.held() + typed.held()));
-}
-
-function createEngines(
-  config: DialogueConfig,
-): Record<string, LlmEngine> & Record<DialogueConfig["VOXBUS_LLM_ENGINE"], LlmEngine> {
-  return {
-    embedded: createEmbeddedEngine(),
-    openai: createOpenaiEngine({
-      url: config.VOXBUS_LLM_URL,
-      model: config.VOXBUS_LLM_MODEL,
-      key: config.VOXBUS_LLM_KEY,
-      firstTokenMs: config.VOXBUS_LLM_FIRST_TOKEN_MS,
-      nextTokenMs: config.VOXBUS_LLM_NEXT_TOKEN_MS,
-      rounds: config.VOXBUS_LLM_TOOL_ROUNDS,
-    }),
-  };
-}
-
-/** A device may type before the note that it is online has gone round; turns of the past have nobody to hear them. */
-async function announce(bus: Bus, device: string, text: string, id: string): Promise<void> {
-  const say: Say = {
-    v: busVersion,
-    reply: ulid(),
-    attempt: 1,
-    sentence: 0,
-    text,
-    emotion: "happy",
-    language: "en",
-    last: true,
-  };
-  await bus.store(subjects.sayOpen(device), say, { id });
 }

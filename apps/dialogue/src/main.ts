@@ -1,4 +1,4 @@
 import { subscriber } from "@voxbus/subscriber";
-import { buildDialogue, dialogueProgram } from "./app.ts";
+import { buildDialogue, dialogue } from "./app.ts";
 
-await subscriber(dialogueProgram, buildDialogue);
+await subscriber(dialogue, buildDialogue);

@@ -1,0 +1,37 @@
+import type { Bus, Claim, Claims } from "@voxbus/bus";
+import { Heard, InText, subjects } from "@voxbus/protocol";
+import type { TurnInput } from "./turn-input.ts";
+
+/** Answers one turn. `signal` aborts when the claim is lost. */
+export type AnswerInput = (input: TurnInput, signal: AbortSignal) => Promise<void>;
+
+/** Claims the turns of all devices: the transcripts, and typed text. Each kind has `slots` slots. */
+export async function claimTurns(bus: Bus, slots: number, answer: AnswerInput): Promise<readonly Claims[]> {
+  const heard = await bus.claim({
+    stream: "TURNS",
+    durable: "dialogue",
+    filters: [subjects.heard("*")],
+    schema: Heard,
+    slots,
+    work: (claim) => {
+      const { session, origin, text, reason, language } = claim.message;
+      return answer({ ...readClaim(claim), session, origin, text, reason, language }, claim.signal);
+    },
+  });
+  const typed = await bus.claim({
+    stream: "DEVICE_IN",
+    durable: "dialogue",
+    filters: [subjects.in("*", "text")],
+    schema: InText,
+    slots,
+    work: (claim) => {
+      const { session, seq, body } = claim.message;
+      return answer({ ...readClaim(claim), session, origin: seq, text: body }, claim.signal);
+    },
+  });
+  return [heard, typed];
+}
+
+function readClaim({ device, attempt, final, trace }: Claim<unknown>): Pick<TurnInput, "device" | "delivery"> {
+  return { device, delivery: { attempt, final, claimedAt: performance.now(), trace } };
+}
