@@ -42,8 +42,13 @@ describe("docs/operations.md, variables", () => {
     expect(defaults).toEqual(Object.fromEntries(printed));
   });
 
-  it("documented: every variable is read by a program, or by the set-up", () => {
-    const setUp = [...readSources("deploy/local", ".mjs"), ...readSources("libs/bus/src", ".ts")].join("\n");
+  it("documented: every variable is read by a program, the set-up, or the tests", () => {
+    const directories = [
+      ["deploy/local", ".mjs"],
+      ["libs/bus/src", ".ts"],
+      ["libs/testing/src", ".ts"],
+    ] as const;
+    const setUp = directories.flatMap(([directory, suffix]) => readSources(directory, suffix)).join("\n");
     const rest = [...documented.keys()].filter((name) => !printed.has(name));
     expect(rest).toEqual(["VOXBUS_NATS_PORT", "VOXBUS_OFFLINE", "VOXBUS_NATS_SERVER"]);
     expect(rest.filter((name) => !setUp.includes(name))).toEqual([]);
