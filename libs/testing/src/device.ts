@@ -35,13 +35,15 @@ export interface TestDeviceOptions {
   readonly hello?: object | false;
   /** Takes each message instead of `received`, `next` and `binary`. */
   readonly onReceived?: (received: Received) => void;
+  /** The longest wait for the connection and the server's hello, in ms; 10 s by default. */
+  readonly timeoutMs?: number;
 }
 
 const stockHello = { type: "hello", version: 1, transport: "websocket", features: { mcp: true } };
 
 /** Connects a device and says hello. Rejects with `HTTP <status>` if the server refuses the upgrade. */
 export async function openTestDevice(url: string, options: TestDeviceOptions = {}): Promise<TestDevice> {
-  const { id, headers, hello = stockHello, onReceived } = options;
+  const { id, headers, hello = stockHello, onReceived, timeoutMs = 10_000 } = options;
   const socket = new WebSocket(url, {
     headers: { ...(id === undefined ? {} : { "Device-Id": id }), ...headers },
     perMessageDeflate: false,
@@ -85,7 +87,8 @@ export async function openTestDevice(url: string, options: TestDeviceOptions = {
     });
     socket.on("close", (code, reason) => reject(describeClose(code, reason.toString())));
   });
-  await greeted;
+  const timer = setTimeout(() => socket.terminate(), timeoutMs);
+  await greeted.finally(() => clearTimeout(timer));
 
   function take(match: (item: Received) => boolean): Promise<Received> {
     return new Promise((resolve, reject) => {

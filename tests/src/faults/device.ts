@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { WebSocket } from "ws";
+import { encodeSpeech, openTestDevice, type TestDevice } from "@voxbus/testing";
 import { createEar, type Ear } from "./ear.ts";
+import { plainHello } from "./guests.ts";
 import type { References } from "./judge.ts";
 import type { Question } from "./questions.ts";
-import { encodeSilence, frameMs } from "./speech.ts";
 import { openTurn, type OpenTurn, type TurnRecord } from "./turn.ts";
 
 /** What a device does all day. */
@@ -28,40 +28,33 @@ export interface Device {
   readonly turns: readonly TurnRecord[];
   /** What came that must never come. */
   readonly strays: readonly { readonly at: number; readonly problem: string }[];
-  /** When and why connections ended that the device did not end. */
-  readonly cuts: readonly { readonly at: number; readonly code: number }[];
-  /** When it got a hello. */
-  readonly connects: readonly number[];
   /** The session of the open connection. */
   readonly session: string | undefined;
-  readonly socket: WebSocket | undefined;
   /** Connects and talks until `signal` ends; resolves after the turn that goes on then. */
   talk(signal: AbortSignal): Promise<void>;
-  /** Drops the connection without a word, as stock firmware does. */
-  drop(): void;
 }
 
 const helloMs = 10_000;
 const pauseMs = 400;
-const silence = encodeSilence();
+/** The length of a packet from a microphone (docs/protocol.md, audio parameters). */
+const frameMs = 60;
+/** A packet of a quiet room. */
+const silence = encodeSpeech(Int16Array.from({ length: 960 }, (_, i) => ((i * 7919) % 41) - 20))[0]!;
 
 /** Creates a device; it connects when it shall talk. */
 export function createDevice(options: DeviceOptions): Device {
   const { id, urls, questions, references, mode, abortAfter } = options;
   const turns: TurnRecord[] = [];
   const strays: { at: number; problem: string }[] = [];
-  const cuts: { at: number; code: number }[] = [];
-  const connects: number[] = [];
-  let socket: WebSocket | undefined;
-  let session: string | undefined;
+  let connection: TestDevice | undefined;
   let ear: Ear | undefined;
   let turn: OpenTurn | undefined;
   let next = 0;
   let leaving = false;
 
-  const send = (message: object) => socket?.send(JSON.stringify(message));
+  const send = (message: object) => connection?.send(message);
 
-  const listenTo = (opened: WebSocket) => {
+  const openEar = () => {
     const mine = createEar({
       started: () => (turn && !turn.over ? turn.sign() : stray("an answer when nothing was asked")),
       sign: () => turn?.sign(),
@@ -75,53 +68,38 @@ export function createDevice(options: DeviceOptions): Device {
       stopped: (exchange) => turn?.stopped(exchange),
       stray: (problem) => stray(problem),
     });
-    ear = mine;
-    opened.on("message", (data: Buffer, isBinary) => {
-      if (isBinary) return mine.audio(data);
-      const message = JSON.parse(data.toString()) as Readonly<Record<string, unknown>>;
-      if (message["type"] === "hello") session = String(message["session_id"]);
-      mine.text(message);
-    });
+    return mine;
   };
   const stray = (problem: string) => {
     strays.push({ at: performance.now(), problem });
   };
 
   const connect = async (url: string): Promise<boolean> => {
-    const opened = new WebSocket(url, {
-      headers: { "Device-Id": id, "Client-Id": randomUUID(), "Protocol-Version": "1" },
-      perMessageDeflate: false,
-      handshakeTimeout: helloMs,
-    });
-    const ready = await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => opened.terminate(), helloMs);
-      listenTo(opened);
-      opened.on("open", () => opened.send('{"type":"hello","version":1,"features":{},"transport":"websocket"}'));
-      opened.once("message", () => {
-        clearTimeout(timer);
-        resolve(true);
+    const mine = openEar();
+    let opened: TestDevice;
+    try {
+      opened = await openTestDevice(url, {
+        id,
+        headers: { "Client-Id": randomUUID(), "Protocol-Version": "1" },
+        hello: plainHello,
+        onReceived: (message) => ("json" in message ? mine.text(message.json) : mine.audio(message.binary)),
+        timeoutMs: helloMs,
       });
-      // A close follows, and says the same.
-      opened.on("error", () => clearTimeout(timer));
-      opened.on("close", (code) => {
-        clearTimeout(timer);
-        resolve(false);
-        if (socket !== opened) return;
-        socket = undefined;
-        session = undefined;
-        if (leaving) return;
-        cuts.push({ at: performance.now(), code });
-        turn?.end("cut", `the connection was closed with ${code} in "${turn.record.question}"`);
-      });
+    } catch {
+      return false; // refused, or gone: the next one
+    }
+    connection = opened;
+    ear = mine;
+    void opened.closed.then(({ code }) => {
+      if (connection !== opened) return;
+      connection = undefined;
+      if (!leaving) turn?.end("cut", `the connection was closed with ${code} in "${turn.record.question}"`);
     });
-    if (!ready) return false;
-    socket = opened;
-    connects.push(performance.now());
     return true;
   };
 
   const speak = async (open: OpenTurn, packets: readonly Uint8Array[]) => {
-    const mine = socket;
+    const mine = connection;
     const began = performance.now();
     send({ type: "listen", state: "start", mode });
     // The turn is over at the latest when its connection is.
@@ -146,7 +124,7 @@ export function createDevice(options: DeviceOptions): Device {
   };
 
   const reconnect = async (signal: AbortSignal) => {
-    if (socket) return;
+    if (connection) return;
     for (let tries = 0; !signal.aborted; tries += 1) {
       if (await connect(urls[tries % urls.length]!)) return;
       await sleep(Math.min(2000, 100 * 2 ** tries) * (0.5 + Math.random() / 2));
@@ -157,13 +135,8 @@ export function createDevice(options: DeviceOptions): Device {
     id,
     turns,
     strays,
-    cuts,
-    connects,
     get session() {
-      return session;
-    },
-    get socket() {
-      return socket;
+      return connection?.session;
     },
     async talk(signal) {
       leaving = false;
@@ -176,8 +149,7 @@ export function createDevice(options: DeviceOptions): Device {
       // What is still on its way would be a stray.
       await sleep(pauseMs);
       leaving = true;
-      socket?.terminate();
+      connection?.vanish();
     },
-    drop: () => socket?.terminate(),
   };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { WebSocket } from "ws";
+import type { TestDevice } from "@voxbus/testing";
 import type { Fault } from "./fault.ts";
 import { dripBytes, dripFrame, openGuest } from "./guests.ts";
 
@@ -9,8 +9,7 @@ const stormMs = 30_000;
 /** How long a misbehaving device goes on while the others talk, ms. */
 const misbehaveMs = 15_000;
 
-const ask = (socket: WebSocket, text: string) => socket.send(JSON.stringify({ type: "listen", state: "detect", text }));
-const closeOf = (socket: WebSocket) => new Promise<number>((resolve) => socket.once("close", resolve));
+const ask = (guest: TestDevice, text: string) => guest.send({ type: "listen", state: "detect", text });
 
 /** What devices do that they should not; the others must not notice. */
 export const deviceFaults: readonly Fault[] = [
@@ -25,7 +24,7 @@ export const deviceFaults: readonly Fault[] = [
       stage.begin();
       guest.pause();
       await sleep(misbehaveMs);
-      guest.terminate();
+      guest.vanish();
     },
   },
   {
@@ -39,7 +38,7 @@ export const deviceFaults: readonly Fault[] = [
         "GET /xiaozhi/v1/ HTTP/1.1\r\nHost: x\r\nDevice-Id: dripping\r\nX-Padding: a long header of no use\r\n";
       const guest = await openGuest(url!);
       const [borne] = await Promise.all([dripBytes(url!, upgrade, 1000, 20_000), dripFrame(guest, 1000, 15)]);
-      guest.terminate();
+      guest.vanish();
       if (borne > 15_000) stage.complain(`a request of a byte a second was borne for ${Math.round(borne / 1000)} s`);
     },
   },
@@ -50,17 +49,17 @@ export const deviceFaults: readonly Fault[] = [
     happen: async (stage) => {
       const [texts, sounds] = await Promise.all([openGuest(stage.world.urls[0]!), openGuest(stage.world.urls[0]!)]);
       stage.begin();
-      const closed = closeOf(texts);
+      const closed = texts.closed.then(({ code }) => code);
       for (let i = 0; i < 1000; i += 1) ask(texts, `what is ${i} plus ${i}`);
       const code = await Promise.race([closed, sleep(5000, 0)]);
       if (code !== 4004) stage.complain(`a flood of texts was closed with ${code}, not 4004`);
       sounds.send('{"type":"listen","state":"start","mode":"auto"}');
       const until = performance.now() + misbehaveMs;
-      while (performance.now() < until && sounds.readyState === sounds.OPEN) {
+      while (performance.now() < until && sounds.open) {
         for (let i = 0; i < 20; i += 1) sounds.send(Buffer.alloc(300, i));
         await sleep(60);
       }
-      sounds.terminate();
+      sounds.vanish();
     },
   },
   {
@@ -74,9 +73,9 @@ export const deviceFaults: readonly Fault[] = [
         ids.map(async (id, i) => {
           const guest = await openGuest(stage.world.urls[i % stage.world.urls.length]!, id);
           ask(guest, "tell me a story");
-          await new Promise((resolve) => guest.once("message", resolve));
+          await guest.next(() => true);
           await sleep(500);
-          guest.terminate();
+          guest.vanish();
         }),
       );
       const until = performance.now() + 12_000;
@@ -91,7 +90,7 @@ export const deviceFaults: readonly Fault[] = [
     withinMs: 10_000,
     happen: async (stage) => {
       let refused = 0;
-      const come = async (i: number, since: number): Promise<WebSocket | undefined> => {
+      const come = async (i: number, since: number): Promise<TestDevice | undefined> => {
         for (let tries = 0; performance.now() - since < stormMs; tries += 1) {
           try {
             return await openGuest(stage.world.urls[(i + tries) % stage.world.urls.length]!, `storm-${i}`);
@@ -108,12 +107,12 @@ export const deviceFaults: readonly Fault[] = [
       };
       const first = await comeAll();
       stage.begin();
-      for (const socket of first) socket?.terminate();
+      for (const guest of first) guest?.vanish();
       const again = await comeAll();
-      const missing = again.filter((socket) => socket === undefined).length;
+      const missing = again.filter((guest) => guest === undefined).length;
       if (missing > 0)
         stage.complain(`${missing} of ${stormSize} were not back after ${stormMs / 1000} s (${refused} refusals)`);
-      for (const socket of again) socket?.terminate();
+      for (const guest of again) guest?.vanish();
     },
   },
 ];

@@ -1,22 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { WebSocket } from "ws";
+import { openTestDevice, type TestDevice } from "@voxbus/testing";
 import type { World } from "./world.ts";
 
-const hello = '{"type":"hello","version":1,"features":{},"transport":"websocket"}';
+/** The hello of a device without tools: nothing is asked of it. */
+export const plainHello = { type: "hello", version: 1, features: {}, transport: "websocket" };
 
-/** Connects a device that says hello and nothing else. Rejects when it is refused. */
-export function openGuest(url: string, id = `guest-${randomUUID()}`): Promise<WebSocket> {
-  const socket = new WebSocket(url, {
-    headers: { "Device-Id": id, "Client-Id": randomUUID(), "Protocol-Version": "1" },
-    perMessageDeflate: false,
-  });
-  return new Promise((resolve, reject) => {
-    socket.on("open", () => socket.send(hello));
-    socket.once("message", () => resolve(socket));
-    socket.on("error", reject);
-    socket.on("close", (code) => reject(new Error(`closed with ${code}`)));
+/** Connects a device that says hello and nothing else. Rejects if it is refused. */
+export function openGuest(url: string, id = `guest-${randomUUID()}`): Promise<TestDevice> {
+  return openTestDevice(url, {
+    id,
+    headers: { "Client-Id": randomUUID(), "Protocol-Version": "1" },
+    hello: plainHello,
   });
 }
 
@@ -29,19 +25,19 @@ export interface Idle {
 /** Connects silent devices to all gateways alike. */
 export async function openIdle(world: World, count: number): Promise<Idle> {
   const closes: { at: number; code: number }[] = [];
-  const sockets = new Set<WebSocket>();
+  const guests = new Set<TestDevice>();
   let closing = false;
   const keep = async (i: number, tries: number): Promise<void> => {
     const url = world.urls[(i + tries) % world.urls.length]!;
     try {
-      const socket = await openGuest(url, `idle-${i}-${world.nats[0]!.pid}`);
-      if (closing) return socket.terminate();
-      sockets.add(socket);
-      socket.on("close", (code) => {
-        sockets.delete(socket);
-        if (closing) return;
+      const guest = await openGuest(url, `idle-${i}-${world.nats[0]!.pid}`);
+      if (closing) return guest.vanish();
+      guests.add(guest);
+      void guest.closed.then(({ code }) => {
+        guests.delete(guest);
+        if (closing) return undefined;
         closes.push({ at: performance.now(), code });
-        void keep(i, tries + 1);
+        return keep(i, tries + 1);
       });
     } catch {
       // Refused, as by a gateway that drains: the other one, a moment later.
@@ -55,7 +51,7 @@ export async function openIdle(world: World, count: number): Promise<Idle> {
     closes,
     close() {
       closing = true;
-      for (const socket of sockets) socket.terminate();
+      for (const guest of guests) guest.vanish();
     },
   };
 }
@@ -76,12 +72,11 @@ export async function dripBytes(url: string, text: string, intervalMs: number, a
 }
 
 /** Writes the beginning of a long binary message of a connected device, one byte at a time. */
-export async function dripFrame(guest: WebSocket, intervalMs: number, count: number): Promise<void> {
-  const { _socket: tcp } = guest as unknown as { readonly _socket: Socket };
+export async function dripFrame(guest: TestDevice, intervalMs: number, count: number): Promise<void> {
   // Final, binary, masked, 16,384 bytes long.
   const header = [0x82, 0xfe, 0x40, 0x00];
   for (let i = 0; i < count; i += 1) {
-    tcp.write(Uint8Array.of(header[i] ?? 0));
+    guest.writeRaw(Uint8Array.of(header[i] ?? 0));
     await sleep(intervalMs);
   }
 }

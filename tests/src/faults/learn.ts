@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { busVersion, subjects } from "@voxbus/protocol";
-import { WebSocket } from "ws";
+import { openTestDevice } from "@voxbus/testing";
 import { createEar, type Exchange, type Sentence } from "./ear.ts";
+import { plainHello } from "./guests.ts";
 import type { References } from "./judge.ts";
 import { apologies, type Questions } from "./questions.ts";
 import type { World } from "./world.ts";
@@ -47,7 +47,6 @@ export async function learnReferences(world: World, questions: Questions): Promi
 }
 
 async function connectPupil(url: string, id: string, apology: readonly Buffer[]) {
-  const socket = new WebSocket(url, { headers: { "Device-Id": id, "Client-Id": randomUUID() } });
   let heard: ((exchange: Exchange) => void) | undefined;
   const ear = createEar({
     started: () => undefined,
@@ -56,17 +55,17 @@ async function connectPupil(url: string, id: string, apology: readonly Buffer[])
     stray: () => undefined,
     stopped: (exchange) => heard?.(exchange),
   });
-  socket.on("message", (data: Buffer, isBinary) =>
-    isBinary ? ear.audio(data) : ear.text(JSON.parse(data.toString()) as Record<string, unknown>),
-  );
+  const pupil = await openTestDevice(url, {
+    id,
+    headers: { "Client-Id": randomUUID() },
+    hello: plainHello,
+    onReceived: (message) => ("json" in message ? ear.text(message.json) : ear.audio(message.binary)),
+  });
   // From near its end: how it begins is also how the apology of tts begins.
   const isApology = (packet: Buffer) => apology.at(-6)?.equals(packet) === true;
-  await once(socket, "open");
-  socket.send('{"type":"hello","version":1,"features":{},"transport":"websocket"}');
-  await once(socket, "message");
   return {
     id,
-    type: (text: string) => socket.send(JSON.stringify({ type: "listen", state: "detect", text })),
+    type: (text: string) => pupil.send({ type: "listen", state: "detect", text }),
     async hear(ask: () => void): Promise<readonly Sentence[]> {
       for (let tries = 0; tries < 3; tries += 1) {
         const exchange = await new Promise<Exchange>((resolve, reject) => {
@@ -83,7 +82,7 @@ async function connectPupil(url: string, id: string, apology: readonly Buffer[])
       }
       throw new Error(`${id} had no proper answer in a calm system`);
     },
-    leave: () => socket.terminate(),
+    leave: () => pupil.vanish(),
   };
 }
 

@@ -1,4 +1,4 @@
-import { encodeSample } from "./speech.ts";
+import { encodeSpeech, loadSpeech } from "@voxbus/testing";
 
 /** Something that devices ask; typed, or spoken where there is a recording of it. */
 export interface Question {
@@ -16,20 +16,16 @@ export interface Questions {
 
 const typed = ["what is 3 plus 4", "what is 20 plus 11", "how are you", "what is 6 times 9", "what is the weather"];
 const spoken = [
-  { file: "sum.wav", text: "what is seven plus five" },
-  { file: "hello.wav", text: "hello there" },
-  { file: "sum-rms.wav", text: "what is nine times eight" },
+  { name: "sum", text: "what is seven plus five" },
+  { name: "hello", text: "hello there" },
+  { name: "sum-rms", text: "what is nine times eight" },
 ];
 
 /** Encodes the recordings, once for all devices. The short form asks less, and what is answered sooner. */
-export async function loadQuestions(form: "whole" | "short"): Promise<Questions> {
-  const record = async ({ file, text }: { file: string; text: string }) => ({
-    text,
-    packets: await encodeSample(file),
-  });
+export function loadQuestions(form: "whole" | "short"): Questions {
   return {
     typed: typed.slice(0, form === "short" ? 2 : undefined).map((text) => ({ text })),
-    spoken: await Promise.all(spoken.map(record)),
+    spoken: spoken.map(({ name, text }) => ({ text, packets: encodeSpeech(loadSpeech(name)) })),
     long: [{ text: form === "short" ? "how are you" : "who are you" }],
   };
 }

@@ -15,7 +15,7 @@ export async function runFaults(
   },
   form: "whole" | "short" = "whole",
 ): Promise<readonly Row[]> {
-  const questions = await loadQuestions(form);
+  const questions = loadQuestions(form);
   let references: References | undefined;
   const rows: Row[] = [];
   for (const [name, options] of Object.entries(worlds)) {

@@ -1,10 +1,10 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { WebSocket } from "ws";
+import { openTestDevice } from "@voxbus/testing";
 import type { BystanderReport } from "./bystander.ts";
 
 // A thread of its own: what it measures is the system's latency, not that of whoever makes the inputs.
 const { url, ota } = workerData as { readonly url: string; readonly ota: string };
-const device = "bystander";
+const id = "bystander";
 const pingMs = 250;
 const patienceMs = 45_000;
 
@@ -15,18 +15,12 @@ let spoken = "";
 let awake = performance.now();
 let ending = false;
 
-const socket = new WebSocket(url, { headers: { "Device-Id": device, "Protocol-Version": "1" } });
-const send = (message: object) => socket.send(JSON.stringify(message));
 const ask = () => {
   askedAt = performance.now();
   spoken = "";
-  send({ type: "listen", state: "detect", text: "what time is it" });
+  device.send({ type: "listen", state: "detect", text: "what time is it" });
 };
 const handlers: Readonly<Record<string, (message: Readonly<Record<string, unknown>>) => void>> = {
-  hello: () => {
-    parentPort?.postMessage("ready", []);
-    ask();
-  },
   pong: () => {
     report.pings.push(performance.now() - pingedAt);
     pingedAt = 0;
@@ -42,16 +36,17 @@ const handlers: Readonly<Record<string, (message: Readonly<Record<string, unknow
     if (!ending) setTimeout(ask, 100);
   },
 };
-socket.on("open", () => send({ type: "hello", version: 1, transport: "websocket", features: {} }));
-socket.on("message", (data, isBinary) => {
-  if (isBinary) return;
-  const message = JSON.parse((data as Buffer).toString()) as Readonly<Record<string, unknown>>;
-  handlers[String(message["type"])]?.(message);
+const device = await openTestDevice(url, {
+  id,
+  headers: { "Protocol-Version": "1" },
+  hello: { type: "hello", version: 1, transport: "websocket", features: {} },
+  onReceived: (message) => ("json" in message ? handlers[String(message.json["type"])]?.(message.json) : undefined),
 });
-socket.on("error", (error) => report.problems.push(`its socket failed: ${error.message}`));
-socket.on("close", (code, reason) => {
-  if (!ending) report.problems.push(`its session was closed: ${code} ${reason.toString()}`);
+void device.closed.then(({ code, reason }) => {
+  if (!ending) report.problems.push(`its session was closed: ${code} ${reason}`);
 });
+parentPort?.postMessage("ready", []);
+ask();
 
 const timer = setInterval(() => {
   const now = performance.now();
@@ -64,15 +59,15 @@ const timer = setInterval(() => {
     report.problems.push(`a ping was not answered within ${patienceMs} ms`);
     pingedAt = 0;
   }
-  if (pingedAt > 0 || socket.readyState !== WebSocket.OPEN) return;
+  if (pingedAt > 0 || !device.open) return;
   pingedAt = now;
-  send({ type: "ping" });
+  device.send({ type: "ping" });
 }, pingMs);
 
 const configure = async () => {
   const began = performance.now();
   try {
-    const answer = await fetch(ota, { method: "POST", body: "{}", headers: { "Device-Id": device } });
+    const answer = await fetch(ota, { method: "POST", body: "{}", headers: { "Device-Id": id } });
     await answer.json();
     report.configurations.push(performance.now() - began);
   } catch (error) {
@@ -85,7 +80,7 @@ const asking = setInterval(() => void configure(), 1000);
 const finish = () => {
   clearInterval(timer);
   clearInterval(asking);
-  socket.terminate();
+  device.vanish();
   parentPort?.postMessage(report, []);
   parentPort?.close();
 };
@@ -93,7 +88,7 @@ parentPort?.on("message", () => {
   ending = true;
   const waiting = setInterval(() => {
     const isOver = awake > askedAt;
-    if (!isOver && performance.now() - askedAt < patienceMs && socket.readyState === WebSocket.OPEN) return;
+    if (!isOver && performance.now() - askedAt < patienceMs && device.open) return;
     clearInterval(waiting);
     if (!isOver) report.problems.push("its last turn was not over in time");
     finish();

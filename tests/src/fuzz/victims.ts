@@ -1,6 +1,5 @@
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { WebSocket } from "ws";
+import { openTestDevice, type TestDevice } from "@voxbus/testing";
 
 /** Devices that take whatever comes, and come back when they are closed. */
 export interface Victims {
@@ -14,35 +13,30 @@ const backMs = 50;
 /** Connects so many of them. */
 export async function connectVictims(url: string, number: number): Promise<Victims> {
   const sessions = new Map<string, string>();
-  const sockets = new Map<string, WebSocket>();
+  const open = new Map<string, TestDevice>();
   let closed = false;
-  const enter = async (device: string): Promise<void> => {
-    const socket = new WebSocket(url, { headers: { "Device-Id": device } });
-    sockets.set(device, socket);
-    socket.on("error", () => socket.terminate());
-    socket.on("open", () => socket.send('{"type":"hello","features":{"mcp":true}}'));
-    socket.on("close", () => {
-      if (!closed) void sleep(backMs).then(() => (closed ? undefined : enter(device)));
-    });
-    const greeted = new Promise<void>((resolve) => {
-      socket.on("message", (data, isBinary) => {
-        if (isBinary) return;
-        const { type, session_id: session } = JSON.parse((data as Buffer).toString()) as Record<string, unknown>;
-        if (type !== "hello") return;
-        sessions.set(device, String(session));
-        // So that a session has some seq that origins can name.
-        for (let times = 0; times < 20; times += 1) socket.send('{"type":"listen","state":"stop"}');
-        resolve();
-      });
-    });
-    await Promise.race([greeted, once(socket, "close")]);
+  const comeBack = async (device: string): Promise<void> => {
+    await sleep(backMs);
+    if (!closed) await enter(device);
+  };
+  const enter = async (id: string): Promise<void> => {
+    try {
+      const device = await openTestDevice(url, { id, onReceived: () => undefined });
+      open.set(id, device);
+      sessions.set(id, device.session);
+      // So that a session has some seq that origins can name.
+      for (let times = 0; times < 20; times += 1) device.send({ type: "listen", state: "stop" });
+      void device.closed.then(() => comeBack(id));
+    } catch {
+      void comeBack(id); // closed before its hello
+    }
   };
   await Promise.all(Array.from({ length: number }, (_, at) => enter(`victim-${at}`)));
   return {
     sessions: () => sessions,
     async close() {
       closed = true;
-      for (const socket of sockets.values()) socket.terminate();
+      for (const device of open.values()) device.vanish();
     },
   };
 }
