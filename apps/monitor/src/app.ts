@@ -2,24 +2,24 @@ import { fileURLToPath } from "node:url";
 import { watchPresence } from "@voxbus/presence";
 import { listen } from "@voxbus/service";
 import type { Context, Program } from "@voxbus/subscriber";
-import { createAdmission } from "./http/access.ts";
-import { createAnnouncer } from "./api/announcer.ts";
-import { createRoutes } from "./api/device-routes.ts";
-import { guardPage, readAssets } from "./http/assets.ts";
-import { followBroker } from "./traces/broker-spans.ts";
-import { checkExposure, monitorConfig, readLimits } from "./config.ts";
-import { createDeviceDataRoutes } from "./api/device-data-routes.ts";
-import { createEventsRoute } from "./api/events-route.ts";
-import { createGatewayRoutes } from "./api/gateway-routes.ts";
-import { createLive } from "./live/live-events.ts";
-import { describingRoute } from "./http/openapi.ts";
 import { createOversight } from "./alerts/alerting.ts";
-import { createPages } from "./http/pages.ts";
-import { createProfileRoutes } from "./api/profile-routes.ts";
-import { createSendRoutes } from "./api/send-routes.ts";
-import { createApiServer } from "./http/server.ts";
+import { createAnnouncer } from "./api/announcer.ts";
+import { addDeviceDataRoutes } from "./api/device-data-routes.ts";
+import { addDeviceRoutes } from "./api/device-routes.ts";
+import { addEventsRoute } from "./api/events-route.ts";
+import { addGatewayRoutes } from "./api/gateway-routes.ts";
+import { addProfileRoutes } from "./api/profile-routes.ts";
+import { addBroadcastRoutes, addSendRoutes } from "./api/send-routes.ts";
+import { addStatsRoutes } from "./api/stats-routes.ts";
+import { monitorConfig, readLimits } from "./config.ts";
+import { checkExposure } from "./http/access.ts";
+import { addAssets, readAssets } from "./http/assets.ts";
+import { addDescription } from "./http/description.ts";
+import { addPages } from "./http/pages.ts";
+import { createApp, createAppServer } from "./http/server.ts";
+import { createLive } from "./live/live-events.ts";
 import { createLiveSources } from "./live/live-sources.ts";
-import { createStatsRoutes } from "./api/stats-routes.ts";
+import { followBroker } from "./traces/broker-spans.ts";
 import { createTurns } from "./turns/turns.ts";
 
 /** The monitor as a program. */
@@ -75,31 +75,30 @@ export async function buildMonitor(context: Context<typeof monitorConfig>): Prom
   });
   defer(() => live.close());
 
-  const api = [
-    ...createRoutes({ bus, presence, profiles, log }),
-    ...createSendRoutes({ bus, send, presence, profiles, announcer: createAnnouncer(send, log, signal), log }),
-    ...createDeviceDataRoutes({ bus, log }),
-    ...createGatewayRoutes({ bus, presence, log }),
-    ...createStatsRoutes(oversight, intervalMs),
-    ...createProfileRoutes({ bus, log }),
-    createEventsRoute(live, signal),
-  ];
-  const routes = [...api, describingRoute(api)];
-  const assets = readAssets(fileURLToPath(new URL("../dist/page/", import.meta.url)));
-  if (!assets.has("/")) log.warn("the page was not built: npm run build");
-  const server = createApiServer({
-    routes,
-    pages: createPages(routes),
-    assets,
-    guard: (host) =>
-      guardPage(host, [
-        ...presence.gateways().map(({ address }) => address),
-        ...(config.VOXBUS_PUBLIC_URL ? [config.VOXBUS_PUBLIC_URL] : []),
-      ]),
-    admit: createAdmission({ host, token }),
+  const app = createApp({
+    host,
+    token,
     log,
     answered: (path, status, ms) => duration.record(ms, { path, status }),
   });
+  addDeviceRoutes(app, { bus, presence, profiles, log });
+  const announcer = createAnnouncer(send, log, signal);
+  addSendRoutes(app, { bus, send, presence, profiles, announcer, log });
+  addBroadcastRoutes(app, { bus, send, presence, profiles, announcer, log });
+  addDeviceDataRoutes(app, { bus, log });
+  addGatewayRoutes(app, { bus, presence, log });
+  addStatsRoutes(app, oversight, intervalMs);
+  addProfileRoutes(app, { bus, log });
+  addEventsRoute(app, live, signal);
+  addDescription(app);
+  addPages(app);
+  const assets = readAssets(fileURLToPath(new URL("../dist/page/", import.meta.url)));
+  if (!assets.has("/")) log.warn("page not built, run npm run build");
+  addAssets(app, assets, () => [
+    ...presence.gateways().map(({ address }) => address),
+    ...(config.VOXBUS_PUBLIC_URL ? [config.VOXBUS_PUBLIC_URL] : []),
+  ]);
+  const server = createAppServer(app);
   const address = await listen(server, { host, port, variable: "VOXBUS_MONITOR_PORT" });
   defer(async () => {
     const closed = new Promise((resolve) => server.close(resolve));

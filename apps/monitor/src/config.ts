@@ -1,4 +1,4 @@
-import { ConfigError, flag, port } from "@voxbus/service";
+import { flag, port } from "@voxbus/service";
 import { z } from "zod";
 import type { RuleSettings } from "./alerts/rules.ts";
 
@@ -57,24 +57,6 @@ export const monitorConfig = {
   ),
   VOXBUS_LLM_ENGINE: z.string().default("embedded").describe("who answers, as dialogue is told; the page says so"),
 };
-
-/** True for an address that only this machine reaches. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
-}
-
-/** Throws ConfigError when the API would be open to the network and nobody said that it shall be. */
-export function checkExposure(config: {
-  readonly VOXBUS_MONITOR_HOST: string;
-  readonly VOXBUS_MONITOR_TOKEN?: string | undefined;
-  readonly VOXBUS_AUTH?: string | undefined;
-}): void {
-  const { VOXBUS_MONITOR_HOST: host, VOXBUS_MONITOR_TOKEN: token, VOXBUS_AUTH: auth } = config;
-  if (isLoopback(host) || token !== undefined || auth === "none") return;
-  throw new ConfigError([
-    `VOXBUS_MONITOR_HOST: ${host} is open to the network: set VOXBUS_MONITOR_TOKEN, or say VOXBUS_AUTH=none outright`,
-  ]);
-}
 
 /** From when on something is told, as the rules want it. */
 export function readLimits(config: z.infer<z.ZodObject<typeof monitorConfig>>): RuleSettings {

@@ -2,47 +2,49 @@ import type { Bus } from "@voxbus/bus";
 import { deviceKey, DeviceRecord } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { z } from "zod";
-import { ById, Nothing } from "../http/device-id.ts";
+import { ByDevice } from "../http/params.ts";
 import { Problem } from "../http/problems.ts";
+import { route } from "../http/route.ts";
+import type { App } from "../http/server.ts";
 import { requireBus } from "./require.ts";
-import { route, type Route } from "../http/route.ts";
 
-/** The routes about what is kept of a device, online or not: its record, and what was said with it. */
-export function createDeviceDataRoutes({ bus, log }: { readonly bus: Bus; readonly log: Log }): readonly Route[] {
-  return [
+/** Adds the routes about what is kept of a device, online or not: its record, and its dialogue history. */
+export function addDeviceDataRoutes(app: App, { bus, log }: { readonly bus: Bus; readonly log: Log }): void {
+  app.openapi(
     route({
-      method: "GET",
-      path: "/api/devices/:id/record",
+      method: "get",
+      path: "/api/devices/{id}/record",
       summary: "When a device was last seen, why it left, and how long it was online in all",
-      params: ById,
-      query: Nothing,
-      status: 200,
+      params: ByDevice,
       answer: DeviceRecord.extend({ id: z.string() }),
       problems: ["bad-device-id", "device-unknown", "bus-away"],
-      handle: async ({ params: { id } }) => {
-        requireBus(bus);
-        const record = DeviceRecord.safeParse((await bus.bucket("devices").get(deviceKey(id)))?.value).data;
-        if (!record) throw new Problem("device-unknown", `there is no record of ${id}`);
-        return { id, ...record };
-      },
     }),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      requireBus(bus);
+      const record = DeviceRecord.safeParse((await bus.bucket("devices").get(deviceKey(id)))?.value).data;
+      if (!record) throw new Problem("device-unknown", `there is no record of ${id}`);
+      return c.json({ id, ...record }, 200);
+    },
+  );
+
+  app.openapi(
     route({
-      method: "DELETE",
-      path: "/api/devices/:id/dialogue",
+      method: "delete",
+      path: "/api/devices/{id}/dialogue",
       summary: "Erases what was said with a device; what is being said now is kept again",
-      params: ById,
-      query: Nothing,
-      status: 200,
+      params: ByDevice,
       answer: z.object({ id: z.string(), erased: z.boolean().describe("false: there was nothing") }),
       problems: ["bad-device-id", "bus-away"],
-      handle: async ({ params: { id } }) => {
-        requireBus(bus);
-        const bucket = bus.bucket("dialogues");
-        const erased = (await bucket.get(deviceKey(id))) !== undefined;
-        if (erased) await bucket.remove(deviceKey(id));
-        log.info({ device: id, erased }, "dialogue erased");
-        return { id, erased };
-      },
     }),
-  ];
+    async (c) => {
+      const { id } = c.req.valid("param");
+      requireBus(bus);
+      const bucket = bus.bucket("dialogues");
+      const erased = (await bucket.get(deviceKey(id))) !== undefined;
+      if (erased) await bucket.remove(deviceKey(id));
+      log.info({ device: id, erased }, "dialogue erased");
+      return c.json({ id, erased }, 200);
+    },
+  );
 }

@@ -1,18 +1,25 @@
 import { z } from "zod";
-import { DeviceId } from "../http/device-id.ts";
 import { streamEvents } from "../http/event-stream.ts";
+import { DeviceId } from "../http/params.ts";
+import { route } from "../http/route.ts";
+import type { App } from "../http/server.ts";
 import type { Live } from "../live/live-events.ts";
-import { streamRoute, type Route } from "../http/route.ts";
 
-/** The route of the event stream: of the fleet, or of one device. Its streams end with `signal`. */
-export function createEventsRoute(live: Live, signal: AbortSignal): Route {
-  return streamRoute({
-    method: "GET",
-    path: "/api/events",
-    summary: "What happens now, as Server-Sent Events: devices and numbers, or the turns of one device",
-    query: z.strictObject({ device: DeviceId.optional().describe("follow this device alone, closely") }),
-    problems: ["bad-field"],
-    handle: ({ query: { device } }) =>
-      streamEvents((tell) => (device === undefined ? live.fleet(tell) : live.device(device, tell)), signal),
-  });
+/** Adds the route of the event stream: of the fleet, or of one device. Its streams end with `signal`. */
+export function addEventsRoute(app: App, live: Live, signal: AbortSignal): void {
+  app.openapi(
+    route({
+      method: "get",
+      path: "/api/events",
+      summary: "What happens now, as Server-Sent Events: devices and numbers, or the turns of one device",
+      query: z.strictObject({ device: DeviceId.optional().describe("follow this device alone, closely") }),
+      answer: z.string().describe("Server-Sent Events"),
+      type: "text/event-stream",
+      problems: ["bad-field"],
+    }),
+    (c) => {
+      const { device } = c.req.valid("query");
+      return streamEvents(c, (send) => (device === undefined ? live.fleet(send) : live.device(device, send)), signal);
+    },
+  );
 }

@@ -4,11 +4,11 @@ import { busVersion, subjects, type OutText, type OutTextFrame } from "@voxbus/p
 import type { Log } from "@voxbus/service";
 import type { Send } from "@voxbus/subscriber";
 import { z } from "zod";
+import { ByDevice, ByGroup } from "../http/params.ts";
+import { route } from "../http/route.ts";
+import type { App } from "../http/server.ts";
 import { announcementsPerSecond, type Announcer } from "./announcer.ts";
-import { ById, Nothing } from "../http/device-id.ts";
-import { ByGroup } from "../http/names.ts";
 import { requireBus, requireDevice } from "./require.ts";
-import { route, type Route } from "../http/route.ts";
 import { Say, SendControl, SendText } from "./sendable.ts";
 
 const SentToOne = z.object({ session: z.string(), gateway: z.string() });
@@ -21,40 +21,93 @@ const SaidToMany = z.object({
   seconds: z.number().int().describe(`until the last one is stored: ${announcementsPerSecond} a second`),
 });
 
-const toOne = ["bad-device-id", "device-offline", "bus-away"] as const;
-
-/** The routes that send text, control and speech to one device, a group, or all devices. */
-export function createSendRoutes(parts: {
+/** Dependencies of the routes that send. */
+export interface SendParts {
   readonly bus: Bus;
   readonly send: Send;
   readonly presence: PresenceView;
   readonly profiles: Profiles;
   readonly announcer: Announcer;
   readonly log: Log;
-}): readonly Route[] {
-  const { bus, send, presence, profiles, announcer, log } = parts;
+}
 
+/** Adds the routes that send speech, text and control to one device. */
+export function addSendRoutes(app: App, { bus, send, presence, log }: SendParts): void {
+  const sendToOne = async (device: string, body: OutText) => {
+    const { session, gateway } = requireDevice(presence, device);
+    requireBus(bus);
+    send.text(device, body, { session });
+    await bus.flush();
+    log.info({ device, session, type: body.type }, "message sent to a device");
+    return { session, gateway };
+  };
+  const toOne = {
+    params: ByDevice,
+    status: 202,
+    problems: ["bad-device-id", "device-offline", "bus-away"],
+  } as const;
+
+  app.openapi(
+    route({
+      method: "post",
+      path: "/api/devices/{id}/say",
+      summary: "Has a text spoken by a device, once it is silent",
+      ...toOne,
+      body: Say,
+      answer: z.object({
+        session: z.string().describe("the session that is open now"),
+        reply: z.string().describe("a ULID that the device's events name when it was played"),
+      }),
+    }),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const { text, emotion, language } = c.req.valid("json");
+      const { session } = requireDevice(presence, id);
+      requireBus(bus);
+      const { reply } = await send.say(id, text, { emotion, language });
+      log.info({ device: id, session, reply }, "announcement stored");
+      return c.json({ session, reply }, 202);
+    },
+  );
+  app.openapi(
+    route({
+      method: "post",
+      path: "/api/devices/{id}/text",
+      summary: "Shows something on a device, at once",
+      ...toOne,
+      body: SendText,
+      answer: SentToOne,
+    }),
+    async (c) => c.json(await sendToOne(c.req.valid("param").id, c.req.valid("json").message), 202),
+  );
+  app.openapi(
+    route({
+      method: "post",
+      path: "/api/devices/{id}/control",
+      summary: "Sends a command to a device",
+      ...toOne,
+      body: SendControl,
+      answer: SentToOne,
+    }),
+    async (c) => c.json(await sendToOne(c.req.valid("param").id, c.req.valid("json").message), 202),
+  );
+}
+
+/** Adds the routes that send speech, text and control to a group, or to all devices. */
+export function addBroadcastRoutes(app: App, { bus, presence, profiles, announcer, log }: SendParts): void {
   const online = (group?: string) =>
     [...presence.devices()]
       .map(([id]) => id)
       .filter((id) => group === undefined || profiles.of(id).group === group)
       .toSorted();
 
-  const sendToOne = async (device: string, body: OutText) => {
-    const { session, gateway } = requireDevice(presence, device);
+  const sendToMany = async (body: OutText, group?: string) => {
     requireBus(bus);
-    send.text(device, body, { session });
-    await bus.flush();
-    log.info({ device, session, type: body.type }, "sent to a device");
-    return { session, gateway };
-  };
-
-  const sendToMany = async (subject: string, body: OutText, group?: string) => {
-    requireBus(bus);
+    const subject = group === undefined ? subjects.fleetOut() : subjects.groupOut(group);
     bus.publish(subject, { v: busVersion, kind: "text", body } satisfies OutTextFrame);
     await bus.flush();
     const [gateways, devices] = [presence.gateways().length, online(group).length];
-    log.info({ group, gateways, devices, type: body.type }, "sent to many devices");
+    log.info({ group, gateways, devices, type: body.type }, "message sent to many devices");
     return { gateways, devices };
   };
 
@@ -62,127 +115,74 @@ export function createSendRoutes(parts: {
     requireBus(bus);
     const devices = online(group);
     const seconds = announcer.start(devices, announcement);
-    log.info({ group, devices: devices.length }, "announcements to many devices begin");
+    log.info({ group, devices: devices.length }, "announcements to many devices started");
     return { devices: devices.length, seconds };
   };
 
-  return [
+  const say = { body: Say, status: 202, answer: SaidToMany } as const;
+  const text = { body: SendText, status: 202, answer: SentToMany } as const;
+  const control = { body: SendControl, status: 202, answer: SentToMany } as const;
+  const toGroup = { params: ByGroup, problems: ["bad-name", "bus-away"] } as const;
+
+  app.openapi(
     route({
-      method: "POST",
-      path: "/api/devices/:id/say",
-      summary: "Has a text spoken by a device, once it is silent",
-      params: ById,
-      query: Nothing,
-      body: Say,
-      status: 202,
-      answer: z.object({
-        session: z.string().describe("the session that is open now"),
-        reply: z.string().describe("a ULID that the device's events name when it was played"),
-      }),
-      problems: toOne,
-      handle: async ({ params: { id }, body: { text, emotion, language } }) => {
-        const { session } = requireDevice(presence, id);
-        requireBus(bus);
-        const { reply } = await send.say(id, text, { emotion, language });
-        log.info({ device: id, session, reply }, "announcement stored");
-        return { session, reply };
-      },
-    }),
-    route({
-      method: "POST",
-      path: "/api/devices/:id/text",
-      summary: "Shows something on a device, at once",
-      params: ById,
-      query: Nothing,
-      body: SendText,
-      status: 202,
-      answer: SentToOne,
-      problems: toOne,
-      handle: ({ params: { id }, body: { message } }) => sendToOne(id, message),
-    }),
-    route({
-      method: "POST",
-      path: "/api/devices/:id/control",
-      summary: "Sends a command to a device",
-      params: ById,
-      query: Nothing,
-      body: SendControl,
-      status: 202,
-      answer: SentToOne,
-      problems: toOne,
-      handle: ({ params: { id }, body: { message } }) => sendToOne(id, message),
-    }),
-    route({
-      method: "POST",
-      path: "/api/groups/:group/say",
+      method: "post",
+      path: "/api/groups/{group}/say",
       summary: "Has a text spoken by every device of a group that is online",
       params: ByGroup,
-      query: Nothing,
-      body: Say,
-      status: 202,
-      answer: SaidToMany,
+      ...say,
       problems: ["bad-name", "busy", "bus-away"],
-      handle: ({ params: { group }, body }) => sayToMany(body, group),
     }),
+    (c) => c.json(sayToMany(c.req.valid("json"), c.req.valid("param").group), 202),
+  );
+  app.openapi(
     route({
-      method: "POST",
-      path: "/api/groups/:group/text",
+      method: "post",
+      path: "/api/groups/{group}/text",
       summary: "Shows something on every device of a group",
-      params: ByGroup,
-      query: Nothing,
-      body: SendText,
-      status: 202,
-      answer: SentToMany,
-      problems: ["bad-name", "bus-away"],
-      handle: ({ params: { group }, body: { message } }) => sendToMany(subjects.groupOut(group), message, group),
+      ...text,
+      ...toGroup,
     }),
+    async (c) => c.json(await sendToMany(c.req.valid("json").message, c.req.valid("param").group), 202),
+  );
+  app.openapi(
     route({
-      method: "POST",
-      path: "/api/groups/:group/control",
+      method: "post",
+      path: "/api/groups/{group}/control",
       summary: "Sends a command to every device of a group",
-      params: ByGroup,
-      query: Nothing,
-      body: SendControl,
-      status: 202,
-      answer: SentToMany,
-      problems: ["bad-name", "bus-away"],
-      handle: ({ params: { group }, body: { message } }) => sendToMany(subjects.groupOut(group), message, group),
+      ...control,
+      ...toGroup,
     }),
+    async (c) => c.json(await sendToMany(c.req.valid("json").message, c.req.valid("param").group), 202),
+  );
+  app.openapi(
     route({
-      method: "POST",
+      method: "post",
       path: "/api/fleet/say",
       summary: "Has a text spoken by every device that is online",
-      params: Nothing,
-      query: Nothing,
-      body: Say,
-      status: 202,
-      answer: SaidToMany,
+      ...say,
       problems: ["busy", "bus-away"],
-      handle: ({ body }) => sayToMany(body),
     }),
+    (c) => c.json(sayToMany(c.req.valid("json")), 202),
+  );
+  app.openapi(
     route({
-      method: "POST",
+      method: "post",
       path: "/api/fleet/text",
       summary: "Shows something on every device",
-      params: Nothing,
-      query: Nothing,
-      body: SendText,
-      status: 202,
-      answer: SentToMany,
+      ...text,
       problems: ["bus-away"],
-      handle: ({ body: { message } }) => sendToMany(subjects.fleetOut(), message),
     }),
+    async (c) => c.json(await sendToMany(c.req.valid("json").message), 202),
+  );
+  app.openapi(
     route({
-      method: "POST",
+      method: "post",
       path: "/api/fleet/control",
       summary: "Sends a command to every device",
-      params: Nothing,
-      query: Nothing,
-      body: SendControl,
-      status: 202,
-      answer: SentToMany,
+      ...control,
       problems: ["bus-away"],
-      handle: ({ body: { message } }) => sendToMany(subjects.fleetOut(), message),
     }),
-  ];
+    async (c) => c.json(await sendToMany(c.req.valid("json").message), 202),
+  );
 }

@@ -1,10 +1,10 @@
 import { Stats } from "@voxbus/protocol";
 import { z } from "zod";
 import { AlertStep } from "../alerts/alert-record.ts";
-import { Nothing } from "../http/device-id.ts";
 import type { Oversight } from "../alerts/alerting.ts";
 import { lostMs } from "../measurements/programs.ts";
-import { route, type Route } from "../http/route.ts";
+import { route } from "../http/route.ts";
+import type { App } from "../http/server.ts";
 import { averagedPoints, keptPoints } from "../measurements/series.ts";
 
 const SeriesShown = z.object({
@@ -18,64 +18,64 @@ const SeriesShown = z.object({
     .describe("[ms since the epoch, value], oldest first"),
 });
 
+const StatsQuery = z
+  .strictObject({
+    metric: z.string().max(64).optional().describe("only this metric"),
+    subject: z.string().max(200).optional().describe("only of this subject"),
+    points: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(keptPoints)
+      .default(0)
+      .describe("newest points of each series; needs a metric or a subject"),
+  })
+  .refine(({ points, metric = "", subject = "" }) => points === 0 || metric !== "" || subject !== "", {
+    path: ["points"],
+    message: "needs a metric or a subject: all of the history is too much for one answer",
+  });
+
 type Point = [at: number, value: number];
 
 const round = (value: number) => Math.round(value * 1000) / 1000;
 
-/** The routes that show what the monitor measures, and its alerts. */
-export function createStatsRoutes(oversight: Oversight, intervalMs: number): readonly Route[] {
+/** Adds the routes that show what the monitor measures, and its alerts. */
+export function addStatsRoutes(app: App, oversight: Oversight, intervalMs: number): void {
   const { history, programs, alerts } = oversight;
-  return [
+  app.openapi(
     route({
-      method: "GET",
+      method: "get",
       path: "/api/stats",
       summary: "What was measured: the last value, the average, and if asked for the history",
-      params: Nothing,
-      query: z
-        .strictObject({
-          metric: z.string().max(64).optional().describe("only this metric"),
-          subject: z.string().max(200).optional().describe("only of this subject"),
-          points: z.coerce
-            .number()
-            .int()
-            .min(0)
-            .max(keptPoints)
-            .default(0)
-            .describe("newest points of each series; needs a metric or a subject"),
-        })
-        .refine(({ points, metric = "", subject = "" }) => points === 0 || metric !== "" || subject !== "", {
-          path: ["points"],
-          message: "needs a metric or a subject: all of the history is too much for one answer",
-        }),
-      status: 200,
+      query: StatsQuery,
       answer: z.object({
         active: z.boolean().describe("this monitor is the one that raises alerts"),
         interval: z.number().describe("ms between two points"),
         series: z.array(SeriesShown),
       }),
       problems: ["bad-field"],
-      handle: ({ query: { metric, subject, points } }) => ({
-        active: oversight.active(),
-        interval: intervalMs,
-        series: [...history.all()]
-          .filter((series) => (metric ?? series.metric) === series.metric)
-          .filter((series) => (subject ?? series.subject) === series.subject)
-          .map((series) => ({
-            metric: series.metric,
-            subject: series.subject,
-            value: round(series.newest(1)[0]?.[1] ?? 0),
-            average: round(series.average()),
-            ...(points > 0 ? { points: series.newest(points).map(([at, value]): Point => [at, round(value)]) } : {}),
-          })),
-      }),
     }),
+    (c) => {
+      const { metric, subject, points } = c.req.valid("query");
+      const series = [...history.all()]
+        .filter((series) => (metric ?? series.metric) === series.metric)
+        .filter((series) => (subject ?? series.subject) === series.subject)
+        .map((series) => ({
+          metric: series.metric,
+          subject: series.subject,
+          value: round(series.newest(1)[0]?.[1] ?? 0),
+          average: round(series.average()),
+          ...(points > 0 ? { points: series.newest(points).map(([at, value]): Point => [at, round(value)]) } : {}),
+        }));
+      return c.json({ active: oversight.active(), interval: intervalMs, series }, 200);
+    },
+  );
+
+  app.openapi(
     route({
-      method: "GET",
+      method: "get",
       path: "/api/programs",
       summary: "Every process that runs, with its own numbers, and those that fell silent",
-      params: Nothing,
-      query: Nothing,
-      status: 200,
       answer: z.object({
         programs: z.array(
           Stats.omit({ v: true }).extend({
@@ -84,24 +84,27 @@ export function createStatsRoutes(oversight: Oversight, intervalMs: number): rea
         ),
       }),
       problems: [],
-      handle: () => ({ programs: programs.list().map(({ stats, lost }) => ({ ...stats, lost })) }),
     }),
+    (c) => c.json({ programs: programs.list().map(({ stats, lost }) => ({ ...stats, lost })) }, 200),
+  );
+
+  app.openapi(
     route({
-      method: "GET",
+      method: "get",
       path: "/api/alerts",
       summary: "Alerts that stand, then those of the last day that are over",
-      params: Nothing,
       query: z.strictObject({
         open: z.enum(["true", "false"]).optional().describe("true: only those that stand; false: only those over"),
       }),
-      status: 200,
       answer: z.object({
         alerts: z.array(AlertStep.extend({ raisedAt: z.number().describe("ms since the epoch at which it began") })),
       }),
       problems: ["bad-field"],
-      handle: ({ query: { open } }) => ({
-        alerts: alerts.list().filter(({ resolved }) => open === undefined || resolved === (open === "false")),
-      }),
     }),
-  ];
+    (c) => {
+      const { open } = c.req.valid("query");
+      const shown = alerts.list().filter(({ resolved }) => open === undefined || resolved === (open === "false"));
+      return c.json({ alerts: shown }, 200);
+    },
+  );
 }

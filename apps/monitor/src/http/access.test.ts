@@ -1,7 +1,5 @@
-import type { IncomingMessage } from "node:http";
 import { expect, test } from "vitest";
-import { createAdmission } from "./access.ts";
-import { checkExposure } from "../config.ts";
+import { checkExposure, createAccess } from "./access.ts";
 import { Problem } from "./problems.ts";
 
 type Asked = { readonly method?: string; readonly path?: string; readonly headers?: Record<string, string> };
@@ -10,9 +8,9 @@ function ask(
   options: { host: string; token?: string },
   { method = "GET", path = "/api/devices", headers = {} }: Asked,
 ) {
-  const request = { method, headers: { host: "127.0.0.1:8080", ...headers } } as unknown as IncomingMessage;
+  const sent: Record<string, string> = { host: "127.0.0.1:8080", ...headers };
   try {
-    createAdmission({ token: undefined, ...options })(request, path);
+    createAccess({ token: undefined, ...options })({ method, path, header: (name) => sent[name] });
     return "in";
   } catch (error) {
     if (error instanceof Problem) return error.problem;
@@ -25,23 +23,23 @@ const open = { host: "0.0.0.0" };
 const guarded = { host: "0.0.0.0", token: "s3cret" };
 
 test.each(["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:8080", "127.9.9.9"])(
-  "admission: on loopback, the Host %s is let in",
+  "access: on loopback, the Host %s is let in",
   (host) => expect(ask(local, { headers: { host } })).toBe("in"),
 );
 
 test.each(["evil.example", "localhost.evil.example:8080", "127.0.0.1.evil.example", "", "10.0.0.1:8080"])(
-  "admission: on loopback, the Host '%s' is forbidden on every path",
+  "access: on loopback, the Host '%s' is forbidden on every path",
   (host) => {
     expect(ask(local, { headers: { host } })).toBe("forbidden");
     expect(ask(local, { headers: { host }, path: "/" })).toBe("forbidden");
   },
 );
 
-test("admission: beyond loopback, any Host is let in", () => {
+test("access: beyond loopback, any Host is let in", () => {
   expect(ask(open, { headers: { host: "monitor.example" } })).toBe("in");
 });
 
-test("admission: with a token, /api/ demands it and pages do not", () => {
+test("access: with a token, /api/ demands it and pages do not", () => {
   expect(ask(guarded, {})).toBe("unauthorized");
   for (const authorization of ["s3cret", "Bearer s3cre", "Bearer s3cret ", "Basic s3cret", "Bearer "]) {
     expect(ask(guarded, { headers: { authorization } })).toBe("unauthorized");
@@ -51,7 +49,7 @@ test("admission: with a token, /api/ demands it and pages do not", () => {
   expect(ask(guarded, { path: "/" })).toBe("in");
 });
 
-test("admission: a POST comes from a page of this monitor, or from no page", () => {
+test("access: a POST comes from a page of this monitor, or from no page", () => {
   const post = (headers: Record<string, string>) => ask(local, { method: "POST", headers });
   expect(post({})).toBe("in");
   expect(post({ origin: "http://127.0.0.1:8080" })).toBe("in");

@@ -1,36 +1,57 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage } from "node:http";
-import { isLoopback } from "../config.ts";
+import { ConfigError } from "@voxbus/service";
 import { Problem } from "./problems.ts";
 
-/** Lets a request to `path` in, or throws a Problem: `forbidden` or `unauthorized`. */
-export type Admission = (request: IncomingMessage, path: string) => void;
+/** True for an address that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+/** Throws ConfigError if the API would be open to the network and the configuration does not ask for it. */
+export function checkExposure(config: {
+  readonly VOXBUS_MONITOR_HOST: string;
+  readonly VOXBUS_MONITOR_TOKEN?: string | undefined;
+  readonly VOXBUS_AUTH?: string | undefined;
+}): void {
+  const { VOXBUS_MONITOR_HOST: host, VOXBUS_MONITOR_TOKEN: token, VOXBUS_AUTH: auth } = config;
+  if (isLoopback(host) || token !== undefined || auth === "none") return;
+  throw new ConfigError([
+    `VOXBUS_MONITOR_HOST: ${host} is open to the network: set VOXBUS_MONITOR_TOKEN, or allow it with VOXBUS_AUTH=none`,
+  ]);
+}
+
+/** The parts of a request that decide on access. */
+export interface AccessRequest {
+  readonly method: string;
+  readonly path: string;
+  header(name: string): string | undefined;
+}
 
 /**
- * Keeps other web sites and strangers out. With a `token` everything under `/api/` demands it. Without one, on a
- * loopback `host`, the Host header must be loopback too, so that no foreign name that resolves to this machine gets in.
- * What changes something must, if a page asks for it, come from a page of this monitor.
+ * Creates the check of who may ask, which throws a Problem: `forbidden` or `unauthorized`. With a `token` everything
+ * under `/api/` requires it. Without one, on a loopback `host`, the Host header must be loopback too, so that no foreign
+ * name that resolves to this machine gets in. A request that changes something and comes from a page must come from a
+ * page of this monitor.
  */
-export function createAdmission(options: { readonly host: string; readonly token: string | undefined }): Admission {
+export function createAccess(options: {
+  readonly host: string;
+  readonly token: string | undefined;
+}): (request: AccessRequest) => void {
   const { host, token } = options;
-  return ({ headers, method }, path) => {
-    const named = headers.host ?? "";
+  return (request) => {
+    const named = request.header("host") ?? "";
     if (token === undefined && isLoopback(host) && !isLoopback(hostName(named))) {
       throw new Problem("forbidden", `the Host header must name this machine, such as ${host}`);
     }
-    if (token !== undefined && path.startsWith("/api/") && !sameSecret(bearer(headers.authorization), token)) {
+    const given = bearer(request.header("authorization"));
+    if (token !== undefined && request.path.startsWith("/api/") && !sameSecret(given, token)) {
       throw new Problem("unauthorized", "send the monitor's token as `Authorization: Bearer …`", {
         headers: { "www-authenticate": 'Bearer realm="voxbus"' },
       });
     }
-    const { origin } = headers;
-    if (
-      method !== "GET" &&
-      method !== "HEAD" &&
-      origin !== undefined &&
-      origin !== `http://${named}` &&
-      origin !== `https://${named}`
-    ) {
+    const origin = request.header("origin");
+    const own = origin === undefined || origin === `http://${named}` || origin === `https://${named}`;
+    if (!own && request.method !== "GET" && request.method !== "HEAD") {
       throw new Problem("forbidden", "the Origin header names another site");
     }
   };
@@ -44,7 +65,7 @@ const hostName = (header: string): string =>
 
 const bearer = (header: string | undefined): string => /^Bearer +(.+)$/i.exec(header ?? "")?.[1] ?? "";
 
-// Digests have one length, so the comparison's time tells nothing of the token, not even how long it is.
+// Digests have one length, so the time of the comparison does not depend on the token, not even on its length.
 const sameSecret = (given: string, wanted: string): boolean => timingSafeEqual(digest(given), digest(wanted));
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();

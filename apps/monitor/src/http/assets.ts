@@ -1,14 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { extname, join, relative, sep } from "node:path";
 import { gzipSync } from "node:zlib";
-import { isIPv6 } from "node:net";
+import type { App } from "./server.ts";
 
 /** One file of the page, as it is sent. */
 export interface Asset {
   readonly type: string;
-  readonly content: Buffer;
-  readonly zipped: Buffer;
-  /** Its name holds a hash of its content, so it may be kept for ever. */
+  readonly content: Buffer<ArrayBuffer>;
+  readonly zipped: Buffer<ArrayBuffer>;
+  /** Its name holds a hash of its content, so browsers may keep it forever. */
   readonly hashed: boolean;
 }
 
@@ -22,7 +23,7 @@ const types: Readonly<Record<string, string>> = {
   ".json": "application/json",
 };
 
-/** Reads the built page, all of it, by path; `/` is its index.html. Empty when it was not built. */
+/** Reads all files of the built page by path; `/` is its index.html. Empty if the page was not built. */
 export function readAssets(directory: string): ReadonlyMap<string, Asset> {
   const assets = new Map<string, Asset>();
   if (!existsSync(directory)) return assets;
@@ -37,9 +38,25 @@ export function readAssets(directory: string): ReadonlyMap<string, Asset> {
   return assets;
 }
 
+/** Adds the page's files to `app`. Each is sent under the policy for the request's Host and the gateways' `addresses`. */
+export function addAssets(app: App, assets: ReadonlyMap<string, Asset>, addresses: () => readonly string[]): void {
+  for (const [path, { type, content, zipped, hashed }] of assets) {
+    app.get(path, (c) => {
+      const zip = /\bgzip\b/.test(c.req.header("accept-encoding") ?? "");
+      return c.body(zip ? zipped : content, 200, {
+        ...guardPage(c.req.header("host") ?? "", addresses()),
+        "content-type": type,
+        ...(hashed ? { "cache-control": "public, max-age=31536000, immutable" } : {}),
+        ...(zip ? { "content-encoding": "gzip" } : {}),
+        vary: "accept-encoding",
+      });
+    });
+  }
+}
+
 /**
- * The headers of the page's files for a request to `host`: scripts and styles of its own only, and connections to this
- * host, where the gateways are as a rule, and to the `addresses` of those that are elsewhere.
+ * The headers of the page's files for a request to `host`. The page may run its own scripts and styles only. It may
+ * connect to this host, where the gateways usually are, and to the `addresses` of gateways elsewhere.
  */
 export function guardPage(host: string, addresses: readonly string[]): Readonly<Record<string, string>> {
   const name = host.replace(/:\d+$/, "").toLowerCase();

@@ -1,31 +1,46 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HttpBindings } from "@hono/node-server";
 import type { Closer } from "@voxbus/subscriber";
-import type { Tell } from "../live/live-events.ts";
+import type { Context } from "hono";
+import { streamSSE } from "hono/streaming";
 
-/** What a reader may leave unread, in bytes, before it is cut off; it then comes back for a new snapshot. */
-const maxUnread = 16 * 1024 * 1024;
-const aliveMs = 15_000;
+/** A reader that leaves more than this unread [bytes] is cut off. It then reconnects for a new snapshot. */
+const maxUnreadBytes = 16 * 1024 * 1024;
+const keepAliveMs = 15_000;
 
-/** An answer that goes on: writes events to the response until either side ends it. */
-export type EventStream = (request: IncomingMessage, response: ServerResponse) => void;
-
-/** Makes Server-Sent Events of a live stream; its subscription ends with the connection, which ends with `signal`. */
-export function streamEvents(open: (tell: Tell) => Closer, signal: AbortSignal): EventStream {
-  return (_request, response) => {
-    response.write("retry: 1000\n\n");
-    const tell: Tell = (name, data) => {
-      response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
-      if (response.writableLength > maxUnread) response.destroy();
-    };
-    const opened = open(tell);
-    // A connection that was lost without a word is noticed by writing to it.
-    const alive = setInterval(() => response.write(": alive\n\n"), aliveMs);
-    const end = () => response.end();
+/**
+ * Answers with Server-Sent Events: `open` subscribes to them and gives how to end the subscription. The stream ends
+ * with its connection or with `signal`.
+ */
+export function streamEvents(
+  c: Context<{ Bindings: HttpBindings }>,
+  open: (send: (name: string, data: unknown) => void) => Closer,
+  signal: AbortSignal,
+): Response {
+  if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
+  const response = streamSSE(c, async (stream) => {
+    let end = (): void => undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    stream.onAbort(end);
     signal.addEventListener("abort", end);
-    response.once("close", () => {
-      signal.removeEventListener("abort", end);
-      clearInterval(alive);
-      opened.close();
-    });
-  };
+    let unread = 0;
+    const write = async (text: string) => {
+      const bytes = Buffer.byteLength(text);
+      unread += bytes;
+      if (unread > maxUnreadBytes) c.env.outgoing.destroy();
+      await stream.write(text);
+      unread -= bytes;
+    };
+    void write("retry: 1000\n\n");
+    const opened = open((name, data) => void write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`));
+    // A connection that was lost silently is noticed by writing to it.
+    const keepAlive = setInterval(() => void write(": alive\n\n"), keepAliveMs);
+    if (!signal.aborted) await ended;
+    signal.removeEventListener("abort", end);
+    clearInterval(keepAlive);
+    opened.close();
+  });
+  response.headers.set("cache-control", "no-store");
+  // A connection that was kept alive after its stream would hold up the end of the program.
+  response.headers.set("connection", "close");
+  return response;
 }

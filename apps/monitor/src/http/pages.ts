@@ -1,24 +1,26 @@
 import { problems } from "./problems.ts";
-import type { Route } from "./route.ts";
+import type { App } from "./server.ts";
 
-/** The plain pages of the monitor by path: every path of the API, and one page for each kind of problem. */
-export function createPages(routes: readonly Route[]): ReadonlyMap<string, string> {
-  const rows = routes.map(({ method, path, summary }) => {
-    const shown = method === "GET" && !path.includes(":") ? `<a href="${path}">${path}</a>` : path;
-    return `<tr><td>${method}</td><td><code>${shown}</code></td><td>${summary}</td></tr>`;
+/** Adds the plain pages: `/api/` lists every path of the API that `app` has, and each kind of problem has a page. */
+export function addPages(app: App): void {
+  const rows = app.openAPIRegistry.definitions.flatMap((definition) => {
+    if (definition.type !== "route") return [];
+    const { method, path, summary = "" } = definition.route;
+    const shown = method === "get" && !path.includes("{") ? `<a href="${path}">${path}</a>` : path;
+    return [`<tr><td>${method.toUpperCase()}</td><td><code>${shown}</code></td><td>${summary}</td></tr>`];
   });
   const home = layOut(
     "The API of the voxbus monitor",
-    `<p>Who is connected to this voxbus, and what may be done to them, over HTTP and JSON. The whole API with its
-fields and limits is described in <a href="/api/openapi.json">/api/openapi.json</a>.</p>
+    `<p>Who is connected to this voxbus, and what may be done to them, over HTTP and JSON.
+<a href="/api/openapi.json">/api/openapi.json</a> describes the whole API with its fields and limits.</p>
 <table>${rows.join("\n")}</table>
 <p>For example: <code>curl -H 'content-type: application/json' -d '{"text":"Dinner is ready"}' …/api/devices/ID/say</code></p>`,
   );
-  const kinds = Object.entries(problems).map(([name, { status, title }]): [string, string] => [
-    `/problems/${name}`,
-    layOut(name, `<p>${title}</p><p>HTTP status ${status}. <a href="/api/">The API</a></p>`),
-  ]);
-  return new Map([["/api/", home], ...kinds]);
+  app.get("/api/", (c) => c.html(home));
+  for (const [name, { status, title }] of Object.entries(problems)) {
+    const page = layOut(name, `<p>${title}</p><p>HTTP status ${status}. <a href="/api/">The API</a></p>`);
+    app.get(`/problems/${name}`, (c) => c.html(page));
+  }
 }
 
 const layOut = (title: string, content: string): string => `<!doctype html>

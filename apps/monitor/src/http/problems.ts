@@ -1,6 +1,8 @@
+import type { Context } from "hono";
+
 /**
- * Every way in which the API refuses, as RFC 9457 problem details: `type` is `/problems/<name>`, which the monitor
- * serves. A name is never reused.
+ * Every reason for which the API refuses a request, as RFC 9457 problem details. `type` is `/problems/<name>`, a page
+ * that the monitor serves. A name is never reused.
  */
 export const problems = {
   "bad-device-id": { status: 400, title: "The device id in the path has an illegal character or length." },
@@ -55,9 +57,13 @@ export class Problem extends Error {
   }
 }
 
-/** The problem details that stand for a refusal of `instance`, the path that was asked for. */
-export function describeProblem({ problem, message, errors }: Problem, instance: string) {
+/** Answers `c` with the problem details of a refusal. */
+export function refuse(c: Context, { problem, message, errors, headers }: Problem): Response {
   const { status, title } = problems[problem];
-  const fields = errors.length ? { errors } : {};
-  return { type: `/problems/${problem}`, title, status, detail: message, instance, ...fields };
+  const instance = new URL(c.req.url).pathname;
+  const details = { type: `/problems/${problem}`, title, status, detail: message, instance };
+  return c.body(JSON.stringify(errors.length ? { ...details, errors } : details), status, {
+    "content-type": "application/problem+json",
+    ...headers,
+  });
 }

@@ -1,69 +1,84 @@
+import { createRoute, type RouteConfig } from "@hono/zod-openapi";
 import { z } from "zod";
-import type { EventStream } from "./event-stream.ts";
-import type { ProblemName } from "./problems.ts";
+import { readJson } from "./body.ts";
+import { Nothing } from "./params.ts";
+import { problems, type ProblemName } from "./problems.ts";
 
-/** What a handler gets: the parts of the request, already checked. */
-export interface Ask<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
-  readonly params: z.infer<P>;
-  readonly query: z.infer<Q>;
-  readonly body: z.infer<B>;
-  /** The request's If-Match header. */
-  readonly ifMatch?: string | undefined;
+/** The RFC 9457 problem details of every refusal, as OpenAPI describes them. */
+export const ProblemDetails = z
+  .object({
+    type: z.enum(Object.keys(problems).map((name) => `/problems/${name}`)),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    instance: z.string().describe("the path that was asked for"),
+    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  })
+  .openapi("Problem");
+
+/** A route as Hono checks and OpenAPI describes it, typed by its schemas. */
+interface TypedRoute<P, Q, B, A extends z.ZodType, S extends 200 | 202, T extends string> extends RouteConfig {
+  request: {
+    params: P extends z.ZodObject ? P : never;
+    query: Q extends z.ZodObject ? Q : never;
+    body: B extends z.ZodObject ? { required: true; content: { "application/json": { schema: B } } } : undefined;
+  };
+  responses: Record<S, { description: string; content: Record<T, { schema: A }> }>;
 }
 
 /**
- * One row of the route table: it routes, checks and documents a request. `path` may hold `:name` segments, which
- * `params` checks; without `body` the request's body is ignored.
+ * Describes a route: it checks the path's parameters, the query and the JSON body, and documents the answer and the
+ * problems that the route may refuse with, beyond those of every request.
  */
-export interface Route {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+export function route<
+  A extends z.ZodType,
+  P extends z.ZodObject = typeof Nothing,
+  Q extends z.ZodObject = typeof Nothing,
+  B extends z.ZodObject | undefined = undefined,
+  S extends 200 | 202 = 200,
+  T extends string = "application/json",
+>(row: {
+  readonly method: "get" | "post" | "put" | "delete";
   readonly path: string;
   readonly summary: string;
-  readonly params: z.ZodObject;
-  readonly query: z.ZodObject;
-  readonly body: z.ZodObject | undefined;
-  readonly status: 200 | 202;
-  readonly answer: z.ZodType;
-  /** Its handler gives an EventStream, and `answer` describes the text of it. */
-  readonly stream?: true;
-  /** What it may refuse with, beyond what every request may. */
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly status?: S;
+  readonly answer: A;
+  /** The media type of the answer, JSON by default. */
+  readonly type?: T;
   readonly problems: readonly ProblemName[];
-  readonly handle: (ask: never) => unknown;
+}) {
+  const { method, path, summary, params = Nothing, query = Nothing, body, status = 200, answer } = row;
+  const type = row.type ?? "application/json";
+  return createRoute({
+    method,
+    path,
+    operationId: method + path.replaceAll(/[^A-Za-z]+(\w?)/g, (_, next: string) => next.toUpperCase()),
+    summary,
+    request: {
+      params,
+      query,
+      ...(body && { body: { required: true, content: { "application/json": { schema: body } } } }),
+    },
+    responses: {
+      [status]: { description: status === 202 ? "On its way." : "As asked.", content: { [type]: { schema: answer } } },
+      ...describeRefusals([...row.problems, ...(body ? bodyProblems : []), "unauthorized", "forbidden", "internal"]),
+    },
+    middleware: body ? [readJson] : [],
+  }) as unknown as TypedRoute<P, Q, B, A, S, T>;
 }
 
-/** A row whose handler is typed by its schemas. */
-export function route<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodObject, A extends z.ZodType>(
-  row: Omit<Route, "params" | "query" | "body" | "answer" | "stream" | "handle"> & {
-    readonly params: P;
-    readonly query: Q;
-    readonly body?: B;
-    readonly answer: A;
-    readonly handle: (ask: Ask<P, Q, B>) => z.input<A> | Promise<z.input<A>>;
-  },
-): Route {
-  return { ...row, body: row.body };
-}
+const bodyProblems = ["bad-json", "bad-field", "body-too-big", "unsupported-media-type"] as const;
 
-/** A row that is answered with Server-Sent Events. */
-export function streamRoute<Q extends z.ZodObject>(
-  row: Pick<Route, "method" | "path" | "summary" | "problems"> & {
-    readonly query: Q;
-    readonly handle: (ask: { readonly query: z.infer<Q> }) => EventStream;
-  },
-): Route {
-  const answer = z.string().describe("Server-Sent Events");
-  return { ...row, params: z.strictObject({}), body: undefined, status: 200, answer, stream: true };
-}
-
-/** The value of each `:name` segment if `path` fits `pattern`, still percent-encoded; undefined if it does not. */
-export function matchPath(pattern: string, path: string): Readonly<Record<string, string>> | undefined {
-  const wanted = pattern.split("/");
-  const given = path.split("/");
-  if (wanted.length !== given.length) return undefined;
-  const values: Record<string, string> = {};
-  for (const [index, segment] of wanted.entries()) {
-    if (segment.startsWith(":")) values[segment.slice(1)] = given[index]!;
-    else if (segment !== given[index]) return undefined;
+function describeRefusals(names: readonly ProblemName[]): RouteConfig["responses"] {
+  const described: Record<number, { description: string; content: object }> = {};
+  for (const name of new Set(names)) {
+    const { status, title } = problems[name];
+    const before = described[status] ? `${described[status].description} ` : "";
+    const content = { "application/problem+json": { schema: ProblemDetails } };
+    described[status] = { description: `${before}\`${name}\`: ${title}`, content };
   }
-  return values;
+  return described;
 }

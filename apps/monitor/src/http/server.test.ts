@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { BusAwayError } from "@voxbus/bus";
@@ -5,70 +6,67 @@ import { listen } from "@voxbus/service";
 import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { createAdmission } from "./access.ts";
-import type { Asset } from "./assets.ts";
-import { createPages } from "./pages.ts";
+import { addAssets, type Asset } from "./assets.ts";
+import { addPages } from "./pages.ts";
 import { problems } from "./problems.ts";
 import { route } from "./route.ts";
-import { createApiServer } from "./server.ts";
+import { createApp, createAppServer } from "./server.ts";
 
 const maxBodyBytes = 64 * 1024;
 const nothing = z.strictObject({});
-const row = { summary: "", params: nothing, query: nothing, status: 200, problems: [] } as const;
-const createAsset = (type: string, text: string): Asset => ({
+const createAsset = (type: string, text: string, hashed = false): Asset => ({
   type,
   content: Buffer.from(text),
   zipped: gzipSync(text),
-  hashed: false,
+  hashed,
 });
 const answered: [path: string, status: number][] = [];
 
-const routes = [
+const app = createApp({
+  host: "127.0.0.1",
+  token: undefined,
+  log: silentLog,
+  answered: (path, status) => answered.push([path, status]),
+});
+const row = { summary: "", problems: [] } as const;
+app.openapi(
   route({
     ...row,
-    method: "GET",
-    path: "/api/items/:id",
+    method: "get",
+    path: "/api/items/{id}",
     params: z.object({ id: z.string().max(4) }),
     query: z.strictObject({ limit: z.coerce.number().max(9).default(5) }),
     answer: z.object({ id: z.string(), limit: z.number() }),
-    handle: ({ params: { id }, query: { limit } }) => ({ id, limit }),
   }),
+  (c) => c.json({ id: c.req.valid("param").id, limit: c.req.valid("query").limit }, 200),
+);
+app.openapi(
   route({
     ...row,
-    method: "POST",
+    method: "post",
     path: "/api/notes",
     body: z.strictObject({ text: z.string().max(5), tags: z.array(z.string().max(3)).optional() }),
     status: 202,
     answer: z.object({ length: z.number() }),
-    handle: ({ body: { text } }) => ({ length: text.length }),
   }),
-  route({
-    ...row,
-    method: "GET",
-    path: "/api/broken",
-    answer: nothing,
-    handle: () => {
-      throw new Error("a secret of the inside");
-    },
-  }),
-  route({
-    ...row,
-    method: "GET",
-    path: "/api/away",
-    answer: nothing,
-    handle: () => Promise.reject(new BusAwayError("NATS is away")),
-  }),
-];
-
-const server = createApiServer({
-  routes,
-  pages: createPages(routes),
-  assets: new Map([["/", createAsset("text/html", "<p>the page</p>")]]),
-  guard: (host) => ({ "content-security-policy": `connect-src ${host}` }),
-  admit: createAdmission({ host: "127.0.0.1", token: undefined }),
-  log: silentLog,
-  answered: (path, status) => answered.push([path, status]),
+  (c) => c.json({ length: c.req.valid("json").text.length }, 202),
+);
+app.openapi(route({ ...row, method: "get", path: "/api/broken", answer: nothing }), () => {
+  throw new Error("a secret of the inside");
 });
+app.openapi(route({ ...row, method: "get", path: "/api/away", answer: nothing }), () =>
+  Promise.reject(new BusAwayError("NATS is away")),
+);
+addPages(app);
+addAssets(
+  app,
+  new Map([
+    ["/", createAsset("text/html", "<p>the page</p>")],
+    ["/assets/a-1.js", createAsset("text/javascript", "1", true)],
+  ]),
+  () => [],
+);
+const server = createAppServer(app);
 let url: string;
 beforeAll(async () => {
   url = await listen(server, { host: "127.0.0.1", port: 0, variable: "VOXBUS_MONITOR_PORT" });
@@ -205,7 +203,7 @@ test("server: the page is sent zipped to who takes it, under its own policy", as
   const plain = await fetch(`${url}/`, { headers: { "accept-encoding": "identity" } });
   expect(plain.headers.get("content-encoding")).toBeNull();
   expect(await plain.text()).toBe("<p>the page</p>");
-  expect(plain.headers.get("content-security-policy")).toBe(`connect-src ${new URL(url).host}`);
+  expect(plain.headers.get("content-security-policy")).toContain(`connect-src 'self' ws://${new URL(url).hostname}:*`);
   expect(plain.headers.get("x-content-type-options")).toBe("nosniff");
 });
 
@@ -216,7 +214,49 @@ test("server: every problem has its page, and the API's page names every path", 
     expect(await page.text()).toContain(title);
   }
   const home = await (await fetch(`${url}/api/`)).text();
-  for (const { path } of routes) expect(home).toContain(path);
+  for (const path of ["/api/items/{id}", "/api/notes", "/api/broken", "/api/away"]) expect(home).toContain(path);
+});
+
+test("server: HEAD of the page's files has their headers, and files named by their content are kept forever", async () => {
+  const page = await fetch(`${url}/`, { method: "HEAD", headers: { "accept-encoding": "gzip" } });
+  expect(page.status).toBe(200);
+  expect(page.headers.get("content-type")).toBe("text/html");
+  expect(page.headers.get("content-encoding")).toBe("gzip");
+  expect(page.headers.get("cache-control")).toBe("no-store");
+  expect(page.headers.get("vary")).toBe("accept-encoding");
+  expect(await page.text()).toBe("");
+  const script = await fetch(`${url}/assets/a-1.js`, { method: "HEAD" });
+  expect(script.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+  await expectProblem(await fetch(`${url}/assets/a-2.js`), "not-found");
+});
+
+test("server: every answer forbids sniffing, caching and scripts, refusals included", async () => {
+  for (const path of ["/api/items/a", "/api/nothing", "/api/broken", "/api/", "/problems/busy"]) {
+    const { headers } = await fetch(url + path);
+    expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+    expect(headers.get("content-security-policy")).toContain("default-src 'none'");
+  }
+});
+
+test("problem forbidden: a request without a Host header, as HTTP 1.0 allows", async () => {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname).end("GET /api/items/a HTTP/1.0\r\n\r\n");
+  let received = "";
+  for await (const chunk of socket) received += String(chunk);
+  expect(received).toMatch(/^HTTP\/1\.1 403 /);
+  expect(received).toContain("/problems/forbidden");
+});
+
+test("problem body-too-big: also of a body that does not tell its length", async () => {
+  const socket = connect(Number(new URL(url).port), "127.0.0.1");
+  socket.write("POST /api/notes HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n");
+  socket.write("transfer-encoding: chunked\r\nconnection: close\r\n\r\n");
+  const chunk = " ".repeat(maxBodyBytes);
+  socket.write(`10000\r\n${chunk}\r\n10000\r\n${chunk}\r\n0\r\n\r\n`);
+  const [head] = (await once(socket, "data")) as [Buffer];
+  socket.destroy();
+  expect(head.toString()).toMatch(/^HTTP\/1\.1 413 /);
 });
 
 test("server: a client that goes away in mid-body harms nobody", async () => {

@@ -1,0 +1,111 @@
+import { connect } from "node:net";
+import { listen } from "@voxbus/service";
+import { silentLog } from "@voxbus/testing";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { streamEvents } from "./event-stream.ts";
+import { route } from "./route.ts";
+import { createApp, createAppServer } from "./server.ts";
+
+/** Streams that are open, with the way to send on each. */
+const open = new Set<(name: string, data: unknown) => void>();
+const stopping = new AbortController();
+const app = createApp({
+  host: "127.0.0.1",
+  token: undefined,
+  log: silentLog,
+  answered: () => undefined,
+});
+app.openapi(
+  route({
+    method: "get",
+    path: "/api/events",
+    summary: "",
+    answer: z.string(),
+    type: "text/event-stream",
+    problems: [],
+  }),
+  (c) =>
+    streamEvents(
+      c,
+      (send) => {
+        open.add(send);
+        send("hello", { n: 1 });
+        return { close: () => void open.delete(send) };
+      },
+      stopping.signal,
+    ),
+);
+const server = createAppServer(app);
+let url: string;
+beforeAll(async () => {
+  url = `${await listen(server, { host: "127.0.0.1", port: 0, variable: "" })}/api/events`;
+});
+afterAll(() => {
+  server.close();
+  server.closeAllConnections();
+});
+beforeEach(() => vi.waitFor(() => expect(open.size).toBe(0)));
+
+test("event stream: HEAD is answered without subscribing", async () => {
+  const response = await fetch(url, { method: "HEAD" });
+  expect(response.status).toBe(200);
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+  expect(open.size).toBe(0);
+});
+
+test("event stream: begins with the time to reconnect after, is never cached, and ends with its reader", async () => {
+  const left = new AbortController();
+  const response = await fetch(url, { signal: left.signal });
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+  expect(response.headers.get("cache-control")).toBe("no-store");
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.endsWith('data: {"n":1}\n\n')) text += (await reader.read()).value;
+  expect(text).toBe('retry: 1000\n\nevent: hello\ndata: {"n":1}\n\n');
+  expect(open.size).toBe(1);
+  left.abort();
+  await vi.waitFor(() => expect(open.size).toBe(0));
+});
+
+test("event stream: a reader that leaves 16 MiB unread is cut off, and one that reads is not", async () => {
+  const reading = await fetch(url);
+  const reader = reading.body!.getReader();
+  let received = 0;
+  const drained = (async () => {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) received += part.value.length;
+  })().catch(() => undefined);
+  await vi.waitFor(() => expect(open.size).toBe(1));
+  const [send] = open;
+
+  const { hostname, port } = new URL(url);
+  const idle = connect(Number(port), hostname);
+  idle.write(`GET /api/events HTTP/1.1\r\nhost: ${hostname}\r\n\r\n`);
+  const closed = new Promise((resolve) => idle.once("close", resolve).on("error", () => undefined));
+  idle.pause();
+  await vi.waitFor(() => expect(open.size).toBe(2));
+  const slow = [...open].find((one) => one !== send)!;
+
+  const part = "x".repeat(1024 * 1024);
+  // More than the limit, and than what the sockets' own buffers may take.
+  for (let sent = 0; sent < 64 && open.has(slow); sent += 1) {
+    slow("part", part);
+    send!("part", part);
+    await vi.waitFor(() => expect(received).toBeGreaterThan(sent * part.length));
+  }
+  expect(open.has(slow)).toBe(false);
+  expect(open.has(send!)).toBe(true);
+  idle.resume();
+  await closed;
+  await reader.cancel();
+  await drained;
+});
+
+test("event stream: ends with the program", async () => {
+  const response = await fetch(url);
+  await vi.waitFor(() => expect(open.size).toBe(1));
+  stopping.abort();
+  expect(await response.text()).toContain("event: hello");
+  const late = await fetch(url);
+  expect(await late.text()).toContain("event: hello");
+});
