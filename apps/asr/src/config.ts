@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { engineName } from "./engines/registry.ts";
 
-const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+function count(least: number, most: number) {
+  return z.coerce.number().int().min(least).max(most);
+}
 
 /** The variables of asr; `--help` prints them. */
 export const asrConfig = {

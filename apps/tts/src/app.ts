@@ -18,7 +18,7 @@ const presenceMs = 5000;
 const graceMs = { drain: 20_000, quick: 0 } as const;
 
 /** Builds tts: claims replies and announcements, and speaks them to their devices. */
-export const buildTts = async ({
+export async function buildTts({
   config,
   bus,
   profiles: openProfiles,
@@ -27,7 +27,7 @@ export const buildTts = async ({
   meter,
   defer,
   drain,
-}: Context<typeof ttsConfig>): Promise<void> => {
+}: Context<typeof ttsConfig>): Promise<void> {
   report({ threads: availableParallelism() });
   const profiles = await openProfiles();
   const presence = await watchPresence(bus);
@@ -93,4 +93,4 @@ export const buildTts = async ({
         for (const [state, count] of Object.entries(use?.() ?? {})) result.observe(count, { engine, state });
       }
     });
-};
+}

@@ -1,6 +1,6 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Bus } from "@voxbus/bus";
 import { Say, subjects } from "@voxbus/protocol";
-import { setTimeout as delay } from "node:timers/promises";
 
 const readAgainMs = 2000;
 const giveUpMs = 60_000;

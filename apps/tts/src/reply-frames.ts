@@ -34,7 +34,7 @@ export interface ReplyFrames {
 }
 
 /** Starts with no frames; `n` begins at 0 in every sentence. */
-export const createReplyFrames = (name: ReplyName): ReplyFrames => {
+export function createReplyFrames(name: ReplyName): ReplyFrames {
   const kept: { readonly frame: Outbound; readonly sentence: number; readonly n: number; readonly until: number }[] =
     [];
   let durationMs = 0;
@@ -55,4 +55,4 @@ export const createReplyFrames = (name: ReplyName): ReplyFrames => {
       return durationMs;
     },
   };
-};
+}

@@ -36,28 +36,28 @@ const foreignLanguages = new Set<string>(
 );
 
 /** How many letters of each script a text has; digits and punctuation belong to none. */
-export const countScripts = (text: string): ReadonlyMap<Script, number> => {
+export function countScripts(text: string): ReadonlyMap<Script, number> {
   const counts = new Map<Script, number>();
   for (const [letter] of text.matchAll(/\p{L}/gu)) {
     const script = patterns.find(([, pattern]) => pattern.test(letter))?.[0] ?? "Other";
     counts.set(script, (counts.get(script) ?? 0) + 1);
   }
   return counts;
-};
+}
 
 /** The share of a text's letters that are Latin, 0 to 1; 1 for a text without letters. */
-export const latinShare = (text: string): number => {
+export function latinShare(text: string): number {
   const counts = countScripts(text);
   const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
   return all === 0 ? 1 : (counts.get("Latin") ?? 0) / all;
-};
+}
 
 /**
  * The language to read a text in, as its primary subtag: the given one (default English) if it is written in the text's
  * script, else the likeliest one of that script; a foreign script weighs more than Latin, since names and loan words stay
  * Latin everywhere. Undefined for scripts that are not known.
  */
-export const guessLanguage = (text: string, language = "en"): string | undefined => {
+export function guessLanguage(text: string, language = "en"): string | undefined {
   const given = language.toLowerCase().split("-")[0]!;
   const counts = countScripts(text);
   const foreign = [...counts].filter(([script]) => script !== "Latin").sort((a, b) => b[1] - a[1]);
@@ -67,4 +67,4 @@ export const guessLanguage = (text: string, language = "en"): string | undefined
   if (script === "Other") return undefined;
   const languages: readonly string[] = languagesOf[script];
   return languages.includes(given) ? given : languages[0];
-};
+}

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { BusAwayError, type Bus, type Claim, type Closer } from "@voxbus/bus";
 import {
   Event,
@@ -8,7 +9,6 @@ import {
   type Say,
   subjects,
 } from "@voxbus/protocol";
-import { setTimeout as delay } from "node:timers/promises";
 import { followSentences } from "./follow-sentences.ts";
 import { traceReply } from "./reply-span.ts";
 import { createReplyFrames, type FrameBody, type FramePlace } from "./reply-frames.ts";
@@ -38,7 +38,7 @@ const longestSubtitle = 2500;
  * the gateway says that the reply was played, failed or fenced. Resolves then. Rejects with the claim's reason when the
  * claim is lost, so that another worker begins again.
  */
-export const speakReply = async (base: SpeakBase, claim: Claim<Say>): Promise<void> => {
+export async function speakReply(base: SpeakBase, claim: Claim<Say>): Promise<void> {
   const { bus, speech, onTrouble } = base;
   const { device, message: opening, attempt } = claim;
   const { session, origin, reply } = opening;
@@ -173,20 +173,20 @@ export const speakReply = async (base: SpeakBase, claim: Claim<Say>): Promise<vo
   } finally {
     for (const closer of closers) closer.close();
   }
-};
+}
 
 /** Whether a control frame ends a reply: its session's end, an abort or fence that it was caused before, or its own fence. */
-const isOver = (
+function isOver(
   control: InControl,
   about: { seq: number; mine: boolean; origin: number | undefined; reply: string },
-): boolean => {
+): boolean {
   const { seq, mine, origin, reply } = about;
   if (control.type === "fence" && control.reply === reply) return true;
   if (!mine) return false;
   if (control.type === "closed") return true;
   if (origin === undefined) return false;
   return (control.type === "fence" && control.fence >= origin) || (control.type === "abort" && seq >= origin);
-};
+}
 
 async function* withLast<Value>(values: AsyncIterable<Value>): AsyncGenerator<readonly [value: Value, last: boolean]> {
   let held: { readonly value: Value } | undefined;

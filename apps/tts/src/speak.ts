@@ -1,6 +1,6 @@
-import { createResampler, writeWav } from "@voxbus/audio";
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { createResampler, writeWav } from "@voxbus/audio";
 import { createEmbeddedEngine, embeddedVoices } from "./engines/embedded.ts";
 
 const usage = `node apps/tts/dist/speak.js "text" [--voice ${embeddedVoices.join("|")}] [--rate HZ] [--speed 1] OUT.wav

@@ -41,14 +41,14 @@ const maxWaiting = 10_000;
  * Makes speech of engines in order of preference; `fallback` is one that speaks English and needs nothing. `failed` hears
  * of every engine that could not do what it promised. Sound is resampled and encoded in `threads` worker threads.
  */
-export const createSpeech = async (options: {
+export async function createSpeech(options: {
   readonly engines: readonly TtsEngine[];
   readonly fallback: TtsEngine;
   readonly threads: number;
   readonly failed: (engine: string, error: unknown) => void;
   /** Hears how long an engine took for a piece of text, in ms. */
   readonly synthesized?: (engine: string, ms: number) => void;
-}): Promise<Speech> => {
+}): Promise<Speech> {
   const { engines, fallback, threads, failed, synthesized } = options;
   const url = new URL("../dist/encode-worker.js", import.meta.url);
   const encoders = createWorkerPool<EncodeContract>({
@@ -133,10 +133,10 @@ export const createSpeech = async (options: {
     apologise: (signal) => speakWith(fallback, { text: apology }, signal),
     close: () => encoders.close(),
   };
-};
+}
 
 /** Pieces of at most so many characters, cut where a pause is least noticed. */
-const splitText = (text: string, most: number): readonly string[] => {
+function splitText(text: string, most: number): readonly string[] {
   const pieces: string[] = [];
   let rest = text;
   while (rest.length > most) {
@@ -148,4 +148,4 @@ const splitText = (text: string, most: number): readonly string[] => {
     rest = rest.slice(at);
   }
   return [...pieces, rest];
-};
+}

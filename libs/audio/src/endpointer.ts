@@ -23,12 +23,12 @@ export interface Endpointer {
  * An endpointer with all times in milliseconds: an utterance begins when voice outweighs silence by `startMs`, ends after
  * `endMs` of silence, and is cut at `maxMs`. It knows no clock: time is the number of frames.
  */
-export const createEndpointer = (options?: {
+export function createEndpointer(options?: {
   readonly startMs?: number;
   readonly endMs?: number;
   readonly maxMs?: number;
   readonly frameMs?: number;
-}): Endpointer => {
+}): Endpointer {
   const { startMs = 90, endMs = 600, maxMs = 30_000, frameMs = 20 } = options ?? {};
   let speaking = false;
   let weight = 0;
@@ -68,4 +68,4 @@ export const createEndpointer = (options?: {
     },
     reset,
   };
-};
+}

@@ -21,7 +21,7 @@ const maxPacketMs = 120;
  * Checks an Opus packet by RFC 6716 §3.2-3.4 without decoding it and tells how long it sounds, in milliseconds (2.5 to
  * 120). Packets of 1 to 3 bytes (silence under DTX) are legal, one of 0 bytes is not. Throws `OpusPacketError`.
  */
-export const readOpusPacket = (packet: Uint8Array): { readonly durationMs: number } => {
+export function readOpusPacket(packet: Uint8Array): { readonly durationMs: number } {
   if (packet.length === 0) throw new OpusPacketError("empty", "an Opus packet has at least one byte");
   if (packet.length > maxOpusPacketBytes) {
     throw new OpusPacketError("too-long", `an Opus packet of ${packet.length} bytes, ${maxOpusPacketBytes} at most`);
@@ -32,17 +32,19 @@ export const readOpusPacket = (packet: Uint8Array): { readonly durationMs: numbe
   const durationMs = frames * frameMs(toc >> 3);
   if (durationMs > maxPacketMs) throw malformed(`${durationMs} ms of sound, ${maxPacketMs} at most`);
   return { durationMs };
-};
+}
 
-const malformed = (what: string) => new OpusPacketError("malformed", `a malformed Opus packet: ${what}`);
+function malformed(what: string) {
+  return new OpusPacketError("malformed", `a malformed Opus packet: ${what}`);
+}
 
-const frameMs = (config: number): number => {
+function frameMs(config: number): number {
   if (config < 12) return [10, 20, 40, 60][config & 3]!;
   if (config < 16) return [10, 20][config & 1]!;
   return [2.5, 5, 10, 20][config & 3]!;
-};
+}
 
-const readFrames = (packet: Uint8Array, code: number): { frames: number; bytes: number[] } => {
+function readFrames(packet: Uint8Array, code: number): { frames: number; bytes: number[] } {
   const rest = packet.length - 1;
   if (code === 0) return { frames: 1, bytes: [rest] };
   if (code === 1) {
@@ -56,9 +58,9 @@ const readFrames = (packet: Uint8Array, code: number): { frames: number; bytes: 
     return { frames: 2, bytes: [first.length, second] };
   }
   return readManyFrames(packet);
-};
+}
 
-const readManyFrames = (packet: Uint8Array): { frames: number; bytes: number[] } => {
+function readManyFrames(packet: Uint8Array): { frames: number; bytes: number[] } {
   const head = packet[1];
   if (head === undefined) throw malformed("no frame count");
   const frames = head & 63;
@@ -87,13 +89,13 @@ const readManyFrames = (packet: Uint8Array): { frames: number; bytes: number[] }
   }
   if (bytes.at(-1)! < 0) throw malformed("frames and padding are longer than the packet");
   return { frames, bytes };
-};
+}
 
-const readLength = (packet: Uint8Array, at: number): { length: number; next: number } => {
+function readLength(packet: Uint8Array, at: number): { length: number; next: number } {
   const first = packet[at];
   if (first === undefined) throw malformed("a frame's length is cut off");
   if (first < 252) return { length: first, next: at + 1 };
   const second = packet[at + 1];
   if (second === undefined) throw malformed("a frame's length is cut off");
   return { length: second * 4 + first, next: at + 2 };
-};
+}

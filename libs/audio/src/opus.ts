@@ -29,11 +29,11 @@ const frameDurations = [2.5, 5, 10, 20, 40, 60];
  * A mono encoder for speech (VOIP, no DTX, no FEC). `bitrate` in bit/s, 24,000 by default; `complexity` 0 to 10, 5 by
  * default. Fresh encoders given the same samples make the same packets.
  */
-export const createOpusEncoder = (options: {
+export function createOpusEncoder(options: {
   readonly sampleRate: OpusSampleRate;
   readonly bitrate?: number;
   readonly complexity?: number;
-}): OpusEncoder => {
+}): OpusEncoder {
   const { sampleRate, bitrate = 24_000, complexity = 5 } = options;
   const encoder = new Encoder({ channels: 1, sample_rate: sampleRate, application: "voip" });
   encoder.ctl(requests.bitrate, bitrate);
@@ -55,10 +55,10 @@ export const createOpusEncoder = (options: {
       encoder.drop();
     },
   };
-};
+}
 
 /** A mono decoder; packets of any rate, length (2.5 to 120 ms) and channel count decode to `sampleRate`, mono. */
-export const createOpusDecoder = (options: { readonly sampleRate: OpusSampleRate }): OpusDecoder => {
+export function createOpusDecoder(options: { readonly sampleRate: OpusSampleRate }): OpusDecoder {
   const decoder = new Decoder({ channels: 1, sample_rate: options.sampleRate });
   let open = true;
   return {
@@ -77,4 +77,4 @@ export const createOpusDecoder = (options: { readonly sampleRate: OpusSampleRate
       decoder.drop();
     },
   };
-};
+}

@@ -14,7 +14,7 @@ const cutoff = 0.94;
  * A streaming polyphase Kaiser FIR: 32 taps at the lower of both rates, aliases and images below -80 dB, -1.3 dB at
  * 7 kHz for 16 → 24 kHz. Rates are whole numbers of Hz from 4,000 to 192,000; others throw a RangeError.
  */
-export const createResampler = (from: number, to: number): Resampler => {
+export function createResampler(from: number, to: number): Resampler {
   for (const rate of [from, to]) {
     if (!Number.isInteger(rate) || rate < 4000 || rate > 192_000) throw new RangeError(`no sample rate: ${rate} Hz`);
   }
@@ -60,11 +60,13 @@ export const createResampler = (from: number, to: number): Resampler => {
       return rest;
     },
   };
-};
+}
 
-const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
 
-const designFilter = (options: { phases: number; taps: number; frequency: number }): Float32Array => {
+function designFilter(options: { phases: number; taps: number; frequency: number }): Float32Array {
   const { phases, taps, frequency } = options;
   const filter = new Float32Array(phases * taps);
   for (let phase = 0; phase < phases; phase++) {
@@ -79,15 +81,17 @@ const designFilter = (options: { phases: number; taps: number; frequency: number
     for (let tap = 0; tap < taps; tap++) row[tap]! /= sum;
   }
   return filter;
-};
+}
 
-const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
+function sinc(x: number): number {
+  return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
+}
 
-const bessel = (x: number): number => {
+function bessel(x: number): number {
   let sum = 1;
   for (let term = 1, k = 1; term > 1e-10 * sum; k++) {
     term *= (x / (2 * k)) ** 2;
     sum += term;
   }
   return sum;
-};
+}

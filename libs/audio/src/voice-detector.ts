@@ -30,7 +30,7 @@ const buffer = fvad._malloc(voiceFrameSamples * 2);
  * A voice detector: WebRTC's (mode 2) and a gate above the noise floor must agree, because the first alone takes any loud
  * steady noise for speech. Some 5,000 fit a thread; one more throws.
  */
-export const createVoiceDetector = (): VoiceDetector => {
+export function createVoiceDetector(): VoiceDetector {
   let instance = fvad._fvad_new();
   if (instance === 0) throw new Error("no memory for another voice detector in this thread");
   const configure = () => {
@@ -58,10 +58,10 @@ export const createVoiceDetector = (): VoiceDetector => {
       instance = 0;
     },
   };
-};
+}
 
 /** Open while a frame stands out of the noise floor: the 15th percentile of the last 3 s. It follows new noise within these. */
-const createFloorGate = (): ((frame: Int16Array) => boolean) => {
+function createFloorGate(): (frame: Int16Array) => boolean {
   const recent: number[] = [];
   const sorted: number[] = [];
   let previous = 0;
@@ -81,9 +81,9 @@ const createFloorGate = (): ((frame: Int16Array) => boolean) => {
     open = level > floor + (open ? offDb : onDb);
     return open;
   };
-};
+}
 
-const indexOf = (sorted: readonly number[], value: number): number => {
+function indexOf(sorted: readonly number[], value: number): number {
   let low = 0;
   for (let high = sorted.length; low < high;) {
     const middle = (low + high) >> 1;
@@ -91,4 +91,4 @@ const indexOf = (sorted: readonly number[], value: number): number => {
     else high = middle;
   }
   return low;
-};
+}

@@ -20,7 +20,7 @@ const extensible = 0xfffe;
  * Reads a WAV header from the first bytes of a file, or returns undefined when more bytes are needed. Chunks it does not
  * know are passed over. Throws `WavError` on anything but 16-bit PCM with 1 to 8 channels at 4 to 192 kHz.
  */
-export const readWavHeader = (bytes: Uint8Array): WavHeader | undefined => {
+export function readWavHeader(bytes: Uint8Array): WavHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 12) return undefined;
   if (tag(bytes, 0) !== "RIFF" || tag(bytes, 8) !== "WAVE") throw new WavError("not a WAV file");
@@ -41,9 +41,9 @@ export const readWavHeader = (bytes: Uint8Array): WavHeader | undefined => {
     at = body + length + (length % 2);
   }
   return undefined;
-};
+}
 
-const readFormat = (view: DataView, at: number): { sampleRate: number; channels: number } => {
+function readFormat(view: DataView, at: number): { sampleRate: number; channels: number } {
   const coding = view.getUint16(at, true);
   const channels = view.getUint16(at + 2, true);
   const sampleRate = view.getUint32(at + 4, true);
@@ -54,15 +54,17 @@ const readFormat = (view: DataView, at: number): { sampleRate: number; channels:
   if (channels < 1 || channels > 8) throw new WavError(`a WAV file with ${channels} channels`);
   if (sampleRate < 4000 || sampleRate > 192_000) throw new WavError(`a WAV file at ${sampleRate} Hz`);
   return { sampleRate, channels };
-};
+}
 
 /**
  * Reads a WAV file of 16-bit PCM; several channels are mixed to one, `channels` says how many there were. The lengths of
  * a streamed file (0xFFFFFFFF, 0x7ffff000, 0) are not believed. Throws `WavError`.
  */
-export const readWav = (
-  bytes: Uint8Array,
-): { readonly sampleRate: number; readonly channels: number; readonly samples: Int16Array<ArrayBuffer> } => {
+export function readWav(bytes: Uint8Array): {
+  readonly sampleRate: number;
+  readonly channels: number;
+  readonly samples: Int16Array<ArrayBuffer>;
+} {
   const header = readWavHeader(bytes);
   if (!header) throw new WavError("a WAV file that ends before its samples");
   const { sampleRate, channels, dataStart, dataBytes } = header;
@@ -77,13 +79,13 @@ export const readWav = (
     samples[frame] = Math.round(sum / channels);
   }
   return { sampleRate, channels, samples };
-};
+}
 
 /** A WAV file of mono 16-bit PCM. */
-export const writeWav = (audio: {
+export function writeWav(audio: {
   readonly sampleRate: number;
   readonly samples: Int16Array;
-}): Uint8Array<ArrayBuffer> => {
+}): Uint8Array<ArrayBuffer> {
   const { sampleRate, samples } = audio;
   const bytes = new Uint8Array(44 + samples.length * 2);
   const view = new DataView(bytes.buffer);
@@ -102,6 +104,8 @@ export const writeWav = (audio: {
   view.setUint32(40, samples.length * 2, true);
   for (let i = 0; i < samples.length; i++) view.setInt16(44 + i * 2, samples[i]!, true);
   return bytes;
-};
+}
 
-const tag = (bytes: Uint8Array, at: number): string => String.fromCharCode(...bytes.subarray(at, at + 4));
+function tag(bytes: Uint8Array, at: number): string {
+  return String.fromCharCode(...bytes.subarray(at, at + 4));
+}

@@ -7,7 +7,7 @@ export interface Queue<Value> extends AsyncIterable<Value> {
 }
 
 /** Makes a queue; `onReturn` runs when its reader leaves before the end. */
-export const createQueue = <Value>(onReturn?: () => void): Queue<Value> => {
+export function createQueue<Value>(onReturn?: () => void): Queue<Value> {
   const values: Value[] = [];
   let ended: { error?: Error | undefined } | undefined;
   let wake = () => {};
@@ -34,4 +34,4 @@ export const createQueue = <Value>(onReturn?: () => void): Queue<Value> => {
       }
     },
   };
-};
+}

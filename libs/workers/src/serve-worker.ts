@@ -20,10 +20,10 @@ export type WorkerHandler<Contract extends WorkerContract> = (
  * Runs a worker thread of a pool: `start` gets the pool's `workerData`, prepares what all tasks share and returns the
  * handler. `transfer` names the buffers of a result that are moved, not copied.
  */
-export const serveWorker = async <Contract extends WorkerContract>(
+export async function serveWorker<Contract extends WorkerContract>(
   start: (data: Contract["data"]) => WorkerHandler<Contract> | Promise<WorkerHandler<Contract>>,
   transfer?: (result: Contract["result"]) => ArrayBuffer[],
-): Promise<void> => {
+): Promise<void> {
   const port = parentPort;
   if (!port) throw new Error("serveWorker runs in a worker thread only");
   const reply = (message: TaskReply, moved?: ArrayBuffer[]) => port.postMessage(message, moved);
@@ -63,9 +63,10 @@ export const serveWorker = async <Contract extends WorkerContract>(
     if (message.kind === "abort") known.abort.abort();
   });
   reply({ kind: "ready" });
-};
+}
 
-const describeFailure = (error: unknown): TaskFailure =>
-  error instanceof Error
+function describeFailure(error: unknown): TaskFailure {
+  return error instanceof Error
     ? { name: error.name, message: error.message, stack: error.stack, code: (error as { code?: unknown }).code }
     : { name: "Error", message: String(error) };
+}

@@ -71,7 +71,7 @@ const watchMs = 1000;
  * refused with full. A worker that does not stop an aborted task within `graceMs` (5 s), or does not return to its event
  * loop for `hangMs` (10 s), counts as dead too.
  */
-export const createWorkerPool = <Contract extends WorkerContract>(options: {
+export function createWorkerPool<Contract extends WorkerContract>(options: {
   readonly url: URL;
   readonly size: number;
   readonly workerData: Contract["data"];
@@ -79,7 +79,7 @@ export const createWorkerPool = <Contract extends WorkerContract>(options: {
   readonly maxWaiting?: number;
   readonly graceMs?: number;
   readonly hangMs?: number;
-}): WorkerPool<Contract> => {
+}): WorkerPool<Contract> {
   const { url, size, workerData, perWorker = 1, maxWaiting = 100, graceMs = 5000, hangMs = 10_000 } = options;
   const threads = new Set<Thread>();
   const queue: Task[] = [];
@@ -239,19 +239,21 @@ export const createWorkerPool = <Contract extends WorkerContract>(options: {
       await Promise.all([...threads].map((thread) => thread.worker.terminate()));
     },
   };
-};
+}
 
-const createSignal = () => {
+function createSignal() {
   let resolve = () => {};
   let reject: (error: Error) => void = () => {};
   const promise = new Promise<void>((...settle) => ([resolve, reject] = settle));
   // Whoever calls ready() hears of a failure; nobody has to.
   promise.catch(() => undefined);
   return { promise, resolve: () => resolve(), reject: (error: Error) => reject(error) };
-};
+}
 
-const asError = (reason: unknown): Error =>
-  reason instanceof Error ? reason : new Error("aborted", { cause: reason });
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error("aborted", { cause: reason });
+}
 
-const reviveFailure = ({ name, message, stack, code }: TaskFailure): Error =>
-  Object.assign(new Error(message), { name, ...(stack && { stack }), ...(code !== undefined && { code }) });
+function reviveFailure({ name, message, stack, code }: TaskFailure): Error {
+  return Object.assign(new Error(message), { name, ...(stack && { stack }), ...(code !== undefined && { code }) });
+}

@@ -1,5 +1,5 @@
-import { createWorkerPool, WorkerError } from "@voxbus/workers";
 import { readFile } from "node:fs/promises";
+import { createWorkerPool, WorkerError } from "@voxbus/workers";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
 import type { FliteContract } from "./flite-worker.ts";
 import { guessLanguage, latinShare } from "../script.ts";
@@ -14,10 +14,10 @@ const maxWaiting = 10_000;
  * The engine that needs nothing but this package: flite as WebAssembly in `threads` worker threads (about 60 MB each),
  * English only, 16 kHz, a sentence in about 2 % of its spoken time. Resolves when the threads are ready.
  */
-export const createEmbeddedEngine = async (options: {
+export async function createEmbeddedEngine(options: {
   readonly threads: number;
   readonly voice?: string | undefined;
-}): Promise<TtsEngine> => {
+}): Promise<TtsEngine> {
   const { threads, voice: standard = "slt" } = options;
   if (!embeddedVoices.includes(standard)) {
     throw new TtsError("unavailable", `the embedded engine has no voice ${standard}, but ${embeddedVoices.join(", ")}`);
@@ -46,4 +46,4 @@ export const createEmbeddedEngine = async (options: {
     use: () => ({ busy: pool.busy, waiting: pool.waiting }),
     close: () => pool.close(),
   };
-};
+}

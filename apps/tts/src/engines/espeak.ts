@@ -11,7 +11,7 @@ const wordsPerMinute = 175;
 const timeoutMs = 20_000;
 
 /** The espeak-ng program on PATH or in /usr/bin, or undefined. */
-export const findEspeak = async (): Promise<string | undefined> => {
+export async function findEspeak(): Promise<string | undefined> {
   const folders = [...(process.env["PATH"] ?? "").split(delimiter).filter(Boolean), "/usr/bin"];
   for (const folder of folders) {
     const program = join(folder, "espeak-ng");
@@ -22,17 +22,17 @@ export const findEspeak = async (): Promise<string | undefined> => {
     if (usable) return program;
   }
   return undefined;
-};
+}
 
 /**
  * espeak-ng as a program of its own, one process a sentence, at most `concurrency` at once: more than 100 languages,
  * robotic. Its text goes through stdin, so none can be taken for an option. Throws TtsError when it cannot be run.
  */
-export const createEspeakEngine = async (options: {
+export async function createEspeakEngine(options: {
   readonly program: string;
   readonly concurrency: number;
   readonly voice?: string | undefined;
-}): Promise<TtsEngine> => {
+}): Promise<TtsEngine> {
   const { program, concurrency } = options;
   const voices = await listVoices(program);
   const slots = createSlots(concurrency);
@@ -81,7 +81,7 @@ export const createEspeakEngine = async (options: {
       await slots.idle();
     },
   };
-};
+}
 
 async function* runEspeak(
   options: { program: string; voice: string; speed: number; text: string },
@@ -117,7 +117,7 @@ async function* runEspeak(
   }
 }
 
-const listVoices = async (program: string): Promise<ReadonlySet<string>> => {
+async function listVoices(program: string): Promise<ReadonlySet<string>> {
   try {
     const { stdout } = await promisify(execFile)(program, ["--voices"], { timeout: timeoutMs });
     // Pty Language Age/Gender VoiceName …
@@ -130,10 +130,10 @@ const listVoices = async (program: string): Promise<ReadonlySet<string>> => {
   } catch (cause) {
     throw new TtsError("unavailable", `espeak-ng cannot be run: ${program}`, { cause });
   }
-};
+}
 
 /** A counting lock; `take` gives the function that releases it. */
-const createSlots = (size: number) => {
+function createSlots(size: number) {
   const waiting: (() => void)[] = [];
   let taken = 0;
   let idle: () => void = () => undefined;
@@ -164,4 +164,4 @@ const createSlots = (size: number) => {
     },
     idle: () => (taken === 0 ? Promise.resolve() : new Promise<void>((resolve) => (idle = resolve))),
   };
-};
+}

@@ -23,10 +23,10 @@ const outputName = "out.wav";
  * WAV it wrote. Text is given as a file, so that no text can be taken for an option. Blocks the thread for about 2 % of
  * the spoken time. Throws when it failed.
  */
-export const runFlite = (
+export function runFlite(
   program: WasmProgram,
   options: { readonly text: string; readonly voice: string; readonly speed: number },
-): Uint8Array<ArrayBuffer> => {
+): Uint8Array<ArrayBuffer> {
   const encoder = new TextEncoder();
   const stretch = (1 / options.speed).toFixed(3);
   const args = [
@@ -175,4 +175,4 @@ export const runFlite = (
   const wav = files.get(outputName)?.subarray(0, sizes.get(outputName));
   if (exitCode || !wav) throw new FliteError(`flite ended with code ${exitCode ?? 0}`, { cause: complaint });
   return wav;
-};
+}

@@ -19,7 +19,7 @@ export interface OpenAiSpeechOptions {
  * Any server that speaks OpenAI's `/audio/speech`. Sound is passed on as it comes in; nothing is tried twice, since a
  * late sentence is worth less than the next engine's.
  */
-export const createOpenAiEngine = (options: OpenAiSpeechOptions): TtsEngine => {
+export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
   const { url, key, model, voice: standard, sampleRate, timeoutMs } = options;
   // The client refuses to be made without a key, and servers of one's own want none.
   const client = new OpenAI({ baseURL: url ?? null, apiKey: key ?? "none", maxRetries: 0, timeout: timeoutMs });
@@ -63,9 +63,9 @@ export const createOpenAiEngine = (options: OpenAiSpeechOptions): TtsEngine => {
     },
     close: async () => closing.abort(new Error("the speech engine is closed")),
   };
-};
+}
 
-const nameProblem = (cause: unknown): TtsError => {
+function nameProblem(cause: unknown): TtsError {
   if (cause instanceof TtsError) return cause;
   if (cause instanceof APIConnectionError) {
     return new TtsError("unavailable", "the speech server cannot be reached", { cause });
@@ -74,4 +74,4 @@ const nameProblem = (cause: unknown): TtsError => {
     return new TtsError("refused", `the speech server answered ${String(cause.status ?? "an error")}`, { cause });
   }
   return new TtsError("failed", "the speech server broke off", { cause });
-};
+}

@@ -30,7 +30,7 @@ export async function* readPcmStream(
   if (sampleRate === undefined && pending.length > 0) throw new TtsError("bad-audio", "the sound ended in its header");
 }
 
-const findStart = (bytes: Uint8Array, rawRate: number | undefined): { sampleRate: number; at: number } | undefined => {
+function findStart(bytes: Uint8Array, rawRate: number | undefined): { sampleRate: number; at: number } | undefined {
   if (bytes.length < 4) return undefined;
   const isWav = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === riff;
   if (!isWav) {
@@ -47,4 +47,4 @@ const findStart = (bytes: Uint8Array, rawRate: number | undefined): { sampleRate
     if (cause instanceof WavError) throw new TtsError("bad-audio", cause.message, { cause });
     throw cause;
   }
-};
+}

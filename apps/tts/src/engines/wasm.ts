@@ -17,8 +17,11 @@ interface WebAssemblyApi {
 const api = (globalThis as unknown as { readonly WebAssembly: WebAssemblyApi }).WebAssembly;
 
 /** Compiles a program, off the main thread. */
-export const compileWasm = (bytes: Uint8Array): Promise<WasmProgram> => api.compile(bytes);
+export function compileWasm(bytes: Uint8Array): Promise<WasmProgram> {
+  return api.compile(bytes);
+}
 
 /** Starts an instance of a WASI program; `imports` are the functions of `wasi_snapshot_preview1`. */
-export const instantiateWasi = (program: WasmProgram, imports: Record<string, unknown>): WasmInstance =>
-  new api.Instance(program, { wasi_snapshot_preview1: imports });
+export function instantiateWasi(program: WasmProgram, imports: Record<string, unknown>): WasmInstance {
+  return new api.Instance(program, { wasi_snapshot_preview1: imports });
+}
