@@ -1,27 +1,27 @@
 /** A queue between a writer that never waits and one reader. */
-export interface Queue<Value> extends AsyncIterable<Value> {
-  /** Adds a value; ignored after the end. */
+export interface AsyncQueue<Value> extends AsyncIterable<Value> {
+  /** Adds a value. Ignored after the end. */
   push(value: Value): void;
-  /** The reader ends after what is already queued, with the error if one is given. */
+  /** Ends the reader's loop once everything queued was read, and throws `error` there if one is given. */
   end(error?: Error): void;
 }
 
-/** Makes a queue; `onReturn` runs when its reader leaves before the end. */
-export function createQueue<Value>(onReturn?: () => void): Queue<Value> {
+/** Creates an empty queue. `onReturn` is called when the reader leaves its loop before the end. */
+export function createAsyncQueue<Value>(onReturn?: () => void): AsyncQueue<Value> {
   const values: Value[] = [];
-  let ended: { error?: Error | undefined } | undefined;
+  let ended: { readonly error?: Error | undefined } | undefined;
   let wake = () => {};
   return {
-    push: (value) => {
+    push(value) {
       if (ended) return;
       values.push(value);
       wake();
     },
-    end: (error) => {
+    end(error) {
       ended ??= { error };
       wake();
     },
-    [Symbol.asyncIterator]: async function* () {
+    async *[Symbol.asyncIterator]() {
       try {
         for (;;) {
           while (values.length > 0) yield values.shift()!;

@@ -1,3 +1,4 @@
 export { serveWorker, type WorkerHandler, type WorkerTask } from "./serve-worker.ts";
-export { createWorkerPool, type OpenTask, WorkerError, type WorkerPool, type WorkerProblem } from "./worker-pool.ts";
+export { WorkerError, type WorkerProblem } from "./worker-error.ts";
 export type { WorkerContract } from "./worker-messages.ts";
+export { createWorkerPool, type OpenTask, type WorkerPool, type WorkerPoolOptions } from "./worker-pool.ts";

@@ -1,38 +1,38 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { createQueue, type Queue } from "./queue.ts";
+import { createAsyncQueue, type AsyncQueue } from "./async-queue.ts";
 import type { TaskFailure, TaskMessage, TaskReply, WorkerContract } from "./worker-messages.ts";
 
-/** What a worker's handler is given beside the request. */
+/** The signal and the input of one task. */
 export interface WorkerTask<Input> {
-  /** Aborted when the caller gave up; only work that returns to the event loop can notice. */
+  /** Aborted when the caller gave the task up. Only code that returns to the event loop notices. */
   readonly signal: AbortSignal;
-  /** What the caller writes into an open task, ending when it ends its input. */
+  /** The values that the caller writes into the task, until it ends its input. */
   readonly input: AsyncIterable<Input>;
 }
 
-/** Does one task: what it yields are the task's results. */
+/** Does one task and yields its results. */
 export type WorkerHandler<Contract extends WorkerContract> = (
   request: Contract["request"],
   task: WorkerTask<Contract["input"]>,
 ) => AsyncIterable<Contract["result"]> | Iterable<Contract["result"]>;
 
 /**
- * Runs a worker thread of a pool: `start` gets the pool's `workerData`, prepares what all tasks share and returns the
- * handler. `transfer` names the buffers of a result that are moved, not copied.
+ * Serves a pool from this worker thread. `start` gets the pool's `workerData`, prepares what all tasks share, and returns
+ * the handler. `transfer` names the buffers of a result that are moved, not copied.
  */
 export async function serveWorker<Contract extends WorkerContract>(
   start: (data: Contract["data"]) => WorkerHandler<Contract> | Promise<WorkerHandler<Contract>>,
   transfer?: (result: Contract["result"]) => ArrayBuffer[],
 ): Promise<void> {
   const port = parentPort;
-  if (!port) throw new Error("serveWorker runs in a worker thread only");
+  if (!port) throw new Error("serveWorker was called on the main thread: call it in a worker thread");
   const reply = (message: TaskReply, moved?: ArrayBuffer[]) => port.postMessage(message, moved);
-  const tasks = new Map<number, { abort: AbortController; input: Queue<Contract["input"]> }>();
+  const tasks = new Map<number, { abort: AbortController; input: AsyncQueue<Contract["input"]> }>();
   const handle = await start(workerData);
 
   const runTask = async (task: number, request: Contract["request"]): Promise<void> => {
     const abort = new AbortController();
-    const input = createQueue<Contract["input"]>();
+    const input = createAsyncQueue<Contract["input"]>();
     tasks.set(task, { abort, input });
     try {
       for await (const value of handle(request, { signal: abort.signal, input })) {

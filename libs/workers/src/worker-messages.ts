@@ -1,16 +1,16 @@
-/** What passes between a pool and its workers; one such type is written for each kind of worker and used at both ends. */
+/** The types that a pool and its workers exchange. Each kind of worker has one, which both ends import. */
 export interface WorkerContract {
-  /** Given to every worker once, when it starts. */
+  /** Passed to every worker once, at its start. */
   readonly data: unknown;
-  /** What a task is begun with. */
+  /** Opens a task. */
   readonly request: unknown;
-  /** What may be written into a running task; `never` where nothing is. */
+  /** Written into a running task; `never` for tasks without input. */
   readonly input: unknown;
-  /** What a task yields. */
+  /** Yielded by a task. */
   readonly result: unknown;
 }
 
-/** What the pool sends to a worker: about one task, or a ping, which a thread answers unless it hangs. */
+/** A message from the pool to a worker. A worker answers a ping unless it hangs. */
 export type TaskMessage =
   | { readonly kind: "ping" }
   | { readonly kind: "start"; readonly task: number; readonly request: unknown }
@@ -18,7 +18,7 @@ export type TaskMessage =
   | { readonly kind: "inputEnd"; readonly task: number }
   | { readonly kind: "abort"; readonly task: number };
 
-/** What a worker answers; `ready` comes once, before everything else. */
+/** A message from a worker to the pool. `ready` comes once, before all others. */
 export type TaskReply =
   | { readonly kind: "ready" }
   | { readonly kind: "pong" }
@@ -26,7 +26,7 @@ export type TaskReply =
   | { readonly kind: "done"; readonly task: number }
   | { readonly kind: "failed"; readonly task: number; readonly error: TaskFailure };
 
-/** An error in a form that survives the way between threads. */
+/** An error in a form that can be passed between threads. */
 export interface TaskFailure {
   readonly name: string;
   readonly message: string;

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
-import { createWorkerPool, WorkerError, type WorkerPool } from "./worker-pool.ts";
+import { WorkerError } from "./worker-error.ts";
+import { createWorkerPool, type WorkerPool } from "./worker-pool.ts";
 
 interface Contract {
   readonly data: { readonly greeting: string };
