@@ -1,4 +1,4 @@
-export { createEndpointer, type Endpoint, type Endpointer } from "./endpointer.ts";
+export { createEndpointer, type Endpoint, type Endpointer } from "./end-of-speech.ts";
 export {
   createOpusDecoder,
   createOpusEncoder,

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { createEndpointer, type Endpoint } from "./endpointer.ts";
+import { createEndpointer, type Endpoint } from "./end-of-speech.ts";
 
 const run = (pattern: string, options?: Parameters<typeof createEndpointer>[0]): Endpoint[] => {
   const endpointer = createEndpointer(options);
