@@ -1,4 +1,4 @@
-export { createEndpointer, type Endpoint, type Endpointer } from "./end-of-speech.ts";
+export { createEndOfSpeechDetector, type EndOfSpeechDetector, type SpeechState } from "./end-of-speech.ts";
 export {
   createOpusDecoder,
   createOpusEncoder,

@@ -1,7 +1,7 @@
-/** Why a packet was refused; stable, for counters. */
+/** The reason why a packet is invalid. Stable, for counters. */
 export type OpusPacketProblem = "empty" | "too-long" | "malformed" | "undecodable";
 
-/** The one error that a bad packet causes, whatever is wrong with it. */
+/** The only error that an invalid packet causes. */
 export class OpusPacketError extends Error {
   override readonly name = "OpusPacketError";
   readonly code: OpusPacketProblem;
@@ -11,31 +11,35 @@ export class OpusPacketError extends Error {
   }
 }
 
-/** The longest packet that is looked at, in bytes: the decoder's input buffer, and far above what any device sends. */
+/** The longest packet that is read, in bytes. It is the size of the decoder's input buffer, far above any device's packets. */
 export const maxOpusPacketBytes = 8192;
 
 const maxFrameBytes = 1275;
 const maxPacketMs = 120;
 
 /**
- * Checks an Opus packet by RFC 6716 §3.2-3.4 without decoding it and tells how long it sounds, in milliseconds (2.5 to
- * 120). Packets of 1 to 3 bytes (silence under DTX) are legal, one of 0 bytes is not. Throws `OpusPacketError`.
+ * Checks an Opus packet by RFC 6716 §3.2-3.4 without decoding it, and returns its duration in ms (2.5 to 120). Packets of
+ * 1 to 3 bytes (silence under DTX) are valid, an empty one is not. Throws `OpusPacketError`.
  */
 export function readOpusPacket(packet: Uint8Array): { readonly durationMs: number } {
-  if (packet.length === 0) throw new OpusPacketError("empty", "an Opus packet has at least one byte");
+  if (packet.length === 0)
+    throw new OpusPacketError("empty", "expected an Opus packet of at least 1 byte, got 0 bytes");
   if (packet.length > maxOpusPacketBytes) {
-    throw new OpusPacketError("too-long", `an Opus packet of ${packet.length} bytes, ${maxOpusPacketBytes} at most`);
+    throw new OpusPacketError(
+      "too-long",
+      `expected an Opus packet of at most ${maxOpusPacketBytes} bytes, got ${packet.length}`,
+    );
   }
   const toc = packet[0]!;
   const { frames, bytes } = readFrames(packet, toc & 3);
-  if (bytes.some((length) => length > maxFrameBytes)) throw malformed(`a frame of more than ${maxFrameBytes} bytes`);
+  if (bytes.some((length) => length > maxFrameBytes)) throw malformed(`a frame has more than ${maxFrameBytes} bytes`);
   const durationMs = frames * frameMs(toc >> 3);
-  if (durationMs > maxPacketMs) throw malformed(`${durationMs} ms of sound, ${maxPacketMs} at most`);
+  if (durationMs > maxPacketMs) throw malformed(`it lasts ${durationMs} ms, more than ${maxPacketMs} ms`);
   return { durationMs };
 }
 
 function malformed(what: string) {
-  return new OpusPacketError("malformed", `a malformed Opus packet: ${what}`);
+  return new OpusPacketError("malformed", `malformed Opus packet: ${what}`);
 }
 
 function frameMs(config: number): number {
@@ -62,9 +66,9 @@ function readFrames(packet: Uint8Array, code: number): { frames: number; bytes: 
 
 function readManyFrames(packet: Uint8Array): { frames: number; bytes: number[] } {
   const head = packet[1];
-  if (head === undefined) throw malformed("no frame count");
+  if (head === undefined) throw malformed("its frame count is missing");
   const frames = head & 63;
-  if (frames === 0) throw malformed("no frames");
+  if (frames === 0) throw malformed("its frame count is 0");
   let next = 2;
   let padding = 0;
   if (head & 64) {

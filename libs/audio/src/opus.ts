@@ -1,23 +1,23 @@
-// The wasm build, named outright: the package's own entry prefers a native build whose buffers are shared by all threads.
+// The wasm build by its own path: the package's main entry prefers a native build, whose buffers are shared by all threads.
 import { Decoder, Encoder } from "@evan/opus/wasm/index.mjs";
 import { OpusPacketError, readOpusPacket } from "./opus-packet.ts";
 
-/** The sample rates that Opus knows, in Hz. */
+/** The sample rates of Opus, in Hz. */
 export type OpusSampleRate = 8000 | 12000 | 16000 | 24000 | 48000;
 
 /** Turns mono samples into Opus packets. */
 export interface OpusEncoder {
-  /** One packet from one frame of 2.5, 5, 10, 20, 40 or 60 ms; any other length throws a RangeError. */
+  /** Encodes one frame of 2.5, 5, 10, 20, 40 or 60 ms to one packet. Any other length throws a RangeError. */
   encode(samples: Int16Array): Uint8Array<ArrayBuffer>;
-  /** Frees the encoder; later calls throw. Closing twice is harmless. */
+  /** Frees the encoder. Later calls of `encode` throw. Closing twice is harmless. */
   close(): void;
 }
 
-/** Turns Opus packets into mono samples. A refused packet leaves it usable for the next one. */
+/** Turns Opus packets into mono samples. After an invalid packet it decodes the next one as usual. */
 export interface OpusDecoder {
-  /** The packet's samples at the decoder's rate; throws only `OpusPacketError`. */
+  /** Decodes a packet to samples at the decoder's rate. Throws nothing but `OpusPacketError`. */
   decode(packet: Uint8Array): Int16Array<ArrayBuffer>;
-  /** Frees the decoder; later calls throw. Closing twice is harmless. */
+  /** Frees the decoder. Later calls of `decode` throw. Closing twice is harmless. */
   close(): void;
 }
 
@@ -26,8 +26,8 @@ const voice = 3001;
 const frameDurations = [2.5, 5, 10, 20, 40, 60];
 
 /**
- * A mono encoder for speech (VOIP, no DTX, no FEC). `bitrate` in bit/s, 24,000 by default; `complexity` 0 to 10, 5 by
- * default. Fresh encoders given the same samples make the same packets.
+ * Creates a mono encoder for speech (VOIP, no DTX, no FEC). `bitrate` is in bit/s (24,000), `complexity` 0 to 10 (5). New
+ * encoders turn the same samples into the same packets.
  */
 export function createOpusEncoder(options: {
   readonly sampleRate: OpusSampleRate;
@@ -46,7 +46,9 @@ export function createOpusEncoder(options: {
     encode: (samples) => {
       if (!open) throw new Error("the Opus encoder is closed");
       if (!frameDurations.includes((samples.length * 1000) / sampleRate)) {
-        throw new RangeError(`${samples.length} samples at ${sampleRate} Hz are no Opus frame`);
+        throw new RangeError(
+          `expected an Opus frame of ${frameDurations.join(", ")} ms, got ${samples.length} samples at ${sampleRate} Hz`,
+        );
       }
       return encoder.encode(samples);
     },
@@ -57,19 +59,19 @@ export function createOpusEncoder(options: {
   };
 }
 
-/** A mono decoder; packets of any rate, length (2.5 to 120 ms) and channel count decode to `sampleRate`, mono. */
+/** Creates a mono decoder. Packets of any rate, duration and channel count are decoded to mono at `sampleRate`. */
 export function createOpusDecoder(options: { readonly sampleRate: OpusSampleRate }): OpusDecoder {
   const decoder = new Decoder({ channels: 1, sample_rate: options.sampleRate });
   let open = true;
   return {
     decode: (packet) => {
       if (!open) throw new Error("the Opus decoder is closed");
-      // An empty packet would be concealed with 360 ms of invented sound, and libopus reads lengths on trust.
+      // libopus would conceal an empty packet with 360 ms of invented sound, and it trusts the lengths in a packet.
       readOpusPacket(packet);
       try {
         return new Int16Array(decoder.decode(packet).buffer);
       } catch (cause) {
-        throw new OpusPacketError("undecodable", "the Opus decoder refused a packet", { cause });
+        throw new OpusPacketError("undecodable", "the Opus decoder failed on a packet", { cause });
       }
     },
     close: () => {

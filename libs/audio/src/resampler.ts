@@ -1,8 +1,8 @@
-/** Changes the sample rate of one mono stream, block by block, without a seam and without delay. */
+/** Changes the sample rate of one mono stream, block by block, without seams and without delay. */
 export interface Resampler {
-  /** The output that this input completes: about `to / from` as many samples, held back by at most the filter's half. */
+  /** Returns the output that this input completes. At most half the filter's length is held back. */
   write(samples: Int16Array): Int16Array<ArrayBuffer>;
-  /** The rest; all blocks together are `ceil(input * to / from)` samples. The resampler then begins a new stream. */
+  /** Returns the rest and begins a new stream. All blocks together have `ceil(input * to / from)` samples. */
   flush(): Int16Array<ArrayBuffer>;
 }
 
@@ -11,12 +11,13 @@ const beta = 9;
 const cutoff = 0.94;
 
 /**
- * A streaming polyphase Kaiser FIR: 32 taps at the lower of both rates, aliases and images below -80 dB, -1.3 dB at
- * 7 kHz for 16 → 24 kHz. Rates are whole numbers of Hz from 4,000 to 192,000; others throw a RangeError.
+ * Creates a streaming polyphase Kaiser FIR with 32 taps at the lower of both rates. Aliases and images are below -80 dB;
+ * 7 kHz loses 1.3 dB from 16 to 24 kHz. Rates are whole numbers of Hz from 4,000 to 192,000; others throw a RangeError.
  */
 export function createResampler(from: number, to: number): Resampler {
   for (const rate of [from, to]) {
-    if (!Number.isInteger(rate) || rate < 4000 || rate > 192_000) throw new RangeError(`no sample rate: ${rate} Hz`);
+    if (!Number.isInteger(rate) || rate < 4000 || rate > 192_000)
+      throw new RangeError(`expected a sample rate of 4000 to 192000 Hz, a whole number, got ${rate}`);
   }
   if (from === to) return { write: (samples) => samples.slice(), flush: () => new Int16Array(0) };
 
@@ -30,7 +31,7 @@ export function createResampler(from: number, to: number): Resampler {
   let at = 0;
   let phase = 0;
 
-  const write = (samples: Int16Array): Int16Array<ArrayBuffer> => {
+  function write(samples: Int16Array): Int16Array<ArrayBuffer> {
     const input = new Float32Array(pending.length + samples.length);
     input.set(pending);
     input.set(samples, pending.length);
@@ -48,7 +49,7 @@ export function createResampler(from: number, to: number): Resampler {
     pending = input.slice(used);
     at -= used;
     return output;
-  };
+  }
 
   return {
     write,
@@ -76,7 +77,7 @@ function designFilter(options: { phases: number; taps: number; frequency: number
       const edge = time / (taps / 2);
       row[tap] = sinc(2 * frequency * time) * bessel(beta * Math.sqrt(Math.max(0, 1 - edge * edge)));
     }
-    // Every phase passes a constant unchanged, or the difference between phases would be heard as a tone.
+    // Every phase passes a constant unchanged. Otherwise the difference between phases would be heard as a tone.
     const sum = row.reduce((total, value) => total + value, 0);
     for (let tap = 0; tap < taps; tap++) row[tap]! /= sum;
   }

@@ -52,6 +52,12 @@ const makeHum = (ms: number, dbfs: number): Int16Array =>
     return (Math.sin(angle) + Math.sin(2 * angle) / 2 + Math.sin(3 * angle) / 3) * 32_768 * 10 ** (dbfs / 20);
   });
 
+/** A tone of 40 Hz, on for 300 ms of each second. */
+const makeRumble = (ms: number, dbfs: number): Int16Array =>
+  Int16Array.from({ length: ms * 16 }, (_, i) =>
+    (i / 16) % 1000 < 300 ? Math.sin((2 * Math.PI * 40 * i) / 16_000) * 32_768 * 10 ** (dbfs / 20) : 0,
+  );
+
 const add = (a: Int16Array, b: Int16Array): Int16Array => a.map((value, i) => value + b[i]!);
 const join = (...parts: Int16Array[]): Int16Array => Int16Array.from(parts.flatMap((part) => [...part]));
 
@@ -80,13 +86,24 @@ test("voice detector: hears a voice in quiet and in noise, and only where it is"
   }
 });
 
-test.each([
+const backgrounds: readonly (readonly [string, Int16Array])[] = [
   ["silence", new Int16Array(10_000 * 16)],
   ["white noise of -60 dBFS", makeNoise(10_000, -60)],
   ["white noise of -31 dBFS", makeNoise(10_000, -31)],
+  // WebRTC's detector alone takes it for a voice: the gate has to refuse it.
   ["a hum of -25 dBFS", makeHum(10_000, -25)],
-])("voice detector: %s is no voice", (_, samples) => {
+  // It stands out of the noise floor: WebRTC's detector has to refuse it.
+  ["a rumble of -40 dBFS that comes and goes", makeRumble(10_000, -40)],
+];
+
+test.each(backgrounds)("voice detector: %s is no voice", (_, samples) => {
   expect(share(detect(samples), 0, 10_000)).toBeLessThan(0.02);
+});
+
+test.each(backgrounds)("voice detector: a voice in %s is heard", (_, samples) => {
+  const voiced = detect(add(samples, join(new Int16Array(6000 * 16), makeVoice(4000, 16_000))));
+  expect(share(voiced, 0, 6000)).toBeLessThan(0.02);
+  expect(share(voiced, 6000, 10_000)).toBeGreaterThan(0.5);
 });
 
 test("voice detector: noise that begins and stays is taken for a voice for 3 s at most", () => {
@@ -120,5 +137,7 @@ test("voice detector: a frame of another length is refused", () => {
 });
 
 test("voice detector: closing one gives its memory back", () => {
-  for (let i = 0; i < 20_000; i++) createVoiceDetector().close();
+  expect(() => {
+    for (let i = 0; i < 20_000; i++) createVoiceDetector().close();
+  }).not.toThrow();
 });

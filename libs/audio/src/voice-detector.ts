@@ -1,21 +1,21 @@
 import loadFvad from "@echogarden/fvad-wasm";
 
-/** Tells, frame by frame, whether somebody speaks in one stream of 16 kHz mono. */
+/** Detects voice in one mono stream at 16 kHz, frame by frame. */
 export interface VoiceDetector {
-  /** Whether this frame of 320 samples (20 ms) is voiced; any other length throws a RangeError. */
+  /** True if this frame of 320 samples (20 ms) is voiced. Any other length throws a RangeError. */
   write(frame: Int16Array): boolean;
-  /** Forgets the stream, its noise floor included. */
+  /** Begins a new stream; the noise floor is forgotten too. */
   reset(): void;
-  /** Frees the detector; later calls throw. Closing twice is harmless. */
+  /** Frees the detector. Later calls of `write` throw. Closing twice is harmless. */
   close(): void;
 }
 
-/** Samples in a frame of the voice detector: 20 ms at 16 kHz. */
+/** The number of samples in a frame of the voice detector: 20 ms at 16 kHz. */
 export const voiceFrameSamples = 320;
 
 const sampleRate = 16_000;
 const mode = 2;
-// Measured with four voices in white, pink, brown noise and hum: more loses voices in white noise, less lets rumble in.
+// Measured with four voices in white, pink and brown noise and hum: more loses voices in white noise, less lets rumble in.
 const emphasis = 0.4;
 const onDb = 6;
 const offDb = 3;
@@ -27,8 +27,8 @@ const fvad = await loadFvad();
 const buffer = fvad._malloc(voiceFrameSamples * 2);
 
 /**
- * A voice detector: WebRTC's (mode 2) and a gate above the noise floor must agree, because the first alone takes any loud
- * steady noise for speech. Some 5,000 fit a thread; one more throws.
+ * Creates a voice detector. A frame is voiced if both WebRTC's detector (mode 2) and a gate above the noise floor say so:
+ * WebRTC's alone takes any loud steady noise for speech. A thread has memory for about 5,000; one more throws.
  */
 export function createVoiceDetector(): VoiceDetector {
   let instance = fvad._fvad_new();
@@ -42,7 +42,8 @@ export function createVoiceDetector(): VoiceDetector {
   return {
     write: (frame) => {
       if (instance === 0) throw new Error("the voice detector is closed");
-      if (frame.length !== voiceFrameSamples) throw new RangeError(`a voice frame of ${frame.length} samples`);
+      if (frame.length !== voiceFrameSamples)
+        throw new RangeError(`expected a frame of ${voiceFrameSamples} samples, got ${frame.length}`);
       fvad.HEAP16.set(frame, buffer / 2);
       const voiced = fvad._fvad_process(instance, buffer, voiceFrameSamples) === 1;
       return gate(frame) && voiced;
@@ -60,7 +61,7 @@ export function createVoiceDetector(): VoiceDetector {
   };
 }
 
-/** Open while a frame stands out of the noise floor: the 15th percentile of the last 3 s. It follows new noise within these. */
+/** Creates a gate that is open while a frame is louder than the noise floor, the 15th percentile of the last 3 s. */
 function createFloorGate(): (frame: Int16Array) => boolean {
   const recent: number[] = [];
   const sorted: number[] = [];
@@ -69,9 +70,9 @@ function createFloorGate(): (frame: Int16Array) => boolean {
   return (frame) => {
     let sum = 0;
     for (const sample of frame) {
-      const emphasised = sample - emphasis * previous;
+      const emphasized = sample - emphasis * previous;
       previous = sample;
-      sum += emphasised * emphasised;
+      sum += emphasized * emphasized;
     }
     const level = Math.max(quietestDb, 10 * Math.log10(sum / frame.length / 32768 ** 2 + 1e-12));
     if (recent.length === floorFrames) sorted.splice(indexOf(sorted, recent.shift()!), 1);

@@ -1,15 +1,15 @@
-/** The error of `readWav` and `readWavHeader`: the bytes are no WAV file, or not one of 16-bit PCM. */
+/** The error of `readWav` and `readWavHeader`: the bytes are not a WAV file of 16-bit PCM. */
 export class WavError extends Error {
   override readonly name = "WavError";
 }
 
-/** What stands before the samples of a WAV file. */
+/** The header of a WAV file. */
 export interface WavHeader {
   readonly sampleRate: number;
   readonly channels: number;
-  /** Where the samples begin, in bytes from the start of the file. */
+  /** The position of the first sample, in bytes from the start of the file. */
   readonly dataStart: number;
-  /** The announced length of the samples in bytes; meaningless in a streamed file. */
+  /** The length of the samples in bytes, as the header has it. Meaningless in a streamed file. */
   readonly dataBytes: number;
 }
 
@@ -17,8 +17,8 @@ const pcm = 1;
 const extensible = 0xfffe;
 
 /**
- * Reads a WAV header from the first bytes of a file, or returns undefined when more bytes are needed. Chunks it does not
- * know are passed over. Throws `WavError` on anything but 16-bit PCM with 1 to 8 channels at 4 to 192 kHz.
+ * Reads a WAV header from the first bytes of a file, or returns undefined if it needs more bytes. Unknown chunks are
+ * skipped. Throws `WavError` on anything but 16-bit PCM with 1 to 8 channels at 4 to 192 kHz.
  */
 export function readWavHeader(bytes: Uint8Array): WavHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -30,11 +30,11 @@ export function readWavHeader(bytes: Uint8Array): WavHeader | undefined {
     const length = view.getUint32(at + 4, true);
     const body = at + 8;
     if (kind === "data") {
-      if (!format) throw new WavError("a WAV file whose samples stand before their format");
+      if (!format) throw new WavError("a WAV file has its samples before their format");
       return { ...format, dataStart: body, dataBytes: length };
     }
     if (kind === "fmt ") {
-      if (length < 16) throw new WavError("a WAV file with a cut format");
+      if (length < 16) throw new WavError("a WAV file has a truncated format chunk");
       if (body + 16 > bytes.length) return undefined;
       format = readFormat(view, body);
     }
@@ -49,16 +49,17 @@ function readFormat(view: DataView, at: number): { sampleRate: number; channels:
   const sampleRate = view.getUint32(at + 4, true);
   const bits = view.getUint16(at + 14, true);
   if ((coding !== pcm && coding !== extensible) || bits !== 16) {
-    throw new WavError(`a WAV file of coding ${coding} with ${bits} bits: only 16-bit PCM is read`);
+    throw new WavError(`expected a WAV file of 16-bit PCM, got coding ${coding} with ${bits} bits`);
   }
-  if (channels < 1 || channels > 8) throw new WavError(`a WAV file with ${channels} channels`);
-  if (sampleRate < 4000 || sampleRate > 192_000) throw new WavError(`a WAV file at ${sampleRate} Hz`);
+  if (channels < 1 || channels > 8) throw new WavError(`expected a WAV file with 1 to 8 channels, got ${channels}`);
+  if (sampleRate < 4000 || sampleRate > 192_000)
+    throw new WavError(`expected a WAV file at 4000 to 192000 Hz, got ${sampleRate}`);
   return { sampleRate, channels };
 }
 
 /**
- * Reads a WAV file of 16-bit PCM; several channels are mixed to one, `channels` says how many there were. The lengths of
- * a streamed file (0xFFFFFFFF, 0x7ffff000, 0) are not believed. Throws `WavError`.
+ * Reads a WAV file of 16-bit PCM. Several channels are mixed to one; `channels` is their number in the file. The lengths
+ * in a streamed file (0xFFFFFFFF, 0x7ffff000, 0) are ignored. Throws `WavError`.
  */
 export function readWav(bytes: Uint8Array): {
   readonly sampleRate: number;
@@ -66,7 +67,7 @@ export function readWav(bytes: Uint8Array): {
   readonly samples: Int16Array<ArrayBuffer>;
 } {
   const header = readWavHeader(bytes);
-  if (!header) throw new WavError("a WAV file that ends before its samples");
+  if (!header) throw new WavError("a WAV file ends before its samples");
   const { sampleRate, channels, dataStart, dataBytes } = header;
   const present = bytes.length - dataStart;
   const length = dataBytes === 0 || dataBytes > present ? present : dataBytes;
@@ -81,7 +82,7 @@ export function readWav(bytes: Uint8Array): {
   return { sampleRate, channels, samples };
 }
 
-/** A WAV file of mono 16-bit PCM. */
+/** Writes a WAV file of mono 16-bit PCM. */
 export function writeWav(audio: {
   readonly sampleRate: number;
   readonly samples: Int16Array;
