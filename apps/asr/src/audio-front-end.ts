@@ -1,5 +1,5 @@
 import {
-  createEndpointer,
+  createEndOfSpeechDetector,
   createOpusDecoder,
   createVoiceDetector,
   OpusPacketError,
@@ -52,7 +52,7 @@ const concealedFrames = 50;
 export function createListening({ endMs, maxMs }: EndOfSpeech): Listening {
   const decoder = createOpusDecoder({ sampleRate: 16_000 });
   const detector = createVoiceDetector();
-  const endpointer = createEndpointer({ endMs, maxMs, frameMs });
+  const endpointer = createEndOfSpeechDetector({ endMs, maxMs, frameMs });
   const silence = new Int16Array(voiceFrameSamples);
   /** Frames that the recogniser did not get: the latest ones before an onset, those of a pause within an utterance. */
   let kept: { readonly seq: number; readonly samples: Int16Array }[] = [];

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import PQueue from "p-queue";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
 import { readPcmStream } from "./pcm-stream.ts";
 import { countScripts, guessLanguage } from "../script.ts";
@@ -10,7 +11,7 @@ import { countScripts, guessLanguage } from "../script.ts";
 const wordsPerMinute = 175;
 const timeoutMs = 20_000;
 
-/** The espeak-ng program on PATH or in /usr/bin, or undefined. */
+/** Returns the path of the espeak-ng program on PATH or in /usr/bin, or undefined if it is not installed. */
 export async function findEspeak(): Promise<string | undefined> {
   const folders = [...(process.env["PATH"] ?? "").split(delimiter).filter(Boolean), "/usr/bin"];
   for (const folder of folders) {
@@ -25,8 +26,9 @@ export async function findEspeak(): Promise<string | undefined> {
 }
 
 /**
- * espeak-ng as a program of its own, one process a sentence, at most `concurrency` at once: more than 100 languages,
- * robotic. Its text goes through stdin, so none can be taken for an option. Throws TtsError when it cannot be run.
+ * Creates the engine that runs espeak-ng, one process for each sentence, at most `concurrency` at the same time. It speaks
+ * more than 100 languages, like a robot. Text goes through stdin, so it cannot be taken for an option. Throws TtsError
+ * when the program cannot be run.
  */
 export async function createEspeakEngine(options: {
   readonly program: string;
@@ -35,15 +37,15 @@ export async function createEspeakEngine(options: {
 }): Promise<TtsEngine> {
   const { program, concurrency } = options;
   const voices = await listVoices(program);
-  const slots = createSlots(concurrency);
+  const slots = new PQueue({ concurrency });
   const closing = new AbortController();
-  // A voice's name such as `en+f3` is a language and a variant; anything else would be an option or a file.
+  // A voice's name such as `en+f3` is a language and a variant. Anything else could be an option or a file.
   const known = (voice: string | undefined) =>
     voice && /^[a-z0-9-]+(\+[a-z0-9]+)?$/i.test(voice) && voices.has(voice.split("+")[0]!) ? voice : undefined;
   const voiceFor = (text: string, language: string | undefined) => {
     const guess = guessLanguage(text, language);
     const exact = guess && language?.toLowerCase().startsWith(`${guess}-`) ? language.toLowerCase() : undefined;
-    // bookworm's voice `cmn` reads pinyin as English; this one reads hanzi. Kanji no voice reads.
+    // Debian bookworm's voice `cmn` reads pinyin as English; this one reads hanzi. No voice reads kanji.
     const candidates = guess === "zh" || guess === "cmn" ? ["cmn-latn-pinyin"] : [exact, guess, `${guess}-us`];
     if (guess === "ja" && countScripts(text).has("Han")) return undefined;
     return candidates.find((candidate) => candidate !== undefined && voices.has(candidate));
@@ -60,25 +62,25 @@ export async function createEspeakEngine(options: {
       const stop = AbortSignal.any([signal, closing.signal, timeout]);
       let release = () => {};
       try {
-        release = await slots.take(stop);
+        release = await takeSlot(slots, stop);
         const guessed = voiceFor(text, language);
-        // A chosen voice is for its own language; text of another one is read by that one's voice.
+        // A chosen voice reads its own language only. Text in another language is read by a voice of that language.
         const asked = [voice, options.voice]
           .map(known)
           .find((name) => name && (!guessed || name.startsWith(guessed.slice(0, 2))));
         yield* runEspeak({ program, voice: asked ?? guessed ?? "en-us", speed, text }, stop);
       } catch (cause) {
         signal.throwIfAborted();
-        if (closing.signal.aborted) throw new TtsError("unavailable", "espeak-ng is closed", { cause });
-        if (timeout.aborted) throw new TtsError("time-out", `espeak-ng took more than ${timeoutMs} ms`, { cause });
+        if (closing.signal.aborted) throw new TtsError("unavailable", "the espeak engine is closed", { cause });
+        if (timeout.aborted) throw new TtsError("time-out", `espeak-ng ran for more than ${timeoutMs} ms`, { cause });
         throw cause instanceof TtsError ? cause : new TtsError("failed", "espeak-ng failed", { cause });
       } finally {
         release();
       }
     },
     close: async () => {
-      closing.abort(new Error("espeak-ng is closed"));
-      await slots.idle();
+      closing.abort(new Error("the espeak engine is closed"));
+      await slots.onIdle();
     },
   };
 }
@@ -94,20 +96,20 @@ async function* runEspeak(
     child.on("error", reject);
     child.on("close", (code, by) => resolve(code ?? by ?? "unknown"));
   });
-  // Awaited below unless the reader leaves first, and then nobody is left to tell.
+  // Awaited below, unless the reader leaves first. Then a failure concerns no one.
   exit.catch(() => undefined);
   const kill = () => child.kill("SIGKILL");
   signal.addEventListener("abort", kill, { once: true });
   let complaint = "";
   child.stderr.on("data", (data: Buffer) => (complaint = (complaint + data.toString()).slice(-500)));
-  // A child that ended before it read its text says why by its exit code.
+  // If the process ends before it has read its text, its exit code says why.
   child.stdin.on("error", () => undefined);
   child.stdin.end(text.replaceAll("\0", " "));
   try {
     yield* readPcmStream(child.stdout, undefined);
     const code = await exit;
     signal.throwIfAborted();
-    if (code !== 0) throw new TtsError("failed", `espeak-ng ended with ${code}`, { cause: complaint });
+    if (code !== 0) throw new TtsError("failed", `espeak-ng ended with code ${code}`, { cause: complaint });
   } finally {
     signal.removeEventListener("abort", kill);
     if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
@@ -128,40 +130,24 @@ async function listVoices(program: string): Promise<ReadonlySet<string>> {
         .flatMap((line) => line.trim().split(/\s+/)[1] ?? []),
     );
   } catch (cause) {
-    throw new TtsError("unavailable", `espeak-ng cannot be run: ${program}`, { cause });
+    throw new TtsError("unavailable", `espeak-ng cannot be run at ${program}`, { cause });
   }
 }
 
-/** A counting lock; `take` gives the function that releases it. */
-function createSlots(size: number) {
-  const waiting: (() => void)[] = [];
-  let taken = 0;
-  let idle: () => void = () => undefined;
-  const release = () => {
-    const next = waiting.shift();
-    if (next) next();
-    else if (--taken === 0) idle();
-  };
-  return {
-    take: async (signal: AbortSignal): Promise<() => void> => {
-      signal.throwIfAborted();
-      if (taken < size) taken++;
-      else {
-        await new Promise<void>((resolve, reject) => {
-          const abort = () => {
-            waiting.splice(waiting.indexOf(start), 1);
-            reject(signal.reason as Error);
-          };
-          const start = () => {
-            signal.removeEventListener("abort", abort);
-            resolve();
-          };
-          signal.addEventListener("abort", abort, { once: true });
-          waiting.push(start);
-        });
-      }
-      return release;
-    },
-    idle: () => (taken === 0 ? Promise.resolve() : new Promise<void>((resolve) => (idle = resolve))),
-  };
+/** Waits for one of the slots, and returns the function that leaves it. Throws the signal's reason. */
+function takeSlot(slots: PQueue, signal: AbortSignal): Promise<() => void> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const abandon = () => reject(signal.reason as Error);
+    signal.addEventListener("abort", abandon, { once: true });
+    // Without the signal, which would free the slot of a process that still runs.
+    void slots.add(
+      () =>
+        new Promise<void>((leave) => {
+          signal.removeEventListener("abort", abandon);
+          if (signal.aborted) leave();
+          else resolve(leave);
+        }),
+    );
+  });
 }
