@@ -1,8 +1,10 @@
+import { closeCodes } from "@voxbus/protocol";
 import { effect, signal, type Signal } from "@preact/signals";
 import type { GatewayDoor } from "../../src/live/live.ts";
 import { openDeviceSocket, type DeviceSocket, type Message } from "./device-socket.ts";
 import { findDoor } from "./server-address.ts";
 import type { Exchange } from "./exchange.ts";
+import { reconnectsAfter } from "./reconnect.ts";
 import { openMicrophone, type Microphone } from "./microphone.ts";
 import { openSpeaker, type Speaker } from "./speaker.ts";
 import { createTools, type Room } from "./tools.ts";
@@ -44,8 +46,6 @@ export interface Conversation {
 
 const maxExchanges = 50;
 const retryMs = [500, 1000, 2000, 4000, 8000];
-/** A gateway that stops, or a line that broke: another one answers (docs/protocol.md, close codes). */
-const passing = new Set([1001, 1006, 1012, 1013, 4000, 4003]);
 
 /** Creates the conversation; it connects when it is first needed. */
 export function createConversation(options: {
@@ -148,7 +148,7 @@ export function createConversation(options: {
     socket = undefined;
     end();
     speaker?.clear();
-    if (passing.has(code)) {
+    if (reconnectsAfter(code)) {
       for (const pause of retryMs) {
         change({ phase: "connecting", trouble: "lost" });
         await new Promise((resolve) => setTimeout(resolve, pause));
@@ -161,7 +161,10 @@ export function createConversation(options: {
       }
     }
     closeMicrophone();
-    change({ phase: "off", trouble: code === 4001 ? "replaced" : code === 1000 ? undefined : "lost" });
+    change({
+      phase: "off",
+      trouble: code === closeCodes.replaced.code ? "replaced" : code === closeCodes.done.code ? undefined : "lost",
+    });
   };
 
   const open = async (): Promise<DeviceSocket> => {
