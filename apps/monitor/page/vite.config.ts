@@ -1,7 +1,11 @@
+import { Profile } from "@voxbus/protocol";
 import { defineConfig } from "vite";
+import { z } from "zod";
 
 export default defineConfig({
   base: "/",
+  // The page needs the schema's data, not the library that checks it.
+  define: { __PROFILE_SCHEMA__: JSON.stringify(z.toJSONSchema(Profile, { io: "input" })) },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   worker: { format: "es" },
   build: {

@@ -1,57 +1,76 @@
-/** How a field of a profile is asked for; `name` may reach into an object, as in `engines.asr`. */
+import type { z } from "zod";
+import type { Words } from "../shared/words-en.ts";
+
+/** The JSON Schema of a profile, or of one of its fields. */
+export type ProfileSchema = z.core.JSONSchema.JSONSchema;
+
+/** A field of a profile and the way in which the form edits it. */
 export interface Field {
   readonly name: string;
-  readonly kind: "text" | "number" | "area" | "lines";
-  readonly min?: number;
-  readonly max?: number;
-  readonly pattern?: string;
+  readonly kind: "text" | "area" | "number" | "lines" | "choice";
+  readonly schema: ProfileSchema;
 }
-
-/** The fields of a profile, in the order of the form. */
-export const fields: readonly Field[] = [
-  { name: "language", kind: "text", pattern: "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*" },
-  { name: "voice", kind: "text" },
-  { name: "timeZone", kind: "text" },
-  { name: "group", kind: "text", pattern: "[A-Za-z0-9_\\-]{1,64}" },
-  { name: "engines.asr", kind: "text" },
-  { name: "engines.tts", kind: "text" },
-  { name: "engines.llm", kind: "text" },
-  { name: "lead", kind: "number", min: 0, max: 3 },
-  { name: "deadlineMs", kind: "number", min: 1000, max: 120_000 },
-  { name: "dryMs", kind: "number", min: 1000, max: 60_000 },
-  { name: "silenceMs", kind: "number", min: 0, max: 3_600_000 },
-  { name: "farewell", kind: "text" },
-  { name: "prompt", kind: "area" },
-  { name: "wakeWords", kind: "lines" },
-];
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** What a profile has in a field, as the form shows it; empty when it has nothing. */
-export function readField(profile: Values, { name }: Field): string {
-  const value = name.split(".").reduce<unknown>((part, key) => (part as Values | undefined)?.[key], profile);
-  if (value === undefined || value === null) return "";
-  if (Array.isArray(value)) return value.join("\n");
-  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+/** A text that may be longer than this (characters) is edited in an area. */
+const longText = 1000;
+
+function kindOf({ type, enum: options, maxLength = 0, items }: ProfileSchema): Field["kind"] | undefined {
+  if (options || type === "boolean") return "choice";
+  if (type === "integer" || type === "number") return "number";
+  if (type === "string") return maxLength > longText ? "area" : "text";
+  return type === "array" && (items as ProfileSchema | undefined)?.type === "string" ? "lines" : undefined;
 }
 
-/** The profile that a filled form stands for; empty fields are left out. */
-export function readForm(values: ReadonlyMap<string, string>): Values {
-  const profile: Record<string, unknown> = {};
-  for (const { name, kind } of fields) {
-    const text = (values.get(name) ?? "").trim();
-    if (text === "") continue;
-    const value =
-      kind === "number"
-        ? Number(text)
-        : kind === "lines"
-          ? text
-              .split("\n")
-              .map((line) => line.trim())
-              .filter(Boolean)
-          : text;
-    const [outer = "", inner] = name.split(".");
-    profile[outer] = inner === undefined ? value : { ...(profile[outer] as Values | undefined), [inner]: value };
-  }
-  return profile;
+function listFields(schema: ProfileSchema, prefix = ""): readonly Field[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
+    const field = value as ProfileSchema;
+    if (field.properties) return listFields(field, `${prefix}${key}.`);
+    const kind = kindOf(field);
+    return kind ? [{ name: prefix + key, kind, schema: field }] : [];
+  });
+}
+
+/** Returns the label of a field: its words, or else its description in the schema. */
+export function labelOf({ name, schema }: Field, words: Words["device"]["fields"]): string {
+  return words[name as keyof typeof words] ?? schema.description ?? name;
+}
+
+/** True for a field that takes several lines. */
+export function isLong({ kind }: Field): boolean {
+  return kind === "area" || kind === "lines";
+}
+
+/** Lists the fields of a profile in the order of its schema, the long ones last. */
+export function describeFields(schema: ProfileSchema): readonly Field[] {
+  const fields = listFields(schema);
+  return [...fields.filter((field) => !isLong(field)), ...fields.filter(isLong)];
+}
+
+/** Returns the profile's value of a field as the form shows it; empty without a value. */
+export function readField(profile: Values, { name }: Field): string {
+  const value = name.split(".").reduce<unknown>((part, key) => (part as Values | undefined)?.[key], profile);
+  if (Array.isArray(value)) return value.join("\n");
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value) : "";
+}
+
+function parseText({ kind, schema }: Field, text: string): unknown {
+  if (kind === "number") return Number(text);
+  if (kind === "lines") return text.split("\n").map((line) => line.trim()).filter(Boolean); // prettier-ignore
+  return schema.type === "boolean" ? text === "true" : text;
+}
+
+function setValue(values: Values, [key = "", ...rest]: readonly string[], value: unknown): Values {
+  return { ...values, [key]: rest.length === 0 ? value : setValue((values[key] ?? {}) as Values, rest, value) };
+}
+
+/** Returns the profile of a filled form. Empty fields are left out. Values of `own` that have no field are kept. */
+export function readForm(fields: readonly Field[], filled: ReadonlyMap<string, string>, own: Values): Values {
+  const shown = new Set(fields.map(({ name }) => name.split(".")[0]));
+  const kept: Values = Object.fromEntries(Object.entries(own).filter(([name]) => !shown.has(name)));
+  return fields.reduce((profile, field) => {
+    const text = (filled.get(field.name) ?? "").trim();
+    return text === "" ? profile : setValue(profile, field.name.split("."), parseText(field, text));
+  }, kept);
 }

@@ -1,9 +1,29 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ProfileView } from "../../src/live/live.ts";
 import { askJson, RefusedError } from "../shared/api.ts";
-import { fields, readField, readForm, type Field } from "./profile-fields.ts";
+import {
+  describeFields,
+  isLong,
+  labelOf,
+  readField,
+  readForm,
+  type Field,
+  type ProfileSchema,
+} from "./profile-fields.ts";
 import { token } from "../shared/settings.ts";
+import type { ProfileFieldName } from "../shared/words-en.ts";
 import { useWords } from "../shared/words.ts";
+
+/** The JSON Schema of a profile. vite.config.ts puts it here when the page is built. */
+declare const __PROFILE_SCHEMA__: ProfileSchema;
+
+const fields = describeFields(__PROFILE_SCHEMA__);
+
+/** Narrower than the schema, to catch slips. */
+const patterns: Partial<Record<ProfileFieldName, string>> = {
+  language: "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*",
+  group: "[A-Za-z0-9_\\-]{1,64}",
+};
 
 /** A device's profile as a form; a change names the revision that it was made from. */
 export function ProfileForm({ id }: { readonly id: string }) {
@@ -32,7 +52,13 @@ export function ProfileForm({ id }: { readonly id: string }) {
   const save = async () => {
     if (!shown) return;
     try {
-      show(await askJson<ProfileView>(path, { method: "PUT", body: readForm(values), revision: shown.revision }));
+      show(
+        await askJson<ProfileView>(path, {
+          method: "PUT",
+          body: readForm(fields, values, shown.own),
+          revision: shown.revision,
+        }),
+      );
       setResult(words.saved);
     } catch (error) {
       if (!(error instanceof RefusedError) || error.problem !== "revision-conflict") return setResult(describe(error));
@@ -78,20 +104,30 @@ export function ProfileForm({ id }: { readonly id: string }) {
 function ProfileField(props: { field: Field; value: string; fallback: string; change: (value: string) => void }) {
   const { field, value, fallback, change } = props;
   const { device: words } = useWords();
-  const { kind, min, max, pattern } = field;
-  const onInput = ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLTextAreaElement }) =>
-    change(currentTarget.value);
-  const isLong = kind === "area" || kind === "lines";
+  const { name, kind, schema } = field;
+  const { minimum, maximum, maxLength } = schema;
+  const shared = { value, placeholder: fallback, maxLength, onInput: listen(change) };
   return (
-    <label class={isLong ? "long" : ""}>
-      <span>{words.fields[field.name]}</span>
-      {isLong ? (
-        <textarea rows={3} value={value} placeholder={fallback} onInput={onInput} />
+    <label class={isLong(field) ? "long" : ""}>
+      <span>{labelOf(field, words.fields)}</span>
+      {isLong(field) ? (
+        <textarea rows={3} {...shared} />
+      ) : kind === "choice" ? (
+        <select value={value} onChange={listen(change)}>
+          <option value="">{fallback}</option>
+          {(schema.enum ?? [true, false]).map((option) => (
+            <option key={String(option)}>{String(option)}</option>
+          ))}
+        </select>
       ) : kind === "number" ? (
-        <input type="number" value={value} placeholder={fallback} min={min} max={max} step={1} onInput={onInput} />
+        <input type="number" min={minimum} max={maximum} step={schema.type === "integer" ? 1 : "any"} {...shared} />
       ) : (
-        <input type="text" value={value} placeholder={fallback} pattern={pattern} onInput={onInput} />
+        <input type="text" pattern={patterns[name as ProfileFieldName]} {...shared} />
       )}
     </label>
   );
+}
+
+function listen(change: (value: string) => void) {
+  return ({ currentTarget }: { currentTarget: { readonly value: string } }) => change(currentTarget.value);
 }

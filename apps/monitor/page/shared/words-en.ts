@@ -1,3 +1,32 @@
+import type { Profile } from "@voxbus/protocol";
+
+type Simple = string | number | boolean | readonly unknown[];
+
+/** The name of a field of a profile. A dot leads into an object, as in `engines.asr`. */
+export type ProfileFieldName = {
+  [Name in keyof Profile]-?: NonNullable<Profile[Name]> extends Simple
+    ? Name
+    : `${Name}.${keyof NonNullable<Profile[Name]> & string}`;
+}[keyof Profile];
+
+/** Words for the fields of a profile. A field without words is shown with the description in its schema. */
+const profileFields: Partial<Record<ProfileFieldName, string>> = {
+  language: "Language",
+  voice: "Voice",
+  "engines.asr": "Recogniser",
+  "engines.tts": "Synthesizer",
+  "engines.llm": "Language model",
+  prompt: "Instructions for the model",
+  timeZone: "Time zone",
+  wakeWords: "Wake words, one a line",
+  group: "Group",
+  lead: "Frames ahead",
+  deadlineMs: "Answer within (ms)",
+  dryMs: "Silence in an answer (ms)",
+  silenceMs: "Goodbye after silence (ms)",
+  farewell: "Goodbye",
+};
+
 /** What the page says in English; every other language has the same keys. */
 export const english = {
   nav: { talk: "Talk", fleet: "Fleet", system: "System", label: "Pages", skip: "Skip to the content" },
@@ -131,22 +160,7 @@ export const english = {
     saved: "Saved.",
     conflict: "Somebody else changed it meanwhile. Here is what it says now; your changes are gone.",
     revision: (revision: number) => (revision === 0 ? "no profile of its own" : `revision ${revision}`),
-    fields: {
-      language: "Language",
-      voice: "Voice",
-      "engines.asr": "Recogniser",
-      "engines.tts": "Synthesizer",
-      "engines.llm": "Language model",
-      prompt: "Instructions for the model",
-      timeZone: "Time zone",
-      wakeWords: "Wake words, one a line",
-      group: "Group",
-      lead: "Frames ahead",
-      deadlineMs: "Answer within (ms)",
-      dryMs: "Silence in an answer (ms)",
-      silenceMs: "Goodbye after silence (ms)",
-      farewell: "Goodbye",
-    } as Record<string, string>,
+    fields: profileFields,
   },
   system: {
     title: "System",
