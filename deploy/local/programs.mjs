@@ -1,15 +1,16 @@
 import { join } from "node:path";
+import { defaultPorts } from "@voxbus/protocol";
 
-/** Other programs by name and usual operations port, in the order in which they are shown. */
-const others = { asr: 9101, tts: 9102, dialogue: 9103, monitor: 9104 };
+/** The programs beside the gateways, in the order in which they are shown. */
+const others = ["asr", "tts", "dialogue", "monitor"];
 
 /**
  * The programs of one `npm start`: for each its name, its main file relative to the root, the variables that are its
  * own, and the ports it will take as `{ variable, host, port }`. Throws when a port is none.
  */
 export function listPrograms({ gateways, env }) {
-  const gatewayPort = readPort(env, "VOXBUS_GATEWAY_PORT", 8000);
-  const gatewayOps = readPort(env, "VOXBUS_GATEWAY_OPS_PORT", 9100);
+  const gatewayPort = readPort(env, "VOXBUS_GATEWAY_PORT", defaultPorts.gateway.device);
+  const gatewayOps = readPort(env, "VOXBUS_GATEWAY_OPS_PORT", defaultPorts.gateway.ops);
   const list = [];
   for (let index = 0; index < gateways; index++) {
     const port = gatewayPort === 0 ? 0 : gatewayPort + index;
@@ -29,11 +30,12 @@ export function listPrograms({ gateways, env }) {
       ],
     });
   }
-  for (const [program, usual] of Object.entries(others)) {
+  for (const program of others) {
     const variable = nameOpsVariable(program);
-    const ports = [at(env, variable, "VOXBUS_OPS_HOST", readPort(env, variable, usual))];
+    const ports = [at(env, variable, "VOXBUS_OPS_HOST", readPort(env, variable, defaultPorts[program].ops))];
     if (program === "monitor") {
-      ports.push(at(env, "VOXBUS_MONITOR_PORT", "VOXBUS_MONITOR_HOST", readPort(env, "VOXBUS_MONITOR_PORT", 8080)));
+      const port = readPort(env, "VOXBUS_MONITOR_PORT", defaultPorts.monitor.http);
+      ports.push(at(env, "VOXBUS_MONITOR_PORT", "VOXBUS_MONITOR_HOST", port));
     }
     list.push({ name: program, program, variables: {}, ports });
   }

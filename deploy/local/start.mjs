@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { defaultPorts } from "@voxbus/protocol";
 import { findNatsServer } from "./nats-server.mjs";
 import { prepareNats } from "./nats.mjs";
 import { probePorts } from "./ports.mjs";
@@ -15,9 +16,9 @@ Starts the whole system on this machine: a nats-server, N gateways (1), asr, tts
 process of its own that is started again when it dies. Ctrl-C ends everything within 5 s, SIGTERM lets replies end.
 
   VOXBUS_NATS_URL      a NATS that runs already; unset: a nats-server of its own
-  VOXBUS_NATS_PORT     the port of its own nats-server on 127.0.0.1 [4222]; 0: any free port, and a store for this run only
-  VOXBUS_GATEWAY_PORT  the first gateway's port [8000]; further gateways take the next ones
-  VOXBUS_MONITOR_PORT  the monitor's port [8080]
+  VOXBUS_NATS_PORT     the port of its own nats-server on 127.0.0.1 [${defaultPorts.nats}]; 0: any free port, and a store for this run only
+  VOXBUS_GATEWAY_PORT  the first gateway's port [${defaultPorts.gateway.device}]; further gateways take the next ones
+  VOXBUS_MONITOR_PORT  the monitor's port [${defaultPorts.monitor.http}]
 
 --traces sends the traces of turns to http://127.0.0.1:4318, where Jaeger takes them, or where the standard variables
 OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT say.
@@ -26,7 +27,6 @@ All variables go to the programs; each lists its own: node apps/<name>/dist/main
 `;
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const usualNatsPort = 4222;
 const usualTraces = "http://127.0.0.1:4318";
 /** By when, in ms after the signal, gateways, programs and nats-server are out; what is not is killed. */
 const bounds = {
@@ -76,7 +76,7 @@ async function endGuard() {
 
 /** Starts the nats-server of this run and resolves with its URL when it answers. */
 async function startNats(port) {
-  const nats = prepareNats({ root, port, usualPort: usualNatsPort });
+  const nats = prepareNats({ root, port, usualPort: defaultPorts.nats });
   if (process.env.VOXBUS_NATS_PORT === "0") process.once("exit", nats.remove);
   const server = superviseProgram({
     name: "nats-server",
@@ -124,7 +124,7 @@ function describeReady(addresses) {
   const doors = addresses.filter((one) => one.device !== undefined);
   const monitor = addresses.find((one) => one.monitor !== undefined)?.monitor;
   const url = doors[0]?.device;
-  const option = url === undefined || new URL(url).port === "8000" ? "" : ` --url ${url}`;
+  const option = url === undefined || new URL(url).port === String(defaultPorts.gateway.device) ? "" : ` --url ${url}`;
   const samples = join(root, "samples");
   const recording =
     existsSync(samples) &&
@@ -225,7 +225,7 @@ async function start(count, { traces }) {
   const natsPort = {
     variable: "VOXBUS_NATS_PORT",
     host: "127.0.0.1",
-    port: readPort(process.env, "VOXBUS_NATS_PORT", usualNatsPort),
+    port: readPort(process.env, "VOXBUS_NATS_PORT", defaultPorts.nats),
   };
   const ports = await probePorts([natsPort, ...list.flatMap((one) => one.ports)].slice(given ? 1 : 0));
   width = Math.max(width, ...list.map((one) => one.name.length));

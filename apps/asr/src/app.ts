@@ -1,5 +1,5 @@
 import { createWorkerPool } from "@voxbus/workers";
-import { InControlFrame, subjects } from "@voxbus/protocol";
+import { defaultPorts, InControlFrame, subjects } from "@voxbus/protocol";
 import type { Context, Program } from "@voxbus/subscriber";
 import { asrConfig } from "./config.ts";
 import { engines } from "./engines/registry.ts";
@@ -7,7 +7,7 @@ import { followListen } from "./listen.ts";
 import type { ListeningContract } from "./audio-front-end-worker.ts";
 
 /** The program asr: its name, port and variables. */
-export const asrProgram: Program<typeof asrConfig> = { name: "asr", opsPort: 9101, config: asrConfig };
+export const asrProgram: Program<typeof asrConfig> = { name: "asr", opsPort: defaultPorts.asr.ops, config: asrConfig };
 
 // What a listening thread's voice detectors have memory for.
 const maxListensPerThread = 4500;

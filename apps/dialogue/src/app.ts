@@ -1,5 +1,5 @@
 import { awaitPresence, watchPresence } from "@voxbus/presence";
-import { InControlFrame, subjects } from "@voxbus/protocol";
+import { defaultPorts, InControlFrame, subjects } from "@voxbus/protocol";
 import type { Bus, Closer, Context, Log, Program } from "@voxbus/subscriber";
 import { announce } from "./announce.ts";
 import { claimTurns, type AnswerInput } from "./claims.ts";
@@ -18,7 +18,7 @@ import { answerTurn } from "./turn.ts";
 /** The program: its name, its operations port and its variables. */
 export const dialogue: Program<typeof dialogueConfig> = {
   name: "dialogue",
-  opsPort: 9103,
+  opsPort: defaultPorts.dialogue.ops,
   config: dialogueConfig,
 };
 

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { createRegistry } from "@voxbus/presence";
+import { defaultPorts } from "@voxbus/protocol";
 import { listen } from "@voxbus/service";
 import type { Context, Program } from "@voxbus/subscriber";
 import { ulid } from "ulid";
@@ -20,7 +21,7 @@ import { createTurnMeter } from "./observe/turn-times.ts";
 /** The gateway as a program. */
 export const gatewayProgram: Program<typeof gatewayConfig> = {
   name: "gateway",
-  opsPort: 9100,
+  opsPort: defaultPorts.gateway.ops,
   config: gatewayConfig,
   checkConfig(config) {
     createAuth(config);

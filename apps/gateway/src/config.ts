@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { defaultPorts } from "@voxbus/protocol";
 import { ConfigError, port } from "@voxbus/service";
 import { z } from "zod";
 
@@ -21,7 +22,7 @@ export const gatewayConfig = {
     .default("127.0.0.1")
     .describe("address for devices; beyond loopback VOXBUS_AUTH must be said outright"),
   VOXBUS_GATEWAY_PORT: port
-    .default(8000)
+    .default(defaultPorts.gateway.device)
     .describe("port for devices and their configuration (OTA); 0 for any free one"),
   VOXBUS_GATEWAY_ID: z
     .string()
@@ -30,7 +31,7 @@ export const gatewayConfig = {
     .describe(
       `this gateway's name on the bus; default: host name and port, such as ${hostname()
         .replaceAll(/[^A-Za-z0-9_-]/g, "-")
-        .slice(0, 40)}-8000`,
+        .slice(0, 40)}-${defaultPorts.gateway.device}`,
     ),
   VOXBUS_PUBLIC_URL: z
     .url({ protocol: /^wss?$/ })

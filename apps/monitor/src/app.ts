@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { watchPresence } from "@voxbus/presence";
+import { defaultPorts } from "@voxbus/protocol";
 import { listen } from "@voxbus/service";
 import type { Context, Program } from "@voxbus/subscriber";
 import { createOversight } from "./alerts/alerting.ts";
@@ -25,7 +26,7 @@ import { createTurns } from "./turns/turns.ts";
 /** The monitor as a program. */
 export const monitorProgram: Program<typeof monitorConfig> = {
   name: "monitor",
-  opsPort: 9104,
+  opsPort: defaultPorts.monitor.ops,
   config: monitorConfig,
   checkConfig: checkExposure,
 };

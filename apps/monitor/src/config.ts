@@ -1,3 +1,4 @@
+import { defaultPorts } from "@voxbus/protocol";
 import { flag, port } from "@voxbus/service";
 import { z } from "zod";
 import type { RuleSettings } from "./alerts/rules.ts";
@@ -7,7 +8,9 @@ const limit = (usual: number) => z.coerce.number().positive().default(usual);
 /** The monitor's variables. */
 export const monitorConfig = {
   VOXBUS_MONITOR_HOST: z.string().default("127.0.0.1").describe("address that the dashboard and the API listen on"),
-  VOXBUS_MONITOR_PORT: port.default(8080).describe("port of the dashboard and the API; 0: any free one"),
+  VOXBUS_MONITOR_PORT: port
+    .default(defaultPorts.monitor.http)
+    .describe("port of the dashboard and the API; 0: any free one"),
   VOXBUS_MONITOR_TOKEN: z.string().min(1).optional().describe("the token that /api/ demands (Authorization: Bearer …)"),
   VOXBUS_AUTH: z
     .enum(["none", "token", "hmac"])

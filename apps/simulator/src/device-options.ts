@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { parseDeviceId, type FramingVersion, type ListenMode } from "@voxbus/protocol";
+import { defaultPorts, parseDeviceId, type FramingVersion, type ListenMode } from "@voxbus/protocol";
 import type { Identity } from "./connection.ts";
 
 /** What is to be said, in the order of the command line. */
@@ -28,6 +28,9 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+/** The URL that a device on the same machine connects to. */
+export const defaultUrl = `ws://127.0.0.1:${defaultPorts.gateway.device}/xiaozhi/v1/`;
+
 /** The manual of `npm run device`. */
 export const deviceHelp = `Speaks to a voxbus server as a stock device does, in real time.
 
@@ -35,7 +38,7 @@ export const deviceHelp = `Speaks to a voxbus server as a stock device does, in 
   npm run device -- --text "tell me a joke"       type instead; several --wav and --text are said in turn
   npm run device                                  type line by line; an empty line interrupts, Ctrl-D ends
 
-  --url URL         the server (ws://127.0.0.1:8000/xiaozhi/v1/)
+  --url URL         the server (${defaultUrl})
   --ota URL         ask this OTA address for the server's URL, token and framing, as a device does when it boots
   --id ID           device id, MAC-shaped or any of A-Z a-z 0-9 : _ - (default: one made from this machine's name)
   --token TOKEN     bearer token
@@ -78,7 +81,7 @@ The end of stdin ends the device after the last command. Exit code 1 if there wa
 `;
 
 const options = {
-  url: { type: "string", default: "ws://127.0.0.1:8000/xiaozhi/v1/" },
+  url: { type: "string", default: defaultUrl },
   ota: { type: "string" },
   id: { type: "string" },
   token: { type: "string" },

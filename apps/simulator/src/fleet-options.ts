@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { isDeviceId, type FramingVersion } from "@voxbus/protocol";
-import { describeParseError, readChoice, readNumber, readUrl, UsageError } from "./device-options.ts";
+import { defaultUrl, describeParseError, readChoice, readNumber, readUrl, UsageError } from "./device-options.ts";
 import type { FleetPlan } from "./run-fleet.ts";
 
 /** The manual of `npm run fleet`. */
@@ -11,7 +11,7 @@ export const fleetHelp = `Many devices on the real protocol, and how long they w
   --devices N        how many connect (10)
   --rate R           turns begun per second, over the whole fleet (1)
   --minutes M        how long turns are begun (1)
-  --url URL          the server (ws://127.0.0.1:8000/xiaozhi/v1/); several spread the devices over them in turn
+  --url URL          the server (${defaultUrl}); several spread the devices over them in turn
   --spoken SHARE     share of turns that are spoken, 0 to 1; the others are typed (0.5)
   --connect-rate C   devices connecting per second (50)
   --prefix NAME      device ids are NAME-00001 and so on (fleet)
@@ -28,7 +28,7 @@ const options = {
   devices: { type: "string", default: "10" },
   rate: { type: "string", default: "1" },
   minutes: { type: "string", default: "1" },
-  url: { type: "string", multiple: true, default: ["ws://127.0.0.1:8000/xiaozhi/v1/"] },
+  url: { type: "string", multiple: true, default: [defaultUrl] },
   spoken: { type: "string", default: "0.5" },
   "connect-rate": { type: "string", default: "50" },
   prefix: { type: "string", default: "fleet" },

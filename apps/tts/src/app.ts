@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { awaitPresence, watchPresence } from "@voxbus/presence";
-import { Say, subjects } from "@voxbus/protocol";
+import { defaultPorts, Say, subjects } from "@voxbus/protocol";
 import type { Context, Program } from "@voxbus/subscriber";
 import { ttsConfig } from "./config.ts";
 import { createPreferredEngines } from "./engines/preference.ts";
@@ -8,7 +8,7 @@ import { speakReply } from "./speak-reply.ts";
 import { createSpeech } from "./synthesis.ts";
 
 /** The program tts: its name, port and variables. */
-export const ttsProgram: Program<typeof ttsConfig> = { name: "tts", opsPort: 9102, config: ttsConfig };
+export const ttsProgram: Program<typeof ttsConfig> = { name: "tts", opsPort: defaultPorts.tts.ops, config: ttsConfig };
 
 // Held until a reply was played, so far more than speak at once; each keeps a reply's packets, at most a few 100 KB.
 const slots = 1000;

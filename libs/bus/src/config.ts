@@ -1,10 +1,11 @@
+import { defaultPorts } from "@voxbus/protocol";
 import { z } from "zod";
 
 /** How a program reaches NATS; spread into its configuration schema, whose keys are environment variables. */
 export const busConfig = {
   VOXBUS_NATS_URL: z
     .string()
-    .default("nats://127.0.0.1:4222")
+    .default(`nats://127.0.0.1:${defaultPorts.nats}`)
     .describe("URL of NATS; several servers of one cluster separated by commas"),
   VOXBUS_NATS_CREDS: z.string().optional().describe("path of the credentials file for NATS; unset: none are sent"),
   VOXBUS_NATS_CA: z

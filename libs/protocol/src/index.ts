@@ -71,3 +71,4 @@ export {
 export { decodeEnvelope, encodeEnvelope } from "./envelopes/codec.ts";
 export { DeviceRecord, Dialogue, GatewayLease, Presence, Profile } from "./buckets.ts";
 export { closeCodes, dropReasons, refusals, type CloseName, type DropReason, type Refusal } from "./codes.ts";
+export { defaultPorts } from "./ports.ts";

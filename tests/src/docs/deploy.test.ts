@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
+import { defaultPorts } from "@voxbus/protocol";
 import { describe, expect, it } from "vitest";
 import { readName, readPage, readTable, root } from "./markdown.ts";
 
@@ -27,6 +28,30 @@ describe("deploy", () => {
     const set = files.flatMap(({ text }) => text.match(/\bVOXBUS_[A-Z0-9_]*[A-Z0-9]\b/g) ?? []);
     expect(set.length).toBeGreaterThan(10);
     expect(sorted(set).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  it("ports: probes, scrapes and published ports are the default ones", () => {
+    const { nats, ...programs } = defaultPorts;
+    const textOf = (folder: string) => files.flatMap(({ name, text }) => (name.startsWith(folder) ? [text] : []));
+    const manifests = textOf("kubernetes/").flatMap((text) => text.split(/^---$/m));
+    for (const [program, ports] of Object.entries({ ...programs, nats: { client: nats } })) {
+      const known = new Set<string>(Object.values(ports).map(String));
+      const own = manifests
+        .filter((text) => new RegExp(`^metadata: \\{ name: ${program} \\}$`, "m").test(text))
+        .join("\n");
+      const named = own.match(/(?<=[pP]ort: |port: "|:)(?:4222|8[01]\d\d|91\d\d)\b/g) ?? [];
+      expect([program, new Set(named)]).toEqual([program, known]);
+    }
+    const prometheus = textOf("compose/prometheus").join("\n");
+    const scraped = [...prometheus.matchAll(/names: \[(\w+)\], type: A, port: (\d+)/g)].map(([, ...pair]) => pair);
+    expect(scraped).toEqual(Object.entries(programs).map(([name, { ops }]) => [name, String(ops)]));
+    const compose = textOf("compose/compose.yaml").join("\n");
+    for (const port of [defaultPorts.gateway.device, defaultPorts.monitor.http]) {
+      expect(compose).toContain(`ports: ["127.0.0.1:${port}:${port}"]`);
+    }
+    for (const text of textOf("nats/").filter((text) => text.includes("listen:"))) {
+      expect(text).toContain(`listen: "0.0.0.0:${nats}"`);
+    }
   });
 
   it("grafana: the dashboard is JSON whose panels have targets", () => {

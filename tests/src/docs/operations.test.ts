@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
+import { defaultPorts } from "@voxbus/protocol";
 import { knownVariables } from "@voxbus/service";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readName, readPage, readTable, root } from "./markdown.ts";
@@ -71,6 +72,15 @@ describe("docs/operations.md, variables", () => {
 });
 
 describe("docs/operations.md, other tables", () => {
+  it("programs: the ports are the default ones", () => {
+    const rows = readTable(page, "table: programs").map(([name, , ports = ""]) => [name, ports.match(/\d+/g)]);
+    const { nats, ...programs } = defaultPorts;
+    const known = Object.entries({ ...programs, "nats-server": { client: nats } });
+    expect(Object.fromEntries(rows)).toEqual(
+      Object.fromEntries(known.map(([name, ports]) => [name, Object.values(ports).map(String)])),
+    );
+  });
+
   it("metrics: the table has every one that a program counts, and no other", () => {
     const created = [...programs, "libs/bus", "libs/service", "libs/subscriber"]
       .flatMap((folder) => readSources(`${folder}/src`, ".ts"))
