@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { checkDialect } from "./dialect.ts";
 import { checkImports, readImportLaw } from "./import-law.ts";
+import { checkParameterObjects } from "./parameter-objects.ts";
 import { tokenize } from "./tokens.ts";
 
 const law = readImportLaw(`<!-- table: import law -->
@@ -40,10 +42,50 @@ test("tokens: comments, strings and regular expressions are told apart, each on 
     "const c = `t ${f(`u`)}` / 2 / 3;",
   ];
   const tokens = tokenize(source.join("\n")).filter(({ kind }) => kind !== "code");
-  expect(tokens).toEqual([
+  expect(tokens.map(({ kind, text, line }) => ({ kind, text, line }))).toEqual([
     { kind: "docstring", text: " Doc. ", line: 1 },
     { kind: "string", text: "x // y", line: 1 },
     { kind: "comment", text: " why", line: 2 },
     { kind: "string", text: "t ${f(`u`)}", line: 3 },
   ]);
+});
+
+const findDialect = (file: string, text: string) =>
+  checkDialect([{ file, text }]).map(({ line, problem }) => [line, problem]);
+
+test.each([
+  ["/** What it does. */", 'docstring begins with "What"'],
+  ["/**\n * Whether it runs.\n */", 'docstring begins with "Whether"'],
+  ["// there is none of it", '"is none"'],
+  ["/* so\n * many */", '"so many"'],
+  ["const a = 'nobody is here';", '"nobody"'],
+  ['log.info({ a }, "the door is open")', "begins like a sentence"],
+  ['this.#log.warn({ err: f(a, "b c") }, "Door opened")', "begins like a sentence"],
+  ['log.error(a ? "door opened." : "x")', "has the punctuation of a sentence"],
+  ['log.error("door was opened")', 'has a clause with "was"'],
+  ["log.error(`door ${a} opened`)", "holds a value"],
+])("dialect: %s is found", (text, problem) => {
+  expect(findDialect("a.ts", text)).toEqual([[1, expect.stringContaining(problem)]]);
+});
+
+test.each([
+  "/** Opens the door. */ // What for",
+  'const a = "nobody"; const b = /is none/;',
+  'log.info({ a: "The door is." }, "NATS consumer unavailable, retrying")',
+  'show("The door is open.")',
+])("dialect: %s is accepted", (text) => {
+  expect(findDialect("a.ts", text)).toEqual([]);
+});
+
+test("dialect: of a document only the prose counts", () => {
+  const page = "One, `is none`.\n```\nso many\n```\nTwo of\nwhich three.\n";
+  expect(findDialect("a.md", page)).toEqual([[5, expect.stringContaining('"of which"')]]);
+});
+
+test("parameter objects: one with more than eight members is found, by its name or in a parameter list", () => {
+  const members = (count: number) => Array.from({ length: count }, (_, i) => `a${i}: { b: 1; c: 2 };`).join("\n");
+  const find = (text: string) => checkParameterObjects([{ file: "libs/a/src/a.ts", text }]).map(({ line }) => line);
+  expect(find(`\ninterface AOptions {\n${members(9)} }`)).toEqual([2]);
+  expect(find(`function f(\n a: { ${members(9)} }) {}`)).toEqual([2]);
+  expect(find(`interface AOptions {\n${members(8)} }\ninterface Message {\n${members(20)} }`)).toEqual([]);
 });

@@ -1,8 +1,12 @@
+import { checkDialect } from "./dialect.ts";
 import { checkImports, readImportLaw } from "./import-law.ts";
+import { checkParameterObjects } from "./parameter-objects.ts";
 import { packageOf, readSources, type Finding } from "./sources.ts";
 
 const checks: Readonly<Record<string, () => readonly Finding[]>> = {
   imports: () => checkImports(readSources(".ts", ".tsx"), readImportLaw()),
+  dialect: () => checkDialect(readSources(".ts", ".tsx", ".mjs", ".md")),
+  parameters: () => checkParameterObjects(readSources(".ts", ".tsx")),
 };
 
 const help = `node tests/dist/lint/main.js [--count] [CHECK ...]

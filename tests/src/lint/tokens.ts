@@ -3,6 +3,8 @@ export interface Token {
   readonly kind: "docstring" | "comment" | "string" | "code";
   /** The text without its delimiters; of code, the code itself. */
   readonly text: string;
+  /** As it stands in the source. */
+  readonly whole: string;
   /** The line on which it begins, from 1. */
   readonly line: number;
 }
@@ -25,7 +27,7 @@ export function tokenize(source: string): readonly Token[] {
   let line = 1;
   let code = "";
   const push = (kind: Token["kind"], text: string, whole: string) => {
-    if (text !== "" || kind !== "code") tokens.push({ kind, text, line });
+    if (text !== "" || kind !== "code") tokens.push({ kind, text, whole, line });
     line += whole.split("\n").length - 1;
   };
   const flush = () => {
