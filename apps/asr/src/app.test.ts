@@ -26,11 +26,13 @@ let count = 0;
 
 const say = (name: string, after = 900) => encodeSpeech(joinSamples(silence(600), loadSpeech(name), silence(after)));
 const order = (answers: readonly Answer[]) =>
-  answers.map((answer) => (answer.type === "hearing" ? `hearing ${answer.on ? "on" : "off"}` : answer.type));
+  answers.map((answer) =>
+    answer.type === "user-speaking" ? `user-speaking ${answer.on ? "on" : "off"}` : answer.type,
+  );
 const isHearing =
   (on: boolean) =>
-  (answer: Answer): answer is Extract<Answer, { type: "hearing" }> =>
-    answer.type === "hearing" && answer.on === on;
+  (answer: Answer): answer is Extract<Answer, { type: "user-speaking" }> =>
+    answer.type === "user-speaking" && answer.on === on;
 
 /** A number of /metrics, 0 as long as it is not there. */
 async function readMetric(name: string): Promise<number> {
@@ -81,10 +83,10 @@ describe("auto mode", () => {
     expect(off).toMatchObject({ seq: heard.origin });
     expect(off.origin).toBeUndefined();
     expect(order(device.answers).filter((type) => type !== "heard")).toEqual([
-      "fence",
-      "hearing on",
+      "barge-in",
+      "user-speaking on",
       "stt",
-      "hearing off",
+      "user-speaking off",
     ]);
     expect(device.partials).toContain("what time is");
   });
@@ -107,7 +109,7 @@ describe("auto mode", () => {
     device.send(say("other"));
     const heard = await device.heard();
     const off = await device.answer(isHearing(false));
-    expect(heard).toMatchObject({ text: "", reason: "unrecognised" });
+    expect(heard).toMatchObject({ text: "", reason: "unrecognized" });
     expect(off).toMatchObject({ origin: heard.origin });
     expect(order(device.answers)).not.toContain("stt");
   });
@@ -171,7 +173,7 @@ describe("realtime mode", () => {
     await device.listen("realtime");
     device.send([...say("time"), ...say("joke")]);
     const second = await device.heard(1);
-    const fences = device.answers.filter((answer) => answer.type === "fence");
+    const fences = device.answers.filter((answer) => answer.type === "barge-in");
     expect(fences).toHaveLength(2);
     expect(fences[1]).toMatchObject({ seq: second.from - 1 });
   });

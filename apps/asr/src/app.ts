@@ -1,5 +1,5 @@
 import { createWorkerPool } from "@voxbus/workers";
-import { defaultPorts, InControlFrame, subjects } from "@voxbus/protocol";
+import { channels, defaultPorts } from "@voxbus/protocol";
 import type { Context, Program } from "@voxbus/subscriber";
 import { asrConfig } from "./config.ts";
 import { engines } from "./engines/registry.ts";
@@ -56,10 +56,8 @@ export async function buildAsr({
   const refused = meter.createCounter("voxbus_asr_refused_packets", { description: "Packets that are no Opus" });
 
   const claims = await bus.claim({
-    stream: "DEVICE_IN",
+    channel: channels.inControlOpen("*"),
     durable: "asr",
-    filters: [subjects.open("*")],
-    schema: InControlFrame,
     slots: config.VOXBUS_ASR_LISTENS,
     work: (claim) =>
       followListen(claim, {

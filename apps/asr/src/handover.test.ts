@@ -13,7 +13,7 @@ import {
   type NatsServer,
   type TestGateway,
 } from "@voxbus/testing";
-import { InControlFrame, subjects } from "@voxbus/protocol";
+import { channels } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { asrProgram, buildAsr } from "./app.ts";
@@ -48,9 +48,10 @@ async function startAsr(more: Record<string, string> = {}): Promise<Running> {
 }
 
 const say = (name: string) => encodeSpeech(joinSamples(silence(600), loadSpeech(name), silence(900)));
-const isOn = (answer: Answer): answer is Extract<Answer, { type: "hearing" }> => answer.type === "hearing" && answer.on;
-const isOff = (answer: Answer): answer is Extract<Answer, { type: "hearing" }> =>
-  answer.type === "hearing" && !answer.on;
+const isOn = (answer: Answer): answer is Extract<Answer, { type: "user-speaking" }> =>
+  answer.type === "user-speaking" && answer.on;
+const isOff = (answer: Answer): answer is Extract<Answer, { type: "user-speaking" }> =>
+  answer.type === "user-speaking" && !answer.on;
 const texts = () => device.answers.flatMap((answer) => (answer.type === "heard" ? [answer.heard.text] : []));
 
 beforeAll(async () => {
@@ -88,7 +89,7 @@ test("an asr killed in mid-utterance: its successor hears the whole utterance, a
   const packets = say("volume");
   const { length } = device.answers;
   device.send(packets.slice(0, 25));
-  await device.answer((answer): answer is Extract<Answer, { type: "hearing" }> => {
+  await device.answer((answer): answer is Extract<Answer, { type: "user-speaking" }> => {
     return isOn(answer) && device.answers.indexOf(answer) >= length;
   });
   first.kill("SIGKILL");
@@ -130,10 +131,8 @@ test.each(["SIGTERM", "POST /pre-stop"])(
 test("a listen that killed three workers: the fourth only sees to it that the user is told", async () => {
   let attempts = 0;
   const claims = await bus.claim({
-    stream: "DEVICE_IN",
+    channel: channels.inControlOpen("*"),
     durable: "asr",
-    filters: [subjects.open("*")],
-    schema: InControlFrame,
     slots: 1,
     work: async (claim) => {
       if (claim.device !== `device-${count}`) return;

@@ -1,6 +1,6 @@
 import type { OpenTask } from "@voxbus/workers";
 import type { Bus, Claim } from "@voxbus/bus";
-import { busVersion, subjects, type Inbound, type InControlFrame, type ListenMode } from "@voxbus/protocol";
+import { channels, type Inbound, type InControlFrame, type ListenMode } from "@voxbus/protocol";
 import type { AsrEngine } from "./engines/engine.ts";
 import { readFinals } from "./transcript-store.ts";
 import type { EndOfSpeech, Found } from "./audio-front-end.ts";
@@ -133,8 +133,8 @@ export async function followListen(claim: Claim<InControlFrame>, tools: ListenTo
   // Only the gateway knows whether something sounds; if not, nothing happens.
   function bargeIn(from: number) {
     // What this speech causes must stay above the fence, even if all of it came in one frame.
-    const envelope = { v: busVersion, session, kind: "control", body: { type: "fence", seq: from - 1 } };
-    bus.publish(subjects.out(device), envelope, {});
+    const body = { type: "barge-in", seq: from - 1 } as const;
+    bus.publish(channels.out(device), { session, kind: "control", body }, {});
   }
 
   const following = bus.follow({

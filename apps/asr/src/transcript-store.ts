@@ -1,5 +1,5 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
-import { busVersion, Heard, subjects } from "@voxbus/protocol";
+import { channels, Heard } from "@voxbus/protocol";
 
 /** A final transcript as a listen knows it. */
 export type Final = Omit<Heard, "v" | "session" | "utterance">;
@@ -22,12 +22,12 @@ export async function readFinals(
   { bus, device, session }: { readonly bus: Bus; readonly device: string; readonly session: string },
   signal?: AbortSignal,
 ): Promise<Finals> {
-  const subject = subjects.heard(device);
+  const channel = channels.heard(device);
   let expected = 0;
   let last: Heard | undefined;
 
   async function read() {
-    const stored = await bus.lastStored(subject, Heard, signal);
+    const stored = await bus.lastStored(channel, signal);
     expected = stored?.seq ?? 0;
     if (stored?.message.session === session) last = stored.message;
   }
@@ -44,9 +44,9 @@ export async function readFinals(
     async store(final, trace, signal) {
       const id = `heard:${session}:${final.origin}`;
       for (;;) {
-        const heard: Heard = { ...final, v: busVersion, session, utterance: next() };
+        const heard: Heard = { ...final, session, utterance: next() };
         try {
-          const stored = await bus.store(subject, heard, { id, expected, trace }, signal);
+          const stored = await bus.store(channel, heard, { id, expected, trace }, signal);
           expected = stored.seq;
           last = heard;
           return true;

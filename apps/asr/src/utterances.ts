@@ -1,5 +1,5 @@
 import { BusAwayError, type Bus } from "@voxbus/bus";
-import { busVersion, subjects, type Heard, type OutControl } from "@voxbus/protocol";
+import { channels, type Heard, type Outbound, type OutControl } from "@voxbus/protocol";
 import type { AsrEngine, Recognition } from "./engines/engine.ts";
 import type { Final, Finals } from "./transcript-store.ts";
 import { traceUtterance, type UtteranceTrace } from "./utterance-trace.ts";
@@ -74,13 +74,13 @@ export function createUtterances(options: UtterancesOptions): Utterances {
   let current: Utterance | undefined;
   let conclusions = Promise.resolve();
 
-  const publish = (envelope: object, headers = untraced) =>
-    bus.publish(subjects.out(device), { v: busVersion, session, ...envelope }, headers);
+  const publish = (envelope: Outbound, headers = untraced) =>
+    bus.publish(channels.out(device), { session, ...envelope }, headers);
 
   // Drain and announcements wait for these; a turn does without them.
   function tellHearing(on: boolean, seq: number, origin?: number) {
     try {
-      const body: OutControl = { type: "hearing", seq, on, ...(origin !== undefined && { origin }) };
+      const body: OutControl = { type: "user-speaking", seq, on, ...(origin !== undefined && { origin }) };
       publish({ kind: "control", body });
     } catch (error) {
       if (!(error instanceof BusAwayError)) throw error;
@@ -88,9 +88,9 @@ export function createUtterances(options: UtterancesOptions): Utterances {
   }
 
   function tellPartial(from: number, text: string) {
-    const partial = { v: busVersion, session, listen, utterance: finals.next, from, origin: from, text, language };
+    const partial = { session, listen, utterance: finals.next, from, origin: from, text, language };
     try {
-      bus.publish(subjects.hearing(device), partial, untraced);
+      bus.publish(channels.heardPartial(device), partial, untraced);
     } catch (error) {
       if (!(error instanceof BusAwayError)) throw error;
     }
@@ -140,7 +140,7 @@ export function createUtterances(options: UtterancesOptions): Utterances {
       throw new Error("another asr stored this speech: the listen is its own");
     if (utterance?.discarded) return;
     // Nobody answers silence, and the answer to a text was announced by its stt.
-    tellHearing(false, origin, reason === "unrecognised" || reason === "failed" ? origin : undefined);
+    tellHearing(false, origin, reason === "unrecognized" || reason === "failed" ? origin : undefined);
     conclude(reason ?? "heard", performance.now() - endedAt, utterance);
   }
 

@@ -9,7 +9,7 @@ import {
   type ModelServer,
   type NatsServer,
 } from "@voxbus/testing";
-import { busVersion, Dialogue, Outbound, Say, subjects, type Heard, type InControl } from "@voxbus/protocol";
+import { buckets, channels, type Heard, type InControl, type Say, stored } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -76,13 +76,13 @@ async function connectDevice(options: { readonly llm?: "openai"; readonly featur
   const device = `test-${ulid()}`;
   const session = ulid();
   const { features = {} } = options;
-  if (options.llm !== undefined) await bus.bucket("profiles").put(device, { engines: { llm: options.llm } });
+  if (options.llm !== undefined) await bus.bucket(buckets.profiles).put(device, { engines: { llm: options.llm } });
   const says: Say[] = [];
   const waiting = new Set<() => void>();
-  for (const subject of [subjects.say(device), subjects.sayOpen(device)]) {
-    const following = bus.subscribe(subjects.stored(subject), Say, (say) => {
+  for (const channel of [channels.say(device), channels.sayOpen(device)]) {
+    const following = bus.subscribe(stored(channel), (say) => {
       says.push(say);
-      expect(subject.endsWith("open")).toBe(say.sentence === 0);
+      expect(channel.subject.endsWith("open")).toBe(say.sentence === 0);
       for (const check of waiting) check();
     });
     undo.push(() => following.close());
@@ -90,7 +90,7 @@ async function connectDevice(options: { readonly llm?: "openai"; readonly featur
   const state = { session, since: Date.now(), remote: "127.0.0.1", protocol: 1, features, state: "active" as const };
   await registry.enter(device, state, AbortSignal.timeout(5000));
   let seq = 0;
-  const frame = { v: busVersion, session, at: Date.now() } as const;
+  const frame = { session, at: Date.now() } as const;
   return {
     device,
     session,
@@ -98,16 +98,16 @@ async function connectDevice(options: { readonly llm?: "openai"; readonly featur
     hear(text: string, rest: Partial<Heard> = {}) {
       seq += 10;
       const place = { session, listen: seq - 9, utterance: seq, from: seq - 5, origin: seq };
-      const heard: Heard = { v: busVersion, ...place, text, language: "en", ...rest };
-      return bus.store(subjects.heard(device), heard, { id: `${session}:${seq}` });
+      const heard: Heard = { ...place, text, language: "en", ...rest };
+      return bus.store(channels.heard(device), heard, { id: `${session}:${seq}` });
     },
     type(text: string) {
       seq += 10;
-      return bus.store(subjects.in(device, "text"), { ...frame, seq, kind: "text", body: text });
+      return bus.store(channels.inText(device), { ...frame, seq, kind: "text", body: text });
     },
     control(body: InControl) {
       seq += 1;
-      return bus.store(subjects.in(device, "control"), { ...frame, seq, kind: "control", body });
+      return bus.store(channels.inControl(device), { ...frame, seq, kind: "control", body });
     },
     /** Resolves with the texts once `count` replies have come to their end. */
     async whenSaid(count = 1) {
@@ -149,18 +149,18 @@ test("dialogue: typed text outside the table is repeated with one model hint, an
   const first = await device.whenSaid();
   expect(first[0]).toBe("You said: what is love.");
   expect(first.join(" ")).toContain("connect a language model");
-  await waitFor(async () => (await bus.bucket("dialogues").get(device.device)) !== undefined);
+  await waitFor(async () => (await bus.bucket(buckets.dialogues).get(device.device)) !== undefined);
   await device.type("what is love");
   expect((await device.whenSaid(2)).slice(first.length)).toEqual(["You said: what is love."]);
   await waitFor(async () => {
-    const entry = await bus.bucket("dialogues").get(device.device);
-    return Dialogue.parse(entry?.value).messages.length === 4;
+    const entry = await bus.bucket(buckets.dialogues).get(device.device);
+    return entry?.value?.messages.length === 4;
   });
 });
 
 test("dialogue: rejected speech is answered with an apology and a hint", async () => {
   const device = await connectDevice();
-  await device.hear("", { reason: "unrecognised" });
+  await device.hear("", { reason: "unrecognized" });
   expect((await device.whenSaid()).join(" ")).toBe(
     "I am sorry, I did not understand that. Say help to hear what I know.",
   );
@@ -239,7 +239,7 @@ test.each([
 ])("dialogue: the volume is set through the device's own tool by %s", async (_, llm, expected) => {
   const device = await connectDevice({ ...(llm && { llm }), features: { mcp: true } });
   const calls: unknown[] = [];
-  const answering = bus.subscribe(subjects.out(device.device), Outbound, ({ kind, body }) => {
+  const answering = bus.subscribe(channels.out(device.device), ({ kind, body }) => {
     if (kind !== "text" || body.type !== "mcp") return;
     const { id, method, params } = body.payload as { id: number; method: string; params: Record<string, unknown> };
     const results: Record<string, object> = {

@@ -1,5 +1,5 @@
 import { awaitPresence, watchPresence } from "@voxbus/presence";
-import { defaultPorts, InControlFrame, subjects } from "@voxbus/protocol";
+import { channels, defaultPorts } from "@voxbus/protocol";
 import type { Bus, Closer, Context, Log, Program } from "@voxbus/subscriber";
 import { announce } from "./announce.ts";
 import { claimTurns, type AnswerInput } from "./claims.ts";
@@ -43,7 +43,7 @@ export async function buildDialogue({
 
   const fences = createFences();
   const tools = createDeviceTools(bus, { timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS });
-  const controls = bus.subscribe(subjects.in("*", "control"), InControlFrame, (frame) => {
+  const controls = bus.subscribe(channels.inControl("*"), (frame) => {
     fences.handle(frame);
     tools.handle(frame);
   });
@@ -51,7 +51,7 @@ export async function buildDialogue({
   const opened = listNewTools(bus, tools, log);
   defer(() => opened.close());
   const reminders = openReminderBook({
-    bucket: bus.bucket("dialogues"),
+    bus,
     announce: (reminder, id) => announce(bus, reminder, id),
     log,
   });
@@ -74,7 +74,7 @@ export async function buildDialogue({
       tools,
       reminders,
     },
-    history: createHistory(bus.bucket("dialogues")),
+    history: createHistory(bus),
     engineOf: await createEngineChoice(config),
   };
   for (const claims of await claimTurns(bus, config.VOXBUS_DIALOGUE_TURNS, createAnswer(deps))) {
@@ -85,8 +85,7 @@ export async function buildDialogue({
 /** Asks each new device for its tools, in one dialogue, so that they are known when the user speaks. */
 function listNewTools(bus: Bus, tools: DeviceTools, log: Log): Closer {
   return bus.subscribe(
-    subjects.in("*", "control"),
-    InControlFrame,
+    channels.inControl("*"),
     ({ session, body }, { device }) => {
       if (body.type !== "opened" || body.features["mcp"] !== true) return;
       tools.list({ device, session }).catch((error: unknown) => log.debug({ err: error, device }, "tool list failed"));

@@ -1,5 +1,5 @@
 import type { Bus, Claim, Claims } from "@voxbus/bus";
-import { Heard, InText, subjects } from "@voxbus/protocol";
+import { channels } from "@voxbus/protocol";
 import type { TurnInput } from "./turn-input.ts";
 
 /** Answers one turn. `signal` aborts when the claim is lost. */
@@ -8,10 +8,8 @@ export type AnswerInput = (input: TurnInput, signal: AbortSignal) => Promise<voi
 /** Claims the turns of all devices: the transcripts, and typed text. Each kind has `slots` slots. */
 export async function claimTurns(bus: Bus, slots: number, answer: AnswerInput): Promise<readonly Claims[]> {
   const heard = await bus.claim({
-    stream: "TURNS",
+    channel: channels.heard("*"),
     durable: "dialogue",
-    filters: [subjects.heard("*")],
-    schema: Heard,
     slots,
     work: (claim) => {
       const { session, origin, text, reason, language } = claim.message;
@@ -19,10 +17,8 @@ export async function claimTurns(bus: Bus, slots: number, answer: AnswerInput): 
     },
   });
   const typed = await bus.claim({
-    stream: "DEVICE_IN",
+    channel: channels.inText("*"),
     durable: "dialogue",
-    filters: [subjects.in("*", "text")],
-    schema: InText,
     slots,
     work: (claim) => {
       const { session, seq, body } = claim.message;

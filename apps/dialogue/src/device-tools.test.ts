@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { busVersion, InControlFrame, Outbound, subjects } from "@voxbus/protocol";
+import { connectTestBus, startNatsServer, type NatsServer, loose } from "@voxbus/testing";
+import { channels } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createDeviceTools } from "./device-tools.ts";
@@ -31,7 +31,7 @@ function connectDevice(answer: (request: Request) => object | undefined) {
   const [device, session] = [`test-${ulid()}`, ulid()];
   const requests: Request[] = [];
   let seq = 0;
-  const following = bus.subscribe(subjects.out(device), Outbound, ({ kind, body }) => {
+  const following = bus.subscribe(channels.out(device), ({ kind, body }) => {
     if (kind !== "text" || body.type !== "mcp") return;
     const request = body.payload as Request;
     requests.push(request);
@@ -40,8 +40,8 @@ function connectDevice(answer: (request: Request) => object | undefined) {
   });
   const respond = (id: number, given: object) => {
     const body = { type: "mcp", payload: { jsonrpc: "2.0", id, ...given } };
-    const frame = { v: busVersion, session, seq: (seq += 1), at: 0, kind: "control", body };
-    return bus.store(subjects.in(device, "control"), frame);
+    const frame = { session, seq: (seq += 1), at: 0, kind: "control", body };
+    return bus.store(loose(channels.inControl(device)), frame);
   };
   undo.push(() => following.close());
   return { device, session, origin: 5, requests, answer: respond };
@@ -49,7 +49,7 @@ function connectDevice(answer: (request: Request) => object | undefined) {
 
 function createClient(timeoutMs = 2000) {
   const tools = createDeviceTools(bus, { timeoutMs });
-  const following = bus.subscribe(subjects.in("*", "control"), InControlFrame, (frame) => tools.handle(frame));
+  const following = bus.subscribe(channels.inControl("*"), (frame) => tools.handle(frame));
   undo.push(() => following.close());
   return tools;
 }

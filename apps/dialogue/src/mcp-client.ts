@@ -1,5 +1,5 @@
 import type { Bus } from "@voxbus/bus";
-import { busVersion, subjects, type InControlFrame, type OutTextFrame } from "@voxbus/protocol";
+import { channels, type InControlFrame, type OutTextFrame } from "@voxbus/protocol";
 import { z } from "zod";
 import { ToolError } from "./engines/engine.ts";
 
@@ -76,12 +76,11 @@ export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: n
 
   const send: McpClient["send"] = ({ device, session }, request) => {
     const frame: OutTextFrame = {
-      v: busVersion,
       session,
       kind: "text",
       body: { type: "mcp", payload: { jsonrpc: "2.0", ...request } },
     };
-    bus.publish(subjects.out(device), frame);
+    bus.publish(channels.out(device), frame);
   };
 
   return {

@@ -1,7 +1,8 @@
+import type { Reminder } from "@voxbus/protocol";
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { openReminderBook, type Reminder, type ReminderBook } from "./reminders.ts";
+import { openReminderBook, type ReminderBook } from "./reminders.ts";
 import { createTestClock } from "./test-clock.ts";
 
 let nats: NatsServer;
@@ -31,7 +32,7 @@ async function open(): Promise<ReminderBook> {
     if (text.startsWith("fails once") && tries.filter((one) => one === text).length === 1) throw new Error("away");
     if (!announced.has(id)) announced.set(id, `${device}: ${text}`);
   };
-  const book = openReminderBook({ bucket: bus.bucket("dialogues"), announce, log: silentLog, clock });
+  const book = openReminderBook({ bus, announce, log: silentLog, clock });
   books.push(book);
   await clock.advance(0);
   return book;

@@ -1,16 +1,11 @@
-import { ConflictError, type Bucket, type BusLog } from "@voxbus/bus";
-import { deviceKey } from "@voxbus/protocol";
-import { z } from "zod";
+import { ConflictError, type Bucket, type Bus, type BusLog } from "@voxbus/bus";
+import { buckets, type Reminder } from "@voxbus/protocol";
 import { systemClock, type Clock } from "./clock.ts";
 import type { Reminders } from "./engines/engine.ts";
 import type { TurnId } from "./turn-input.ts";
 
-/** Something to be announced on a device at a time (ms since the epoch). */
-const Reminder = z.object({ device: z.string(), text: z.string(), dueAt: z.number() });
-export type Reminder = z.infer<typeof Reminder>;
-
 /**
- * The reminders of all devices, kept in the bucket `dialogues`, where they outlive the worker that scheduled them. One
+ * The reminders of all devices, kept in the bucket `reminders`, where they outlive the worker that scheduled them. One
  * worker announces each, once. Reminders that became due while no worker ran are announced as soon as one runs.
  */
 export interface ReminderBook {
@@ -21,7 +16,7 @@ export interface ReminderBook {
 
 /** Dependencies of a reminder book. */
 export interface ReminderBookOptions {
-  readonly bucket: Bucket;
+  readonly bus: Bus;
   /** Announces a reminder, once for each `id`. If it rejects, it is called again later. */
   readonly announce: (reminder: Reminder, id: string) => Promise<unknown>;
   readonly log: BusLog;
@@ -29,7 +24,6 @@ export interface ReminderBookOptions {
 }
 
 const maxPerDevice = 20;
-const prefix = "=timer";
 /** Time between two looks for reminders that other workers scheduled, ms. */
 const scanMs = 5000;
 /** Extra time that their own worker has to announce them, up to twice as much, ms. */
@@ -37,7 +31,8 @@ const othersMs = 500;
 const retryMs = 1000;
 
 /** Opens the book and watches its reminders until it is closed. */
-export function openReminderBook({ bucket, announce, log, clock = systemClock }: ReminderBookOptions): ReminderBook {
+export function openReminderBook({ bus, announce, log, clock = systemClock }: ReminderBookOptions): ReminderBook {
+  const bucket = bus.bucket(buckets.reminders);
   const store = createStore(bucket);
   /** The function that cancels the timer of each known reminder; undefined once the reminder is gone. */
   const timers = new Map<string, (() => void) | undefined>();
@@ -66,7 +61,7 @@ export function openReminderBook({ bucket, announce, log, clock = systemClock }:
   };
   const scan = async () => {
     try {
-      const keys = new Set(await bucket.keys(prefix));
+      const keys = new Set(await bucket.ids());
       for (const [key, cancel] of timers) if (cancel === undefined && !keys.has(key)) timers.delete(key);
       for (const key of keys) {
         if (timers.has(key)) continue;
@@ -88,7 +83,7 @@ export function openReminderBook({ bucket, announce, log, clock = systemClock }:
       return {
         async schedule(ms, text) {
           count += 1;
-          const key = `${prefix}.${deviceKey(turn.device)}.${turn.session}-${turn.origin}-${count}`;
+          const key = `${turn.device}.${turn.session}-${turn.origin}-${count}`;
           if (await store.add(key, { device: turn.device, text, dueAt: clock.now() + ms })) arm(key, ms);
         },
         async cancel() {
@@ -110,10 +105,10 @@ export function openReminderBook({ bucket, announce, log, clock = systemClock }:
   };
 }
 
-function createStore(bucket: Bucket) {
-  const read = async (key: string) => Reminder.safeParse((await bucket.get(key))?.value).data;
+function createStore(bucket: Bucket<Reminder, Reminder>) {
+  const read = async (key: string) => (await bucket.get(key))?.value;
   const keysOf = async (device: string) => {
-    const keys = await bucket.keys(`${prefix}.${deviceKey(device)}`);
+    const keys = await bucket.ids(device);
     const found = await Promise.all(keys.map(async (key) => ((await read(key)) === undefined ? [] : [key])));
     return found.flat();
   };

@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { busVersion, Say, subjects } from "@voxbus/protocol";
+import { channels, type Say } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createHistory } from "./history.ts";
@@ -23,12 +23,12 @@ const createTurn = (origin = 10, session = ulid(), device = `test-${session}`) =
 };
 const open = (turn: ReturnType<typeof createTurn>) => openReplyWriter(bus, turn, { attempt: 1, trace: {} }, never);
 const announce = (device: string) => {
-  const say: Say = { v: busVersion, reply: ulid(), attempt: 1, sentence: 0, text: "Dinner!", last: true };
-  return bus.store(subjects.sayOpen(device), say);
+  const say: Say = { reply: ulid(), attempt: 1, sentence: 0, text: "Dinner!", last: true };
+  return bus.store(channels.sayOpen(device), say);
 };
 async function readTexts(device: string) {
   const stored = await Promise.all(
-    [subjects.sayOpen(device), subjects.say(device)].map((subject) => bus.stored(subject, Say, 100)),
+    [channels.sayOpen(device), channels.say(device)].map((subject) => bus.stored(subject, 100)),
   );
   return stored.flat().map(({ message }) => message.text);
 }
@@ -77,7 +77,7 @@ test("reply: a newer reply of the session supersedes one without a sentence, but
 });
 
 test("history: the newest 50 messages stay, also when two workers append at the same time", async () => {
-  const history = createHistory(bus.bucket("dialogues"));
+  const history = createHistory(bus);
   const message = (text: string) => ({ role: "user" as const, text, at: 1 });
   expect(await history.read("aa:bb:cc:dd:ee:ff")).toEqual([]);
   await history.append(

@@ -1,5 +1,5 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
-import { busVersion, Say, subjects } from "@voxbus/protocol";
+import { channels, type Say } from "@voxbus/protocol";
 import type { Delivery, TurnId } from "./turn-input.ts";
 
 /** Another worker writes this reply, or a newer reply of the session answers the turn too. The writer must stop. */
@@ -46,12 +46,12 @@ export async function openReplyWriter(
     superseded: stored.superseded,
     answered: stored.answered,
     async write(text, { language, emotion, last }) {
-      const say: Say = { v: busVersion, session, origin, reply, attempt, sentence, text, emotion, language, last };
+      const say: Say = { session, origin, reply, attempt, sentence, text, emotion, language, last };
       for (;;) {
         const opens = sentence === 0;
         try {
           const expected = opens ? expectedOpen : expectedSay;
-          const subject = opens ? subjects.sayOpen(device) : subjects.say(device);
+          const subject = opens ? channels.sayOpen(device) : channels.say(device);
           // There is no message id: two writers with the same id would both be told that their sentence is stored.
           const { seq } = await bus.store(subject, say, { expected, trace }, signal);
           if (!opens) expectedSay = seq;
@@ -76,14 +76,14 @@ async function readReply(bus: Bus, { device, session, origin }: TurnId, signal: 
   // Until the first sentence is stored, no writer has stored a second one. So `lastSay` is what the second one must
   // follow. Read any later, it could be a rival's second sentence.
   const [openings, lastSay] = await Promise.all([
-    bus.stored(subjects.sayOpen(device), Say, openingsRead, signal),
-    bus.lastStored(subjects.say(device), Say, signal),
+    bus.stored(channels.sayOpen(device), openingsRead, signal),
+    bus.lastStored(channels.say(device), signal),
   ]);
   const opening = openings.find(({ message }) => message.reply === reply)?.message;
   const others = openings.flatMap(({ message }) =>
     message.session === session && message.origin !== undefined && message.origin !== origin ? [message.origin] : [],
   );
-  const says = opening === undefined ? [] : await bus.stored(subjects.say(device), Say, sentencesRead, signal);
+  const says = opening === undefined ? [] : await bus.stored(channels.say(device), sentencesRead, signal);
   const rest = says.flatMap(({ message }) => (message.reply === reply ? [message] : []));
   return {
     sentences: opening === undefined ? [] : [opening, ...rest],

@@ -1,5 +1,5 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
-import { InControlFrame, subjects } from "@voxbus/protocol";
+import { buckets, channels, type ToolCall as StoredCall } from "@voxbus/protocol";
 import { z } from "zod";
 import { ToolError } from "./engines/engine.ts";
 import { firstRequestId, parseResult, type McpClient } from "./mcp-client.ts";
@@ -24,32 +24,29 @@ export interface ToolCalls {
 
 const maxCallsPerTurn = 64;
 const controlsRead = 64;
-/** A turn is over by then. Devices that connect for each conversation would fill the bucket otherwise. */
-const callTtlMs = 6 * 3_600_000;
 
 const CallResult = z.object({
   content: z.array(z.object({ type: z.string(), text: z.string().optional() })),
   isError: z.boolean().default(false),
 });
-const CallRecord = z.object({ name: z.string(), args: z.string(), text: z.string().optional() });
 
-/** Creates the calls, which are kept in the bucket `dialogues`. */
+/** Creates the calls, which are kept in the bucket `tool-calls`. */
 export function createToolCalls(bus: Bus, client: McpClient): ToolCalls {
-  const bucket = bus.bucket("dialogues");
+  const bucket = bus.bucket(buckets.toolCalls);
 
   /** Stores a new call; undefined if there is one already. */
-  const create = async (key: string, record: object): Promise<number | undefined> => {
+  const create = async (key: string, record: StoredCall): Promise<number | undefined> => {
     try {
-      return await bucket.update(key, record, 0, { ttlMs: callTtlMs });
+      return await bucket.update(key, record, 0);
     } catch (error) {
       if (error instanceof ConflictError) return undefined;
       throw error;
     }
   };
   /** Stores the result for a successor of this turn, unless the call was erased in the meantime. */
-  const keepText = async (key: string, record: object, revision: number): Promise<void> => {
+  const keepText = async (key: string, record: StoredCall, revision: number): Promise<void> => {
     try {
-      await bucket.update(key, record, revision, { ttlMs: callTtlMs });
+      await bucket.update(key, record, revision);
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
     }
@@ -58,7 +55,7 @@ export function createToolCalls(bus: Bus, client: McpClient): ToolCalls {
   return {
     async make(turn, { index, name, args }, signal) {
       const { device, session, origin } = turn;
-      const key = `=call.${session}.${origin}.${index}`;
+      const key = `${session}.${origin}.${index}`;
       const id = (origin * maxCallsPerTurn + index) % firstRequestId;
       const record = { name, args: JSON.stringify(args) };
       const expected = client.expect(session, id, signal);
@@ -70,11 +67,11 @@ export function createToolCalls(bus: Bus, client: McpClient): ToolCalls {
           await keepText(key, { ...record, text }, revision);
           return text;
         }
-        const found = CallRecord.safeParse((await bucket.get(key))?.value).data;
+        const found = (await bucket.get(key))?.value;
         if (found === undefined || found.name !== name || found.args !== record.args) return undefined;
         if (found.text !== undefined) return found.text;
         // The worker that made the call may be gone. The answer may then be in the stream.
-        const controls = await bus.stored(subjects.in(device, "control"), InControlFrame, controlsRead, signal);
+        const controls = await bus.stored(channels.inControl(device), controlsRead, signal);
         for (const { message } of controls) client.handle(message);
         return readText(await expected.answer);
       } finally {

@@ -1,3 +1,4 @@
+import { buckets, DeviceTool } from "@voxbus/protocol";
 import type { Bus } from "@voxbus/bus";
 import QuickLRU from "quick-lru";
 import { z } from "zod";
@@ -14,31 +15,22 @@ export interface ToolLists {
 
 const maxPages = 32;
 const maxSessions = 10_000;
-/** Devices that connect for each conversation would fill the bucket otherwise. A list can be asked for again. */
-const toolsTtlMs = 3_600_000;
 
 const ToolPage = z.object({
-  tools: z.array(
-    z.object({
-      name: z.string(),
-      description: z.string().default(""),
-      inputSchema: z.record(z.string(), z.unknown()).default({ type: "object", properties: {} }),
-    }),
-  ),
+  tools: z.array(DeviceTool),
   nextCursor: z.string().optional(),
 });
 
-/** Creates the lists, which are kept in the bucket `dialogues`. */
+/** Creates the lists, which are kept in the bucket `tools`. */
 export function createToolLists(bus: Bus, client: McpClient): ToolLists {
-  const bucket = bus.bucket("dialogues");
+  const bucket = bus.bucket(buckets.tools);
   const lists = new QuickLRU<string, Promise<readonly Tool[]>>({ maxSize: maxSessions });
 
   const load = async (of: McpSession): Promise<readonly Tool[]> => {
-    const key = `=tools.${of.session}`;
-    const known = ToolPage.shape.tools.safeParse((await bucket.get(key))?.value);
-    if (known.success) return known.data;
+    const known = (await bucket.get(of.session))?.value;
+    if (known !== undefined) return known;
     const tools = await askDevice(client, of);
-    await bucket.put(key, tools, { ttlMs: toolsTtlMs });
+    await bucket.put(of.session, [...tools]);
     return tools;
   };
 

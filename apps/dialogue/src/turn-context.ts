@@ -1,5 +1,5 @@
 import type { Bus } from "@voxbus/bus";
-import { Heard, InText, subjects, type Presence } from "@voxbus/protocol";
+import { channels, type Presence } from "@voxbus/protocol";
 import type { AnswerRequest, Message, Tool } from "./engines/engine.ts";
 import { describeCause } from "./error-cause.ts";
 import type { ReplyWriter } from "./reply-writer.ts";
@@ -62,8 +62,8 @@ export function createRequest(
 /** Reads the earlier user inputs of the session, spoken and typed, in order. */
 async function readEarlier(bus: Bus, { device, session, origin }: TurnInput, signal: AbortSignal) {
   const [heard, typed] = await Promise.all([
-    bus.stored(subjects.heard(device), Heard, earlierRead, signal),
-    bus.stored(subjects.in(device, "text"), InText, earlierRead, signal),
+    bus.stored(channels.heard(device), earlierRead, signal),
+    bus.stored(channels.inText(device), earlierRead, signal),
   ]);
   return [
     ...heard.map(({ message }) => ({ session: message.session, origin: message.origin, text: message.text })),

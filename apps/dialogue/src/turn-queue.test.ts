@@ -1,5 +1,5 @@
 import { emotions as spoken } from "@voxbus/intents";
-import { busVersion, emotions } from "@voxbus/protocol";
+import { emotions } from "@voxbus/protocol";
 import { expect, test } from "vitest";
 import { createFences, FencedError } from "./fences.ts";
 import { createTurnQueue, SupersededError } from "./turn-queue.ts";
@@ -59,7 +59,7 @@ test("queue: a turn that fails does not stop the next one", async () => {
 test("fences: abort, fence and closed reach the turns at or below them, before and after", () => {
   const fences = createFences();
   const handle = (seq: number, body: Parameters<typeof fences.handle>[0]["body"]) =>
-    fences.handle({ v: busVersion, session: "s", seq, at: 0, kind: "control", body });
+    fences.handle({ session: "s", seq, at: 0, kind: "control", body });
   const [five, nine, ten] = [5, 9, 10].map((origin) => fences.watch({ session: "s", origin }));
   handle(5, { type: "abort" });
   handle(6, { type: "fence", fence: 4 });

@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { busVersion, Profile, Say, subjects, type InText, type Presence } from "@voxbus/protocol";
+import { channels, type InText, type Presence, Profile } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createDeviceTools } from "./device-tools.ts";
@@ -59,13 +59,12 @@ function createWorker(texts: readonly string[], options: WorkerOptions = {}) {
       tools: createDeviceTools(bus, { timeoutMs: 1000 }),
       reminders: { of: () => ({ schedule: async () => undefined, cancel: async () => 0 }), close: () => undefined },
     },
-    history: createHistory(bus.bucket("dialogues")),
+    history: createHistory(bus),
     engineOf: () => options.engine ?? engine,
   };
   const answer = (input: TurnInput) => answerTurn(input, deps, () => undefined, never);
   const fence = (session: string, seq: number) =>
     deps.fences.handle({
-      v: busVersion,
       session,
       seq: seq + 1,
       at: 0,
@@ -83,7 +82,7 @@ function createInput(rest: Partial<TurnInput> = {}): TurnInput {
 
 async function readTexts(device: string) {
   const stored = await Promise.all(
-    [subjects.sayOpen(device), subjects.say(device)].map((subject) => bus.stored(subject, Say, 100)),
+    [channels.sayOpen(device), channels.say(device)].map((subject) => bus.stored(subject, 100)),
   );
   return stored.flat().map(({ message }) => [message.text, message.last]);
 }
@@ -147,8 +146,8 @@ test("turn: an engine that never ends leads to an apology", async () => {
 test("turn: earlier turns without an answer are answered too, but not old, answered or fenced ones", async () => {
   const input = createInput({ origin: 50 });
   const type = (seq: number, body: string, at = Date.now()) => {
-    const text: InText = { v: busVersion, session: input.session, seq, at, kind: "text", body };
-    return bus.store(subjects.in(input.device, "text"), text);
+    const text: InText = { session: input.session, seq, at, kind: "text", body };
+    return bus.store(channels.inText(input.device), text);
   };
   await type(9, "hours ago", Date.now() - 3_600_000);
   await type(10, "answered");
@@ -157,7 +156,7 @@ test("turn: earlier turns without an answer are answered too, but not old, answe
   const { answer, fence, requests } = createWorker(["Yes."]);
   await answer({ ...input, origin: 10, text: "answered" });
   fence(input.session, 20);
-  await answer({ ...input, text: "", reason: "unrecognised" });
+  await answer({ ...input, text: "", reason: "unrecognized" });
   expect(requests.map(({ text }) => text)).toEqual(["answered", "open"]);
   expect(requests[1]?.history.map(({ text }) => text)).toEqual(["answered", "Yes."]);
 });

@@ -12,14 +12,12 @@ import {
   type TestDevice,
 } from "@voxbus/testing";
 import {
+  channels,
   decodeEnvelope,
-  Event,
   Inbound,
-  ReplayAnswer,
-  subjects,
-  type Event as SessionEvent,
   type InControl,
   type OutText,
+  type Event as SessionEvent,
 } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -51,7 +49,7 @@ async function connect(id: string, headers: Record<string, string> = {}, options
 function watchInbound(id: string) {
   const frames: Inbound[] = [];
   let arrived: () => void = () => undefined;
-  bus.subscribe(subjects.inbound(id), Inbound, (frame) => {
+  bus.subscribe(channels.inbound(id), (frame) => {
     frames.push(frame);
     arrived();
   });
@@ -73,7 +71,7 @@ function watchInbound(id: string) {
 function watchEvents(id: string) {
   const events: SessionEvent[] = [];
   let arrived: () => void = () => undefined;
-  bus.subscribe(subjects.event(id), Event, (event) => {
+  bus.subscribe(channels.event(id), (event) => {
     events.push(event);
     arrived();
   });
@@ -191,7 +189,7 @@ describe("gateway", () => {
     device.send(Buffer.from(wire, "hex"));
     const frame = await inbound.until((all) => all.find(({ kind }) => kind === "audio"));
     expect(Buffer.from(frame.body as Uint8Array).toString("hex")).toBe("f8fffe");
-    bus.publish(subjects.out(id), { v: 1, kind: "audio", duration: 60, body: Buffer.from("f8fffe", "hex") });
+    bus.publish(channels.out(id), { kind: "audio", duration: 60, body: Buffer.from("f8fffe", "hex") });
     const back = await device.binary();
     if (version === 2) back.writeUInt32BE(3000, 8);
     expect(back.toString("hex")).toBe(wire);
@@ -324,10 +322,10 @@ describe("gateway", () => {
       "stop",
     ]);
     const session = inbound.frames[0]?.session ?? "";
-    const answer = await bus.request(subjects.replay("one"), { v: 1, session, from: 3, to: 7 }, ReplayAnswer);
+    const answer = await bus.request(channels.replay("one"), { session, from: 3, to: 7 });
     expect(answer).toMatchObject({ open: true, newest: 9 });
     expect(answer.frames).toHaveLength(5);
-    const gone = await bus.request(subjects.replay("one"), { v: 1, session: "nobody", from: 1 }, ReplayAnswer);
+    const gone = await bus.request(channels.replay("one"), { session: "nobody", from: 1 });
     expect(gone).toMatchObject({ open: false, frames: [] });
   });
 
@@ -340,12 +338,12 @@ describe("gateway", () => {
     expect(await device.next(({ type }) => type === "stt")).toMatchObject({ text: "what time is it" });
     await device.next(isTts("start"));
     const text = await inbound.until((all) => all.find(({ kind }) => kind === "text"));
-    const name = { v: 1, session: text.session, origin: text.seq, reply: "r", attempt: 1, sentence: 0 };
-    const say = (body: OutText, n: number) => bus.publish(subjects.out("typist"), { ...name, n, kind: "text", body });
+    const name = { session: text.session, origin: text.seq, reply: "r", attempt: 1, sentence: 0 };
+    const say = (body: OutText, n: number) => bus.publish(channels.out("typist"), { ...name, n, kind: "text", body });
     say({ type: "llm", emotion: "happy" }, 0);
     say({ type: "tts", state: "sentence_start", text: "It is noon." }, 1);
     for (let n = 2; n < 8; n += 1) {
-      bus.publish(subjects.out("typist"), {
+      bus.publish(channels.out("typist"), {
         ...name,
         n,
         kind: "audio",
@@ -375,17 +373,16 @@ describe("gateway", () => {
     const device = await connect("aborter");
     device.send({ type: "listen", state: "detect", text: "tell me a story" });
     const text = await inbound.until((all) => all.find(({ kind }) => kind === "text"));
-    const name = { v: 1, session: text.session, origin: text.seq, reply: "r", attempt: 1, sentence: 0 };
+    const name = { session: text.session, origin: text.seq, reply: "r", attempt: 1, sentence: 0 };
     const audio = (n: number) =>
-      bus.publish(subjects.out("aborter"), { ...name, n, kind: "audio", duration: 60, body: new Uint8Array([n]) });
+      bus.publish(channels.out("aborter"), { ...name, n, kind: "audio", duration: 60, body: new Uint8Array([n]) });
     for (let n = 0; n < 20; n += 1) audio(n);
     await device.binary();
     device.send({ type: "abort", reason: "wake_word_detected" });
     await device.next(isTts("stop"));
     const after = device.received.length;
     for (let n = 20; n < 40; n += 1) audio(n);
-    bus.publish(subjects.out("aborter"), {
-      v: 1,
+    bus.publish(channels.out("aborter"), {
       kind: "text",
       body: { type: "alert", status: "a", message: "b", emotion: "neutral" },
     });
@@ -406,8 +403,7 @@ describe("gateway", () => {
     const third = await connect("wanderer", {}, {}, two);
     expect(await second.closed).toEqual({ code: 4001, reason: "replaced" });
     await until(() => view.online("wanderer")?.gateway === "two");
-    bus.publish(subjects.out("wanderer"), {
-      v: 1,
+    bus.publish(channels.out("wanderer"), {
       kind: "text",
       body: { type: "alert", status: "a", message: "b", emotion: "neutral" },
     });
@@ -421,13 +417,12 @@ describe("gateway", () => {
   it("command: disconnect closes exactly the session that is meant", async () => {
     const device = await connect("guest");
     await until(() => view.online("guest") !== undefined);
-    bus.publish(subjects.command("one"), {
-      v: 1,
+    bus.publish(channels.command("one"), {
       body: { type: "disconnect", device: "guest", session: "another", reason: "requested" },
     });
     device.send({ type: "ping" });
     await device.next(({ type }) => type === "pong");
-    bus.publish(subjects.command("one"), { v: 1, body: { type: "disconnect", device: "guest", reason: "requested" } });
+    bus.publish(channels.command("one"), { body: { type: "disconnect", device: "guest", reason: "requested" } });
     expect(await device.closed).toEqual({ code: 4002, reason: "disconnected" });
   });
 
@@ -465,7 +460,7 @@ describe("gateway", () => {
     // What was published before this test's own connection was back is had again from the gateway.
     const replay = async () => {
       try {
-        return await bus.request(subjects.replay("one"), { v: 1, session, from: 2 }, ReplayAnswer);
+        return await bus.request(channels.replay("one"), { session, from: 2 });
       } catch (error) {
         if (!(error instanceof BusAwayError)) throw error;
         await new Promise<void>((resolve) => setTimeout(resolve, 50));

@@ -1,7 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
 import { connectTestBus, startNatsServer } from "@voxbus/testing";
-import { Command, Say, subjects } from "@voxbus/protocol";
+import { channels, type Command } from "@voxbus/protocol";
 import { ConfigError, PortTakenError, type Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
@@ -164,10 +164,9 @@ test("say: stores an announcement and answers with the session", async () => {
   });
   expect(status).toBe(202);
   expect(body).toEqual({ session, reply: expect.stringMatching(/^[0-9A-HJKMNP-TV-Z]{26}$/) });
-  const [stored, ...more] = await bus.stored(subjects.sayOpen("say-1"), Say, 10);
+  const [stored, ...more] = await bus.stored(channels.sayOpen("say-1"), 10);
   expect(more).toEqual([]);
   expect(stored?.message).toEqual({
-    v: 1,
     reply: body["reply"],
     attempt: 1,
     sentence: 0,
@@ -186,7 +185,7 @@ test("say: a device that is offline is refused, and nothing is stored", async ()
     status: 404,
     detail: expect.stringContaining("nobody"),
   });
-  expect(await bus.stored("device.nobody.>", Say, 10)).toEqual([]);
+  expect(await bus.stored(channels.sayOpen("nobody"), 10)).toEqual([]);
 });
 
 test.each([
@@ -206,8 +205,8 @@ test.each([
 test("disconnect: tells the gateway that holds the device, by its session", async () => {
   const told: Command[] = [];
   const others: Command[] = [];
-  bus.subscribe(subjects.command("g1"), Command, (command) => void told.push(command));
-  bus.subscribe(subjects.command("g2"), Command, (command) => void others.push(command));
+  bus.subscribe(channels.command("g1"), (command) => void told.push(command));
+  bus.subscribe(channels.command("g2"), (command) => void others.push(command));
   await bus.flush();
   await openGateway("g2");
   const session = await enter(await openGateway("g1"), "bye-1");

@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { busVersion, subjects, type Stats } from "@voxbus/protocol";
+import { channels, type Stats } from "@voxbus/protocol";
 import type { Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
 import { buildMonitor, monitorProgram } from "./app.ts";
@@ -58,7 +58,6 @@ export async function startTestMonitor(env: Readonly<Record<string, string>> = {
 /** What a gateway may say of itself; `more` says otherwise. */
 export function makeStats(id: string, more: Partial<Stats> = {}): Stats {
   return {
-    v: busVersion,
     program: "gateway",
     instance: `i-${id}`,
     id,
@@ -82,7 +81,7 @@ export function makeStats(id: string, more: Partial<Stats> = {}): Stats {
 /** Lets gateways speak every 50 ms; what they say may be changed while they do. */
 export function speakAs(bus: Bus, say: () => readonly Stats[]): { close(): void } {
   const tell = () => {
-    if (bus.connected()) for (const stats of say()) bus.publish(subjects.stats(stats.program), stats);
+    if (bus.connected()) for (const stats of say()) bus.publish(channels.stats(stats.program), stats);
   };
   tell();
   const timer = setInterval(tell, 50);

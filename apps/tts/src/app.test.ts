@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { busVersion, Outbound, type Say, subjects } from "@voxbus/protocol";
+import { channels, type Outbound, type Say } from "@voxbus/protocol";
 import { readConfig } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -39,13 +39,13 @@ afterAll(async () => {
 const environment = () => ({ VOXBUS_NATS_URL: nats.url, VOXBUS_TTS_OPS_PORT: "0", VOXBUS_LOG_LEVEL: "fatal" });
 
 const say = (device: string, text: string) => {
-  const message: Say = { v: busVersion, reply: `reply-${device}`, attempt: 1, sentence: 0, text, last: true };
-  return bus.store(subjects.sayOpen(device), message);
+  const message: Say = { reply: `reply-${device}`, attempt: 1, sentence: 0, text, last: true };
+  return bus.store(channels.sayOpen(device), message);
 };
 
 const waitForFrame = (device: string, wanted: (frame: Outbound) => boolean) =>
   new Promise<Outbound>((resolve) => {
-    const subscription = bus.subscribe(subjects.out(device), Outbound, (frame) => {
+    const subscription = bus.subscribe(channels.out(device), (frame) => {
       if (!wanted(frame)) return;
       subscription.close();
       resolve(frame);

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { awaitPresence, watchPresence } from "@voxbus/presence";
-import { defaultPorts, Say, subjects } from "@voxbus/protocol";
+import { channels, defaultPorts } from "@voxbus/protocol";
 import type { Context, Program } from "@voxbus/subscriber";
 import { ttsConfig } from "./config.ts";
 import { createPreferredEngines } from "./engines/preference.ts";
@@ -58,10 +58,8 @@ export async function buildTts({
   defer(() => speech.close());
 
   const claims = await bus.claim({
-    stream: "TURNS",
+    channel: channels.sayOpen("*"),
     durable: "tts",
-    filters: [subjects.sayOpen("*")],
-    schema: Say,
     slots,
     async work(claim) {
       const { device, message } = claim;

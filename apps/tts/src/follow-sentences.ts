@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bus } from "@voxbus/bus";
-import { Say, subjects } from "@voxbus/protocol";
+import { channels, Say, stored } from "@voxbus/protocol";
 
 const readAgainMs = 2000;
 const giveUpMs = 60_000;
@@ -25,9 +25,9 @@ export async function* followSentences(
     wake();
   };
   const readStored = async () => {
-    for (const { message } of await bus.stored(subjects.say(device), Say, mostStored, signal)) take(message);
+    for (const { message } of await bus.stored(channels.say(device), mostStored, signal)) take(message);
   };
-  const subscription = bus.subscribe(subjects.stored(subjects.say(device)), Say, take);
+  const subscription = bus.subscribe(stored(channels.say(device)), take);
   try {
     await readStored();
     for (let next = opening.sentence + 1; ; next++) {

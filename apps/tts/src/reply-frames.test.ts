@@ -10,7 +10,7 @@ test("reply frames: each is named, a valid envelope, and counted from 0 in its s
   const named = [0, 0, 1, 1, 1, 3].map((sentence) => frames.add(audio, { sentence }));
   expect(named.map(({ sentence, n }) => [sentence, n])).toEqual([[0, 0], [0, 1], [1, 0], [1, 1], [1, 2], [3, 0]]); // prettier-ignore
   for (const frame of named) {
-    expect(Outbound.parse(frame)).toMatchObject({ session: "s", origin: 7, reply: "r", attempt: 2, v: 1 });
+    expect(Outbound.parse(frame)).toMatchObject({ session: "s", origin: 7, reply: "r", attempt: 2 });
   }
   expect(frames.durationMs).toBe(360);
 });

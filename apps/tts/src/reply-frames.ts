@@ -1,4 +1,4 @@
-import { busVersion, type FrameName, type Outbound, type OutControl, type OutText } from "@voxbus/protocol";
+import type { FrameName, Outbound, OutControl, OutText } from "@voxbus/protocol";
 
 /** Whose frames they are. */
 export interface ReplyName {
@@ -44,7 +44,7 @@ export function createReplyFrames(name: ReplyName): ReplyFrames {
     add: (content, { sentence, end, repeatable = true }) => {
       const last = kept.at(-1);
       const n = last?.sentence === sentence ? last.n + 1 : 0;
-      const frame: Outbound = { v: busVersion, ...name, sentence, n, repeatable, ...(end && { end }), ...content };
+      const frame: Outbound = { ...name, sentence, n, repeatable, ...(end && { end }), ...content };
       if (content.kind === "audio") durationMs += content.duration;
       kept.push({ frame, sentence, n, until: durationMs });
       return frame;

@@ -1,7 +1,15 @@
 import { once, EventEmitter } from "node:events";
 import type { Bus, Claim, Claims } from "@voxbus/bus";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { busVersion, Event, type InControl, InControlFrame, Outbound, Profile, Say, subjects } from "@voxbus/protocol";
+import {
+  channels,
+  type Event,
+  type InControl,
+  type InControlFrame,
+  type Outbound,
+  Profile,
+  type Say,
+} from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createEmbeddedEngine } from "./engines/embedded.ts";
 import type { TtsEngine } from "./engines/engine.ts";
@@ -45,7 +53,7 @@ const createGateway = () => {
   const session = `session-${devices}`;
   const frames: Outbound[] = [];
   const arrived = new EventEmitter();
-  const subscription = bus.subscribe(subjects.out(device), Outbound, (frame) => {
+  const subscription = bus.subscribe(channels.out(device), (frame) => {
     frames.push(frame);
     arrived.emit("frame");
   });
@@ -54,8 +62,7 @@ const createGateway = () => {
     return frames;
   };
   const control = (body: InControl, seq = 9) =>
-    bus.store(subjects.in(device, "control"), {
-      v: busVersion,
+    bus.store(channels.inControl(device), {
       session,
       seq,
       at: 1,
@@ -63,12 +70,11 @@ const createGateway = () => {
       body,
     } satisfies InControlFrame);
   const played = (turn: { reply?: string; origin?: number }) =>
-    bus.publish(subjects.event(device), {
-      v: busVersion, session, at: 1, gateway: "g", turn: { ...turn, complete: true, fenced: 0, dropped: 0, late: 0 },
+    bus.publish(channels.event(device), {
+      session, at: 1, gateway: "g", turn: { ...turn, complete: true, fenced: 0, dropped: 0, late: 0 },
     } satisfies Event); // prettier-ignore
   const say = (fields: Partial<Say> & { text: string; sentence: number }) => {
     const message: Say = {
-      v: busVersion,
       session,
       origin: 5,
       reply: `reply-${device}`,
@@ -76,7 +82,7 @@ const createGateway = () => {
       last: false,
       ...fields,
     };
-    const subject = message.sentence === 0 ? subjects.sayOpen(device) : subjects.say(device);
+    const subject = message.sentence === 0 ? channels.sayOpen(device) : channels.say(device);
     return bus.store(subject, message, { id: `${message.reply}:${message.sentence}` });
   };
   return {
@@ -96,10 +102,8 @@ const createGateway = () => {
 const startWorker = async (on: Bus = bus) => {
   const outcomes: Promise<"done" | "failed">[] = [];
   const claims = await on.claim({
-    stream: "TURNS",
+    channel: channels.sayOpen("*"),
     durable: "tts",
-    filters: [subjects.sayOpen("*")],
-    schema: Say,
     slots: 10,
     work: (claim) => {
       const work = speak(claim, on);
@@ -228,12 +232,12 @@ test("tts: what the gateway misses comes again, byte for byte", async () => {
   await gateway.say({ sentence: 1, text: "How are you?", last: true });
   const first = [...(await gateway.until(ended))];
   const after = { attempt: 1, sentence: 0, n: 5 };
-  await gateway.control({ type: "replay", reply: "another reply", after });
-  await gateway.control({ type: "replay", reply: gateway.reply, origin: 5, after });
+  await gateway.control({ type: "resend", reply: "another reply", after });
+  await gateway.control({ type: "resend", reply: gateway.reply, origin: 5, after });
   const missing = first.filter(({ sentence = 0, n = 0 }) => sentence > 0 || n > 5);
   await gateway.until((frames) => frames.length >= first.length + missing.length);
   expect(gateway.frames.slice(first.length)).toEqual(missing);
-  await gateway.control({ type: "replay", reply: gateway.reply });
+  await gateway.control({ type: "resend", reply: gateway.reply });
   await gateway.until((frames) => frames.length >= 2 * first.length + missing.length);
   expect(gateway.frames.slice(first.length + missing.length)).toEqual(first);
   gateway.played({ origin: 5 });
@@ -250,7 +254,7 @@ test("tts: a successor speaks the same frames under the next attempt, and begins
   const before = [...gateway.frames];
   const last = before.at(-1)!;
   const after = { attempt: 1, sentence: last.sentence!, n: last.n! };
-  await gateway.control({ type: "replay", reply: gateway.reply, origin: 5, after });
+  await gateway.control({ type: "resend", reply: gateway.reply, origin: 5, after });
   await first.claims.drain(0);
   expect(await first.outcomes[0]).toBe("failed");
   const successor = await startWorker();
@@ -268,9 +272,9 @@ test("tts: a successor speaks the same frames under the next attempt, and begins
 
 test("tts: at the last delivery it only apologises, behind what was accepted", async () => {
   const gateway = createGateway();
-  await gateway.control({ type: "replay", reply: gateway.reply, origin: 5, after: { attempt: 3, sentence: 2, n: 7 } });
+  await gateway.control({ type: "resend", reply: gateway.reply, origin: 5, after: { attempt: 3, sentence: 2, n: 7 } });
   const message: Say = {
-    v: busVersion, session: gateway.session, origin: 5, reply: gateway.reply, attempt: 1, sentence: 0, text: "Poison.", last: false,
+    session: gateway.session, origin: 5, reply: gateway.reply, attempt: 1, sentence: 0, text: "Poison.", last: false,
   }; // prettier-ignore
   const { signal } = new AbortController();
   const work = speak({ device: gateway.device, message, attempt: 4, final: true, trace: {}, sent: {}, signal });

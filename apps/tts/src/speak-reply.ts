@@ -1,14 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { BusAwayError, type Bus, type Claim, type Closer } from "@voxbus/bus";
-import {
-  Event,
-  type FrameName,
-  InControlFrame,
-  type InControl,
-  type Profile,
-  type Say,
-  subjects,
-} from "@voxbus/protocol";
+import { channels, type FrameName, type InControl, type Profile, type Say } from "@voxbus/protocol";
 import { followSentences } from "./follow-sentences.ts";
 import { traceReply } from "./reply-span.ts";
 import { createReplyFrames, type FrameBody, type FramePlace } from "./reply-frames.ts";
@@ -55,7 +47,7 @@ export async function speakReply(base: SpeakBase, claim: Claim<Say>): Promise<vo
   let away = false;
   const publish = (frame: ReturnType<typeof frames.add>) => {
     try {
-      bus.publish(subjects.out(device), frame, span.trace);
+      bus.publish(channels.out(device), frame, span.trace);
       away = false;
     } catch (error) {
       // It is kept: the gateway misses it and asks again.
@@ -71,7 +63,7 @@ export async function speakReply(base: SpeakBase, claim: Claim<Say>): Promise<vo
   };
 
   const onControl = (control: InControl, seq: number, from: string) => {
-    if (control.type === "replay" && control.reply === reply) replay(control.after);
+    if (control.type === "resend" && control.reply === reply) replay(control.after);
     else if (isOver(control, { seq, mine: from === session, origin, reply })) over.abort(new Error(control.type));
   };
 
@@ -144,10 +136,8 @@ export async function speakReply(base: SpeakBase, claim: Claim<Say>): Promise<vo
       if (connected) knock = setTimeout(() => frames.after().slice(0, 1).forEach(publish), knockMs);
     }),
     { close: () => clearTimeout(knock) },
-    bus.subscribe(subjects.in(device, "control"), InControlFrame, ({ body, seq, session }) =>
-      onControl(body, seq, session),
-    ),
-    bus.subscribe(subjects.event(device), Event, ({ turn, session: from }) => {
+    bus.subscribe(channels.inControl(device), ({ body, seq, session }) => onControl(body, seq, session)),
+    bus.subscribe(channels.event(device), ({ turn, session: from }) => {
       if (turn && (turn.reply === reply || (turn.origin !== undefined && turn.origin === origin && from === session))) {
         over.abort(new Error("played"));
       }
@@ -155,7 +145,7 @@ export async function speakReply(base: SpeakBase, claim: Claim<Say>): Promise<vo
   ];
   try {
     // What happened before this claim: a fence, or what the gateway still waits for from the worker before.
-    const before = bus.lastStored(subjects.in(device, "control"), InControlFrame, signal).then(
+    const before = bus.lastStored(channels.inControl(device), signal).then(
       (last) => last && onControl(last.message.body, last.message.seq, last.message.session),
       (error: unknown) => signal.aborted || onTrouble("what happened before is not known", error),
     );

@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
-import { connectTestBus, startNatsServer } from "@voxbus/testing";
-import { busVersion, Outbound, subjects } from "@voxbus/protocol";
+import { connectTestBus, startNatsServer, loose } from "@voxbus/testing";
+import { channels, type Outbound } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { buildEcho, echoProgram } from "./echo.ts";
@@ -13,7 +13,7 @@ const out: [device: string, frame: Outbound][] = [];
 beforeAll(async () => {
   nats = await startNatsServer();
   gateway = await connectTestBus(nats.url);
-  gateway.subscribe(subjects.out("*"), Outbound, (frame, { device }) => void out.push([device, frame]));
+  gateway.subscribe(channels.out("*"), (frame, { device }) => void out.push([device, frame]));
   await gateway.flush();
 });
 afterEach(async () => {
@@ -31,7 +31,7 @@ async function startEcho(env: Record<string, string> = {}) {
 }
 
 const speak = (device: string, seq: number, body: Uint8Array) =>
-  gateway.publish(subjects.in(device, "audio"), { v: busVersion, session: "s1", seq, at: 1, kind: "audio", body });
+  gateway.publish(channels.inAudio(device), { session: "s1", seq, at: 1, kind: "audio", body });
 
 const packet = (...payload: number[]) => Uint8Array.of(3 << 3, ...payload);
 
@@ -40,20 +40,17 @@ test("echo: each packet comes back live, to its session, as long as it was", asy
   for (const seq of [1, 2, 3]) speak("d1", seq, packet(seq));
   await vi.waitFor(() => expect(out).toHaveLength(3));
   expect(out).toEqual(
-    [1, 2, 3].map((seq) => [
-      "d1",
-      { v: 1, session: "s1", kind: "audio", duration: 60, body: Buffer.from(packet(seq)) },
-    ]),
+    [1, 2, 3].map((seq) => ["d1", { session: "s1", kind: "audio", duration: 60, body: Buffer.from(packet(seq)) }]),
   );
 });
 
 test("echo: typed text is shown", async () => {
   await startEcho();
-  const text = { v: busVersion, session: "s1", seq: 1, at: 1, kind: "text", body: "hello" };
-  gateway.publish(subjects.in("d1", "text"), text);
+  const text = { session: "s1", seq: 1, at: 1, kind: "text", body: "hello" };
+  gateway.publish(loose(channels.inText("d1")), text);
   await vi.waitFor(() => expect(out).toHaveLength(1));
   const body = { type: "alert", status: "Echo", message: "hello", emotion: "neutral" };
-  expect(out).toEqual([["d1", { v: 1, kind: "text", body }]]);
+  expect(out).toEqual([["d1", { kind: "text", body }]]);
 });
 
 test("echo: of two that run, one answers", async () => {

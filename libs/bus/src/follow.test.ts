@@ -1,8 +1,9 @@
-import { busVersion, encodeEnvelope, Inbound, ReplayRequest, subjects } from "@voxbus/protocol";
+import { z } from "zod";
+import { channels, encodeEnvelope, type Inbound, type ReplayRequest } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus, Closer } from "./bus.ts";
 import { connectBus } from "./connect.ts";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;
@@ -18,34 +19,33 @@ function playGateway(device: string, session: string) {
   const asked: ReplayRequest[] = [];
   let open = true;
   const make = (seq: number): Inbound => ({
-    v: busVersion,
     session,
     seq,
     at: 0,
     kind: "audio",
     body: new Uint8Array([seq]),
   });
-  const answers = gatewayBus.respond(subjects.replay(gateway), ReplayRequest, (request) => {
+  const answers = gatewayBus.respond(channels.replay(gateway), (request) => {
     asked.push(request);
     const to = request.to ?? Infinity;
     const frames = [...memory].filter(([seq]) => seq >= request.from && seq <= to).map(([, bytes]) => bytes);
-    return { v: busVersion, session, open, newest: Math.max(0, ...memory.keys()), frames };
+    return { session, open, newest: Math.max(0, ...memory.keys()), frames };
   });
   return {
     gateway,
     asked,
     send: (...seqs: number[]) => {
       for (const seq of seqs) {
-        memory.set(seq, encodeEnvelope(make(seq)));
-        gatewayBus.publish(subjects.in(device, "audio"), make(seq));
+        memory.set(seq, encodeEnvelope(z.any(), make(seq)));
+        gatewayBus.publish(loose(channels.inAudio(device)), make(seq));
       }
     },
     /** Lost on the way: only a replay brings them. */
     miss: (...seqs: number[]) => {
-      for (const seq of seqs) memory.set(seq, encodeEnvelope(make(seq)));
+      for (const seq of seqs) memory.set(seq, encodeEnvelope(z.any(), make(seq)));
     },
     /** Sent, and not to be had again. */
-    sendOnce: (seq: number) => gatewayBus.publish(subjects.in(device, "audio"), make(seq)),
+    sendOnce: (seq: number) => gatewayBus.publish(loose(channels.inAudio(device)), make(seq)),
     endSession: () => (open = false),
     die: () => answers.close(),
   };

@@ -1,6 +1,6 @@
-import { Inbound, ReplayAnswer, subjects, busVersion } from "@voxbus/protocol";
+import { channels, type Inbound } from "@voxbus/protocol";
 import { BusAwayError, type Closer, type FollowOptions } from "./bus.ts";
-import type { Link } from "./nats/connection.ts";
+import type { Connection } from "./nats/connection.ts";
 import type { Messages } from "./nats/messages.ts";
 
 const quietMs = 500;
@@ -10,7 +10,7 @@ const answerMs = 1000;
 const goneDefaultMs = 12_000;
 
 /** Follows one session; the contract is `Bus.follow`. */
-export function runFollow(link: Link, messages: Messages, options: FollowOptions): Closer {
+export function runFollow(connection: Connection, messages: Messages, options: FollowOptions): Closer {
   const { device, session, gateway, goneMs = goneDefaultMs } = options;
   let next = options.after + 1;
   /** Frames that came before one that is missing, and when. */
@@ -30,7 +30,7 @@ export function runFollow(link: Link, messages: Messages, options: FollowOptions
     try {
       options.frame(frame);
     } catch (err) {
-      link.log.error({ err, device, session, seq: frame.seq }, "a followed frame could not be handled");
+      connection.log.error({ err, device, session, seq: frame.seq }, "frame handler failed");
     }
   };
 
@@ -55,14 +55,14 @@ export function runFollow(link: Link, messages: Messages, options: FollowOptions
   };
 
   const ask = async (from: number, to?: number): Promise<void> => {
-    if (closed || !link.connected()) return;
-    const request = { v: busVersion, session, from, ...(to === undefined ? {} : { to }) };
+    if (closed || !connection.connected()) return;
+    const request = { session, from, to };
     try {
-      const answer = await messages.request(subjects.replay(gateway), request, ReplayAnswer, { timeoutMs: answerMs });
+      const answer = await messages.request(channels.replay(gateway), request, { timeoutMs: answerMs });
       answeredAt = performance.now();
       const before = next;
       for (const bytes of answer.frames) {
-        const frame = messages.decode(Inbound, bytes);
+        const frame = messages.decode(channels.inbound.schema, bytes);
         if (frame !== undefined) take(frame);
       }
       if (next > before) pauseMs = quietMs;
@@ -70,7 +70,7 @@ export function runFollow(link: Link, messages: Messages, options: FollowOptions
       while (early.size > 0) conceal();
       end();
     } catch (err) {
-      if (!(err instanceof BusAwayError)) link.log.warn({ err, device, session, gateway }, "a replay was not usable");
+      if (!(err instanceof BusAwayError)) connection.log.warn({ err, device, session, gateway }, "replay failed");
     }
   };
 
@@ -94,7 +94,7 @@ export function runFollow(link: Link, messages: Messages, options: FollowOptions
     try {
       options.lost(from, next - 1);
     } catch (err) {
-      link.log.error({ err, device, session }, "lost frames could not be handled");
+      connection.log.error({ err, device, session }, "lost handler failed");
     }
     deliverEarly();
   };
@@ -105,7 +105,7 @@ export function runFollow(link: Link, messages: Messages, options: FollowOptions
     options.gone();
   };
 
-  const subscription = messages.subscribe(subjects.inbound(device), Inbound, (frame) => {
+  const subscription = messages.subscribe(channels.inbound(device), (frame) => {
     if (frame.session !== session) return;
     heardAt = performance.now();
     quietAt = heardAt;
@@ -116,7 +116,7 @@ export function runFollow(link: Link, messages: Messages, options: FollowOptions
 
   const look = (): void => {
     const now = performance.now();
-    if (!link.connected()) {
+    if (!connection.connected()) {
       answeredAt = now; // it is not the gateway that is silent
     } else if (now - Math.max(heardAt, answeredAt) >= goneMs) {
       return end();
@@ -129,12 +129,12 @@ export function runFollow(link: Link, messages: Messages, options: FollowOptions
   };
   let timer = setTimeout(look, quietMs);
 
-  const watch = link.onChange((connected) => {
+  const watch = connection.onChange((connected) => {
     if (!connected) return;
     answeredAt = performance.now();
     void ask(next);
   });
-  const closing = link.onClose(close);
+  const closing = connection.onClose(close);
 
   function close(): void {
     closed = true;

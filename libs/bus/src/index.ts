@@ -3,7 +3,6 @@ export {
   ConflictError,
   type Arrival,
   type Bucket,
-  type BucketName,
   type BucketWatch,
   type Bus,
   type Claim,
@@ -15,11 +14,11 @@ export {
   type FollowOptions,
   type Stored,
   type StoreOptions,
-  type StreamName,
+  type StoredMessage,
+  type Outgoing,
 } from "./bus.ts";
 export { type BrokerTrace } from "./tracing/broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connect.ts";
 export { spanIdOf, startSpanAs, templateOf } from "./tracing/spans.ts";
 export { contextOf, traceOf, tracingIsOn, type Trace } from "./tracing/trace.ts";
-export { leaseMs } from "./jetstream/streams.ts";

@@ -1,4 +1,4 @@
-import type { Presence } from "@voxbus/protocol";
+import { buckets, type Presence } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus } from "@voxbus/bus";
@@ -51,11 +51,11 @@ test.concurrent(
     await stops.close();
     await vi.waitFor(() => expect(view.online("left")).toBeUndefined());
     expect(view.online("lost")).toBeDefined();
-    const { revision } = (await bus.bucket("presence").get("lost")) ?? {};
+    const { revision } = (await bus.bucket(buckets.presence).get("lost")) ?? {};
     await doomed.close();
     await vi.waitFor(() => expect(view.online("lost")).toBeUndefined(), { timeout: 12_000 });
     expect(view.gateways().some(({ id }) => id === "dies")).toBe(false);
-    expect((await bus.bucket("presence").get("lost"))?.revision).toBe(revision);
+    expect((await bus.bucket(buckets.presence).get("lost"))?.revision).toBe(revision);
     view.close();
     await dies.close();
   },

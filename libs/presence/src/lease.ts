@@ -1,4 +1,4 @@
-import { GatewayLease } from "@voxbus/protocol";
+import { buckets, type GatewayLease } from "@voxbus/protocol";
 import { ConflictError, type Bus } from "@voxbus/bus";
 
 /** Who a gateway is, to its lease. */
@@ -21,7 +21,7 @@ export interface Lease {
 
 /** Creates a lease, which is not written before it is renewed. */
 export function createLease(bus: Bus, { id, epoch, address, load }: LeaseOptions): Lease {
-  const bucket = bus.bucket("gateways");
+  const bucket = bus.bucket(buckets.gateways);
   const since = Date.now();
   let revision = 0;
   return {
@@ -35,7 +35,7 @@ export function createLease(bus: Bus, { id, epoch, address, load }: LeaseOptions
           if (!(error instanceof ConflictError)) throw error;
         }
         const found = await bucket.get(id);
-        const holder = GatewayLease.safeParse(found?.value).data;
+        const holder = found?.value;
         if (holder !== undefined && holder.epoch > epoch) {
           throw new Error(`a newer process at ${holder.address} holds the gateway id ${id}`);
         }

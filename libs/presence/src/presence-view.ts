@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { deviceKey, deviceOfKey, GatewayLease, Presence } from "@voxbus/protocol";
-import { leaseMs, type Bus } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
+import { bucketLifetimes, buckets, type GatewayLease, type Presence } from "@voxbus/protocol";
 import type { PresenceView } from "./presence.ts";
 
 /** Watches who is online; resolves when the first snapshot is in. Leases are timed here as well, from when they came. */
@@ -8,33 +8,28 @@ export async function watchPresence(bus: Bus): Promise<PresenceView> {
   const leases = new Map<string, { readonly lease: GatewayLease; readonly at: number }>();
   const entries = new Map<string, Presence>();
 
-  const isAlive = (at: number): boolean => performance.now() - at < leaseMs;
+  const isAlive = (at: number): boolean => performance.now() - at < bucketLifetimes.gateways;
   const isOnline = ({ gateway, epoch }: Presence): boolean => {
     const found = leases.get(gateway);
     return found !== undefined && found.lease.epoch === epoch && isAlive(found.at);
   };
 
-  const leaseWatch = await bus.bucket("gateways").watch((key, entry) => {
-    const lease = GatewayLease.safeParse(entry?.value).data;
-    if (lease === undefined) leases.delete(key);
-    else leases.set(key, { lease, at: performance.now() });
+  const leaseWatch = await bus.bucket(buckets.gateways).watch((id, entry) => {
+    if (entry?.value === undefined) leases.delete(id);
+    else leases.set(id, { lease: entry.value, at: performance.now() });
   });
-  const presenceWatch = await bus.bucket("presence").watch((key, entry) => {
-    const presence = Presence.safeParse(entry?.value).data;
-    if (presence === undefined) entries.delete(key);
-    else entries.set(key, presence);
+  const presenceWatch = await bus.bucket(buckets.presence).watch((device, entry) => {
+    if (entry?.value === undefined) entries.delete(device);
+    else entries.set(device, entry.value);
   });
 
   return {
     online: (device) => {
-      const presence = entries.get(deviceKey(device));
+      const presence = entries.get(device);
       return presence !== undefined && isOnline(presence) ? presence : undefined;
     },
     *devices() {
-      for (const [key, presence] of entries) {
-        const device = deviceOfKey(key);
-        if (device !== undefined && isOnline(presence)) yield [device, presence] as const;
-      }
+      for (const [device, presence] of entries) if (isOnline(presence)) yield [device, presence] as const;
     },
     gateways: () => [...leases.values()].filter(({ at }) => isAlive(at)).map(({ lease }) => lease),
     close: () => {

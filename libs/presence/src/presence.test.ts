@@ -1,4 +1,4 @@
-import { busVersion, Command, deviceKey, Profile, subjects, type Presence } from "@voxbus/protocol";
+import { buckets, channels, type Command, deviceKey, type Presence, Profile } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ConflictError, type Bus } from "@voxbus/bus";
 import type { Registry } from "./presence.ts";
@@ -66,14 +66,14 @@ test("enter: of many at once every one ends, as the holder or with a newer one n
   const lost = results.filter((result) => result.status === "rejected");
   expect(lost.every(({ reason }) => reason instanceof ConflictError)).toBe(true);
   expect(new Set(terms).size).toBe(terms.length);
-  const held = (await bus.bucket("presence").get("raced"))?.value as Presence;
+  const held = (await bus.bucket(buckets.presence).get("raced"))?.value as Presence;
   expect(held.term).toBe(Math.max(...terms));
   await Promise.all(registries.map((registry) => registry.close()));
 });
 
 test("presence: after a wipe it comes back with its old terms, the higher term wins, and the loser is told", async () => {
   const commands: Command[] = [];
-  bus.subscribe(subjects.command("low"), Command, (command) => commands.push(command));
+  bus.subscribe(channels.command("low"), (command) => commands.push(command));
   const [high, low] = await Promise.all([register("high"), register("low")]);
   const view = await watchPresence(bus);
   for (let n = 1; n <= 3; n += 1) {
@@ -86,11 +86,11 @@ test("presence: after a wipe it comes back with its old terms, the higher term w
   await vi.waitFor(
     () =>
       expect(commands).toEqual([
-        { v: busVersion, body: { type: "disconnect", device: "contested", session: "low1", reason: "replaced" } },
+        { body: { type: "disconnect", device: "contested", session: "low1", reason: "replaced" } },
       ]),
     { timeout: 5000 },
   );
-  expect((await bus.bucket("presence").get("contested"))?.value).toMatchObject({ term: 3, session: "high3" });
+  expect((await bus.bucket(buckets.presence).get("contested"))?.value).toMatchObject({ term: 3, session: "high3" });
   await vi.waitFor(() => expect(view.online("comes-back")).toMatchObject({ term: 3, session: "s3" }));
   view.close();
   await Promise.all([high.close(), low.close()]);
@@ -103,7 +103,10 @@ test("presence: a gateway that was overtaken finds out when its state changes", 
   await two.enter("overtaken", describeSession("s2"), never);
   one.update("overtaken", "s1", "idle");
   await vi.waitFor(() => expect(taken).toHaveBeenCalledExactlyOnceWith("overtaken", "s1"));
-  expect((await bus.bucket("presence").get("overtaken"))?.value).toMatchObject({ session: "s2", state: "active" });
+  expect((await bus.bucket(buckets.presence).get("overtaken"))?.value).toMatchObject({
+    session: "s2",
+    state: "active",
+  });
   await Promise.all([one.close(), two.close()]);
 });
 
@@ -111,12 +114,12 @@ test("enter: it ends with its signal", async () => {
   const registry = await register("aborted");
   const reason = new Error("the socket is gone");
   await expect(registry.enter("gone", describeSession("s1"), AbortSignal.abort(reason))).rejects.toBe(reason);
-  expect(await bus.bucket("presence").get("gone")).toBeUndefined();
+  expect(await bus.bucket(buckets.presence).get("gone")).toBeUndefined();
   await registry.close();
 });
 
 test("profiles: the device's own fields over the default's over the schema's, from the next look on", async () => {
-  const bucket = bus.bucket("profiles");
+  const bucket = bus.bucket(buckets.profiles);
   const profiles = await watchProfiles(bus);
   const device = "aa:bb:cc:dd:ee:02";
   expect(profiles.of(device)).toEqual(Profile.parse({}));

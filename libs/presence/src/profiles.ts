@@ -1,36 +1,30 @@
-import { deviceKey, Profile } from "@voxbus/protocol";
 import type { Bus } from "@voxbus/bus";
+import { buckets, defaultProfile, Profile } from "@voxbus/protocol";
 import type { Profiles } from "./presence.ts";
 
-const fallbackKey = "=default";
-
-/**
- * Watches the profiles; resolves when they are in. A record that is no valid profile is passed over, as if it were not
- * there.
- */
+/** Watches the profiles; resolves when they are in. An invalid record is ignored. */
 export async function watchProfiles(bus: Bus): Promise<Profiles> {
   const schemaDefaults = Profile.parse({});
   let fallback = schemaDefaults;
   const parsed = new Map<string, Profile>();
 
-  const watch = await bus.bucket("profiles").watch((key, entry) => {
-    if (key === fallbackKey) {
+  const watch = await bus.bucket(buckets.profiles).watch((id, entry) => {
+    if (id === defaultProfile) {
       parsed.clear();
-      fallback = Profile.safeParse(entry?.value ?? {}).data ?? schemaDefaults;
+      fallback = Profile.parse(entry?.value ?? {});
     } else {
-      parsed.delete(key);
+      parsed.delete(id);
     }
   });
 
   return {
     of: (device) => {
-      const key = deviceKey(device);
-      const own = watch.entries.get(key)?.value;
+      const own = watch.entries.get(device)?.value;
       if (own === undefined) return fallback;
-      let profile = parsed.get(key);
+      let profile = parsed.get(device);
       if (profile === undefined) {
-        profile = Profile.safeParse({ ...fallback, ...Object(own) }).data ?? fallback;
-        parsed.set(key, profile);
+        profile = Profile.parse({ ...fallback, ...own });
+        parsed.set(device, profile);
       }
       return profile;
     },

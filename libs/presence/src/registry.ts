@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { busVersion, deviceKey, Presence, subjects } from "@voxbus/protocol";
+import { buckets, channels, type Presence } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { BusAwayError, ConflictError, type Bus, type BusLog, type Entry } from "@voxbus/bus";
 import { createLease, type LeaseOptions } from "./lease.ts";
@@ -30,9 +30,9 @@ interface Own {
  */
 export async function createRegistry(bus: Bus, options: RegistryOptions): Promise<Registry> {
   const { id, epoch = ulid(), log } = options;
-  const bucket = bus.bucket("presence");
+  const bucket = bus.bucket(buckets.presence);
+  const canaries = bus.bucket(buckets.canaries);
   const lease = createLease(bus, { ...options, epoch });
-  const canaryKey = `=canary-${id}`;
   const mine = new Map<string, Own>();
   /** Devices whose entry was not what we had written. */
   const suspects = new Set<string>();
@@ -46,15 +46,14 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
   /** Renews the canary; false when the bucket is not the one that it was. */
   const isIntact = async (): Promise<boolean> => {
     try {
-      canary = await bucket.update(canaryKey, { epoch }, canary);
+      canary = await canaries.update(id, { epoch }, canary);
       return true;
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
     }
-    const other = (await bucket.get(canaryKey))?.value as { readonly epoch?: unknown } | null | undefined;
-    if (typeof other?.epoch === "string" && other.epoch > epoch)
-      throw new Error(`a newer process holds the gateway id ${id}`);
-    canary = await bucket.put(canaryKey, { epoch });
+    const other = (await canaries.get(id))?.value;
+    if (other !== undefined && other.epoch > epoch) throw new Error(`a newer process holds the gateway id ${id}`);
+    canary = await canaries.put(id, { epoch });
     return false;
   };
 
@@ -66,7 +65,7 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
         await work();
       } catch (err) {
         suspects.add(device);
-        if (!(err instanceof ConflictError)) log?.warn({ err, device }, "presence could not be written");
+        if (!(err instanceof ConflictError)) log?.warn({ err, device }, "presence write failed");
       }
     });
     return own.tail;
@@ -76,8 +75,8 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
    * Makes the entry ours again where that is right, and gives it up where it is not. In a bucket that lost nothing
    * (`kept`: up to that revision), whatever stands there, or was removed, came after us; after a wipe the higher term wins.
    */
-  const compare = async (device: string, own: Own, entry: Entry | undefined, kept: number): Promise<void> => {
-    const found = Presence.safeParse(entry?.value).data;
+  const compare = async (device: string, own: Own, entry: Entry<Presence> | undefined, kept: number): Promise<void> => {
+    const found = entry?.value;
     const { session, term, state } = own.presence;
     if (found?.session === session) {
       own.revision = entry?.revision ?? 0;
@@ -87,10 +86,10 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
       options.taken?.(device, session);
       return;
     }
-    own.revision = await bucket.update(deviceKey(device), own.presence, entry?.revision ?? 0);
+    own.revision = await bucket.update(device, own.presence, entry?.revision ?? 0);
     if (found !== undefined && found.session !== session) {
-      const body = { type: "disconnect", device, session: found.session, reason: "replaced" };
-      bus.publish(subjects.command(found.gateway), { v: busVersion, body });
+      const { session, gateway } = found;
+      bus.publish(channels.command(gateway), { body: { type: "disconnect", device, session, reason: "replaced" } });
     }
   };
 
@@ -100,9 +99,7 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
     snapshot.close();
     const { entries } = snapshot;
     await Promise.all(
-      [...mine].map(([device, own]) =>
-        inTurn(device, own, () => compare(device, own, entries.get(deviceKey(device)), kept)),
-      ),
+      [...mine].map(([device, own]) => inTurn(device, own, () => compare(device, own, entries.get(device), kept))),
     );
   };
 
@@ -112,7 +109,7 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
     for (const device of devices) {
       const own = mine.get(device);
       if (own === undefined) continue;
-      await inTurn(device, own, async () => compare(device, own, await bucket.get(deviceKey(device)), kept));
+      await inTurn(device, own, async () => compare(device, own, await bucket.get(device), kept));
     }
   };
 
@@ -142,11 +139,11 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
 
   const beatQuietly = (): void => {
     if (closed || !bus.connected()) return;
-    beat().catch((err: unknown) => log?.error({ err, id }, "the gateway's lease could not be renewed"));
+    beat().catch((err: unknown) => log?.error({ err, id }, "lease renewal failed"));
   };
 
   await lease.renew(isDraining);
-  canary = await bucket.put(canaryKey, { epoch });
+  canary = await canaries.put(id, { epoch });
   const timer = setInterval(beatQuietly, renewMs);
   const watch = bus.onChange((connected) => {
     if (!connected) return;
@@ -156,19 +153,18 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
 
   return {
     enter: async (device, given, signal) => {
-      const key = deviceKey(device);
       for (let tried = 0; ;) {
         signal.throwIfAborted();
         let found: Presence | undefined;
         try {
-          const entry = await bucket.get(key);
-          found = Presence.safeParse(entry?.value).data;
+          const entry = await bucket.get(device);
+          found = entry?.value;
           if (tried === 0 || found === undefined || found.term <= tried) {
             const term = Math.max(found?.term ?? 0, tried) + 1;
             const presence = { ...given, term, gateway: id, epoch };
             tried = term;
-            const revision = await bucket.update(key, presence, entry?.revision ?? 0);
-            if (signal.aborted) await bucket.remove(key, revision);
+            const revision = await bucket.update(device, presence, entry?.revision ?? 0);
+            if (signal.aborted) await bucket.remove(device, revision);
             signal.throwIfAborted();
             mine.set(device, { presence, revision, tail: Promise.resolve() });
             return { term, previous: found };
@@ -186,7 +182,7 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
       if (own === undefined || own.presence.session !== session || own.presence.state === state) return;
       own.presence = { ...own.presence, state };
       void inTurn(device, own, async () => {
-        own.revision = await bucket.update(deviceKey(device), own.presence, own.revision);
+        own.revision = await bucket.update(device, own.presence, own.revision);
       }).then(() => suspects.has(device) && beatQuietly());
     },
     leave: async (device, session) => {
@@ -197,14 +193,14 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
       for (let { revision } = own; ;) {
         if (closed) return;
         try {
-          await bucket.remove(deviceKey(device), revision);
+          await bucket.remove(device, revision);
           return;
         } catch (error) {
           if (error instanceof BusAwayError) await sleep(retryMs);
           else if (!(error instanceof ConflictError)) throw error;
         }
-        const entry = await bucket.get(deviceKey(device));
-        if (Presence.safeParse(entry?.value).data?.session !== session) return;
+        const entry = await bucket.get(device);
+        if (entry?.value?.session !== session) return;
         revision = entry?.revision ?? 0;
       }
     },
@@ -220,9 +216,9 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
       try {
         await beating;
         await lease.remove();
-        await bucket.remove(canaryKey);
+        await canaries.remove(id);
       } catch (err) {
-        log?.warn({ err, id }, "the lease was left to expire");
+        log?.warn({ err, id }, "lease removal failed, left to expire");
       }
     },
   };

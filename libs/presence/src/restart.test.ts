@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
-import { busVersion, InControlFrame, subjects } from "@voxbus/protocol";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { buckets, channels } from "@voxbus/protocol";
+import { connectTestBus, startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 import { ulid } from "ulid";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { watchPresence } from "./presence-view.ts";
@@ -10,7 +10,6 @@ let server: NatsServer;
 let bus: Bus;
 
 const openListen = (seq: number): object => ({
-  v: busVersion,
   session: "s1",
   seq,
   at: 0,
@@ -30,10 +29,8 @@ afterEach(async () => {
 test("restart: with everything lost the streams are made anew and claims, watches and presence go on", async () => {
   const claimed: number[] = [];
   const claims = await bus.claim({
-    stream: "DEVICE_IN",
+    channel: channels.inControlOpen("*"),
     durable: "asr",
-    filters: [subjects.open("*")],
-    schema: InControlFrame,
     slots: 10,
     work: async ({ message }) => void claimed.push(message.seq),
   });
@@ -46,13 +43,13 @@ test("restart: with everything lost the streams are made anew and claims, watche
   const view = await watchPresence(bus);
   const presence = { session: "s1", since: 0, remote: "", protocol: 1, features: {}, state: "active" } as const;
   await registry.enter("d1", presence, new AbortController().signal);
-  await bus.store(subjects.open("d1"), openListen(1), { id: "s1:1" });
+  await bus.store(loose(channels.inControlOpen("d1")), openListen(1), { id: "s1:1" });
   await vi.waitFor(() => expect(claimed).toEqual([1]));
 
   await server.restart({ wipe: true });
-  await bus.store(subjects.open("d1"), openListen(2), { id: "s1:2" });
+  await bus.store(loose(channels.inControlOpen("d1")), openListen(2), { id: "s1:2" });
   await vi.waitFor(() => expect(claimed).toEqual([1, 2]), { timeout: 5000 });
-  await vi.waitFor(async () => expect(await bus.bucket("presence").get("d1")).toBeDefined(), { timeout: 5000 });
+  await vi.waitFor(async () => expect(await bus.bucket(buckets.presence).get("d1")).toBeDefined(), { timeout: 5000 });
   await vi.waitFor(() => expect(view.online("d1")).toMatchObject({ session: "s1", term: 1 }), { timeout: 5000 });
   await claims.drain(0);
   view.close();

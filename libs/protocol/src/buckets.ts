@@ -1,77 +1,75 @@
 import { z } from "zod";
-import { SessionState } from "./envelopes/envelopes.ts";
+import { deviceKey, deviceOfKey } from "./ids.ts";
+import {
+  AlertRecord, Canary, DeviceRecord, DeviceTool, Dialogue, GatewayLease, MonitorLease, OwnProfile, Presence, Reminder, SeenGateways,
+  ToolCall,
+} from "./records.ts"; // prettier-ignore
 
-/** KV `gateways`: the lease of one gateway process; `epoch` is a ULID of the process. */
-export const GatewayLease = z.object({
-  id: z.string(),
-  epoch: z.string(),
-  address: z.string(),
-  load: z.object({ connections: z.number().int(), speaking: z.number().int() }),
-  draining: z.boolean(),
-  since: z.number(),
-});
-export type GatewayLease = z.infer<typeof GatewayLease>;
+const second = 1000;
+const hour = 3600 * second;
+const day = 24 * hour;
 
-/** KV `presence`: which gateway holds a device. The higher `term` is the newer session; `since` in ms since the epoch. */
-export const Presence = z.object({
-  term: z.number().int().min(1),
-  gateway: z.string(),
-  epoch: z.string(),
-  session: z.string(),
-  since: z.number(),
-  remote: z.string(),
-  protocol: z.number().int(),
-  features: z.record(z.string(), z.unknown()),
-  state: SessionState,
-});
-export type Presence = z.infer<typeof Presence>;
+/** The lifetime of each bucket's entries in ms, from when they were written; undefined: until they are removed. */
+export const bucketLifetimes = {
+  gateways: 10 * second,
+  presence: undefined,
+  profiles: undefined,
+  dialogues: 7 * day,
+  tools: hour,
+  "tool-calls": 6 * hour,
+  reminders: 7 * day,
+  devices: undefined,
+  monitor: undefined,
+  // As long as a job can be claimed.
+  naks: 6 * hour,
+} as const;
+export type BucketName = keyof typeof bucketLifetimes;
+/** Every bucket by its name in NATS. */
+export const bucketNames = Object.keys(bucketLifetimes) as readonly BucketName[];
 
-/** KV `profiles`: a device's settings; every field has a default, and a change applies to the next turn. */
-export const Profile = z.object({
-  language: z.string().default("en").describe("BCP 47 language that is spoken"),
-  voice: z.string().optional().describe("the synthesizer's voice"),
-  engines: z.object({ asr: z.string().optional(), tts: z.string().optional(), llm: z.string().optional() }).default({}),
-  prompt: z.string().max(16_384).optional().describe("the language model's instructions"),
-  timeZone: z.string().default("UTC").describe("IANA time zone"),
-  wakeWords: z.array(z.string()).default([]).describe("texts of listen/detect that are wake words and not typed text"),
-  group: z.string().optional().describe("the group whose fleet.<group>.out reaches the device"),
-  lead: z.number().int().min(0).max(3).default(2).describe("frames sent ahead of the play-out clock"),
-  deadlineMs: z
-    .number()
-    .int()
-    .min(1000)
-    .max(120_000)
-    .default(15_000)
-    .describe("ms without a reply frame before a turn is given up"),
-  dryMs: z
-    .number()
-    .int()
-    .min(1000)
-    .max(60_000)
-    .default(5000)
-    .describe("ms without a frame in mid-reply before it is given up"),
-  silenceMs: z
-    .number()
-    .int()
-    .min(0)
-    .max(3_600_000)
-    .default(120_000)
-    .describe("ms without a voice in a listen before the conversation ends with a farewell; 0: never"),
-  farewell: z.string().max(200).default("Goodbye for now.").describe("what is spoken then"),
-});
-export type Profile = z.infer<typeof Profile>;
+/** A kind of entry in a bucket: its keys and the schema of its values. */
+export interface BucketRow<S extends z.ZodType = z.ZodType> {
+  readonly bucket: BucketName;
+  /** The key as docs/bus.md writes it. */
+  readonly pattern: string;
+  readonly schema: S;
+  /** The key of an id. `:` cannot stand in a key. */
+  key(id: string): string;
+  /** The id of a key, or undefined for a key of another kind. */
+  idOf(key: string): string | undefined;
+}
 
-/** KV `dialogues`: what was said, at most 50 messages. */
-export const Dialogue = z.object({
-  messages: z.array(z.object({ role: z.enum(["user", "assistant"]), text: z.string(), at: z.number() })).max(50),
+/** Ids of devices, or ids that begin with one. Keys that do not belong to a device begin with `=`. */
+const byDevice = { key: deviceKey, idOf: deviceOfKey };
+const byName = { key: (id: string) => id, idOf: (key: string) => key };
+const byPrefix = (prefix: string) => ({
+  key: (id: string) => prefix + id,
+  idOf: (key: string) => (key.startsWith(prefix) ? key.slice(prefix.length) : undefined),
 });
-export type Dialogue = z.infer<typeof Dialogue>;
+const single = (only: string) => ({ key: () => only, idOf: (key: string) => (key === only ? key : undefined) });
 
-/** KV `devices`: the record that outlives sessions; times in ms. While `session` is open its time is counted up to `lastSeen`. */
-export const DeviceRecord = z.object({
-  lastSeen: z.number(),
-  lastReason: z.string(),
-  totalOnline: z.number(),
-  session: z.string().optional(),
-});
-export type DeviceRecord = z.infer<typeof DeviceRecord>;
+/** The id under which the bucket `profiles` holds what applies to every device. */
+export const defaultProfile = "=default";
+
+/** Every kind of entry in a bucket. docs/bus.md has the same table with who writes it. */
+export const buckets = {
+  gateways: { bucket: "gateways", pattern: "<gid>", schema: GatewayLease, ...byName },
+  presence: { bucket: "presence", pattern: "<device>", schema: Presence, ...byDevice },
+  canaries: { bucket: "presence", pattern: "=canary-<gid>", schema: Canary, ...byPrefix("=canary-") },
+  profiles: {
+    bucket: "profiles",
+    pattern: "<device>",
+    schema: OwnProfile,
+    key: deviceKey,
+    idOf: (key: string) => (key === defaultProfile ? key : deviceOfKey(key)),
+  },
+  dialogues: { bucket: "dialogues", pattern: "<device>", schema: Dialogue, ...byDevice },
+  tools: { bucket: "tools", pattern: "<session>", schema: z.array(DeviceTool), ...byName },
+  toolCalls: { bucket: "tool-calls", pattern: "<session>.<origin>.<k>", schema: ToolCall, ...byName },
+  reminders: { bucket: "reminders", pattern: "<device>.<session>-<origin>-<k>", schema: Reminder, ...byDevice },
+  devices: { bucket: "devices", pattern: "<device>", schema: DeviceRecord, ...byDevice },
+  monitorLease: { bucket: "monitor", pattern: "=lease", schema: MonitorLease, ...single("=lease") },
+  seenGateways: { bucket: "monitor", pattern: "=gateways", schema: SeenGateways, ...single("=gateways") },
+  alerts: { bucket: "monitor", pattern: "alert.<name>.<target>", schema: AlertRecord, ...byPrefix("alert.") },
+  naks: { bucket: "naks", pattern: "<stream>.<consumer>.<id>", schema: z.array(z.string()), ...byName },
+} as const satisfies Readonly<Record<string, BucketRow>>;

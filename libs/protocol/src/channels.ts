@@ -1,45 +1,112 @@
+import type { z } from "zod";
+import { Event, Heard, Say } from "./envelopes/turns.ts";
+import { InAudio, Inbound, InControlFrame, InText } from "./envelopes/inbound.ts";
+import { Outbound } from "./envelopes/outbound.ts";
+import { Alert, Command, ReplayAnswer, ReplayRequest, Stats } from "./envelopes/operations.ts";
+
 /** The kinds of frame that a device sends and receives. */
 export const kinds = ["text", "audio", "control"] as const;
 export type Kind = (typeof kinds)[number];
 
+/** The streams of docs/bus.md. */
+export const streamNames = ["DEVICE_IN", "TURNS"] as const;
+export type StreamName = (typeof streamNames)[number];
+
 /**
- * Every subject of the bus, as functions of ids that `parseDeviceId` or `parseName` let through; `*` gives the
- * pattern over all of them. The table with who writes and who reads is in docs/bus.md.
+ * How a channel's messages are delivered. `live`: core NATS, at most once. `DEVICE_IN`, `TURNS`: stored in that stream.
+ * `republished`: by a stream, after it stored the message. `request`: answered. `view`: read-only, over several channels.
  */
-export const subjects = {
-  /** A device's frames, gateway → anyone. */
-  in: (device: string, kind: Kind) => `device.${device}.in.${kind}`,
-  /** `listen/start`, the control frame that one asr claims. */
-  open: (device: string) => `device.${device}.in.control.open`,
-  /** All that a device sends, of every kind. */
-  inbound: (device: string) => `device.${device}.in.>`,
-  /** Partial transcripts; core NATS only. */
-  hearing: (device: string) => `device.${device}.hearing`,
+export type Delivery = "live" | StreamName | "republished" | "request" | "view";
+
+/** One row of the table: a subject pattern with its envelope, its delivery and its headers. */
+export interface ChannelRow<S extends z.ZodType = z.ZodType, D extends Delivery = Delivery> {
+  /** The subject with its id in angle brackets, as docs/bus.md writes it. */
+  readonly pattern: string;
+  readonly schema: S;
+  readonly delivery: D;
+  /** True when messages carry trace context. Audio frames carry no headers. */
+  readonly traced: boolean;
+}
+
+/** A channel: a row of the table with its subject filled in. Only the row's envelope passes through it. */
+export interface Channel<S extends z.ZodType = z.ZodType, D extends Delivery = Delivery> extends ChannelRow<S, D> {
+  readonly subject: string;
+}
+
+/** A channel on which a question is answered. */
+export interface RequestChannel<Q extends z.ZodType, A extends z.ZodType> extends Channel<Q, "request"> {
+  readonly answer: A;
+}
+
+/** Makes a channel of a row. The id defaults to `*`: the channels of all ids. */
+type ToChannel<R extends ChannelRow> = R & ((id?: string) => R & { readonly subject: string });
+
+function row<R extends Omit<ChannelRow, "traced">>(
+  given: R,
+  traced = true,
+): ToChannel<R & { readonly traced: boolean }> {
+  const fields = { ...given, traced };
+  const [prefix = "", suffix] = given.pattern.split(/<\w+>/);
+  const toChannel = (id = "*") => ({ ...fields, subject: suffix === undefined ? prefix : prefix + id + suffix });
+  return Object.assign(toChannel, fields);
+}
+
+/**
+ * Every channel of the bus. A row is a function of the id in its pattern, which `parseDeviceId` or `parseName` has
+ * checked. docs/bus.md has the same table with writers and readers.
+ */
+export const channels = {
+  /** Text that a device typed, or recognized itself. */
+  inText: row({ pattern: "device.<id>.in.text", schema: InText, delivery: "DEVICE_IN" }),
+  /** One Opus packet of a device. */
+  inAudio: row({ pattern: "device.<id>.in.audio", schema: InAudio, delivery: "live" }, false),
+  /** A control frame of a device. */
+  inControl: row({ pattern: "device.<id>.in.control", schema: InControlFrame, delivery: "DEVICE_IN" }),
+  /** `listen` `start`: the job that one asr claims. */
+  inControlOpen: row({ pattern: "device.<id>.in.control.open", schema: InControlFrame, delivery: "DEVICE_IN" }),
+  /** Every inbound frame of a device, of all kinds. */
+  inbound: row({ pattern: "device.<id>.in.>", schema: Inbound, delivery: "view" }),
+  /** Partial transcripts. */
+  heardPartial: row({ pattern: "device.<id>.heard.partial", schema: Heard, delivery: "live" }),
   /** Final transcripts. */
-  heard: (device: string) => `device.${device}.heard`,
+  heard: row({ pattern: "device.<id>.heard", schema: Heard, delivery: "TURNS" }),
   /** A reply's sentences after the first. */
-  say: (device: string) => `device.${device}.say`,
-  /** A reply's sentence 0, which one tts claims. */
-  sayOpen: (device: string) => `device.${device}.say.open`,
-  /** Frames for the device, anyone → gateway. */
-  out: (device: string) => `device.${device}.out`,
-  /** State changes and played turns, gateway → observers. */
-  event: (device: string) => `device.${device}.event`,
+  say: row({ pattern: "device.<id>.say", schema: Say, delivery: "TURNS" }),
+  /** A reply's sentence 0: the job that one tts claims. */
+  sayOpen: row({ pattern: "device.<id>.say.open", schema: Say, delivery: "TURNS" }),
+  /** Frames for a device. */
+  out: row({ pattern: "device.<id>.out", schema: Outbound, delivery: "live" }),
+  /** Changes of a session's state, and played turns. */
+  event: row({ pattern: "device.<id>.event", schema: Event, delivery: "live" }),
   /** The same frame for every device. */
-  fleetOut: () => "fleet.out",
+  fleetOut: row({ pattern: "fleet.out", schema: Outbound, delivery: "live" }),
   /** The same frame for every device of a group. */
-  groupOut: (group: string) => `fleet.${group}.out`,
+  groupOut: row({ pattern: "fleet.<group>.out", schema: Outbound, delivery: "live" }),
   /** Commands to one gateway. */
-  command: (gateway: string) => `gateway.${gateway}.command`,
-  /** Request: the frames of a session again. */
-  replay: (gateway: string) => `gateway.${gateway}.replay`,
-  /** Alerts, monitor → anyone. */
-  alert: (severity: string) => `alert.${severity}`,
-  /** A program's numbers about itself, every process → anyone. */
-  stats: (program: string) => `stats.${program}`,
-  /** What the stream TURNS stored, republished: whoever must not act twice follows this one. */
-  stored: (subject: string) => `stored.${subject}`,
+  command: row({ pattern: "gateway.<gid>.command", schema: Command, delivery: "live" }),
+  /** The frames of a session again. */
+  replay: row({ pattern: "gateway.<gid>.replay", schema: ReplayRequest, answer: ReplayAnswer, delivery: "request" }),
+  /** Alerts, by severity. */
+  alert: row({ pattern: "alert.<severity>", schema: Alert, delivery: "live" }),
+  /** A process's numbers about itself. */
+  stats: row({ pattern: "stats.<program>", schema: Stats, delivery: "live" }),
 } as const;
+
+/** The subject under which the stream `TURNS` publishes again what it stored on `subject`. */
+export const storedPattern = "stored.<subject>";
+
+/**
+ * Gives the channel of what `TURNS` has stored, published again. Follow it where acting twice does harm: the raw channel
+ * also shows what the stream refused.
+ */
+export function stored<S extends z.ZodType>(channel: Channel<S, "TURNS">): Channel<S, "republished"> {
+  return { ...channel, subject: storedPattern.replace("<subject>", channel.subject), delivery: "republished" };
+}
+
+/** The subject patterns that a stream stores, `*` in place of ids. */
+export function subjectsOfStream(stream: StreamName): string[] {
+  return Object.values(channels).flatMap((toChannel) => (toChannel.delivery === stream ? [toChannel().subject] : []));
+}
 
 /** The device id in a `device.<id>.…` or `stored.device.<id>.…` subject, or undefined. */
 export function deviceOfSubject(subject: string): string | undefined {
@@ -47,3 +114,19 @@ export function deviceOfSubject(subject: string): string | undefined {
   const at = tokens[0] === "stored" ? 1 : 0;
   return tokens[at] === "device" && tokens.length > at + 2 ? tokens[at + 1] : undefined;
 }
+
+/** Every envelope by the name it has in docs/bus.md. */
+export const envelopes = {
+  "in.audio": InAudio,
+  "in.text": InText,
+  "in.control": InControlFrame,
+  heard: Heard,
+  say: Say,
+  out: Outbound,
+  event: Event,
+  command: Command,
+  "replay request": ReplayRequest,
+  "replay answer": ReplayAnswer,
+  alert: Alert,
+  stats: Stats,
+} as const;

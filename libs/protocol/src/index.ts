@@ -1,6 +1,5 @@
 export { ProtocolError, protocolErrors, type ProtocolErrorCode } from "./errors.ts";
 export { deviceKey, deviceOfKey, isDeviceId, isName, parseDeviceId, parseName } from "./ids.ts";
-export { deviceOfSubject, kinds, subjects, type Kind } from "./channels.ts";
 export { decodeFrame, encodeFrame, type AudioFrame, type FramingVersion } from "./device/framing.ts";
 export {
   DeviceAbort,
@@ -40,13 +39,7 @@ export {
   type ServerMessageType,
 } from "./device/outbound.ts";
 export {
-  Alert,
-  busVersion,
-  Command,
-  envelopes,
-  Event,
   FrameName,
-  Heard,
   InAudio,
   Inbound,
   InControl,
@@ -54,21 +47,41 @@ export {
   inControls,
   InText,
   ListenMode,
-  OutAudio,
-  Outbound,
-  OutControl,
-  OutControlFrame,
-  outControls,
-  OutTextFrame,
-  ReplayAnswer,
-  ReplayRequest,
-  Say,
-  SessionState,
-  severities,
-  Stats,
-  TurnPlayed,
-} from "./envelopes/envelopes.ts";
-export { decodeEnvelope, encodeEnvelope } from "./envelopes/codec.ts";
-export { DeviceRecord, Dialogue, GatewayLease, Presence, Profile } from "./buckets.ts";
+} from "./envelopes/inbound.ts";
+export { OutAudio, Outbound, OutControl, OutControlFrame, outControls, OutTextFrame } from "./envelopes/outbound.ts";
+export { Event, Heard, Say, SessionState, TurnPlayed } from "./envelopes/turns.ts";
+export { Alert, Command, ReplayAnswer, ReplayRequest, severities, Stats } from "./envelopes/operations.ts";
+export { busVersion, decodeEnvelope, encodeEnvelope, type Encoded } from "./envelopes/codec.ts";
+export {
+  AlertRecord,
+  Canary,
+  DeviceRecord,
+  DeviceTool,
+  Dialogue,
+  GatewayLease,
+  MonitorLease,
+  OwnProfile,
+  Presence,
+  Profile,
+  Reminder,
+  SeenGateways,
+  ToolCall,
+} from "./records.ts";
+export { bucketLifetimes, bucketNames, buckets, defaultProfile, type BucketName, type BucketRow } from "./buckets.ts";
+export {
+  channels,
+  deviceOfSubject,
+  envelopes,
+  kinds,
+  stored,
+  storedPattern,
+  streamNames,
+  subjectsOfStream,
+  type Channel,
+  type Delivery,
+  type Kind,
+  type RequestChannel,
+  type StreamName,
+} from "./channels.ts";
 export { closeCodes, dropReasons, refusals, type CloseName, type DropReason, type Refusal } from "./codes.ts";
 export { defaultPorts } from "./ports.ts";

@@ -1,5 +1,16 @@
 import type { Arrival, Bus, Closer } from "@voxbus/bus";
-import { Event, Heard, InAudio, InControlFrame, InText, parseDeviceId, Say, subjects } from "@voxbus/protocol";
+import {
+  channels,
+  parseDeviceId,
+  stored,
+  type Channel,
+  type Event,
+  type Heard,
+  type InAudio,
+  type InControlFrame,
+  type InText,
+  type Say,
+} from "@voxbus/protocol";
 import type { z } from "zod";
 
 /**
@@ -36,29 +47,35 @@ export interface On {
 
 /** Makes `on` of a connection; `failed` gets what a handler threw. */
 export function createOn(bus: Bus, failed: (kind: keyof On, error: unknown) => void): On {
-  const listen =
-    <S extends z.ZodType>(kind: keyof On, schema: S, subjectsOf: (device: string) => readonly string[]) =>
-    (handler: Handler<z.infer<S>>, { device, queue }: Where = {}): Closer => {
-      const fail = (error: unknown) => failed(kind, error);
-      const handle = (message: z.infer<S>, from: Arrival) => {
-        try {
-          handler(message, from)?.catch(fail);
-        } catch (error) {
-          fail(error);
-        }
-      };
-      const id = device === undefined ? "*" : parseDeviceId(device);
-      const options = queue === undefined ? {} : { queue };
-      const closers = subjectsOf(id).map((subject) => bus.subscribe(subject, schema, handle, options));
-      return { close: () => closers.forEach((closer) => closer.close()) };
+  function listen<S extends z.ZodType>(
+    kind: keyof On,
+    toChannels: readonly ((device: string) => Channel<S>)[],
+    handler: Handler<z.infer<S>>,
+    { device, queue }: Where = {},
+  ): Closer {
+    const fail = (error: unknown) => failed(kind, error);
+    const handle = (message: z.infer<S>, from: Arrival) => {
+      try {
+        handler(message, from)?.catch(fail);
+      } catch (error) {
+        fail(error);
+      }
     };
+    const id = device === undefined ? "*" : parseDeviceId(device);
+    const options = queue === undefined ? {} : { queue };
+    const closers = toChannels.map((toChannel) => bus.subscribe(toChannel(id), handle, options));
+    return { close: () => closers.forEach((closer) => closer.close()) };
+  }
+  // The raw channels of heard and say also show what the stream refused: a second worker's result.
+  const heard = (id: string) => stored(channels.heard(id));
+  const sayOpen = (id: string) => stored(channels.sayOpen(id));
+  const say = (id: string) => stored(channels.say(id));
   return {
-    audio: listen("audio", InAudio, (id) => [subjects.in(id, "audio")]),
-    text: listen("text", InText, (id) => [subjects.in(id, "text")]),
-    control: listen("control", InControlFrame, (id) => [subjects.in(id, "control"), subjects.open(id)]),
-    // What the stream refused (a second worker's result) is seen on the raw subjects only.
-    heard: listen("heard", Heard, (id) => [subjects.stored(subjects.heard(id))]),
-    say: listen("say", Say, (id) => [subjects.stored(subjects.sayOpen(id)), subjects.stored(subjects.say(id))]),
-    event: listen("event", Event, (id) => [subjects.event(id)]),
+    audio: (handler, where) => listen("audio", [channels.inAudio], handler, where),
+    text: (handler, where) => listen("text", [channels.inText], handler, where),
+    control: (handler, where) => listen("control", [channels.inControl, channels.inControlOpen], handler, where),
+    heard: (handler, where) => listen("heard", [heard], handler, where),
+    say: (handler, where) => listen("say", [sayOpen, say], handler, where),
+    event: (handler, where) => listen("event", [channels.event], handler, where),
   };
 }

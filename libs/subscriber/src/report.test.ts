@@ -1,5 +1,5 @@
 import { connectBus, type Bus } from "@voxbus/bus";
-import { Stats, subjects } from "@voxbus/protocol";
+import { channels, type Stats } from "@voxbus/protocol";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { reportVitals } from "./report.ts";
@@ -23,7 +23,7 @@ const readVitals = () => ({ rss: 100, heap: 50, cpu: 0.25, loopDelay: 1.5 });
 
 test("report: at the start, again and again, when the program begins to stop, and when it has", async () => {
   const seen: Stats[] = [];
-  const subscription = other.subscribe(subjects.stats("worker"), Stats, (stats) => void seen.push(stats));
+  const subscription = other.subscribe(channels.stats("worker"), (stats) => void seen.push(stats));
   await other.flush();
   const stopping = new AbortController();
   let closed = 0;

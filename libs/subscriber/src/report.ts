@@ -1,6 +1,6 @@
 import { availableParallelism, hostname } from "node:os";
 import type { Bus, Closer } from "@voxbus/bus";
-import { busVersion, subjects, type Stats } from "@voxbus/protocol";
+import { channels, type Stats } from "@voxbus/protocol";
 import { ulid } from "ulid";
 
 const usualMs = 5000;
@@ -46,7 +46,6 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
     const { drops, held, rtt, ...totals } = bus.stats();
     const { id } = options;
     const stats: Stats = {
-      v: busVersion,
       program,
       instance,
       ...(id === undefined ? {} : { id }),
@@ -61,7 +60,7 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
       totals: { ...totals, ...options.totals?.() },
       drops: { ...drops, ...options.drops?.() },
     };
-    bus.publish(subjects.stats(program), stats);
+    bus.publish(channels.stats(program), stats);
   };
   const reportNow = (): void => report(signal?.aborted ? "draining" : "running");
 

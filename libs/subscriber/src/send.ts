@@ -1,12 +1,11 @@
 import type { Bus } from "@voxbus/bus";
 import {
-  busVersion,
-  parseDeviceId,
-  subjects,
+  channels,
   type Emotion,
   type OutAudio,
   type OutText,
   type OutTextFrame,
+  parseDeviceId,
   type Say,
 } from "@voxbus/protocol";
 import { ulid } from "ulid";
@@ -46,8 +45,8 @@ export interface Send {
 /** Makes `send` of a connection. */
 export function createSend(bus: Bus): Send {
   const text: Send["text"] = (device, body, about) => {
-    const frame: OutTextFrame = { v: busVersion, ...about, kind: "text", body };
-    bus.publish(subjects.out(parseDeviceId(device)), frame);
+    const frame: OutTextFrame = { ...about, kind: "text", body };
+    bus.publish(channels.out(parseDeviceId(device)), frame);
   };
   return {
     text,
@@ -55,8 +54,8 @@ export function createSend(bus: Bus): Send {
       text(device, { type: "alert", status, message, emotion }),
     audio(device, packet, about) {
       const duration = packetDuration(packet);
-      const frame: OutAudio = { v: busVersion, ...about, kind: "audio", duration, body: packet };
-      bus.publish(subjects.out(parseDeviceId(device)), frame);
+      const frame: OutAudio = { ...about, kind: "audio", duration, body: packet };
+      bus.publish(channels.out(parseDeviceId(device)), frame);
     },
     async say(device, text, { emotion, language } = {}, signal) {
       const id = parseDeviceId(device);
@@ -65,8 +64,8 @@ export function createSend(bus: Bus): Send {
       const reply = ulid();
       for (const [sentence, text] of sentences.entries()) {
         const last = sentence === sentences.length - 1;
-        const say: Say = { v: busVersion, reply, attempt: 1, sentence, text, emotion, language, last };
-        const subject = sentence === 0 ? subjects.sayOpen(id) : subjects.say(id);
+        const say: Say = { reply, attempt: 1, sentence, text, emotion, language, last };
+        const subject = sentence === 0 ? channels.sayOpen(id) : channels.say(id);
         await bus.store(subject, say, { id: `${reply}:${sentence}` }, signal);
       }
       return { reply };

@@ -1,19 +1,10 @@
 import type { Bus, Closer } from "@voxbus/bus";
-import {
-  busVersion,
-  encodeEnvelope,
-  Heard,
-  Outbound,
-  ReplayRequest,
-  subjects,
-  type InControl,
-  type ListenMode,
-} from "@voxbus/protocol";
+import { channels, encodeEnvelope, type Heard, type InControl, type ListenMode, stored } from "@voxbus/protocol";
 
 /** A frame or a transcript that was published for the device. */
 export type Answer =
-  | { readonly type: "hearing"; readonly on: boolean; readonly seq: number; readonly origin?: number | undefined }
-  | { readonly type: "fence"; readonly seq: number }
+  | { readonly type: "user-speaking"; readonly on: boolean; readonly seq: number; readonly origin?: number | undefined }
+  | { readonly type: "barge-in"; readonly seq: number }
   | { readonly type: "stt"; readonly text: string; readonly origin: number | undefined }
   | { readonly type: "heard"; readonly heard: Heard };
 
@@ -52,26 +43,26 @@ export function openTestGateway(bus: Bus, device: string): TestGateway {
     for (const look of waiting) look();
   };
   const closers: Closer[] = [
-    bus.respond(subjects.replay(gateway), ReplayRequest, ({ from, to = seq }) => {
+    bus.respond(channels.replay(gateway), ({ from, to = seq }) => {
       replays.push({ from, to });
       const asked = [...frames].filter(([at]) => at >= from && at <= to).map(([, bytes]) => bytes);
-      return { v: busVersion, session, open: alive, newest: seq, frames: asked };
+      return { session, open: alive, newest: seq, frames: asked };
     }),
-    bus.subscribe(subjects.out(device), Outbound, ({ kind, body, origin }) => {
+    bus.subscribe(channels.out(device), ({ kind, body, origin }) => {
       if (kind === "text" && body.type === "stt") note({ type: "stt", text: body.text, origin });
       if (kind === "control" && body.type !== "end") note(body);
     }),
-    bus.subscribe(subjects.stored(subjects.heard(device)), Heard, (heard) => note({ type: "heard", heard })),
-    bus.subscribe(subjects.hearing(device), Heard, ({ text }) => partials.push(text)),
+    bus.subscribe(stored(channels.heard(device)), (heard) => note({ type: "heard", heard })),
+    bus.subscribe(channels.heardPartial(device), ({ text }) => partials.push(text)),
   ];
 
   async function control(body: InControl) {
     seq += 1;
     const at = seq;
-    const frame = encodeEnvelope({ v: busVersion, session, seq, at: Date.now(), kind: "control", body });
+    const channel = body.type === "listen" ? channels.inControlOpen(device) : channels.inControl(device);
+    const frame = encodeEnvelope(channel.schema, { session, seq, at: Date.now(), kind: "control", body });
     frames.set(at, frame);
-    const subject = body.type === "listen" ? subjects.open(device) : subjects.in(device, "control");
-    await bus.store(subject, frame, { id: `${session}:${at}` });
+    await bus.store(channel, frame, { id: `${session}:${at}` });
     return at;
   }
   function answer<T extends Answer>(fits: (answer: Answer) => answer is T): Promise<T> {
@@ -94,9 +85,9 @@ export function openTestGateway(bus: Bus, device: string): TestGateway {
     send(packets, { missing = [], lost = [] } = {}) {
       packets.forEach((body, i) => {
         seq += 1;
-        const frame = encodeEnvelope({ v: busVersion, session, seq, at: Date.now(), kind: "audio", body });
+        const frame = encodeEnvelope(channels.inAudio.schema, { session, seq, at: Date.now(), kind: "audio", body });
         if (!lost.includes(i)) frames.set(seq, frame);
-        if (!lost.includes(i) && !missing.includes(i)) bus.publish(subjects.in(device, "audio"), frame);
+        if (!lost.includes(i) && !missing.includes(i)) bus.publish(channels.inAudio(device), frame);
       });
       return seq;
     },

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BusAwayError, connectBus, type BusLog } from "@voxbus/bus";
-import { busVersion, encodeEnvelope, ReplayAnswer, subjects } from "@voxbus/protocol";
+import { channels } from "@voxbus/protocol";
 import { answerParent } from "./child.ts";
 import { frameBytes } from "./device.ts";
 import { now } from "./numbers.ts";
@@ -16,10 +16,9 @@ const periodMs = 60;
 async function open({ device, count, everyMs }: { device: string; count: number; everyMs: number }) {
   const times: number[] = [];
   for (let seq = 1; seq <= count; seq += 1) {
-    const body = { type: "listen", mode: "auto", gateway };
+    const body = { type: "listen", mode: "auto", gateway } as const;
     times.push(now());
-    void bus.store(subjects.open(device), {
-      v: busVersion,
+    void bus.store(channels.inControlOpen(device), {
       session: device,
       seq,
       at: Date.now(),
@@ -39,9 +38,10 @@ async function speak(details: {
   seconds: number;
 }) {
   const { devices, session } = details;
-  const names = devices.map((device) =>
-    details.subjectsOf === "in" ? subjects.in(device, "audio") : `bench.${device}`,
-  );
+  const names = devices.map((device) => {
+    const channel = channels.inAudio(device);
+    return details.subjectsOf === "in" ? channel : { ...channel, subject: `bench.${device}` };
+  });
   const body = new Uint8Array(frameBytes);
   const time = new DataView(body.buffer, frameBytes - 8);
   const begin = performance.now();
@@ -51,15 +51,8 @@ async function speak(details: {
       const device = sent % devices.length;
       const seq = Math.floor(sent / devices.length) + 1;
       time.setFloat64(0, now());
-      const data = encodeEnvelope({
-        v: busVersion,
-        session: `${session}-${device}`,
-        seq,
-        at: Date.now(),
-        kind: "audio",
-        body,
-      });
-      bus.publish(names[device] ?? "", data);
+      const envelope = { session: `${session}-${device}`, seq, at: Date.now(), kind: "audio", body } as const;
+      bus.publish(names[device]!, envelope);
     }
   }
   await bus.flush();
@@ -76,9 +69,9 @@ async function replay(details: {
   const times: number[] = [];
   let short = 0;
   const ask = async (session: string) => {
-    const request = { v: busVersion, session, from: 2, to: details.frames + 1 };
+    const request = { session, from: 2, to: details.frames + 1 };
     try {
-      const { frames } = await bus.request(subjects.replay(details.gateway), request, ReplayAnswer);
+      const { frames } = await bus.request(channels.replay(details.gateway), request);
       if (frames.length < details.frames) short += 1;
     } catch (error) {
       if (!(error instanceof BusAwayError)) throw error;

@@ -1,5 +1,5 @@
 import { connectBus, type BusLog, type Claims, type Closer } from "@voxbus/bus";
-import { InControlFrame, subjects } from "@voxbus/protocol";
+import { channels } from "@voxbus/protocol";
 import { answerParent } from "./child.ts";
 import { frameBytes } from "./device.ts";
 import { now } from "./numbers.ts";
@@ -15,10 +15,8 @@ let claimed: [number, number][] = [];
 async function claim({ device }: { device: string }): Promise<void> {
   claimed = [];
   claims = await bus.claim({
-    stream: "DEVICE_IN",
+    channel: channels.inControlOpen(device),
     durable: `bench-${device}`,
-    filters: [subjects.open(device)],
-    schema: InControlFrame,
     slots: 100,
     async work({ message }) {
       claimed.push([message.seq, now()]);

@@ -1,6 +1,7 @@
+import { z } from "zod";
 import { busConfig, connectBus } from "@voxbus/bus";
-import { startNatsServer } from "@voxbus/testing";
-import { encodeEnvelope, subjects } from "@voxbus/protocol";
+import { startNatsServer, loose } from "@voxbus/testing";
+import { channels, encodeEnvelope } from "@voxbus/protocol";
 import { startService } from "@voxbus/service";
 import { takeMedian } from "./numbers.ts";
 
@@ -20,13 +21,12 @@ const service = await startService(
     defer(() => bus.close());
     const session = "01J0000000000000000000000A";
     const packet = new Uint8Array(120);
-    const inbound = encodeEnvelope({ v: 1, session, seq: 1, at: 1, kind: "audio", body: packet });
-    const face = { v: 1, session, origin: 5, kind: "text", body: { type: "llm", emotion: "happy" } };
+    const inbound = encodeEnvelope(z.any(), { session, seq: 1, at: 1, kind: "audio", body: packet });
+    const face = { session, origin: 5, kind: "text", body: { type: "llm", emotion: "happy" } };
     const kinds: Readonly<Record<string, (n: number) => void>> = {
-      "in.audio": () => bus.publish(subjects.in("bench", "audio"), inbound),
+      "in.audio": () => bus.publish(loose(channels.inAudio("bench")), inbound),
       "out, audio": (n) => {
         const named = {
-          v: 1,
           session,
           kind: "audio",
           duration: 60,
@@ -37,9 +37,9 @@ const service = await startService(
           n,
           body: packet,
         };
-        bus.publish(subjects.out("bench"), named, {});
+        bus.publish(loose(channels.out("bench")), named, {});
       },
-      "out, text": () => bus.publish(subjects.out("bench"), face),
+      "out, text": () => bus.publish(loose(channels.out("bench")), face),
     };
     for (const [kind, publish] of Object.entries(kinds)) {
       const costs: number[] = [];

@@ -3,20 +3,26 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import {
+  buckets,
+  busVersion,
+  channels,
   decodeEnvelope,
   DeviceRecord,
+  DeviceTool,
   Dialogue,
   encodeEnvelope,
   envelopes,
   GatewayLease,
   inControls,
-  kinds,
   outControls,
   Presence,
   Profile,
+  Reminder,
   severities,
-  subjects,
+  storedPattern,
+  ToolCall,
   TurnPlayed,
+  type BucketRow,
 } from "@voxbus/protocol";
 import type { z } from "@voxbus/subscriber";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -28,29 +34,22 @@ const sorted = (list: Iterable<string>) => [...list].toSorted();
 const firstNames = (marker: string) => readTable(page, marker).map(([cell]) => readName(cell));
 
 describe("docs/bus.md, subjects", () => {
-  const device = "<id>";
-  // A new subject does not compile until it stands here.
-  const patterns: { readonly [K in keyof typeof subjects]: readonly string[] } = {
-    in: kinds.map((kind) => subjects.in(device, kind)),
-    open: [subjects.open(device)],
-    inbound: [subjects.inbound(device)],
-    hearing: [subjects.hearing(device)],
-    heard: [subjects.heard(device)],
-    say: [subjects.say(device)],
-    sayOpen: [subjects.sayOpen(device)],
-    out: [subjects.out(device)],
-    event: [subjects.event(device)],
-    fleetOut: [subjects.fleetOut()],
-    groupOut: [subjects.groupOut("<group>")],
-    command: [subjects.command("<gid>")],
-    replay: [subjects.replay("<gid>")],
-    alert: [subjects.alert("<severity>")],
-    stats: [subjects.stats("<program>")],
-    stored: [subjects.stored("<subject>")],
-  };
+  it("subjects: the table has every channel and no other", () => {
+    const patterns = [...Object.values(channels).map(({ pattern }) => pattern), storedPattern];
+    expect(sorted(firstNames("table: subjects"))).toEqual(sorted(patterns));
+  });
 
-  it("subjects: the table has every one and no other", () => {
-    expect(sorted(firstNames("table: subjects"))).toEqual(sorted(Object.values(patterns).flat()));
+  it("subjects: each is delivered as the table of channels says", () => {
+    const documented = readTable(page, "table: subjects").map(([pattern, , , delivered = ""]) => [
+      readName(pattern),
+      delivered.startsWith("stored in") ? readName(delivered) : delivered.split(/[,;]/)[0],
+    ]);
+    const words = { live: "core NATS", republished: "core NATS", request: "request and reply", view: "-" } as const;
+    const expected = Object.values(channels).map(({ pattern, delivery }) => [
+      pattern,
+      delivery === "DEVICE_IN" || delivery === "TURNS" ? delivery : words[delivery],
+    ]);
+    expect(Object.fromEntries(documented)).toEqual(Object.fromEntries([...expected, [storedPattern, "core NATS"]]));
   });
 
   it("subjects: every envelope is carried, and nothing else", () => {
@@ -77,6 +76,9 @@ const fieldTables: Readonly<Record<string, readonly z.ZodType[]>> = {
   presence: [Presence],
   profiles: [Profile],
   dialogues: [Dialogue],
+  tools: [DeviceTool],
+  "tool-calls": [ToolCall],
+  reminders: [Reminder],
   devices: [DeviceRecord],
 };
 
@@ -138,8 +140,8 @@ describe("docs/bus.md, examples", () => {
     const at = examples.findIndex(({ label }) => label === name);
     const data = Buffer.from((examples[at]?.text ?? "").replaceAll(/\s/g, ""), "hex");
     const value = decodeEnvelope<z.ZodType>(schema, data);
-    expect(show(value)).toEqual(JSON.parse(shown[at]?.text ?? ""));
-    expect(Buffer.from(encodeEnvelope(value as object))).toEqual(data);
+    expect({ v: busVersion, ...(show(value) as object) }).toEqual(JSON.parse(shown[at]?.text ?? ""));
+    expect(Buffer.from(encodeEnvelope(schema, value as never))).toEqual(data);
   });
 });
 
@@ -189,6 +191,9 @@ describe("docs/bus.md, streams and buckets", () => {
 
   it("buckets: the table is what a program makes on an empty NATS", () => {
     const documented = readTable(page, "table: buckets").map(([name, , , age]) => [readName(name), age]);
+    expect(readTable(page, "table: buckets").map(([name, key]) => [readName(name), readName(key)])).toEqual(
+      Object.values<BucketRow>(buckets).map(({ bucket, pattern }) => [bucket, pattern]),
+    );
     const made = configs
       .filter(({ name }) => name.startsWith("KV_"))
       .map(({ name, max_age }) => [name.slice(3), formatAge(max_age)]);

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { busVersion, subjects } from "@voxbus/protocol";
+import { channels } from "@voxbus/protocol";
 import { openTestDevice } from "@voxbus/testing";
 import { createEar, type Exchange, type Sentence } from "./ear.ts";
 import { plainHello } from "./guests.ts";
@@ -35,8 +35,8 @@ export async function learnReferences(world: World, questions: Questions): Promi
       for (const sentence of sentences) references.packets.set(sentence.text ?? "", sentence.packets);
     }
     for (const text of [...apologies, spokenApology].filter((_, at) => at % pupils === first)) {
-      const say = { v: busVersion, reply: randomUUID(), attempt: 1, sentence: 0, text, language: "en", last: true };
-      const sentences = await pupil.hear(() => void world.bus.store(subjects.sayOpen(pupil.id), say));
+      const say = { reply: randomUUID(), attempt: 1, sentence: 0, text, language: "en", last: true };
+      const sentences = await pupil.hear(() => void world.bus.store(channels.sayOpen(pupil.id), say));
       if (text === spokenApology) apologising.push(sentences[0]?.packets ?? []);
       else references.packets.set(text, sentences[0]?.packets ?? []);
     }

@@ -1,4 +1,4 @@
-import { Heard, InControlFrame, InText, Outbound, Say, subjects, type TurnPlayed, Event } from "@voxbus/protocol";
+import { type Channel, channels, type Outbound, Say, type TurnPlayed } from "@voxbus/protocol";
 import type { Fleet } from "./fleet.ts";
 import type { World } from "./world.ts";
 
@@ -41,20 +41,20 @@ export function awaitMoment({ bus }: World, moment: Moment, fleet: string): Prom
       resolve(device);
     };
     const out = (fits: (frame: Outbound) => boolean) =>
-      bus.subscribe(subjects.out("*"), Outbound, (frame, { device }) => see(fits(frame), device));
-    const say = (subject: string, fits: (say: Say) => boolean) =>
-      bus.subscribe(subject, Say, (said, { device }) => see(fits(said), device));
+      bus.subscribe(channels.out("*"), (frame, { device }) => see(fits(frame), device));
+    const say = (channel: Channel<typeof Say>, fits: (say: Say) => boolean) =>
+      bus.subscribe(channel, (said, { device }) => see(fits(said), device));
     const watches: Record<Moment, () => { close(): void }> = {
-      typed: () => bus.subscribe(subjects.in("*", "text"), InText, (_, { device }) => see(true, device)),
-      listening: () => bus.subscribe(subjects.open("*"), InControlFrame, (_, { device }) => see(true, device)),
-      speaking: () => out(({ kind, body }) => kind === "control" && body.type === "hearing" && body.on),
-      heard: () => bus.subscribe(subjects.heard("*"), Heard, (_, { device }) => see(true, device)),
-      "first sentence": () => say(subjects.sayOpen("*"), ({ origin, last }) => origin !== undefined && !last),
-      "last sentence": () => say(subjects.say("*"), ({ last }) => last),
+      typed: () => bus.subscribe(channels.inText("*"), (_, { device }) => see(true, device)),
+      listening: () => bus.subscribe(channels.inControlOpen("*"), (_, { device }) => see(true, device)),
+      speaking: () => out(({ kind, body }) => kind === "control" && body.type === "user-speaking" && body.on),
+      heard: () => bus.subscribe(channels.heard("*"), (_, { device }) => see(true, device)),
+      "first sentence": () => say(channels.sayOpen("*"), ({ origin, last }) => origin !== undefined && !last),
+      "last sentence": () => say(channels.say("*"), ({ last }) => last),
       "first sound": () => out(({ kind, n, sentence }) => kind === "audio" && n !== undefined && sentence === 0),
       "mid sound": () => out(({ kind, n = 0, sentence }) => kind === "audio" && n > midSound && sentence === 1),
       "last sound": () => out(({ end }) => end === "reply"),
-      played: () => bus.subscribe(subjects.event("*"), Event, ({ turn }, { device }) => see(isWhole(turn), device)),
+      played: () => bus.subscribe(channels.event("*"), ({ turn }, { device }) => see(isWhole(turn), device)),
     };
     const closer = watches[moment]();
   });

@@ -2,9 +2,9 @@ import { createOpusEncoder, writeWav } from "@voxbus/audio";
 import { encodeFrame, type envelopes } from "@voxbus/protocol";
 
 const session = "01K6WZ7S5XK4Q0J7M3N8R2T9VA";
-const inbound = { v: 1, session, seq: 7, at: 1_760_000_000_000 };
+const inbound = { session, seq: 7, at: 1_760_000_000_000 };
 const control = (body: object) => ({ ...inbound, kind: "control", body });
-const turn = { v: 1, session, origin: 7, reply: "01K6WZ7S5XK4Q0J7M3N8R2T9VB", attempt: 1, sentence: 0, n: 0 };
+const turn = { session, origin: 7, reply: "01K6WZ7S5XK4Q0J7M3N8R2T9VB", attempt: 1, sentence: 0, n: 0 };
 
 /** Opus packets that are valid, of several lengths and sample rates. */
 export const packets: readonly Uint8Array[] = [8000, 16_000, 24_000, 48_000].flatMap((rate) => {
@@ -42,30 +42,30 @@ export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly obj
     control({ type: "iot", descriptors: [{ name: "Lamp" }], states: [] }),
     control({ type: "goodbye" }),
   ],
-  heard: [{ v: 1, session, listen: 2, utterance: 1, from: 3, origin: 7, text: "what time is it", language: "en", confidence: 0.9 }],
-  say: [{ v: 1, session, origin: 7, reply: "r1", attempt: 1, sentence: 0, text: "Hello.", emotion: "happy", language: "en", last: true }],
+  heard: [{ session, listen: 2, utterance: 1, from: 3, origin: 7, text: "what time is it", language: "en", confidence: 0.9 }],
+  say: [{ session, origin: 7, reply: "r1", attempt: 1, sentence: 0, text: "Hello.", emotion: "happy", language: "en", last: true }],
   out: [
     { ...turn, kind: "audio", duration: 60, body: packets[10] },
     { ...turn, kind: "text", body: { type: "llm", emotion: "happy" } },
-    { v: 1, kind: "text", body: { type: "stt", text: "hello" }, origin: 7 },
-    { v: 1, kind: "text", body: { type: "mcp", payload: { jsonrpc: "2.0", id: 1, method: "tools/list" } } },
-    { v: 1, kind: "text", body: { type: "alert", status: "a", message: "b", emotion: "sad" } },
-    { v: 1, kind: "text", body: { type: "tts", state: "sentence_start", text: "Hello." } },
-    { v: 1, kind: "text", body: { type: "system", command: "reboot" } },
-    { v: 1, kind: "control", body: { type: "fence", seq: 3 } },
-    { v: 1, kind: "control", body: { type: "hearing", seq: 3, on: true, origin: 3 } },
+    { kind: "text", body: { type: "stt", text: "hello" }, origin: 7 },
+    { kind: "text", body: { type: "mcp", payload: { jsonrpc: "2.0", id: 1, method: "tools/list" } } },
+    { kind: "text", body: { type: "alert", status: "a", message: "b", emotion: "sad" } },
+    { kind: "text", body: { type: "tts", state: "sentence_start", text: "Hello." } },
+    { kind: "text", body: { type: "system", command: "reboot" } },
+    { kind: "control", body: { type: "fence", seq: 3 } },
+    { kind: "control", body: { type: "hearing", seq: 3, on: true, origin: 3 } },
     { ...turn, kind: "control", body: { type: "end" }, end: "reply" },
-    { v: 1, kind: "audio", duration: 60, body: packets[10] },
+    { kind: "audio", duration: 60, body: packets[10] },
   ],
   event: [
-    { v: 1, session, at: 5, gateway: "g1", state: "idle" },
-    { v: 1, session, at: 5, gateway: "g1", turn: { origin: 7, played: [0, 3], complete: true, fenced: 0, dropped: 0, late: 0 } },
+    { session, at: 5, gateway: "g1", state: "idle" },
+    { session, at: 5, gateway: "g1", turn: { origin: 7, played: [0, 3], complete: true, fenced: 0, dropped: 0, late: 0 } },
   ],
-  command: [{ v: 1, body: { type: "disconnect", device: "fuzz-1", session, reason: "requested" } }],
-  "replay request": [{ v: 1, session, from: 1, to: 90 }, { v: 1, session, from: 2 ** 40 }],
-  "replay answer": [{ v: 1, session, open: true, newest: 5, frames: [Uint8Array.of(0x80)] }],
-  stats: [{ v: 1, program: "asr", instance: "01K6", state: "running", host: "h", pid: 5, at: 5, uptime: 5, rss: 5, heap: 5, cpu: 0.5, cores: 2, loopDelay: 1, gauges: { listens: 1 }, totals: { utterances: 2 }, drops: { "bad-envelope": 1 } }],
-  alert: [{ v: 1, id: "a", at: 5, severity: "low", name: "n", subject: "s", message: "m", resolved: false }],
+  command: [{ body: { type: "disconnect", device: "fuzz-1", session, reason: "requested" } }],
+  "replay request": [{ session, from: 1, to: 90 }, { session, from: 2 ** 40 }],
+  "replay answer": [{ session, open: true, newest: 5, frames: [Uint8Array.of(0x80)] }],
+  stats: [{ program: "asr", instance: "01K6", state: "running", host: "h", pid: 5, at: 5, uptime: 5, rss: 5, heap: 5, cpu: 0.5, cores: 2, loopDelay: 1, gauges: { listens: 1 }, totals: { utterances: 2 }, drops: { "bad-envelope": 1 } }],
+  alert: [{ id: "a", at: 5, severity: "low", name: "n", subject: "s", message: "m", resolved: false }],
 }; // prettier-ignore
 
 /** Valid messages of a device. */

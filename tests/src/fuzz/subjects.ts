@@ -1,4 +1,4 @@
-import { GatewayLease, Profile, decodeEnvelope, envelopes, ProtocolError, subjects } from "@voxbus/protocol";
+import { channels, decodeEnvelope, envelopes, GatewayLease, Profile, ProtocolError } from "@voxbus/protocol";
 import { z } from "@voxbus/subscriber";
 import { distort } from "./absurd.ts";
 import { mutateBytes } from "./mutate.ts";
@@ -53,7 +53,7 @@ const makeWork =
   (
     target: string,
     name: keyof typeof envelopes,
-    subjectOf: (device: string) => string,
+    toChannel: (device: string) => { readonly subject: string },
     fits?: (seed: object) => boolean,
   ): Maker =>
   (random, to, absurd) => {
@@ -62,7 +62,7 @@ const makeWork =
     const valid = { ...random.pick(seeds), ...(random.oneIn(2) ? { session: to.victims.get(device) ?? session } : {}) };
     const data = makeEnvelope(random, valid, absurd);
     const refusal = judge(name, data);
-    const message = { target, subject: subjectOf(device), data, refusal };
+    const message = { target, subject: toChannel(device).subject, data, refusal };
     if (refusal !== undefined || random.oneIn(workOneIn)) return message;
     return { ...message, data: data.subarray(0, -1), refusal: "bad-envelope" };
   };
@@ -70,32 +70,27 @@ const makeWork =
 const typeOf = (seed: object) => (seed as { readonly body?: { readonly type?: string } }).body?.type;
 
 const makers: readonly Maker[] = [
-  makeWork("in.text", "in.text", (device) => subjects.in(device, "text")),
-  makeWork(
-    "in.control",
-    "in.control",
-    (device) => subjects.in(device, "control"),
-    (seed) => typeOf(seed) !== "listen",
-  ),
-  makeWork("in.control.open", "in.control", subjects.open, (seed) => typeOf(seed) === "listen"),
-  makeWork("heard", "heard", subjects.heard),
-  makeWork("say", "say", subjects.say),
-  makeWork("say.open", "say", subjects.sayOpen),
+  makeWork("in.text", "in.text", channels.inText),
+  makeWork("in.control", "in.control", channels.inControl, (seed) => typeOf(seed) !== "listen"),
+  makeWork("in.control.open", "in.control", channels.inControlOpen, (seed) => typeOf(seed) === "listen"),
+  makeWork("heard", "heard", channels.heard),
+  makeWork("say", "say", channels.say),
+  makeWork("say.open", "say", channels.sayOpen),
   (random, to, absurd) => {
     const data = makeEnvelope(random, random.pick(envelopeSeeds["in.audio"]), absurd);
-    return { target: "in.audio", subject: subjects.in(deviceOf(random, to), "audio"), data };
+    return { target: "in.audio", subject: channels.inAudio(deviceOf(random, to)).subject, data };
   },
   (random, to, absurd) => {
     const data = makeEnvelope(random, random.pick(envelopeSeeds["event"]), absurd);
-    return { target: "event", subject: subjects.event(deviceOf(random, to)), data };
+    return { target: "event", subject: channels.event(deviceOf(random, to)).subject, data };
   },
   (random, _to, absurd) => {
     const data = makeEnvelope(random, envelopeSeeds.stats[0]!, absurd);
-    return { target: "stats", subject: subjects.stats(random.pick(["asr", "gateway", "x", "*"])), data };
+    return { target: "stats", subject: channels.stats(random.pick(["asr", "gateway", "x", "*"])).subject, data };
   },
   (random, _to, absurd) => {
     const data = makeEnvelope(random, envelopeSeeds.alert[0]!, absurd);
-    return { target: "alert", subject: subjects.alert(random.pick(["low", "high", "x"])), data };
+    return { target: "alert", subject: channels.alert(random.pick(["low", "high", "x"])).subject, data };
   },
   makeOut,
   makeOut,
@@ -103,13 +98,13 @@ const makers: readonly Maker[] = [
   function makeCommand(random, to, absurd) {
     const data = makeEnvelope(random, envelopeSeeds["command"][0]!, absurd);
     const refusal = judge("command", data);
-    return { target: "command", subject: subjects.command(to.gateway), data, refusal, atGateway: true };
+    return { target: "command", subject: channels.command(to.gateway).subject, data, refusal, atGateway: true };
   },
   function makeReplay(random, to, absurd) {
     const valid = { ...random.pick(envelopeSeeds["replay request"]), session: random.pick([...to.victims.values()]) };
     const data = makeEnvelope(random, valid, absurd);
     const refusal = judge("replay request", data);
-    return { target: "replay", subject: subjects.replay(to.gateway), data, refusal, atGateway: true };
+    return { target: "replay", subject: channels.replay(to.gateway).subject, data, refusal, atGateway: true };
   },
   makeRecord,
 ];
@@ -120,16 +115,16 @@ function makeOut(random: Random, to: Addressees, absurd: readonly unknown[]): Bu
   const place = random.pick([{ session: own }, { session: own, origin: 1 + random.below(40) }, {}]);
   const valid = { ...random.pick(envelopeSeeds["out"]), ...place };
   const data = makeEnvelope(random, valid, absurd);
-  return { target: "out", subject: subjects.out(device), data, refusal: judge("out", data) };
+  return { target: "out", subject: channels.out(device).subject, data, refusal: judge("out", data) };
 }
 
 /** Frames for everybody, of which the bystander is one: what would be said to it by right is left out. */
 function makeFleetOut(random: Random, _to: Addressees, absurd: readonly unknown[]): BusMessage {
-  const group = random.oneIn(2) ? subjects.groupOut(random.pick(["fuzz", "default", "x"])) : subjects.fleetOut();
+  const { subject } = random.oneIn(2) ? channels.groupOut(random.pick(["fuzz", "default", "x"])) : channels.fleetOut();
   const valid = random.pick(envelopeSeeds["out"]);
   const isHarmless = harmless.test(JSON.stringify(valid));
   const data = makeEnvelope(random, isHarmless ? valid : { ...valid, session }, absurd);
-  const message = { target: "fleet.out", subject: group, atGateway: true };
+  const message = { target: "fleet.out", subject, atGateway: true };
   const refusal = judge("out", data);
   if (refusal !== undefined || random.oneIn(4)) {
     const taken = refusal === undefined ? decodeEnvelope(envelopes.out, data) : undefined;

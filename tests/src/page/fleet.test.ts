@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import type { GatewayLease, Presence } from "@voxbus/protocol";
+import { buckets, type GatewayLease, type Presence } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { isSkipped, openBrowser, type Browser } from "./browser.ts";
 
@@ -33,12 +33,12 @@ async function holdLeases(): Promise<void> {
       draining: false,
       since: 1,
     };
-    await bus.bucket("gateways").put(id, lease);
+    await bus.bucket(buckets.gateways).put(id, lease);
   }
 }
 
 async function fillPresence(): Promise<void> {
-  const bucket = bus.bucket("presence");
+  const bucket = bus.bucket(buckets.presence);
   const since = Date.now();
   for (let from = 0; from < count; from += 1000) {
     const part = Array.from({ length: 1000 }, (_, at) => from + at);
@@ -165,7 +165,7 @@ test.skipIf(isSkipped)("fleet: by keyboard alone to the last device, and into it
 test.skipIf(isSkipped)("fleet: a device that comes, changes and goes is seen without a reload", async () => {
   const { page } = browser;
   await page.getByRole("searchbox").fill("newcomer");
-  const bucket = bus.bucket("presence");
+  const bucket = bus.bucket(buckets.presence);
   const presence: Presence = {
     term: 1,
     gateway: gateways[0]!,

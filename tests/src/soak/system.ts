@@ -1,3 +1,4 @@
+import { type BucketRow, buckets } from "@voxbus/protocol";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,7 +21,6 @@ export interface SoakSystem {
 }
 
 const names = ["gateway", "asr", "dialogue", "tts", "monitor"] as const;
-const buckets = ["gateways", "presence", "profiles", "dialogues", "devices", "monitor"] as const;
 
 /** Starts it on free ports, with a store that ends with it. */
 export async function startSystem(): Promise<SoakSystem> {
@@ -36,7 +36,9 @@ export async function startSystem(): Promise<SoakSystem> {
     },
   });
   const bus = await connectTestBus(nats.url, { name: "soak" });
-  const views = await Promise.all(buckets.map(async (bucket) => [bucket, await bus.bucket(bucket).watch()] as const));
+  const views = await Promise.all(
+    Object.entries<BucketRow>(buckets).map(async ([name, row]) => [name, await bus.bucket(row).watch()] as const),
+  );
   const device = system.devices[0] ?? "";
   return {
     device,
@@ -45,7 +47,7 @@ export async function startSystem(): Promise<SoakSystem> {
     natsPid: nats.pid,
     directory,
     programs: () => names.flatMap((name) => system.processes(`apps/${name}/`).map(({ pid }) => ({ name, pid }))),
-    keys: () => Object.fromEntries(views.map(([bucket, view]) => [bucket, view.entries.size])),
+    keys: () => Object.fromEntries(views.map(([name, view]) => [name, view.entries.size])),
     async close() {
       await bus.close();
       await system.close();

@@ -42,7 +42,7 @@ export async function createEmbeddedEngine(options: {
           text = result.text;
           if (!result.final) onPartial?.(text);
         }
-        return text === "" ? { text, language, reason: "unrecognised" } : { text, language };
+        return text === "" ? { text, language, reason: "unrecognized" } : { text, language };
       }
       const transcript = read();
       // An utterance that failed or was given up is heard of by whoever finishes it, if anybody does.

@@ -44,11 +44,11 @@ export function testEngine(name: string, options: EngineSuiteOptions): void {
 
     test.each(options.foreign)("speech %s, which it does not know: an empty text with a reason", async (sample) => {
       const transcript = await say(engine.open(request, never), sample).finish();
-      expect(transcript).toMatchObject({ text: "", reason: "unrecognised" });
+      expect(transcript).toMatchObject({ text: "", reason: "unrecognized" });
     });
 
     test("an utterance without sound: an empty text with a reason", async () => {
-      expect(await engine.open(request, never).finish()).toMatchObject({ text: "", reason: "unrecognised" });
+      expect(await engine.open(request, never).finish()).toMatchObject({ text: "", reason: "unrecognized" });
     });
 
     test("more utterances than slots: each gets its own text", async () => {

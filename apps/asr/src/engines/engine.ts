@@ -5,7 +5,7 @@ export interface Transcript {
   readonly language: string;
   /** 0 to 1, where the engine knows it. */
   readonly confidence?: number;
-  readonly reason?: "unrecognised";
+  readonly reason?: "unrecognized";
 }
 
 /** What an utterance is opened with. */
@@ -22,7 +22,7 @@ export interface Recognition {
   write(samples: Int16Array): void;
   /**
    * Ends the utterance and gives its transcript; called once. Speech that is nothing the engine knows is a transcript
-   * with the reason `unrecognised`, not an error. Rejects with the signal's reason when it aborted, else with an error
+   * with the reason `unrecognized`, not an error. Rejects with the signal's reason when it aborted, else with an error
    * of the engine; the engine and all its other utterances go on.
    */
   finish(): Promise<Transcript>;

@@ -32,7 +32,7 @@ export function createOpenAiEngine(options: {
         { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) },
       );
       const heard = text.trim();
-      return heard === "" ? { text: heard, language, reason: "unrecognised" } : { text: heard, language };
+      return heard === "" ? { text: heard, language, reason: "unrecognized" } : { text: heard, language };
     } catch (cause) {
       signal.throwIfAborted();
       throw new Error(`the transcription endpoint failed or took over ${timeoutMs} ms`, { cause });

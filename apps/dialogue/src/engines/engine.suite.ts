@@ -33,7 +33,7 @@ export function testEngine(name: string, options: EngineSuiteOptions): void {
     });
 
     test("rejected speech is answered with an apology", async () => {
-      const answer = await collectText(engine, createRequest("", { reason: "unrecognised" }));
+      const answer = await collectText(engine, createRequest("", { reason: "unrecognized" }));
       expect(answer).toContain("sorry");
       expect(answer).toContain(options.hint);
       const silence = createRequest("", { reason: "silence", language: "zh-CN" });

@@ -1,5 +1,5 @@
 import type { Bus } from "@voxbus/bus";
-import { subjects, type Profile } from "@voxbus/protocol";
+import { channels, type Profile } from "@voxbus/protocol";
 
 /** How long a farewell may take before the session is closed without it, ms. */
 export const farewellMs = 10_000;
@@ -22,7 +22,7 @@ export class Farewell {
   async say(bus: Bus, device: string, { farewell: text, language }: Profile): Promise<void> {
     this.said = true;
     const { reply } = this;
-    const say = { v: 1, session: this.#session, reply, attempt: 1, sentence: 0, text, language, last: true };
-    await bus.store(subjects.sayOpen(device), say, { id: reply });
+    const say = { session: this.#session, reply, attempt: 1, sentence: 0, text, language, last: true };
+    await bus.store(channels.sayOpen(device), say, { id: reply });
   }
 }

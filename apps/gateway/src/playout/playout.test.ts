@@ -200,7 +200,7 @@ describe("speech", () => {
     const origin = stage.inbound();
     for (const frame of replyFrames({ reply: "a", origin }, 1, 5).slice(0, 3)) stage.speech.frame(frame);
     stage.pass(3900);
-    const replay = { type: "replay", reply: "a", origin, after: { attempt: 1, sentence: 0, n: 2 } };
+    const replay = { type: "resend", reply: "a", origin, after: { attempt: 1, sentence: 0, n: 2 } };
     expect(stage.published).toEqual([replay, replay, replay]);
     stage.pass(10_000);
     expect(stage.audio().at(-1)).toBe("sorry:0:0");
@@ -226,7 +226,7 @@ describe("speech", () => {
     const origin = stage.inbound();
     const frames = replyFrames({ reply: "a", origin }, 1, 8);
     for (const frame of frames.filter(({ n }) => n !== 3)) stage.speech.frame(frame);
-    expect(stage.published).toEqual([{ type: "replay", reply: "a", origin, after: { attempt: 1, sentence: 0, n: 2 } }]);
+    expect(stage.published).toEqual([{ type: "resend", reply: "a", origin, after: { attempt: 1, sentence: 0, n: 2 } }]);
     for (const frame of frames.slice(3)) stage.speech.frame(frame);
     stage.pass(3000);
     expect(stage.audio()).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((n) => `a:0:${n}`));

@@ -308,7 +308,7 @@ export class Speech implements Ticker {
     reply.askedAt = now;
     const after = reply.accepted;
     this.#effects.publish({
-      type: "replay",
+      type: "resend",
       reply: reply.id,
       ...(reply.origin === undefined ? {} : { origin: reply.origin }),
       ...(after ? { after } : {}),

@@ -7,8 +7,9 @@ import {
   startNatsServer,
   type NatsServer,
   type TestDevice,
+  loose,
 } from "@voxbus/testing";
-import { closeCodes, Event, Say, subjects, type CloseName } from "@voxbus/protocol";
+import { buckets, channels, closeCodes, type CloseName, type Event } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildGateway, gatewayProgram } from "../app.ts";
@@ -46,7 +47,7 @@ interface End {
 /** What observers will hear of the end of a device's session. */
 async function watchEnd(id: string): Promise<{ readonly end: Promise<End> }> {
   const ended = new Promise<Event>((resolve) => {
-    const events = bus.subscribe(subjects.event(id), Event, (event) => {
+    const events = bus.subscribe(channels.event(id), (event) => {
       if (event.state !== "closed") return;
       events.close();
       resolve(event);
@@ -60,10 +61,10 @@ async function watchEnd(id: string): Promise<{ readonly end: Promise<End> }> {
 function sing(id: string): { close(): void } {
   let n = 0;
   const send = () => {
-    const name = { v: 1, reply: `song-${id}`, attempt: 1, sentence: 0 };
+    const name = { reply: `song-${id}`, attempt: 1, sentence: 0 };
     const body = new Uint8Array(200);
     for (let i = 0; i < 20; i += 1, n += 1) {
-      bus.publish(subjects.out(id), { ...name, n, kind: "audio", duration: 60, body });
+      bus.publish(channels.out(id), { ...name, n, kind: "audio", duration: 60, body });
     }
   };
   const timer = setInterval(send, 100);
@@ -74,18 +75,18 @@ function sing(id: string): { close(): void } {
 const reached: Record<CloseName, () => Promise<End>> = {
   async done() {
     const service = await startGateway();
-    await bus.bucket("profiles").put("quiet", { silenceMs: 1000, farewell: "So long." });
+    await bus.bucket(buckets.profiles).put("quiet", { silenceMs: 1000, farewell: "So long." });
     const polite = await connect("polite", service);
     polite.send({ type: "goodbye" });
     expect(await polite.closed).toMatchObject({ code: 1000 });
-    const record = async () => (await bus.bucket("devices").get("polite"))?.value;
+    const record = async () => (await bus.bucket(buckets.devices).get("polite"))?.value;
     await expect.poll(record).toMatchObject({ lastReason: "done", totalOnline: expect.any(Number) });
     expect(await record()).not.toHaveProperty("session");
     // A conversation in which nobody speaks: the farewell is claimed, spoken, and then it ends.
-    const said = bus.subscribe(subjects.sayOpen("quiet"), Say, ({ reply, text }) => {
+    const said = bus.subscribe(channels.sayOpen("quiet"), ({ reply, text }) => {
       expect(text).toBe("So long.");
-      const name = { v: 1, reply, attempt: 1, sentence: 0, n: 0, kind: "audio", duration: 60, end: "reply" };
-      bus.publish(subjects.out("quiet"), { ...name, body: new Uint8Array([1]) });
+      const name = { reply, attempt: 1, sentence: 0, n: 0, kind: "audio", duration: 60, end: "reply" };
+      bus.publish(loose(channels.out("quiet")), { ...name, body: new Uint8Array([1]) });
     });
     await bus.flush();
     const quiet = await connect("quiet", service);
@@ -125,7 +126,7 @@ const reached: Record<CloseName, () => Promise<End>> = {
     const service = await startGateway();
     const device = await connect("moved", service);
     const draining = new Promise<Event>((resolve) => {
-      bus.subscribe(subjects.event("moved"), Event, (event) => event.reason === "draining" && resolve(event));
+      bus.subscribe(channels.event("moved"), (event) => event.reason === "draining" && resolve(event));
     });
     await bus.flush();
     const answer = await fetch(`${service.addresses["ops"]}/pre-stop`, { method: "POST" });
@@ -162,7 +163,7 @@ const reached: Record<CloseName, () => Promise<End>> = {
     const service = await startGateway({ VOXBUS_GATEWAY_ID: "door" });
     const device = await connect("guest", service);
     const body = { type: "disconnect", device: "guest", reason: "requested" };
-    bus.publish(subjects.command("door"), { v: 1, body });
+    bus.publish(loose(channels.command("door")), { body });
     return device.closed;
   },
   async slow() {

@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { DeviceRecord, type GatewayLease, type Presence } from "@voxbus/protocol";
+import { buckets, DeviceRecord, type GatewayLease, type Presence } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { createDeviceRecords, type DeviceRecords } from "./device-records.ts";
 
@@ -13,7 +13,8 @@ const keep = (refresh?: number): DeviceRecords => {
   kept.push(records);
   return records;
 };
-const read = async (device: string) => DeviceRecord.safeParse((await bus.bucket("devices").get(device))?.value).data;
+const read = async (device: string) =>
+  DeviceRecord.safeParse((await bus.bucket(buckets.devices).get(device))?.value).data;
 const until = (device: string, match: (record: DeviceRecord) => boolean): Promise<DeviceRecord> =>
   vi.waitFor(async () => {
     const record = await read(device);
@@ -33,7 +34,7 @@ const presence = (gateway: string, epoch: string): Presence => ({
 });
 const lease = (id: string, epoch: string, since: number) => {
   const value = { id, epoch, address: "", load: { connections: 0, speaking: 0 }, draining: false, since };
-  return bus.bucket("gateways").put(id, value satisfies GatewayLease);
+  return bus.bucket(buckets.gateways).put(id, value satisfies GatewayLease);
 };
 
 beforeAll(async () => {
@@ -94,7 +95,7 @@ it("takeover: the time of the session that lost is counted once, by the one that
 });
 
 it("a gateway that died: its session counts up to the start of its next process, or to when it was seen last", async () => {
-  const bucket = bus.bucket("devices");
+  const bucket = bus.bucket(buckets.devices);
   const open = { lastSeen: 1000, lastReason: "", totalOnline: 500, session: "s1" } satisfies DeviceRecord;
   await bucket.put("restarted", open);
   await bucket.put("vanished", open);
@@ -122,7 +123,7 @@ it("a storm of 2,000 disconnects: is written in a queue, each one, while the bus
   const began = performance.now();
   await bus.flush();
   expect(performance.now() - began).toBeLessThan(1000);
-  const view = await bus.bucket("devices").watch();
+  const view = await bus.bucket(buckets.devices).watch();
   await vi.waitFor(
     () => {
       const left = devices.filter(

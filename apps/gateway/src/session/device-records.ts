@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BusAwayError, ConflictError, type Bus } from "@voxbus/bus";
-import { deviceKey, DeviceRecord, GatewayLease, type Presence } from "@voxbus/protocol";
+import { buckets, deviceKey, DeviceRecord, GatewayLease, type Presence } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 
 /** Records that are written at once: a storm of disconnects becomes a queue. */
@@ -113,13 +113,13 @@ function count(record: DeviceRecord, at: number): DeviceRecord {
  * it was there when its record was written. Undefined while its gateway lives.
  */
 async function findEnd(bus: Bus, { gateway, epoch }: Presence, record: DeviceRecord): Promise<number | undefined> {
-  const lease = GatewayLease.safeParse((await bus.bucket("gateways").get(gateway))?.value).data;
+  const lease = GatewayLease.safeParse((await bus.bucket(buckets.gateways).get(gateway))?.value).data;
   return lease?.epoch === epoch ? undefined : (lease?.since ?? record.lastSeen);
 }
 
 /** Reads, changes and writes one record until nobody was in between; waits for NATS while the gateway runs. */
 async function write(bus: Bus, device: string, changes: readonly Change[], closed: () => boolean): Promise<void> {
-  const bucket = bus.bucket("devices");
+  const bucket = bus.bucket(buckets.devices);
   const key = deviceKey(device);
   for (;;) {
     try {

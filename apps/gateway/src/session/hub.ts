@@ -2,15 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BusAwayError, type Bus, type Closer } from "@voxbus/bus";
 import type { Registry } from "@voxbus/presence";
 import {
-  Command,
-  encodeEnvelope,
-  Outbound,
-  ReplayRequest,
-  subjects,
+  channels,
   type Event,
+  type Outbound,
   type Presence,
   type Profile,
   type ReplayAnswer,
+  type ReplayRequest,
 } from "@voxbus/protocol";
 import type { Log, StopMode } from "@voxbus/service";
 import { ulid } from "ulid";
@@ -75,9 +73,9 @@ export function createHub(options: {
 
   const announce = (session: Session, fields: Partial<Event>) => {
     const { rtt } = session.life;
-    const known = { v: 1, session: session.id, at: Date.now(), gateway, rtt: rtt && Math.round(rtt * 10) / 10 };
+    const known = { session: session.id, at: Date.now(), gateway, rtt: rtt && Math.round(rtt * 10) / 10 };
     try {
-      bus.publish(subjects.event(session.device), { ...known, ...fields });
+      bus.publish(channels.event(session.device), { ...known, ...fields });
     } catch (error) {
       if (!(error instanceof BusAwayError)) throw error;
       counters.drops["bus-away"] += 1;
@@ -97,8 +95,7 @@ export function createHub(options: {
   const leaving = new Map<string, AbortController>();
 
   const replaceElsewhere = (device: string, previous: Presence) => {
-    bus.publish(subjects.command(previous.gateway), {
-      v: 1,
+    bus.publish(channels.command(previous.gateway), {
       body: { type: "disconnect", device, session: previous.session, reason: "replaced" },
     });
   };
@@ -111,7 +108,7 @@ export function createHub(options: {
       known.session = session;
       replaced.close("replaced");
     } else {
-      const out = bus.subscribe(subjects.out(device), Outbound, (frame, { trace }) =>
+      const out = bus.subscribe(channels.out(device), (frame, { trace }) =>
         devices.get(device)?.session.deliver(frame, trace),
       );
       devices.set(device, { session, out });
@@ -173,15 +170,15 @@ export function createHub(options: {
     const session = sessions.get(request.session);
     const newest = session?.uplink.seq ?? 0;
     const frames = session?.uplink.replay(request.from, request.to ?? newest) ?? [];
-    return { v: 1, session: request.session, open: session !== undefined && !session.ended, newest, frames };
+    return { session: request.session, open: session !== undefined && !session.ended, newest, frames };
   };
   const closers = [
-    bus.subscribe(subjects.fleetOut(), Outbound, (frame, { trace }) => deliverAll(frame, trace)),
-    bus.subscribe(subjects.groupOut("*"), Outbound, (frame, { subject, trace }) =>
+    bus.subscribe(channels.fleetOut(), (frame, { trace }) => deliverAll(frame, trace)),
+    bus.subscribe(channels.groupOut("*"), (frame, { subject, trace }) =>
       deliverAll(frame, trace, subject.split(".")[1]),
     ),
-    bus.respond(subjects.replay(gateway), ReplayRequest, (request) => encodeEnvelope(replay(request))),
-    bus.subscribe(subjects.command(gateway), Command, ({ body }) => {
+    bus.respond(channels.replay(gateway), replay),
+    bus.subscribe(channels.command(gateway), ({ body }) => {
       if (body.type === "drain") process.kill(process.pid, "SIGTERM");
       else {
         const session = devices.get(body.device)?.session;

@@ -247,9 +247,9 @@ export class Session implements SpeechEffects, HeartbeatEffects, UplinkEffects {
     }
     if (out.kind === "audio") return this.speech.live(out);
     if (out.kind === "control") {
-      if (out.body.type === "fence") {
+      if (out.body.type === "barge-in") {
         this.#bargeIn(out.body.seq);
-      } else if (out.body.type === "hearing") {
+      } else if (out.body.type === "user-speaking") {
         this.#voiceAt = this.now();
         this.speech.hearing(out.body.on, out.body.origin);
       }

@@ -1,5 +1,16 @@
 import { BusAwayError, type Bus } from "@voxbus/bus";
-import { decodeEnvelope, encodeEnvelope, Inbound, subjects, type DropReason, type InControl } from "@voxbus/protocol";
+import {
+  channels,
+  decodeEnvelope,
+  encodeEnvelope,
+  type Channel,
+  type DropReason,
+  type InAudio,
+  type InControl,
+  type InControlFrame,
+  type InText,
+} from "@voxbus/protocol";
+import type { z } from "zod";
 import { KeptFrames } from "./replay-buffer.ts";
 import type { Held } from "../limits.ts";
 import type { TraceHeaders } from "../observe/turn-traces.ts";
@@ -12,8 +23,8 @@ export const maxAwayText = 32;
 export const maxAwayControl = 256;
 
 type Body =
-  | Pick<Extract<Inbound, { kind: "audio" }>, "kind" | "body">
-  | Pick<Extract<Inbound, { kind: "text" }>, "kind" | "body">
+  | Pick<InAudio, "kind" | "body">
+  | Pick<InText, "kind" | "body">
   | { readonly kind: "control"; readonly body: InControl };
 
 interface Waiting {
@@ -40,6 +51,7 @@ export class Uplink {
   readonly #session: string;
   readonly #effects: UplinkEffects;
   readonly #kept: KeptFrames;
+  readonly #audio: ReturnType<typeof channels.inAudio>;
   #seq = 0;
   #waiting: Waiting[] | undefined;
   #gap: { frames: number; from: number; to: number } | undefined;
@@ -48,6 +60,7 @@ export class Uplink {
   constructor(bus: Bus, device: string, session: string, held: Held, effects: UplinkEffects) {
     this.#bus = bus;
     this.#device = device;
+    this.#audio = channels.inAudio(device);
     this.#session = session;
     this.#effects = effects;
     this.#kept = new KeptFrames(held);
@@ -112,32 +125,43 @@ export class Uplink {
 
   #publish(frame: Body, at: number, published?: (seq: number) => void, trace?: TraceHeaders): void {
     const seq = this.#seq + 1;
-    const data = encodeEnvelope({ v: 1, session: this.#session, seq, at, ...frame });
+    const place = { session: this.#session, seq, at };
+    let data: Uint8Array;
     if (frame.kind === "audio") {
+      const audio = encodeEnvelope(this.#audio.schema, { ...place, ...frame });
       try {
-        this.#bus.publish(subjects.in(this.#device, "audio"), data);
+        this.#bus.publish(this.#audio, audio);
       } catch (error) {
         if (!(error instanceof BusAwayError)) throw error;
         return this.#hold({ frame, at, published, trace });
       }
-    } else this.#store(frame, seq, data, trace);
+      data = audio;
+    } else if (frame.kind === "text") data = this.#store(channels.inText(this.#device), { ...place, ...frame }, trace);
+    else {
+      const channel = frame.body.type === "listen" ? channels.inControlOpen : channels.inControl;
+      data = this.#store(channel(this.#device), { ...place, ...frame }, trace);
+    }
     this.#seq = seq;
     if (!this.#kept.keep(seq, at, data)) this.#effects.drop("overloaded");
     published?.(seq);
   }
 
   /** Control and text are kept until the stream has them, however long that takes; stored once by their id. */
-  #store(frame: Body, seq: number, data: Uint8Array, trace: TraceHeaders | undefined): void {
-    const opening = frame.kind === "control" && frame.body.type === "listen";
-    const subject = opening ? subjects.open(this.#device) : subjects.in(this.#device, frame.kind);
-    const options = { id: `${this.#session}:${seq}`, ...(trace ? { trace } : {}) };
+  #store<S extends typeof InText | typeof InControlFrame>(
+    channel: Channel<S, "DEVICE_IN">,
+    envelope: z.input<S>,
+    trace: TraceHeaders | undefined,
+  ): Uint8Array {
+    const data = encodeEnvelope(channel.schema, envelope);
+    const options = { id: `${envelope.session}:${envelope.seq}`, ...(trace ? { trace } : {}) };
     const attempt = (): Promise<unknown> =>
-      this.#bus.store(subject, data, options).catch((error: unknown) => {
+      this.#bus.store(channel, data, options).catch((error: unknown) => {
         if (error instanceof BusAwayError && !this.#closed) return attempt();
         this.#effects.drop("bus-full");
         return undefined;
       });
     void attempt();
+    return data;
   }
 
   /** Forgets what is too old for a replay; called now and then. */
@@ -153,7 +177,7 @@ export class Uplink {
   /** When a frame was published, ms since the epoch; undefined once it is forgotten. */
   publishedAt(seq: number): number | undefined {
     const [frame] = this.#kept.read(seq, seq);
-    return frame && decodeEnvelope(Inbound, frame).at;
+    return frame && decodeEnvelope(channels.inbound.schema, frame).at;
   }
 
   /** The socket is gone: nothing waits any longer, and what was published is forgotten. */

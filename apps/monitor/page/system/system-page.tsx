@@ -165,7 +165,7 @@ function Alerts({ alerts }: { readonly alerts: readonly AlertView[] }) {
         {alerts.map((alert) => (
           <li key={alert.id} class={alert.resolved ? "resolved" : alert.severity}>
             <p>
-              <b>{alert.resolved ? words.resolved : words.severities[alert.severity]}</b> {alert.name} · {alert.subject}
+              <b>{alert.resolved ? words.resolved : words.severities[alert.severity]}</b> {alert.name} · {alert.target}
               <time dateTime={new Date(alert.at).toISOString()}>{showTime(alert.at)}</time>
             </p>
             <p>{alert.message}</p>

@@ -1,15 +1,15 @@
-import { ConflictError, type Bucket, type Bus, type Closer } from "@voxbus/bus";
-import { busVersion, subjects } from "@voxbus/protocol";
+import { ConflictError, type Bus, type Closer } from "@voxbus/bus";
+import { buckets, channels, type Alert, type AlertRecord } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { ulid } from "ulid";
-import { addStep, alertKey, AlertRecord, isAlertKey, lastStep, raisedAt, type AlertStep } from "./alert-record.ts";
+import { addStep, alertId, lastStep, raisedAt } from "./alert-record.ts";
 import type { Move, Severity } from "./hysteresis.ts";
 import type { Webhook } from "./webhook.ts";
 
 const keepResolvedMs = 24 * 3_600_000;
 
 /** An alert as it stands. */
-export interface BookedAlert extends AlertStep {
+export interface BookedAlert extends Alert {
   /** When it began; `at` is when it last changed. */
   readonly raisedAt: number;
 }
@@ -23,7 +23,7 @@ export interface AlertBook extends Closer {
   /** Every alert that stands, and those resolved in the last day: open ones first, then the newest. */
   list(): readonly BookedAlert[];
   /** Writes and tells one move of an alert, if this monitor is the active one. Throws BusAwayError. */
-  take(move: Move, about: { readonly name: string; readonly subject: string; readonly message: string }): Promise<void>;
+  take(move: Move, about: { readonly name: string; readonly target: string; readonly message: string }): Promise<void>;
   /** Tells everything that has not been told, such as what the monitor before had no time for. */
   settle(): Promise<void>;
   /** Forgets what was resolved a day ago. */
@@ -44,18 +44,15 @@ export async function openAlertBook(parts: {
   readonly raised: (severity: Severity, name: string) => void;
 }): Promise<AlertBook> {
   const { bus, active, webhook, log } = parts;
-  const bucket: Bucket = bus.bucket("monitor");
+  const bucket = bus.bucket(buckets.alerts);
   const known = new Map<string, Known>();
   let turn: Promise<unknown> = Promise.resolve();
   let posting: Promise<void> | undefined;
 
-  const learn = (key: string, value: unknown, revision: number) => {
-    const record = AlertRecord.safeParse(value).data;
-    if (record === undefined) log.warn({ key }, "an alert in the bucket is none and was passed over");
-    else if (revision > (known.get(key)?.revision ?? 0)) known.set(key, { record, revision });
+  const learn = (key: string, record: AlertRecord | undefined, revision: number) => {
+    if (record !== undefined && revision > (known.get(key)?.revision ?? 0)) known.set(key, { record, revision });
   };
   const watch = await bucket.watch((key, entry) => {
-    if (!isAlertKey(key)) return;
     if (entry === undefined) known.delete(key);
     else learn(key, entry.value, entry.revision);
   });
@@ -87,7 +84,7 @@ export async function openAlertBook(parts: {
     if (record === undefined || record.published === record.steps.length) return;
     if (!active() || !bus.connected()) return;
     for (const step of record.steps.slice(record.published)) {
-      bus.publish(subjects.alert(step.severity), { v: busVersion, ...step });
+      bus.publish(channels.alert(step.severity), step);
     }
     // Nothing may be awaited in between: what was published and the note of it leave in one write.
     await write(key, { ...record, published: record.steps.length });
@@ -124,25 +121,25 @@ export async function openAlertBook(parts: {
       [...known.values()]
         .map(({ record }) => ({ ...lastStep(record), raisedAt: raisedAt(record) }))
         .sort((a, b) => Number(a.resolved) - Number(b.resolved) || b.at - a.at),
-    take: (move, { name, subject, message }) =>
+    take: (move, { name, target, message }) =>
       inTurn(async () => {
         if (!active()) return;
-        const key = alertKey(name, subject);
+        const key = alertId(name, target);
         const record = known.get(key)?.record;
         const open = record !== undefined && !lastStep(record).resolved ? lastStep(record) : undefined;
         // Already so, by the monitor before this one.
         if ((move.type === "raise") === (open !== undefined)) return;
-        const step: AlertStep = {
+        const step: Alert = {
           id: open?.id ?? ulid(),
           at: Date.now(),
           severity: move.type === "resolve" ? open!.severity : move.severity,
           name,
-          subject,
+          target,
           message,
           resolved: move.type === "resolve",
         };
         if (!(await write(key, addStep(record, step, webhook !== undefined)))) return;
-        log.warn({ alert: step.id, name, subject, severity: step.severity, move: move.type }, "alert");
+        log.warn({ alert: step.id, name, target, severity: step.severity, move: move.type }, "alert");
         if (move.type !== "resolve") parts.raised(step.severity, name);
         await publish(key);
         postAll();

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
-import { addStep, alertKey, AlertRecord, isAlertKey, raisedAt, type AlertStep } from "./alert-record.ts";
+import type { Alert, AlertRecord } from "@voxbus/protocol";
+import { addStep, alertId, raisedAt } from "./alert-record.ts";
 
-const step = (id: string, at: number, resolved = false): AlertStep => ({
+const step = (id: string, at: number, resolved = false): Alert => ({
   id,
   at,
   severity: "medium",
   name: "memory",
-  subject: "g1",
+  target: "g1",
   message: "",
   resolved,
 });
@@ -36,8 +37,6 @@ test("alert record: without a webhook nothing is left to be posted", () => {
   expect(addStep(record, step("a", 2, true), false)).toMatchObject({ published: 0, posted: 2 });
 });
 
-test("alert key: one of its own among the monitor's notes", () => {
-  expect(alertKey("memory", "g1")).toBe("alert.memory.g1");
-  expect(isAlertKey(alertKey("memory", "g1"))).toBe(true);
-  for (const key of ["=lease", "=gateways", "=handback.TURNS.tts.x"]) expect(isAlertKey(key)).toBe(false);
+test("alert id: the name and the target", () => {
+  expect(alertId("memory", "g1")).toBe("memory.g1");
 });

@@ -1,5 +1,6 @@
+import { loose } from "@voxbus/testing";
 import { createRegistry } from "@voxbus/presence";
-import { Alert, busVersion, InControlFrame, subjects } from "@voxbus/protocol";
+import { type Alert, buckets, channels } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { makeStats, speakAs, startTestMonitor, type TestMonitor } from "../test-monitor.ts";
 
@@ -12,7 +13,7 @@ beforeAll(async () => {
     VOXBUS_MONITOR_MAX_MEMORY_MB: "900",
     VOXBUS_MONITOR_LEASE_MS: "3000",
   });
-  my.bus.subscribe("alert.*", Alert, (alert) => void told.push(alert));
+  my.bus.subscribe(channels.alert("*"), (alert) => void told.push(alert));
   await my.bus.flush();
 });
 afterEach(() => speaking.splice(0).forEach((one) => one.close()));
@@ -23,18 +24,18 @@ const until = (check: () => void | Promise<void>, timeout = 8000) => vi.waitFor(
 
 test("lag: what no worker takes raises an alert, which is over when it is taken", async () => {
   const { bus } = my;
-  const open = { stream: "DEVICE_IN", durable: "late", filters: [subjects.open("*")], schema: InControlFrame } as const;
+  const open = { channel: channels.inControlOpen("*"), durable: "late" } as const;
   const first = await bus.claim({ ...open, slots: 1, work: async () => undefined });
   await first.drain(0);
   for (let seq = 1; seq <= 4; seq += 1) {
     const body = { type: "listen", mode: "auto", gateway: "g1" };
-    const frame = { v: busVersion, session: "s1", seq, at: 1, kind: "control", body };
-    await bus.store(subjects.open("d1"), frame, { id: `s1:${seq}` });
+    const frame = { session: "s1", seq, at: 1, kind: "control", body };
+    await bus.store(loose(channels.inControlOpen("d1")), frame, { id: `s1:${seq}` });
   }
   await until(() => expect(alertsOf("queue")).toHaveLength(1));
-  expect(alertsOf("queue")[0]).toMatchObject({ severity: "high", subject: "late-DEVICE_IN", resolved: false });
+  expect(alertsOf("queue")[0]).toMatchObject({ severity: "high", target: "late-DEVICE_IN", resolved: false });
   const shown = (await my.ask("GET", "/api/alerts?open=true")).body["alerts"];
-  expect(shown).toMatchObject([{ name: "queue", subject: "late-DEVICE_IN" }]);
+  expect(shown).toMatchObject([{ name: "queue", target: "late-DEVICE_IN" }]);
 
   const second = await bus.claim({ ...open, slots: 10, work: async () => undefined });
   await until(() => expect(alertsOf("queue")).toHaveLength(2));
@@ -72,7 +73,7 @@ test("rates: frames that were dropped raise an alert, those of speech that was c
     }),
   );
   await until(() => expect(alertsOf("drop-rate")).not.toHaveLength(0));
-  expect(alertsOf("drop-rate").map(({ subject }) => subject)).toEqual(["lossy"]);
+  expect(alertsOf("drop-rate").map(({ target }) => target)).toEqual(["lossy"]);
 });
 
 test("stats: the last value, the average and the history of what programs say, and of consumers", async () => {
@@ -111,9 +112,9 @@ test("stats: the last value, the average and the history of what programs say, a
 test("programs: one that says that it stopped is no longer shown", async () => {
   const ids = async () =>
     ((await my.ask("GET", "/api/programs")).body["programs"] as { id?: string }[]).map(({ id }) => id);
-  my.bus.publish(subjects.stats("gateway"), makeStats("leaver"));
+  my.bus.publish(channels.stats("gateway"), makeStats("leaver"));
   await until(async () => expect(await ids()).toContain("leaver"));
-  my.bus.publish(subjects.stats("gateway"), makeStats("leaver", { state: "stopped" }));
+  my.bus.publish(channels.stats("gateway"), makeStats("leaver", { state: "stopped" }));
   await until(async () => expect(await ids()).not.toContain("leaver"));
 });
 
@@ -122,7 +123,7 @@ test("gateways: one that crashed and came back under its id raises an alert that
     createRegistry(my.bus, { id, epoch, address: "", load: () => ({ connections: 0, speaking: 0 }) });
   const noted = async (id: string, epoch: string, leaving = false) =>
     until(async () =>
-      expect((await my.bus.bucket("monitor").get("=gateways"))?.value).toMatchObject({
+      expect((await my.bus.bucket(buckets.seenGateways).get("=gateways"))?.value).toMatchObject({
         gateways: { [id]: { epoch, leaving } },
       }),
     );
@@ -135,7 +136,7 @@ test("gateways: one that crashed and came back under its id raises an alert that
   await leaving.close();
   const [again, back] = [await open("crashing", "e2"), await open("leaving", "e2")];
   await until(() => expect(alertsOf("gateway-lost")).toHaveLength(2));
-  expect(alertsOf("gateway-lost").map(({ subject, resolved }) => [subject, resolved])).toEqual([
+  expect(alertsOf("gateway-lost").map(({ target, resolved }) => [target, resolved])).toEqual([
     ["crashing", false],
     ["crashing", true],
   ]);
@@ -145,7 +146,7 @@ test("gateways: one that crashed and came back under its id raises an alert that
 test("monitors: one is active; when it stops another takes over, and its alerts go on", async () => {
   let rss = 1e9;
   speaking.push(speakAs(my.bus, () => [makeStats("steady", { rss })]));
-  const mine = () => alertsOf("memory").filter(({ subject }) => subject === "steady");
+  const mine = () => alertsOf("memory").filter(({ target }) => target === "steady");
   await until(() => expect(mine()).toHaveLength(1));
   const other = await my.another();
   const isActive = async (url: string) => {

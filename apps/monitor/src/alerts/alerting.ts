@@ -89,8 +89,8 @@ export async function createOversight(parts: {
   /** Goes on where the monitor before stopped. */
   async function takeOver(): Promise<void> {
     tracks.clear();
-    for (const { name, subject, severity, resolved } of alerts.list()) {
-      if (!resolved) tracks.set(`${name} ${subject}`, { ...calm, raised: severity });
+    for (const { name, target, severity, resolved } of alerts.list()) {
+      if (!resolved) tracks.set(`${name} ${target}`, { ...calm, raised: severity });
     }
     await attempt("gateways could not be taken over", () => gateways.inherit());
     await attempt("alerts could not be told", () => alerts.settle());
@@ -113,7 +113,7 @@ export async function createOversight(parts: {
     if (move !== undefined) {
       const sentence = rule.say(what, value ?? 0);
       const over = rule.over?.(what) ?? `Over: ${sentence}`;
-      await alerts.take(move, { name, subject, message: move.type === "resolve" ? over : sentence });
+      await alerts.take(move, { name, target: subject, message: move.type === "resolve" ? over : sentence });
     }
     if (track.bad === 0 && track.good === 0 && track.raised === undefined) tracks.delete(key);
     else tracks.set(key, track);
@@ -123,10 +123,10 @@ export async function createOversight(parts: {
   const endOrphans = async (judged: readonly Reading[]) => {
     if (performance.now() - began < lostMs) return;
     const measured = new Set(judged.map(({ rule, subject }) => `${rule} ${subject}`));
-    for (const { name, subject, resolved } of alerts.list()) {
-      const key = `${name} ${subject}`;
+    for (const { name, target, resolved } of alerts.list()) {
+      const key = `${name} ${target}`;
       if (resolved || name === "gateway-lost" || measured.has(key)) continue;
-      await alerts.take({ type: "resolve" }, { name, subject, message: `Over: ${subject} is gone.` });
+      await alerts.take({ type: "resolve" }, { name, target, message: `Over: ${target} is gone.` });
       tracks.delete(key);
     }
   };
@@ -162,9 +162,9 @@ export async function createOversight(parts: {
     for (const [id, value] of lost) {
       await judgeOne({ rule: "gateway-lost", subject: id, what: `The gateway ${id}`, value });
     }
-    for (const { name, subject, resolved } of alerts.list()) {
-      if (name !== "gateway-lost" || resolved || lost.has(subject)) continue;
-      await judgeOne({ rule: "gateway-lost", subject, what: `The gateway ${subject}`, value: 0 });
+    for (const { name, target, resolved } of alerts.list()) {
+      if (name !== "gateway-lost" || resolved || lost.has(target)) continue;
+      await judgeOne({ rule: "gateway-lost", subject: target, what: `The gateway ${target}`, value: 0 });
     }
   };
 

@@ -1,10 +1,10 @@
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
+import { buckets } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
-import { z } from "zod";
 import { followGateways, type KnownGateway } from "./gateway-losses.ts";
 
-const noteKey = "=gateways";
+const noteId = "=gateways";
 /** How long a lease must be missing before its gateway counts as lost, ms. */
 const graceMs = 3000;
 /** After how long a gateway that was lost is given up, ms. */
@@ -14,11 +14,6 @@ const noteFreshMs = 90_000;
 const noteEveryMs = 30_000;
 // A new monitor, and whatever was started with it, needs so long to see every lease.
 const usualSettleMs = 12_000;
-
-const Note = z.object({
-  at: z.number(),
-  gateways: z.record(z.string(), z.object({ epoch: z.string(), leaving: z.boolean() })),
-});
 
 /** Follows which gateways are lost; what it knows is noted in KV `monitor`, for the monitor after this one. */
 export interface GatewayWatch {
@@ -36,7 +31,7 @@ export function watchGateways(parts: {
   readonly settleMs?: number;
 }): GatewayWatch {
   const { bus, presence, log, settleMs = usualSettleMs } = parts;
-  const bucket = bus.bucket("monitor");
+  const bucket = bus.bucket(buckets.seenGateways);
   let known: ReadonlyMap<string, KnownGateway> = new Map();
   let noted = "";
   let notedAt = -Infinity;
@@ -44,7 +39,7 @@ export function watchGateways(parts: {
 
   return {
     async inherit() {
-      const note = Note.safeParse((await bucket.get(noteKey))?.value).data;
+      const note = (await bucket.get(noteId))?.value;
       const fresh = note !== undefined && Date.now() - note.at < noteFreshMs;
       known = new Map(fresh ? Object.entries(note.gateways) : []);
       inheritedAt = performance.now();
@@ -66,7 +61,7 @@ export function watchGateways(parts: {
       const gateways = Object.fromEntries([...known].map(([id, { epoch, leaving }]) => [id, { epoch, leaving }]));
       const text = JSON.stringify(gateways);
       if (text !== noted || now - notedAt > noteEveryMs) {
-        await bucket.put(noteKey, { at: Date.now(), gateways });
+        await bucket.put(noteId, { at: Date.now(), gateways });
         [noted, notedAt] = [text, now];
       }
       return news.lost;

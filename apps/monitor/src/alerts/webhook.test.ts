@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { listen } from "@voxbus/service";
 import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import type { AlertStep } from "./alert-record.ts";
+import type { Alert } from "@voxbus/protocol";
 import { createWebhook } from "./webhook.ts";
 
 let url: string;
@@ -24,12 +24,12 @@ afterAll(() => {
 });
 beforeEach(() => keys.splice(0));
 
-const step: AlertStep = {
+const step: Alert = {
   id: "a1",
   at: 1,
   severity: "high",
   name: "queue",
-  subject: "tts-TURNS",
+  target: "tts-TURNS",
   message: "501 wait.",
   resolved: false,
 };

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "@voxbus/service";
-import type { AlertStep } from "./alert-record.ts";
+import type { Alert } from "@voxbus/protocol";
 
 const timeoutMs = 5000;
 const usualWaitsMs: readonly number[] = [1000, 2000, 4000, 8000];
@@ -11,7 +11,7 @@ export interface Webhook {
    * Posts a step as JSON, five times at most, 5 s each; answers of 400 to 499 but 408 and 429 are final. True when it was
    * taken or given up, false when the monitor stops first.
    */
-  post(step: AlertStep): Promise<boolean>;
+  post(step: Alert): Promise<boolean>;
 }
 
 /** Makes the webhook at `url`; `posted` is told how each step ended. */
@@ -26,7 +26,7 @@ export function createWebhook(parts: {
   const { url, log, posted, signal, waitsMs = usualWaitsMs } = parts;
 
   /** The answer's status, or undefined when there was none in time. */
-  const attempt = async (step: AlertStep): Promise<number | undefined> => {
+  const attempt = async (step: Alert): Promise<number | undefined> => {
     const phase = step.resolved ? "resolved" : step.severity;
     try {
       const response = await fetch(url, {

@@ -1,5 +1,5 @@
 import type { Bus } from "@voxbus/bus";
-import { deviceKey, DeviceRecord } from "@voxbus/protocol";
+import { buckets, DeviceRecord } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { z } from "zod";
 import { ByDevice } from "../http/params.ts";
@@ -22,7 +22,7 @@ export function addDeviceDataRoutes(app: App, { bus, log }: { readonly bus: Bus;
     async (c) => {
       const { id } = c.req.valid("param");
       requireBus(bus);
-      const record = DeviceRecord.safeParse((await bus.bucket("devices").get(deviceKey(id)))?.value).data;
+      const record = (await bus.bucket(buckets.devices).get(id))?.value;
       if (!record) throw new Problem("device-unknown", `there is no record of ${id}`);
       return c.json({ id, ...record }, 200);
     },
@@ -40,9 +40,9 @@ export function addDeviceDataRoutes(app: App, { bus, log }: { readonly bus: Bus;
     async (c) => {
       const { id } = c.req.valid("param");
       requireBus(bus);
-      const bucket = bus.bucket("dialogues");
-      const erased = (await bucket.get(deviceKey(id))) !== undefined;
-      if (erased) await bucket.remove(deviceKey(id));
+      const bucket = bus.bucket(buckets.dialogues);
+      const erased = (await bucket.get(id)) !== undefined;
+      if (erased) await bucket.remove(id);
       log.info({ device: id, erased }, "dialogue erased");
       return c.json({ id, erased }, 200);
     },

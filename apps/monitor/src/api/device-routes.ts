@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView, Profiles } from "@voxbus/presence";
-import { busVersion, Presence, SessionState, subjects, type Command } from "@voxbus/protocol";
+import { channels, type Command, Presence, SessionState } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { z } from "zod";
 import { ByDevice, DeviceId, Name } from "../http/params.ts";
@@ -114,10 +114,9 @@ export function addDeviceRoutes(
       const { session, gateway } = requireDevice(presence, id);
       requireBus(bus);
       const command: Command = {
-        v: busVersion,
         body: { type: "disconnect", device: id, session, reason: "requested" },
       };
-      bus.publish(subjects.command(gateway), command);
+      bus.publish(channels.command(gateway), command);
       await bus.flush();
       log.info({ device: id, session, gateway, reason }, "disconnect requested");
       return c.json({ session, gateway }, 202);

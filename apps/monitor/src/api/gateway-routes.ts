@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
-import { busVersion, GatewayLease, subjects, type Command } from "@voxbus/protocol";
+import { channels, type Command, GatewayLease } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { z } from "zod";
 import { ByGateway } from "../http/params.ts";
@@ -41,7 +41,7 @@ export function addGatewayRoutes(
       const found = presence.gateways().find((gateway) => gateway.id === id);
       if (!found) throw new Problem("gateway-gone", `${id} has no lease`);
       requireBus(bus);
-      bus.publish(subjects.command(id), { v: busVersion, body: { type: "drain" } } satisfies Command);
+      bus.publish(channels.command(id), { body: { type: "drain" } } satisfies Command);
       await bus.flush();
       log.info({ gateway: id }, "drain requested");
       return c.json({ gateway: id, connections: found.load.connections }, 202);

@@ -1,5 +1,5 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
-import { deviceKey, Profile } from "@voxbus/protocol";
+import { buckets, defaultProfile, OwnProfile, Profile } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { z } from "zod";
 import { ByDevice } from "../http/params.ts";
@@ -7,19 +7,6 @@ import { Problem } from "../http/problems.ts";
 import { route } from "../http/route.ts";
 import type { App } from "../http/server.ts";
 import { requireBus } from "./require.ts";
-
-/** A device's own profile: any of the fields, and no others. */
-const OwnProfile = z.strictObject(
-  Object.fromEntries(Object.entries(Profile.shape).map(([name, field]) => [name, ownField(field as z.ZodType)])),
-);
-
-// A default would be stored as if an operator had chosen it, and would then hide the fleet's.
-function ownField(field: z.ZodType): z.ZodType {
-  const bare = field instanceof z.ZodDefault ? (field.unwrap() as z.ZodType).optional() : field;
-  return field.description === undefined ? bare : bare.describe(field.description);
-}
-
-const fallbackKey = "=default";
 
 const Shown = z.object({
   revision: z.number().int().describe("what a change must name in If-Match; 0: the device has no profile of its own"),
@@ -32,13 +19,12 @@ const Shown = z.object({
  * turn.
  */
 export function addProfileRoutes(app: App, { bus, log }: { readonly bus: Bus; readonly log: Log }): void {
-  const bucket = bus.bucket("profiles");
+  const bucket = bus.bucket(buckets.profiles);
 
   const show = async (id: string): Promise<z.infer<typeof Shown>> => {
-    const [entry, fallback] = await Promise.all([bucket.get(deviceKey(id)), bucket.get(fallbackKey)]);
-    const own = (entry?.value ?? {}) as Record<string, unknown>;
-    const profile = Profile.safeParse({ ...(fallback?.value as object | undefined), ...own });
-    return { revision: entry?.revision ?? 0, own, profile: profile.data ?? Profile.parse({}) };
+    const [entry, fallback] = await Promise.all([bucket.get(id), bucket.get(defaultProfile)]);
+    const own = entry?.value ?? {};
+    return { revision: entry?.revision ?? 0, own, profile: Profile.parse({ ...fallback?.value, ...own }) };
   };
 
   app.openapi(
@@ -62,7 +48,7 @@ export function addProfileRoutes(app: App, { bus, log }: { readonly bus: Bus; re
       path: "/api/devices/{id}/profile",
       summary: "Replaces a device's own profile, if it is still at the revision that If-Match names (0: there is none)",
       params: ByDevice,
-      body: OwnProfile,
+      body: OwnProfile.strict(),
       answer: Shown,
       problems: ["bad-device-id", "revision-missing", "revision-conflict", "bus-away"],
     }),
@@ -75,7 +61,7 @@ export function addProfileRoutes(app: App, { bus, log }: { readonly bus: Bus; re
       }
       requireBus(bus);
       try {
-        await bucket.update(deviceKey(id), body, Number(named));
+        await bucket.update(id, body, Number(named));
       } catch (cause) {
         if (!(cause instanceof ConflictError)) throw cause;
         throw new Problem("revision-conflict", `the profile is no longer at revision ${named}: read it again`, {

@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView, Profiles } from "@voxbus/presence";
-import { busVersion, subjects, type OutText, type OutTextFrame } from "@voxbus/protocol";
+import { channels, type OutText } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import type { Send } from "@voxbus/subscriber";
 import { z } from "zod";
@@ -103,8 +103,8 @@ export function addBroadcastRoutes(app: App, { bus, presence, profiles, announce
 
   const sendToMany = async (body: OutText, group?: string) => {
     requireBus(bus);
-    const subject = group === undefined ? subjects.fleetOut() : subjects.groupOut(group);
-    bus.publish(subject, { v: busVersion, kind: "text", body } satisfies OutTextFrame);
+    const channel = group === undefined ? channels.fleetOut() : channels.groupOut(group);
+    bus.publish(channel, { kind: "text", body });
     await bus.flush();
     const [gateways, devices] = [presence.gateways().length, online(group).length];
     log.info({ group, gateways, devices, type: body.type }, "message sent to many devices");

@@ -1,5 +1,6 @@
+import type { z } from "zod";
 import { createRegistry, type Registry } from "@voxbus/presence";
-import { Command, Outbound, Say, subjects } from "@voxbus/protocol";
+import { buckets, type Channel, channels, stored } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { startTestMonitor, type TestMonitor } from "../test-monitor.ts";
 
@@ -37,17 +38,17 @@ const shown = (ids: readonly string[], query = "") =>
   vi.waitFor(async () => expect(idsOf((await my.ask("GET", `/api/devices${query}`)).body)).toEqual(ids), 5000);
 
 /** Everything that comes on a subject from now on. */
-async function hear<T>(subject: string, schema: Parameters<typeof my.bus.subscribe>[1]): Promise<[string, T][]> {
-  const heard: [string, T][] = [];
-  my.bus.subscribe(subject, schema, (message, { subject }) => void heard.push([subject, message as T]));
+async function hear<S extends z.ZodType>(channel: Channel<S>): Promise<[string, z.infer<S>][]> {
+  const heard: [string, z.infer<S>][] = [];
+  my.bus.subscribe(channel, (message, { subject }) => void heard.push([subject, message]));
   await my.bus.flush();
   return heard;
 }
 
 test("devices: found by how their ids begin, in upper or lower case, and by their group", async () => {
   await openGateway("g1", ["Kitchen-1", "kitchen-2", "hall"]);
-  await my.bus.bucket("profiles").put("hall", { group: "ground" });
-  await my.bus.bucket("profiles").put("kitchen-2", { group: "ground" });
+  await my.bus.bucket(buckets.profiles).put("hall", { group: "ground" });
+  await my.bus.bucket(buckets.profiles).put("kitchen-2", { group: "ground" });
   await shown(["Kitchen-1", "kitchen-2"], "?prefix=KITCHEN");
   await shown(["hall", "kitchen-2"], "?group=ground");
   await shown(["kitchen-2"], "?group=ground&prefix=k");
@@ -57,14 +58,14 @@ test("devices: found by how their ids begin, in upper or lower case, and by thei
 test("text and control: to one device, in its open session", async () => {
   await openGateway("g1", ["d1"]);
   await shown(["d1"]);
-  const heard = await hear<Outbound>(subjects.out("d1"), Outbound);
+  const heard = await hear(channels.out("d1"));
   const text = await my.ask("POST", "/api/devices/d1/text", { message: { type: "alert", message: "Dinner" } });
   expect(text).toEqual({ status: 202, body: { session: "s-d1", gateway: "g1" } });
   const control = await my.ask("POST", "/api/devices/d1/control", { message: { type: "system", command: "reboot" } });
   expect(control.status).toBe(202);
   await vi.waitFor(() => expect(heard).toHaveLength(2));
   const body = { type: "alert", status: "Message", message: "Dinner", emotion: "neutral" };
-  expect(heard[0]?.[1]).toEqual({ v: 1, kind: "text", session: "s-d1", body });
+  expect(heard[0]?.[1]).toEqual({ kind: "text", session: "s-d1", body });
   expect(heard[1]?.[1].body).toEqual({ type: "system", command: "reboot" });
   expect((await my.ask("POST", "/api/devices/nobody/text", { message: { type: "alert", message: "x" } })).status).toBe(
     404,
@@ -86,10 +87,10 @@ test.each([
 test("text and control: to a group or to all, with the gateways and devices that are reached", async () => {
   await openGateway("g1", ["d1", "d2"]);
   await openGateway("g2", ["d3"]);
-  for (const id of ["d1", "d3"]) await my.bus.bucket("profiles").put(id, { group: "upstairs" });
+  for (const id of ["d1", "d3"]) await my.bus.bucket(buckets.profiles).put(id, { group: "upstairs" });
   await shown(["d1", "d3"], "?group=upstairs");
   await shown(["d1", "d2", "d3"]);
-  const heard = await hear<Outbound>("fleet.>", Outbound);
+  const heard = await hear({ ...channels.fleetOut(), subject: "fleet.>" });
   const message = { type: "custom", payload: { light: "on" } };
   expect(await my.ask("POST", "/api/groups/upstairs/text", { message })).toEqual({
     status: 202,
@@ -118,10 +119,10 @@ test("text and control: to a group or to all, with the gateways and devices that
 test("say: once to each device that is online of a group or of all, one list at a time", async () => {
   const ids = Array.from({ length: 25 }, (_, index) => `say-${String(index).padStart(2, "0")}`);
   await openGateway("g1", ids);
-  await my.bus.bucket("profiles").put("say-07", { group: "seven" });
+  await my.bus.bucket(buckets.profiles).put("say-07", { group: "seven" });
   await shown(ids);
   await shown(["say-07"], "?group=seven");
-  const heard = await hear<Say>(subjects.stored(subjects.sayOpen("*")), Say);
+  const heard = await hear(stored(channels.sayOpen("*")));
   const all = await my.ask("POST", "/api/fleet/say", { text: "Dinner is ready." });
   expect(all).toEqual({ status: 202, body: { devices: 25, seconds: 1 } });
   expect(await my.ask("POST", "/api/fleet/say", { text: "Again." })).toMatchObject({
@@ -130,7 +131,7 @@ test("say: once to each device that is online of a group or of all, one list at 
   });
   await vi.waitFor(() => expect(heard).toHaveLength(25), 5000);
   expect(heard.map(([subject]) => subject).toSorted()).toEqual(
-    ids.map((id) => subjects.stored(subjects.sayOpen(id))).toSorted(),
+    ids.map((id) => stored(channels.sayOpen(id)).subject).toSorted(),
   );
   expect(new Set(heard.map(([, { reply }]) => reply)).size).toBe(25);
   await vi.waitFor(async () => {
@@ -143,7 +144,7 @@ test("say: once to each device that is online of a group or of all, one list at 
 
 test("gateways: one is told to drain; one without a lease is not there", async () => {
   await openGateway("g1", ["d1"]);
-  const heard = await hear<Command>(subjects.command("g1"), Command);
+  const heard = await hear(channels.command("g1"));
   await vi.waitFor(async () => {
     const { status, body } = await my.ask("POST", "/api/gateways/g1/drain");
     expect({ status, body }).toEqual({ status: 202, body: { gateway: "g1", connections: 1 } });
@@ -158,7 +159,7 @@ test("gateways: one is told to drain; one without a lease is not there", async (
 
 test("record and dialogue: shown, and erased", async () => {
   const record = { lastSeen: 5, lastReason: "done", totalOnline: 7 };
-  await my.bus.bucket("devices").put("aa=bb=cc=dd=ee=ff", record);
+  await my.bus.bucket(buckets.devices).put("aa:bb:cc:dd:ee:ff", record);
   expect(await my.ask("GET", "/api/devices/AA:BB:CC:DD:EE:FF/record")).toEqual({
     status: 200,
     body: { id: "aa:bb:cc:dd:ee:ff", ...record },
@@ -167,8 +168,8 @@ test("record and dialogue: shown, and erased", async () => {
     status: 404,
     body: { type: "/problems/device-unknown" },
   });
-  await my.bus.bucket("dialogues").put("d1", { messages: [{ role: "user", text: "hello", at: 1 }] });
+  await my.bus.bucket(buckets.dialogues).put("d1", { messages: [{ role: "user", text: "hello", at: 1 }] });
   expect((await my.ask("DELETE", "/api/devices/d1/dialogue")).body).toEqual({ id: "d1", erased: true });
-  expect(await my.bus.bucket("dialogues").get("d1")).toBeUndefined();
+  expect(await my.bus.bucket(buckets.dialogues).get("d1")).toBeUndefined();
   expect((await my.ask("DELETE", "/api/devices/d1/dialogue")).body).toEqual({ id: "d1", erased: false });
 });

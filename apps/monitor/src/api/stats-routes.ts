@@ -1,6 +1,5 @@
-import { Stats } from "@voxbus/protocol";
+import { Alert, Stats } from "@voxbus/protocol";
 import { z } from "zod";
-import { AlertStep } from "../alerts/alert-record.ts";
 import type { Oversight } from "../alerts/alerting.ts";
 import { lostMs } from "../measurements/programs.ts";
 import { route } from "../http/route.ts";
@@ -78,7 +77,7 @@ export function addStatsRoutes(app: App, oversight: Oversight, intervalMs: numbe
       summary: "Every process that runs, with its own numbers, and those that fell silent",
       answer: z.object({
         programs: z.array(
-          Stats.omit({ v: true }).extend({
+          Stats.extend({
             lost: z.boolean().describe(`nothing was heard of it for ${lostMs / 1000} s`),
           }),
         ),
@@ -97,7 +96,7 @@ export function addStatsRoutes(app: App, oversight: Oversight, intervalMs: numbe
         open: z.enum(["true", "false"]).optional().describe("true: only those that stand; false: only those over"),
       }),
       answer: z.object({
-        alerts: z.array(AlertStep.extend({ raisedAt: z.number().describe("ms since the epoch at which it began") })),
+        alerts: z.array(Alert.extend({ raisedAt: z.number().describe("ms since the epoch at which it began") })),
       }),
       problems: ["bad-field"],
     }),

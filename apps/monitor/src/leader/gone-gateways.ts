@@ -1,44 +1,37 @@
-import type { Entry } from "@voxbus/bus";
-import { Presence, type GatewayLease } from "@voxbus/protocol";
-import { z } from "zod";
+import type { GatewayLease } from "@voxbus/protocol";
 
-// What a gateway keeps in the bucket to notice that it was wiped (docs/bus.md, presence and leases).
-const Canary = z.object({ epoch: z.string() });
-const canaryPrefix = "=canary-";
+/** An entry in the bucket `presence` that a gateway process left: a device's presence or the process's canary. */
+export interface Leftover {
+  readonly id: string;
+  readonly revision: number;
+  readonly gateway: string;
+  readonly epoch: string;
+}
 
-/** What is left of gateways that are gone: since when each process is missed, and the entries that it is time to purge. */
-export interface Stranded {
+/** The entries of gateways that are gone: since when each process is missed, and the entries due to be removed. */
+export interface Stranded<L extends Leftover> {
   readonly missing: ReadonlyMap<string, number>;
-  readonly purge: readonly Entry[];
+  readonly purge: readonly L[];
 }
 
 /**
- * Finds the presence entries, and canaries, of gateway processes without a lease. Those that were missing for `afterMs`,
- * look after look, are to be purged. `now` and `missing` are of a monotonic clock.
+ * Finds the entries of gateway processes without a lease. Those that were missing for `afterMs`, look after look, are to
+ * be removed. `now` and `missing` are of a monotonic clock.
  */
-export function findStranded(
-  entries: Iterable<Entry>,
+export function findStranded<L extends Leftover>(
+  entries: Iterable<L>,
   leases: readonly GatewayLease[],
   looked: { readonly missing: ReadonlyMap<string, number>; readonly now: number; readonly afterMs: number },
-): Stranded {
+): Stranded<L> {
   const alive = new Set(leases.map(({ id, epoch }) => `${id} ${epoch}`));
   const missing = new Map<string, number>();
-  const purge: Entry[] = [];
+  const purge: L[] = [];
   for (const entry of entries) {
-    const owner = ownerOf(entry);
-    if (owner === undefined || alive.has(owner)) continue;
+    const owner = `${entry.gateway} ${entry.epoch}`;
+    if (alive.has(owner)) continue;
     const since = looked.missing.get(owner) ?? looked.now;
     missing.set(owner, since);
     if (looked.now - since >= looked.afterMs) purge.push(entry);
   }
   return { missing, purge };
-}
-
-function ownerOf({ key, value }: Entry): string | undefined {
-  if (key.startsWith(canaryPrefix)) {
-    const canary = Canary.safeParse(value).data;
-    return canary && `${key.slice(canaryPrefix.length)} ${canary.epoch}`;
-  }
-  const presence = Presence.safeParse(value).data;
-  return presence && `${presence.gateway} ${presence.epoch}`;
 }

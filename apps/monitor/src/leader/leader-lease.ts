@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConflictError, type Bus } from "@voxbus/bus";
+import { buckets } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 
-const key = "=lease";
+const id = "=lease";
 const lookMs = 1000;
 const endMs = 1000;
 
@@ -26,7 +27,7 @@ export function holdMonitorLease(parts: {
   readonly log: Log;
 }): MonitorLease {
   const { bus, instance, leaseMs, changed, log } = parts;
-  const bucket = bus.bucket("monitor");
+  const bucket = bus.bucket(buckets.monitorLease);
   const ending = new AbortController();
   let revision: number | undefined;
   let renewedAt = -Infinity;
@@ -38,13 +39,13 @@ export function holdMonitorLease(parts: {
 
   const take = async (expected: number) => {
     const began = performance.now();
-    revision = await bucket.update(key, { instance, at: Date.now() }, expected);
+    revision = await bucket.update(id, { instance, at: Date.now() }, expected);
     renewedAt = began;
   };
 
   const look = async () => {
     if (revision !== undefined) return take(revision);
-    const found = await bucket.get(key);
+    const found = await bucket.get(id);
     if (found === undefined) return take(0);
     const now = performance.now();
     if (found.revision !== seen.revision) seen = { revision: found.revision, at: now };
@@ -86,7 +87,7 @@ export function holdMonitorLease(parts: {
       tell();
       if (held === undefined || !bus.connected()) return;
       try {
-        await bucket.remove(key, held);
+        await bucket.remove(id, held);
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error;
       }

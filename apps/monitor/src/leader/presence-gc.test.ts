@@ -1,3 +1,4 @@
+import { buckets } from "@voxbus/protocol";
 import type { Bus } from "@voxbus/bus";
 import { createRegistry, watchPresence, type PresenceView } from "@voxbus/presence";
 import { connectTestBus, silentLog, startNatsServer } from "@voxbus/testing";
@@ -28,7 +29,7 @@ const entry = (gateway: string, epoch: string) => ({
   remote: "",
   protocol: 1,
   features: {},
-  state: "active",
+  state: "active" as const,
 });
 const open = (id: string) =>
   createRegistry(bus, { id, epoch: "e1", address: "", load: () => ({ connections: 0, speaking: 0 }) });
@@ -37,17 +38,17 @@ test("purge: what gateways that are gone left is removed, what the others hold s
   const gateway = await open("here");
   const session = { session: "s1", since: 0, remote: "", protocol: 1, features: {}, state: "active" as const };
   await gateway.enter("mine", session, AbortSignal.timeout(5000));
-  await bus.bucket("presence").put("left", entry("gone", "e1"));
-  await bus.bucket("presence").put("=canary-gone", { epoch: "e1" });
+  await bus.bucket(buckets.presence).put("left", entry("gone", "e1"));
+  await bus.bucket(buckets.canaries).put("gone", { epoch: "e1" });
   await vi.waitFor(() => expect(presence.online("mine")).toBeDefined());
   const patient = createPurge({ bus, presence, log: silentLog });
   expect(await patient()).toBe(0);
   expect(await patient()).toBe(0);
   const purge = createPurge({ bus, presence, log: silentLog, afterMs: 0 });
   expect(await purge()).toBe(2);
-  expect(await bus.bucket("presence").get("left")).toBeUndefined();
-  expect(await bus.bucket("presence").get("=canary-gone")).toBeUndefined();
-  expect(await bus.bucket("presence").get("mine")).toBeDefined();
+  expect(await bus.bucket(buckets.presence).get("left")).toBeUndefined();
+  expect(await bus.bucket(buckets.canaries).get("gone")).toBeUndefined();
+  expect(await bus.bucket(buckets.presence).get("mine")).toBeDefined();
   expect(await purge()).toBe(0);
   await gateway.close();
 });

@@ -1,5 +1,6 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
+import { buckets } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 import { findStranded } from "./gone-gateways.ts";
 
@@ -17,18 +18,29 @@ export function createPurge(parts: {
   readonly afterMs?: number;
 }): Purge {
   const { bus, presence, log } = parts;
-  const bucket = bus.bucket("presence");
+  const presences = bus.bucket(buckets.presence);
+  const canaries = bus.bucket(buckets.canaries);
+
+  const readLeftovers = async () => {
+    const snapshots = [await presences.watch(), await canaries.watch()] as const;
+    for (const snapshot of snapshots) snapshot.close();
+    const held = [...snapshots[0].entries.values()].flatMap(({ id, revision, value }) =>
+      value === undefined ? [] : [{ id, revision, bucket: presences, gateway: value.gateway, epoch: value.epoch }],
+    );
+    const marks = [...snapshots[1].entries.values()].flatMap(({ id, revision, value }) =>
+      value === undefined ? [] : [{ id, revision, bucket: canaries, gateway: id, epoch: value.epoch }],
+    );
+    return [...held, ...marks];
+  };
   let missing: ReadonlyMap<string, number> = new Map();
   return async () => {
-    const snapshot = await bucket.watch();
-    snapshot.close();
     const looked = { missing, now: performance.now(), afterMs: parts.afterMs ?? afterMs };
-    const stranded = findStranded(snapshot.entries.values(), presence.gateways(), looked);
+    const stranded = findStranded(await readLeftovers(), presence.gateways(), looked);
     missing = stranded.missing;
     let count = 0;
-    for (const { key, revision } of stranded.purge) {
+    for (const { bucket, id, revision } of stranded.purge) {
       try {
-        await bucket.remove(key, revision);
+        await bucket.remove(id, revision);
       } catch (error) {
         if (error instanceof ConflictError) continue; // the device is back
         throw error;

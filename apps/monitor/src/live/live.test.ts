@@ -1,8 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
-import { connectTestBus, startNatsServer } from "@voxbus/testing";
-import type { Event, Heard, Say } from "@voxbus/protocol";
-import { subjects } from "@voxbus/protocol";
+import { connectTestBus, startNatsServer, loose } from "@voxbus/testing";
+import { buckets, channels, type Event, type Heard, type Say } from "@voxbus/protocol";
 import type { Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
@@ -87,7 +86,6 @@ const enter = async (device: string) => {
 /** One turn of a device as its programs publish it. */
 async function haveTurn(device: string, session: string): Promise<void> {
   const heard: Heard = {
-    v: 1,
     session,
     listen: 1,
     utterance: 1,
@@ -96,12 +94,12 @@ async function haveTurn(device: string, session: string): Promise<void> {
     text: "what time",
     language: "en",
   };
-  const say: Say = { v: 1, session, origin: 9, reply: "r1", attempt: 1, sentence: 0, text: "It is late.", last: true };
+  const say: Say = { session, origin: 9, reply: "r1", attempt: 1, sentence: 0, text: "It is late.", last: true };
   const turn = { origin: 9, reply: "r1", complete: true, fenced: 1, dropped: 0, late: 2, firstAudio: 321 };
-  const event: Event = { v: 1, session, at: Date.now(), gateway: "g1", turn };
-  await bus.store(subjects.heard(device), heard);
-  await bus.store(subjects.sayOpen(device), say);
-  bus.publish(subjects.event(device), event);
+  const event: Event = { session, at: Date.now(), gateway: "g1", turn };
+  await bus.store(channels.heard(device), heard);
+  await bus.store(channels.sayOpen(device), say);
+  bus.publish(channels.event(device), event);
 }
 
 test("live: a new reader gets a greeting, the devices that are there, and the numbers", async () => {
@@ -173,11 +171,11 @@ test("live: the speech of a watched device is timed by its own frames", async ()
   await find("device");
   await bus.flush();
   // The subscription stands once its first frame is told of.
-  const control = { v: 1, session, at: 1, kind: "control" };
-  bus.publish(subjects.in("speaker", "control"), { ...control, seq: 1, body: { type: "abort" } });
+  const control = { session, at: 1, kind: "control" };
+  bus.publish(loose(channels.inControl("speaker")), { ...control, seq: 1, body: { type: "abort" } });
   await find("activity", ({ kind }) => kind === "abort");
-  const audio = { v: 1, session, at: 1, kind: "audio", body: Uint8Array.of(1, 2, 3) };
-  for (let seq = 2; seq <= 9; seq++) bus.publish(subjects.in("speaker", "audio"), { ...audio, seq });
+  const audio = { session, at: 1, kind: "audio", body: Uint8Array.of(1, 2, 3) };
+  for (let seq = 2; seq <= 9; seq++) bus.publish(loose(channels.inAudio("speaker")), { ...audio, seq });
   await haveTurn("speaker", session);
   const { speech } = await find("turn", (turn) => turn.speech !== undefined);
   expect(speech!.to).toBeGreaterThanOrEqual(speech!.from);
@@ -211,7 +209,7 @@ test("profile: own fields are kept apart from the defaults, and a change names t
     errors: [{ field: "lead" }],
   });
   expect((await put({ colour: 1 }, '"0"')).body).toMatchObject({ type: "/problems/bad-field" });
-  await bus.bucket("profiles").put("=default", { language: "zh-CN" });
+  await bus.bucket(buckets.profiles).put("=default", { language: "zh-CN" });
   expect(await put({ lead: 0 }, String(first.body["revision"]))).toMatchObject({
     status: 200,
     body: { own: { lead: 0 }, profile: { language: "zh-CN", lead: 0 } },

@@ -1,4 +1,4 @@
-import { Outbound, subjects, type InControl } from "@voxbus/protocol";
+import { channels, type InControl } from "@voxbus/protocol";
 import type { Bus, Closer, On } from "@voxbus/subscriber";
 import type { Activity, TurnView } from "./live.ts";
 import { nameTurn, type Turns } from "../turns/turns.ts";
@@ -48,7 +48,7 @@ export function watchDevice(
       const detail = [state, reason, code].filter((part) => part !== undefined).join(" ");
       told.activity({ at: Date.now(), kind: "state", detail });
     }, where),
-    bus.subscribe(subjects.out(device), Outbound, (frame) => {
+    bus.subscribe(channels.out(device), (frame) => {
       const { kind, session, origin, reply } = frame;
       if (kind !== "audio" || reply === undefined || reply === voiced) return;
       voiced = reply;

@@ -1,4 +1,4 @@
-import { Stats, subjects } from "@voxbus/protocol";
+import { channels, type Stats } from "@voxbus/protocol";
 import type { Bus, Closer } from "@voxbus/subscriber";
 
 /** After which silence a process that had not said that it stops counts as lost, ms: four reports. */
@@ -37,7 +37,7 @@ export function collectPrograms(bus: Bus): Programs {
   let leaving = new Set<string>();
   const isLost = ({ heardAt }: Known) => performance.now() - heardAt > lostMs;
 
-  const subscription = bus.subscribe(subjects.stats("*"), Stats, (stats) => {
+  const subscription = bus.subscribe(channels.stats("*"), (stats) => {
     const { program, instance, id, state } = stats;
     if (program === "gateway" && id !== undefined && state !== "running") leaving.add(id);
     if (state === "stopped") {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { busVersion, InControlFrame, subjects } from "@voxbus/protocol";
+import { channels, InControlFrame } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus, Claim, Claims, ClaimOptions } from "../bus.ts";
 import { readDelivery } from "./delivery.ts";
@@ -16,9 +16,8 @@ const running: Claims[] = [];
 const connect = (): Promise<Bus> => connectBus({ VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1 }, log);
 const openListen = (device: string, seq = 1): Promise<unknown> =>
   bus.store(
-    subjects.open(device),
+    channels.inControlOpen(device),
     {
-      v: busVersion,
       session: "s1",
       seq,
       at: 0,
@@ -34,10 +33,8 @@ const claim = async (
 ): Promise<Claims> => {
   const { on = bus, ...options } = given;
   const claims = await on.claim({
-    stream: "DEVICE_IN",
+    channel: channels.inControlOpen(device),
     durable: `test-${device}`,
-    filters: [subjects.open(device)],
-    schema: InControlFrame,
     slots: 1,
     work,
     ...options,
@@ -52,12 +49,11 @@ const untilAborted = ({ signal }: Claim<unknown>): Promise<void> =>
 function startWorker(device: string) {
   const script = `
     import { connectBus } from "@voxbus/bus";
-    import { InControlFrame } from "@voxbus/protocol";
+    import { channels } from "@voxbus/protocol";
     const log = { info() {}, warn() {}, error() {} };
     const bus = await connectBus({ VOXBUS_NATS_URL: ${JSON.stringify(server.url)}, VOXBUS_NATS_REPLICAS: 1 }, log);
     const claims = await bus.claim({
-      stream: "DEVICE_IN", durable: "test-${device}", filters: [${JSON.stringify(subjects.open(device))}],
-      schema: InControlFrame, slots: 1,
+      channel: channels.inControlOpen(${JSON.stringify(device)}), durable: "test-${device}", slots: 1,
       work: () => { console.log("claimed"); return new Promise(() => {}); },
     });
     process.stdin.once("data", async () => { await claims.drain(0); console.log("drained"); });

@@ -7,12 +7,12 @@ import type { ClaimMeter } from "../metrics.ts";
 import type { ClaimOptions, Claims } from "../bus.ts";
 import { readDelivery } from "./delivery.ts";
 import { isNameTaken, isPassing } from "../nats/nats-errors.ts";
-import { createHandBacks } from "./naks.ts";
-import type { Link } from "../nats/connection.ts";
+import { createNaks } from "./naks.ts";
+import type { Connection } from "../nats/connection.ts";
 import type { Messages } from "../nats/messages.ts";
 import { traceAttempt } from "../tracing/spans.ts";
 import type { Storage } from "./publish.ts";
-import type { StreamKeeper } from "./streams.ts";
+import type { EnsureStreams } from "./streams.ts";
 import { readTrace } from "../tracing/trace.ts";
 
 const ackWaitMs = 3000;
@@ -29,8 +29,8 @@ const retryMs = 1000;
 const working = new TextEncoder().encode("+WPI");
 const acknowledge = new TextEncoder().encode("+ACK");
 const terminate = new TextEncoder().encode("+TERM");
-const handBack = new TextEncoder().encode("-NAK");
-const handBackLater = new TextEncoder().encode(`-NAK {"delay":${nanos(retryMs)}}`);
+const nak = new TextEncoder().encode("-NAK");
+const nakLater = new TextEncoder().encode(`-NAK {"delay":${nanos(retryMs)}}`);
 
 interface Held {
   /** The newest delivery: its reply subject is the handle on the claim. Without one NATS knows nothing of it any more. */
@@ -45,22 +45,23 @@ interface Held {
   verdict?: Uint8Array;
 }
 
-/** What a claim loop stands on. */
-export interface ClaimBase {
-  readonly link: Link;
+/** Dependencies of a claim loop. */
+export interface ClaimDeps {
+  readonly connection: Connection;
   readonly jsm: JetStreamManager;
-  readonly keeper: StreamKeeper;
+  readonly ensureStreams: EnsureStreams;
   readonly storage: Storage;
   readonly messages: Messages;
   readonly claimMeter: ClaimMeter;
 }
 
 /** Runs a claim loop; the contract is `Bus.claim`. */
-export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: ClaimOptions<S>): Promise<Claims> {
-  const { link, jsm, keeper, messages } = base;
-  const { stream, durable, slots } = options;
-  const { nc, log } = link;
-  const handBacks = createHandBacks(base, options);
+export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: ClaimOptions<S>): Promise<Claims> {
+  const { connection, jsm, ensureStreams, messages } = deps;
+  const { channel, durable, slots } = options;
+  const stream = channel.delivery;
+  const { nc, log } = connection;
+  const naks = createNaks(deps, { stream, durable });
   const held = new Map<string, Held>();
   /** Openings that were asked for and have neither come nor expired; oldest first. */
   let asked: { count: number; readonly at: number }[] = [];
@@ -75,7 +76,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   const ensureConsumer = async (): Promise<void> => {
     const config = {
       durable_name: durable,
-      filter_subjects: [...options.filters],
+      filter_subjects: [channel.subject],
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
       replay_policy: ReplayPolicy.Instant,
@@ -93,7 +94,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   };
 
   const prepare = async (): Promise<void> => {
-    await keeper.ensure(stream);
+    await ensureStreams(stream);
     await ensureConsumer();
     const info = await jsm.streams.info(stream);
     // In a stream made anew the same sequence is another message, which our old handles would acknowledge.
@@ -110,7 +111,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
           await prepare();
           break;
         } catch (err) {
-          log.warn({ err, stream, durable }, "openings cannot be claimed now; trying again");
+          log.warn({ err, stream, durable }, "consumer unavailable, retrying");
           await sleep(retryMs);
         }
       }
@@ -126,7 +127,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   const encoder = new TextEncoder();
 
   function pull(): void {
-    if (draining || ended || repairing !== undefined || !link.connected()) return;
+    if (draining || ended || repairing !== undefined || !connection.connected()) return;
     const oldest = performance.now() - 2 * expiryMs;
     while (asked[0] !== undefined && (asked[0].count <= 0 || asked[0].at < oldest)) asked.shift();
     const free = slots - busy - asked.reduce((sum, { count }) => sum + count, 0);
@@ -161,19 +162,19 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     one.verdict = verdict;
     busy -= 1;
     pull();
-    if (verdict === handBack && link.connected() && !isDoubtful(one)) await handBacks.note(key);
+    if (verdict === nak && connection.connected() && !isDoubtful(one)) await naks.note(key);
     for (let tries = 0; tries < tellTries; tries += 1) {
       if (ended) break;
       try {
-        if (draining && !link.connected()) break;
-        if (!link.connected()) await link.whenConnected(ackWaitMs);
+        if (draining && !connection.connected()) break;
+        if (!connection.connected()) await connection.whenConnected(ackWaitMs);
         await repairing;
         // Of a doubtful claim only success is told: to hand it back would take it from the worker that has it now.
         const tell = verdict === acknowledge || !isDoubtful(one);
         if (tell && one.handle?.reply) await nc.request(one.handle.reply, verdict, { timeout: ackTimeoutMs });
         break;
       } catch (err) {
-        if (!isPassing(err)) log.warn({ err, durable }, "a claim could not be given up properly");
+        if (!isPassing(err)) log.warn({ err, durable }, "claim verdict not delivered");
       }
     }
     held.delete(key);
@@ -193,22 +194,22 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
       tooLate.push(message);
       return;
     }
-    const body = messages.decode(options.schema, message.data);
+    const body = messages.decode(channel.schema, message.data);
     if (body === undefined) {
       message.respond(terminate);
       return;
     }
     const abort = new AbortController();
-    base.claimMeter.claimed(durable, attempt, Date.now() - storedAt);
+    deps.claimMeter.claimed(durable, attempt, Date.now() - storedAt);
     const sent = readTrace(message);
     const traced = traceAttempt({ subject: message.subject, durable, key, attempt }, sent);
     const work = async (): Promise<void> => {
       let verdict = acknowledge;
       let final = false;
       try {
-        const failed = attempt < finalAttempt ? attempt : attempt - (await handBacks.count(key));
+        const failed = attempt < finalAttempt ? attempt : attempt - (await naks.count(key));
         final = failed >= finalAttempt;
-        if (failed > lastAttempt) throw new Error("every worker that had this failed, also at an apology");
+        if (failed > lastAttempt) throw new Error("every worker that held this claim failed, even at the apology");
         const claim = {
           device: deviceOfSubject(message.subject) ?? "",
           message: body,
@@ -221,9 +222,9 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
         await traced.run(() => options.work(claim));
         traced.end("done");
       } catch (err) {
-        traced.end(final ? "given up" : "handed back", err);
-        log.warn({ err, durable, attempt }, "the work on a claim failed");
-        verdict = final ? terminate : draining ? handBack : handBackLater;
+        traced.end(final ? "terminated" : "nakked", err);
+        log.warn({ err, durable, attempt }, "claim failed");
+        verdict = final ? terminate : draining ? nak : nakLater;
       }
       // Handed back already, when the worker ran out of grace.
       if (held.get(key) === one && one.verdict === undefined) await conclude(key, one, verdict);
@@ -251,13 +252,13 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
           pull();
         }
       } catch (err) {
-        log.error({ err, durable }, "a claimed message could not be handled");
+        log.error({ err, durable }, "claim handler failed");
       }
     },
   });
 
   const signalProgress = (): void => {
-    if (!link.connected()) return;
+    if (!connection.connected()) return;
     const now = performance.now();
     for (const one of held.values()) {
       if (one.verdict !== undefined) continue;
@@ -268,7 +269,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     pull();
   };
 
-  const watch = link.onChange((connected) => {
+  const watch = connection.onChange((connected) => {
     asked = [];
     if (!connected) return;
     // First, so that nothing is pulled before it is known whether the stream is still the same.
@@ -282,7 +283,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     watch.close();
     closing.close();
   };
-  const closing = link.onClose(end);
+  const closing = connection.onClose(end);
 
   try {
     await prepare();
@@ -291,7 +292,7 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
     if (!isPassing(cause)) {
       end();
       subscription.unsubscribe();
-      throw new Error(`the consumer ${durable} of ${stream} cannot be made`, { cause });
+      throw new Error(`the consumer ${durable} of ${stream} cannot be created`, { cause });
     }
     void repair();
   }
@@ -303,17 +304,17 @@ export async function runClaims<S extends z.ZodType>(base: ClaimBase, options: C
   const finish = async (): Promise<void> => {
     draining = true;
     // Handing back while our own request still waits would only bring the message here again.
-    if (link.connected()) await Promise.race([subscription.drain(), sleep(expiryMs)]);
+    if (connection.connected()) await Promise.race([subscription.drain(), sleep(expiryMs)]);
     subscription.unsubscribe();
-    await Promise.all(tooLate.map(({ reply = "" }) => handBacks.note(readDelivery(reply).key)));
-    for (const message of tooLate) message.respond(handBack);
+    await Promise.all(tooLate.map(({ reply = "" }) => naks.note(readDelivery(reply).key)));
+    for (const message of tooLate) message.respond(nak);
     await Promise.race([graceIsOver, Promise.allSettled([...held.values()].map((one) => one.done))]);
     const left = [...held].filter(([, one]) => one.verdict === undefined);
     await Promise.all(
       left.map(([key, one]) => {
-        const handedBack = conclude(key, one, handBack);
+        const nakked = conclude(key, one, nak);
         one.abort.abort(new Error("the worker is being stopped"));
-        return handedBack;
+        return nakked;
       }),
     );
     end();

@@ -1,4 +1,4 @@
-import { busVersion, InControlFrame, subjects } from "@voxbus/protocol";
+import { channels } from "@voxbus/protocol";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus } from "../bus.ts";
@@ -21,17 +21,15 @@ afterAll(async () => {
 
 test("lags: what nobody has had yet, and what is held", async () => {
   const open = async (session: string) => {
-    const body = { type: "listen", mode: "auto", gateway: "g1" };
-    const frame = { v: busVersion, session, seq: 1, at: 1, kind: "control", body };
-    await bus.store(subjects.open("d1"), frame, { id: `${session}:1` });
+    const body = { type: "listen", mode: "auto", gateway: "g1" } as const;
+    const frame = { session, seq: 1, at: 1, kind: "control", body } as const;
+    await bus.store(channels.inControlOpen("d1"), frame, { id: `${session}:1` });
   };
   let finish = (): void => undefined;
   const done = new Promise<void>((resolve) => (finish = resolve));
   const claims = await bus.claim({
-    stream: "DEVICE_IN",
+    channel: channels.inControlOpen("*"),
     durable: "lagging",
-    filters: [subjects.open("*")],
-    schema: InControlFrame,
     slots: 1,
     work: () => done,
   });

@@ -1,10 +1,9 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import type { ConsumerLag, StreamName } from "../bus.ts";
+import { streamNames, type StreamName } from "@voxbus/protocol";
+import type { ConsumerLag } from "../bus.ts";
 import type { Storage } from "./publish.ts";
 
-const streams: readonly StreamName[] = ["DEVICE_IN", "TURNS"];
-
-/** Reads how far the durable consumers are behind; the contract is `Bus.lags`. */
+/** Reads the lag of the durable consumers; the contract is `Bus.lags`. */
 export async function readLags(
   jsm: JetStreamManager,
   storage: Storage,
@@ -19,6 +18,6 @@ export async function readLags(
     }
     return lags;
   };
-  const lists = await Promise.all(streams.map((stream) => storage.persist(stream, () => read(stream), signal)));
+  const lists = await Promise.all(streamNames.map((stream) => storage.persist(stream, () => read(stream), signal)));
   return lists.flat();
 }

@@ -1,44 +1,32 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JetStreamManager } from "@nats-io/jetstream";
 import { nuid } from "@nats-io/transport-node";
-import type { StreamName } from "../bus.ts";
-import type { Link } from "../nats/connection.ts";
-import type { Storage } from "./publish.ts";
-import { bucketStream, bucketSubject } from "./streams.ts";
+import { buckets } from "@voxbus/protocol";
+import { openBucket, type BucketDeps } from "../kv/bucket.ts";
 
-/** As long as the longest-lived message that can be claimed (docs/bus.md, streams). */
-const keepFor = "6h";
 const gatherMs = 20;
 const patienceMs = 1000;
-/** So many keys of claims fit into one message. */
-const mostInOne = 10_000;
-
-/** What the notes of hand-backs stand on. */
-interface HandBackBase {
-  readonly link: Link;
-  readonly jsm: JetStreamManager;
-  readonly storage: Storage;
-}
+/** The most claim keys in one entry. */
+const maxKeys = 10_000;
 
 /**
- * How often claims of one consumer were handed back by workers that drained: NATS counts each of these as a delivery, but
- * they say nothing against the message. Kept in the bucket `monitor`, one key for all that a worker hands back.
+ * The number of times that each claim of one consumer was nakked by a draining worker. NATS counts each of these as a
+ * delivery, but they say nothing against the message. Kept in the bucket `naks`, one entry for all that a worker naks.
  */
-export interface HandBacks {
-  /** Notes that a claim is about to be handed back. Resolves after 1 s at most, also when it could not be noted. */
+export interface Naks {
+  /** Notes that a claim is about to be nakked. Resolves after 1 s at most, even when the note failed. */
   note(key: string): Promise<void>;
-  /** How often it was. Throws BusAwayError. */
+  /** The number of notes of a claim. Throws BusAwayError. */
   count(key: string): Promise<number>;
 }
 
 /** Creates the notes of one consumer. */
-export function createHandBacks(base: HandBackBase, of: { stream: StreamName; durable: string }): HandBacks {
-  const { link, jsm, storage } = base;
-  const bucket = bucketStream("monitor");
-  const prefix = `=handback.${of.stream}.${of.durable}`;
+export function createNaks(deps: BucketDeps, { stream, durable }: { stream: string; durable: string }): Naks {
+  const { log } = deps.connection;
+  const bucket = openBucket(deps, buckets.naks);
+  const prefix = `${stream}.${durable}`;
   let gathered: string[] = [];
   let writing: Promise<void> | undefined;
-  /** What each key of the bucket holds; none is written twice. */
+  /** The contents of each entry, which never changes. */
   const known = new Map<string, ReadonlySet<string>>();
   let reading: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
@@ -48,22 +36,18 @@ export function createHandBacks(base: HandBackBase, of: { stream: StreamName; du
     writing = undefined;
     const all = gathered;
     gathered = [];
-    for (let i = 0; i < all.length; i += mostInOne) {
-      const data = new TextEncoder().encode(JSON.stringify(all.slice(i, i + mostInOne)));
-      const subject = bucketSubject("monitor", `${prefix}.${nuid.next()}`);
-      await storage.store({ subject, data, stream: bucket, ttl: keepFor });
+    for (let i = 0; i < all.length; i += maxKeys) {
+      await bucket.put(`${prefix}.${nuid.next()}`, all.slice(i, i + maxKeys));
     }
   };
 
   const read = async (): Promise<void> => {
-    const query = { subjects_filter: bucketSubject("monitor", `${prefix}.>`) };
-    const { state } = await storage.persist(bucket, () => jsm.streams.info(bucket, query));
-    const subjects = Object.keys(state.subjects ?? {});
-    for (const subject of known.keys()) if (!subjects.includes(subject)) known.delete(subject);
-    for (const subject of subjects) {
-      if (known.has(subject)) continue;
-      const found = await storage.persist(bucket, () => jsm.streams.getMessage(bucket, { last_by_subj: subject }));
-      if (found !== null) known.set(subject, new Set(found.json<readonly string[]>()));
+    const ids = new Set(await bucket.ids(prefix));
+    for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
+    for (const id of ids) {
+      if (known.has(id)) continue;
+      const keys = (await bucket.get(id))?.value;
+      if (keys !== undefined) known.set(id, new Set(keys));
     }
   };
 
@@ -71,12 +55,12 @@ export function createHandBacks(base: HandBackBase, of: { stream: StreamName; du
     note: async (key) => {
       gathered.push(key);
       writing ??= write().catch((err: unknown) => {
-        link.log.warn({ err, durable: of.durable }, "hand-backs could not be noted: they count as failures");
+        log.warn({ err, durable }, "nak notes not written, naks count as failures");
       });
       await Promise.race([writing, sleep(patienceMs, undefined, { ref: false })]);
     },
     count: async (key) => {
-      // One read at a time; who asks while one runs shares the next, which sees all that was noted before.
+      // One read at a time. Calls that arrive while one runs share the next, which sees everything noted before.
       next ??= reading.then(() => {
         next = undefined;
         const done = read();

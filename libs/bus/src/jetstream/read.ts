@@ -1,35 +1,25 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
-import { decodeEnvelope } from "@voxbus/protocol";
-import type { z } from "zod";
-import type { StreamName } from "../bus.ts";
+import { decodeEnvelope, type StreamName } from "@voxbus/protocol";
+import type { Bus } from "../bus.ts";
 import { isNoMessage } from "../nats/nats-errors.ts";
 import type { Messages } from "../nats/messages.ts";
 import type { Storage } from "./publish.ts";
 
 const page = 256;
 
-/** A stored message and its sequence in the stream. */
-export interface StoredMessage<S extends z.ZodType> {
-  readonly seq: number;
-  readonly subject: string;
-  readonly message: z.infer<S>;
-}
-
-/** The stream that holds `subject`. */
-function streamOf(subject: string): StreamName {
-  return subject.split(".")[2] === "in" ? "DEVICE_IN" : "TURNS";
-}
-
-/** Reads what the streams hold: from their leaders, so that what was acknowledged is there. */
-export function createReader(jsm: JetStreamManager, storage: Storage, messages: Messages) {
-  const readLast = async <S extends z.ZodType>(subject: string, schema: S, signal?: AbortSignal) => {
-    const stream = streamOf(subject);
+/** Creates the reader of the streams. It asks their leaders, which have everything that was acknowledged. */
+export function createReader(
+  jsm: JetStreamManager,
+  storage: Storage,
+  messages: Messages,
+): Pick<Bus, "lastStored" | "stored"> {
+  const lastStored: Bus["lastStored"] = async ({ subject, schema, delivery: stream }, signal) => {
     const found = await storage.persist(
       stream,
       () => jsm.streams.getMessage(stream, { last_by_subj: subject }),
       signal,
     );
-    return found === null ? undefined : { seq: found.seq, message: decodeEnvelope(schema, found.data) };
+    return found === null ? undefined : { seq: found.seq, subject, message: decodeEnvelope(schema, found.data) };
   };
 
   // A page comes from any replica, which may lag behind; the leader then says whether there is more.
@@ -47,13 +37,7 @@ export function createReader(jsm: JetStreamManager, storage: Storage, messages: 
     return next === null ? [] : [next];
   };
 
-  const readAll = async <S extends z.ZodType>(
-    subject: string,
-    schema: S,
-    limit: number,
-    signal?: AbortSignal,
-  ): Promise<readonly StoredMessage<S>[]> => {
-    const stream = streamOf(subject);
+  const stored: Bus["stored"] = async ({ subject, schema, delivery: stream }, limit, signal) => {
     let kept: StoredMsg[] = [];
     for (let seq = 1; ;) {
       const from = seq;
@@ -69,5 +53,5 @@ export function createReader(jsm: JetStreamManager, storage: Storage, messages: 
     });
   };
 
-  return { readLast, readAll };
+  return { lastStored, stored };
 }

@@ -1,8 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { DiscardPolicy, JetStreamApiError, StorageType, type JetStreamManager } from "@nats-io/jetstream";
 import type { StreamConfig } from "@nats-io/jetstream";
-import { subjects } from "@voxbus/protocol";
-import type { BucketName, StreamName } from "../bus.ts";
+import {
+  bucketLifetimes,
+  bucketNames,
+  storedPattern,
+  subjectsOfStream,
+  type BucketName,
+  type StreamName,
+} from "@voxbus/protocol";
 import { isMissing, isNameTaken, isPassing } from "../nats/nats-errors.ts";
 
 const second = 1_000_000_000;
@@ -10,30 +16,26 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const gibibyte = 1024 ** 3;
 
-/** Every key-value bucket. */
-const bucketNames = ["gateways", "presence", "profiles", "dialogues", "devices", "monitor"] as const;
-
-/** How long a gateway's lease lives without being renewed, in ms. */
-export const leaseMs = 10_000;
-
-const dialogueDays = 7;
-
 /** The stream behind a bucket, as NATS names it. */
-export const bucketStream = (bucket: BucketName): string => `KV_${bucket}`;
+export function bucketStream(bucket: BucketName): string {
+  return `KV_${bucket}`;
+}
 
 /** The subject of a bucket's key, as NATS names it. */
-export const bucketSubject = (bucket: BucketName, key: string): string => `$KV.${bucket}.${key}`;
+export function bucketSubject(bucket: BucketName, key: string): string {
+  return `$KV.${bucket}.${key}`;
+}
 
 type Definition = Partial<StreamConfig> & { readonly name: string };
 
-/** The configuration of every stream and bucket (docs/bus.md), the same whoever makes it. Ages in ns. */
+/** The configuration of every stream and bucket (docs/bus.md), the same in every program. Ages in ns. */
 function defineStreams(replicas: number): readonly Definition[] {
   const every = { storage: StorageType.File, num_replicas: replicas, allow_direct: true };
   const streams: readonly (Definition & { readonly name: StreamName })[] = [
     {
       ...every,
       name: "DEVICE_IN",
-      subjects: [subjects.in("*", "text"), subjects.in("*", "control"), subjects.open("*")],
+      subjects: subjectsOfStream("DEVICE_IN"),
       max_age: 6 * hour,
       max_bytes: gibibyte,
       duplicate_window: 2 * minute,
@@ -41,11 +43,11 @@ function defineStreams(replicas: number): readonly Definition[] {
     {
       ...every,
       name: "TURNS",
-      subjects: [subjects.heard("*"), subjects.say("*"), subjects.sayOpen("*")],
+      subjects: subjectsOfStream("TURNS"),
       max_age: hour,
       max_bytes: gibibyte,
       duplicate_window: 10 * minute,
-      republish: { src: "device.>", dest: subjects.stored("device.>") },
+      republish: { src: "device.>", dest: storedPattern.replace("<subject>", "device.>") },
     },
   ];
   const buckets = bucketNames.map((bucket) => ({
@@ -57,21 +59,21 @@ function defineStreams(replicas: number): readonly Definition[] {
     allow_rollup_hdrs: true,
     deny_delete: true,
     allow_msg_ttl: true,
-    ...(bucket === "dialogues" ? { max_age: dialogueDays * 24 * hour } : {}),
-    // Without the marker an expired lease would be no event to watchers.
-    ...(bucket === "gateways" ? { max_age: leaseMs * 1_000_000, subject_delete_marker_ttl: minute } : {}),
+    ...(bucketLifetimes[bucket] === undefined ? {} : { max_age: bucketLifetimes[bucket] * 1_000_000 }),
+    // Watchers see the marker; without it an expired lease would be no event to them.
+    ...(bucket === "gateways" ? { subject_delete_marker_ttl: minute } : {}),
   }));
   return [...streams, ...buckets];
 }
 
-/** Makes streams and buckets that are not there, and brings those that are to what `defineStreams` says. */
-export interface StreamKeeper {
-  /** Ensures one stream, or all of them. Throws a sentence when NATS does not allow the change that it takes. */
-  ensure(name?: string): Promise<void>;
-}
+/**
+ * Ensures that one stream, or all of them, exist as `defineStreams` says. Throws an error that names the stream when NATS
+ * does not allow the change.
+ */
+export type EnsureStreams = (name?: string) => Promise<void>;
 
-/** Creates the keeper of all streams and buckets. */
-export function keepStreams(jsm: JetStreamManager, replicas: number): StreamKeeper {
+/** Creates the function that ensures streams and buckets. Calls for one stream at the same time share one run. */
+export function createEnsureStreams(jsm: JetStreamManager, replicas: number): EnsureStreams {
   const definitions = new Map(defineStreams(replicas).map((definition) => [definition.name, definition]));
   const running = new Map<string, Promise<void>>();
 
@@ -85,11 +87,9 @@ export function keepStreams(jsm: JetStreamManager, replicas: number): StreamKeep
     return promise;
   };
 
-  return {
-    ensure: async (name) => {
-      const wanted = [...definitions.values()].filter((definition) => name === undefined || definition.name === name);
-      await Promise.all(wanted.map(ensureOne));
-    },
+  return async (name) => {
+    const wanted = [...definitions.values()].filter((definition) => name === undefined || definition.name === name);
+    await Promise.all(wanted.map(ensureOne));
   };
 }
 
@@ -103,7 +103,7 @@ async function ensureStream(jsm: JetStreamManager, definition: Definition): Prom
     if (differing.length > 0) await jsm.streams.update(name, Object.fromEntries(differing));
   } catch (cause) {
     if (!(cause instanceof JetStreamApiError) || isPassing(cause)) throw cause;
-    throw new Error(`the stream ${name} cannot be made what docs/bus.md says: ${cause.message}`, { cause });
+    throw new Error(`the stream ${name} cannot be created or updated as docs/bus.md says: ${cause.message}`, { cause });
   }
 }
 

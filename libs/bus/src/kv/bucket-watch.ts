@@ -2,8 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { Kvm, type KvWatchEntry } from "@nats-io/kv";
 import type { QueuedIterator } from "@nats-io/transport-node";
-import type { BucketName, BucketWatch, Entry } from "../bus.ts";
-import type { Link } from "../nats/connection.ts";
+import type { BucketRow } from "@voxbus/protocol";
+import type { z } from "zod";
+import type { BucketWatch, Entry } from "../bus.ts";
+import type { Connection } from "../nats/connection.ts";
 import type { Storage } from "../jetstream/publish.ts";
 import { bucketStream } from "../jetstream/streams.ts";
 
@@ -12,18 +14,25 @@ const retryMs = 500;
 /** Within this time a change has come to a watcher that works, ms. */
 const arrivalMs = 500;
 
-/** What a watch stands on. */
-export interface WatchBase {
-  readonly link: Link;
+/** Dependencies of a watch. */
+export interface WatchDeps {
+  readonly connection: Connection;
   readonly jsm: JetStreamManager;
   readonly storage: Storage;
 }
 
-/** One opened watcher of NATS: it fills `entries` until it is left for a new one. */
-interface Watcher {
+/** Options of a watch: the kind of entry, its parser, and what is called at each change. */
+interface WatchOptions<S extends z.ZodType> {
+  readonly row: BucketRow<S>;
+  readonly parse: (id: string, data: Uint8Array, revision: number) => Entry<z.infer<S>>;
+  readonly changed: ((id: string, entry: Entry<z.infer<S>> | undefined) => void) | undefined;
+}
+
+/** One open NATS watcher. It fills `entries` until a new one replaces it. */
+interface Watcher<V> {
   readonly iterator: QueuedIterator<KvWatchEntry>;
   readonly created: string;
-  readonly entries: Map<string, Entry>;
+  readonly entries: Map<string, Entry<V>>;
   /** The newest revision that came, or that was there before. */
   seen: number;
   /** What the stream said at the last check; not seen by the next one, the watcher is silent. */
@@ -32,81 +41,82 @@ interface Watcher {
 }
 
 /**
- * Watches a bucket; the contract is `Bucket.watch`. NATS tells a watcher nothing when its bucket was purged or made
- * anew (docs/bus.md), so the state of the stream is compared every 3 s with what has come.
+ * Watches a bucket; the contract is `Bucket.watch`. NATS tells a watcher nothing when its bucket was purged or created
+ * again (docs/bus.md), so the state of the stream is compared every 3 s with what has come.
  */
-export async function watchBucket(
-  base: WatchBase,
-  name: BucketName,
-  changed: (key: string, entry: Entry | undefined) => void = () => undefined,
-): Promise<BucketWatch> {
-  const { link, jsm, storage } = base;
-  const { log } = link;
+export async function watchBucket<S extends z.ZodType>(
+  { connection, jsm, storage }: WatchDeps,
+  { row, parse, changed }: WatchOptions<S>,
+): Promise<BucketWatch<z.infer<S>>> {
+  const name = row.bucket;
+  const { log } = connection;
   const stream = bucketStream(name);
-  const entries = new Map<string, Entry>();
-  let current: Watcher | undefined;
+  const entries = new Map<string, Entry<z.infer<S>>>();
+  let current: Watcher<z.infer<S>> | undefined;
   let opening = false;
   let closed = false;
   let started = (): void => undefined;
   const ready = new Promise<void>((resolve) => (started = resolve));
 
-  const tell = (key: string, entry: Entry | undefined): void => {
+  const notify = (id: string, entry: Entry<z.infer<S>> | undefined): void => {
     try {
-      changed(key, entry);
+      changed?.(id, entry);
     } catch (err) {
-      log.error({ err, bucket: name, key }, "a change of a bucket could not be handled");
+      log.error({ err, bucket: name, id }, "watch handler failed");
     }
   };
 
-  const apply = (key: string, entry: Entry | undefined): void => {
+  const apply = (id: string, entry: Entry<z.infer<S>> | undefined): void => {
     if (entry === undefined) {
-      if (entries.delete(key)) tell(key, undefined);
-    } else if (entries.get(key)?.revision !== entry.revision) {
-      entries.set(key, entry);
-      tell(key, entry);
+      if (entries.delete(id)) notify(id, undefined);
+    } else if (entries.get(id)?.revision !== entry.revision) {
+      entries.set(id, entry);
+      notify(id, entry);
     }
   };
 
-  const finishSnapshot = (watcher: Watcher): void => {
+  const finishSnapshot = (watcher: Watcher<z.infer<S>>): void => {
     if (watcher.ready || watcher !== current) return;
     watcher.ready = true;
-    for (const key of entries.keys()) if (!watcher.entries.has(key)) apply(key, undefined);
-    for (const [key, entry] of watcher.entries) apply(key, entry);
+    for (const id of entries.keys()) if (!watcher.entries.has(id)) apply(id, undefined);
+    for (const [id, entry] of watcher.entries) apply(id, entry);
     watcher.entries.clear();
     started();
   };
 
   /** Stops a watcher and deletes its consumer, which nats-server would keep for 5 minutes otherwise. */
-  const leave = (iterator: Watcher["iterator"]): void => {
+  const leave = (iterator: Watcher<unknown>["iterator"]): void => {
     iterator.stop();
-    if (!link.connected()) return;
-    // nats.js has no door to this.
+    if (!connection.connected()) return;
+    // nats.js has no public way to this.
     const { _data: consumer } = iterator as unknown as { readonly _data: { delete(): Promise<boolean> } };
     consumer.delete().catch((err: unknown) => {
-      // A bus that closes has asked for it, and does not wait for the answer.
-      if (!link.nc.isClosed()) log.info({ err, bucket: name }, "a watcher was left to expire");
+      // A closing bus does not wait for the answer.
+      if (!connection.nc.isClosed()) log.info({ err, bucket: name }, "watcher deletion failed, left to expire");
     });
   };
 
-  const fill = async (watcher: Watcher): Promise<void> => {
+  const fill = async (watcher: Watcher<z.infer<S>>): Promise<void> => {
     for await (const { key, operation, value, revision, isUpdate } of watcher.iterator) {
       if (watcher !== current) return;
       watcher.seen = Math.max(watcher.seen, revision);
-      const entry = operation === "PUT" ? parseEntry(key, value, revision) : undefined;
-      if (entry === null) log.warn({ bucket: name, key }, "a value in a bucket is not JSON and was passed over");
-      else if (watcher.ready) apply(key, entry);
-      else if (entry === undefined) watcher.entries.delete(key);
-      else watcher.entries.set(key, entry);
+      const id = row.idOf(key);
+      if (id !== undefined) {
+        const entry = operation === "PUT" ? parse(id, value, revision) : undefined;
+        if (watcher.ready) apply(id, entry);
+        else if (entry === undefined) watcher.entries.delete(id);
+        else watcher.entries.set(id, entry);
+      }
       if (isUpdate) finishSnapshot(watcher);
     }
     if (watcher === current) void reopen();
   };
 
   const open = async (): Promise<void> => {
-    const kv = await new Kvm(link.nc).open(bucketStream(name).slice("KV_".length));
+    const kv = await new Kvm(connection.nc).open(bucketStream(name).slice("KV_".length));
     const before = await storage.persist(stream, () => jsm.streams.info(stream));
     const iterator = await storage.persist(stream, () => kv.watch());
-    const watcher: Watcher = {
+    const watcher: Watcher<z.infer<S>> = {
       iterator,
       created: before.created,
       entries: new Map(),
@@ -132,14 +142,14 @@ export async function watchBucket(
         break;
       } catch (err) {
         if (closed) break;
-        log.warn({ err, bucket: name }, "a bucket cannot be watched now; trying again");
+        log.warn({ err, bucket: name }, "bucket unavailable, retrying");
         await sleep(retryMs);
       }
     }
     opening = false;
   }
 
-  const isStale = async (watcher: Watcher): Promise<boolean> => {
+  const isStale = async (watcher: Watcher<z.infer<S>>): Promise<boolean> => {
     const { seen } = watcher;
     const { created, state } = await storage.persist(stream, () => jsm.streams.info(stream));
     if (created !== watcher.created || watcher.seen < watcher.expected || state.last_seq < seen) return true;
@@ -153,16 +163,16 @@ export async function watchBucket(
 
   const check = async (): Promise<void> => {
     const watcher = current;
-    if (watcher === undefined || !watcher.ready || opening || !link.connected()) return;
+    if (watcher === undefined || !watcher.ready || opening || !connection.connected()) return;
     try {
       if ((await isStale(watcher)) && watcher === current) await reopen();
     } catch (err) {
-      log.warn({ err, bucket: name }, "a watch could not be checked");
+      log.warn({ err, bucket: name }, "watch check failed");
     }
   };
 
   const timer = setInterval(() => void check(), checkMs);
-  const watch = link.onChange((connected) => connected && void reopen());
+  const watch = connection.onChange((connected) => connected && void reopen());
   const close = (): void => {
     closed = true;
     clearInterval(timer);
@@ -171,17 +181,8 @@ export async function watchBucket(
     if (current) leave(current.iterator);
     started();
   };
-  const closing = link.onClose(close);
+  const closing = connection.onClose(close);
   void reopen();
   await ready;
   return { entries, close };
-}
-
-function parseEntry(key: string, value: Uint8Array, revision: number): Entry | null {
-  try {
-    return { key, value: JSON.parse(new TextDecoder().decode(value)) as unknown, revision };
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }

@@ -1,9 +1,11 @@
+import { buckets, channels } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ConflictError, type Bus } from "../bus.ts";
 import { connectBus } from "../connect.ts";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { loose, type NatsServer, startNatsServer } from "@voxbus/testing";
 
-const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const warnings: object[] = [];
+const log = { info: () => undefined, warn: (fields: object) => void warnings.push(fields), error: () => undefined };
 let server: NatsServer;
 let bus: Bus;
 
@@ -18,66 +20,86 @@ afterAll(async () => {
   await server.stop();
 });
 
+const record = (lastSeen: number) => ({ lastSeen, lastReason: "", totalOnline: 0 });
+
 test("bucket: a watch fills, follows, and starts over when its bucket was purged", async () => {
-  const bucket = bus.bucket("devices");
-  await Promise.all(Array.from({ length: 500 }, (_, n) => bucket.put(`k${n}`, { n })));
+  const bucket = bus.bucket(buckets.devices);
+  await Promise.all(Array.from({ length: 500 }, (_, n) => bucket.put(`k${n}`, record(n))));
   const changes: string[] = [];
-  const watch = await bucket.watch((key, entry) => changes.push(`${key} ${entry === undefined ? "gone" : "set"}`));
+  const watch = await bucket.watch((id, entry) => changes.push(`${id} ${entry === undefined ? "gone" : "set"}`));
   expect(watch.entries.size).toBe(500);
   expect(changes).toHaveLength(500);
   changes.length = 0;
-  await bucket.put("k1", { n: -1 });
+  await bucket.put("k1", record(1));
   await bucket.remove("k2");
   await vi.waitFor(() => expect(changes).toEqual(["k1 set", "k2 gone"]));
   changes.length = 0;
   await server.callApi("STREAM.PURGE.KV_devices");
-  await bucket.put("after", {});
+  await bucket.put("after", record(0));
   await vi.waitFor(() => expect([...watch.entries.keys()]).toEqual(["after"]), { timeout: 5000 });
   expect(changes.filter((change) => change.endsWith("gone"))).toHaveLength(499);
   watch.close();
 });
 
 test("bucket: a compare-and-set on an absent or removed key wants revision 0", async () => {
-  const bucket = bus.bucket("dialogues");
-  const first = await bucket.update("d", { n: 1 }, 0);
-  await expect(bucket.update("d", { n: 2 }, 0)).rejects.toThrow(ConflictError);
+  const bucket = bus.bucket(buckets.devices);
+  const first = await bucket.update("d", record(1), 0);
+  await expect(bucket.update("d", record(2), 0)).rejects.toThrow(ConflictError);
   await expect(bucket.remove("d", first + 1)).rejects.toThrow(ConflictError);
   await bucket.remove("d", first);
   expect(await bucket.get("d")).toBeUndefined();
-  await bucket.update("d", { n: 3 }, 0);
-  expect(await bucket.get("d")).toMatchObject({ value: { n: 3 } });
+  await bucket.update("d", record(3), 0);
+  expect(await bucket.get("d")).toMatchObject({ value: record(3) });
 });
 
-test("bucket: a value that is no JSON is read as one that fits nothing, and can be written over", async () => {
-  const bucket = bus.bucket("devices");
-  bus.publish("$KV.devices.odd", new TextEncoder().encode('{"cut'));
+test.each([
+  ["not JSON", '{"cut'],
+  ["of another shape", '{"lastSeen":"yesterday"}'],
+])("bucket: a value that is %s is read as undefined, logged, and can be written over", async (_what, text) => {
+  const bucket = bus.bucket(buckets.devices);
+  warnings.length = 0;
+  const { revision: before } = (await bucket.get("odd")) ?? { revision: 0 };
+  bus.publish(loose({ ...channels.out(), subject: "$KV.devices.odd" }), new TextEncoder().encode(text));
   const odd = await vi.waitFor(async () => {
     const entry = await bucket.get("odd");
-    if (entry === undefined) throw new Error("not stored yet");
+    if (entry === undefined || entry.revision === before) throw new Error("not stored yet");
     return entry;
   });
   expect(odd.value).toBeUndefined();
-  await bucket.update("odd", { n: 1 }, odd.revision);
-  expect(await bucket.get("odd")).toMatchObject({ value: { n: 1 } });
+  expect(warnings).toContainEqual(expect.objectContaining({ bucket: "devices", id: "odd" }));
+  await bucket.update("odd", record(1), odd.revision);
+  expect(await bucket.get("odd")).toMatchObject({ value: record(1) });
 });
 
-test("bucket: keys are listed by prefix; one with a time to live is gone after it", async () => {
-  const bucket = bus.bucket("dialogues");
-  await bucket.put("=list.a.1", {});
-  await bucket.put("=list.a.2", {}, { ttlMs: 1000 });
-  await bucket.put("=list.ab.1", {});
-  expect([...(await bucket.keys("=list.a"))].toSorted()).toEqual(["=list.a.1", "=list.a.2"]);
-  await vi.waitFor(async () => expect(await bucket.keys("=list.a")).toEqual(["=list.a.1"]), { timeout: 5000 });
+test("bucket: ids are listed by prefix", async () => {
+  const bucket = bus.bucket(buckets.reminders);
+  const reminder = { device: "a:b", text: "tea", dueAt: 1 };
+  for (const id of ["a:b.s-1-1", "a:b.s-1-2", "a:bc.s-1-1"]) await bucket.put(id, reminder);
+  expect([...(await bucket.ids("a:b"))].toSorted()).toEqual(["a:b.s-1-1", "a:b.s-1-2"]);
+  expect(await bucket.ids()).toHaveLength(3);
 });
 
-test("bucket: a watch of keys that change all the time is not opened anew", async () => {
-  const bucket = bus.bucket("presence");
+test("bucket: modify loses no change when many write at once, and leaves an entry as it is for undefined", async () => {
+  const bucket = bus.bucket(buckets.devices);
+  await Promise.all(
+    Array.from({ length: 5 }, () =>
+      bucket.modify("shared", (value) => ({ ...record(1), totalOnline: (value?.totalOnline ?? 0) + 1 })),
+    ),
+  );
+  const written = await bucket.get("shared");
+  expect(written?.value?.totalOnline).toBe(5);
+  await bucket.modify("shared", () => undefined);
+  expect((await bucket.get("shared"))?.revision).toBe(written?.revision);
+});
+
+test("bucket: a watch of keys that change all the time is not opened again", async () => {
+  const bucket = bus.bucket(buckets.devices);
   const watch = await bucket.watch();
   const created = async () =>
-    (((await server.callApi("CONSUMER.NAMES.KV_presence"))["consumers"] ?? []) as string[]).toSorted();
+    (((await server.callApi("CONSUMER.NAMES.KV_devices"))["consumers"] ?? []) as string[]).toSorted();
   const before = await created();
   for (const until = performance.now() + 7000; performance.now() < until;) {
-    await Promise.all(Array.from({ length: 20 }, (_, n) => bucket.put(`moving${n}`, {})));
+    await Promise.all(Array.from({ length: 20 }, (_, n) => bucket.put(`moving${n}`, record(0))));
   }
   expect(await created()).toEqual(before);
   watch.close();

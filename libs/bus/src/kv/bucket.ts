@@ -1,89 +1,115 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
-import { ConflictError, type Bucket, type BucketName, type Entry } from "../bus.ts";
-import { watchBucket, type WatchBase } from "./bucket-watch.ts";
+import type { BucketRow } from "@voxbus/protocol";
+import type { z } from "zod";
+import { ConflictError, type Bucket, type Entry } from "../bus.ts";
 import type { Storage } from "../jetstream/publish.ts";
 import { bucketStream, bucketSubject } from "../jetstream/streams.ts";
+import { watchBucket, type WatchDeps } from "./bucket-watch.ts";
 
-/** How long the mark of a removed key stays, so that it is seen, and then goes. */
+/** The lifetime of the mark of a removed key: watches see it, then it goes. */
 const markTtl = "1h";
+const modifyTries = 10;
 
-/** What buckets stand on. */
-export interface BucketBase extends WatchBase {
+/** Dependencies of a bucket. */
+export interface BucketDeps extends WatchDeps {
   readonly jsm: JetStreamManager;
   readonly storage: Storage;
 }
 
-/** Opens a bucket; the contract is `Bucket`. The form is NATS KV's, so that its tools read it. */
-export function openBucket(base: BucketBase, name: BucketName): Bucket {
-  const { jsm, storage } = base;
-  const stream = bucketStream(name);
+/** Opens one kind of entry of a bucket; the contract is `Bucket`. The format is NATS KV's, so that its tools read it. */
+export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow<S>): Bucket<z.input<S>, z.infer<S>> {
+  const { jsm, storage, connection } = deps;
+  const stream = bucketStream(row.bucket);
   const encoder = new TextEncoder();
-  const decoder = new TextDecoder();
 
-  const readLast = async (key: string) => {
-    const query = { last_by_subj: bucketSubject(name, key) };
-    const found = await storage.persist(stream, () => jsm.streams.getMessage(stream, query));
-    if (found === null) return undefined;
-    const gone = found.header?.has("KV-Operation") || found.header?.has("Nats-Marker-Reason");
-    return { revision: found.seq, text: gone ? undefined : decoder.decode(found.data) };
+  const subjectOf = (id: string): string => bucketSubject(row.bucket, row.key(id));
+  const parse = (id: string, data: Uint8Array, revision: number): Entry<z.infer<S>> => {
+    const { value, problem } = parseValue(row.schema, data);
+    if (problem !== undefined)
+      connection.log.warn({ bucket: row.bucket, id, problem }, "bucket value invalid, ignored");
+    return { id, value, revision };
   };
 
-  const write = async (
-    key: string,
-    value: unknown,
-    { expected, ttlMs }: { readonly expected?: number; readonly ttlMs?: number | undefined },
-  ): Promise<number> => {
+  const readLast = async (id: string) => {
+    const query = { last_by_subj: subjectOf(id) };
+    const found = await storage.persist(stream, () => jsm.streams.getMessage(stream, query));
+    if (found === null) return undefined;
+    const removed = found.header?.has("KV-Operation") || found.header?.has("Nats-Marker-Reason");
+    return { revision: found.seq, data: removed ? undefined : found.data };
+  };
+
+  const write = async (id: string, value: z.input<S>, expected?: number): Promise<number> => {
     const data = encoder.encode(JSON.stringify(value));
-    const ttl = ttlMs === undefined ? {} : { ttl: `${Math.ceil(ttlMs / 1000)}s` };
-    const { seq } = await storage.store({ subject: bucketSubject(name, key), data, stream, expected, ...ttl });
+    const { seq } = await storage.publish({ subject: subjectOf(id), data, stream, expected });
     return seq;
   };
 
+  const get = async (id: string): Promise<Entry<z.infer<S>> | undefined> => {
+    const last = await readLast(id);
+    return last?.data && parse(id, last.data, last.revision);
+  };
+
+  const update = async (id: string, value: z.input<S>, revision: number): Promise<number> => {
+    try {
+      return await write(id, value, revision);
+    } catch (error) {
+      if (!(error instanceof ConflictError) || revision !== 0) throw error;
+      const last = await readLast(id);
+      if (last === undefined || last.data !== undefined) throw error;
+      return write(id, value, last.revision);
+    }
+  };
+
   return {
-    get: async (key) => {
-      const last = await readLast(key);
-      if (last?.text === undefined) return undefined;
-      return { key, value: parseValue(last.text), revision: last.revision } satisfies Entry;
-    },
-    keys: async (prefix) => {
-      const query = { subjects_filter: bucketSubject(name, `${prefix}.>`) };
+    get,
+    update,
+    put: (id, value) => write(id, value),
+    ids: async (prefix) => {
+      const filter = prefix === undefined ? ">" : `${row.key(prefix)}.>`;
+      const query = { subjects_filter: bucketSubject(row.bucket, filter) };
       const { state } = await storage.persist(stream, () => jsm.streams.info(stream, query));
-      return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(bucketSubject(name, "").length));
+      const start = bucketSubject(row.bucket, "").length;
+      return Object.keys(state.subjects ?? {}).flatMap((subject) => row.idOf(subject.slice(start)) ?? []);
     },
-    put: (key, value, options = {}) => write(key, value, options),
-    update: async (key, value, revision, { ttlMs } = {}) => {
-      try {
-        return await write(key, value, { expected: revision, ttlMs });
-      } catch (error) {
-        if (!(error instanceof ConflictError) || revision !== 0) throw error;
-        const last = await readLast(key);
-        if (last === undefined || last.text !== undefined) throw error;
-        return write(key, value, { expected: last.revision, ttlMs });
+    modify: async (id, change) => {
+      for (let tries = 1; ; tries += 1) {
+        const entry = await get(id);
+        const value = await change(entry?.value);
+        if (value === undefined) return;
+        try {
+          await update(id, value, entry?.revision ?? 0);
+          return;
+        } catch (error) {
+          if (!(error instanceof ConflictError) || tries === modifyTries) throw error;
+        }
       }
     },
-    remove: async (key, revision) => {
+    remove: async (id, revision) => {
       const mark = headers();
       mark.set("KV-Operation", "DEL");
-      await storage.store({
-        subject: bucketSubject(name, key),
-        data: new Uint8Array(),
-        stream,
-        expected: revision,
-        headers: mark,
-        ttl: markTtl,
-      });
+      const subject = subjectOf(id);
+      const data = new Uint8Array();
+      await storage.publish({ subject, data, stream, expected: revision, headers: mark, ttl: markTtl });
     },
-    watch: (changed) => watchBucket(base, name, changed),
+    watch: (changed) => watchBucket(deps, { row, parse, changed }),
   };
 }
 
-// Whoever reads it finds that it fits no schema, as with any other record that is not right, and may write over it.
-function parseValue(text: string): unknown {
+/** Parses a stored value. `problem` names the field that does not fit; the value itself may be private. */
+function parseValue<S extends z.ZodType>(
+  schema: S,
+  data: Uint8Array,
+): { readonly value?: z.infer<S>; readonly problem?: string } {
+  let json: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    json = JSON.parse(new TextDecoder().decode(data));
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError) return { problem: "not JSON" };
     throw error;
   }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { value: parsed.data };
+  const issue = parsed.error.issues[0];
+  return { problem: `${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}` };
 }

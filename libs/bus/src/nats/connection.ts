@@ -13,7 +13,7 @@ const awayMs = 1000;
 const retryMs = 500;
 
 /** The connection below the bus: NATS, and whether it answers. */
-export interface Link {
+export interface Connection {
   readonly nc: NatsConnection;
   readonly log: BusLog;
   /** True while NATS answers; false at the latest 2 s after it stopped to. */
@@ -33,13 +33,13 @@ export interface Link {
 
 /**
  * Connects to NATS: keeps trying until it is there or `signal` ends. Throws at once when NATS refuses the credentials
- * or a file cannot be read. An established link reconnects for ever.
+ * or a file cannot be read. An established connection reconnects for ever.
  */
-export async function openLink(
+export async function openConnection(
   config: BusConfig & { readonly name?: string },
   log: BusLog,
   signal?: AbortSignal,
-): Promise<Link> {
+): Promise<Connection> {
   return watchLink(await dial(config, log, signal), log);
 }
 
@@ -83,7 +83,7 @@ function withoutPassword(servers: readonly string[]): string {
   return servers.map((url) => url.replace(/\/\/[^@/]*@/, "//")).join(",");
 }
 
-function watchLink(nc: NatsConnection, log: BusLog): Link {
+function watchLink(nc: NatsConnection, log: BusLog): Connection {
   const listeners = new Set<(connected: boolean) => void>();
   const closers = new Set<() => void>();
   let up = true;

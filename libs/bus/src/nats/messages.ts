@@ -1,53 +1,32 @@
 import { errors, type Msg } from "@nats-io/transport-node";
-import { decodeEnvelope, deviceOfSubject, encodeEnvelope, ProtocolError } from "@voxbus/protocol";
+import { decodeEnvelope, deviceOfSubject, encodeEnvelope, ProtocolError, type Channel } from "@voxbus/protocol";
 import type { z } from "zod";
 import { BrokerTrace, brokerTraceSubject } from "../tracing/broker-trace.ts";
-import { BusAwayError, type Arrival, type Closer } from "../bus.ts";
-import type { Link } from "./connection.ts";
+import { BusAwayError, type Bus, type Closer, type Outgoing } from "../bus.ts";
+import type { Connection } from "./connection.ts";
 import { readTrace, writeTrace, type Trace } from "../tracing/trace.ts";
 
-/** Core NATS messages: publish, subscribe, request and respond. */
-export interface Messages {
-  publish(subject: string, envelope: object | Uint8Array, trace?: Trace): void;
-  subscribe<S extends z.ZodType>(
-    subject: string,
-    schema: S,
-    handler: (message: z.infer<S>, arrival: Arrival) => void,
-    options?: { readonly queue?: string },
-  ): Closer;
-  respond<S extends z.ZodType>(
-    subject: string,
-    schema: S,
-    handler: (message: z.infer<S>) => object | Uint8Array,
-  ): Closer;
-  request<S extends z.ZodType>(
-    subject: string,
-    envelope: object,
-    schema: S,
-    options?: { readonly timeoutMs?: number },
-    signal?: AbortSignal,
-  ): Promise<z.infer<S>>;
-  /** What nats-server says of traced messages; of all programs one gets each report. */
-  brokerTraces(handler: (report: BrokerTrace) => void): Closer;
-  /** Decodes, or counts why not and gives undefined. */
+/** Core NATS messages: publish, subscribe, request and respond. The contract is on the methods of `Bus`. */
+export interface Messages extends Pick<Bus, "publish" | "subscribe" | "respond" | "request" | "brokerTraces"> {
+  /** Decodes a message, or counts the reason and gives undefined. */
   decode<S extends z.ZodType>(schema: S, data: Uint8Array): z.infer<S> | undefined;
   drops(): Readonly<Record<string, number>>;
 }
 
-/** The bytes of an envelope; what is encoded already is taken as it is. */
-export function toBytes(envelope: object | Uint8Array): Uint8Array {
-  return envelope instanceof Uint8Array ? envelope : encodeEnvelope(envelope);
+/** The bytes of an envelope. An encoded one is taken as it is. */
+export function toBytes<S extends z.ZodType>(schema: S, envelope: Outgoing<S>): Uint8Array {
+  return envelope instanceof Uint8Array ? envelope : encodeEnvelope(schema, envelope);
 }
 
-/** The trace headers of a message; audio has none (docs/bus.md). */
-export function traceHeaders(subject: string, envelope: object | Uint8Array, trace: Trace | undefined) {
-  const audio = subject.endsWith(".in.audio") || ("kind" in envelope && envelope.kind === "audio");
-  return audio ? undefined : writeTrace(trace);
+/** The trace headers of a message. Audio frames have none. */
+export function traceHeaders(channel: Channel, envelope: unknown, trace: Trace | undefined) {
+  const isAudio = (envelope as { readonly kind?: unknown }).kind === "audio";
+  return channel.traced && !isAudio ? writeTrace(trace) : undefined;
 }
 
-/** Creates the messages of one link. */
-export function createMessages(link: Link): Messages {
-  const { nc, log } = link;
+/** Creates the messages of one connection. */
+export function createMessages(connection: Connection): Messages {
+  const { nc, log } = connection;
   const drops: Record<string, number> = {};
 
   const decode = <S extends z.ZodType>(schema: S, data: Uint8Array): z.infer<S> | undefined => {
@@ -69,7 +48,7 @@ export function createMessages(link: Link): Messages {
           if (err) throw err;
           handle(message);
         } catch (err) {
-          log.error({ err, subject }, "a message could not be handled");
+          log.error({ err, subject }, "message handler failed");
         }
       },
     });
@@ -80,17 +59,17 @@ export function createMessages(link: Link): Messages {
     };
   };
 
-  const publish = (subject: string, envelope: object | Uint8Array, trace?: Trace): void => {
-    if (!link.connected()) throw new BusAwayError("NATS is away");
-    const headers = traceHeaders(subject, envelope, trace);
-    nc.publish(subject, toBytes(envelope), headers === undefined ? undefined : { headers });
+  const publish: Bus["publish"] = (channel, envelope, trace) => {
+    if (!connection.connected()) throw new BusAwayError("NATS is away");
+    const headers = traceHeaders(channel, envelope, trace);
+    nc.publish(channel.subject, toBytes(channel.schema, envelope), headers === undefined ? undefined : { headers });
   };
 
   return {
     decode,
     publish,
     drops: () => ({ ...drops }),
-    subscribe: (subject, schema, handler, options) =>
+    subscribe: ({ subject, schema }, handler, options) =>
       listen(
         subject,
         (arrived) => {
@@ -107,22 +86,23 @@ export function createMessages(link: Link): Messages {
         (arrived) => handler(BrokerTrace.parse(JSON.parse(arrived.string()))),
         brokerTraceSubject.replace(".", "-"),
       ),
-    respond: (subject, schema, handler) =>
+    respond: ({ subject, schema, answer }, handler) =>
       listen(subject, (arrived) => {
         const message = decode(schema, arrived.data);
-        if (message !== undefined) arrived.respond(toBytes(handler(message)));
+        if (message !== undefined) arrived.respond(encodeEnvelope(answer, handler(message)));
       }),
-    request: async (subject, envelope, schema, { timeoutMs = 2000 } = {}, signal) => {
+    request: async ({ subject, schema, answer: answerSchema }, envelope, { timeoutMs = 2000 } = {}, signal) => {
       signal?.throwIfAborted();
-      if (!link.connected()) throw new BusAwayError("NATS is away");
+      if (!connection.connected()) throw new BusAwayError("NATS is away");
       try {
-        const answer = await raceAbort(nc.request(subject, toBytes(envelope), { timeout: timeoutMs }), signal);
-        return decodeEnvelope(schema, answer.data);
+        const data = encodeEnvelope(schema, envelope);
+        const answer = await raceAbort(nc.request(subject, data, { timeout: timeoutMs }), signal);
+        return decodeEnvelope(answerSchema, answer.data);
       } catch (cause) {
         const unanswered = [errors.TimeoutError, errors.RequestError, errors.ClosedConnectionError].some(
           (kind) => cause instanceof kind,
         );
-        throw unanswered ? new BusAwayError(`nobody answers on ${subject}`, { cause }) : cause;
+        throw unanswered ? new BusAwayError(`no answer on ${subject}`, { cause }) : cause;
       }
     },
   };
@@ -139,6 +119,6 @@ async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener("abort", abort);
-    promise.catch(() => undefined); // it may still time out, when nobody waits for it
+    promise.catch(() => undefined); // it may still time out after the abort
   }
 }

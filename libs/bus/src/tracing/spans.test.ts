@@ -1,6 +1,6 @@
 import { context, metrics, propagation, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 import { core, node, tracing } from "@opentelemetry/sdk-node";
-import { busVersion, Heard, subjects } from "@voxbus/protocol";
+import { channels, Heard } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { BrokerTrace } from "./broker-trace.ts";
 import type { Bus, Claim } from "../bus.ts";
@@ -14,7 +14,6 @@ let server: NatsServer;
 let bus: Bus;
 const spans = new tracing.InMemorySpanExporter();
 const heard: Heard = {
-  v: busVersion,
   session: "01J0000000000000000000000A",
   listen: 1,
   utterance: 1,
@@ -56,7 +55,7 @@ afterEach(() => {
 
 /** Works on the next claim of what `subject` stores. */
 function claimOnce(device: string, durable: string, work: (claim: Claim<Heard>) => Promise<void>) {
-  const options = { stream: "TURNS" as const, durable, filters: [subjects.heard(device)], schema: Heard, slots: 1 };
+  const options = { channel: channels.heard(device), durable, slots: 1 };
   return bus.claim({ ...options, work });
 }
 
@@ -71,7 +70,7 @@ test("store and claim: a PRODUCER and a CONSUMER span below the sender's, named 
     active = trace.getActiveSpan()?.spanContext().spanId;
     take(one);
   });
-  await bus.store(subjects.heard(device), heard, { id: "a:1", trace: traceOf(turn) });
+  await bus.store(channels.heard(device), heard, { id: "a:1", trace: traceOf(turn) });
   const claim = await taken;
   await claims.drain(2000);
   await expect
@@ -109,7 +108,7 @@ test("claim: a second attempt links to the first one", async () => {
   const claims = await claimOnce(device, "t2", async ({ attempt }) => {
     if (attempt === 1) throw new Error("the first attempt fails");
   });
-  await bus.store(subjects.heard(device), heard, { trace: traceOf(turn) });
+  await bus.store(channels.heard(device), heard, { trace: traceOf(turn) });
   const attempts = () => spans.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CONSUMER);
   await expect.poll(() => attempts().length, { timeout: 5000 }).toBe(2);
   await claims.drain(2000);
@@ -121,7 +120,7 @@ test("claim: a second attempt links to the first one", async () => {
 
 test("store: what belongs to no trace makes no span, and neither does a bus without an SDK", async () => {
   startTracing();
-  await bus.store(subjects.heard("dev3"), heard);
+  await bus.store(channels.heard("dev3"), heard);
   expect(spans.getFinishedSpans()).toEqual([]);
   for (const api of [trace, context, propagation]) api.disable();
   expect(tracingIsOn()).toBe(false);
@@ -131,7 +130,7 @@ test("store: what belongs to no trace makes no span, and neither does a bus with
   let take: (claim: Claim<Heard>) => void = () => undefined;
   const claimed = new Promise<Claim<Heard>>((resolve) => (take = resolve));
   const claims = await claimOnce("dev4", "t4", async (claim) => take(claim));
-  await bus.store(subjects.heard("dev4"), heard, { trace: given });
+  await bus.store(channels.heard("dev4"), heard, { trace: given });
   expect((await claimed).trace).toEqual(given);
   await claims.drain(2000);
 });
@@ -142,8 +141,8 @@ test("brokerTraces: nats-server reports the path of a sampled message, and of no
   const closer = bus.brokerTraces((report) => reports.push(report));
   await bus.flush();
   const span = trace.getTracer("test").startSpan("turn");
-  await bus.store(subjects.heard("dev5"), heard);
-  await bus.store(subjects.heard("dev5"), heard, { trace: traceOf(span) });
+  await bus.store(channels.heard("dev5"), heard);
+  await bus.store(channels.heard("dev5"), heard, { trace: traceOf(span) });
   await expect.poll(() => reports.length).toBe(1);
   expect(reports[0]?.server.name).toBe("n1");
   expect(reports[0]?.request.header["traceparent"]?.[0]).toContain(span.spanContext().traceId);

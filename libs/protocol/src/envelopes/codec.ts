@@ -1,19 +1,25 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import type { z } from "zod";
-import { busVersion } from "./envelopes.ts";
 import { ProtocolError } from "../errors.ts";
 import { checkMessagePack, maxEnvelopeDepth } from "./measure.ts";
+
+/** The major version of the bus contract that this library speaks: the field `v` of every message. */
+export const busVersion = 1;
 
 // One level more than containers may have: its values.
 const encoder = new Encoder({ ignoreUndefined: true, maxDepth: maxEnvelopeDepth + 1 });
 const decoder = new Decoder();
 
+declare const encodedAs: unique symbol;
+/** The bytes of an envelope of schema `S`, ready to be sent. */
+export type Encoded<S extends z.ZodType> = Uint8Array & { readonly [encodedAs]: S };
+
 /**
- * Encodes an envelope as a MessagePack map; fields that are undefined are left out. The bytes are the caller's own.
- * Throws an Error when it nests deeper than readers allow.
+ * Encodes an envelope as a MessagePack map with the version `v` in front. Fields that are undefined are left out. The
+ * bytes are the caller's own. Throws an Error when the envelope nests deeper than readers allow.
  */
-export function encodeEnvelope(envelope: object): Uint8Array {
-  return encoder.encode(envelope);
+export function encodeEnvelope<S extends z.ZodType>(_schema: S, envelope: z.input<S>): Encoded<S> {
+  return encoder.encode({ v: busVersion, ...(envelope as object) }) as Encoded<S>;
 }
 
 /**
@@ -28,18 +34,22 @@ export function decodeEnvelope<S extends z.ZodType>(schema: S, data: Uint8Array)
   } catch (cause) {
     throw new ProtocolError("bad-envelope", "envelope", "the message is not MessagePack", { cause });
   }
-  if (
-    typeof value === "object" &&
-    value !== null &&
-    "v" in value &&
-    typeof value.v === "number" &&
-    value.v > busVersion
-  ) {
-    throw new ProtocolError("newer-version", "v", `version ${value.v} is newer than ${busVersion}`);
-  }
+  checkVersion(value);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const field = issue?.path.join(".") || "envelope";
   throw new ProtocolError("bad-envelope", field, `${field}: ${issue?.message ?? "invalid"}`);
+}
+
+function checkVersion(value: unknown): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new ProtocolError("bad-envelope", "envelope", "the message is not a map");
+  }
+  const v = "v" in value ? value.v : undefined;
+  if (v === busVersion) return;
+  if (typeof v === "number" && v > busVersion) {
+    throw new ProtocolError("newer-version", "v", `version ${v} is newer than ${busVersion}`);
+  }
+  throw new ProtocolError("bad-envelope", "v", `v: expected ${busVersion}`);
 }

@@ -1,0 +1,66 @@
+import { z } from "zod";
+import { at, attempt, bytes, count, name, reply, seq, text, unionByType } from "./fields.ts";
+
+/** How a listen ends: by voice detection (`auto`, `realtime`) or by the button (`manual`). */
+export const ListenMode = z.enum(["auto", "manual", "realtime"]);
+export type ListenMode = z.infer<typeof ListenMode>;
+
+/** The name of a reply's frame: counts from 0, except `attempt` from 1. */
+export const FrameName = z.object({ attempt, sentence: count, n: count });
+export type FrameName = z.infer<typeof FrameName>;
+
+/** The bodies of `in.control` and `in.control.open`, by `type`. */
+export const inControls = {
+  /** The session began; what its hello said. `frameDuration` in ms. */
+  opened: z.object({
+    type: z.literal("opened"),
+    gateway: name,
+    protocol: z.union([z.literal(1), z.literal(2), z.literal(3)]),
+    features: z.record(z.string(), z.unknown()),
+    sampleRate: z.number().int(),
+    frameDuration: z.number(),
+  }),
+  /** The session ended. */
+  closed: z.object({ type: z.literal("closed"), code: z.number().int(), reason: z.string() }),
+  /** Capture starts (on `in.control.open`); `gateway` answers replays. */
+  listen: z.object({ type: z.literal("listen"), mode: ListenMode, gateway: name }),
+  /** The button was released. */
+  stop: z.object({ type: z.literal("stop") }),
+  /** A wake word was detected by the device. */
+  wake: z.object({ type: z.literal("wake"), text }),
+  /** The user wants silence: the fence rises to this frame's own seq. */
+  abort: z.object({ type: z.literal("abort"), reason: z.string().optional() }),
+  /** The session's fence now stands at `fence`; `reply` names an announcement that it ended. */
+  fence: z.object({ type: z.literal("fence"), fence: count, reply: reply.optional() }),
+  /** Inbound frames that were dropped before they were published, `from` to `to` in ms since the epoch, with how many. */
+  gap: z.object({ type: z.literal("gap"), frames: seq, from: at, to: at, reason: z.string() }),
+  /** Asks tts for a reply's frames again: all after `after`, or from the first one. */
+  resend: z.object({ type: z.literal("resend"), reply, origin: seq.optional(), after: FrameName.optional() }),
+  /** A JSON-RPC message of the device. */
+  mcp: z.object({ type: z.literal("mcp"), payload: z.record(z.string(), z.unknown()) }),
+  /** Legacy descriptors and states. */
+  iot: z.object({
+    type: z.literal("iot"),
+    descriptors: z.array(z.unknown()).optional(),
+    states: z.array(z.unknown()).optional(),
+  }),
+  /** The device says that it closes. */
+  goodbye: z.object({ type: z.literal("goodbye") }),
+} as const;
+/** The body of an inbound control frame. */
+export const InControl = unionByType(inControls);
+export type InControl = z.infer<typeof InControl>;
+
+const inbound = { session: name, seq, at };
+/** One Opus packet of a device. */
+export const InAudio = z.object({ ...inbound, kind: z.literal("audio"), body: bytes });
+export type InAudio = z.infer<typeof InAudio>;
+/** Typed text, or text the device recognised itself. */
+export const InText = z.object({ ...inbound, kind: z.literal("text"), body: text });
+export type InText = z.infer<typeof InText>;
+/** A control frame of a device. */
+export const InControlFrame = z.object({ ...inbound, kind: z.literal("control"), body: InControl });
+export type InControlFrame = z.infer<typeof InControlFrame>;
+/** `device.<id>.in.*`: a published inbound frame; `seq` counts all kinds together from 1, `at` is ms since the epoch. */
+export const Inbound = z.discriminatedUnion("kind", [InAudio, InText, InControlFrame]);
+export type Inbound = z.infer<typeof Inbound>;

@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { OutText } from "../device/outbound.ts";
+import { attempt, bytes, count, name, reply, seq, unionByType } from "./fields.ts";
+
+/** The bodies of control frames to the gateway, by `type`. */
+export const outControls = {
+  /** A barge-in: the new speech began right behind `seq`. */
+  "barge-in": z.object({ type: z.literal("barge-in"), seq }),
+  /** The user speaks, or no longer; `origin` names a final that will be answered though no `stt` was sent. */
+  "user-speaking": z.object({ type: z.literal("user-speaking"), seq, on: z.boolean(), origin: seq.optional() }),
+  /** Nothing but the end of a reply (with `end`). */
+  end: z.object({ type: z.literal("end") }),
+} as const;
+/** The body of an outbound control frame. */
+export const OutControl = unionByType(outControls);
+export type OutControl = z.infer<typeof OutControl>;
+
+const outbound = {
+  session: name.optional(),
+  origin: seq.optional(),
+  reply: reply.optional(),
+  attempt: attempt.optional(),
+  sentence: count.optional(),
+  n: count.optional(),
+  /** The frame is the last one of its sentence, or of the whole reply. */
+  end: z.enum(["sentence", "reply"]).optional(),
+  /** The engine makes the same frames again at the next attempt. */
+  repeatable: z.boolean().optional(),
+};
+/** One Opus packet for the device, `duration` in ms; without `n` it is live. */
+export const OutAudio = z.object({
+  ...outbound,
+  kind: z.literal("audio"),
+  duration: z.number().min(2.5).max(120),
+  body: bytes,
+});
+export type OutAudio = z.infer<typeof OutAudio>;
+/** A JSON message for the device; the gateway adds `session_id`. */
+export const OutTextFrame = z.object({ ...outbound, kind: z.literal("text"), body: OutText });
+export type OutTextFrame = z.infer<typeof OutTextFrame>;
+/** A message for the gateway itself. */
+export const OutControlFrame = z.object({ ...outbound, kind: z.literal("control"), body: OutControl });
+export type OutControlFrame = z.infer<typeof OutControlFrame>;
+/** `device.<id>.out`, `fleet.out`, `fleet.<group>.out`: a frame for the device; without `session` for whichever is open. */
+export const Outbound = z.discriminatedUnion("kind", [OutAudio, OutTextFrame, OutControlFrame]);
+export type Outbound = z.infer<typeof Outbound>;

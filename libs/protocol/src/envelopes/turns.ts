@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { Emotion } from "../device/outbound.ts";
+import { at, attempt, count, name, reply, seq, text } from "./fields.ts";
+
+/**
+ * `device.<id>.heard` and `.heard.partial`: a transcript. `listen` is the seq of its opening frame, `utterance` counts from
+ * 1 in the session, `from` and `origin` are the first and the last voiced frame. Speech that was rejected has an empty
+ * text and a reason.
+ */
+export const Heard = z.object({
+  session: name,
+  listen: seq,
+  utterance: seq,
+  from: seq,
+  origin: seq,
+  text,
+  language: z.string(),
+  confidence: z.number().min(0).max(1).optional(),
+  reason: z.enum(["unrecognized", "silence", "failed"]).optional(),
+});
+export type Heard = z.infer<typeof Heard>;
+
+/**
+ * `device.<id>.say` and `.say.open`: one sentence of a reply, numbered from 0, the last one marked (its text may be
+ * empty: an end mark). Without `session` and `origin` it is an announcement.
+ */
+export const Say = z.object({
+  session: name.optional(),
+  origin: seq.optional(),
+  reply,
+  attempt,
+  sentence: count,
+  text,
+  emotion: Emotion.optional(),
+  language: z.string().optional(),
+  last: z.boolean(),
+});
+export type Say = z.infer<typeof Say>;
+
+/** The states of a session, as presence and events name them. */
+export const SessionState = z.enum(["active", "idle", "suspicious", "closed"]);
+export type SessionState = z.infer<typeof SessionState>;
+
+/** How a reply ended: what was played last, and what was not. */
+export const TurnPlayed = z.object({
+  origin: seq.optional(),
+  reply: reply.optional(),
+  /** The last (sentence, n) written to the socket; absent when nothing was. */
+  played: z.tuple([count, count]).optional(),
+  complete: z.boolean(),
+  /** Why it is not complete: the drop reason or `fenced`, `superseded`, `deadline`, `dry`, `closed`. */
+  reason: z.string().optional(),
+  fenced: count,
+  dropped: count,
+  late: count,
+  /** ms from the turn's start (stt, text) to the first audio on the socket. */
+  firstAudio: z.number().optional(),
+});
+export type TurnPlayed = z.infer<typeof TurnPlayed>;
+
+/** `device.<id>.event`: a change of state, or the end of a turn. */
+export const Event = z.object({
+  session: name,
+  at,
+  gateway: name,
+  state: SessionState.optional(),
+  reason: z.string().optional(),
+  code: z.number().int().optional(),
+  /** Average round trip of the session's pings, ms; absent before the first. */
+  rtt: z.number().min(0).optional(),
+  turn: TurnPlayed.optional(),
+});
+export type Event = z.infer<typeof Event>;

@@ -1,0 +1,131 @@
+import { z } from "zod";
+import { Alert } from "./envelopes/operations.ts";
+import { SessionState } from "./envelopes/turns.ts";
+
+/** The lease of one gateway process; `epoch` is a ULID of the process, `since` its start in ms since the epoch. */
+export const GatewayLease = z.object({
+  id: z.string(),
+  epoch: z.string(),
+  address: z.string(),
+  load: z.object({ connections: z.number().int(), speaking: z.number().int() }),
+  draining: z.boolean(),
+  since: z.number(),
+});
+export type GatewayLease = z.infer<typeof GatewayLease>;
+
+/** The gateway that holds a device. The higher `term` is the newer session; `since` in ms since the epoch. */
+export const Presence = z.object({
+  term: z.number().int().min(1),
+  gateway: z.string(),
+  epoch: z.string(),
+  session: z.string(),
+  since: z.number(),
+  remote: z.string(),
+  protocol: z.number().int(),
+  features: z.record(z.string(), z.unknown()),
+  state: SessionState,
+});
+export type Presence = z.infer<typeof Presence>;
+
+/** A device's settings with defaults filled in. A change applies to the next turn. */
+export const Profile = z.object({
+  language: z.string().default("en").describe("BCP 47 language that is spoken"),
+  voice: z.string().optional().describe("the synthesizer's voice"),
+  engines: z.object({ asr: z.string().optional(), tts: z.string().optional(), llm: z.string().optional() }).default({}),
+  prompt: z.string().max(16_384).optional().describe("the language model's instructions"),
+  timeZone: z.string().default("UTC").describe("IANA time zone"),
+  wakeWords: z.array(z.string()).default([]).describe("texts of listen/detect that are wake words and not typed text"),
+  group: z.string().optional().describe("the group whose fleet.<group>.out reaches the device"),
+  lead: z.number().int().min(0).max(3).default(2).describe("frames sent ahead of the play-out clock"),
+  deadlineMs: z
+    .number()
+    .int()
+    .min(1000)
+    .max(120_000)
+    .default(15_000)
+    .describe("ms without a reply frame before a turn is given up"),
+  dryMs: z
+    .number()
+    .int()
+    .min(1000)
+    .max(60_000)
+    .default(5000)
+    .describe("ms without a frame in mid-reply before it is given up"),
+  silenceMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(120_000)
+    .describe("ms without a voice in a listen before the conversation ends with a farewell; 0: never"),
+  farewell: z.string().max(200).default("Goodbye for now.").describe("what is spoken then"),
+});
+export type Profile = z.infer<typeof Profile>;
+
+/** The history of a device's dialogue, at most 50 messages, the oldest first. */
+export const Dialogue = z.object({
+  messages: z.array(z.object({ role: z.enum(["user", "assistant"]), text: z.string(), at: z.number() })).max(50),
+});
+export type Dialogue = z.infer<typeof Dialogue>;
+
+/** The record of a device that outlives its sessions; times in ms. The open session's time is counted up to `lastSeen`. */
+export const DeviceRecord = z.object({
+  lastSeen: z.number(),
+  lastReason: z.string(),
+  totalOnline: z.number(),
+  session: z.string().optional(),
+});
+export type DeviceRecord = z.infer<typeof DeviceRecord>;
+
+/** The fields of a profile that a device has of its own: any of them, without defaults. */
+export const OwnProfile = z.object(
+  Object.fromEntries(Object.entries(Profile.shape).map(([name, field]) => [name, withoutDefault(field)])) as {
+    [K in keyof typeof Profile.shape]: z.ZodOptional<z.ZodType<Profile[K]>>;
+  },
+);
+export type OwnProfile = z.infer<typeof OwnProfile>;
+
+// A stored default would hide the fleet's, as if somebody had chosen it.
+function withoutDefault(field: z.ZodType): z.ZodType {
+  const bare = field instanceof z.ZodDefault ? (field.unwrap() as z.ZodType).optional() : field;
+  return field.description === undefined ? bare : bare.describe(field.description);
+}
+
+/** A gateway process's mark in the bucket `presence`: its absence shows that the bucket was wiped. */
+export const Canary = z.object({ epoch: z.string() });
+export type Canary = z.infer<typeof Canary>;
+
+/** A tool that a device offers over MCP; `inputSchema` is JSON Schema. */
+export const DeviceTool = z.object({
+  name: z.string(),
+  description: z.string().default(""),
+  inputSchema: z.record(z.string(), z.unknown()).default({ type: "object", properties: {} }),
+});
+export type DeviceTool = z.infer<typeof DeviceTool>;
+
+/** A call of a device's tool: stored before it is sent, so that it is made once. `text` is its result. */
+export const ToolCall = z.object({ name: z.string(), args: z.string(), text: z.string().optional() });
+export type ToolCall = z.infer<typeof ToolCall>;
+
+/** A reminder: `text` is announced on `device` at `dueAt`, ms since the epoch. */
+export const Reminder = z.object({ device: z.string(), text: z.string(), dueAt: z.number() });
+export type Reminder = z.infer<typeof Reminder>;
+
+/** The lease of the active monitor; `at` in ms since the epoch. */
+export const MonitorLease = z.object({ instance: z.string(), at: z.number() });
+export type MonitorLease = z.infer<typeof MonitorLease>;
+
+/** The gateways that the active monitor has seen, for the monitor after it; `at` in ms since the epoch. */
+export const SeenGateways = z.object({
+  at: z.number(),
+  gateways: z.record(z.string(), z.object({ epoch: z.string(), leaving: z.boolean() })),
+});
+export type SeenGateways = z.infer<typeof SeenGateways>;
+
+/** The alert raised last of a name and target, and how many of its steps were published and posted. */
+export const AlertRecord = z.object({
+  steps: z.array(Alert).min(1),
+  published: z.number().int().min(0),
+  posted: z.number().int().min(0),
+});
+export type AlertRecord = z.infer<typeof AlertRecord>;
