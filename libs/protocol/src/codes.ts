@@ -1,4 +1,4 @@
-/** Why a gateway closes a device's socket: one table of data. `reconnect` tells whether trying again at once helps. */
+/** Reasons for closing a device's socket. `reconnect`: the device may try again at once. */
 export const closeCodes = {
   done: {
     code: 1000,
@@ -10,7 +10,7 @@ export const closeCodes = {
     code: 1001,
     reason: "heartbeat_timeout",
     reconnect: true,
-    meaning: "Nothing came from the device for the idle time-out.",
+    meaning: "Nothing came from the device for the idle timeout.",
   },
   frame_too_big: {
     code: 1009,
@@ -45,7 +45,7 @@ export const closeCodes = {
 } as const;
 export type CloseName = keyof typeof closeCodes;
 
-/** Why an upgrade or a request is refused: HTTP status and a stable name. */
+/** Reasons for refusing an upgrade or a request, each with its HTTP status. */
 export const refusals = {
   "bad-device-id": { status: 400, meaning: "The device id is missing or illegal." },
   "bad-protocol-version": { status: 400, meaning: "Protocol-Version is not 1, 2 or 3." },
@@ -56,16 +56,16 @@ export const refusals = {
   },
   "not-found": { status: 404, meaning: "No such path." },
   "method-not-allowed": { status: 405, meaning: "The path does not take this method." },
-  "bad-request": { status: 400, meaning: "The request is no HTTP, or broke off." },
+  "bad-request": { status: 400, meaning: "The request is not HTTP, or it broke off." },
   "body-too-big": { status: 413, meaning: "The request's body is over 64 KiB." },
-  "bad-body": { status: 400, meaning: "The request's body is not the JSON that it should be." },
-  "too-many": { status: 503, meaning: "The gateway holds as many connections as it may." },
+  "bad-body": { status: 400, meaning: "The request's body is not the expected JSON." },
+  "too-many": { status: 503, meaning: "The gateway has reached its limit of connections." },
   "bus-away": { status: 503, meaning: "NATS cannot be reached." },
   draining: { status: 503, meaning: "The gateway is being drained." },
 } as const;
 export type Refusal = keyof typeof refusals;
 
-/** A `fault` needs attention: a limit, an error, a lost connection. The others are `expected`, as when speech is interrupted. */
+/** `fault`: needs attention (a limit, an error, a lost connection). `expected`: normal, as when speech is interrupted. */
 type DropClass = "fault" | "expected";
 
 /** Reasons for dropping a frame. Every drop is counted under one of these names. */

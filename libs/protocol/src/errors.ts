@@ -1,5 +1,5 @@
 /**
- * Input that breaks the protocol. `code` is stable and documented in docs/protocol.md; `field` names what was wrong
+ * Input that breaks the protocol. `code` is stable and documented in docs/protocol.md. `field` names the offending field,
  * and the message names the limit.
  */
 export class ProtocolError extends Error {
@@ -13,13 +13,13 @@ export class ProtocolError extends Error {
   }
 }
 
-/** Every way in which input can be refused, with its meaning; the same table stands in docs/protocol.md. */
+/** The codes for refused input. docs/protocol.md has the same table. */
 export const protocolErrors = {
   "bad-id": "An identifier has an illegal character or length.",
   "bad-json": "A text frame is not a JSON object with a string `type`.",
   "bad-message": "A message lacks a field or has one of the wrong type.",
   "bad-frame": "A binary frame's header is truncated or its length does not match.",
-  "bad-envelope": "A bus message is not the MessagePack map that its subject demands.",
-  "newer-version": "A bus message has a newer major version than this reader knows.",
+  "bad-envelope": "A bus message is not the MessagePack map of its channel.",
+  "newer-version": "A bus message has a newer major version than this reader.",
 } as const;
 export type ProtocolErrorCode = keyof typeof protocolErrors;

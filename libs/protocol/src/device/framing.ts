@@ -3,14 +3,14 @@ import { ProtocolError } from "../errors.ts";
 /** The binary framings of docs/protocol.md: 1 bare, 2 with a 16-byte header, 3 with a 4-byte header. */
 export type FramingVersion = 1 | 2 | 3;
 
-/** One audio frame: an Opus packet and, in version 2, a timestamp in ms (0 when there is none). */
+/** One audio frame: an Opus packet and, in version 2, a timestamp in ms (0 without one). */
 export interface AudioFrame {
   readonly packet: Uint8Array;
   readonly timestamp: number;
 }
 
 /**
- * Unwraps one binary WebSocket message. Bytes 0-7 of a version 2 header are not looked at, since bridges leave them
+ * Unwraps one binary WebSocket message. Bytes 0-7 of a version 2 header are ignored, since bridges leave them
  * empty (docs/protocol.md, framing). Throws `bad-frame` for a truncated header or a length that does not match.
  */
 export function decodeFrame(version: FramingVersion, data: Uint8Array): AudioFrame {

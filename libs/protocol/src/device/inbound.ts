@@ -3,11 +3,11 @@ import { ProtocolError } from "../errors.ts";
 
 const number = z.number().finite();
 
-// What is beyond any sound cannot be passed on as a whole number either.
+// Larger numbers describe no sound, and readers could not take them as integers.
 const quantity = z.number().min(0).max(1_000_000);
 const maxDepth = 24;
 
-/** Audio parameters of a hello, with the spellings that clients really use; absent fields are undefined. */
+/** Audio parameters of a hello, in the spellings that clients use. */
 const AudioParams = z
   .looseObject({
     format: z.string().optional(),
@@ -81,8 +81,8 @@ export type DeviceMessageType = keyof typeof deviceMessages;
 export type DeviceMessage = z.infer<(typeof deviceMessages)[DeviceMessageType]>;
 
 /**
- * Parses a device's text frame. Throws `bad-json` when it is no JSON object with a string `type`, `bad-message` naming
- * the field when a known type is malformed, or nests deeper than 24 levels; an unknown type gives undefined, since devices differ.
+ * Parses a device's text frame. An unknown type gives undefined, since devices differ. Throws `bad-json` when it is not a
+ * JSON object with a string `type`, and `bad-message` naming the field when it is malformed or nests deeper than 24 levels.
  */
 export function parseDeviceMessage(text: string): DeviceMessage | undefined {
   let value: unknown;
@@ -103,7 +103,7 @@ export function parseDeviceMessage(text: string): DeviceMessage | undefined {
   throw new ProtocolError("bad-message", field, `${value.type}: ${field}: ${issue?.message ?? "invalid"}`);
 }
 
-// What a device says is passed on in an envelope, which every reader must take.
+// The message travels on in an envelope, which every reader must accept.
 function checkNesting(value: object, depth: number): void {
   if (depth > maxDepth) throw new ProtocolError("bad-message", "message", `a message nests at most ${maxDepth} levels`);
   if (Object.hasOwn(value, "__proto__"))

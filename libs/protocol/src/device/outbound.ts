@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { unionByType } from "../union.ts";
 
 /** The faces that stock firmware knows; see docs/protocol.md, llm. */
 export const emotions = [
@@ -23,11 +24,11 @@ export const ServerHello = z.object({
     frame_duration: z.number().int(),
   }),
 });
-/** What was heard, to be shown. */
+/** A transcript, to be shown. */
 export const ServerStt = z.looseObject({ type: z.literal("stt"), text: z.string() });
 /** The face, and perhaps an emoji. */
 export const ServerLlm = z.looseObject({ type: z.literal("llm"), emotion: z.string(), text: z.string().optional() });
-/** Speaking starts, a subtitle, speaking has ended. */
+/** Start of speech, subtitle of a sentence, end of speech. */
 export const ServerTts = z.looseObject({
   type: z.literal("tts"),
   state: z.enum(["start", "sentence_start", "sentence_end", "stop"]),
@@ -78,8 +79,7 @@ export type ServerMessageType = keyof typeof serverMessages;
 /** A message to a device, discriminated by `type`. */
 export type ServerMessage = z.infer<(typeof serverMessages)[ServerMessageType]>;
 
-/** What a subscriber may put on `device.<id>.out` as text: all but hello, pong and the tts start and stop that the gateway writes itself. */
-export const OutText = z.discriminatedUnion("type", [
-  ServerStt, ServerLlm, ServerTts, ServerMcp, ServerSystem, ServerAlert, ServerCustom, ServerIot, ServerGoodbye, ServerNotify,
-]); // prettier-ignore
+const { hello: _hello, pong: _pong, ...outTexts } = serverMessages;
+/** The text frames that a subscriber may put on `device.<id>.out`. hello and pong are the gateway's own. */
+export const OutText = unionByType(outTexts);
 export type OutText = z.infer<typeof OutText>;

@@ -6,7 +6,7 @@ import { checkMessagePack, maxEnvelopeDepth } from "./measure.ts";
 /** The major version of the bus contract that this library speaks: the field `v` of every message. */
 export const busVersion = 1;
 
-// One level more than containers may have: its values.
+// One level more than containers may have, for the values in the deepest one.
 const encoder = new Encoder({ ignoreUndefined: true, maxDepth: maxEnvelopeDepth + 1 });
 const decoder = new Decoder();
 

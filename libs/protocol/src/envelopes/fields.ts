@@ -17,8 +17,3 @@ export const attempt = z.number().int().min(1);
 export const reply = z.string().min(1).max(160);
 /** Text that people typed, spoke or hear, at most 65,536 characters. */
 export const text = z.string().max(65_536);
-
-/** Makes the schema of a union from a table of its members by `type`. */
-export function unionByType<T extends Readonly<Record<string, z.ZodObject>>>(members: T) {
-  return z.discriminatedUnion("type", Object.values(members) as unknown as [T[keyof T], ...T[keyof T][]]);
-}

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { at, attempt, bytes, count, name, reply, seq, text, unionByType } from "./fields.ts";
+import { at, attempt, bytes, count, name, reply, seq, text } from "./fields.ts";
+import { unionByType } from "../union.ts";
 
 /** How a listen ends: by voice detection (`auto`, `realtime`) or by the button (`manual`). */
 export const ListenMode = z.enum(["auto", "manual", "realtime"]);
@@ -11,7 +12,7 @@ export type FrameName = z.infer<typeof FrameName>;
 
 /** The bodies of `in.control` and `in.control.open`, by `type`. */
 export const inControls = {
-  /** The session began; what its hello said. `frameDuration` in ms. */
+  /** The session began. The fields come from its hello; `frameDuration` in ms. */
   opened: z.object({
     type: z.literal("opened"),
     gateway: name,
@@ -32,7 +33,7 @@ export const inControls = {
   abort: z.object({ type: z.literal("abort"), reason: z.string().optional() }),
   /** The session's fence now stands at `fence`; `reply` names an announcement that it ended. */
   fence: z.object({ type: z.literal("fence"), fence: count, reply: reply.optional() }),
-  /** Inbound frames that were dropped before they were published, `from` to `to` in ms since the epoch, with how many. */
+  /** Inbound frames dropped before they were published: their number, and the time from `from` to `to` in ms since the epoch. */
   gap: z.object({ type: z.literal("gap"), frames: seq, from: at, to: at, reason: z.string() }),
   /** Asks tts for a reply's frames again: all after `after`, or from the first one. */
   resend: z.object({ type: z.literal("resend"), reply, origin: seq.optional(), after: FrameName.optional() }),
@@ -44,7 +45,7 @@ export const inControls = {
     descriptors: z.array(z.unknown()).optional(),
     states: z.array(z.unknown()).optional(),
   }),
-  /** The device says that it closes. */
+  /** The device announces its close. */
   goodbye: z.object({ type: z.literal("goodbye") }),
 } as const;
 /** The body of an inbound control frame. */
@@ -55,7 +56,7 @@ const inbound = { session: name, seq, at };
 /** One Opus packet of a device. */
 export const InAudio = z.object({ ...inbound, kind: z.literal("audio"), body: bytes });
 export type InAudio = z.infer<typeof InAudio>;
-/** Typed text, or text the device recognised itself. */
+/** Typed text, or text that the device recognized itself. */
 export const InText = z.object({ ...inbound, kind: z.literal("text"), body: text });
 export type InText = z.infer<typeof InText>;
 /** A control frame of a device. */

@@ -1,19 +1,19 @@
 import { ProtocolError } from "../errors.ts";
 
-/** The deepest that a bus message may nest: containers in containers. */
+/** The deepest nesting of containers in a bus message. */
 export const maxEnvelopeDepth = 32;
 
 /**
  * Walks a MessagePack value without building it. Throws `bad-envelope` when it nests deeper than 32 levels, or announces
- * more than there is: decoders make room for what is announced, so that a few bytes could take all memory.
+ * more data than it holds. Decoders allocate the announced size, so a few bytes could take all memory.
  */
 export function checkMessagePack(data: Uint8Array): void {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  /** Values that are still to come, of each container that is open. */
+  /** The number of values still to come in each open container. */
   const missing = [1];
   let at = 0;
   const take = (bytes: number): number => {
-    if (bytes > data.byteLength - at) throw refuse("announces more than there is");
+    if (bytes > data.byteLength - at) throw refuse("announces more than it holds");
     const from = at;
     at += bytes;
     return from;
@@ -23,7 +23,7 @@ export function checkMessagePack(data: Uint8Array): void {
     return width === 1 ? view.getUint8(from) : width === 2 ? view.getUint16(from) : view.getUint32(from);
   };
   const open = (values: number): void => {
-    if (values > data.byteLength - at) throw refuse("announces more than there is");
+    if (values > data.byteLength - at) throw refuse("announces more than it holds");
     if (missing.length > maxEnvelopeDepth) throw refuse(`nests deeper than ${maxEnvelopeDepth} levels`);
     missing.push(values);
   };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { at, bytes, count, name, seq } from "./fields.ts";
 
-/** `gateway.<gid>.command`: what one gateway is told to do. */
+/** `gateway.<gid>.command`: a command to one gateway. */
 export const Command = z.object({
   body: z.discriminatedUnion("type", [
     z.object({ type: z.literal("drain") }),
@@ -18,13 +18,13 @@ export type Command = z.infer<typeof Command>;
 /** The request on `gateway.<gid>.replay`: frames `from` to `to`, both included; without `to` up to the newest. */
 export const ReplayRequest = z.object({ session: name, from: seq, to: seq.optional() });
 export type ReplayRequest = z.infer<typeof ReplayRequest>;
-/** Its answer: encoded inbound frames in order of seq, and the newest seq that was published; `open` is false when the session is gone. */
+/** The answer: encoded inbound frames in order of seq, and the newest published seq. `open` is false when the session is gone. */
 export const ReplayAnswer = z.object({ session: name, open: z.boolean(), newest: count, frames: z.array(bytes) });
 export type ReplayAnswer = z.infer<typeof ReplayAnswer>;
 
 /** The severities of alerts. */
 export const severities = ["low", "medium", "high"] as const;
-/** `alert.<severity>`: something an operator should know. */
+/** `alert.<severity>`: a notice to operators. */
 export const Alert = z.object({
   id: z.string(),
   at,
@@ -39,9 +39,9 @@ export type Alert = z.infer<typeof Alert>;
 
 const amounts = z.record(z.string().max(64), z.number());
 /**
- * `stats.<program>`: what one process says of itself every few seconds. `rss` and `heap` in bytes, `cpu` in cores used of
- * the `cores` that it could use, `loopDelay` (p99) and `uptime` in ms. `gauges` stand for now, `totals` and `drops` (by
- * reason) count from the start of the process.
+ * `stats.<program>`: one process's numbers about itself, every few seconds. `rss` and `heap` in bytes, `cpu` in cores used, of
+ * the `cores` that it can use, `loopDelay` (p99) and `uptime` in ms. `gauges` are current values; `totals` and
+ * `drops` (by reason) count from the start of the process.
  */
 export const Stats = z.object({
   program: name,

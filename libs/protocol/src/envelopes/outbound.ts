@@ -1,14 +1,15 @@
 import { z } from "zod";
 import { OutText } from "../device/outbound.ts";
-import { attempt, bytes, count, name, reply, seq, unionByType } from "./fields.ts";
+import { attempt, bytes, count, name, reply, seq } from "./fields.ts";
+import { unionByType } from "../union.ts";
 
 /** The bodies of control frames to the gateway, by `type`. */
 export const outControls = {
-  /** A barge-in: the new speech began right behind `seq`. */
+  /** The user began to speak while a reply plays: the new speech starts right after `seq`. */
   "barge-in": z.object({ type: z.literal("barge-in"), seq }),
-  /** The user speaks, or no longer; `origin` names a final that will be answered though no `stt` was sent. */
+  /** The user started or stopped speaking. `origin` names a final that will be answered although no `stt` was sent. */
   "user-speaking": z.object({ type: z.literal("user-speaking"), seq, on: z.boolean(), origin: seq.optional() }),
-  /** Nothing but the end of a reply (with `end`). */
+  /** The end of a reply and nothing else (with `end`). */
   end: z.object({ type: z.literal("end") }),
 } as const;
 /** The body of an outbound control frame. */
@@ -41,6 +42,6 @@ export type OutTextFrame = z.infer<typeof OutTextFrame>;
 /** A message for the gateway itself. */
 export const OutControlFrame = z.object({ ...outbound, kind: z.literal("control"), body: OutControl });
 export type OutControlFrame = z.infer<typeof OutControlFrame>;
-/** `device.<id>.out`, `fleet.out`, `fleet.<group>.out`: a frame for the device; without `session` for whichever is open. */
+/** `device.<id>.out`, `fleet.out`, `fleet.<group>.out`: a frame for the device; without `session` it is for the open one. */
 export const Outbound = z.discriminatedUnion("kind", [OutAudio, OutTextFrame, OutControlFrame]);
 export type Outbound = z.infer<typeof Outbound>;

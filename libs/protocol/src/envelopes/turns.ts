@@ -41,14 +41,14 @@ export type Say = z.infer<typeof Say>;
 export const SessionState = z.enum(["active", "idle", "suspicious", "closed"]);
 export type SessionState = z.infer<typeof SessionState>;
 
-/** How a reply ended: what was played last, and what was not. */
+/** The end of a reply: the last frame played, and the counts of frames that were not. */
 export const TurnPlayed = z.object({
   origin: seq.optional(),
   reply: reply.optional(),
-  /** The last (sentence, n) written to the socket; absent when nothing was. */
+  /** The last (sentence, n) written to the socket; absent when none was. */
   played: z.tuple([count, count]).optional(),
   complete: z.boolean(),
-  /** Why it is not complete: the drop reason or `fenced`, `superseded`, `deadline`, `dry`, `closed`. */
+  /** The outcome of an incomplete reply: `fenced`, `superseded`, `deadline`, `dry` or `closed`. */
   reason: z.string().optional(),
   fenced: count,
   dropped: count,
@@ -58,7 +58,7 @@ export const TurnPlayed = z.object({
 });
 export type TurnPlayed = z.infer<typeof TurnPlayed>;
 
-/** `device.<id>.event`: a change of state, or the end of a turn. */
+/** `device.<id>.event`: a session's change of state, or the end of a turn. */
 export const Event = z.object({
   session: name,
   at,
