@@ -64,7 +64,7 @@ describe("parseDeviceMessage", () => {
   it.each([
     ["listen without a state", { type: "listen" }, "state"],
     ["listen in another state", { type: "listen", state: "pause" }, "state"],
-    ["detect with a text that is none", { type: "listen", state: "detect", text: 5 }, "text"],
+    ["detect with a text that is not one", { type: "listen", state: "detect", text: 5 }, "text"],
     ["mcp without a payload", { type: "mcp" }, "payload"],
     ["mcp with a payload that is no object", { type: "mcp", payload: "x" }, "payload"],
     ["abort with a reason that is no text", { type: "abort", reason: {} }, "reason"],
