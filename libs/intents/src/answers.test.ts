@@ -46,7 +46,7 @@ test.each([
   ["what is seven times eight", "That is 56."],
   ["what is three minus ten", "That is minus 7."],
   ["what is ten divided by three", "That is about 3.33."],
-  ["what is ten divided by zero", "Nobody can divide by zero, not even me."],
+  ["what is ten divided by zero", "No one can divide by zero, not even me."],
   ["set the volume to fifty", "This device does not let me change its volume."],
   ["turn on the light", "This device has no light that I can switch."],
 ])("answers: %s", async (question, expected) => {

@@ -48,7 +48,7 @@ export const talkIntents: readonly Intent[] = [
       const right = Number(slots["right"]);
       const operator = String(slots["operator"]);
       if (operator === "/" && right === 0) {
-        return { text: "Nobody can divide by zero, not even me.", emotion: "shocked" };
+        return { text: "No one can divide by zero, not even me.", emotion: "shocked" };
       }
       const results: Readonly<Record<string, number>> = {
         "+": left + right,
