@@ -1,4 +1,4 @@
-import { ConflictError, type Bucket, type Bus, type BusLog } from "@voxbus/bus";
+import type { Bucket, Bus, BusLog } from "@voxbus/bus";
 import { buckets, type Reminder } from "@voxbus/protocol";
 import { systemClock, type Clock } from "./clock.ts";
 import type { Reminders } from "./engines/engine.ts";
@@ -23,6 +23,8 @@ export interface ReminderBookOptions {
   readonly clock?: Clock;
 }
 
+type ReminderBucket = Bucket<Reminder, Reminder>;
+
 const maxPerDevice = 20;
 /** Time between two looks for reminders that other workers scheduled, ms. */
 const scanMs = 5000;
@@ -33,42 +35,41 @@ const retryMs = 1000;
 /** Opens the book and watches its reminders until it is closed. */
 export function openReminderBook({ bus, announce, log, clock = systemClock }: ReminderBookOptions): ReminderBook {
   const bucket = bus.bucket(buckets.reminders);
-  const store = createStore(bucket);
   /** The function that cancels the timer of each known reminder; undefined once the reminder is gone. */
   const timers = new Map<string, (() => void) | undefined>();
   let closed = false;
 
-  const arm = (key: string, ms: number) => {
+  const arm = (id: string, ms: number) => {
     if (closed) return;
-    timers.get(key)?.();
+    timers.get(id)?.();
     timers.set(
-      key,
-      clock.after(Math.max(0, ms), () => fire(key)),
+      id,
+      clock.after(Math.max(0, ms), () => fire(id)),
     );
   };
-  const fire = async (key: string) => {
+  const fire = async (id: string) => {
     try {
-      const reminder = await store.read(key);
+      const reminder = (await bucket.get(id))?.value;
       if (reminder !== undefined) {
-        await announce(reminder, key);
-        await bucket.remove(key);
+        await announce(reminder, id);
+        await bucket.remove(id);
       }
-      timers.set(key, undefined);
+      timers.set(id, undefined);
     } catch (error) {
-      log.warn({ err: error, reminder: key }, "reminder failed, retrying");
-      arm(key, retryMs);
+      log.warn({ err: error, reminder: id }, "reminder failed, retrying");
+      arm(id, retryMs);
     }
   };
   const scan = async () => {
     try {
-      const keys = new Set(await bucket.ids());
-      for (const [key, cancel] of timers) if (cancel === undefined && !keys.has(key)) timers.delete(key);
-      for (const key of keys) {
-        if (timers.has(key)) continue;
-        const reminder = await store.read(key);
-        if (timers.has(key)) continue;
-        if (reminder === undefined) timers.set(key, undefined);
-        else arm(key, Math.max(0, reminder.dueAt - clock.now()) + othersMs * (1 + Math.random()));
+      const ids = new Set(await bucket.ids());
+      for (const [id, cancel] of timers) if (cancel === undefined && !ids.has(id)) timers.delete(id);
+      for (const id of ids) {
+        if (timers.has(id)) continue;
+        const reminder = (await bucket.get(id))?.value;
+        if (timers.has(id)) continue;
+        if (reminder === undefined) timers.set(id, undefined);
+        else arm(id, Math.max(0, reminder.dueAt - clock.now()) + othersMs * (1 + Math.random()));
       }
     } catch (error) {
       log.warn({ err: error }, "reminder scan failed, retrying");
@@ -83,17 +84,18 @@ export function openReminderBook({ bus, announce, log, clock = systemClock }: Re
       return {
         async schedule(ms, text) {
           count += 1;
-          const key = `${turn.device}.${turn.session}-${turn.origin}-${count}`;
-          if (await store.add(key, { device: turn.device, text, dueAt: clock.now() + ms })) arm(key, ms);
+          const id = `${turn.device}.${turn.session}-${turn.origin}-${count}`;
+          const reminder = { device: turn.device, text, dueAt: clock.now() + ms };
+          if (await addReminder(bucket, id, reminder)) arm(id, ms);
         },
         async cancel() {
-          const keys = await store.keysOf(turn.device);
-          for (const key of keys) {
-            await bucket.remove(key);
-            timers.get(key)?.();
-            timers.set(key, undefined);
+          const ids = await idsOf(bucket, turn.device);
+          for (const id of ids) {
+            await bucket.remove(id);
+            timers.get(id)?.();
+            timers.set(id, undefined);
           }
-          return keys.length;
+          return ids.length;
         },
       };
     },
@@ -105,28 +107,22 @@ export function openReminderBook({ bus, announce, log, clock = systemClock }: Re
   };
 }
 
-function createStore(bucket: Bucket<Reminder, Reminder>) {
-  const read = async (key: string) => (await bucket.get(key))?.value;
-  const keysOf = async (device: string) => {
-    const keys = await bucket.ids(device);
-    const found = await Promise.all(keys.map(async (key) => ((await read(key)) === undefined ? [] : [key])));
-    return found.flat();
-  };
-  return {
-    read,
-    keysOf,
-    /** Stores a new reminder; gives false if it is there already. Throws RangeError. */
-    async add(key: string, reminder: Reminder): Promise<boolean> {
-      const keys = await keysOf(reminder.device);
-      if (keys.includes(key)) return false;
-      if (keys.length >= maxPerDevice) throw new RangeError(`a device has at most ${maxPerDevice} reminders`);
-      try {
-        await bucket.update(key, reminder, 0);
-        return true;
-      } catch (error) {
-        if (error instanceof ConflictError) return false;
-        throw error;
-      }
-    },
-  };
+/** Stores a new reminder. Gives false if it is stored already. Throws RangeError if the device has too many. */
+async function addReminder(bucket: ReminderBucket, id: string, reminder: Reminder): Promise<boolean> {
+  const ids = await idsOf(bucket, reminder.device);
+  if (ids.includes(id)) return false;
+  if (ids.length >= maxPerDevice) throw new RangeError(`a device has at most ${maxPerDevice} reminders`);
+  let added = false;
+  await bucket.modify(id, (found) => {
+    added = found === undefined;
+    return added ? reminder : undefined;
+  });
+  return added;
+}
+
+/** Gives the ids of a device's reminders. The bucket also lists those that were removed. */
+async function idsOf(bucket: ReminderBucket, device: string): Promise<readonly string[]> {
+  const ids = await bucket.ids(device);
+  const entries = await Promise.all(ids.map((id) => bucket.get(id)));
+  return ids.filter((_, i) => entries[i]?.value !== undefined);
 }

@@ -1,4 +1,4 @@
-import { ConflictError, type Bus } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
 import { buckets, channels, type ToolCall as StoredCall } from "@voxbus/protocol";
 import { z } from "zod";
 import { ToolError } from "./engines/engine.ts";
@@ -34,41 +34,33 @@ const CallResult = z.object({
 export function createToolCalls(bus: Bus, client: McpClient): ToolCalls {
   const bucket = bus.bucket(buckets.toolCalls);
 
-  /** Stores a new call; undefined if there is one already. */
-  const create = async (key: string, record: StoredCall): Promise<number | undefined> => {
-    try {
-      return await bucket.update(key, record, 0);
-    } catch (error) {
-      if (error instanceof ConflictError) return undefined;
-      throw error;
-    }
-  };
-  /** Stores the result for a successor of this turn, unless the call was erased in the meantime. */
-  const keepText = async (key: string, record: StoredCall, revision: number): Promise<void> => {
-    try {
-      await bucket.update(key, record, revision);
-    } catch (error) {
-      if (!(error instanceof ConflictError)) throw error;
-    }
+  /** Stores a new call. Gives the one that is stored already, if any. */
+  const create = async (id: string, call: StoredCall): Promise<StoredCall | undefined> => {
+    let found: StoredCall | undefined;
+    await bucket.modify(id, (stored) => {
+      found = stored;
+      return stored === undefined ? call : undefined;
+    });
+    return found;
   };
 
   return {
     async make(turn, { index, name, args }, signal) {
       const { device, session, origin } = turn;
-      const key = `${session}.${origin}.${index}`;
-      const id = (origin * maxCallsPerTurn + index) % firstRequestId;
+      const id = `${session}.${origin}.${index}`;
+      const requestId = (origin * maxCallsPerTurn + index) % firstRequestId;
       const record = { name, args: JSON.stringify(args) };
-      const expected = client.expect(session, id, signal);
+      const expected = client.expect(session, requestId, signal);
       try {
-        const revision = await create(key, record);
-        if (revision !== undefined) {
-          client.send(turn, { id, method: "tools/call", params: { name, arguments: args } });
+        const found = await create(id, record);
+        if (found === undefined) {
+          client.send(turn, { id: requestId, method: "tools/call", params: { name, arguments: args } });
           const text = readText(await expected.answer);
-          await keepText(key, { ...record, text }, revision);
+          // For a successor of this turn, unless the call was removed in the meantime.
+          await bucket.modify(id, (stored) => stored && { ...stored, text });
           return text;
         }
-        const found = (await bucket.get(key))?.value;
-        if (found === undefined || found.name !== name || found.args !== record.args) return undefined;
+        if (found.name !== name || found.args !== record.args) return undefined;
         if (found.text !== undefined) return found.text;
         // The worker that made the call may be gone. The answer may then be in the stream.
         const controls = await bus.stored(channels.inControl(device), controlsRead, signal);
