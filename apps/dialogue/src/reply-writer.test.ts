@@ -3,7 +3,6 @@ import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testin
 import { channels, type Say } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createHistory } from "./history.ts";
 import { LostReplyError, openReplyWriter } from "./reply-writer.ts";
 
 const never = new AbortController().signal;
@@ -74,19 +73,4 @@ test("reply: a newer reply of the session supersedes one without a sentence, but
   await begun.write("Two.", { last: true });
   await expect(waiting.write("Too late.", { last: true })).rejects.toThrow(LostReplyError);
   expect(await open({ ...older, origin: 15 })).toMatchObject({ superseded: true, answered: 10 });
-});
-
-test("history: the newest 50 messages stay, also when two workers append at the same time", async () => {
-  const history = createHistory(bus);
-  const message = (text: string) => ({ role: "user" as const, text, at: 1 });
-  expect(await history.read("aa:bb:cc:dd:ee:ff")).toEqual([]);
-  await history.append(
-    "aa:bb:cc:dd:ee:ff",
-    Array.from({ length: 49 }, (_, i) => message(String(i))),
-  );
-  await Promise.all(["x", "y"].map((text) => history.append("aa:bb:cc:dd:ee:ff", [message(text)])));
-  const texts = (await history.read("aa:bb:cc:dd:ee:ff")).map(({ text }) => text);
-  expect(texts).toHaveLength(50);
-  expect(texts[0]).toBe("1");
-  expect(texts.slice(-2).sort()).toEqual(["x", "y"]);
 });

@@ -18,7 +18,7 @@ export interface ReplyWriter {
   readonly ended: boolean;
   /** True if a newer reply of the session exists, and nothing of this one. */
   readonly superseded: boolean;
-  /** The origin of the session's newest reply before this one; 0 if there is none. */
+  /** The origin of the session's newest reply before this one; 0 without one. */
   readonly answered: number;
   /** Stores the next sentence. An empty last one only marks the end. Throws LostReplyError. */
   write(text: string, options: SentenceOptions): Promise<void>;

@@ -1,7 +1,4 @@
-import { emotions as spoken } from "@voxbus/intents";
-import { emotions } from "@voxbus/protocol";
 import { expect, test } from "vitest";
-import { createFences, FencedError } from "./fences.ts";
 import { createTurnQueue, SupersededError } from "./turn-queue.ts";
 
 function createGate() {
@@ -54,26 +51,4 @@ test("queue: a turn that fails does not stop the next one", async () => {
   const next = queue.run(turn(2, "other"), () => Promise.resolve("yes"));
   await expect(failing).rejects.toThrow("no");
   expect(await next).toBe("yes");
-});
-
-test("fences: abort, fence and closed reach the turns at or below them, before and after", () => {
-  const fences = createFences();
-  const handle = (seq: number, body: Parameters<typeof fences.handle>[0]["body"]) =>
-    fences.handle({ session: "s", seq, at: 0, kind: "control", body });
-  const [five, nine, ten] = [5, 9, 10].map((origin) => fences.watch({ session: "s", origin }));
-  handle(5, { type: "abort" });
-  handle(6, { type: "fence", fence: 4 });
-  expect([five, nine].map((watch) => watch?.signal.aborted)).toEqual([true, false]);
-  handle(12, { type: "fence", fence: 9 });
-  expect([nine, ten].map((watch) => watch?.signal.aborted)).toEqual([true, false]);
-  expect(fences.watch({ session: "s", origin: 9 }).signal.reason).toBeInstanceOf(FencedError);
-  ten?.close();
-  handle(13, { type: "closed", code: 1000, reason: "gone" });
-  expect(ten?.signal.aborted).toBe(false);
-  expect(fences.watch({ session: "s", origin: 99 }).signal.aborted).toBe(true);
-  expect(fences.watch({ session: "t", origin: 1 }).signal.aborted).toBe(false);
-});
-
-test("emotions: the intents know the faces of the protocol", () => {
-  expect(spoken).toEqual(emotions);
 });

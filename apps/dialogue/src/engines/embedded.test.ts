@@ -1,4 +1,5 @@
-import { modelHint } from "@voxbus/intents";
+import { emotions as intentEmotions, modelHint } from "@voxbus/intents";
+import { emotions } from "@voxbus/protocol";
 import { expect, test } from "vitest";
 import { createEmbeddedEngine } from "./embedded.ts";
 import { testEngine } from "./engine.suite.ts";
@@ -38,4 +39,8 @@ test("embedded: a timer becomes a reminder", async () => {
   const request = createRequest("set a timer for ten seconds", { device: createAccess({ reminders }) });
   await collectText(createEmbeddedEngine(), request);
   expect(scheduled).toEqual([[10_000, "Your timer is done. 10 seconds have passed."]]);
+});
+
+test("embedded: the intents know the faces of the protocol", () => {
+  expect(intentEmotions).toEqual(emotions);
 });

@@ -1,0 +1,30 @@
+import type { Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createHistory } from "./history.ts";
+
+let nats: NatsServer;
+let bus: Bus;
+beforeAll(async () => {
+  nats = await startNatsServer();
+  bus = await connectTestBus(nats.url);
+});
+afterAll(async () => {
+  await bus.close();
+  await nats.stop();
+});
+
+test("history: the newest 50 messages stay, also when two workers append at the same time", async () => {
+  const history = createHistory(bus);
+  const message = (text: string) => ({ role: "user" as const, text, at: 1 });
+  expect(await history.read("aa:bb:cc:dd:ee:ff")).toEqual([]);
+  await history.append(
+    "aa:bb:cc:dd:ee:ff",
+    Array.from({ length: 49 }, (_, i) => message(String(i))),
+  );
+  await Promise.all(["x", "y"].map((text) => history.append("aa:bb:cc:dd:ee:ff", [message(text)])));
+  const texts = (await history.read("aa:bb:cc:dd:ee:ff")).map(({ text }) => text);
+  expect(texts).toHaveLength(50);
+  expect(texts[0]).toBe("1");
+  expect(texts.slice(-2).sort()).toEqual(["x", "y"]);
+});
