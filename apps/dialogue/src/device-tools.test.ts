@@ -1,5 +1,5 @@
 import type { Bus } from "@voxbus/bus";
-import { connectTestBus, startNatsServer, type NatsServer, loose } from "@voxbus/testing";
+import { connectTestBus, loose, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { channels } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";

@@ -19,7 +19,7 @@ export class FencedError extends Error {
 
 const maxSessions = 100_000;
 
-/** Creates an empty view of the fences. It forgets the least recently used sessions beyond 100,000. */
+/** Creates an empty view of the fences. It keeps at least the 100,000 sessions used last. */
 export function createFences(): Fences {
   const fences = new QuickLRU<string, number>({ maxSize: maxSessions });
   const watched = new Map<string, Set<{ readonly origin: number; readonly abort: AbortController }>>();
