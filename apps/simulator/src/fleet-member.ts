@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { closeCodes } from "@voxbus/protocol";
 import { ConnectionError } from "./connection.ts";
 import { connectDevice, type DeviceClient, type DeviceEvent, type DeviceOptions } from "./device-client.ts";
-import type { Tally } from "./fleet-tally.ts";
+import type { Tally } from "./fleet-stats.ts";
 import { readClock } from "./microphone.ts";
 import { createOrderCheck } from "./order-check.ts";
 import { followTurn, type Turn, type TurnRecord } from "./turn.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createTally, formatReport } from "./fleet-tally.ts";
+import { createTally, formatReport } from "./fleet-stats.ts";
 import { loadFleetLines, runFleet, type FleetPlan } from "./run-fleet.ts";
 import { answering, answerTurn, createTone, startScriptedServer, type ServerScript } from "./test-server.ts";
 import { encodeUtterance } from "./utterance.ts";

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fleetHelp, readFleetPlan } from "./fleet-options.ts";
-import { formatReport } from "./fleet-tally.ts";
+import { formatReport } from "./fleet-stats.ts";
 import { loadFleetLines, runFleet, type FleetProgress } from "./run-fleet.ts";
 
 const samples = new URL("../../../samples/", import.meta.url);

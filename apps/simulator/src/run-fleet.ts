@@ -6,7 +6,7 @@ import type { DeviceOptions } from "./device-client.ts";
 import { uuidOf } from "./device-options.ts";
 import { createDeviceTools } from "./device-tools.ts";
 import { joinFleet, type FleetLine } from "./fleet-member.ts";
-import { createTally, type Tally } from "./fleet-tally.ts";
+import { createTally, type Tally } from "./fleet-stats.ts";
 import { encodeSilence, loadUtterance } from "./utterance.ts";
 
 /** What a fleet is and does. */
