@@ -4,19 +4,19 @@ import { WebSocket } from "ws";
 import type { JsonObject } from "./device-tools.ts";
 import { readClock } from "./microphone.ts";
 
-/** Who connects where, and how: what a stock device has in its settings. */
+/** The settings with which a device connects. */
 export interface Identity {
   /** The WebSocket URL. */
   readonly url: string;
   readonly id: string;
   /** Sent as Client-Id; a UUID. */
   readonly clientId: string;
-  /** Sent as `Authorization: Bearer …`, or verbatim when it holds a space; without it the header is left out. */
+  /** Sent as `Authorization: Bearer …`, or as it is if it contains a space. Without it there is no such header. */
   readonly token?: string | undefined;
   readonly protocol: FramingVersion;
 }
 
-/** Why there is no connection, or none any more. `code` is stable, the message is a sentence for people. */
+/** A connection that could not be opened, or that ended. `code` is stable; the message is for people. */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
   readonly code: "unreachable" | "refused" | "no-hello" | "closed";
@@ -33,7 +33,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/** What came over the socket; `t` in ms of `readClock`. */
+/** An event of the socket; `t` is in ms of `readClock`. */
 export type Received =
   | { readonly t: number; readonly got: "json"; readonly message: JsonObject }
   | { readonly t: number; readonly got: "audio"; readonly data: Uint8Array; readonly packet: Uint8Array }
@@ -41,20 +41,20 @@ export type Received =
   | { readonly t: number; readonly got: "ping" }
   | { readonly t: number; readonly got: "close"; readonly code: number; readonly reason: string };
 
-/** An open WebSocket that speaks one framing. What is sent after its end is lost, as it is on a device. */
+/** An open WebSocket with one binary framing. Messages sent after its end are lost, as on a device. */
 export interface Connection {
   readonly open: boolean;
-  /** How many Opus packets were sent. */
+  /** The number of Opus packets sent so far. */
   readonly packetsSent: number;
   sendText(text: string): void;
   /** Sends one Opus packet in the connection's framing. */
   sendPacket(packet: Uint8Array): void;
   /** Sends a binary message as it is. */
   sendBinary(data: Uint8Array): void;
-  /** Stops and goes on reading the socket. */
+  /** Stops reading the socket until `resume`. */
   pause(): void;
   resume(): void;
-  /** Ends it: `drop` is how stock firmware does it, without a Close frame; `frame` sends Close 1000 and waits a second. */
+  /** Closes the connection: `drop` without a Close frame, as stock firmware does; `frame` with Close 1000 and a second to answer. */
   close(how: "drop" | "frame"): Promise<void>;
 }
 
@@ -63,8 +63,8 @@ const closeWaitMs = 1000;
 const longestRefusalBytes = 1000;
 
 /**
- * Connects with a stock device's headers (docs/protocol.md, upgrade request). Everything received goes to `onReceived` in
- * order, `close` last and once. Throws `ConnectionError`: `unreachable`, or `refused` with the status and what was said.
+ * Connects with a stock device's headers (docs/protocol.md, upgrade request). Events go to `onReceived` in order, `close` last
+ * and once. Throws `ConnectionError`: `unreachable`, or `refused` with the HTTP status and the response's text.
  */
 export async function openConnection(
   identity: Identity & { readonly answerPings: boolean },
@@ -93,7 +93,7 @@ export async function openConnection(
     signal?.addEventListener("abort", drop, { once: true });
     socket.on("open", () => {
       opened = true;
-      // What came with the handshake must find its reader ready.
+      // Messages that came with the handshake wait until the caller is ready.
       socket.pause();
       setImmediate(() => socket.resume());
       resolve({
@@ -121,10 +121,10 @@ export async function openConnection(
     socket.on("ping", () => onReceived({ t: readClock(), got: "ping" }));
     socket.on("unexpected-response", (request, response) => {
       readRefusal(response).then(
-        (said) => {
+        (text) => {
           const status = response.statusCode ?? 0;
           reject(
-            new ConnectionError("refused", `the server refused the connection: ${status} ${said}`.trimEnd(), {
+            new ConnectionError("refused", `the server refused the connection: ${status} ${text}`.trimEnd(), {
               status,
             }),
           );
@@ -133,7 +133,7 @@ export async function openConnection(
         (cause: unknown) => reject(new ConnectionError("unreachable", "the server hung up", { cause })),
       );
     });
-    // Before it is open this is why it cannot be; afterwards the close that follows tells all there is to tell.
+    // After the connection is open, a close follows with the code.
     socket.on("error", (cause: Error & { code?: string }) => {
       reject(new ConnectionError("unreachable", cause.code ?? cause.message, { cause }));
     });
@@ -160,7 +160,7 @@ function readText(t: number, data: Buffer): Received {
   try {
     const message: unknown = JSON.parse(data.toString());
     if (typeof message === "object" && message !== null) return { t, got: "json", message: message as JsonObject };
-    return { t, got: "bad", data, problem: "a text frame that is no JSON object" };
+    return { t, got: "bad", data, problem: "a text frame that is not a JSON object" };
   } catch (error) {
     return { t, got: "bad", data, problem: `a text frame that is not JSON: ${String(error)}` };
   }

@@ -3,16 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { readWav, writeWav } from "@voxbus/audio";
+import { createTone } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chat, converse } from "./conversation.ts";
-import {
-  answering,
-  answerTurn,
-  createTone,
-  startScriptedServer,
-  type ScriptedSession,
-  type ServerScript,
-} from "./test-server.ts";
+import { answering, answerTurn, startScriptedServer, type ScriptedSession, type ServerScript } from "./test-server.ts";
 import { encodeSilence } from "./utterance.ts";
 
 let directory: string;
@@ -27,23 +21,17 @@ afterAll(() => rm(directory, { recursive: true }));
 async function withServer(script: ServerScript, run: (options: Parameters<typeof converse>[0]) => Promise<void>) {
   const server = await startScriptedServer(script);
   const lines: string[] = [];
-  const device = {
-    url: server.url,
-    id: "a",
-    clientId: "b",
-    protocol: 2,
-    mode: "auto",
-    silence: encodeSilence(),
-  } as const;
+  const identity = { url: server.url, id: "a", clientId: "b", protocol: 2 } as const;
+  const device = { identity, mode: "auto", silence: encodeSilence() } as const;
   try {
-    await run({ device, out: join(directory, "answer.wav"), patienceMs: 2000, print: (line) => lines.push(line) });
+    await run({ device, out: join(directory, "answer.wav"), timeoutMs: 2000, print: (line) => lines.push(line) });
     return lines;
   } finally {
     await server.stop();
   }
 }
 
-test("conversation: what is heard and said is shown, and the sound of all answers is in the file", async () => {
+test("conversation: it shows each transcript and sentence, and saves the sound of all answers", async () => {
   const lines = await withServer(answering, (options) => converse(options, [{ wav }, { text: "hi" }]));
   expect(lines.map((line) => line.trim().replaceAll(/\d+ ms/g, "N ms"))).toEqual([
     expect.stringMatching(/^Connected to .* as a, session scripted-1\.$/),
@@ -57,7 +45,7 @@ test("conversation: what is heard and said is shown, and the sound of all answer
     "face  happy",
     "said  You typed hi.",
     "first sound N ms after the text, 0.2 s of sound",
-    expect.stringMatching(/^The answer's sound, 0\.4 s, is in .*answer\.wav\.$/),
+    expect.stringMatching(/^Wrote 0\.4 s of sound to .*answer\.wav\.$/),
   ]);
   const { sampleRate, samples } = readWav(await readFile(join(directory, "answer.wav")));
   expect([sampleRate, samples.length]).toEqual([24_000, 6 * 1440]);
@@ -69,23 +57,23 @@ const atText = (act: (session: ScriptedSession) => unknown): ServerScript => ({
 });
 
 test.each([
-  ["nothing", {}, "Nothing was answered"],
-  ["only a transcript", atText((session) => session.send({ type: "stt", text: "a" })), "no answer came"],
+  ["nothing", {}, "No answer came, and no transcript"],
+  ["only a transcript", atText((session) => session.send({ type: "stt", text: "a" })), "but no answer"],
   ["no sound", atText((session) => session.send({ type: "tts", state: "start" })), "no sound came"],
   ["no sound at the end", atText((session) => answerTurn(session, "a", "b", 0)), "ended without a sound"],
-])("conversation: %s is told in a sentence", async (_what, script, sentence) => {
-  const failed = withServer(script, (options) => converse({ ...options, patienceMs: 200 }, [{ text: "a" }]));
+])("conversation: a turn with %s is described in a sentence", async (_turn, script, sentence) => {
+  const failed = withServer(script, (options) => converse({ ...options, timeoutMs: 200 }, [{ text: "a" }]));
   await expect(failed).rejects.toThrow(sentence);
 });
 
 const replaced = "the server closed the connection: 4001 replaced. A newer session of the same device took over.";
 
-test("conversation: a close in mid-turn is named with its code, reason and meaning", async () => {
+test("conversation: a close in mid-turn is described by its code, reason and meaning", async () => {
   const script = atText(({ socket }) => socket.close(4001, "replaced"));
   await expect(withServer(script, (options) => converse(options, [{ text: "a" }]))).rejects.toThrow(replaced);
 });
 
-test("chat: each line is sent as text, an empty one as abort, the end of input ends it", async () => {
+test("chat: it sends each line as text and an empty one as abort, and ends with its input", async () => {
   const input = new PassThrough();
   const names: string[] = [];
   const script: ServerScript = {
@@ -108,7 +96,7 @@ test("chat: each line is sent as text, an empty one as abort, the end of input e
   expect(shown.join("\n")).toContain("You typed good day.");
 });
 
-test("chat: a close while nothing is being said ends it, named", async () => {
+test("chat: a close between turns ends it with an error", async () => {
   const script: ServerScript = { onMessage: ({ socket }) => setImmediate(() => socket.close(4001, "replaced")) };
   await expect(withServer(script, (options) => chat(options, new PassThrough()))).rejects.toThrow(replaced);
 });

@@ -16,42 +16,42 @@ import { describeEvent, describeTurn, line } from "./transcript.ts";
 import { followTurn, type Outcome, type Turn } from "./turn.ts";
 import { loadUtterance, type Utterance } from "./utterance.ts";
 
-/** A turn that was not answered; the message is a sentence for people. */
+/** A turn without an answer; the message is for people. */
 class UnansweredError extends Error {
   override readonly name = "UnansweredError";
 }
 
-/** What a conversation needs. */
+/** The device of a conversation, and where its answers go. */
 export interface ConversationOptions {
   readonly device: DeviceOptions;
   /** The WAV file for all answers. */
   readonly out: string;
-  /** How long nothing may come from the server, in ms. */
-  readonly patienceMs: number;
+  /** The longest wait for a message of the server, in ms. */
+  readonly timeoutMs: number;
   readonly print: (line: string) => void;
 }
 
 interface Call {
   readonly client: DeviceClient;
   readonly speaker: Speaker;
-  /** Resolves when the connection closed, with the reason. */
+  /** Resolves with the reason when the connection closes. */
   readonly closed: Promise<ConnectionError>;
   begin(): Turn;
-  /** Throws when a turn was not answered, why the connection closed if that was it. */
+  /** Throws if a turn was not answered, with the close of the connection if there was one. */
   check(outcome: Outcome): void;
 }
 
 const hints: Readonly<Record<Exclude<Outcome, "answered" | "closed">, string>> = {
   "ended without a sound": "The answer ended without a sound.",
-  "no transcript in time": "Nothing was answered: the server said nothing of having heard it.",
-  "no start in time": "It was heard, but no answer came.",
+  "no transcript in time": "No answer came, and no transcript.",
+  "no start in time": "A transcript came, but no answer.",
   "no sound in time": "An answer began, but no sound came.",
   "no end in time": "The answer began, but it did not end.",
 };
 
 /**
- * Says every input in turn and shows what comes; writes the answers' sound to `out`. Throws `UnansweredError` for an input that
- * was not answered with sound and `ConnectionError` for a connection that cannot be had or breaks.
+ * Says all inputs in turn, prints the events and writes the sound of the answers to `out`. Throws `UnansweredError` for an input
+ * without an audible answer, and `ConnectionError` if the connection fails.
  */
 export async function converse(
   options: ConversationOptions,
@@ -83,7 +83,7 @@ export async function converse(
   }
 }
 
-/** Sends every line of `input` as text and an empty one as abort, and shows what comes, until `input` ends. */
+/** Sends each line of `input` as text, an empty one as abort, and prints the events until `input` ends. */
 export async function chat(options: ConversationOptions, input: Readable, signal?: AbortSignal): Promise<void> {
   const call = await openCall(options, signal);
   const lines = createInterface({ input });
@@ -116,30 +116,30 @@ export async function chat(options: ConversationOptions, input: Readable, signal
   }
 }
 
-async function openCall({ device, patienceMs, print }: ConversationOptions, signal?: AbortSignal): Promise<Call> {
+async function openCall({ device, timeoutMs, print }: ConversationOptions, signal?: AbortSignal): Promise<Call> {
   let turn: Turn | undefined;
   let speaker: Speaker | undefined;
   let closed: ConnectionError | undefined;
   let resolveClosed: (error: ConnectionError) => void;
   const closing = new Promise<ConnectionError>((resolve) => (resolveClosed = resolve));
-  const see = (event: DeviceEvent) => {
+  const observe = (event: DeviceEvent) => {
     const shown = describeEvent(event);
     if (shown !== undefined) print(shown);
     if ("got" in event && event.got === "audio" && event.played) speaker?.play(event.packet);
     if ("got" in event && event.got === "close") resolveClosed((closed = describeClose(event.code, event.reason)));
-    turn?.see(event);
+    turn?.observe(event);
   };
-  const client = await connectDevice({ ...device, onEvent: see }, signal);
+  const client = await connectDevice({ ...device, onEvent: observe }, signal);
   const hello = await client.serverHello;
   speaker = createSpeaker(hello.audio_params.sample_rate);
-  print(`Connected to ${device.url} as ${device.id}, session ${hello.session_id}.`);
+  print(`Connected to ${device.identity.url} as ${device.identity.id}, session ${hello.session_id}.`);
   return {
     client,
     speaker,
     closed: closing,
     begin: () => {
       if (closed !== undefined) throw closed;
-      return (turn = followTurn(patienceMs));
+      return (turn = followTurn(timeoutMs));
     },
     check(outcome) {
       if (outcome === "closed") throw closed ?? new ConnectionError("closed", "the connection was closed");
@@ -156,9 +156,9 @@ async function speak(client: DeviceClient, turn: Turn, utterance: Utterance, man
 
 async function endCall({ client, speaker }: Call, { out, print }: ConversationOptions): Promise<void> {
   await client.connection.close("drop");
-  if (speaker.bad > 0) print(line("odd", `${speaker.bad} audio packets did not decode`));
+  if (speaker.bad > 0) print(line("bad", `${speaker.bad} audio packets were not valid Opus`));
   const seconds = (speaker.ms / 1000).toFixed(1);
-  if (await speaker.save(out)) print(`The answer's sound, ${seconds} s, is in ${out}.`);
+  if (await speaker.save(out)) print(`Wrote ${seconds} s of sound to ${out}.`);
 }
 
 function describeError(error: unknown): string {

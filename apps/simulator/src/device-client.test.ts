@@ -1,8 +1,10 @@
 import { EventEmitter, once } from "node:events";
+import { createTone } from "@voxbus/testing";
 import { afterEach, expect, test } from "vitest";
+import type { Identity } from "./connection.ts";
 import { connectDevice, type DeviceEvent, type DeviceOptions } from "./device-client.ts";
 import { createDeviceTools } from "./device-tools.ts";
-import { answering, createTone, encodeTone, startScriptedServer, type ServerScript } from "./test-server.ts";
+import { answering, encodeTone, startScriptedServer, type ServerScript } from "./test-server.ts";
 import { encodeSilence, encodeUtterance } from "./utterance.ts";
 
 const silence = encodeSilence();
@@ -12,16 +14,22 @@ afterEach(async () => {
   for (const step of undo.splice(0).toReversed()) await step();
 });
 
-async function connect(script: ServerScript, options: Partial<DeviceOptions> = {}) {
+async function connect(
+  script: ServerScript,
+  { identity, ...options }: Partial<Omit<DeviceOptions, "identity">> & { readonly identity?: Partial<Identity> } = {},
+) {
   const server = await startScriptedServer(script);
   undo.push(() => server.stop());
   const events: DeviceEvent[] = [];
   const states = new EventEmitter();
   const device = await connectDevice({
-    url: server.url,
-    id: "02:00:00:00:00:01",
-    clientId: "c0ffee00-0000-4000-8000-000000000001",
-    protocol: 1,
+    identity: {
+      url: server.url,
+      id: "02:00:00:00:00:01",
+      clientId: "c0ffee00-0000-4000-8000-000000000001",
+      protocol: 1,
+      ...identity,
+    },
     mode: "auto",
     silence,
     onEvent: (event) => {
@@ -36,8 +44,11 @@ async function connect(script: ServerScript, options: Partial<DeviceOptions> = {
 const tts = (events: readonly DeviceEvent[], state: string) =>
   events.filter((event) => "got" in event && event.got === "json" && event.message["state"] === state).length;
 
-test("device: it introduces itself with a stock device's headers and hello", async () => {
-  const { device, session } = await connect({}, { token: "secret", protocol: 3, tools: createDeviceTools() });
+test("device: its headers and its hello are those of a stock device", async () => {
+  const { device, session } = await connect(
+    {},
+    { identity: { token: "secret", protocol: 3 }, tools: createDeviceTools() },
+  );
   expect(session.headers).toMatchObject({
     "device-id": "02:00:00:00:00:01",
     "client-id": "c0ffee00-0000-4000-8000-000000000001",
@@ -62,7 +73,7 @@ test.each([
   [2, "0002000000000000000000000000LLLL"],
   [3, "0000LLLL"],
 ] as const)("device: version %i framing is byte-exact", async (protocol, header) => {
-  const { device, session, events } = await connect({}, { protocol });
+  const { device, session, events } = await connect({}, { identity: { protocol } });
   device.burst(tone);
   await expect.poll(() => session.frames.length).toBe(3);
   for (const [i, { data }] of session.frames.entries()) {
@@ -75,7 +86,7 @@ test.each([
   await expect.poll(() => events.at(-1)).toMatchObject({ got: "audio", packet: Buffer.from(packet), played: false });
 });
 
-test("device: in auto mode it speaks, is silent until the answer starts, plays it, and listens again for more", async () => {
+test("device: in auto mode it speaks, sends silence until the answer starts, plays it, and listens again", async () => {
   const { device, events, states, session } = await connect(answering);
   const answered = once(states, "sentence_start");
   await device.say(tone);
@@ -90,20 +101,20 @@ test("device: in auto mode it speaks, is silent until the answer starts, plays i
   const played = events.filter((event) => "got" in event && event.got === "audio").map((event) => event.played);
   expect(played).toEqual([true, true, true, true, true, true]);
   expect(device.state).toBe("idle");
-  // Three of speech, four of noise, one under DTX: the answer then turns the microphone off.
+  // Three of speech, four of noise, one with DTX; then the answer turns the microphone off.
   const first = session.frames.slice(0, 8).map(({ data }) => data.byteLength > 1);
   expect(first).toEqual([true, true, true, true, true, true, true, false]);
 });
 
-test("device: stock firmware's way of listening again after each answer", async () => {
-  const { device, session } = await connect(answering, { listenAgain: true });
+test("device: with the quirk `relisten` it listens again after each answer, as stock firmware does", async () => {
+  const { device, session } = await connect(answering, { quirks: { relisten: true } });
   device.listen();
   await device.say(tone);
   await expect.poll(() => session.messages.filter(({ state }) => state === "start").length).toBe(2);
   expect(device.state).toBe("listening");
 });
 
-test("device: realtime keeps the microphone on through the answer", async () => {
+test("device: in realtime mode the microphone stays on during the answer", async () => {
   const { device, events, session } = await connect(answering, { mode: "realtime" });
   await device.say(tone);
   await expect.poll(() => tts(events, "stop")).toBe(1);
@@ -113,7 +124,7 @@ test("device: realtime keeps the microphone on through the answer", async () => 
   expect(device.state).toBe("listening");
 });
 
-test("device: manual mode sends stop, and abort leaves it speaking until tts/stop", async () => {
+test("device: in manual mode it sends stop, and after abort it stays speaking until tts/stop", async () => {
   const { device, session } = await connect({
     onMessage: (session, name) => {
       if (name === "listen/stop") session.send({ type: "tts", state: "start" });
@@ -133,7 +144,7 @@ test("device: manual mode sends stop, and abort leaves it speaking until tts/sto
   });
 });
 
-test("device: its tools answer initialize, list and call, and drop ids that are no numbers", async () => {
+test("device: its tools answer initialize, list and call, and ignore requests whose id is not a number", async () => {
   const { session } = await connect({}, { tools: createDeviceTools() });
   const call = (payload: object) => session.send({ type: "mcp", payload: { jsonrpc: "2.0", ...payload } });
   call({ id: 1, method: "initialize", params: {} });
@@ -153,9 +164,10 @@ test("device: its tools answer initialize, list and call, and drop ids that are 
   expect(JSON.stringify(answers[4])).toContain('\\"volume\\":30');
 });
 
-test("device: a refusal tells its status, and no server is unreachable", async () => {
+test("device: a refusal is an error with its status, a missing server is `unreachable`", async () => {
   const server = await startScriptedServer({ refuse: true });
-  const device = { url: server.url, id: "a", clientId: "b", protocol: 1, mode: "auto", silence } as const;
+  const identity = { url: server.url, id: "a", clientId: "b", protocol: 1 } as const;
+  const device = { identity, mode: "auto", silence } as const;
   await expect(connectDevice(device)).rejects.toMatchObject({
     code: "refused",
     status: 401,
@@ -165,7 +177,7 @@ test("device: a refusal tells its status, and no server is unreachable", async (
   await expect(connectDevice(device)).rejects.toMatchObject({ code: "unreachable", message: "ECONNREFUSED" });
 });
 
-test("device: a server that closes instead of answering the hello is named with its code", async () => {
+test("device: a close instead of a hello is an error with its code", async () => {
   await expect(
     connect({ greet: false, onMessage: ({ socket }) => socket.close(1013, "overloaded") }),
   ).rejects.toMatchObject({ code: "closed", status: 1013 }); // prettier-ignore

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { deviceHelp, readDeviceCommand } from "./device-options.ts";
 import { fleetHelp, readFleetPlan } from "./fleet-options.ts";
 
-test("device options: inputs keep their order, the rest has defaults", () => {
+test("device options: inputs keep their order, and every other option has a default", () => {
   const command = readDeviceCommand([
     "--text",
     "hello",
@@ -14,16 +14,14 @@ test("device options: inputs keep their order, the rest has defaults", () => {
     "02:AB:00:00:00:01",
   ]);
   expect(command).toMatchObject({
-    url: "ws://127.0.0.1:8000/xiaozhi/v1/",
-    id: "02:ab:00:00:00:01",
-    protocol: 1,
+    identity: { url: "ws://127.0.0.1:8000/xiaozhi/v1/", id: "02:ab:00:00:00:01", protocol: 1 },
     mode: "auto",
     out: "answer.wav",
-    patienceMs: 20_000,
+    timeoutMs: 20_000,
     inputs: [{ text: "hello" }, { wav: "a.wav" }, { text: "bye" }],
   });
-  expect(command?.clientId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
-  expect(readDeviceCommand([])?.id).toBe(readDeviceCommand([])?.id);
+  expect(command?.identity.clientId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(readDeviceCommand([])?.identity.id).toBe(readDeviceCommand([])?.identity.id);
   expect(readDeviceCommand(["--help"])).toBeUndefined();
 });
 
@@ -34,10 +32,10 @@ test.each([
   [["--ota", "nowhere"], '--ota is a URL that begins with http:// or https://, not "nowhere".'],
   [["--id", "a.b"], '--id is 1 to 64 characters of A-Z a-z 0-9 : _ -, not "a.b".'],
   [["--timeout", ""], '--timeout is a number from 1 to 3600, not "".'],
-  [["--script", "--text", "a"], "--script takes what is said from stdin, not --wav or --text"],
+  [["--script", "--text", "a"], "--script takes its inputs from stdin, not from --wav or --text"],
   [["--loud"], "Unknown option '--loud'. --help lists the options."],
   [["a.wav"], "Unexpected argument 'a.wav'. --help lists the options."],
-])("device options: %j is refused with a sentence", (args, sentence) => {
+])("device options: %j is rejected with an explanation", (args, sentence) => {
   expect(() => readDeviceCommand(args)).toThrow(sentence);
 });
 
@@ -47,26 +45,28 @@ test.each([
   [["--spoken", "2"], '--spoken is a number from 0 to 1, not "2".'],
   [["--prefix", "a*"], '--prefix is 1 to 50 characters of A-Z a-z 0-9 : _ -, not "a*".'],
   [["--url", "ws://a/", "--url", "b"], '--url is a URL that begins with ws:// or wss://, not "b".'],
-])("fleet options: %j is refused with a sentence", (args, sentence) => {
+])("fleet options: %j is rejected with an explanation", (args, sentence) => {
   expect(() => readFleetPlan(args)).toThrow(sentence);
 });
 
 test("fleet options: several URLs and every default", () => {
   expect(readFleetPlan(["--url", "ws://a/", "--url", "ws://b/", "--devices", "7"])).toEqual({
-    urls: ["ws://a/", "ws://b/"],
-    devices: 7,
+    devices: {
+      count: 7,
+      urls: ["ws://a/", "ws://b/"],
+      prefix: "fleet",
+      token: undefined,
+      protocol: 1,
+      connectRate: 50,
+    },
     rate: 1,
     minutes: 1,
     spoken: 0.5,
-    connectRate: 50,
-    prefix: "fleet",
-    token: undefined,
-    protocol: 1,
-    patienceMs: 20_000,
+    timeoutMs: 20_000,
   });
 });
 
-test("options: the manuals name every option with its default", () => {
+test("options: the manuals name every option", () => {
   for (const option of ["url", "ota", "id", "token", "protocol", "mode", "wav", "text", "out", "timeout", "script"]) {
     expect(deviceHelp).toContain(`--${option}`);
   }

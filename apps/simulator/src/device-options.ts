@@ -3,79 +3,78 @@ import { hostname } from "node:os";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { defaultPorts, parseDeviceId, type FramingVersion, type ListenMode } from "@voxbus/protocol";
 import type { Identity } from "./connection.ts";
+import type { Quirks } from "./device-client.ts";
 
-/** What is to be said, in the order of the command line. */
+/** Something to say, in the order of the command line. */
 export type Input = { readonly wav: string } | { readonly text: string };
 
-/** The command line of `npm run device`, read. */
-export interface DeviceCommand extends Identity {
+/** The command line of `npm run device`. */
+export interface DeviceCommand {
+  readonly identity: Identity;
   readonly mode: ListenMode;
   readonly ota: string | undefined;
   readonly inputs: readonly Input[];
-  /** The WAV file for the answer; undefined where a script asked for none. */
+  /** The WAV file for the answer; undefined if a script asked for none. */
   readonly out: string | undefined;
-  readonly patienceMs: number;
-  readonly script: boolean;
-  readonly sayHello: boolean;
-  readonly answerPings: boolean;
-  readonly tools: boolean;
-  readonly listenAgain: boolean;
-  readonly hex: boolean;
+  readonly timeoutMs: number;
+  readonly quirks: Quirks & { readonly noTools: boolean };
+  /** The options of a script; undefined without `--script`. */
+  readonly script: { readonly hex: boolean } | undefined;
 }
 
-/** A command line that cannot be read; the message says what to write instead. */
+/** An invalid command line; the message says what to write instead. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** The URL that a device on the same machine connects to. */
+/** The URL of a gateway on the same machine. */
 export const defaultUrl = `ws://127.0.0.1:${defaultPorts.gateway.device}/xiaozhi/v1/`;
 
 /** The manual of `npm run device`. */
-export const deviceHelp = `Speaks to a voxbus server as a stock device does, in real time.
+export const deviceHelp = `Talks to a voxbus server as a stock device does, in real time.
 
-  npm run device -- --wav samples/time.wav        say a recording, hear the answer
-  npm run device -- --text "tell me a joke"       type instead; several --wav and --text are said in turn
+  npm run device -- --wav samples/time.wav        say a recording and hear the answer
+  npm run device -- --text "tell me a joke"       type instead; give several --wav and --text to send them in turn
   npm run device                                  type line by line; an empty line interrupts, Ctrl-D ends
 
   --url URL         the server (${defaultUrl})
-  --ota URL         ask this OTA address for the server's URL, token and framing, as a device does when it boots
-  --id ID           device id, MAC-shaped or any of A-Z a-z 0-9 : _ - (default: one made from this machine's name)
+  --ota URL         get the server's URL, token and framing from this OTA address, as a booting device does
+  --id ID           device id: a MAC address or any of A-Z a-z 0-9 : _ - (default: derived from this machine's name)
   --token TOKEN     bearer token
   --protocol 1|2|3  binary framing (1)
-  --mode MODE       auto (the server finds the end of speech), manual (the device tells), realtime (auto)
-  --out FILE        where the answer's sound goes, as WAV (answer.wav)
-  --timeout S       seconds to wait when nothing comes (20)
-  --script          JSON lines: commands on stdin, everything received on stdout, see below
+  --mode MODE       auto (the server finds the end of speech), manual (the device sends it), or realtime (auto)
+  --out FILE        WAV file for the sound of the answer (answer.wav)
+  --timeout S       longest wait for a message, in seconds (20)
+  --script          JSON lines: commands on stdin, events on stdout, see below
   --help
 
-Exit code: 0 when everything said was answered with sound, 1 when not.
+Exit code: 0 if every input was answered with sound, otherwise 1.
 
-With --script each line of stdin is a command; they are done in order. Each line of stdout has "t", ms since the epoch.
-  {"do":"listen","mode":"auto"}      listen/start (mode as above when left out); the microphone sends silence from now on
-  {"do":"wav","file":"a.wav"}        say it in real time; done when its last frame was sent. Listens first if need be, and
-                                     in auto mode waits for the end of an answer. "wait":false goes on in the background,
-                                     "burst":true sends all frames at once whatever the state (a buffered wake word)
-  {"do":"stop"}                      listen/stop, the button is released
+With --script each line of stdin is a command. They run in order. Each line of stdout has "t", ms since the epoch.
+  {"do":"listen","mode":"auto"}      listen/start (default: --mode); the microphone then sends silence
+  {"do":"wav","file":"a.wav"}        say it in real time, until its last frame is sent. Listens first if necessary, and in
+                                     auto mode waits for the end of an answer. "wait":false says it in the background;
+                                     "burst":true sends all frames at once in any state (a buffered wake word)
+  {"do":"stop"}                      listen/stop: the user releases the button
   {"do":"text","text":"hello"}       listen/detect
-  {"do":"abort","reason":"..."}      abort; the reason may be left out
-  {"do":"hello"}                     hello (again, or for the first time after --no-hello)
-  {"do":"raw","text":"{oops"}        a text frame as it is
-  {"do":"binary","hex":"00ff"}       a binary message as it is
-  {"do":"wait","for":{"type":"tts","state":"stop"},"ms":20000}   until a message with these fields came since the
-                                     command before, {"got":"audio"} and {"got":"close"} wait for those
+  {"do":"abort","reason":"..."}      abort; the reason is optional
+  {"do":"hello"}                     hello, again or for the first time after --no-hello
+  {"do":"raw","text":"{oops"}        send a text frame as it is
+  {"do":"binary","hex":"00ff"}       send a binary message as it is
+  {"do":"wait","for":{"type":"tts","state":"stop"},"ms":20000}   wait for a message with these fields since
+                                     the previous command; {"got":"audio"} and {"got":"close"} wait for those
   {"do":"sleep","ms":100}
-  {"do":"save","file":"a.wav"}       write the sound heard since the last save
-  {"do":"pause"}  {"do":"resume"}    stop and go on reading the socket
-  {"do":"close","how":"drop"}        end as stock firmware does; "frame" sends a Close frame
+  {"do":"save","file":"a.wav"}       write the sound since the last save
+  {"do":"pause"}  {"do":"resume"}    stop reading the socket, and read again
+  {"do":"close","how":"drop"}        disconnect as stock firmware does; "frame" sends a Close frame
 Printed:
   {"t":..,"got":"json","message":{..}}          {"t":..,"got":"audio","bytes":160,"ms":60,"played":true}
   {"t":..,"got":"bad","problem":".."}           {"t":..,"got":"ping"}
   {"t":..,"got":"close","code":1000,"reason":".."}   {"t":..,"got":"refused","status":401,"problem":".."}
-  {"t":..,"sent":{..}}  each JSON message sent  {"t":..,"did":{..}}  a command was done ("wav" adds "speechEnd", "complete")
-  {"t":..,"problem":"..","command":".."}        a command that could not be done; the next one follows
-The end of stdin ends the device after the last command. Exit code 1 if there was a problem or a refusal.
-  --no-hello        do not say hello by itself    --no-tools   announce no MCP tools
+  {"t":..,"sent":{..}}  each JSON message sent  {"t":..,"did":{..}}  a command that ended ("wav" adds "speechEnd", "complete")
+  {"t":..,"problem":"..","command":".."}        a command that failed; the next one follows
+The device disconnects after the last command. Exit code 1 if there was a problem or a refusal.
+  --no-hello        send no hello by itself       --no-tools   announce no MCP tools
   --no-pong         leave pings unanswered        --relisten   listen again after each answer, as stock firmware does
   --hex             print binary messages in full
 `;
@@ -100,7 +99,7 @@ const options = {
   help: { type: "boolean", default: false },
 } as const satisfies ParseArgsConfig["options"];
 
-/** Reads a command line; undefined when it asks for help. Throws `UsageError` naming the option and what it takes. */
+/** Reads a command line; undefined if it asks for help. Throws `UsageError` with the option and its values. */
 export function readDeviceCommand(args: readonly string[]): DeviceCommand | undefined {
   const { values, tokens } = parseOptions(args);
   if (values.help) return undefined;
@@ -110,25 +109,28 @@ export function readDeviceCommand(args: readonly string[]): DeviceCommand | unde
     return token.name === "text" ? [{ text: token.value }] : [];
   });
   if (values.script && inputs.length > 0)
-    throw new UsageError("--script takes what is said from stdin, not --wav or --text");
+    throw new UsageError("--script takes its inputs from stdin, not from --wav or --text");
   const id = readId(values.id ?? machineId());
   return {
-    url: readUrl(values.url, "--url", ["ws:", "wss:"]),
+    identity: {
+      url: readUrl(values.url, "--url", ["ws:", "wss:"]),
+      id,
+      clientId: uuidOf(id),
+      token: values.token,
+      protocol: Number(readChoice(values.protocol, "--protocol", ["1", "2", "3"])) as FramingVersion,
+    },
     ota: values.ota === undefined ? undefined : readUrl(values.ota, "--ota", ["http:", "https:"]),
-    id,
-    clientId: uuidOf(id),
-    token: values.token,
-    protocol: Number(readChoice(values.protocol, "--protocol", ["1", "2", "3"])) as FramingVersion,
     mode: readChoice(values.mode, "--mode", ["auto", "manual", "realtime"]),
     inputs,
     out: values.out ?? (values.script ? undefined : "answer.wav"),
-    patienceMs: readNumber(values.timeout, "--timeout", { least: 1, most: 3600 }) * 1000,
-    script: values.script,
-    sayHello: !values["no-hello"],
-    answerPings: !values["no-pong"],
-    tools: !values["no-tools"],
-    listenAgain: values.relisten,
-    hex: values.hex,
+    timeoutMs: readNumber(values.timeout, "--timeout", { least: 1, most: 3600 }) * 1000,
+    quirks: {
+      noHello: values["no-hello"],
+      noPong: values["no-pong"],
+      noTools: values["no-tools"],
+      relisten: values.relisten,
+    },
+    script: values.script ? { hex: values.hex } : undefined,
   };
 }
 
@@ -140,20 +142,20 @@ function parseOptions(args: readonly string[]) {
   }
 }
 
-/** The first sentence of what node:util's parseArgs has to say, with a pointer to the manual. */
+/** Shortens an error of node:util's parseArgs to its first sentence and points to --help. */
 export function describeParseError(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   return `${message.split(/\.\s/, 1)[0]?.replace(/\.$/, "")}. --help lists the options.`;
 }
 
-/** One of `choices`, or a `UsageError` naming them. */
+/** Returns the choice. Throws a `UsageError` that names the choices. */
 export function readChoice<T extends string>(value: string, option: string, choices: readonly T[]): T {
   const choice = choices.find((candidate) => candidate === value);
   if (choice === undefined) throw new UsageError(`${option} is one of ${choices.join(", ")}, not "${value}".`);
   return choice;
 }
 
-/** A number between `least` and `most`, or a `UsageError` naming both. */
+/** Reads a number from `least` to `most`. Throws a `UsageError` that names both. */
 export function readNumber(
   value: string,
   option: string,
@@ -166,7 +168,7 @@ export function readNumber(
   return number;
 }
 
-/** A URL of one of the schemes, or a `UsageError`. */
+/** Returns a URL of one of the schemes. Throws a `UsageError` that names them. */
 export function readUrl(value: string, option: string, schemes: readonly string[]): string {
   if (!URL.canParse(value) || !schemes.includes(new URL(value).protocol)) {
     throw new UsageError(
@@ -176,7 +178,7 @@ export function readUrl(value: string, option: string, schemes: readonly string[
   return value;
 }
 
-/** A UUID that is always the same for a device id: what a device keeps as its Client-Id. */
+/** Derives a device's Client-Id from its id: always the same UUID for the same id. */
 export function uuidOf(id: string): string {
   const hex = createHash("sha256").update(`voxbus device ${id}`).digest("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -1,9 +1,9 @@
 /** A JSON object of a device's MCP conversation. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The device's own MCP server. */
+/** The MCP server of a device. */
 export interface DeviceTools {
-  /** The answer to a JSON-RPC request, or undefined where stock firmware stays silent too. */
+  /** Answers a JSON-RPC request. Returns undefined where stock firmware gives no answer. */
   answer(request: JsonObject): JsonObject | undefined;
 }
 
@@ -16,12 +16,29 @@ interface Tool {
 const pageBytes = 8000;
 
 /**
- * A speaker with volume, screen, battery and a lamp, answering like stock firmware (docs/protocol.md, device MCP): ids that
- * are no int32 numbers are dropped, errors have a message and no code, a page of tools is at most 8,000 bytes.
+ * Creates a speaker with volume, screen, battery and a lamp. It answers like stock firmware (docs/protocol.md, device MCP):
+ * ids must be int32 numbers, errors have a message and no code, and a page of tools has at most 8,000 bytes.
  */
 export function createDeviceTools(): DeviceTools {
+  const tools = createTools();
+  return {
+    answer({ jsonrpc, id, method, params }) {
+      if (jsonrpc !== "2.0" || typeof method !== "string" || method.startsWith("notifications")) return undefined;
+      if (!Number.isInteger(id) || (Number(id) | 0) !== id) return undefined;
+      try {
+        return { jsonrpc, id, result: run(tools, method, readObject(params)) };
+      } catch (error) {
+        return { jsonrpc, id, error: { message: error instanceof Error ? error.message : String(error) } };
+      }
+    },
+  };
+}
+
+type Tools = Readonly<Record<string, Tool>>;
+
+function createTools(): Tools {
   const state = { volume: 70, brightness: 75, lamp: false };
-  const tools: Readonly<Record<string, Tool>> = {
+  return {
     "self.get_device_status": {
       description: "The device's present status: speaker, screen, battery, network.",
       call: () =>
@@ -55,54 +72,40 @@ export function createDeviceTools(): DeviceTools {
       call: () => JSON.stringify({ power: state.lamp }),
     },
   };
+}
 
-  const list = (cursor: unknown) => {
-    const names = Object.keys(tools);
-    const from = typeof cursor === "string" ? Math.max(0, names.indexOf(cursor)) : 0;
-    const page: JsonObject[] = [];
-    let bytes = 0;
-    for (const name of names.slice(from)) {
-      const { description, properties = {} } = tools[name]!;
-      const tool = {
-        name,
-        description,
-        inputSchema: { type: "object", properties, required: Object.keys(properties) },
-      };
-      bytes += JSON.stringify(tool).length;
-      if (bytes > pageBytes) return { tools: page, nextCursor: name };
-      page.push(tool);
-    }
-    return { tools: page };
-  };
-  const call = (name: string, args: JsonObject) => {
-    const tool = Object.hasOwn(tools, name) ? tools[name] : undefined;
-    if (tool === undefined) throw new Error(`Unknown tool: ${name}`);
-    return { content: [{ type: "text", text: tool.call(args) }], isError: false };
-  };
-  const run = (method: string, params: JsonObject) => {
-    if (method === "initialize") {
-      return {
-        protocolVersion: "2024-11-05",
-        capabilities: { tools: {} },
-        serverInfo: { name: "voxbus-simulator", version: "2.4.2" },
-      };
-    }
-    if (method === "tools/list") return list(params["cursor"]);
-    if (method === "tools/call") return call(String(params["name"]), readObject(params["arguments"]));
-    throw new Error(`Method not implemented: ${method}`);
-  };
+function run(tools: Tools, method: string, params: JsonObject): JsonObject {
+  if (method === "initialize") {
+    return {
+      protocolVersion: "2024-11-05",
+      capabilities: { tools: {} },
+      serverInfo: { name: "voxbus-simulator", version: "2.4.2" },
+    };
+  }
+  if (method === "tools/list") return listTools(tools, params["cursor"]);
+  if (method === "tools/call") return callTool(tools, String(params["name"]), readObject(params["arguments"]));
+  throw new Error(`Method not implemented: ${method}`);
+}
 
-  return {
-    answer({ jsonrpc, id, method, params }) {
-      if (jsonrpc !== "2.0" || typeof method !== "string" || method.startsWith("notifications")) return undefined;
-      if (!Number.isInteger(id) || (Number(id) | 0) !== id) return undefined;
-      try {
-        return { jsonrpc, id, result: run(method, readObject(params)) };
-      } catch (error) {
-        return { jsonrpc, id, error: { message: error instanceof Error ? error.message : String(error) } };
-      }
-    },
-  };
+function listTools(tools: Tools, cursor: unknown): JsonObject {
+  const names = Object.keys(tools);
+  const from = typeof cursor === "string" ? Math.max(0, names.indexOf(cursor)) : 0;
+  const page: JsonObject[] = [];
+  let bytes = 0;
+  for (const name of names.slice(from)) {
+    const { description, properties = {} } = tools[name]!;
+    const tool = { name, description, inputSchema: { type: "object", properties, required: Object.keys(properties) } };
+    bytes += JSON.stringify(tool).length;
+    if (bytes > pageBytes) return { tools: page, nextCursor: name };
+    page.push(tool);
+  }
+  return { tools: page };
+}
+
+function callTool(tools: Tools, name: string, args: JsonObject): JsonObject {
+  const tool = Object.hasOwn(tools, name) ? tools[name] : undefined;
+  if (tool === undefined) throw new Error(`Unknown tool: ${name}`);
+  return { content: [{ type: "text", text: tool.call(args) }], isError: false };
 }
 
 function readObject(value: unknown): JsonObject {

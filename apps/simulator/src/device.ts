@@ -21,51 +21,49 @@ try {
 
 async function runDevice(args: readonly string[], signal: AbortSignal): Promise<number> {
   const command = readDeviceCommand(args);
-  const nothingToSay = command !== undefined && !command.script && command.inputs.length === 0;
-  if (command === undefined || (nothingToSay && !process.stdin.isTTY)) {
+  const isEmpty = command !== undefined && !command.script && command.inputs.length === 0;
+  if (command === undefined || (isEmpty && !process.stdin.isTTY)) {
     console.log(deviceHelp);
     return command === undefined ? 0 : 1;
   }
   const print = (text: string) => console.log(text);
-  const identity = await boot(command, command.script ? undefined : print, signal);
+  const { mode, quirks, script, out = "answer.wav", timeoutMs } = command;
   const device: DeviceOptions = {
-    ...identity,
-    mode: command.mode,
+    identity: await boot(command, script ? undefined : print, signal),
+    mode,
     silence: encodeSilence(),
-    tools: command.tools ? createDeviceTools() : undefined,
-    sayHello: command.sayHello,
-    answerPings: command.answerPings,
-    listenAgain: command.listenAgain,
+    tools: quirks.noTools ? undefined : createDeviceTools(),
+    quirks,
   };
-  const { out = "answer.wav", patienceMs } = command;
-  if (command.script) {
+  if (script) {
     const { stdin: input, stdout: output } = process;
-    return runScript({ device, out: command.out, hex: command.hex, patienceMs, input, output }, signal);
+    return runScript({ device, out: command.out, hex: script.hex, timeoutMs, input, output }, signal);
   }
-  if (command.inputs.length > 0) await converse({ device, out, patienceMs, print }, command.inputs, signal);
+  if (command.inputs.length > 0) await converse({ device, out, timeoutMs, print }, command.inputs, signal);
   else {
     print("Type a line; an empty one interrupts, Ctrl-D ends.");
-    await chat({ device, out, patienceMs, print }, process.stdin, signal);
+    await chat({ device, out, timeoutMs, print }, process.stdin, signal);
   }
   return 0;
 }
 
 async function boot(command: DeviceCommand, print?: (text: string) => void, signal?: AbortSignal): Promise<Identity> {
-  if (command.ota === undefined) return command;
-  const { url, token, protocol, activation } = await fetchBootSettings(command.ota, command, signal);
-  print?.(`${command.ota} hands out ${url}, framing ${protocol}, ${token === undefined ? "no token" : "a token"}.`);
-  if (activation !== undefined) print?.(`It wants this device activated: ${activation}`);
-  return { ...command, url, token: command.token ?? token, protocol };
+  const { identity, ota } = command;
+  if (ota === undefined) return identity;
+  const { url, token, protocol, activation } = await fetchBootSettings(ota, identity, signal);
+  print?.(`${ota} returned ${url}, framing ${protocol}, ${token === undefined ? "no token" : "a token"}.`);
+  if (activation !== undefined) print?.(`It asks for an activation of this device: ${activation}`);
+  return { ...identity, url, token: identity.token ?? token, protocol };
 }
 
 function explain(error: unknown): string {
   if (!(error instanceof ConnectionError)) return error instanceof Error ? error.message : String(error);
   const { code, status, message } = error;
   if (code === "unreachable") {
-    return `No server answers there (${message}). Start one with \`npm start\` in another shell, or name another with --url.`;
+    return `Cannot reach the server (${message}). Start one with \`npm start\` in another shell, or name another with --url.`;
   }
-  const said = `${message.charAt(0).toUpperCase()}${message.slice(1)}`.replace(/\.?$/, ".");
-  if (code === "no-hello") return `${said} Is it a voxbus server, and is it well?`;
-  if (status === 401 || status === 403) return `${said} It wants a token: --token, or --ota to be handed one.`;
-  return status === closeCodes.replaced.code ? `${said} Give each device its own --id.` : said;
+  const sentence = `${message.charAt(0).toUpperCase()}${message.slice(1)}`.replace(/\.?$/, ".");
+  if (code === "no-hello") return `${sentence} Check that it is a voxbus server and ready.`;
+  if (status === 401 || status === 403) return `${sentence} Give it a token with --token, or get one with --ota.`;
+  return status === closeCodes.replaced.code ? `${sentence} Give each device its own --id.` : sentence;
 }

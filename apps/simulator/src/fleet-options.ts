@@ -4,24 +4,24 @@ import { defaultUrl, describeParseError, readChoice, readNumber, readUrl, UsageE
 import type { FleetPlan } from "./run-fleet.ts";
 
 /** The manual of `npm run fleet`. */
-export const fleetHelp = `Many devices on the real protocol, and how long they wait.
+export const fleetHelp = `Runs many devices on the real protocol and measures how long they wait.
 
   npm run fleet -- --devices 200 --rate 2 --minutes 5
 
-  --devices N        how many connect (10)
-  --rate R           turns begun per second, over the whole fleet (1)
-  --minutes M        how long turns are begun (1)
-  --url URL          the server (${defaultUrl}); several spread the devices over them in turn
-  --spoken SHARE     share of turns that are spoken, 0 to 1; the others are typed (0.5)
-  --connect-rate C   devices connecting per second (50)
+  --devices N        number of devices (10)
+  --rate R           turns that begin per second, over the whole fleet (1)
+  --minutes M        minutes in which turns begin (1)
+  --url URL          the server (${defaultUrl}); give several to spread the devices over them
+  --spoken SHARE     share of spoken turns, 0 to 1; the others are typed (0.5)
+  --connect-rate C   devices that connect per second (50)
   --prefix NAME      device ids are NAME-00001 and so on (fleet)
-  --token TOKEN      bearer token of all of them
+  --token TOKEN      bearer token of all devices
   --protocol 1|2|3   binary framing (1)
-  --timeout S        a turn is lost when nothing comes for this many seconds (20)
+  --timeout S        seconds without a message after which a turn is lost (20)
   --help
 
-What is said are the recordings in samples/. Ctrl-C stops beginning turns and reports.
-Exit code: 1 if a turn was lost, or messages came in the wrong order, or no turn was begun.
+The devices say the recordings in samples/. Ctrl-C begins no more turns and prints the report.
+Exit code: 1 if a turn was lost, messages came in the wrong order, or no turn began.
 `;
 
 const options = {
@@ -40,7 +40,7 @@ const options = {
 
 const longestPrefix = 50;
 
-/** Reads a command line; undefined when it asks for help. Throws `UsageError` naming the option and what it takes. */
+/** Reads a command line; undefined if it asks for help. Throws `UsageError` with the option and its values. */
 export function readFleetPlan(args: readonly string[]): FleetPlan | undefined {
   const { values } = parseOptions(args);
   if (values.help) return undefined;
@@ -48,16 +48,18 @@ export function readFleetPlan(args: readonly string[]): FleetPlan | undefined {
     throw new UsageError(`--prefix is 1 to ${longestPrefix} characters of A-Z a-z 0-9 : _ -, not "${values.prefix}".`);
   }
   return {
-    devices: readNumber(values.devices, "--devices", { least: 1, most: 50_000, whole: true }),
+    devices: {
+      count: readNumber(values.devices, "--devices", { least: 1, most: 50_000, whole: true }),
+      urls: values.url.map((url) => readUrl(url, "--url", ["ws:", "wss:"])),
+      prefix: values.prefix,
+      token: values.token,
+      protocol: Number(readChoice(values.protocol, "--protocol", ["1", "2", "3"])) as FramingVersion,
+      connectRate: readNumber(values["connect-rate"], "--connect-rate", { least: 0.1, most: 10_000 }),
+    },
     rate: readNumber(values.rate, "--rate", { least: 0.001, most: 10_000 }),
     minutes: readNumber(values.minutes, "--minutes", { least: 0.001, most: 100_000 }),
-    urls: values.url.map((url) => readUrl(url, "--url", ["ws:", "wss:"])),
     spoken: readNumber(values.spoken, "--spoken", { least: 0, most: 1 }),
-    connectRate: readNumber(values["connect-rate"], "--connect-rate", { least: 0.1, most: 10_000 }),
-    prefix: values.prefix,
-    token: values.token,
-    protocol: Number(readChoice(values.protocol, "--protocol", ["1", "2", "3"])) as FramingVersion,
-    patienceMs: readNumber(values.timeout, "--timeout", { least: 1, most: 3600 }) * 1000,
+    timeoutMs: readNumber(values.timeout, "--timeout", { least: 1, most: 3600 }) * 1000,
   };
 }
 

@@ -1,5 +1,5 @@
-/** What a fleet's report is made of: latencies in ms by name, failures by kind, and plain counts. */
-export interface Tally {
+/** The statistics of a fleet: latencies in ms by name, failures by kind, and counts. */
+export interface FleetStats {
   readonly latencies: ReadonlyMap<LatencyName, readonly number[]>;
   readonly failures: ReadonlyMap<string, number>;
   readonly counts: Record<CountName, number>;
@@ -23,8 +23,8 @@ type LatencyName = (typeof latencyNames)[number];
 const countNames = ["started", "answered", "lost", "skipped", "misheard", "framesSent", "framesReceived"] as const;
 type CountName = (typeof countNames)[number];
 
-/** An empty tally. */
-export function createTally(): Tally {
+/** Creates empty statistics. */
+export function createFleetStats(): FleetStats {
   const latencies = new Map<LatencyName, number[]>();
   const failures = new Map<string, number>();
   return {
@@ -40,7 +40,7 @@ export function createTally(): Tally {
   };
 }
 
-/** The value below which `share` (0 to 1) of the sorted numbers lie; nearest rank. */
+/** Returns the nearest-rank percentile of sorted numbers; `share` is 0 to 1. */
 function readPercentile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
@@ -48,16 +48,16 @@ function readPercentile(sorted: readonly number[], share: number): number {
 const labelWidth = 30;
 const columnWidth = 9;
 
-/** The report at a fleet's end: the latency table, counts, and failures by kind. `loopDelay` is the fleet's own, in ms. */
-export function formatReport(tally: Tally, loopDelay: { readonly p99: number; readonly max: number }): string {
-  const { counts, failures, latencies } = tally;
+/** Formats the final report: latencies, counts, and failures by kind. `loopDelay` is that of the fleet's event loop, in ms. */
+export function formatReport(stats: FleetStats, loopDelay: { readonly p99: number; readonly max: number }): string {
+  const { counts, failures, latencies } = stats;
   const rows = latencyNames.flatMap((name) => {
     const sorted = (latencies.get(name) ?? []).toSorted((a, b) => a - b);
     if (sorted.length === 0) return [];
     const numbers = [0.5, 0.95, 0.99, 1].map((share) => readPercentile(sorted, share).toFixed(1));
     return [formatRow(name, [String(sorted.length), ...numbers])];
   });
-  const misheard = counts.misheard > 0 ? `, ${counts.misheard} heard otherwise than spoken` : "";
+  const misheard = counts.misheard > 0 ? `, ${counts.misheard} misheard` : "";
   return [
     formatRow("ms", ["count", "p50", "p95", "p99", "max"]),
     ...rows,
@@ -65,7 +65,7 @@ export function formatReport(tally: Tally, loopDelay: { readonly p99: number; re
     `turns: ${counts.started} started, ${counts.answered} answered, ${counts.lost} lost${misheard}`,
     ...(counts.skipped > 0 ? [`not started, no device was free: ${counts.skipped}`] : []),
     `frames: ${counts.framesSent} sent, ${counts.framesReceived} received`,
-    `this program's own delay: p99 ${loopDelay.p99.toFixed(1)}, max ${loopDelay.max.toFixed(1)} ms`,
+    `event loop delay of the fleet: p99 ${loopDelay.p99.toFixed(1)}, max ${loopDelay.max.toFixed(1)} ms`,
     ...(failures.size === 0 ? ["failures: none"] : ["failures:"]),
     ...[...failures].map(([kind, count]) => formatRow(`  ${kind}`, [String(count)])),
   ].join("\n");

@@ -7,7 +7,7 @@ const samples = new URL("../../../samples/", import.meta.url);
 const quietProgressMs = 10_000;
 
 const stop = new AbortController();
-// The first signal lets running turns end and reports; a second one finds no handler left and ends at once.
+// After the first signal running turns end, then the report is printed. A second one ends the process at once.
 process.once("SIGINT", () => stop.abort());
 process.once("SIGTERM", () => stop.abort());
 
@@ -26,24 +26,24 @@ async function measureFleet(args: readonly string[], signal: AbortSignal): Promi
   }
   const lines = await loadFleetLines(samples);
   console.log(
-    `${plan.devices} devices on ${plan.urls.join(", ")}: ${plan.rate} turns/s for ${plan.minutes} minutes, ` +
+    `${plan.devices.count} devices on ${plan.devices.urls.join(", ")}: ${plan.rate} turns/s for ${plan.minutes} minutes, ` +
       `${Math.round(plan.spoken * 100)} % spoken`,
   );
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
-  const tally = await runFleet(plan, lines, createProgressLine(), signal);
+  const stats = await runFleet(plan, lines, createProgressLine(), signal);
   delay.disable();
   if (process.stdout.isTTY) process.stdout.write("\n");
   const loopDelay = { p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 };
-  console.log(formatReport(tally, loopDelay));
-  const { started, lost } = tally.counts;
-  const disordered = [...tally.failures.keys()].some((kind) => kind.startsWith("order:"));
+  console.log(formatReport(stats, loopDelay));
+  const { started, lost } = stats.counts;
+  const disordered = [...stats.failures.keys()].some((kind) => kind.startsWith("order:"));
   return started === 0 || lost > 0 || disordered ? 1 : 0;
 }
 
 function createProgressLine(): (progress: FleetProgress) => void {
   let nextAt = quietProgressMs;
-  return ({ tally: { counts }, connected, running, ms }) => {
+  return ({ stats: { counts }, connected, running, ms }) => {
     const text =
       `${Math.round(ms / 1000)} s: ${connected} connected, ${running} talking, ` +
       `${counts.answered} answered, ${counts.lost} lost, ${counts.framesReceived} frames`;

@@ -8,7 +8,7 @@ const utterance = (frames: number, voiced = frames): Utterance => ({
   ms: frames * 60,
 });
 const silence = () => Uint8Array.of(0);
-// Less than the stall, so that a clock that drifts by it is found out; the machine may be busy.
+// Less than the stall, so that a clock that drifts by the stall fails; more than a busy machine takes.
 const slackMs = 150;
 
 test("microphone: frames keep an absolute clock through a stall of the process", async () => {
@@ -29,12 +29,12 @@ test("microphone: frames keep an absolute clock through a stall of the process",
   for (const [n, time] of times.entries()) {
     const due = start + 60 * (n + 1);
     expect(time).toBeGreaterThanOrEqual(due - 2);
-    // Frames 4 to 6 were due while the process stood still: they leave together as soon as it goes on.
+    // Frames 4 to 6 were due during the stall: they are sent together after it.
     expect(time).toBeLessThan((n >= 3 && n <= 5 ? times[2]! + 200 : due) + slackMs);
   }
 });
 
-test("microphone: it sends silence before and after speech, counted anew, and tells when speech ended", async () => {
+test("microphone: it sends silence before and after speech, numbered from 0, and returns the end of speech", async () => {
   const sent: number[] = [];
   const microphone = createMicrophone({
     silence: (n) => Uint8Array.of(100 + n),
@@ -51,7 +51,7 @@ test("microphone: it sends silence before and after speech, counted anew, and te
   expect(speechEnd! - before).toBeLessThan(170);
 });
 
-test("microphone: turning it off cuts what is being spoken and sends nothing more", async () => {
+test("microphone: turning it off cuts the speech and sends nothing more", async () => {
   const sent: Uint8Array[] = [];
   const microphone = createMicrophone({
     silence,

@@ -5,22 +5,22 @@ export function readClock(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** How an utterance went out. */
+/** The result of saying an utterance. */
 export interface Spoken {
-  /** When its last packet with speech was sent, in ms of `readClock`; undefined if it never was. */
+  /** The time at which the last packet with speech was sent, in ms of `readClock`; undefined if it was not. */
   readonly speechEnd: number | undefined;
   /** False when the microphone was turned off before the last packet. */
   readonly complete: boolean;
 }
 
-/** A microphone that is on or off. While it is on it sends one packet every 60 ms: speech if there is any, else silence. */
+/** A microphone. While it is on, it sends a packet every 60 ms: speech, or silence if there is no speech. */
 export interface Microphone {
   readonly on: boolean;
-  /** Turns it on, the clock beginning now; the first packet follows after 60 ms. Does nothing while it is on. */
+  /** Turns it on; the first packet follows after 60 ms. Does nothing if it is on. */
   turnOn(): void;
-  /** Turns it off; what was not spoken yet is cut. */
+  /** Turns it off and cuts the speech that is not sent yet. */
   turnOff(): void;
-  /** Speaks after whatever is being spoken; resolves when it was sent or cut. Throws while the microphone is off. */
+  /** Queues an utterance; resolves when it was sent or cut. Throws while the microphone is off. */
   speak(utterance: Utterance): Promise<Spoken>;
 }
 
@@ -34,8 +34,8 @@ interface Speech {
 const longestBacklogFrames = 40;
 
 /**
- * A microphone on an absolute clock: frame n leaves 60·(n+1) ms after it was turned on, whatever the timers do. Frames
- * that a stalled process missed leave at once, up to the 40 that a device can hold (docs/protocol.md, device buffer).
+ * Creates a microphone with an absolute clock: frame n is sent 60·(n+1) ms after it was turned on, however late timers fire.
+ * After a stall the missed frames are sent at once, up to the 40 that a device can hold (docs/protocol.md, device buffer).
  */
 export function createMicrophone(options: {
   readonly silence: Silence;

@@ -15,13 +15,13 @@ const check = (...events: DeviceEvent[]) => {
   return events.map(see).filter((problem) => problem !== undefined);
 };
 
-test("order: a turn as it should be has no problem", () => {
+test("order: a correct turn has no problem", () => {
   expect(check(hello, say("stt"), start, say("llm"), sentence, sound, stop, say("alert"), start, sound, stop)).toEqual(
     [],
   );
 });
 
-test("order: sound, sentences and stops outside speech, double starts and hellos are named", () => {
+test("order: it names audio, sentences and stops outside speech, and double starts and hellos", () => {
   expect(check(say("stt"), hello, hello, sound, sentence, stop, start, start, stop, sound)).toEqual([
     "stt before hello",
     "a second hello",

@@ -1,17 +1,17 @@
 import type { DeviceEvent } from "./device-client.ts";
 
-/** Watches one connection and names what came where it must not (docs/protocol.md, turn sequencing). */
+/** Takes the events of one connection and returns the problem if one breaks the order (docs/protocol.md, turn sequencing). */
 export type OrderCheck = (event: DeviceEvent) => string | undefined;
 
 /**
- * Checks that the first message is hello, that audio, faces and sentences come only between `tts/start` and `tts/stop`, and that
- * starts and stops alternate. A `tts/stop` without a start is legal once after each abort: every abort is answered with one.
+ * Checks that hello is the first message, that audio and sentences come only between `tts/start` and `tts/stop`, and that starts
+ * and stops alternate. Each abort is answered with a `tts/stop`, so one without a start is legal then.
  */
 export function createOrderCheck(): OrderCheck {
   let greeted = false;
   let speaking = false;
   let aborts = 0;
-  const seeTts = (state: unknown) => {
+  const checkTts = (state: unknown) => {
     const was = speaking;
     if (state === "start") {
       speaking = true;
@@ -38,7 +38,7 @@ export function createOrderCheck(): OrderCheck {
       return problem;
     }
     if (!greeted) return `${String(type)} before hello`;
-    if (type === "tts") return seeTts(state);
+    if (type === "tts") return checkTts(state);
     return undefined;
   };
 }

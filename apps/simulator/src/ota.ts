@@ -1,18 +1,18 @@
 import type { FramingVersion } from "@voxbus/protocol";
 import { ConnectionError, type Identity } from "./connection.ts";
 
-/** What a device learns when it boots. */
+/** The configuration that a device receives when it boots. */
 export interface BootSettings {
   readonly url: string;
   readonly token: string | undefined;
   readonly protocol: FramingVersion;
-  /** What is shown and spoken when the device must first be activated. */
+  /** The message to show and speak if the device must first be activated. */
   readonly activation: string | undefined;
 }
 
 const answerMs = 10_000;
 
-/** Asks an OTA address as a booting device does (docs/protocol.md, OTA). Throws a `ConnectionError` when it does not help. */
+/** Asks an OTA address as a booting device does (docs/protocol.md, OTA). Throws `ConnectionError` without a usable answer. */
 export async function fetchBootSettings(ota: string, identity: Identity, signal?: AbortSignal): Promise<BootSettings> {
   const timeout = AbortSignal.timeout(answerMs);
   let response: Response;
@@ -45,11 +45,11 @@ export async function fetchBootSettings(ota: string, identity: Identity, signal?
     answer = (await response.json()) as typeof answer;
   } catch (cause) {
     if (cause instanceof ConnectionError) throw cause;
-    throw new ConnectionError("unreachable", `${ota} cannot be asked: ${describeCause(cause)}`, { cause });
+    throw new ConnectionError("unreachable", `the request to ${ota} failed: ${describeCause(cause)}`, { cause });
   }
   const { websocket, activation } = answer;
   if (typeof websocket?.["url"] !== "string") {
-    throw new ConnectionError("refused", `${ota} handed out no WebSocket address`);
+    throw new ConnectionError("refused", `${ota} returned no WebSocket address`);
   }
   const { url, token, version } = websocket;
   return {

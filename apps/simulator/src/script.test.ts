@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { readWav, writeWav } from "@voxbus/audio";
+import { createTone } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { answering, createTone, startScriptedServer, type ServerScript } from "./test-server.ts";
+import { answering, startScriptedServer, type ServerScript } from "./test-server.ts";
 import { runScript } from "./script.ts";
 import { encodeSilence } from "./utterance.ts";
 
@@ -23,7 +24,7 @@ const answered = { do: "wait", for: { type: "tts", state: "stop" }, ms: 3000 };
 async function run(
   script: ServerScript,
   commands: readonly (object | string)[],
-  more: { sayHello?: boolean; hex?: boolean } = {},
+  more: { noHello?: boolean; hex?: boolean } = {},
 ) {
   const server = await startScriptedServer(script);
   const input = new PassThrough();
@@ -32,20 +33,13 @@ async function run(
   output.on("data", (chunk) => (printed += String(chunk)));
   for (const command of commands) input.write(`${typeof command === "string" ? command : JSON.stringify(command)}\n`);
   input.end();
-  const device = {
-    url: server.url,
-    id: "a",
-    clientId: "b",
-    protocol: 1,
-    mode: "auto",
-    silence: encodeSilence(),
-  } as const;
+  const identity = { url: server.url, id: "a", clientId: "b", protocol: 1 } as const;
   try {
     const exitCode = await runScript({
-      device: { ...device, sayHello: more.sayHello ?? true },
+      device: { identity, mode: "auto", silence: encodeSilence(), quirks: { noHello: more.noHello ?? false } },
       out: undefined,
       hex: more.hex ?? false,
-      patienceMs: 1000,
+      timeoutMs: 1000,
       input,
       output,
     });
@@ -66,7 +60,7 @@ const shape = (line: Record<string, { type?: string; state?: string; do?: string
   line["did"]?.do ??
   ((line["got"] as unknown) === "json" ? `${line["message"]!.type}/${line["message"]!.state ?? ""}` : line["got"]);
 
-test("script: a spoken turn is printed in order with times, and its sound saved", async () => {
+test("script: it prints a spoken turn in order with times, and saves the sound", async () => {
   const file = join(directory, "answer.wav");
   const { exitCode, lines } = await run(answering, [
     { do: "wav", file: wav },
@@ -86,7 +80,7 @@ test("script: a spoken turn is printed in order with times, and its sound saved"
   expect(readWav(await readFile(file)).samples).toHaveLength(3 * 1440);
 });
 
-test("script: raw, binary, burst and typed input go out as they are, before hello too", async () => {
+test("script: it sends raw, binary, burst and typed input unchanged, even before hello", async () => {
   const { session, exitCode, lines } = await run(
     answering,
     [
@@ -99,7 +93,7 @@ test("script: raw, binary, burst and typed input go out as they are, before hell
       answered,
       { do: "abort", reason: "wake_word_detected" },
     ],
-    { sayHello: false, hex: true },
+    { noHello: true, hex: true },
   );
   expect(exitCode).toBe(0);
   expect(session?.frames[0]?.data.toString("hex")).toBe("00ff10");
@@ -113,7 +107,7 @@ test("script: raw, binary, burst and typed input go out as they are, before hell
   expect(lines.find(({ got }) => got === "audio")?.["hex"]).toMatch(/^[0-9a-f]+$/);
 });
 
-test("script: abort in the middle of a recording that goes on in the background", async () => {
+test("script: it can abort a recording that is said in the background", async () => {
   const { lines, session } = await run({}, [
     { do: "listen", mode: "realtime" },
     { do: "wav", file: wav, wait: false },
@@ -125,7 +119,7 @@ test("script: abort in the middle of a recording that goes on in the background"
   expect(lines.find((line) => "complete" in line)).toMatchObject({ did: { do: "wav" }, complete: false });
 });
 
-test("script: a command that cannot be done is told, and the next one follows", async () => {
+test("script: it prints the problem of a failed command and goes on with the next one", async () => {
   const { exitCode, lines } = await run({}, [
     "{oops",
     { do: "dance" },
@@ -138,11 +132,11 @@ test("script: a command that cannot be done is told, and the next one follows", 
   expect(exitCode).toBe(1);
   const problems = lines.filter((line) => "problem" in line);
   expect(problems).toHaveLength(6);
-  expect(problems[1]?.["problem"]).toMatch(/^"do" is one of listen, /);
+  expect(problems[1]?.["problem"]).toMatch(/^"do" must be one of listen, /);
   expect(lines.at(-2)).toMatchObject({ did: { do: "text", text: "hi" } });
 });
 
-test("script: the server's close is printed with code and reason and ends it, and a wait for it is done", async () => {
+test("script: the server's close is printed with code and reason, ends a wait for it, and ends the script", async () => {
   const { exitCode, lines } = await run(
     { onMessage: ({ socket }, name) => (name === "listen/detect" ? socket.close(1012, "restart") : undefined) },
     [
@@ -154,7 +148,7 @@ test("script: the server's close is printed with code and reason and ends it, an
   expect(lines.at(-2)).toMatchObject({ got: "close", code: 1012, reason: "restart" });
 });
 
-test("script: a refusal is printed with its status", async () => {
+test("script: it prints a refusal with its status", async () => {
   const { exitCode, lines } = await run({ refuse: true }, []);
   expect(exitCode).toBe(1);
   expect(lines).toMatchObject([

@@ -11,14 +11,14 @@ import { readClock } from "./microphone.ts";
 import { createSpeaker, type Speaker } from "./speaker.ts";
 import { loadUtterance } from "./utterance.ts";
 
-/** A device driven by JSON lines; the lines are described in `npm run device -- --help`. */
+/** A device and the streams of its script. `npm run device -- --help` describes the lines. */
 export interface ScriptOptions {
   readonly device: DeviceOptions;
-  /** The WAV file for all sound heard, or undefined. */
+  /** The WAV file for all sound, or undefined. */
   readonly out: string | undefined;
-  /** How long a `wait` waits when it does not say, in ms. */
-  readonly patienceMs: number;
-  /** Whether binary messages are printed in full. */
+  /** The default of `wait`, in ms. */
+  readonly timeoutMs: number;
+  /** Prints binary messages in full. */
   readonly hex: boolean;
   readonly input: Readable;
   readonly output: Writable;
@@ -28,9 +28,9 @@ interface Context {
   readonly client: DeviceClient;
   readonly speaker: () => Speaker;
   readonly print: (line: JsonObject) => void;
-  /** Resolves with the next event since the command before that fits; rejects after `ms`. */
+  /** Resolves with the next event since the previous command that fits. Rejects after `ms`. */
   waitFor(wanted: JsonObject, ms: number): Promise<void>;
-  readonly patienceMs: number;
+  readonly timeoutMs: number;
 }
 
 type Command = (context: Context, fields: JsonObject) => void | Promise<void | JsonObject>;
@@ -53,8 +53,8 @@ const commands: Readonly<Record<string, Command>> = {
     void said.then((spoken) => print({ t: readClock(), did: fields, ...spoken }));
     return undefined;
   },
-  wait: ({ waitFor, patienceMs }, { for: wanted, ms }) =>
-    waitFor((wanted ?? {}) as JsonObject, typeof ms === "number" ? ms : patienceMs),
+  wait: ({ waitFor, timeoutMs }, { for: wanted, ms }) =>
+    waitFor((wanted ?? {}) as JsonObject, typeof ms === "number" ? ms : timeoutMs),
   sleep: async (_context, { ms }) => {
     await sleep(Number(ms));
   },
@@ -67,7 +67,7 @@ const commands: Readonly<Record<string, Command>> = {
 
 const mostRecent = 10_000;
 
-/** Runs the commands of `input` and prints everything received to `output`. Gives the exit code: 1 if there was a problem. */
+/** Runs the commands of `input` and prints all events to `output`. Returns the exit code: 1 if there was a problem. */
 export async function runScript(options: ScriptOptions, signal?: AbortSignal): Promise<number> {
   const { device, hex, input, output } = options;
   let failed = false;
@@ -79,7 +79,7 @@ export async function runScript(options: ScriptOptions, signal?: AbortSignal): P
   const hear = () => (speaker ??= createSpeaker(24_000));
   const inbox = createInbox();
   const ended = new AbortController();
-  const see = (event: DeviceEvent) => {
+  const observe = (event: DeviceEvent) => {
     print(showEvent(event, hex));
     inbox.put(event);
     if (!("got" in event)) return;
@@ -90,13 +90,13 @@ export async function runScript(options: ScriptOptions, signal?: AbortSignal): P
 
   let client: DeviceClient;
   try {
-    client = await connectDevice({ ...device, onEvent: see }, signal);
+    client = await connectDevice({ ...device, onEvent: observe }, signal);
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
     print({ t: readClock(), got: error.code, status: error.status, problem: error.message });
     return 1;
   }
-  const context: Context = { client, speaker: hear, print, waitFor: inbox.waitFor, patienceMs: options.patienceMs };
+  const context: Context = { client, speaker: hear, print, waitFor: inbox.waitFor, timeoutMs: options.timeoutMs };
   const lines = createInterface({ input, signal: ended.signal });
   for await (const text of lines) {
     try {
@@ -128,7 +128,7 @@ function createInbox() {
     clear() {
       events = [];
     },
-    /** Takes events off until one fits. */
+    /** Removes events until one fits. */
     async waitFor(wanted: JsonObject, ms: number): Promise<void> {
       let late = false;
       const timer = setTimeout(() => {
@@ -141,7 +141,7 @@ function createInbox() {
             if (fits(event, wanted)) return;
             if ("got" in event && event.got === "close") throw new Error("the connection was closed");
           }
-          if (late) throw new Error(`nothing of the kind came within ${ms} ms`);
+          if (late) throw new Error(`no such event came within ${ms} ms`);
           await new Promise<void>((resolve) => (wake = resolve));
         }
       } finally {
@@ -184,12 +184,12 @@ function readCommand(text: string): { readonly fields: JsonObject; readonly run:
   const fields = JSON.parse(text) as JsonObject;
   const name = fields["do"];
   if (typeof name !== "string" || !Object.hasOwn(commands, name)) {
-    throw new Error(`"do" is one of ${Object.keys(commands).join(", ")}`);
+    throw new Error(`"do" must be one of ${Object.keys(commands).join(", ")}`);
   }
   return { fields, run: commands[name]! };
 }
 
 function readText(value: unknown, field: string): string {
-  if (typeof value !== "string") throw new Error(`"${field}" is a string`);
+  if (typeof value !== "string") throw new Error(`"${field}" must be a string`);
   return value;
 }

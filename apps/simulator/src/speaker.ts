@@ -3,19 +3,19 @@ import { createOpusDecoder, OpusPacketError, writeWav, type OpusSampleRate } fro
 
 const rates = [8000, 12_000, 16_000, 24_000, 48_000] as const;
 
-/** Decodes an answer's audio and keeps it. */
+/** Decodes the audio of answers and keeps it. */
 export interface Speaker {
-  /** Decodes one packet; one that does not decode is counted and left out. */
+  /** Decodes a packet. One that is not valid Opus is counted and left out. */
   play(packet: Uint8Array): void;
-  /** How much is kept, in ms. */
+  /** The length of the kept audio, in ms. */
   readonly ms: number;
-  /** Packets that did not decode. */
+  /** The number of packets that were not valid Opus. */
   readonly bad: number;
-  /** Writes all that is kept to a WAV file and forgets it; false, and no file, if there was nothing. */
+  /** Moves the kept audio to a WAV file. Writes no file and resolves with false if there is no audio. */
   save(file: string): Promise<boolean>;
 }
 
-/** A speaker at the rate of the server's hello, in Hz; a rate that Opus lacks plays at 24,000, as on a device. */
+/** Creates a speaker with the rate of the server's hello, in Hz. Rates that Opus lacks become 24,000, as on a device. */
 export function createSpeaker(announcedRate: number): Speaker {
   const sampleRate: OpusSampleRate = rates.find((rate) => rate === announcedRate) ?? 24_000;
   const decoder = createOpusDecoder({ sampleRate });

@@ -4,28 +4,29 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createOpusEncoder } from "@voxbus/audio";
 import { decodeFrame, encodeFrame, type FramingVersion } from "@voxbus/protocol";
+import { createTone } from "@voxbus/testing";
 import { WebSocketServer, type WebSocket } from "ws";
 
-/** One device as the scripted server sees it. */
+/** A connected device, from the view of the scripted server. */
 export interface ScriptedSession {
   readonly headers: IncomingHttpHeaders;
   readonly socket: WebSocket;
   /** Text frames, parsed. */
   readonly messages: Record<string, unknown>[];
-  /** Binary messages as they came, with their time in ms of `performance.now`. */
+  /** Binary messages with their times, in ms of `performance.now`. */
   readonly frames: { readonly data: Buffer; readonly t: number }[];
   send(message: object): void;
   sendPacket(packet: Uint8Array): void;
 }
 
-/** A server for tests that answers a device's messages as its script says; on 127.0.0.1 at a free port. */
+/** A server for tests on a free port of 127.0.0.1. Its script answers the messages of devices. */
 export interface ScriptedServer {
   readonly url: string;
   readonly sessions: readonly ScriptedSession[];
   stop(): Promise<void>;
 }
 
-/** What the server does with each message (`type` and, if there is one, `/state`) and each Opus packet of a device. */
+/** The reaction to each message, named by its `type` and `/state`, and to each Opus packet of a device. */
 export interface ServerScript {
   /** Answers each upgrade with 401. */
   readonly refuse?: boolean;
@@ -35,7 +36,7 @@ export interface ServerScript {
   onPacket?(session: ScriptedSession, packet: Uint8Array): unknown;
 }
 
-/** Starts a scripted server. It answers hello by itself, announcing 24 kHz. */
+/** Starts a scripted server. It answers each hello itself and announces 24 kHz. */
 export async function startScriptedServer(script: ServerScript): Promise<ScriptedServer> {
   const sessions: ScriptedSession[] = [];
   const server = new WebSocketServer({
@@ -83,7 +84,7 @@ export async function startScriptedServer(script: ServerScript): Promise<Scripte
   };
 }
 
-/** Answers with `frames` of sound, paced at 10 ms to be quick, between everything that belongs around them. */
+/** Sends a whole answer with `frames` of sound, one every 10 ms. */
 export async function answerTurn(session: ScriptedSession, heard: string, said: string, frames = 3): Promise<void> {
   session.send({ type: "stt", text: heard });
   session.send({ type: "tts", state: "start" });
@@ -96,7 +97,7 @@ export async function answerTurn(session: ScriptedSession, heard: string, said: 
   session.send({ type: "tts", state: "stop" });
 }
 
-/** A server that answers typed text, and speech once its silence shows. */
+/** Answers typed text, and speech at the first packet of silence. */
 export const answering: ServerScript = {
   onMessage: (session, name, { text }) =>
     name === "listen/detect" ? answerTurn(session, String(text), `You typed ${String(text)}.`) : undefined,
@@ -108,20 +109,13 @@ export const answering: ServerScript = {
   },
 };
 
-/** Packets of 60 ms with a tone of 440 Hz at 24 kHz. */
+/** Encodes a 440 Hz tone at 24 kHz in packets of 60 ms. */
 export function encodeTone(frames: number): Uint8Array[] {
   const encoder = createOpusEncoder({ sampleRate: 24_000 });
   const tone = createTone(24_000, frames * 60);
   const packets = Array.from({ length: frames }, (_, i) => encoder.encode(tone.slice(i * 1440, (i + 1) * 1440)));
   encoder.close();
   return packets;
-}
-
-/** Samples of a tone of 440 Hz. */
-export function createTone(sampleRate: number, ms: number): Int16Array {
-  return Int16Array.from({ length: (sampleRate * ms) / 1000 }, (_, i) =>
-    Math.round(8000 * Math.sin((2 * Math.PI * 440 * i) / sampleRate)),
-  );
 }
 
 const serverHello = {

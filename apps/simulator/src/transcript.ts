@@ -2,14 +2,14 @@ import type { DeviceEvent } from "./device-client.ts";
 import type { JsonObject } from "./device-tools.ts";
 import type { TurnRecord } from "./turn.ts";
 
-/** Turns an event into the line that people see, or undefined when there is nothing to show. */
+/** Describes an event in one line, or returns undefined if there is nothing to show. */
 export function describeEvent(event: DeviceEvent): string | undefined {
   if (!("got" in event)) return undefined;
-  if (event.got === "bad") return line("odd", event.problem);
+  if (event.got === "bad") return line("bad", event.problem);
   return event.got === "json" ? describeMessage(event.message) : undefined;
 }
 
-/** The line under a turn that was answered: how soon and how much. */
+/** Describes the timing of an answered turn in one line. */
 export function describeTurn(record: TurnRecord, spoken: boolean, soundMs: number): string {
   const { inputEnd, firstAudioAt, heardAt } = record;
   const since = spoken ? "the end of speech" : "the text";
@@ -23,7 +23,7 @@ export function describeTurn(record: TurnRecord, spoken: boolean, soundMs: numbe
   return line("", parts.filter((part) => part !== undefined).join(", "));
 }
 
-/** A line with its label in a column. */
+/** Formats a line with its label in a column. */
 export function line(label: string, text: string): string {
   return `${label.padStart(8)}  ${text}`;
 }
@@ -32,7 +32,7 @@ function describeMessage(message: JsonObject): string | undefined {
   const text = readString(message["text"]);
   switch (message["type"]) {
     case "stt":
-      return line("heard", text === "" ? "(nothing that was understood)" : text);
+      return line("heard", text === "" ? "(not understood)" : text);
     case "tts":
       return message["state"] === "sentence_start" ? line("said", text) : undefined;
     case "llm":

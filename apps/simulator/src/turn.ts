@@ -1,7 +1,7 @@
 import type { DeviceEvent } from "./device-client.ts";
 import { readClock } from "./microphone.ts";
 
-/** What became of a turn. Only `answered` is a success; the others say how far it came. */
+/** The outcome of a turn. Only `answered` is a success; the others name the step that failed. */
 export type Outcome =
   | "answered"
   | "closed"
@@ -11,11 +11,11 @@ export type Outcome =
   | "no sound in time"
   | "no end in time";
 
-/** When the parts of a turn came, in ms of `readClock`, and what was heard and said. */
+/** The times of a turn's steps, in ms of `readClock`, with its transcript and its sentences. */
 export interface TurnRecord {
-  /** When it began: the listen or the text was about to be sent. */
+  /** Just before the listen or the text was sent. */
   readonly began: number;
-  /** When the last speech, or the text, was sent. */
+  /** When the last packet with speech, or the text, was sent. */
   inputEnd?: number;
   heardAt?: number;
   heard?: string;
@@ -23,23 +23,23 @@ export interface TurnRecord {
   firstAudioAt?: number;
   stoppedAt?: number;
   readonly said: string[];
-  /** Audio frames that the device took. */
+  /** The number of audio frames that the device played. */
   frames: number;
 }
 
-/** One exchange, from the first frame of what is said to the end of the answer. */
+/** A turn, from its first frame to the end of the answer. */
 export interface Turn {
   readonly record: TurnRecord;
-  /** To be called with every event of the connection. */
-  see(event: DeviceEvent): void;
-  /** To be called when the speech, or the text, was sent. */
+  /** Takes an event of the connection. */
+  observe(event: DeviceEvent): void;
+  /** Notes that the speech, or the text, was sent. */
   endInput(at: number): void;
-  /** Resolves when the answer was stopped, the connection closed, or nothing came for the patience. */
+  /** Resolves when the answer stops, the connection closes, or nothing comes for `timeoutMs`. */
   readonly finished: Promise<Outcome>;
 }
 
-/** Follows a turn that begins now. `patienceMs` is how long nothing may come from the server once the input has ended. */
-export function followTurn(patienceMs: number): Turn {
+/** Observes a turn that begins now. `timeoutMs` is the longest wait for a message once the input has ended. */
+export function followTurn(timeoutMs: number): Turn {
   const record: TurnRecord = { began: readClock(), said: [], frames: 0 };
   let finish: (outcome: Outcome) => void;
   const finished = new Promise<Outcome>((resolve) => (finish = resolve));
@@ -52,10 +52,10 @@ export function followTurn(patienceMs: number): Turn {
   };
   const wait = () => {
     if (over) return;
-    if (timer === undefined) timer = setTimeout(() => end(nameDelay(record)), patienceMs);
+    if (timer === undefined) timer = setTimeout(() => end(nameDelay(record)), timeoutMs);
     else timer.refresh();
   };
-  const seeTts = (t: number, state: unknown, text: unknown) => {
+  const observeTts = (t: number, state: unknown, text: unknown) => {
     if (state === "start") record.startedAt ??= t;
     if (state === "sentence_start" && typeof text === "string") record.said.push(text);
     if (state !== "stop" || record.startedAt === undefined) return;
@@ -70,7 +70,7 @@ export function followTurn(patienceMs: number): Turn {
       record.inputEnd ??= at;
       wait();
     },
-    see(event) {
+    observe(event) {
       if (over || !("got" in event) || event.got === "ping") return;
       if (event.got === "close") return end("closed");
       if (timer !== undefined) wait();
@@ -84,7 +84,7 @@ export function followTurn(patienceMs: number): Turn {
         record.heardAt ??= event.t;
         record.heard = text;
       }
-      if (type === "tts") seeTts(event.t, state, text);
+      if (type === "tts") observeTts(event.t, state, text);
     },
   };
 }

@@ -2,11 +2,11 @@ import { createOpusDecoder, readOpusPacket, writeWav } from "@voxbus/audio";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createTone } from "@voxbus/testing";
 import { expect, test } from "vitest";
-import { createTone } from "./test-server.ts";
 import { encodeSilence, encodeUtterance, loadUtterance } from "./utterance.ts";
 
-test("utterance: any sample rate becomes 16 kHz packets of 60 ms, the last one filled up", () => {
+test("utterance: any sample rate becomes 16 kHz packets of 60 ms, the last one padded", () => {
   const { packets, ms } = encodeUtterance({ samples: createTone(24_000, 250), sampleRate: 24_000 });
   expect(packets.map((packet) => readOpusPacket(packet).durationMs)).toEqual([60, 60, 60, 60, 60]);
   expect(ms).toBe(300);
@@ -18,7 +18,7 @@ test("utterance: speech ends with the last frame that is not silent", () => {
   expect(encodeUtterance({ samples, sampleRate: 16_000 }).voiced).toBe(6);
 });
 
-test("utterance: silence is noise for four frames, then packets of one byte with noise between, all of 60 ms", () => {
+test("utterance: silence is noise for four frames, then packets of one byte with some noise, all of 60 ms", () => {
   const silence = encodeSilence();
   const packets = Array.from({ length: 18 }, (_, n) => silence(n));
   expect(packets.map((packet) => packet.byteLength === 1)).toEqual(
@@ -32,7 +32,7 @@ test("utterance: silence is noise for four frames, then packets of one byte with
   decoder.close();
 });
 
-test("utterance: a file that is no WAV, or holds no sound, is refused by name", async () => {
+test("utterance: a file that is not a WAV, or has no samples, is an error with its name", async () => {
   const directory = await mkdtemp(join(tmpdir(), "voxbus-"));
   const file = join(directory, "a.wav");
   try {

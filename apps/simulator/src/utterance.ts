@@ -1,15 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { createOpusEncoder, createResampler, readWav } from "@voxbus/audio";
 
-/** What a stock device's microphone sends: 16 kHz mono in frames of 60 ms (docs/protocol.md, audio parameters). */
+/** The format of a stock device's microphone: 16 kHz mono in frames of 60 ms (docs/protocol.md, audio parameters). */
 export const uplink = { sampleRate: 16_000, frameMs: 60, frameSamples: 960 } as const;
 
-/** A recording as a device sends it: one Opus packet each 60 ms. It can be shared by many devices. */
+/** A recording in Opus packets of 60 ms. Many devices can share it. */
 export interface Utterance {
   readonly packets: readonly Uint8Array[];
-  /** How many packets there are up to and with the last one that holds speech. */
+  /** The number of packets up to the last one with speech. */
   readonly voiced: number;
-  /** Its length in ms. */
+  /** The length in ms. */
   readonly ms: number;
 }
 
@@ -17,7 +17,7 @@ const voicedShareOfPeak = 0.05;
 const leastVoicedLevel = 60;
 
 /**
- * Encodes mono samples of any rate; the last frame is filled up with silence. Exported for tests.
+ * Encodes mono samples of any rate and pads the last frame with silence. Exported for tests.
  * @internal
  */
 export function encodeUtterance(audio: { readonly samples: Int16Array; readonly sampleRate: number }): Utterance {
@@ -42,7 +42,7 @@ export function encodeUtterance(audio: { readonly samples: Int16Array; readonly 
   };
 }
 
-/** Reads a WAV file and encodes it. Throws naming the file when it cannot be read, is no 16-bit PCM or holds no sound. */
+/** Reads and encodes a WAV file. Throws an error with its name if it is unreadable, not 16-bit PCM, or empty. */
 export async function loadUtterance(file: string): Promise<Utterance> {
   let utterance: Utterance;
   try {
@@ -54,7 +54,7 @@ export async function loadUtterance(file: string): Promise<Utterance> {
   return utterance;
 }
 
-/** The packet for the nth frame (from 0) of silence after speech. */
+/** Returns the packet of the nth frame (from 0) of silence after speech. */
 export type Silence = (n: number) => Uint8Array;
 
 const framesBeforeDtx = 4;
@@ -62,8 +62,8 @@ const refreshEvery = 7;
 const noiseLevel = 20;
 
 /**
- * A quiet room under DTX, as libopus does it: four frames of noise, then packets of one byte with a frame of noise every
- * 420 ms. Encoded once, for as many devices as one likes.
+ * Encodes a quiet room with DTX as libopus does: four frames of noise, then packets of one byte, with a frame of noise every
+ * 420 ms. Many devices can share it.
  */
 export function encodeSilence(): Silence {
   const noise = Array.from({ length: framesBeforeDtx }, () =>
@@ -71,7 +71,7 @@ export function encodeSilence(): Silence {
   );
   const packets = encodeFrames(noise);
   const refresh = packets.at(-1)!;
-  // The table of contents alone, of the same kind as its neighbours.
+  // Only the TOC byte, the same as its neighbors'.
   const dtx = refresh.subarray(0, 1);
   return (n) => packets[n] ?? ((n - framesBeforeDtx) % refreshEvery === refreshEvery - 1 ? refresh : dtx);
 }
