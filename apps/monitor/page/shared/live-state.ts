@@ -1,16 +1,16 @@
 import { signal } from "@preact/signals";
 import type { DevicesChange, DeviceView, Hello, Numbers, Point } from "../../src/live/live.ts";
-import { followEvents } from "./feed.ts";
+import { followEvents } from "./event-stream.ts";
 
 const maxPoints = 600;
 
-/** Whether the monitor's stream is connected. */
+/** Whether the monitor's event stream is connected. */
 export const connected = signal(false);
-/** What the monitor said first; undefined before that. */
+/** The first event of the stream; undefined before it. */
 export const hello = signal<Hello | undefined>(undefined);
-/** Every device that is online. A new map at each change, at most twice a second. */
+/** Devices that are online, by id. It is replaced by a new map at each change, at most twice per second. */
 export const devices = signal<ReadonlyMap<string, DeviceView>>(new Map());
-/** The newest numbers. */
+/** The newest measurements. */
 export const numbers = signal<Numbers | undefined>(undefined);
 /** The points of the charts, oldest first. */
 export const points = signal<readonly Point[]>([]);
@@ -22,7 +22,7 @@ function change(known: ReadonlyMap<string, DeviceView>, { reset, put, gone }: De
   return next;
 }
 
-/** Begins to follow the fleet, for as long as the page lives. */
+/** Starts to follow the fleet. It goes on for as long as the page lives. */
 export function followFleet(): void {
   followEvents(
     "/api/events",
@@ -35,6 +35,6 @@ export function followFleet(): void {
         points.value = [...points.value.slice(1 - maxPoints), data];
       },
     },
-    (yes) => (connected.value = yes),
+    (isConnected) => (connected.value = isConnected),
   );
 }
