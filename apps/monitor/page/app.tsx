@@ -12,24 +12,24 @@ import { TalkPage } from "./talk/talk-page.tsx";
 import { TokenForm } from "./shared/token-form.tsx";
 import { useWords } from "./shared/words.ts";
 
-/** The whole page: its frame, and the one of its pages that the address names. */
+/** The frame of the page, with the page that the address bar names. */
 export function App() {
   const words = useWords();
-  const where = route.value;
+  const current = route.value;
   const isLocked = locked.value;
   const main = useRef<HTMLElement>(null);
-  const wasAt = useRef(where);
+  const last = useRef(current);
   const titles = { talk: words.talk.title, fleet: words.fleet.title, system: words.system.title, device: "" };
-  const title = where.page === "device" ? where.id : titles[where.page];
+  const title = current.page === "device" ? current.id : titles[current.page];
 
   useEffect(() => {
     document.title = `${title} · voxbus`;
   }, [title]);
   useEffect(() => {
-    // A reader who follows a link by keyboard or ear is to be taken to what it opened.
-    if (wasAt.current !== where) main.current?.focus({ preventScroll: true });
-    wasAt.current = where;
-  }, [where]);
+    // Users of a keyboard or a screen reader continue in the page that they opened.
+    if (last.current !== current) main.current?.focus({ preventScroll: true });
+    last.current = current;
+  }, [current]);
 
   return (
     <>
@@ -42,48 +42,53 @@ export function App() {
           <span>voxbus</span>
         </a>
         <nav aria-label={words.nav.label}>
-          <NavLink to="talk" here={where.page === "talk"} icon={<TalkIcon />}>
+          <NavLink to="talk" isHere={current.page === "talk"} icon={<TalkIcon />}>
             {words.nav.talk}
           </NavLink>
-          <NavLink to="fleet" here={where.page === "fleet" || where.page === "device"} icon={<FleetIcon />}>
+          <NavLink to="fleet" isHere={current.page === "fleet" || current.page === "device"} icon={<FleetIcon />}>
             {words.nav.fleet}
           </NavLink>
-          <NavLink to="system" here={where.page === "system"} icon={<SystemIcon />}>
+          <NavLink to="system" isHere={current.page === "system"} icon={<SystemIcon />}>
             {words.nav.system}
           </NavLink>
         </nav>
         <div class="tools">
-          <LinkLight />
+          <ConnectionLight />
           <ThemeChoice />
           <LanguageChoice />
         </div>
       </header>
-      <main id="main" ref={main} tabIndex={-1} class={`page ${where.page}`}>
+      <main id="main" ref={main} tabIndex={-1} class={`page ${current.page}`}>
         {isLocked && <TokenForm />}
-        {where.page === "talk" && <TalkPage />}
-        {where.page === "fleet" && <FleetPage />}
-        {where.page === "system" && <SystemPage />}
-        {where.page === "device" && <DevicePage key={where.id} id={where.id} />}
+        {current.page === "talk" && <TalkPage />}
+        {current.page === "fleet" && <FleetPage />}
+        {current.page === "system" && <SystemPage />}
+        {current.page === "device" && <DevicePage key={current.id} id={current.id} />}
       </main>
     </>
   );
 }
 
-function NavLink(props: { to: string; here: boolean; icon: ComponentChildren; children: ComponentChildren }) {
+function NavLink(props: {
+  readonly to: string;
+  readonly isHere: boolean;
+  readonly icon: ComponentChildren;
+  readonly children: ComponentChildren;
+}) {
   return (
-    <a href={`#/${props.to}`} aria-current={props.here ? "page" : undefined}>
+    <a href={`#/${props.to}`} aria-current={props.isHere ? "page" : undefined}>
       {props.icon}
       <span>{props.children}</span>
     </a>
   );
 }
 
-function LinkLight() {
+function ConnectionLight() {
   const { link } = useWords();
-  const yes = connected.value;
+  const isConnected = connected.value;
   return (
-    <span class={`light ${yes ? "on" : "off"}`} role="status">
-      {yes ? link.live : link.lost}
+    <span class={`light ${isConnected ? "on" : "off"}`} role="status">
+      {isConnected ? link.live : link.lost}
     </span>
   );
 }

@@ -3,7 +3,7 @@ import "uplot/dist/uPlot.min.css";
 import "./shared/base.css";
 import "./shared/controls.css";
 import "./shared/layout.css";
-import "./shared/parts.css";
+import "./shared/legend.css";
 import { App } from "./app.tsx";
 import { followFleet } from "./shared/live-state.ts";
 

@@ -75,7 +75,7 @@ test.skipIf(isSkipped)(
       order.push(text);
     }
     expect(order.map((text) => text.replace(/(Theme|Language).*/, "$1"))).toEqual([
-      "Skip to the content",
+      "Skip to content",
       "voxbus",
       "Talk",
       "Fleet",
@@ -83,7 +83,7 @@ test.skipIf(isSkipped)(
       "Theme",
       "Language",
       "Talk",
-      "Or ask in writing",
+      "Or type a question",
       "Ask",
     ]);
   },

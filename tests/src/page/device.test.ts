@@ -29,7 +29,7 @@ async function openDevice() {
   const { page } = browser;
   await page.goto(`${system.monitor}#/fleet/kitchen`);
   await page.getByLabel("Operator token").fill(token);
-  await page.getByRole("button", { name: "Use it" }).click();
+  await page.getByRole("button", { name: "Use token" }).click();
   await page.getByText("active", { exact: true }).waitFor();
   return page;
 }
@@ -39,10 +39,10 @@ test.skipIf(isSkipped)("token: a wrong one is refused, the right one opens the p
   const { page } = browser;
   await page.goto(`${system.monitor}#/fleet`);
   await page.getByLabel("Operator token").fill("wrong");
-  await page.getByRole("button", { name: "Use it" }).click();
+  await page.getByRole("button", { name: "Use token" }).click();
   await page.getByRole("alert").getByText("refused").waitFor();
   await page.getByLabel("Operator token").fill(token);
-  await page.getByRole("button", { name: "Use it" }).click();
+  await page.getByRole("button", { name: "Use token" }).click();
   await page.getByRole("link", { name: "kitchen" }).waitFor();
   expect(await page.getByLabel("Operator token").count()).toBe(0);
   await page.reload();
@@ -55,16 +55,16 @@ test.skipIf(isSkipped)("device: a turn appears as it happens, in times and not i
   await device.turn();
   await page.getByText("played").first().waitFor();
   const bars = await page.locator(".track").first().getAttribute("aria-label");
-  expect(bars).toMatch(/^heard .*, understood .*, thought .*, voiced .*, said /);
+  expect(bars).toMatch(/^speech .*, recognition .*, thinking .*, synthesis .*, playback /);
   await page.getByText("VOXBUS_MONITOR_TRANSCRIPTS").waitFor();
   expect(await page.locator("main").innerText()).not.toMatch(/seven plus five|That is 12/);
 });
 
 test.skipIf(isSkipped)("device: what an operator has it say is spoken", async () => {
   const page = await openDevice();
-  await page.getByLabel("Spoken once the device is silent").fill("Dinner is ready.");
-  await page.getByRole("button", { name: "Say it" }).click();
-  await page.getByText("On its way.").waitFor();
+  await page.getByLabel("Text to speak once the device is silent").fill("Dinner is ready.");
+  await page.getByRole("button", { name: "Announce" }).click();
+  await page.getByText("Sent.").waitFor();
   const turn = await device.turn();
   expect(JSON.stringify(turn)).toContain("Dinner is ready.");
 });
@@ -89,7 +89,7 @@ test.skipIf(isSkipped)(
     expect((await fetch(path, { method: "PUT", headers, body })).status).toBe(409);
     await zone.fill("Europe/Paris");
     await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("Somebody else changed it").waitFor();
+    await page.getByText("The profile was changed elsewhere").waitFor();
     expect(await zone.inputValue()).toBe("Asia/Shanghai");
   },
 );
@@ -97,6 +97,6 @@ test.skipIf(isSkipped)(
 test.skipIf(isSkipped)("device: disconnect asks first, and then closes the session", async () => {
   const page = await openDevice();
   await page.getByRole("button", { name: "Disconnect", exact: true }).click();
-  await page.getByRole("button", { name: "Disconnect it" }).click();
+  await page.getByRole("button", { name: "Close session" }).click();
   await page.getByText("offline").waitFor();
 });

@@ -183,6 +183,6 @@ test.skipIf(isSkipped)("fleet: a device that comes, changes and goes is seen wit
   await bucket.put("newcomer", { ...presence, state: "idle" });
   await row.getByText("idle").waitFor();
   await bucket.remove("newcomer");
-  await page.getByText("No device fits.").waitFor();
+  await page.getByText("No device matches.").waitFor();
   expect(browser.complaints).toEqual([]);
 });

@@ -39,7 +39,7 @@ test.skipIf(isSkipped)(
     const turn = page.locator(".exchange").first();
     await turn.locator(".answer", { hasText: "That is 12." }).waitFor();
     await page.getByText("Listening").waitFor();
-    for (const part of ["first sound after", "understood", "thought", "voiced", "said"]) {
+    for (const part of ["first sound after", "recognition", "thinking", "synthesis", "playback"]) {
       await turn.getByText(new RegExp(`${part} [\\d.]+ m?s`)).waitFor();
     }
     expect(recognise(await readPlayed(page))).toBe(spoken);
@@ -54,7 +54,7 @@ test.skipIf(isSkipped)(
     await page.goto(system.monitor);
     await page.getByRole("button", { name: "Talk", exact: true }).click();
     await page.getByText(/may not use the microphone|No microphone was found/).waitFor();
-    const typed = page.getByRole("textbox", { name: "Or ask in writing" });
+    const typed = page.getByRole("textbox", { name: "Or type a question" });
     await typed.fill("<img src=x onerror=alert(1)> what is nine times eight");
     await typed.press("Enter");
     await page.locator(".question", { hasText: "<img src=x" }).waitFor();
@@ -111,12 +111,12 @@ test.skipIf(isSkipped)("talk: a gateway that dies is found again, and the next q
   await page.goto(system.monitor);
   await page.getByRole("button", { name: "what is seven plus five" }).click();
   await page.locator(".answer", { hasText: "That is 12." }).waitFor();
-  await page.locator(".orb.quiet").waitFor();
+  await page.locator(".orb.ready").waitFor();
   const back = system.awaitLine(/gateway is back/);
   process.kill(system.processes("apps/gateway/")[0]!.pid, "SIGKILL");
   await page.getByText("The connection to the gateway was lost.").waitFor();
   await back;
-  await page.locator(".orb.quiet").waitFor();
+  await page.locator(".orb.ready").waitFor();
   await page.getByRole("button", { name: "turn the light on" }).click();
   await page.locator(".answer", { hasText: "The light is on." }).waitFor();
   forgive(complaints, "ERR_CONNECTION_REFUSED");

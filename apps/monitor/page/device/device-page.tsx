@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import "./device.css";
 import type { Activity, DeviceView, Hello, TurnView } from "../../src/live/live.ts";
 import { ask, RefusedError } from "../shared/api.ts";
-import { followEvents } from "../shared/feed.ts";
+import { followEvents } from "../shared/event-stream.ts";
 import { ProfileForm } from "./profile-form.tsx";
 import { showAge, showTime, useNow } from "../shared/show.ts";
 import { Timeline } from "./timeline.tsx";
@@ -11,47 +11,44 @@ import { useWords } from "../shared/words.ts";
 const maxTurns = 12;
 const maxActivities = 40;
 
-/** What is known of the device while its page is open. */
-interface Watched {
-  readonly known: boolean;
+/** State of the device while its page is open. */
+interface DeviceState {
+  /** Whether the monitor has said if the device is online. */
+  readonly isKnown: boolean;
   readonly device?: DeviceView | undefined;
-  readonly greeting?: Hello | undefined;
+  readonly hello?: Hello | undefined;
   readonly turns: readonly TurnView[];
   readonly activities: readonly Activity[];
 }
 
-function useDevice(id: string): Watched {
-  const [state, setState] = useState<Watched>({ known: false, turns: [], activities: [] });
+function useDevice(id: string): DeviceState {
+  const [state, setState] = useState<DeviceState>({ isKnown: false, turns: [], activities: [] });
   useEffect(
     () =>
-      followEvents(
-        `/api/events?device=${encodeURIComponent(id)}`,
-        {
-          hello: (greeting) => setState((now) => ({ ...now, greeting })),
-          device: ({ device }) => setState((now) => ({ ...now, known: true, device })),
-          turn: (turn) =>
-            setState((now) => {
-              const others = now.turns.filter((one) => one.id !== turn.id);
-              const turns =
-                others.length === now.turns.length
-                  ? [...others, turn]
-                  : now.turns.map((one) => (one.id === turn.id ? turn : one));
-              return { ...now, turns: turns.slice(-maxTurns) };
-            }),
-          activity: (activity) =>
-            setState((now) => ({ ...now, activities: [activity, ...now.activities].slice(0, maxActivities) })),
-        },
-        () => undefined,
-      ),
+      followEvents(`/api/events?device=${encodeURIComponent(id)}`, {
+        hello: (hello) => setState((now) => ({ ...now, hello })),
+        device: ({ device }) => setState((now) => ({ ...now, isKnown: true, device })),
+        turn: (turn) =>
+          setState((now) => {
+            const others = now.turns.filter((one) => one.id !== turn.id);
+            const turns =
+              others.length === now.turns.length
+                ? [...others, turn]
+                : now.turns.map((one) => (one.id === turn.id ? turn : one));
+            return { ...now, turns: turns.slice(-maxTurns) };
+          }),
+        activity: (activity) =>
+          setState((now) => ({ ...now, activities: [activity, ...now.activities].slice(0, maxActivities) })),
+      }),
     [id],
   );
   return state;
 }
 
-/** One device: what it does now, what it said, its profile, and what an operator may do to it. */
+/** One device: its state, its turns and events, its profile, and the actions of an operator. */
 export function DevicePage({ id }: { readonly id: string }) {
   const { device: words, fleet } = useWords();
-  const { known, device, greeting, turns, activities } = useDevice(id);
+  const { isKnown, device, hello, turns, activities } = useDevice(id);
   const now = useNow(1000);
   return (
     <>
@@ -64,7 +61,7 @@ export function DevicePage({ id }: { readonly id: string }) {
           {device ? (
             <span class={`dot ${device.state}`}>{fleet.states[device.state]}</span>
           ) : (
-            known && <span class="dot closed">{words.offline}</span>
+            isKnown && <span class="dot closed">{words.offline}</span>
           )}
         </p>
       </div>
@@ -76,16 +73,16 @@ export function DevicePage({ id }: { readonly id: string }) {
           <Fact name={words.session}>{device.session}</Fact>
         </dl>
       ) : (
-        known && <p class="note">{words.unknown}</p>
+        isKnown && <p class="note">{words.unknown}</p>
       )}
       <div class="columns three">
         <section class="card wide" aria-labelledby="turns-title">
           <h2 id="turns-title">{words.timeline}</h2>
-          <Timeline turns={turns} traces={greeting?.traces} />
-          {greeting && !greeting.transcripts && <p class="note">{words.hidden}</p>}
+          <Timeline turns={turns} traces={hello?.traces} />
+          {hello && !hello.transcripts && <p class="note">{words.hidden}</p>}
         </section>
         <div class="stack">
-          {device && <Say id={id} />}
+          {device && <AnnouncementForm id={id} />}
           <section class="card" aria-labelledby="activity-title">
             <h2 id="activity-title">{words.activity}</h2>
             {activities.length === 0 && <p class="empty">{words.noActivity}</p>}
@@ -114,7 +111,7 @@ function Fact(props: { readonly name: string; readonly children: string }) {
   );
 }
 
-/** Sends a request that a button asks for, and gives the sentence that says how it went. */
+/** Returns the result of the last action as a sentence, and a function that runs an action. */
 function useAction(): [string, (work: () => Promise<unknown>, done: string) => Promise<void>] {
   const { error: words } = useWords();
   const [result, setResult] = useState("");
@@ -129,7 +126,7 @@ function useAction(): [string, (work: () => Promise<unknown>, done: string) => P
   return [result, act];
 }
 
-function Say({ id }: { readonly id: string }) {
+function AnnouncementForm({ id }: { readonly id: string }) {
   const { device: words } = useWords();
   const field = useRef<HTMLTextAreaElement>(null);
   const [result, act] = useAction();

@@ -25,7 +25,7 @@ const patterns: Partial<Record<ProfileFieldName, string>> = {
   group: "[A-Za-z0-9_\\-]{1,64}",
 };
 
-/** A device's profile as a form; a change names the revision that it was made from. */
+/** A form for a device's profile. A change is refused if the profile has a newer revision by then. */
 export function ProfileForm({ id }: { readonly id: string }) {
   const { device: words, error: errors } = useWords();
   const path = `/api/devices/${encodeURIComponent(id)}/profile`;

@@ -1,13 +1,14 @@
 import type { DeviceView } from "../../src/live/live.ts";
 
-/** The columns that can be sorted by. */
+/** Columns by which the table can be sorted. */
 export type Column = "id" | "state" | "gateway" | "since" | "rtt" | "last" | "thought" | "sound";
 
-/** Which devices are shown, and in which order. */
+/** The choice and the order of the devices that are shown. */
 export interface Filter {
   readonly text: string;
-  /** Empty: any. */
+  /** Empty for any state. */
   readonly state: string;
+  /** Empty for any gateway. */
   readonly gateway: string;
   readonly sort: Column;
   readonly descending: boolean;
@@ -35,7 +36,7 @@ const keys: Readonly<Record<Column, (device: DeviceView) => string | number | un
   sound: ({ last }) => last?.sound,
 };
 
-/** The devices that fit, in order; what has no value comes last. Every word of the text must be found. */
+/** Returns the devices that match, in order. Each word of the text must occur. Devices without a value come last. */
 export function filterDevices(devices: Iterable<DeviceView>, filter: Filter): readonly DeviceView[] {
   const wanted = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
   const { state, gateway } = filter;

@@ -6,9 +6,7 @@ import { connected, devices } from "../shared/live-state.ts";
 import { showCount } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
 
-const states = ["active", "idle", "suspicious"];
-
-/** Fleet: every device that is online. */
+/** Fleet: the devices that are online. */
 export function FleetPage() {
   const { fleet: words } = useWords();
   const all = devices.value;
@@ -28,7 +26,7 @@ export function FleetPage() {
     changedAt.current = undefined;
   }, [filter]);
   useEffect(() => {
-    // A gateway that has gone would hide everything, and could not be chosen away.
+    // The filter would hide every device if its gateway has gone.
     if (filter.gateway && !gateways.includes(filter.gateway)) setFilter((now) => ({ ...now, gateway: "" }));
   }, [filter.gateway, gateways]);
 
@@ -52,11 +50,13 @@ export function FleetPage() {
           <span>{words.state}</span>
           <select value={filter.state} onChange={({ currentTarget }) => change({ state: currentTarget.value })}>
             <option value="">{words.all}</option>
-            {states.map((state) => (
-              <option key={state} value={state}>
-                {words.states[state]}
-              </option>
-            ))}
+            {Object.entries(words.states)
+              .filter(([state]) => state !== "closed")
+              .map(([state, label]) => (
+                <option key={state} value={state}>
+                  {label}
+                </option>
+              ))}
           </select>
         </label>
         <label>
@@ -72,7 +72,7 @@ export function FleetPage() {
       {shown.length > 0 ? (
         <DeviceTable devices={shown} filter={filter} change={change} />
       ) : (
-        isConnected && <p class="empty card">{all.size > 0 ? words.none : words.nobody}</p>
+        isConnected && <p class="empty card">{all.size > 0 ? words.noMatch : words.empty}</p>
       )}
     </>
   );

@@ -1,12 +1,13 @@
 import { signal } from "@preact/signals";
 import { token } from "./settings.ts";
 
-/** True once the monitor refused a request for want of the operator's token. */
+/** True after the monitor has refused a request because the operator's token was missing or wrong. */
 export const locked = signal(false);
 
-/** A refusal of the monitor: its problem's name, as in /problems/NAME, and a sentence. */
+/** A request that the monitor refused. */
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
+  /** Name of the problem, as in /problems/NAME. */
   readonly problem: string;
   readonly status: number;
   constructor(problem: string, status: number, detail: string) {
@@ -16,7 +17,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** Sends a request to the monitor with the operator's token. Throws RefusedError, or TypeError when it is not reached. */
+/** Sends a request with the operator's token to the monitor. Throws RefusedError, or TypeError if it cannot be reached. */
 export async function ask(
   path: string,
   options: {
@@ -44,7 +45,7 @@ export async function ask(
   return response;
 }
 
-/** The same, with the JSON of the answer. */
+/** Does the same and returns the JSON of the answer. */
 export async function askJson<T>(path: string, options?: Parameters<typeof ask>[1]): Promise<T> {
   return (await ask(path, options)).json() as Promise<T>;
 }

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 
-function Icon(props: { children: ComponentChildren }) {
+function Icon(props: { readonly children: ComponentChildren }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
       {props.children}
@@ -19,43 +19,55 @@ export function Mark() {
 }
 
 /** A speech bubble. */
-export const TalkIcon = () => (
-  <Icon>
-    <path d="M5 5h14a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2h-7l-5 4v-4H5a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2Z" />
-  </Icon>
-);
+export function TalkIcon() {
+  return (
+    <Icon>
+      <path d="M5 5h14a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2h-7l-5 4v-4H5a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2Z" />
+    </Icon>
+  );
+}
 
 /** Rows. */
-export const FleetIcon = () => (
-  <Icon>
-    <path d="M4 6h16M4 12h16M4 18h10" />
-  </Icon>
-);
+export function FleetIcon() {
+  return (
+    <Icon>
+      <path d="M4 6h16M4 12h16M4 18h10" />
+    </Icon>
+  );
+}
 
 /** A pulse. */
-export const SystemIcon = () => (
-  <Icon>
-    <path d="M3 13h4l3-8 4 14 3-6h4" />
-  </Icon>
-);
+export function SystemIcon() {
+  return (
+    <Icon>
+      <path d="M3 13h4l3-8 4 14 3-6h4" />
+    </Icon>
+  );
+}
 
 /** A microphone. */
-export const MicrophoneIcon = () => (
-  <Icon>
-    <path d="M12 3a3 3 0 0 1 3 3v6a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3ZM5.500 11.500a6.500 6.500 0 0 0 13 0M12 18v3" />
-  </Icon>
-);
+export function MicrophoneIcon() {
+  return (
+    <Icon>
+      <path d="M12 3a3 3 0 0 1 3 3v6a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3ZM5.500 11.500a6.500 6.500 0 0 0 13 0M12 18v3" />
+    </Icon>
+  );
+}
 
 /** A square. */
-export const StopIcon = () => (
-  <Icon>
-    <rect x="6.500" y="6.500" width="11" height="11" rx="2" />
-  </Icon>
-);
+export function StopIcon() {
+  return (
+    <Icon>
+      <rect x="6.500" y="6.500" width="11" height="11" rx="2" />
+    </Icon>
+  );
+}
 
 /** Two bars. */
-export const PauseIcon = () => (
-  <Icon>
-    <path d="M9 6v12M15 6v12" />
-  </Icon>
-);
+export function PauseIcon() {
+  return (
+    <Icon>
+      <path d="M9 6v12M15 6v12" />
+    </Icon>
+  );
+}

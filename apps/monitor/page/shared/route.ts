@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 
-/** Where the reader is: a page, and the device of its page. */
+/** The page that is open; a device page also has the device's id. */
 export type Route = { readonly page: "talk" | "fleet" | "system" } | { readonly page: "device"; readonly id: string };
 
 function readRoute(hash: string): Route {
@@ -9,7 +9,7 @@ function readRoute(hash: string): Route {
   return { page: page === "system" ? page : "talk" };
 }
 
-// A hash that somebody typed may hold a broken escape.
+// A typed hash may hold an invalid escape.
 function decodeId(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -18,9 +18,11 @@ function decodeId(text: string): string {
   }
 }
 
-/** The route that the address bar names. */
+/** The route in the address bar. */
 export const route = signal<Route>(readRoute(location.hash));
 addEventListener("hashchange", () => (route.value = readRoute(location.hash)));
 
-/** The link to a device's page. */
-export const linkDevice = (id: string): string => `#/fleet/${encodeURIComponent(id)}`;
+/** Returns the link to a device's page. */
+export function linkDevice(id: string): string {
+  return `#/fleet/${encodeURIComponent(id)}`;
+}

@@ -2,7 +2,7 @@ import { useRef } from "preact/hooks";
 import { chooseToken, token } from "./settings.ts";
 import { useWords } from "./words.ts";
 
-/** Asks for the operator's token, which then lives in this tab. */
+/** A form that asks for the operator's token. */
 export function TokenForm() {
   const { token: words } = useWords();
   const tried = token.value;
@@ -10,7 +10,7 @@ export function TokenForm() {
   const send = (event: Event) => {
     event.preventDefault();
     const value = field.current?.value.trim() ?? "";
-    // The same value again must be tried again: the monitor may have been given it only now.
+    // Entering the same token again must try again: the monitor may have been restarted with it.
     chooseToken("");
     chooseToken(value);
   };

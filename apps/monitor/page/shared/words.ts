@@ -2,7 +2,7 @@ import { language } from "./settings.ts";
 import { english, type Words } from "./words-en.ts";
 import { chinese } from "./words-zh.ts";
 
-/** The words of the page in the reader's language. */
+/** Returns the page's words in the user's language. A component that calls it renders again with a new language. */
 export function useWords(): Words {
   return language.value === "zh" ? chinese : english;
 }

@@ -1,8 +1,9 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { theme } from "../shared/settings.ts";
+import { showTime } from "../shared/show.ts";
 
-/** One line of a chart; `color` is a CSS variable of the page. */
+/** One line of a chart. `color` is the name of a CSS variable. */
 export interface Line {
   readonly label: string;
   readonly color: string;
@@ -16,7 +17,7 @@ const steps = [1, 2, 5]
   .sort((a, b) => a - b);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** A chart over time. `times` are ms since the epoch; `summary` says it in words. */
+/** A chart over time. `times` are ms since the epoch; `summary` is its text for screen readers. */
 export function Chart(props: {
   readonly times: readonly number[];
   readonly lines: readonly Line[];
@@ -43,7 +44,7 @@ export function Chart(props: {
     build();
     const fit = new ResizeObserver(() => chart.current?.setSize({ width: box.clientWidth, height }));
     fit.observe(box);
-    // The colours of a canvas do not follow the theme by themselves.
+    // A canvas does not follow the theme by itself.
     dark.addEventListener("change", build);
     return () => {
       fit.disconnect();
@@ -59,7 +60,7 @@ export function Chart(props: {
       <div ref={place} class="chart" role="img" aria-label={summary} />
       <ul class="legend" aria-hidden="true">
         {lines.map(({ label, color }) => (
-          <li key={label} style={{ "--part": `var(${color})` }} class="part">
+          <li key={label} style={{ "--key": `var(${color})` }} class="key">
             {label}
           </li>
         ))}
@@ -68,7 +69,7 @@ export function Chart(props: {
   );
 }
 
-/** The colour that a CSS variable stands for now. */
+/** Returns the present color of a CSS variable. */
 function readColor(box: HTMLElement, name: string): string {
   const probe = document.createElement("i");
   probe.style.color = `var(${name})`;
@@ -92,7 +93,7 @@ function describe(box: HTMLElement, lines: readonly Line[], unit: string): uPlot
     cursor: { y: false, points: { size: 7 } },
     scales: { y: { range: (_chart, _min, max) => [0, Math.max(1, (max || 0) * 1.15)] } },
     axes: [
-      { ...axis, space: 76, size: 28, values: (_chart, splits) => splits.map((at) => clock(at)) },
+      { ...axis, space: 76, size: 28, values: (_chart, splits) => splits.map((at) => showTime(at * 1000)) },
       { ...axis, size: 58, incrs: steps, values: (_chart, splits) => splits.map((value) => `${value}${unit}`) },
     ],
     series: [
@@ -110,5 +111,3 @@ function describe(box: HTMLElement, lines: readonly Line[], unit: string): uPlot
     ],
   };
 }
-
-const clock = (seconds: number): string => new Date(seconds * 1000).toLocaleTimeString(undefined, { hour12: false });

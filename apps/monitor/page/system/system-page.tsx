@@ -1,3 +1,4 @@
+import type { SessionState } from "@voxbus/protocol";
 import type { AlertView, Numbers, Point, ProgramNumbers } from "../../src/live/live.ts";
 import "./system.css";
 import { Chart, type Line } from "./chart.tsx";
@@ -5,7 +6,7 @@ import { numbers, points } from "../shared/live-state.ts";
 import { showAge, showBytes, showCount, showMs, showTime, useNow } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
 
-/** System: how the programs do. */
+/** System: load, latencies, programs, alerts and queues. */
 export function SystemPage() {
   const { system: words } = useWords();
   const now = numbers.value;
@@ -35,7 +36,7 @@ function Tiles({ now }: { readonly now: Numbers }) {
   const { system: words, fleet } = useWords();
   const { sound } = now.latencies;
   const states = Object.entries(now.states).map(
-    ([state, count]) => `${showCount(count)} ${fleet.states[state] ?? state}`,
+    ([state, count]) => `${showCount(count)} ${fleet.states[state as SessionState] ?? state}`,
   );
   return (
     <dl class="tiles">
@@ -50,7 +51,7 @@ function Tiles({ now }: { readonly now: Numbers }) {
       <Tile
         name={words.bus}
         value={now.bus.connected ? `${now.bus.rtt.toFixed(1)} ms` : words.away}
-        more="RTT"
+        more={words.rtt}
         bad={!now.bus.connected}
       />
     </dl>
@@ -74,12 +75,12 @@ function Charts() {
   const values = (read: (point: Point) => number | undefined) => all.map((point) => read(point) ?? null);
   const last = all.at(-1);
   const latency: readonly Line[] = [
-    { label: words.median, color: "--heard", values: values(({ latencies }) => latencies.sound?.p50), fill: true },
-    { label: words.ninetyFive, color: "--thought", values: values(({ latencies }) => latencies.sound?.p95) },
-    { label: words.ninetyNine, color: "--said", values: values(({ latencies }) => latencies.sound?.p99) },
+    { label: words.median, color: "--speech", values: values(({ latencies }) => latencies.sound?.p50), fill: true },
+    { label: words.ninetyFive, color: "--thinking", values: values(({ latencies }) => latencies.sound?.p95) },
+    { label: words.ninetyNine, color: "--playback", values: values(({ latencies }) => latencies.sound?.p99) },
   ];
   const turns: readonly Line[] = [
-    { label: words.heard, color: "--heard", values: values(({ rates }) => rates.heard) },
+    { label: words.heard, color: "--speech", values: values(({ rates }) => rates.heard) },
     { label: words.played, color: "--accent", values: values(({ rates }) => rates.played), fill: true },
     { label: words.failedLine, color: "--bad", values: values(({ rates }) => rates.failed) },
   ];
@@ -99,11 +100,11 @@ function Charts() {
         />
       </section>
       <section class="card">
-        <h2>{words.throughput}</h2>
+        <h2>{words.turns}</h2>
         <Chart times={times} lines={turns} unit="" summary={`${words.played} ${last?.rates.played ?? 0}`} />
       </section>
       <section class="card">
-        <h2>{words.onlineChart}</h2>
+        <h2>{words.online}</h2>
         <Chart times={times} lines={online} unit="" summary={showCount(last?.online ?? 0)} />
       </section>
     </div>
@@ -142,10 +143,10 @@ function Programs({ programs }: { readonly programs: readonly ProgramNumbers[] }
                 </td>
                 <td>{program.since === undefined ? "–" : showAge(program.since, now)}</td>
                 <td>{showBytes(program.memory)}</td>
-                <td>{program.cpu === undefined ? "–" : `${Math.round(program.cpu)} %`}</td>
+                <td>{program.cpu === undefined ? "–" : `${Math.round(program.cpu)}%`}</td>
                 <td>{showMs(program.loop)}</td>
-                <td>{program.connections === undefined ? "–" : showCount(program.connections)}</td>
-                <td>{program.speaking === undefined ? "–" : showCount(program.speaking)}</td>
+                <td>{showCount(program.connections)}</td>
+                <td>{showCount(program.speaking)}</td>
               </tr>
             ))}
           </tbody>

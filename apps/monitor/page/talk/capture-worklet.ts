@@ -1,14 +1,14 @@
 /**
- * Runs in the audio thread: brings the microphone to 16 kHz with a windowed sinc and hands on 60 ms at a time, with its
- * root mean square.
+ * The recorder in the audio thread. It resamples the microphone to 16 kHz with a windowed sinc and posts 60 ms at a time,
+ * with their root mean square.
  */
 const target = 16_000;
 const frame = 960;
 const ratio = sampleRate / target;
 const cutoff = Math.min(1, target / sampleRate) * 0.94;
-/** How many input samples the filter reaches to either side. */
+/** Input samples that the filter spans on either side. */
 const reach = Math.ceil(16 / cutoff);
-/** Steps of the filter between two input samples. */
+/** Filter values per input sample. */
 const steps = 64;
 const filter = Float32Array.from({ length: reach * steps + 1 }, (_, at) => {
   const x = Math.PI * (at / steps) * cutoff;

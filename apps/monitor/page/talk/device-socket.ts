@@ -1,110 +1,117 @@
-import type { Door } from "./server-address.ts";
-import { TroubleError } from "./trouble.ts";
+import type { DeviceMessageType, ServerMessage } from "@voxbus/protocol";
+import type { GatewayEndpoint } from "./gateway-endpoint.ts";
+import { TalkError } from "./talk-error.ts";
 
-/** A JSON message to or from the gateway. */
-export type Message = Readonly<Record<string, unknown>> & { readonly type: string };
+/** A JSON message for the gateway. */
+export type OutgoingMessage = Readonly<Record<string, unknown>> & { readonly type: DeviceMessageType };
 
-/** An open session with a gateway, as docs/protocol.md has it. */
+/** An open session with a gateway (docs/protocol.md). */
 export interface DeviceSocket {
-  send(message: Message): void;
-  /** One Opus packet; dropped when the network does not keep up. */
+  /** Sends a message; does nothing once the session has ended. */
+  send(message: OutgoingMessage): void;
+  /** Sends one Opus packet. It is dropped if the network does not keep up. */
   sendAudio(packet: Uint8Array<ArrayBuffer>): void;
-  /** True once a packet was sent: from then on `listen/detect` is a wake word and no typed text. */
-  spoken(): boolean;
+  /** True once a packet was sent. From then on `listen/detect` is a wake word, not typed text. */
+  hasSentAudio(): boolean;
+  /** Ends the session without a call of `onClose`. */
   close(): void;
 }
 
-/** What a session tells. */
-export interface DeviceSocketEffects {
-  message(message: Message): void;
-  audio(packet: Uint8Array<ArrayBuffer>): void;
-  /** ms from a ping to its pong. */
-  rtt(ms: number): void;
-  /** It ended, and not by `close`. */
-  closed(code: number, reason: string): void;
+/** Listeners for the events of a session. */
+export interface DeviceSocketListeners {
+  onMessage(message: ServerMessage): void;
+  onAudio(packet: Uint8Array<ArrayBuffer>): void;
+  /** Called with the time from a ping to its pong, ms. */
+  onRtt(ms: number): void;
+  /** Called when the session ends in any way but `close`. */
+  onClose(code: number): void;
 }
 
 const openMs = 6000;
 const pingMs = 5000;
-const maxUnsent = 64 * 1024;
+const maxUnsentBytes = 64 * 1024;
+
+const hello: OutgoingMessage = {
+  type: "hello",
+  version: 1,
+  transport: "websocket",
+  features: { mcp: true },
+  audio_params: { format: "opus", sample_rate: 16_000, channels: 1, frame_duration: 60 },
+};
+
+function buildUrl({ url, token }: GatewayEndpoint, device: string): URL {
+  const full = new URL(url);
+  full.searchParams.set("device-id", device);
+  full.searchParams.set("client-id", device);
+  if (token) full.searchParams.set("authorization", `Bearer ${token}`);
+  return full;
+}
 
 /**
- * Connects and says hello; resolves when the gateway has answered it. Throws TroubleError `refused` when it does not: a
- * page is not told why an upgrade was refused.
+ * Connects and says hello; resolves once the gateway has answered. Throws TalkError `refused` if the connection closes
+ * before (a browser does not learn why an upgrade was refused), and `no-gateway` if no answer comes in time.
  */
 export async function openDeviceSocket(
-  door: Door,
+  endpoint: GatewayEndpoint,
   device: string,
-  effects: DeviceSocketEffects,
+  listeners: DeviceSocketListeners,
 ): Promise<DeviceSocket> {
-  const url = new URL(door.url);
-  url.searchParams.set("device-id", device);
-  url.searchParams.set("client-id", device);
-  if (door.token) url.searchParams.set("authorization", `Bearer ${door.token}`);
-  const socket = new WebSocket(url);
+  const socket = new WebSocket(buildUrl(endpoint, device));
   socket.binaryType = "arraybuffer";
-  let welcomed = false;
-  let leaving = false;
-  let spoken = false;
+  let isOpen = false;
+  let isLeaving = false;
+  let hasSentAudio = false;
   let pingedAt = 0;
   let pings: ReturnType<typeof setInterval> | undefined;
 
-  const send = (message: Message) => {
+  const send = (message: OutgoingMessage) => {
     if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
   };
   const ping = () => {
     pingedAt = performance.now();
     send({ type: "ping" });
   };
+  const close = () => {
+    isLeaving = true;
+    clearInterval(pings);
+    socket.close(1000);
+  };
 
   await new Promise<void>((resolve, reject) => {
     const overdue = setTimeout(() => {
-      leaving = true;
-      socket.close();
-      reject(new TroubleError("no-gateway"));
+      close();
+      reject(new TalkError("no-gateway"));
     }, openMs);
-    socket.addEventListener("open", () =>
-      send({
-        type: "hello",
-        version: 1,
-        transport: "websocket",
-        features: { mcp: true },
-        audio_params: { format: "opus", sample_rate: 16_000, channels: 1, frame_duration: 60 },
-      }),
-    );
+    socket.addEventListener("open", () => send(hello));
     socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
-      if (typeof data !== "string") return effects.audio(new Uint8Array(data));
-      const message = JSON.parse(data) as Message;
-      if (message.type === "pong") effects.rtt(performance.now() - pingedAt);
-      else if (message.type !== "hello") effects.message(message);
-      else if (!welcomed) {
-        welcomed = true;
+      if (typeof data !== "string") return listeners.onAudio(new Uint8Array(data));
+      const message = JSON.parse(data) as ServerMessage;
+      if (message.type === "pong") listeners.onRtt(performance.now() - pingedAt);
+      else if (message.type !== "hello") listeners.onMessage(message);
+      else if (!isOpen) {
+        isOpen = true;
         clearTimeout(overdue);
         pings = setInterval(ping, pingMs);
         ping();
         resolve();
       }
     });
-    socket.addEventListener("close", ({ code, reason }) => {
+    socket.addEventListener("close", ({ code }) => {
       clearTimeout(overdue);
       clearInterval(pings);
-      if (!welcomed) reject(new TroubleError("refused"));
-      else if (!leaving) effects.closed(code, reason);
+      if (!isOpen) reject(new TalkError("refused"));
+      else if (!isLeaving) listeners.onClose(code);
     });
   });
 
   return {
     send,
     sendAudio(packet) {
-      if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > maxUnsent) return;
+      if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > maxUnsentBytes) return;
       socket.send(packet);
-      spoken = true;
+      hasSentAudio = true;
     },
-    spoken: () => spoken,
-    close() {
-      leaving = true;
-      clearInterval(pings);
-      socket.close(1000);
-    },
+    hasSentAudio: () => hasSentAudio,
+    close,
   };
 }

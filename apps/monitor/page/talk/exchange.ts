@@ -1,42 +1,42 @@
-/** One exchange as this browser lived it. Times are ms of `performance.now()`. */
+import { turnSteps, type TurnStep } from "../shared/turn-steps.ts";
+
+/** One question and its answer as this browser experienced them. Times are ms of `performance.now()`. */
 export interface Exchange {
   readonly id: number;
-  /** What was typed, or heard; absent when nothing was understood, or nothing was asked. */
-  readonly asked?: string | undefined;
-  readonly typed: boolean;
-  /** When the typed text was sent, or the last voice was heard. */
+  /** The typed text, or the transcript of the speech. Absent if nothing was understood or asked. */
+  readonly question?: string | undefined;
+  readonly isTyped: boolean;
+  /** When the typed text was sent, or a voice was last detected. */
   readonly askedAt?: number | undefined;
-  /** When the gateway showed what it heard. */
-  readonly heardAt?: number | undefined;
-  /** When the first sentence came. */
-  readonly thoughtAt?: number | undefined;
-  /** When the first sound left the loudspeaker. */
-  readonly soundAt?: number | undefined;
+  /** When the gateway showed the question's transcript. */
+  readonly transcribedAt?: number | undefined;
+  /** When the answer's first sentence arrived. */
+  readonly firstSentenceAt?: number | undefined;
+  /** When the loudspeaker began to play the answer. */
+  readonly firstSoundAt?: number | undefined;
   readonly endedAt?: number | undefined;
-  readonly said: readonly string[];
-  readonly stopped?: boolean | undefined;
-  /** What went wrong, in the gateway's words. */
+  /** The sentences of the answer. */
+  readonly answer: readonly string[];
+  readonly isStopped?: boolean | undefined;
+  /** An error, in the gateway's words. */
   readonly alert?: string | undefined;
 }
 
-/** A part of an exchange's time, ms. */
-export interface Part {
-  readonly name: "heard" | "thought" | "voiced" | "said";
-  readonly ms: number;
-}
+/** The steps that this browser can time, in order: it does not know when speech begins. */
+export const [, ...exchangeSteps] = turnSteps;
 
-/** Where the time of an exchange went, as far as it is known. */
-export function timeExchange({ askedAt, heardAt, thoughtAt, soundAt, endedAt }: Exchange): readonly Part[] {
-  const marks = [askedAt, heardAt, thoughtAt, soundAt, endedAt];
-  const names = ["heard", "thought", "voiced", "said"] as const;
-  return names.flatMap((name, at) => {
-    const [from, to] = [marks[at], marks[at + 1]];
-    return from === undefined || to === undefined ? [] : [{ name, ms: Math.max(0, Math.round(to - from)) }];
+/** Returns how long each step of an exchange took (ms), for the steps whose begin and end are known. */
+export function timeSteps(exchange: Exchange): readonly { readonly step: TurnStep; readonly ms: number }[] {
+  const { askedAt, transcribedAt, firstSentenceAt, firstSoundAt, endedAt } = exchange;
+  const marks = [askedAt, transcribedAt, firstSentenceAt, firstSoundAt, endedAt];
+  return exchangeSteps.flatMap((step, index) => {
+    const [from, to] = [marks[index], marks[index + 1]];
+    return from === undefined || to === undefined ? [] : [{ step, ms: Math.max(0, Math.round(to - from)) }];
   });
 }
 
-/** From the end of the question to the first sound, which is what a person waits for; undefined before that. */
-export function waitOf({ askedAt, heardAt, soundAt }: Exchange): number | undefined {
-  const from = askedAt ?? heardAt;
-  return from === undefined || soundAt === undefined ? undefined : Math.max(0, Math.round(soundAt - from));
+/** Returns how long the user waited (ms), from the end of the question to the first sound; undefined before that. */
+export function timeToFirstSound({ askedAt, transcribedAt, firstSoundAt }: Exchange): number | undefined {
+  const from = askedAt ?? transcribedAt;
+  return from === undefined || firstSoundAt === undefined ? undefined : Math.max(0, Math.round(firstSoundAt - from));
 }

@@ -1,15 +1,18 @@
-/** How a face looks: its eyes, its brows (degrees; positive is worried, negative is angry), its mouth. */
+import type { Emotion } from "@voxbus/protocol";
+
+/** The drawing of an emotion. */
 interface Look {
   readonly eyes: "round" | "arc" | "closed" | "wink" | "wide" | "heart" | "half" | "up" | "glasses";
+  /** Slope of the brows in degrees. Positive looks worried, negative looks angry. */
   readonly brow?: number;
-  /** Positive smiles. */
+  /** Bend of the mouth. Positive smiles. */
   readonly mouth: number;
   readonly open?: number;
   readonly width?: number;
   readonly more?: "tears" | "blush" | "tongue";
 }
 
-const looks: Readonly<Record<string, Look>> = {
+const looks: Readonly<Record<Emotion, Look>> = {
   neutral: { eyes: "round", mouth: 7 },
   happy: { eyes: "round", mouth: 18, more: "blush" },
   laughing: { eyes: "arc", mouth: 20, open: 18 },
@@ -35,7 +38,7 @@ const looks: Readonly<Record<string, Look>> = {
 
 const heart = "M0 9C-14-1-10-13-4-12-1-11.500 0-8 0-7 0-8 1-11.500 4-12 10-13 14-1 0 9Z";
 
-function Eye({ side, look }: { side: -1 | 1; look: Look }) {
+function Eye({ side, look }: { readonly side: -1 | 1; readonly look: Look }) {
   const at = `translate(${100 + side * 32} 84)`;
   const kind = look.eyes === "wink" ? (side < 0 ? "arc" : "round") : look.eyes;
   return (
@@ -56,7 +59,7 @@ function Eye({ side, look }: { side: -1 | 1; look: Look }) {
   );
 }
 
-function Mouth({ look }: { look: Look }) {
+function Mouth({ look }: { readonly look: Look }) {
   const { mouth, open = 0, width = 34 } = look;
   const lower = mouth + open;
   const upper = mouth - open * 0.6;
@@ -67,14 +70,14 @@ function Mouth({ look }: { look: Look }) {
         <path class={open > 0 ? "stroke fill" : "stroke"} d={d} />
       </g>
       {look.more === "tongue" && <path class="tongue" d={`M-9 ${lower * 0.7}h18v8a9 9 0 0 1-18 0Z`} />}
-      <ellipse class="speech fill" rx="15" ry="13" />
+      <ellipse class="talking-mouth fill" rx="15" ry="13" />
     </g>
   );
 }
 
-/** The device's face. `--level` (0 to 1) on an element around it opens its mouth while it speaks. */
+/** The device's face. The CSS variable `--level` (0 to 1) of an element around it opens the mouth while it speaks. */
 export function Face({ emotion, label }: { readonly emotion: string; readonly label: string }) {
-  const look = looks[emotion] ?? { eyes: "round", mouth: 7 };
+  const look = looks[emotion as Emotion] ?? looks.neutral;
   return (
     <svg class="face" viewBox="0 0 200 200" role="img" aria-label={label}>
       <Eye side={-1} look={look} />

@@ -1,41 +1,40 @@
 import captureUrl from "./capture-worklet.ts?worker&url";
-import { TroubleError } from "./trouble.ts";
+import { TalkError, type TalkErrorName } from "./talk-error.ts";
 
-/** The uplink of docs/protocol.md: 16 kHz, mono, 60 ms a packet. */
+/** The uplink format (docs/protocol.md): 16 kHz, mono, 60 ms per packet. */
 const sampleRate = 16_000;
 const packetMs = 60;
 const bitrate = 24_000;
 const maxBacklog = 20;
-/** Louder than this, and than thrice the quietest of late, counts as a voice. For the display alone. */
-const leastVoice = 0.01;
+/** A sound is shown as a voice if it is louder than this, and three times as loud as the quietest recent sound. */
+const minVoiceRms = 0.01;
 
-/** A microphone that is open. */
+/** An open microphone. */
 export interface Microphone {
   close(): void;
 }
 
-/** What a microphone gives. */
-export interface MicrophoneEffects {
-  /** One Opus packet. */
-  packet(bytes: Uint8Array<ArrayBuffer>): void;
-  /** Root mean square of the last 60 ms, 0 to 1, and whether it sounds like a voice. */
-  level(rms: number, voice: boolean): void;
-  /** It was taken away: unplugged, or the permission withdrawn. */
-  lost(): void;
+/** Listeners for the events of a microphone. */
+export interface MicrophoneListeners {
+  /** Called with each Opus packet. */
+  onPacket(bytes: Uint8Array<ArrayBuffer>): void;
+  /** Called with the root mean square of the last 60 ms, 0 to 1, and whether it sounds like a voice. */
+  onLevel(rms: number, isVoice: boolean): void;
+  /** Called when the microphone was unplugged or its permission withdrawn. */
+  onLost(): void;
 }
 
-/** What is missing for a microphone in this browser, before it is asked; undefined: nothing. */
-export function checkMicrophone(): TroubleError | undefined {
-  if (!isSecureContext) return new TroubleError("insecure");
-  if (!("mediaDevices" in navigator)) return new TroubleError("no-microphone");
-  if (!("AudioEncoder" in globalThis) || !("AudioWorkletNode" in globalThis)) return new TroubleError("no-encoder");
-  return undefined;
+/** Returns why this browser cannot record, or undefined if it can. The user is not asked yet. */
+export function checkMicrophone(): TalkErrorName | undefined {
+  if (!isSecureContext) return "insecure";
+  if (!("mediaDevices" in navigator)) return "no-microphone";
+  return "AudioEncoder" in globalThis && "AudioWorkletNode" in globalThis ? undefined : "no-encoder";
 }
 
-/** Opens the microphone; the browser may ask its user. Throws TroubleError saying what is missing. */
-export async function openMicrophone(effects: MicrophoneEffects): Promise<Microphone> {
+/** Opens the microphone; the browser may ask its user for permission. Throws TalkError with the reason if it cannot. */
+export async function openMicrophone(listeners: MicrophoneListeners): Promise<Microphone> {
   const missing = checkMicrophone();
-  if (missing) throw missing;
+  if (missing) throw new TalkError(missing);
   const config: AudioEncoderConfig = {
     codec: "opus",
     sampleRate,
@@ -43,16 +42,16 @@ export async function openMicrophone(effects: MicrophoneEffects): Promise<Microp
     bitrate,
     opus: { frameDuration: packetMs * 1000 },
   };
-  if (!(await AudioEncoder.isConfigSupported(config)).supported) throw new TroubleError("no-encoder");
+  if (!(await AudioEncoder.isConfigSupported(config)).supported) throw new TalkError("no-encoder");
   const stream = await openStream();
   const context = new AudioContext();
   const encoder = new AudioEncoder({
     output: (chunk) => {
       const bytes = new Uint8Array(chunk.byteLength);
       chunk.copyTo(bytes);
-      effects.packet(bytes);
+      listeners.onPacket(bytes);
     },
-    error: effects.lost,
+    error: listeners.onLost,
   });
   const close = () => {
     for (const track of stream.getTracks()) track.stop();
@@ -72,8 +71,8 @@ export async function openMicrophone(effects: MicrophoneEffects): Promise<Microp
     node.port.onmessage = ({ data }: MessageEvent<{ samples: Float32Array<ArrayBuffer>; rms: number }>) => {
       const { samples, rms } = data;
       quietest = Math.min(rms, quietest * 1.01 + 0.000_01);
-      effects.level(rms, rms > Math.max(leastVoice, quietest * 3));
-      // A machine that cannot keep up loses the newest sound, not its memory.
+      listeners.onLevel(rms, rms > Math.max(minVoiceRms, quietest * 3));
+      // If the encoder cannot keep up, the newest audio is dropped so that memory stays bounded.
       if (encoder.state !== "configured" || encoder.encodeQueueSize > maxBacklog) return;
       const audio = new AudioData({
         format: "f32-planar",
@@ -88,12 +87,12 @@ export async function openMicrophone(effects: MicrophoneEffects): Promise<Microp
       audio.close();
     };
     context.createMediaStreamSource(stream).connect(node);
-    for (const track of stream.getTracks()) track.addEventListener("ended", effects.lost);
+    for (const track of stream.getTracks()) track.addEventListener("ended", listeners.onLost);
     await context.resume();
     return { close };
   } catch (cause) {
     close();
-    throw cause instanceof TroubleError ? cause : new TroubleError("no-encoder", { cause });
+    throw cause instanceof TalkError ? cause : new TalkError("no-encoder", { cause });
   }
 }
 
@@ -104,8 +103,8 @@ async function openStream(): Promise<MediaStream> {
     });
   } catch (cause) {
     const name = cause instanceof DOMException ? cause.name : "";
-    if (name === "NotAllowedError" || name === "SecurityError") throw new TroubleError("microphone-denied", { cause });
-    if (name === "NotReadableError") throw new TroubleError("microphone-busy", { cause });
-    throw new TroubleError("no-microphone", { cause });
+    if (name === "NotAllowedError" || name === "SecurityError") throw new TalkError("microphone-denied", { cause });
+    if (name === "NotReadableError") throw new TalkError("microphone-busy", { cause });
+    throw new TalkError("no-microphone", { cause });
   }
 }

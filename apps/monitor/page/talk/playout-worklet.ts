@@ -1,8 +1,8 @@
 // oxlint-disable unicorn/require-post-message-target-origin -- a MessagePort has no origin
 /**
- * Runs in the audio thread: a jitter buffer. It begins once `prefill` ms are there (or `end` was said), starts over
- * after it ran dry, and tells what it does. Messages to it: `{samples, rate}`, `clear`, `end`; from it: `{level, dry}`
- * about every 50 ms while it sounds, `sound` at the first sample, `drained` after the last.
+ * A jitter buffer in the audio thread. It starts to play once it holds `prefillSeconds` of sound or `end` has come. When
+ * it runs empty it waits for as much again. It receives `{samples, rate}`, `clear` and `end`. It posts `sound` with the
+ * first sample, `{level}` about every 50 ms while it plays, and `drained` after the last sample.
  */
 const prefillSeconds = 0.1;
 const rampSeconds = 0.004;
@@ -15,7 +15,6 @@ class Playout extends AudioWorkletProcessor {
   #playing = false;
   #ending = false;
   #gain = 0;
-  #dry = 0;
   #power = 0;
   #count = 0;
 
@@ -63,7 +62,6 @@ class Playout extends AudioWorkletProcessor {
     if (this.#waiting > 0) return true;
     this.#playing = false;
     if (this.#ending) this.#drained();
-    else this.#dry += 1;
     return true;
   }
 
@@ -82,7 +80,7 @@ class Playout extends AudioWorkletProcessor {
   #report(samples: number): void {
     this.#count += samples;
     if (this.#count < reportSeconds * sampleRate) return;
-    this.port.postMessage({ level: Math.sqrt(this.#power / this.#count), dry: this.#dry });
+    this.port.postMessage({ level: Math.sqrt(this.#power / this.#count) });
     this.#power = 0;
     this.#count = 0;
   }

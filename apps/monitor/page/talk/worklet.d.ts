@@ -1,4 +1,4 @@
-/** What an audio worklet finds around it; TypeScript's DOM library leaves it out. */
+/** Globals of an audio worklet. TypeScript's DOM library does not declare them. */
 declare const sampleRate: number;
 
 declare class AudioWorkletProcessor {

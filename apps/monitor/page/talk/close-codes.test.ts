@@ -1,6 +1,6 @@
 import { closeCodes } from "@voxbus/protocol";
 import { expect, test } from "vitest";
-import { reconnectsAfter } from "./reconnect.ts";
+import { reconnectsAfter } from "./close-codes.ts";
 
 test.each(Object.values(closeCodes))("reconnect: the page follows the table for $code ($reason)", (row) => {
   expect(reconnectsAfter(row.code)).toBe(row.reconnect);

@@ -1,13 +1,6 @@
-import { signal, type Signal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 
 type JsonObject = Readonly<Record<string, unknown>>;
-
-/** What an assistant may change on this device. */
-export interface Room {
-  /** 0 to 100. */
-  readonly volume: number;
-  readonly lamp: boolean;
-}
 
 interface Tool {
   readonly description: string;
@@ -15,24 +8,36 @@ interface Tool {
   call(args: JsonObject): string;
 }
 
-/** This browser's tools, as a device has them (docs/protocol.md, device MCP): a volume and a lamp. */
-export function createTools(): { readonly room: Signal<Room>; answer(request: JsonObject): JsonObject | undefined } {
-  const room = signal<Room>({ volume: 70, lamp: false });
-  const setLamp = (lamp: boolean) => {
-    room.value = { ...room.value, lamp };
+/** This browser's tools for the assistant (docs/protocol.md, device MCP). */
+export interface DeviceTools {
+  /** Volume of the loudspeaker, 0 to 100. */
+  readonly volume: ReadonlySignal<number>;
+  readonly lamp: ReadonlySignal<boolean>;
+  /** Runs a JSON-RPC request and returns the answer; undefined for a notification. */
+  answer(request: JsonObject): JsonObject | undefined;
+}
+
+/** Creates the tools for a volume and a lamp. */
+export function createDeviceTools(): DeviceTools {
+  const volume = signal(70);
+  const lamp = signal(false);
+  const setLamp = (isOn: boolean) => {
+    lamp.value = isOn;
     return "true";
   };
   const tools: Readonly<Record<string, Tool>> = {
     "self.get_device_status": {
-      description: "The device's present status: its speaker and its lamp.",
-      call: () => JSON.stringify({ audio_speaker: { volume: room.value.volume }, lamp: { on: room.value.lamp } }),
+      description: "Returns the device's status: its speaker and its lamp.",
+      call: () => JSON.stringify({ audio_speaker: { volume: volume.value }, lamp: { on: lamp.value } }),
     },
     "self.audio_speaker.set_volume": {
       description: "Sets the volume of the speaker, 0 to 100.",
       properties: { volume: { type: "integer", minimum: 0, maximum: 100 } },
-      call({ volume }) {
-        if (typeof volume !== "number" || !(volume >= 0 && volume <= 100)) throw new Error("volume is 0 to 100");
-        room.value = { ...room.value, volume };
+      call({ volume: wanted }) {
+        if (typeof wanted !== "number" || !(wanted >= 0 && wanted <= 100)) {
+          throw new Error(`volume must be a number from 0 to 100, got ${JSON.stringify(wanted)}`);
+        }
+        volume.value = wanted;
         return "true";
       },
     },
@@ -58,13 +63,15 @@ export function createTools(): { readonly room: Signal<Room>; answer(request: Js
     }
     const name = String(params["name"]);
     const tool = Object.hasOwn(tools, name) ? tools[name] : undefined;
-    if (method !== "tools/call" || !tool) throw new Error(`there is no ${method} ${name}`);
+    if (method !== "tools/call" || !tool)
+      throw new Error(`unknown method or tool: ${method} ${name}; tools/list lists the tools`);
     const text = tool.call((params["arguments"] ?? {}) as JsonObject);
     return { content: [{ type: "text", text }], isError: false };
   };
 
   return {
-    room,
+    volume,
+    lamp,
     answer({ id, method, params }) {
       if (typeof method !== "string" || !Number.isInteger(id)) return undefined;
       try {

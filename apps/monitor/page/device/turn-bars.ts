@@ -1,0 +1,54 @@
+import type { TurnView } from "../../src/live/live.ts";
+import { turnSteps, type TurnStep } from "../shared/turn-steps.ts";
+
+/** A step of a turn as a stretch of time. */
+export interface Bar {
+  readonly step: TurnStep;
+  /** ms since the epoch. */
+  readonly from: number;
+  readonly to: number;
+  readonly isRunning: boolean;
+}
+
+/** A turn with its bars; there is at least one. */
+export interface TurnBars {
+  readonly turn: TurnView;
+  readonly bars: readonly [Bar, ...Bar[]];
+}
+
+const minScaleMs = 3000;
+
+function barsOf(turn: TurnView, now: number): readonly Bar[] {
+  const { speech, heardAt, saidAt, voicedAt, soundAt, endedAt } = turn;
+  const marks = [speech?.from, speech?.to, heardAt, saidAt, soundAt ?? voicedAt, endedAt];
+  return turnSteps.flatMap((step, index) => {
+    const from = marks[index];
+    if (from === undefined) return [];
+    const to = marks.slice(index + 1).find((mark) => mark !== undefined);
+    // A turn that ended before the next step has no bar for the step it ended in.
+    if (to !== undefined && marks[index + 1] === undefined && step !== "playback") return [];
+    return [{ step, from, to: Math.max(from, to ?? now), isRunning: to === undefined }];
+  });
+}
+
+/** Returns the turns that have bars, the newest first. The step that is running ends at `now`. */
+export function layOutTurns(turns: readonly TurnView[], now: number): readonly TurnBars[] {
+  return turns
+    .flatMap((turn) => {
+      const [first, ...others] = barsOf(turn, now);
+      return first ? [{ turn, bars: [first, ...others] as const }] : [];
+    })
+    .toReversed();
+}
+
+/**
+ * Returns the width of the time line, ms. It leaves room for all waits before the first sound. The playback of long
+ * answers is cut at the right edge.
+ */
+export function scaleOf(rows: readonly TurnBars[]): number {
+  const waits = rows.map(({ bars }) => {
+    const last = bars.findLast(({ step }) => step !== "playback") ?? bars[0];
+    return last.to - bars[0].from;
+  });
+  return Math.max(minScaleMs, ...waits.map((wait) => wait * 1.5));
+}

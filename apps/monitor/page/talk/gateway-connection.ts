@@ -1,0 +1,99 @@
+import { signal, type ReadonlySignal } from "@preact/signals";
+import type { GatewayDoor } from "../../src/live/live.ts";
+import {
+  openDeviceSocket,
+  type DeviceSocket,
+  type DeviceSocketListeners,
+  type OutgoingMessage,
+} from "./device-socket.ts";
+import { findEndpoint } from "./gateway-endpoint.ts";
+
+/** This browser's connection to a gateway. It has one session at a time. */
+export interface GatewayConnection {
+  readonly state: ReadonlySignal<"closed" | "connecting" | "open">;
+  /** Round trip of the newest ping, ms; undefined before the first pong. */
+  readonly rtt: ReadonlySignal<number | undefined>;
+  /** Opens a session unless one is open. Throws TalkError. */
+  open(): Promise<void>;
+  /** Tries several times to open a session, with growing pauses. Resolves with false if every try failed. */
+  reopen(): Promise<boolean>;
+  /** Ends the session without a call of `onClose`. */
+  close(): void;
+  /** Sends a message; does nothing without a session. */
+  send(message: OutgoingMessage): void;
+  /** Sends one Opus packet; does nothing without a session. */
+  sendAudio(packet: Uint8Array<ArrayBuffer>): void;
+  /** True once this session has sent a packet. */
+  hasSentAudio(): boolean;
+}
+
+/** Listeners for the events of a connection. */
+export interface ConnectionListeners extends Omit<DeviceSocketListeners, "onRtt"> {
+  /** Called when a session has opened. */
+  onOpen(): void;
+}
+
+const retryPausesMs = [500, 1000, 2000, 4000, 8000];
+
+/** Creates the connection; it is closed at first. */
+export function createConnection(options: {
+  readonly device: string;
+  readonly gateways: () => readonly GatewayDoor[];
+  readonly listeners: ConnectionListeners;
+}): GatewayConnection {
+  const { device, gateways, listeners } = options;
+  const state = signal<"closed" | "connecting" | "open">("closed");
+  const rtt = signal<number | undefined>(undefined);
+  let socket: DeviceSocket | undefined;
+  let opening: Promise<void> | undefined;
+
+  const openSession = async () => {
+    state.value = "connecting";
+    try {
+      socket = await openDeviceSocket(await findEndpoint(gateways(), device), device, {
+        ...listeners,
+        onRtt: (ms) => (rtt.value = ms),
+        onClose(code) {
+          socket = undefined;
+          state.value = "closed";
+          listeners.onClose(code);
+        },
+      });
+      state.value = "open";
+      listeners.onOpen();
+    } catch (error) {
+      state.value = "closed";
+      throw error;
+    }
+  };
+  const open = async () => {
+    if (!socket) await (opening ??= openSession().finally(() => (opening = undefined)));
+  };
+
+  return {
+    state,
+    rtt,
+    open,
+    async reopen() {
+      for (const pause of retryPausesMs) {
+        state.value = "connecting";
+        await new Promise((resolve) => setTimeout(resolve, pause));
+        try {
+          await open();
+          return true;
+        } catch (error) {
+          console.info("gateway not reached", error);
+        }
+      }
+      return false;
+    },
+    close() {
+      socket?.close();
+      socket = undefined;
+      state.value = "closed";
+    },
+    send: (message) => socket?.send(message),
+    sendAudio: (packet) => socket?.sendAudio(packet),
+    hasSentAudio: () => socket?.hasSentAudio() ?? false,
+  };
+}

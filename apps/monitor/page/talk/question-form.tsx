@@ -1,0 +1,52 @@
+import { useRef } from "preact/hooks";
+import { useWords } from "../shared/words.ts";
+import type { Conversation } from "./conversation.ts";
+
+/** Phrases that the built-in assistant answers. */
+const examples = [
+  "what time is it",
+  "tell me a joke",
+  "what is seven plus five",
+  "turn the light on",
+  "tell me a long story",
+  "help",
+];
+
+/** A field for typed questions, with examples, and the choice whether speech interrupts an answer. */
+export function QuestionForm({ conversation }: { readonly conversation: Conversation }) {
+  const { talk: words } = useWords();
+  const field = useRef<HTMLInputElement>(null);
+  const send = (event: Event) => {
+    event.preventDefault();
+    const text = field.current?.value.trim();
+    if (!text || !field.current) return;
+    field.current.value = "";
+    void conversation.ask(text);
+  };
+  return (
+    <div class="typing">
+      <form class="line" onSubmit={send}>
+        <label>
+          <span class="hidden">{words.typeLabel}</span>
+          <input ref={field} type="text" maxLength={500} placeholder={words.typeHint} enterkeyhint="send" />
+        </label>
+        <button>{words.send}</button>
+      </form>
+      <ul class="examples" aria-label={words.examples}>
+        {examples.map((text) => (
+          <li key={text}>
+            <button class="chip" lang="en" onClick={() => void conversation.ask(text)}>
+              {text}
+            </button>
+          </li>
+        ))}
+      </ul>
+      <label class="check">
+        <input type="checkbox" onChange={({ currentTarget }) => conversation.setInterruptible(currentTarget.checked)} />
+        <span>
+          {words.interrupt} <small>({words.interruptHint})</small>
+        </span>
+      </label>
+    </div>
+  );
+}
