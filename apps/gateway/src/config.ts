@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import { defaultPorts } from "@voxbus/protocol";
 import { ConfigError, port } from "@voxbus/service";
 import { z } from "zod";
@@ -28,11 +27,7 @@ export const gatewayConfig = {
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 characters of A-Z a-z 0-9 _ -")
     .optional()
-    .describe(
-      `this gateway's name on the bus; default: host name and port, such as ${hostname()
-        .replaceAll(/[^A-Za-z0-9_-]/g, "-")
-        .slice(0, 40)}-${defaultPorts.gateway.device}`,
-    ),
+    .describe("name of this gateway on the bus; unset: host name and port, such as hall-8000"),
   VOXBUS_PUBLIC_URL: z
     .url({ protocol: /^wss?$/ })
     .optional()

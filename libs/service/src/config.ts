@@ -56,17 +56,30 @@ export function readConfig<S extends ConfigShape>(
   return { config: result.data, unknown };
 }
 
-/** The manual of a program's configuration: name, default and sentence of each variable, a line each. */
+/** Describes one environment variable for `--help` and the manual. */
+export interface Variable {
+  readonly name: string;
+  /** The description of its schema, and the choices if there is a fixed number of them. */
+  readonly meaning: string;
+  readonly fallback: unknown;
+}
+
+/** Lists a schema's variables in its order. */
+export function listVariables(shape: ConfigShape): readonly Variable[] {
+  const { properties = {} } = z.toJSONSchema(z.object(shape), { io: "input", unrepresentable: "any" });
+  return Object.entries(properties).map(([name, schema]) => {
+    const { default: fallback, description = "", enum: choices } = schema as Record<string, unknown>;
+    const values = Array.isArray(choices) ? ` (${choices.join(", ")})` : "";
+    return { name, meaning: `${description as string}${values}`, fallback };
+  });
+}
+
+/** Writes the text of `--help`: each variable with its default in brackets, and its meaning on the next line. */
 export function describeConfig(shape: ConfigShape): string {
-  const rows = Object.entries(
-    z.toJSONSchema(z.object(shape), { io: "input", unrepresentable: "any" }).properties ?? {},
-  );
-  return rows
-    .map(([name, schema]) => {
-      const { default: fallback, description = "", enum: choices } = schema as Record<string, unknown>;
-      const values = Array.isArray(choices) ? ` (${choices.join(", ")})` : "";
+  return listVariables(shape)
+    .map(({ name, meaning, fallback }) => {
       const standard = fallback === undefined ? "" : ` [${JSON.stringify(fallback)}]`;
-      return `  ${name}${standard}\n      ${description as string}${values}`;
+      return `  ${name}${standard}\n      ${meaning}`;
     })
     .join("\n");
 }

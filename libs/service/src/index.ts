@@ -1,4 +1,13 @@
-export { baseConfig, ConfigError, describeConfig, flag, port, readConfig, type ConfigShape } from "./config.ts";
+export {
+  baseConfig,
+  ConfigError,
+  flag,
+  listVariables,
+  port,
+  readConfig,
+  type ConfigShape,
+  type Variable,
+} from "./config.ts";
 export { knownVariables } from "./variables.ts";
 export { createLog, type Log } from "./log.ts";
 export { listen, PortTakenError, type OpsHandler } from "./ops.ts";

@@ -2,6 +2,8 @@ import { busConfig, connectBus, type Bus, type BusConfig } from "@voxbus/bus";
 import { watchProfiles, type Profiles } from "@voxbus/presence";
 import {
   createVitals,
+  listVariables,
+  programShape,
   run,
   startService,
   type Build,
@@ -9,6 +11,7 @@ import {
   type Program as Process,
   type Running,
   type Service,
+  type Variable,
 } from "@voxbus/service";
 import type { z } from "zod";
 import { createOn, type On } from "./on.ts";
@@ -68,6 +71,11 @@ export async function startSubscriber<S extends ConfigShape = typeof busConfig>(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Running> {
   return startService(processOf(program), buildOf(program, setup), env);
+}
+
+/** Lists every variable that a program takes, as `--help` prints them. */
+export function variablesOf<S extends ConfigShape>(program: Program<S>): readonly Variable[] {
+  return listVariables(programShape(processOf(program)));
 }
 
 function processOf<S extends ConfigShape>({ name, opsPort = 0, config }: Program<S>): Process<S & typeof busConfig> {

@@ -24,6 +24,14 @@ export function readTable(page: string, marker: string): readonly (readonly stri
   );
 }
 
+/** The page with other rows, the header included, in the table behind `<!-- MARKER -->`. */
+export function replaceTable(page: string, marker: string, rows: readonly (readonly string[])[]): string {
+  const lines = behindMarker(page, marker);
+  const end = lines.findIndex((line) => !line.startsWith("|"));
+  const before = page.slice(0, page.length - lines.join("\n").length);
+  return [before + rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n"), ...lines.slice(end)].join("\n");
+}
+
 /** The names in backticks of the paragraph behind `<!-- list: NAME -->`. */
 export function readList(page: string, marker: string): readonly string[] {
   const lines = behindMarker(page, marker);
