@@ -11,7 +11,7 @@ import { addEventsRoute } from "./api/events-route.ts";
 import { addGatewayRoutes } from "./api/gateway-routes.ts";
 import { addProfileRoutes } from "./api/profile-routes.ts";
 import { addBroadcastRoutes, addSendRoutes } from "./api/send-routes.ts";
-import { addStatsRoutes } from "./api/stats-routes.ts";
+import { addStatsRoutes } from "./api/measurement-routes.ts";
 import { monitorConfig, readLimits } from "./config.ts";
 import { checkExposure } from "./http/access.ts";
 import { addAssets, readAssets } from "./http/assets.ts";
@@ -19,7 +19,7 @@ import { addDescription } from "./http/description.ts";
 import { addPages } from "./http/pages.ts";
 import { createApp, createAppServer } from "./http/server.ts";
 import { createLive } from "./live/live-events.ts";
-import { createLiveSources } from "./live/live-sources.ts";
+import { createLiveSources } from "./live/numbers.ts";
 import { followBroker } from "./traces/broker-spans.ts";
 import { createTurns } from "./turns/turns.ts";
 

@@ -3,7 +3,7 @@ import type { PresenceView } from "@voxbus/presence";
 import type { Meter } from "@opentelemetry/api";
 import type { Log } from "@voxbus/service";
 import { ulid } from "ulid";
-import { openAlertBook, type AlertBook } from "./alert-book.ts";
+import { openAlertBook, type AlertBook } from "./alerts.ts";
 import { watchGateways } from "./gateway-watch.ts";
 import { calm, follow, type Track } from "./hysteresis.ts";
 import { holdMonitorLease } from "../leader/leader-lease.ts";

@@ -2,7 +2,7 @@ import { ConflictError, type Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
 import { buckets } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
-import { findStranded } from "./gone-gateways.ts";
+import { findStranded } from "./garbage.ts";
 
 /** How long a gateway must have been gone before what it left in presence is purged, ms. */
 const afterMs = 10 * 60_000;

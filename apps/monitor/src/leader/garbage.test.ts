@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findStranded } from "./gone-gateways.ts";
+import { findStranded } from "./garbage.ts";
 
 const entry = (id: string, gateway: string, epoch: string) => ({ id, revision: 1, gateway, epoch });
 const lease = { id: "g1", epoch: "e2", address: "", load: { connections: 0, speaking: 0 }, draining: false, since: 0 };

@@ -1,8 +1,8 @@
 import type { Stats } from "@voxbus/protocol";
 import { expect, test } from "vitest";
-import { createReadings, trendPoints, type Look } from "./measurements.ts";
+import { createReadings, trendPoints, type Look } from "../measurements/measurements.ts";
 import type { RuleName } from "../alerts/rules.ts";
-import { createHistory } from "./series.ts";
+import { createHistory } from "../measurements/series.ts";
 import { makeStats } from "../test-monitor.ts";
 
 /** Looks again and again; gives what a rule reads at each look. */
