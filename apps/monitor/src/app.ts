@@ -1,27 +1,34 @@
+import { existsSync } from "node:fs";
+import type { Server } from "node:http";
 import { fileURLToPath } from "node:url";
-import { watchPresence } from "@voxbus/presence";
+import { watchPresence, type PresenceView } from "@voxbus/presence";
 import { defaultPorts } from "@voxbus/protocol";
 import { listen } from "@voxbus/service";
 import type { Context, Program } from "@voxbus/subscriber";
-import { createOversight } from "./alerts/alerting.ts";
+import { createAlerting, type Alerting } from "./alerts/alerting.ts";
 import { createAnnouncer } from "./api/announcer.ts";
+import { addBroadcastRoutes } from "./api/broadcast-routes.ts";
 import { addDeviceDataRoutes } from "./api/device-data-routes.ts";
 import { addDeviceRoutes } from "./api/device-routes.ts";
 import { addEventsRoute } from "./api/events-route.ts";
 import { addGatewayRoutes } from "./api/gateway-routes.ts";
+import { addHealthRoute } from "./api/health-route.ts";
+import { addMeasurementRoutes } from "./api/measurement-routes.ts";
 import { addProfileRoutes } from "./api/profile-routes.ts";
-import { addBroadcastRoutes, addSendRoutes } from "./api/send-routes.ts";
-import { addStatsRoutes } from "./api/measurement-routes.ts";
-import { monitorConfig, readLimits } from "./config.ts";
+import { addSendRoutes } from "./api/send-routes.ts";
+import { monitorConfig } from "./config.ts";
 import { checkExposure } from "./http/access.ts";
-import { addAssets, readAssets } from "./http/assets.ts";
 import { addDescription } from "./http/description.ts";
+import { addPage } from "./http/page.ts";
 import { addPages } from "./http/pages.ts";
-import { createApp, createAppServer } from "./http/server.ts";
+import { createApp, createAppServer, type App } from "./http/server.ts";
 import { createLive } from "./live/live-events.ts";
-import { createLiveSources } from "./live/numbers.ts";
+import { createMeasurements, type Measurements } from "./measurements/measurements.ts";
 import { followBroker } from "./traces/broker-spans.ts";
 import { createTurns } from "./turns/turns.ts";
+
+const pageDirectory = fileURLToPath(new URL("../dist/page/", import.meta.url));
+const closeMs = 2000;
 
 /** The monitor as a program. */
 export const monitorProgram: Program<typeof monitorConfig> = {
@@ -31,81 +38,87 @@ export const monitorProgram: Program<typeof monitorConfig> = {
   checkConfig: checkExposure,
 };
 
-/**
- * Puts the monitor together: it watches presence and the gateways' leases and serves the HTTP API. Throws ConfigError
- * when it would be open to the network unsaid, PortTakenError when its port is taken.
- */
-export async function buildMonitor(context: Context<typeof monitorConfig>): Promise<Readonly<Record<string, string>>> {
-  const { config, bus, on, send, log, meter, signal, defer } = context;
-  const { VOXBUS_MONITOR_HOST: host, VOXBUS_MONITOR_PORT: port, VOXBUS_MONITOR_TOKEN: token } = config;
+type MonitorContext = Context<typeof monitorConfig>;
 
+/**
+ * Puts the monitor together: it watches presence and the gateways' leases, measures, raises alerts, and serves the HTTP
+ * API and the page. Throws PortTakenError if its port is taken.
+ */
+export async function buildMonitor(context: MonitorContext): Promise<Readonly<Record<string, string>>> {
+  const { config, bus, on, log, meter, signal, defer } = context;
   const presence = await watchPresence(bus);
   defer(() => presence.close());
-  const profiles = await context.profiles();
-
   const broker = followBroker({ bus, meter });
   defer(() => broker.close());
-
-  const duration = meter.createHistogram("voxbus_monitor_request_ms", { description: "time to answer, by path" });
   const turns = createTurns({ on, transcripts: config.VOXBUS_MONITOR_TRANSCRIPTS });
   defer(() => turns.close());
-  const intervalMs = config.VOXBUS_MONITOR_INTERVAL_MS;
-  const oversight = await createOversight({
-    bus,
-    presence,
-    turns,
-    log,
-    meter,
-    signal,
-    intervalMs,
-    leaseMs: config.VOXBUS_MONITOR_LEASE_MS,
-    webhook: config.VOXBUS_MONITOR_WEBHOOK,
-    limits: readLimits(config),
-  });
-  defer(() => oversight.close());
+  const measurements = createMeasurements({ bus, presence, turns, intervalMs: config.VOXBUS_MONITOR_INTERVAL_MS });
+  defer(() => measurements.close());
+  const alerting = await createAlerting({ bus, presence, measurements, config, log, meter, signal });
+  defer(() => alerting.close());
   const live = createLive({
     bus,
     on,
     presence,
     turns,
-    sources: createLiveSources(oversight),
-    transcripts: config.VOXBUS_MONITOR_TRANSCRIPTS,
-    traces: config.VOXBUS_MONITOR_TRACES_URL,
-    assistant: config.VOXBUS_LLM_ENGINE,
+    measurements,
+    alerts: alerting.alerts,
+    shown: {
+      transcripts: config.VOXBUS_MONITOR_TRANSCRIPTS,
+      traces: config.VOXBUS_MONITOR_TRACES_URL,
+      assistant: config.VOXBUS_LLM_ENGINE,
+    },
     publicUrl: config.VOXBUS_PUBLIC_URL,
   });
   defer(() => live.close());
 
+  const duration = meter.createHistogram("voxbus_monitor_request_ms", { description: "time to answer, by path" });
   const app = createApp({
-    host,
-    token,
+    host: config.VOXBUS_MONITOR_HOST,
+    token: config.VOXBUS_MONITOR_TOKEN,
     log,
     answered: (path, status, ms) => duration.record(ms, { path, status }),
   });
-  addDeviceRoutes(app, { bus, presence, profiles, log });
-  const announcer = createAnnouncer(send, log, signal);
-  addSendRoutes(app, { bus, send, presence, profiles, announcer, log });
-  addBroadcastRoutes(app, { bus, send, presence, profiles, announcer, log });
-  addDeviceDataRoutes(app, { bus, log });
-  addGatewayRoutes(app, { bus, presence, log });
-  addStatsRoutes(app, oversight, intervalMs);
-  addProfileRoutes(app, { bus, log });
+  await addApi(app, context, { presence, measurements, alerting });
   addEventsRoute(app, live, signal);
   addDescription(app);
   addPages(app);
-  const assets = readAssets(fileURLToPath(new URL("../dist/page/", import.meta.url)));
-  if (!assets.has("/")) log.warn("page not built, run npm run build");
-  addAssets(app, assets, () => [
-    ...presence.gateways().map(({ address }) => address),
-    ...(config.VOXBUS_PUBLIC_URL ? [config.VOXBUS_PUBLIC_URL] : []),
-  ]);
+  if (existsSync(pageDirectory)) {
+    const own = config.VOXBUS_PUBLIC_URL === undefined ? [] : [config.VOXBUS_PUBLIC_URL];
+    addPage(app, pageDirectory, () => [...presence.gateways().map(({ address }) => address), ...own]);
+  } else log.warn("page not built, run npm run build");
   const server = createAppServer(app);
-  const address = await listen(server, { host, port, variable: "VOXBUS_MONITOR_PORT" });
-  defer(async () => {
-    const closed = new Promise((resolve) => server.close(resolve));
-    const overdue = setTimeout(() => server.closeAllConnections(), 2000);
-    await closed;
-    clearTimeout(overdue);
+  const address = await listen(server, {
+    host: config.VOXBUS_MONITOR_HOST,
+    port: config.VOXBUS_MONITOR_PORT,
+    variable: "VOXBUS_MONITOR_PORT",
   });
+  defer(() => closeServer(server));
   return { monitor: `${address}/` };
+}
+
+async function addApi(
+  app: App,
+  context: MonitorContext,
+  parts: { readonly presence: PresenceView; readonly measurements: Measurements; readonly alerting: Alerting },
+): Promise<void> {
+  const { config, bus, send, log, signal } = context;
+  const { presence, measurements, alerting } = parts;
+  const profiles = await context.profiles();
+  const announcer = createAnnouncer(send, log, signal);
+  addDeviceRoutes(app, { bus, presence, profiles, log });
+  addSendRoutes(app, { bus, send, presence, log });
+  addBroadcastRoutes(app, { bus, presence, profiles, announcer, log });
+  addDeviceDataRoutes(app, { bus, log });
+  addGatewayRoutes(app, { bus, presence, log });
+  addMeasurementRoutes(app, { measurements, alerting, intervalMs: config.VOXBUS_MONITOR_INTERVAL_MS });
+  addProfileRoutes(app, { bus, log });
+  addHealthRoute(app, { bus, presence });
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  const overdue = setTimeout(() => server.closeAllConnections(), closeMs);
+  await closed;
+  clearTimeout(overdue);
 }

@@ -1,11 +1,9 @@
 import { defaultPorts } from "@voxbus/protocol";
 import { flag, port } from "@voxbus/service";
 import { z } from "zod";
-import type { RuleSettings } from "./alerts/rules.ts";
+import { ruleVariables } from "./alerts/rules.ts";
 
-const limit = (usual: number) => z.coerce.number().positive().default(usual);
-
-/** The monitor's variables. */
+/** The monitor's environment variables. */
 export const monitorConfig = {
   VOXBUS_MONITOR_HOST: z.string().default("127.0.0.1").describe("address that the dashboard and the API listen on"),
   VOXBUS_MONITOR_PORT: port
@@ -44,31 +42,6 @@ export const monitorConfig = {
     .url({ protocol: /^https?$/ })
     .optional()
     .describe("http or https address that every alert is posted to as JSON"),
-  VOXBUS_MONITOR_MAX_MEMORY_MB: limit(1024).describe("megabytes of a process from which on there is an alert"),
-  VOXBUS_MONITOR_MAX_CPU_PERCENT: limit(80).describe(
-    "percent of the cores that a process can use from which on there is an alert",
-  ),
-  VOXBUS_MONITOR_MAX_CONNECTIONS: limit(1000).describe("connections of a gateway from which on there is an alert"),
-  VOXBUS_MONITOR_MAX_QUEUE: limit(500).describe(
-    "messages waiting for a consumer, or in a program, from which on there is an alert",
-  ),
-  VOXBUS_MONITOR_TARGET_P95_MS: limit(1500).describe(
-    "ms to the first sound of an answer that 5 % of the turns may exceed",
-  ),
-  VOXBUS_MONITOR_TARGET_P99_MS: limit(3000).describe(
-    "ms to the first sound of an answer that 1 % of the turns may exceed",
-  ),
+  ...ruleVariables,
   VOXBUS_LLM_ENGINE: z.string().default("embedded").describe("who answers, as dialogue is told; the page says so"),
 };
-
-/** From when on something is told, as the rules want it. */
-export function readLimits(config: z.infer<z.ZodObject<typeof monitorConfig>>): RuleSettings {
-  return {
-    memory: config.VOXBUS_MONITOR_MAX_MEMORY_MB * 1_000_000,
-    cpu: config.VOXBUS_MONITOR_MAX_CPU_PERCENT,
-    connections: config.VOXBUS_MONITOR_MAX_CONNECTIONS,
-    queue: config.VOXBUS_MONITOR_MAX_QUEUE,
-    p95: config.VOXBUS_MONITOR_TARGET_P95_MS,
-    p99: config.VOXBUS_MONITOR_TARGET_P99_MS,
-  };
-}

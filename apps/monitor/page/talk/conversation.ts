@@ -1,6 +1,6 @@
 import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import { closeCodes, type ServerMessage, type ServerMessageType } from "@voxbus/protocol";
-import type { GatewayDoor } from "../../src/live/live.ts";
+import type { GatewayAddress } from "../../src/live/live.ts";
 import { createAudioDevices } from "./audio-devices.ts";
 import { reconnectsAfter } from "./close-codes.ts";
 import { createDeviceTools } from "./device-tools.ts";
@@ -65,7 +65,7 @@ export class Conversation {
   readonly rtt: ReadonlySignal<number | undefined>;
   readonly phase: ReadonlySignal<Phase>;
 
-  constructor(options: { readonly device: string; readonly gateways: () => readonly GatewayDoor[] }) {
+  constructor(options: { readonly device: string; readonly gateways: () => readonly GatewayAddress[] }) {
     const connection = createConnection({
       ...options,
       listeners: {

@@ -1,5 +1,5 @@
 import { signal, type ReadonlySignal } from "@preact/signals";
-import type { GatewayDoor } from "../../src/live/live.ts";
+import type { GatewayAddress } from "../../src/live/live.ts";
 import {
   openDeviceSocket,
   type DeviceSocket,
@@ -38,7 +38,7 @@ const retryPausesMs = [500, 1000, 2000, 4000, 8000];
 /** Creates the connection; it is closed at first. */
 export function createConnection(options: {
   readonly device: string;
-  readonly gateways: () => readonly GatewayDoor[];
+  readonly gateways: () => readonly GatewayAddress[];
   readonly listeners: ConnectionListeners;
 }): GatewayConnection {
   const { device, gateways, listeners } = options;

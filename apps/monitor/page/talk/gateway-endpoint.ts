@@ -1,4 +1,4 @@
-import type { GatewayDoor } from "../../src/live/live.ts";
+import type { GatewayAddress } from "../../src/live/live.ts";
 import { TalkError } from "./talk-error.ts";
 
 const requestMs = 4000;
@@ -32,7 +32,7 @@ async function requestConfiguration(base: URL, device: string): Promise<GatewayE
  * Requests this device's configuration from the gateways in random order until one answers, as devices do at boot
  * (docs/protocol.md, OTA). Throws TalkError `no-gateway` if none answers, or `refused` if the last one refuses.
  */
-export async function findEndpoint(gateways: readonly GatewayDoor[], device: string): Promise<GatewayEndpoint> {
+export async function findEndpoint(gateways: readonly GatewayAddress[], device: string): Promise<GatewayEndpoint> {
   const shuffled = gateways
     .map((gateway) => ({ gateway, rank: Math.random() }))
     .sort((a, b) => a.rank - b.rank)

@@ -13,7 +13,7 @@ import "./talk.css";
 
 const device = readBrowserId();
 // It outlives this page, so that a user can look at the fleet while an answer plays.
-const conversation = new Conversation({ device, gateways: () => hello.value?.doors ?? [] });
+const conversation = new Conversation({ device, gateways: () => hello.value?.gateways ?? [] });
 
 /** Talk: this browser as a device. */
 export function TalkPage() {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { followGateways, type KnownGateway } from "./gateway-losses.ts";
+import { findLosses, type KnownGateway } from "./gateway-losses.ts";
 
 const lease = (id: string, epoch = "e1", draining = false) => ({
   id,
@@ -9,36 +9,36 @@ const lease = (id: string, epoch = "e1", draining = false) => ({
   load: { connections: 0, speaking: 0 },
   since: 0,
 });
-type Leases = Parameters<typeof followGateways>[1]["leases"];
+type Leases = Parameters<typeof findLosses>[1]["leases"];
 
-/** Follows looks one after the other, each at its second; gives what was said of g1 at each. */
-function look(...looks: readonly (readonly [second: number, leases: Leases, leaving?: readonly string[]])[]) {
+/** Makes checks one after the other, each at its second; gives the loss of g1 at each. */
+function check(...checks: readonly (readonly [second: number, leases: Leases, leaving?: readonly string[]])[]) {
   let known: ReadonlyMap<string, KnownGateway> = new Map();
-  return looks.map(([second, leases, leaving = []]) => {
+  return checks.map(([second, leases, leaving = []]) => {
     const seen = { leases, leaving: new Set(leaving), now: second * 1000, graceMs: 3000, forgetMs: 600_000 };
-    const news = followGateways(known, seen);
-    known = news.known;
-    return news.lost.get("g1");
+    const losses = findLosses(known, seen);
+    known = losses.known;
+    return losses.lost.get("g1");
   });
 }
 
 test("gateways: one whose lease is missing for the grace is lost, until it is back", () => {
-  expect(look([0, [lease("g1")]], [1, []], [3, []], [4, []], [9, []], [10, [lease("g1", "e2")]], [11, []])).toEqual([
+  expect(check([0, [lease("g1")]], [1, []], [3, []], [4, []], [9, []], [10, [lease("g1", "e2")]], [11, []])).toEqual([
     0, 0, 0, 1, 1, 0, 0,
   ]);
 });
 
 test("gateways: one that drained, or said that it stops, is not lost", () => {
-  expect(look([0, [lease("g1", "e1", true)]], [1, []], [9, []])).toEqual([0, 0, undefined]);
-  expect(look([0, [lease("g1")]], [1, [], ["g1"]], [9, []])).toEqual([0, 0, undefined]);
-  expect(look([0, [lease("g1")]], [1, [lease("g1")], ["g1"]], [2, []], [9, []])).toEqual([0, 0, 0, undefined]);
+  expect(check([0, [lease("g1", "e1", true)]], [1, []], [9, []])).toEqual([0, 0, undefined]);
+  expect(check([0, [lease("g1")]], [1, [], ["g1"]], [9, []])).toEqual([0, 0, undefined]);
+  expect(check([0, [lease("g1")]], [1, [lease("g1")], ["g1"]], [2, []], [9, []])).toEqual([0, 0, 0, undefined]);
 });
 
 test("gateways: one whose id another process took without a word of leaving was lost, once", () => {
-  expect(look([0, [lease("g1")]], [1, [lease("g1", "e2")]], [2, [lease("g1", "e2")]])).toEqual([0, 1, 0]);
-  expect(look([0, [lease("g1")]], [1, [lease("g1", "e2")], ["g1"]], [2, []], [9, []])).toEqual([0, 0, 0, 1]);
+  expect(check([0, [lease("g1")]], [1, [lease("g1", "e2")]], [2, [lease("g1", "e2")]])).toEqual([0, 1, 0]);
+  expect(check([0, [lease("g1")]], [1, [lease("g1", "e2")], ["g1"]], [2, []], [9, []])).toEqual([0, 0, 0, 1]);
 });
 
 test("gateways: one that stays away is given up", () => {
-  expect(look([0, [lease("g1")]], [1, []], [600, []], [601, []], [602, []])).toEqual([0, 0, 1, 0, undefined]);
+  expect(check([0, [lease("g1")]], [1, []], [600, []], [601, []], [602, []])).toEqual([0, 0, 1, 0, undefined]);
 });

@@ -3,24 +3,24 @@ import type { GatewayLease } from "@voxbus/protocol";
 /** A gateway that was seen. */
 export interface KnownGateway {
   readonly epoch: string;
-  /** It said that it would go. */
+  /** True if it announced that it leaves. */
   readonly leaving: boolean;
-  /** Since when its lease is missing, by the clock of `now`. */
+  /** The time since which its lease is missing, by the clock of `now`. */
   readonly missingSince?: number | undefined;
 }
 
-/** What became of the gateways: who is known now, and who is `lost` (1), or there or gone in order (0). */
-export interface GatewayNews {
+/** The gateways that are known now, and for each gateway 1 if it is lost, otherwise 0. */
+export interface GatewayLosses {
   readonly known: ReadonlyMap<string, KnownGateway>;
   readonly lost: ReadonlyMap<string, 0 | 1>;
 }
 
 /**
- * Compares the gateways known with the leases that live. One is lost when its lease was missing for `graceMs`, or another
- * process took its id, and it had not said that it leaves (`leaving`: who said so just now). One that stays away for
- * `forgetMs` is given up.
+ * Compares the known gateways with the leases that live. A gateway is lost if its lease was missing for `graceMs`, or if
+ * another process took its id, unless it had announced that it leaves (`leaving`: those that have announced it just now).
+ * A gateway that stays away for `forgetMs` is given up.
  */
-export function followGateways(
+export function findLosses(
   known: ReadonlyMap<string, KnownGateway>,
   seen: {
     readonly leases: readonly GatewayLease[];
@@ -29,14 +29,14 @@ export function followGateways(
     readonly graceMs: number;
     readonly forgetMs: number;
   },
-): GatewayNews {
+): GatewayLosses {
   const { leases, leaving, now, graceMs, forgetMs } = seen;
   const next = new Map<string, KnownGateway>();
   const lost = new Map<string, 0 | 1>();
   for (const { id, epoch, draining } of leases) {
     const before = known.get(id);
     const left = before?.leaving === true || leaving.has(id);
-    // Another process under the same id: the one before it was lost, unless it had said that it leaves.
+    // Another process under the same id: the one before was lost, unless it had announced that it leaves.
     const replaced = before !== undefined && before.epoch !== epoch;
     const missed = replaced && before.missingSince !== undefined && now - before.missingSince >= graceMs;
     lost.set(id, replaced && !left && !missed ? 1 : 0);

@@ -2,25 +2,25 @@ import type { Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
 import { buckets } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
-import { followGateways, type KnownGateway } from "./gateway-losses.ts";
+import { findLosses, type KnownGateway } from "./gateway-losses.ts";
 
 const noteId = "=gateways";
-/** How long a lease must be missing before its gateway counts as lost, ms. */
+/** A gateway counts as lost once its lease is missing for this long [ms]. */
 const graceMs = 3000;
-/** After how long a gateway that was lost is given up, ms. */
+/** A lost gateway is given up after this time [ms]. */
 const forgetMs = 10 * 60_000;
-// Of gateways that were there before the whole system was stopped nothing can be said.
+// An older note is from before the whole system was stopped, and says nothing about gateways now.
 const noteFreshMs = 90_000;
 const noteEveryMs = 30_000;
-// A new monitor, and whatever was started with it, needs so long to see every lease.
+// Programs that start together need this long to see every lease.
 const usualSettleMs = 12_000;
 
-/** Follows which gateways are lost; what it knows is noted in KV `monitor`, for the monitor after this one. */
+/** Finds lost gateways. It keeps a note of the known ones in KV `monitor`, for the monitor after this one. */
 export interface GatewayWatch {
-  /** Takes up the note of the monitor before. Throws BusAwayError. */
+  /** Continues from the note of the monitor before. Throws BusAwayError. */
   inherit(): Promise<void>;
-  /** 1 for a gateway that is lost, 0 for one that is not or no longer. Throws BusAwayError. */
-  look(leaving: ReadonlySet<string>): Promise<ReadonlyMap<string, 0 | 1>>;
+  /** Resolves with 1 for each lost gateway and 0 for each other one. Throws BusAwayError. */
+  check(leaving: ReadonlySet<string>): Promise<ReadonlyMap<string, 0 | 1>>;
 }
 
 /** Creates the watch. */
@@ -43,28 +43,28 @@ export function watchGateways(parts: {
       const fresh = note !== undefined && Date.now() - note.at < noteFreshMs;
       known = new Map(fresh ? Object.entries(note.gateways) : []);
       inheritedAt = performance.now();
-      log.debug({ gateways: known.size }, "gateways taken over from the monitor before");
+      log.debug({ gateways: known.size }, "gateways taken over");
     },
-    async look(leaving) {
+    async check(leaving) {
       const now = performance.now();
       const leases = presence.gateways();
       const settling = now - inheritedAt < settleMs;
-      // A gateway that died and came back while no monitor looked is told apart by its epoch, and not by its absence.
-      const news = followGateways(known, {
+      // A gateway that died and came back while no monitor ran shows by its epoch, not by its absence.
+      const losses = findLosses(known, {
         leases,
         leaving,
         now,
         graceMs: settling ? settleMs : Math.min(graceMs, settleMs),
         forgetMs,
       });
-      known = news.known;
+      known = losses.known;
       const gateways = Object.fromEntries([...known].map(([id, { epoch, leaving }]) => [id, { epoch, leaving }]));
       const text = JSON.stringify(gateways);
       if (text !== noted || now - notedAt > noteEveryMs) {
         await bucket.put(noteId, { at: Date.now(), gateways });
         [noted, notedAt] = [text, now];
       }
-      return news.lost;
+      return losses.lost;
     },
   };
 }

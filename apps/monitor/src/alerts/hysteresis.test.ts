@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { calm, follow, judge, type Limits, type Move, type Severity, type Track } from "./hysteresis.ts";
+import { calm, follow, severityOf, type Limits, type Severity, type Track, type Transition } from "./hysteresis.ts";
 
 const limits: Limits = {
   levels: [
@@ -15,11 +15,11 @@ const rank: Readonly<Record<Severity, number>> = { low: 0, medium: 1, high: 2 };
 
 function run(values: readonly (number | undefined)[], of: Limits = limits) {
   let track: Track = calm;
-  const moves: (Move | undefined)[] = [];
+  const moves: (Transition | undefined)[] = [];
   for (const value of values) {
     const next = follow(of, track, value);
     track = next.track;
-    moves.push(next.move);
+    moves.push(next.transition);
   }
   return { track, moves, made: moves.flatMap((move) => (move ? [move] : [])) };
 }
@@ -74,7 +74,7 @@ test("hysteresis: nothing is raised without so many bad values in a row, and not
         expect(last).toHaveLength(resolves ? limits.clearAfter : limits.raiseAfter);
         for (const value of last) {
           if (resolves) expect(value).toBeLessThan(limits.clear);
-          else expect(judge(limits, value)).toBeDefined();
+          else expect(severityOf(limits, value)).toBeDefined();
         }
       }
     }),
@@ -102,8 +102,8 @@ test("hysteresis: raised, worse, over", () => {
 
 test("hysteresis: a monitor that takes over goes on where the one before it stopped", () => {
   const taken: Track = { ...calm, raised: "medium" };
-  expect(follow(limits, taken, 120).move).toBeUndefined();
+  expect(follow(limits, taken, 120).transition).toBeUndefined();
   const once = follow(limits, taken, 10);
-  expect(once.move).toBeUndefined();
-  expect(follow(limits, once.track, 10).move).toEqual({ type: "resolve" });
+  expect(once.transition).toBeUndefined();
+  expect(follow(limits, once.track, 10).transition).toEqual({ type: "resolve" });
 });

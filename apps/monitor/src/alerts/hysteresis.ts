@@ -1,58 +1,58 @@
 import type { severities } from "@voxbus/protocol";
 
-/** How bad it is. */
+/** The severity of an alert. */
 export type Severity = (typeof severities)[number];
 
-/** When a number is bad, and when it is good again; what lies between changes nothing. */
+/** The values at which a number is bad, and at which it is good again. A value in between changes nothing. */
 export interface Limits {
-  /** From which value on it is how bad, the worst first. */
+  /** Each value from which on a severity applies, the highest severity first. */
   readonly levels: readonly (readonly [from: number, severity: Severity])[];
-  /** Below this it is good again; at most the lowest level. */
+  /** Below this value it is good again; at most the lowest level. */
   readonly clear: number;
-  /** So many bad values in a row raise it. */
+  /** The number of bad values in a row that raises it. */
   readonly raiseAfter: number;
-  /** So many good values in a row resolve it. */
+  /** The number of good values in a row that resolves it. */
   readonly clearAfter: number;
 }
 
-/** Where a number stands: how often in a row it was bad or good, and how bad what was raised is. */
+/** The state of a number: how often in a row it was bad or good, and the severity of the alert that stands. */
 export interface Track {
   readonly bad: number;
   readonly good: number;
   readonly raised?: Severity | undefined;
 }
 
-/** What is to be told: that it begins, that it is worse than was told, that it is over. */
-export type Move = { readonly type: "raise" | "worsen"; readonly severity: Severity } | { readonly type: "resolve" };
+/** A change of an alert: it begins, gets worse, or is over. */
+export type Transition =
+  { readonly type: "raise" | "worsen"; readonly severity: Severity } | { readonly type: "resolve" };
 
-/** A number that nothing was raised for. */
+/** The state of a number without an alert. */
 export const calm: Track = { bad: 0, good: 0 };
 
-/** How bad a value is. */
-export function judge({ levels }: Limits, value: number): Severity | undefined {
+/** The severity of a value. */
+export function severityOf({ levels }: Limits, value: number): Severity | undefined {
   return levels.find(([from]) => value >= from)?.[1];
 }
 
 /**
- * Takes the next value. What was raised is resolved once, and only ever gets worse until then; an unknown value changes
- * nothing.
+ * Takes the next value. An alert is resolved once, and until then it can only get worse. An unknown value changes nothing.
  */
 export function follow(
   limits: Limits,
   track: Track,
   value: number | undefined,
-): { readonly track: Track; readonly move?: Move } {
+): { readonly track: Track; readonly transition?: Transition } {
   if (value === undefined) return { track };
   const { raised } = track;
-  const severity = judge(limits, value);
+  const severity = severityOf(limits, value);
   const worse = severity !== undefined && (raised === undefined || rank(severity) > rank(raised));
   const bad = worse ? track.bad + 1 : 0;
   const good = value < limits.clear ? track.good + 1 : 0;
   if (worse && bad >= limits.raiseAfter) {
     const type = raised === undefined ? "raise" : "worsen";
-    return { track: { bad: 0, good: 0, raised: severity }, move: { type, severity } };
+    return { track: { bad: 0, good: 0, raised: severity }, transition: { type, severity } };
   }
-  if (raised !== undefined && good >= limits.clearAfter) return { track: calm, move: { type: "resolve" } };
+  if (raised !== undefined && good >= limits.clearAfter) return { track: calm, transition: { type: "resolve" } };
   return { track: { bad, good, raised } };
 }
 

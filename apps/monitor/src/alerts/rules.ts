@@ -1,38 +1,32 @@
+import { dropReasons, type Stats } from "@voxbus/protocol";
+import { z } from "zod";
+import type { Target } from "../measurements/targets.ts";
 import type { Limits, Severity } from "./hysteresis.ts";
 
-/** What an operator may set: from when on something is told. */
-export interface RuleSettings {
-  /** Bytes. */
-  readonly memory: number;
-  /** Percent of what a process could use. */
-  readonly cpu: number;
-  readonly connections: number;
-  readonly queue: number;
-  /** ms from a question's end to the first sound of its answer. */
-  readonly p95: number;
-  readonly p99: number;
+/** One kind of alert: all that a new kind takes, besides its line in docs/operations.md. */
+export interface Rule {
+  readonly name: string;
+  /** The environment variable with the rule's limit. */
+  readonly setting?: { readonly variable: string; readonly default: number; readonly describe: string };
+  /** The limits of the measured value, from the setting. */
+  readonly levels: (setting: number) => Limits;
+  /** The measured value, by kind of target. An undefined value is not known now. */
+  readonly measure: {
+    readonly [K in Target["kind"]]?: (target: Extract<Target, { kind: K }>) => number | undefined;
+  };
+  /** Puts a value into a sentence for people; `label` names the target. */
+  readonly say: (label: string, value: number) => string;
+  /** The sentence when the alert is over; by default that of the new value. */
+  readonly over?: (label: string) => string;
 }
 
-/** One kind of alert: its limits, and how it is put for people. */
-export interface Rule extends Limits {
-  readonly say: (what: string, value: number) => string;
-  /** Put when it is over; without it the same sentence with the new value. */
-  readonly over?: (what: string) => string;
-}
+const megabyte = 1_000_000;
+const megabytes = (bytes: number) => `${Math.round(bytes / megabyte)} MB`;
+const percent = (share: number) => `${Math.round(share * 1000) / 10} %`;
+const soundsAgain = () => "Answers sound in time again, or there are no questions.";
 
-const highFrom = 1.5;
-const cpuHigh = 95;
-const trendMemory = 50 * 1_000_000;
-const trendConnections = 10;
-const share = { zombies: 0.05, drops: 0.01, redeliveries: 0.05 } as const;
-
-const soundsAgain = "Answers sound in time again, or nobody asks.";
-const megabytes = (bytes: number) => `${Math.round(bytes / 1_000_000)} MB`;
-const percent = (part: number) => `${Math.round(part * 1000) / 10} %`;
-const ms = (value: number) => `${Math.round(value)} ms`;
-
-/** Medium from the limit on and high from 1.5 times it; good again below nine tenths of it. */
-const threshold = (limit: number, high = limit * highFrom): Limits => ({
+/** Medium at the limit and high at 1.5 times the limit; good again below 0.9 times the limit. */
+const threshold = (limit: number, high = limit * 1.5): Limits => ({
   levels: [
     [high, "high"],
     [limit, "medium"],
@@ -42,6 +36,7 @@ const threshold = (limit: number, high = limit * highFrom): Limits => ({
   clearAfter: 2,
 });
 
+/** One severity at the limit; good again below `clear` times the limit. */
 const single = (limit: number, severity: Severity, clear: number): Limits => ({
   levels: [[limit, severity]],
   clear: limit * clear,
@@ -49,66 +44,148 @@ const single = (limit: number, severity: Severity, clear: number): Limits => ({
   clearAfter: 2,
 });
 
-/** Every kind of alert by its name. */
-export function createRules(settings: RuleSettings) {
-  return {
-    memory: {
-      ...threshold(settings.memory),
-      say: (what, value) => `${what} uses ${megabytes(value)} of memory.`,
-    },
-    cpu: {
-      ...threshold(settings.cpu, Math.max(settings.cpu, cpuHigh)),
-      raiseAfter: 2,
-      say: (what, value) => `${what} is ${Math.round(value)} % busy.`,
-    },
-    connections: {
-      ...threshold(settings.connections),
-      say: (what, value) => `${what} holds ${value} connections.`,
-    },
-    queue: {
-      ...single(settings.queue, "high", 0.9),
-      say: (what, value) => `${value} wait at ${what}.`,
-    },
-    "memory-trend": {
-      ...single(trendMemory, "low", 0.5),
-      say: (what, value) => `The memory of ${what} grew by ${megabytes(value)} over the last 10 points.`,
-    },
-    "connections-trend": {
-      ...single(trendConnections, "low", 0.5),
-      say: (what, value) => `The connections of ${what} grew by ${Math.round(value)} over the last 10 points.`,
-    },
-    "gateway-lost": {
-      levels: [[1, "high"]],
-      clear: 1,
-      raiseAfter: 1,
-      clearAfter: 1,
-      say: (what) => `${what} is gone, and had not been drained: its devices are offline until they connect again.`,
-      over: (what) => `${what} is back, or was given up.`,
-    },
-    "zombie-rate": {
-      ...single(share.zombies, "medium", 0.5),
-      say: (what, value) => `${percent(value)} of the devices at ${what} fell silent without a word.`,
-    },
-    "drop-rate": {
-      ...single(share.drops, "medium", 0.5),
-      say: (what, value) => `${what} drops ${percent(value)} of all frames.`,
-    },
-    "redelivery-rate": {
-      ...single(share.redeliveries, "medium", 0.5),
-      say: (what, value) => `${percent(value)} of the work of ${what} had been begun before by another worker.`,
-    },
-    "first-sound-p95": {
-      ...threshold(settings.p95),
-      over: () => soundsAgain,
-      say: (_, value) => `5 % of all answers take longer than ${ms(value)} until their first sound.`,
-    },
-    "first-sound-p99": {
-      ...threshold(settings.p99),
-      over: () => soundsAgain,
-      say: (_, value) => `1 % of all answers take longer than ${ms(value)} until their first sound.`,
-    },
-  } as const satisfies Readonly<Record<string, Rule>>;
-}
+const total = (name: string) => (stats: Stats) => stats.totals[name] ?? 0;
+const frames = ({ totals }: Stats) => (totals["framesReceived"] ?? 0) + (totals["framesSent"] ?? 0);
+const faults = Object.entries(dropReasons).flatMap(([reason, drop]) => (drop.class === "fault" ? [reason] : []));
+const faultyDrops = ({ drops }: Stats) => faults.reduce((sum, reason) => sum + (drops[reason] ?? 0), 0);
 
-/** The names of the kinds of alert; each stands in docs/operations.md. */
-export type RuleName = keyof ReturnType<typeof createRules>;
+const rows = [
+  {
+    name: "memory",
+    setting: {
+      variable: "VOXBUS_MONITOR_MAX_MEMORY_MB",
+      default: 1024,
+      describe: "megabytes of a process from which on there is an alert",
+    },
+    levels: (limit) => threshold(limit * megabyte),
+    measure: { process: ({ stats }) => stats.rss },
+    say: (label, value) => `${label} uses ${megabytes(value)} of memory.`,
+  },
+  {
+    name: "cpu",
+    setting: {
+      variable: "VOXBUS_MONITOR_MAX_CPU_PERCENT",
+      default: 80,
+      describe: "percent of the cores that a process can use from which on there is an alert",
+    },
+    levels: (limit) => ({ ...threshold(limit, Math.max(limit, 95)), raiseAfter: 2 }),
+    measure: { process: ({ busy }) => busy },
+    say: (label, value) => `${label} is ${Math.round(value)} % busy.`,
+  },
+  {
+    name: "connections",
+    setting: {
+      variable: "VOXBUS_MONITOR_MAX_CONNECTIONS",
+      default: 1000,
+      describe: "connections of a gateway from which on there is an alert",
+    },
+    levels: (limit) => threshold(limit),
+    measure: { process: ({ stats }) => stats.gauges["connections"] },
+    say: (label, value) => `${label} holds ${value} connections.`,
+  },
+  {
+    name: "queue",
+    setting: {
+      variable: "VOXBUS_MONITOR_MAX_QUEUE",
+      default: 500,
+      describe: "messages waiting for a consumer, or in a program, from which on there is an alert",
+    },
+    levels: (limit) => single(limit, "high", 0.9),
+    measure: { process: ({ stats }) => stats.gauges["queue"], consumer: ({ lag }) => lag.pending },
+    say: (label, value) => `${value} wait at ${label}.`,
+  },
+  {
+    name: "memory-trend",
+    levels: () => single(50 * megabyte, "low", 0.5),
+    measure: { process: ({ rise }) => rise("memory") },
+    say: (label, value) => `The memory of ${label} grew by ${megabytes(value)} over the last 10 points.`,
+  },
+  {
+    name: "connections-trend",
+    levels: () => single(10, "low", 0.5),
+    measure: { process: ({ rise }) => rise("connections") },
+    say: (label, value) => `The connections of ${label} grew by ${Math.round(value)} over the last 10 points.`,
+  },
+  {
+    name: "gateway-lost",
+    levels: () => ({ levels: [[1, "high"]], clear: 1, raiseAfter: 1, clearAfter: 1 }),
+    measure: { gateway: ({ lost }) => lost },
+    say: (label) => `${label} is gone, and had not been drained: its devices are offline until they connect again.`,
+    over: (label) => `${label} is back, or was given up.`,
+  },
+  {
+    name: "zombie-rate",
+    levels: () => single(0.05, "medium", 0.5),
+    measure: {
+      process: ({ stats: { gauges }, growth, share }) => {
+        const zombies = growth(total("zombies"));
+        const { connections } = gauges;
+        return share(zombies, connections === undefined ? undefined : connections + (zombies ?? 0), 10);
+      },
+    },
+    say: (label, value) => `${percent(value)} of the devices at ${label} fell silent without a word.`,
+  },
+  {
+    name: "drop-rate",
+    levels: () => single(0.01, "medium", 0.5),
+    measure: {
+      process: ({ growth, share }) => {
+        const drops = growth(faultyDrops);
+        return share(drops, (growth(frames) ?? 0) + (drops ?? 0), 100);
+      },
+    },
+    say: (label, value) => `${label} drops ${percent(value)} of all frames.`,
+  },
+  {
+    name: "redelivery-rate",
+    levels: () => single(0.05, "medium", 0.5),
+    measure: { process: ({ growth, share }) => share(growth(total("redeliveries")), growth(total("claims")), 10) },
+    say: (label, value) => `${percent(value)} of the work of ${label} had been begun before by another worker.`,
+  },
+  {
+    name: "first-sound-p95",
+    setting: {
+      variable: "VOXBUS_MONITOR_TARGET_P95_MS",
+      default: 1500,
+      describe: "ms to the first sound of an answer that 5 % of the turns may exceed",
+    },
+    levels: (limit) => threshold(limit),
+    measure: { fleet: ({ firstSound }) => firstSound("p95") },
+    say: (_, value) => `5 % of all answers take longer than ${Math.round(value)} ms until their first sound.`,
+    over: soundsAgain,
+  },
+  {
+    name: "first-sound-p99",
+    setting: {
+      variable: "VOXBUS_MONITOR_TARGET_P99_MS",
+      default: 3000,
+      describe: "ms to the first sound of an answer that 1 % of the turns may exceed",
+    },
+    levels: (limit) => threshold(limit),
+    measure: { fleet: ({ firstSound }) => firstSound("p99") },
+    say: (_, value) => `1 % of all answers take longer than ${Math.round(value)} ms until their first sound.`,
+    over: soundsAgain,
+  },
+] as const satisfies readonly Rule[];
+
+/** Every kind of alert. */
+export const rules: readonly Rule[] = rows;
+
+type Variable = Extract<(typeof rows)[number], { readonly setting: object }>["setting"]["variable"];
+
+/** The limits that an operator set, by variable. */
+export type RuleSettings = Readonly<Record<Variable, number>>;
+
+/** The variables of the rules' limits. */
+export const ruleVariables = Object.fromEntries(
+  rules.flatMap(({ setting }) =>
+    setting
+      ? [[setting.variable, z.coerce.number().positive().default(setting.default).describe(setting.describe)]]
+      : [],
+  ),
+) as Record<Variable, z.ZodDefault<z.ZodCoercedNumber>>;
+
+/** The limits of a rule, by the operator's settings. */
+export function limitsOf({ setting, levels }: Rule, settings: Readonly<Record<string, number>>): Limits {
+  return levels(setting === undefined ? 0 : settings[setting.variable]!);
+}

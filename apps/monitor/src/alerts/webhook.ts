@@ -1,37 +1,37 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Log } from "@voxbus/service";
 import type { Alert } from "@voxbus/protocol";
+import type { Log } from "@voxbus/service";
 
 const timeoutMs = 5000;
 const usualWaitsMs: readonly number[] = [1000, 2000, 4000, 8000];
 
-/** Somebody who is told of alerts over HTTP. */
+/** An HTTP address that alerts are posted to. */
 export interface Webhook {
   /**
-   * Posts a step as JSON, five times at most, 5 s each; answers of 400 to 499 but 408 and 429 are final. True when it was
-   * taken or given up, false when the monitor stops first.
+   * Posts a step as JSON, in at most five attempts of 5 s. Answers of 400 to 499 are final, except 408 and 429. Resolves
+   * with true once the step was taken or given up, and with false if the monitor stops first.
    */
   post(step: Alert): Promise<boolean>;
 }
 
-/** Makes the webhook at `url`; `posted` is told how each step ended. */
+/** Creates the webhook at `url`. `posted` is called with the outcome of each step. */
 export function createWebhook(parts: {
   readonly url: string;
   readonly log: Log;
   readonly posted: (outcome: "taken" | "refused" | "failed") => void;
   readonly signal: AbortSignal;
-  /** Between the tries. */
+  /** The pauses between the attempts. */
   readonly waitsMs?: readonly number[];
 }): Webhook {
   const { url, log, posted, signal, waitsMs = usualWaitsMs } = parts;
 
-  /** The answer's status, or undefined when there was none in time. */
+  /** Resolves with the answer's status, or with undefined without an answer in time. */
   const attempt = async (step: Alert): Promise<number | undefined> => {
     const phase = step.resolved ? "resolved" : step.severity;
     try {
       const response = await fetch(url, {
         method: "POST",
-        // Whoever gets a step a second time, because its answer was lost, knows it by its key.
+        // If an answer is lost, the step is posted again under the same key.
         headers: { "content-type": "application/json", "idempotency-key": `${step.id}-${phase}` },
         body: JSON.stringify(step),
         redirect: "manual",
@@ -40,7 +40,7 @@ export function createWebhook(parts: {
       await response.body?.cancel();
       return response.status;
     } catch (error) {
-      if (!signal.aborted) log.debug({ err: error }, "the webhook did not answer");
+      if (!signal.aborted) log.debug({ err: error }, "webhook did not answer");
       return undefined;
     }
   };
@@ -58,13 +58,13 @@ export function createWebhook(parts: {
         const wait = waitsMs[tries];
         if (final || wait === undefined) {
           posted(final ? "refused" : "failed");
-          log.error({ alert: step.id, status, tries: tries + 1 }, "the webhook was not told of an alert");
+          log.error({ alert: step.id, status, attempts: tries + 1 }, "alert not posted to the webhook");
           return true;
         }
         try {
           await sleep(wait, undefined, { signal });
         } catch {
-          return false; // the monitor stops; the next one posts it
+          return false; // The monitor stops. The next one posts the step.
         }
       }
     },

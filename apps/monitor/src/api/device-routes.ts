@@ -5,7 +5,7 @@ import type { Log } from "@voxbus/service";
 import { z } from "zod";
 import { ByDevice, DeviceId, Name } from "../http/params.ts";
 import { requireBus, requireDevice } from "./require.ts";
-import { route } from "../http/route.ts";
+import { addRoute } from "../http/route.ts";
 import type { App } from "../http/server.ts";
 
 const Device = Presence.extend({
@@ -28,20 +28,12 @@ const Devices = z.object({
   next: z.string().optional().describe("`after` of the next page; absent on the last one"),
 });
 
-const Health = z.object({
-  status: z.literal("ok"),
-  devices: z.number().int(),
-  gateways: z.number().int(),
-  rtt: z.number().describe("ms of the last round trip to NATS"),
-});
-
 const Disconnect = z.strictObject({
   reason: z.string().max(200).optional().describe("why, for the monitor's log"),
 });
 
 /**
- * Adds the routes of devices that are online, and of the monitor's health. Presence is watched, so no answer waits for a
- * look-up.
+ * Adds the routes of devices that are online. Presence is watched, so no answer waits for a look-up.
  */
 export function addDeviceRoutes(
   app: App,
@@ -54,63 +46,47 @@ export function addDeviceRoutes(
 ): void {
   const { bus, presence, profiles, log } = parts;
 
-  app.openapi(
-    route({
-      method: "get",
-      path: "/api/devices",
-      summary: "Devices that are online, in order of their ids, a page at a time",
-      query: Filter,
-      answer: Devices,
-      problems: ["bad-field"],
-    }),
-    (c) => {
-      const { limit, after, prefix = "", group, gateway, state } = c.req.valid("query");
-      const begin = prefix.toLowerCase();
-      const fitting = [...presence.devices()]
-        .filter(([, { gateway: held, state: now }]) => (gateway ?? held) === held && (state ?? now) === now)
-        .map(([id]) => id)
-        .filter((id) => id.toLowerCase().startsWith(begin))
-        .filter((id) => group === undefined || profiles.of(id).group === group)
-        .sort();
+  addRoute(app, {
+    method: "get",
+    path: "/api/devices",
+    summary: "Devices that are online, in order of their ids, a page at a time",
+    query: Filter,
+    answer: Devices,
+    problems: ["bad-field"],
+    handle: ({ query: { limit, after, ...filter } }) => {
+      const fitting = filterDevices(presence, profiles, filter);
       const rest = after === undefined ? fitting : fitting.filter((id) => id > after);
       const page = rest.slice(0, limit);
       const devices = page.flatMap((id) => {
         const found = presence.online(id);
         return found ? [{ id, ...found }] : [];
       });
-      return c.json({ devices, online: fitting.length, ...(rest.length > limit ? { next: page.at(-1) } : {}) }, 200);
+      return { devices, online: fitting.length, ...(rest.length > limit ? { next: page.at(-1) } : {}) };
     },
-  );
+  });
 
-  app.openapi(
-    route({
-      method: "get",
-      path: "/api/devices/{id}",
-      summary: "One device that is online",
-      params: ByDevice,
-      answer: Device,
-      problems: ["bad-device-id", "device-offline"],
-    }),
-    (c) => {
-      const { id } = c.req.valid("param");
-      return c.json({ id, ...requireDevice(presence, id) }, 200);
+  addRoute(app, {
+    method: "get",
+    path: "/api/devices/{id}",
+    summary: "One device that is online",
+    params: ByDevice,
+    answer: Device,
+    problems: ["bad-device-id", "device-offline"],
+    handle: ({ params: { id } }) => {
+      return { id, ...requireDevice(presence, id) };
     },
-  );
+  });
 
-  app.openapi(
-    route({
-      method: "post",
-      path: "/api/devices/{id}/disconnect",
-      summary: "Closes a device's session; the device may connect again",
-      params: ByDevice,
-      body: Disconnect,
-      status: 202,
-      answer: z.object({ session: z.string(), gateway: z.string() }),
-      problems: ["bad-device-id", "device-offline", "bus-away"],
-    }),
-    async (c) => {
-      const { id } = c.req.valid("param");
-      const { reason } = c.req.valid("json");
+  addRoute(app, {
+    method: "post",
+    path: "/api/devices/{id}/disconnect",
+    summary: "Closes a device's session; the device may connect again",
+    params: ByDevice,
+    body: Disconnect,
+    status: 202,
+    answer: z.object({ session: z.string(), gateway: z.string() }),
+    problems: ["bad-device-id", "device-offline", "bus-away"],
+    handle: async ({ params: { id }, body: { reason } }) => {
       const { session, gateway } = requireDevice(presence, id);
       requireBus(bus);
       const command: Command = {
@@ -119,25 +95,22 @@ export function addDeviceRoutes(
       bus.publish(channels.command(gateway), command);
       await bus.flush();
       log.info({ device: id, session, gateway, reason }, "disconnect requested");
-      return c.json({ session, gateway }, 202);
+      return { session, gateway };
     },
-  );
+  });
+}
 
-  app.openapi(
-    route({
-      method: "get",
-      path: "/api/health",
-      summary: "Whether the monitor sees the bus",
-      answer: Health,
-      problems: ["bus-away"],
-    }),
-    (c) => {
-      requireBus(bus);
-      const devices = [...presence.devices()].length;
-      return c.json(
-        { status: "ok", devices, gateways: presence.gateways().length, rtt: bus.stats().rtt } as const,
-        200,
-      );
-    },
-  );
+/** The ids of the devices that fit a filter, in order. */
+function filterDevices(
+  presence: PresenceView,
+  profiles: Profiles,
+  { prefix = "", group, gateway, state }: Omit<z.infer<typeof Filter>, "limit" | "after">,
+): readonly string[] {
+  const begin = prefix.toLowerCase();
+  return [...presence.devices()]
+    .filter(([, { gateway: held, state: now }]) => (gateway ?? held) === held && (state ?? now) === now)
+    .map(([id]) => id)
+    .filter((id) => id.toLowerCase().startsWith(begin))
+    .filter((id) => group === undefined || profiles.of(id).group === group)
+    .sort();
 }

@@ -5,7 +5,7 @@ import type { Log } from "@voxbus/service";
 import { z } from "zod";
 import { ByGateway } from "../http/params.ts";
 import { Problem } from "../http/problems.ts";
-import { route } from "../http/route.ts";
+import { addRoute } from "../http/route.ts";
 import type { App } from "../http/server.ts";
 import { requireBus } from "./require.ts";
 
@@ -15,36 +15,31 @@ export function addGatewayRoutes(
   parts: { readonly bus: Bus; readonly presence: PresenceView; readonly log: Log },
 ): void {
   const { bus, presence, log } = parts;
-  app.openapi(
-    route({
-      method: "get",
-      path: "/api/gateways",
-      summary: "Gateways whose lease lives",
-      answer: z.object({ gateways: z.array(GatewayLease) }),
-      problems: [],
-    }),
-    (c) => c.json({ gateways: [...presence.gateways()] }, 200),
-  );
+  addRoute(app, {
+    method: "get",
+    path: "/api/gateways",
+    summary: "Gateways whose lease lives",
+    answer: z.object({ gateways: z.array(GatewayLease) }),
+    problems: [],
+    handle: () => ({ gateways: [...presence.gateways()] }),
+  });
 
-  app.openapi(
-    route({
-      method: "post",
-      path: "/api/gateways/{id}/drain",
-      summary: "Has a gateway let what is said finish, send its devices elsewhere, and stop",
-      params: ByGateway,
-      status: 202,
-      answer: z.object({ gateway: z.string(), connections: z.number().int().describe("that it held last") }),
-      problems: ["bad-name", "gateway-gone", "bus-away"],
-    }),
-    async (c) => {
-      const { id } = c.req.valid("param");
+  addRoute(app, {
+    method: "post",
+    path: "/api/gateways/{id}/drain",
+    summary: "Has a gateway let what is said finish, send its devices elsewhere, and stop",
+    params: ByGateway,
+    status: 202,
+    answer: z.object({ gateway: z.string(), connections: z.number().int().describe("that it held last") }),
+    problems: ["bad-name", "gateway-gone", "bus-away"],
+    handle: async ({ params: { id } }) => {
       const found = presence.gateways().find((gateway) => gateway.id === id);
       if (!found) throw new Problem("gateway-gone", `${id} has no lease`);
       requireBus(bus);
       bus.publish(channels.command(id), { body: { type: "drain" } } satisfies Command);
       await bus.flush();
       log.info({ gateway: id }, "drain requested");
-      return c.json({ gateway: id, connections: found.load.connections }, 202);
+      return { gateway: id, connections: found.load.connections };
     },
-  );
+  });
 }

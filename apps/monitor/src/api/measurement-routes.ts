@@ -1,9 +1,10 @@
 import { Alert, Stats } from "@voxbus/protocol";
 import { z } from "zod";
-import type { Oversight } from "../alerts/alerting.ts";
-import { lostMs } from "../measurements/programs.ts";
-import { route } from "../http/route.ts";
+import type { Alerting } from "../alerts/alerting.ts";
+import { addRoute } from "../http/route.ts";
 import type { App } from "../http/server.ts";
+import type { Measurements } from "../measurements/measurements.ts";
+import { lostMs } from "../measurements/programs.ts";
 import { averagedPoints, keptPoints } from "../measurements/series.ts";
 
 const SeriesShown = z.object({
@@ -39,71 +40,69 @@ type Point = [at: number, value: number];
 const round = (value: number) => Math.round(value * 1000) / 1000;
 
 /** Adds the routes that show what the monitor measures, and its alerts. */
-export function addStatsRoutes(app: App, oversight: Oversight, intervalMs: number): void {
-  const { history, programs, alerts } = oversight;
-  app.openapi(
-    route({
-      method: "get",
-      path: "/api/stats",
-      summary: "What was measured: the last value, the average, and if asked for the history",
-      query: StatsQuery,
-      answer: z.object({
-        active: z.boolean().describe("this monitor is the one that raises alerts"),
-        interval: z.number().describe("ms between two points"),
-        series: z.array(SeriesShown),
-      }),
-      problems: ["bad-field"],
+export function addMeasurementRoutes(
+  app: App,
+  parts: { readonly measurements: Measurements; readonly alerting: Alerting; readonly intervalMs: number },
+): void {
+  const { measurements, alerting, intervalMs } = parts;
+  const { history, programs } = measurements;
+  addRoute(app, {
+    method: "get",
+    path: "/api/stats",
+    summary: "What was measured: the last value, the average, and if asked for the history",
+    query: StatsQuery,
+    answer: z.object({
+      active: z.boolean().describe("this monitor is the one that raises alerts"),
+      interval: z.number().describe("ms between two points"),
+      series: z.array(SeriesShown),
     }),
-    (c) => {
-      const { metric, subject, points } = c.req.valid("query");
+    problems: ["bad-field"],
+    handle: ({ query: { metric, subject, points } }) => {
       const series = [...history.all()]
         .filter((series) => (metric ?? series.metric) === series.metric)
-        .filter((series) => (subject ?? series.subject) === series.subject)
+        .filter((series) => (subject ?? series.target) === series.target)
         .map((series) => ({
           metric: series.metric,
-          subject: series.subject,
+          subject: series.target,
           value: round(series.newest(1)[0]?.[1] ?? 0),
           average: round(series.average()),
           ...(points > 0 ? { points: series.newest(points).map(([at, value]): Point => [at, round(value)]) } : {}),
         }));
-      return c.json({ active: oversight.active(), interval: intervalMs, series }, 200);
+      return { active: alerting.active(), interval: intervalMs, series };
     },
-  );
+  });
 
-  app.openapi(
-    route({
-      method: "get",
-      path: "/api/programs",
-      summary: "Every process that runs, with its own numbers, and those that fell silent",
-      answer: z.object({
-        programs: z.array(
-          Stats.extend({
-            lost: z.boolean().describe(`nothing was heard of it for ${lostMs / 1000} s`),
-          }),
-        ),
-      }),
-      problems: [],
+  addRoute(app, {
+    method: "get",
+    path: "/api/programs",
+    summary: "Every process that runs, with its own numbers, and those that fell silent",
+    answer: z.object({
+      programs: z.array(
+        Stats.extend({
+          lost: z.boolean().describe(`nothing was heard of it for ${lostMs / 1000} s`),
+        }),
+      ),
     }),
-    (c) => c.json({ programs: programs.list().map(({ stats, lost }) => ({ ...stats, lost })) }, 200),
-  );
+    problems: [],
+    handle: () => ({ programs: programs.list().map(({ stats, lost }) => ({ ...stats, lost })) }),
+  });
 
-  app.openapi(
-    route({
-      method: "get",
-      path: "/api/alerts",
-      summary: "Alerts that stand, then those of the last day that are over",
-      query: z.strictObject({
-        open: z.enum(["true", "false"]).optional().describe("true: only those that stand; false: only those over"),
-      }),
-      answer: z.object({
-        alerts: z.array(Alert.extend({ raisedAt: z.number().describe("ms since the epoch at which it began") })),
-      }),
-      problems: ["bad-field"],
+  addRoute(app, {
+    method: "get",
+    path: "/api/alerts",
+    summary: "Alerts that stand, then those of the last day that are over",
+    query: z.strictObject({
+      open: z.enum(["true", "false"]).optional().describe("true: only those that stand; false: only those over"),
     }),
-    (c) => {
-      const { open } = c.req.valid("query");
-      const shown = alerts.list().filter(({ resolved }) => open === undefined || resolved === (open === "false"));
-      return c.json({ alerts: shown }, 200);
+    answer: z.object({
+      alerts: z.array(Alert.extend({ raisedAt: z.number().describe("ms since the epoch at which it began") })),
+    }),
+    problems: ["bad-field"],
+    handle: ({ query: { open } }) => {
+      const shown = alerting.alerts
+        .list()
+        .filter(({ resolved }) => open === undefined || resolved === (open === "false"));
+      return { alerts: shown };
     },
-  );
+  });
 }

@@ -4,7 +4,7 @@ import type { Log } from "@voxbus/service";
 import { z } from "zod";
 import { ByDevice } from "../http/params.ts";
 import { Problem } from "../http/problems.ts";
-import { route } from "../http/route.ts";
+import { addRoute } from "../http/route.ts";
 import type { App } from "../http/server.ts";
 import { requireBus } from "./require.ts";
 
@@ -27,35 +27,29 @@ export function addProfileRoutes(app: App, { bus, log }: { readonly bus: Bus; re
     return { revision: entry?.revision ?? 0, own, profile: Profile.parse({ ...fallback?.value, ...own }) };
   };
 
-  app.openapi(
-    route({
-      method: "get",
-      path: "/api/devices/{id}/profile",
-      summary: "A device's profile, and its revision",
-      params: ByDevice,
-      answer: Shown,
-      problems: ["bad-device-id", "bus-away"],
-    }),
-    async (c) => {
+  addRoute(app, {
+    method: "get",
+    path: "/api/devices/{id}/profile",
+    summary: "A device's profile, and its revision",
+    params: ByDevice,
+    answer: Shown,
+    problems: ["bad-device-id", "bus-away"],
+    handle: async ({ params: { id } }) => {
       requireBus(bus);
-      return c.json(await show(c.req.valid("param").id), 200);
+      return await show(id);
     },
-  );
+  });
 
-  app.openapi(
-    route({
-      method: "put",
-      path: "/api/devices/{id}/profile",
-      summary: "Replaces a device's own profile, if it is still at the revision that If-Match names (0: there is none)",
-      params: ByDevice,
-      body: OwnProfile.strict(),
-      answer: Shown,
-      problems: ["bad-device-id", "revision-missing", "revision-conflict", "bus-away"],
-    }),
-    async (c) => {
-      const { id } = c.req.valid("param");
-      const body = c.req.valid("json");
-      const named = /^(?:W\/)?"?(\d{1,15})"?$/.exec(c.req.header("if-match") ?? "")?.[1];
+  addRoute(app, {
+    method: "put",
+    path: "/api/devices/{id}/profile",
+    summary: "Replaces a device's own profile, if it is still at the revision that If-Match names (0: there is none)",
+    params: ByDevice,
+    body: OwnProfile.strict(),
+    answer: Shown,
+    problems: ["bad-device-id", "revision-missing", "revision-conflict", "bus-away"],
+    handle: async ({ params: { id }, body, context }) => {
+      const named = /^(?:W\/)?"?(\d{1,15})"?$/.exec(context.req.header("if-match") ?? "")?.[1];
       if (named === undefined) {
         throw new Problem("revision-missing", 'send the revision that you read as `If-Match: "…"`');
       }
@@ -69,7 +63,7 @@ export function addProfileRoutes(app: App, { bus, log }: { readonly bus: Bus; re
         });
       }
       log.info({ device: id, fields: Object.keys(body) }, "profile changed");
-      return c.json(await show(id), 200);
+      return await show(id);
     },
-  );
+  });
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import type { HttpBindings } from "@hono/node-server";
 import type { Context, Next } from "hono";
 import { Problem } from "./problems.ts";
+import type { Bindings } from "./server.ts";
 
 /** The longest body of a request, in bytes. */
 const maxBodyBytes = 65_536;
@@ -11,7 +11,7 @@ const maxBodyBytes = 65_536;
  * `unsupported-media-type` if it is not declared as application/json (which keeps forms of other sites out),
  * `body-too-big`, `bad-json`.
  */
-export async function readJson(c: Context<{ Bindings: HttpBindings }>, next: Next): Promise<void> {
+export async function readJson(c: Context<Bindings>, next: Next): Promise<void> {
   const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json") {
     throw new Problem("unsupported-media-type", "send the body with `Content-Type: application/json`");

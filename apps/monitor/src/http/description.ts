@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { route } from "./route.ts";
+import { addRoute } from "./route.ts";
 import type { App } from "./server.ts";
 
 // The library's type is that of OpenAPI 3.0, which has no identifier.
@@ -8,16 +8,14 @@ const license = { name: "Apache-2.0", identifier: "Apache-2.0" };
 /** Adds the route of the OpenAPI 3.1 document. It describes every route of `app`, itself included. */
 export function addDescription(app: App): void {
   let document: ReturnType<typeof describe> | undefined;
-  app.openapi(
-    route({
-      method: "get",
-      path: "/api/openapi.json",
-      summary: "This description",
-      answer: z.record(z.string(), z.unknown()),
-      problems: [],
-    }),
-    (c) => c.json((document ??= describe(app)), 200),
-  );
+  addRoute(app, {
+    method: "get",
+    path: "/api/openapi.json",
+    summary: "This description",
+    answer: z.record(z.string(), z.unknown()),
+    problems: [],
+    handle: () => ({ ...(document ??= describe(app)) }),
+  });
 }
 
 function describe(app: App) {

@@ -4,7 +4,7 @@ import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { streamEvents } from "./event-stream.ts";
-import { route } from "./route.ts";
+import { addRoute } from "./route.ts";
 import { createApp, createAppServer } from "./server.ts";
 
 /** Streams that are open, with the way to send on each. */
@@ -16,18 +16,16 @@ const app = createApp({
   log: silentLog,
   answered: () => undefined,
 });
-app.openapi(
-  route({
-    method: "get",
-    path: "/api/events",
-    summary: "",
-    answer: z.string(),
-    type: "text/event-stream",
-    problems: [],
-  }),
-  (c) =>
+addRoute(app, {
+  method: "get",
+  path: "/api/events",
+  summary: "",
+  answer: z.string(),
+  type: "text/event-stream",
+  problems: [],
+  handle: ({ context }) =>
     streamEvents(
-      c,
+      context,
       (send) => {
         open.add(send);
         send("hello", { n: 1 });
@@ -35,7 +33,7 @@ app.openapi(
       },
       stopping.signal,
     ),
-);
+});
 const server = createAppServer(app);
 let url: string;
 beforeAll(async () => {

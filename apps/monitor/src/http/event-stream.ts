@@ -1,9 +1,9 @@
-import type { HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Closer } from "@voxbus/subscriber";
 import type { Context } from "hono";
-import { streamSSE } from "hono/streaming";
+import type { Bindings } from "./server.ts";
 
-/** A reader that leaves more than this unread [bytes] is cut off. It then reconnects for a new snapshot. */
+/** A reader that leaves more than this unread is cut off. It then reconnects for a new snapshot. */
 const maxUnreadBytes = 16 * 1024 * 1024;
 const keepAliveMs = 15_000;
 
@@ -12,35 +12,29 @@ const keepAliveMs = 15_000;
  * with its connection or with `signal`.
  */
 export function streamEvents(
-  c: Context<{ Bindings: HttpBindings }>,
+  c: Context<Bindings>,
   open: (send: (name: string, data: unknown) => void) => Closer,
   signal: AbortSignal,
 ): Response {
-  if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
-  const response = streamSSE(c, async (stream) => {
-    let end = (): void => undefined;
-    const ended = new Promise<void>((resolve) => (end = resolve));
-    stream.onAbort(end);
-    signal.addEventListener("abort", end);
-    let unread = 0;
-    const write = async (text: string) => {
-      const bytes = Buffer.byteLength(text);
-      unread += bytes;
-      if (unread > maxUnreadBytes) c.env.outgoing.destroy();
-      await stream.write(text);
-      unread -= bytes;
-    };
-    void write("retry: 1000\n\n");
-    const opened = open((name, data) => void write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`));
-    // A connection that was lost silently is noticed by writing to it.
-    const keepAlive = setInterval(() => void write(": alive\n\n"), keepAliveMs);
-    if (!signal.aborted) await ended;
+  const response = c.body(null, 200, { "content-type": "text/event-stream" });
+  if (c.req.method === "HEAD") return response;
+  // Written to the connection itself, which shows how much of it is unread.
+  const { outgoing } = c.env;
+  outgoing.writeHead(200, Object.fromEntries(response.headers));
+  outgoing.write("retry: 1000\n\n");
+  const opened = open((name, data) => {
+    outgoing.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+    if (outgoing.writableLength > maxUnreadBytes) outgoing.destroy();
+  });
+  // A connection that was lost silently is noticed by writing to it.
+  const keepAlive = setInterval(() => outgoing.write(": alive\n\n"), keepAliveMs);
+  const end = () => outgoing.end();
+  signal.addEventListener("abort", end);
+  outgoing.once("close", () => {
     signal.removeEventListener("abort", end);
     clearInterval(keepAlive);
     opened.close();
   });
-  response.headers.set("cache-control", "no-store");
-  // A connection that was kept alive after its stream would hold up the end of the program.
-  response.headers.set("connection", "close");
-  return response;
+  if (signal.aborted) end();
+  return RESPONSE_ALREADY_SENT;
 }

@@ -1,11 +1,20 @@
 import { createRoute, type RouteConfig } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { z } from "zod";
 import { readJson } from "./body.ts";
 import { Nothing } from "./params.ts";
 import { problems, type ProblemName } from "./problems.ts";
+import type { App, Bindings } from "./server.ts";
 
-/** The RFC 9457 problem details of every refusal, as OpenAPI describes them. */
-export const ProblemDetails = z
+/** A request whose parts fit the schemas of its route. */
+export interface Request<P, Q, B> {
+  readonly params: z.infer<P>;
+  readonly query: z.infer<Q>;
+  readonly body: z.infer<B>;
+  readonly context: Context<Bindings>;
+}
+
+const ProblemDetails = z
   .object({
     type: z.enum(Object.keys(problems).map((name) => `/problems/${name}`)),
     title: z.string(),
@@ -15,44 +24,38 @@ export const ProblemDetails = z
     errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
   })
   .openapi("Problem");
-
-/** A route as Hono checks and OpenAPI describes it, typed by its schemas. */
-interface TypedRoute<P, Q, B, A extends z.ZodType, S extends 200 | 202, T extends string> extends RouteConfig {
-  request: {
-    params: P extends z.ZodObject ? P : never;
-    query: Q extends z.ZodObject ? Q : never;
-    body: B extends z.ZodObject ? { required: true; content: { "application/json": { schema: B } } } : undefined;
-  };
-  responses: Record<S, { description: string; content: Record<T, { schema: A }> }>;
-}
+const bodyProblems = ["bad-json", "bad-field", "body-too-big", "unsupported-media-type"] as const;
 
 /**
- * Describes a route: it checks the path's parameters, the query and the JSON body, and documents the answer and the
- * problems that the route may refuse with, beyond those of every request.
+ * Adds a route. Its schemas check the path's parameters, the query and the JSON body, and describe them and the answer in
+ * the OpenAPI document, with the `problems` that the route may refuse with beyond those of every request. `handle` gives
+ * the answer, which is sent as JSON, or a response of its own.
  */
-export function route<
+export function addRoute<
   A extends z.ZodType,
   P extends z.ZodObject = typeof Nothing,
   Q extends z.ZodObject = typeof Nothing,
-  B extends z.ZodObject | undefined = undefined,
-  S extends 200 | 202 = 200,
-  T extends string = "application/json",
->(row: {
-  readonly method: "get" | "post" | "put" | "delete";
-  readonly path: string;
-  readonly summary: string;
-  readonly params?: P;
-  readonly query?: Q;
-  readonly body?: B;
-  readonly status?: S;
-  readonly answer: A;
-  /** The media type of the answer, JSON by default. */
-  readonly type?: T;
-  readonly problems: readonly ProblemName[];
-}) {
-  const { method, path, summary, params = Nothing, query = Nothing, body, status = 200, answer } = row;
+  B extends z.ZodObject = typeof Nothing,
+>(
+  app: App,
+  row: {
+    readonly method: "get" | "post" | "put" | "delete";
+    readonly path: string;
+    readonly summary: string;
+    readonly params?: P;
+    readonly query?: Q;
+    readonly body?: B;
+    readonly status?: 200 | 202;
+    readonly answer: A;
+    /** The media type of the answer, JSON by default. */
+    readonly type?: string;
+    readonly problems: readonly ProblemName[];
+    readonly handle: (request: Request<P, Q, B>) => z.input<A> | Response | Promise<z.input<A> | Response>;
+  },
+): void {
+  const { method, path, summary, params = Nothing, query = Nothing, body, status = 200, answer, handle } = row;
   const type = row.type ?? "application/json";
-  return createRoute({
+  const described = createRoute({
     method,
     path,
     operationId: method + path.replaceAll(/[^A-Za-z]+(\w?)/g, (_, next: string) => next.toUpperCase()),
@@ -67,10 +70,14 @@ export function route<
       ...describeRefusals([...row.problems, ...(body ? bodyProblems : []), "unauthorized", "forbidden", "internal"]),
     },
     middleware: body ? [readJson] : [],
-  }) as unknown as TypedRoute<P, Q, B, A, S, T>;
+  });
+  app.openapi(described, async (c) => {
+    const valid = (part: "param" | "query" | "json") => c.req.valid(part as never) as never;
+    const context = c as Context<Bindings>;
+    const given = await handle({ params: valid("param"), query: valid("query"), body: valid("json"), context });
+    return (given instanceof Response ? given : c.json(given as object, status)) as never;
+  });
 }
-
-const bodyProblems = ["bad-json", "bad-field", "body-too-big", "unsupported-media-type"] as const;
 
 function describeRefusals(names: readonly ProblemName[]): RouteConfig["responses"] {
   const described: Record<number, { description: string; content: object }> = {};

@@ -1,25 +1,22 @@
 import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { gzipSync } from "node:zlib";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { BusAwayError } from "@voxbus/bus";
 import { listen } from "@voxbus/service";
 import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { addAssets, type Asset } from "./assets.ts";
+import { addPage } from "./page.ts";
 import { addPages } from "./pages.ts";
+import { DeviceId } from "./params.ts";
 import { problems } from "./problems.ts";
-import { route } from "./route.ts";
+import { addRoute } from "./route.ts";
 import { createApp, createAppServer } from "./server.ts";
 
 const maxBodyBytes = 64 * 1024;
 const nothing = z.strictObject({});
-const createAsset = (type: string, text: string, hashed = false): Asset => ({
-  type,
-  content: Buffer.from(text),
-  zipped: gzipSync(text),
-  hashed,
-});
 const answered: [path: string, status: number][] = [];
 
 const app = createApp({
@@ -29,43 +26,47 @@ const app = createApp({
   answered: (path, status) => answered.push([path, status]),
 });
 const row = { summary: "", problems: [] } as const;
-app.openapi(
-  route({
-    ...row,
-    method: "get",
-    path: "/api/items/{id}",
-    params: z.object({ id: z.string().max(4) }),
-    query: z.strictObject({ limit: z.coerce.number().max(9).default(5) }),
-    answer: z.object({ id: z.string(), limit: z.number() }),
-  }),
-  (c) => c.json({ id: c.req.valid("param").id, limit: c.req.valid("query").limit }, 200),
-);
-app.openapi(
-  route({
-    ...row,
-    method: "post",
-    path: "/api/notes",
-    body: z.strictObject({ text: z.string().max(5), tags: z.array(z.string().max(3)).optional() }),
-    status: 202,
-    answer: z.object({ length: z.number() }),
-  }),
-  (c) => c.json({ length: c.req.valid("json").text.length }, 202),
-);
-app.openapi(route({ ...row, method: "get", path: "/api/broken", answer: nothing }), () => {
-  throw new Error("a secret of the inside");
+addRoute(app, {
+  ...row,
+  method: "get",
+  path: "/api/items/{id}",
+  params: z.object({ id: DeviceId.pipe(z.string().max(4)) }),
+  query: z.strictObject({ limit: z.coerce.number().max(9).default(5) }),
+  answer: z.object({ id: z.string(), limit: z.number() }),
+  handle: ({ params: { id }, query: { limit } }) => ({ id, limit }),
 });
-app.openapi(route({ ...row, method: "get", path: "/api/away", answer: nothing }), () =>
-  Promise.reject(new BusAwayError("NATS is away")),
-);
+addRoute(app, {
+  ...row,
+  method: "post",
+  path: "/api/notes",
+  body: z.strictObject({ text: z.string().max(5), tags: z.array(z.string().max(3)).optional() }),
+  status: 202,
+  answer: z.object({ length: z.number() }),
+  handle: ({ body: { text } }) => ({ length: text.length }),
+});
+addRoute(app, {
+  ...row,
+  method: "get",
+  path: "/api/broken",
+  answer: nothing,
+  handle: () => {
+    throw new Error("a secret of the inside");
+  },
+});
+addRoute(app, {
+  ...row,
+  method: "get",
+  path: "/api/away",
+  answer: nothing,
+  handle: () => Promise.reject(new BusAwayError("NATS is away")),
+});
 addPages(app);
-addAssets(
-  app,
-  new Map([
-    ["/", createAsset("text/html", "<p>the page</p>")],
-    ["/assets/a-1.js", createAsset("text/javascript", "1", true)],
-  ]),
-  () => [],
-);
+const directory = mkdtempSync(join(tmpdir(), "voxbus-page-"));
+mkdirSync(join(directory, "assets"));
+writeFileSync(join(directory, "index.html"), "<p>the page</p>");
+writeFileSync(join(directory, "assets/a-1.js"), "1");
+writeFileSync(join(directory, "notes.txt"), "2");
+addPage(app, directory, () => []);
 const server = createAppServer(app);
 let url: string;
 beforeAll(async () => {
@@ -74,6 +75,7 @@ beforeAll(async () => {
 afterAll(() => {
   server.close();
   server.closeAllConnections();
+  rmSync(directory, { recursive: true });
 });
 beforeEach(() => answered.splice(0));
 
@@ -217,17 +219,28 @@ test("server: every problem has its page, and the API's page names every path", 
   for (const path of ["/api/items/{id}", "/api/notes", "/api/broken", "/api/away"]) expect(home).toContain(path);
 });
 
-test("server: HEAD of the page's files has their headers, and files named by their content are kept forever", async () => {
-  const page = await fetch(`${url}/`, { method: "HEAD", headers: { "accept-encoding": "gzip" } });
-  expect(page.status).toBe(200);
-  expect(page.headers.get("content-type")).toBe("text/html");
-  expect(page.headers.get("content-encoding")).toBe("gzip");
+test("page: its files by their paths, and nothing that a page is not made of", async () => {
+  const page = await fetch(`${url}/`);
+  expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
   expect(page.headers.get("cache-control")).toBe("no-store");
-  expect(page.headers.get("vary")).toBe("accept-encoding");
-  expect(await page.text()).toBe("");
-  const script = await fetch(`${url}/assets/a-1.js`, { method: "HEAD" });
+  const script = await fetch(`${url}/assets/a-1.js`);
+  expect(script.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
   expect(script.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
-  await expectProblem(await fetch(`${url}/assets/a-2.js`), "not-found");
+  expect(script.headers.get("vary")?.toLowerCase()).toBe("accept-encoding");
+  expect(await script.text()).toBe("1");
+  for (const path of ["/assets/a-2.js", "/assets/", "/notes.txt", "/index.html", "/assets/..%2Fnotes.txt"]) {
+    const missing = await fetch(url + path);
+    await expectProblem(missing, "not-found");
+    expect(missing.headers.get("cache-control")).toBe("no-store");
+  }
+});
+
+test("page: HEAD has the headers of the file, and no content", async () => {
+  const page = await fetch(`${url}/`, { method: "HEAD" });
+  expect(page.status).toBe(200);
+  expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
+  expect(page.headers.get("content-security-policy")).toContain("script-src 'self'");
+  expect(await page.text()).toBe("");
 });
 
 test("server: every answer forbids sniffing, caching and scripts, refusals included", async () => {

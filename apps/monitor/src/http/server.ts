@@ -3,7 +3,6 @@ import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { BusAwayError } from "@voxbus/bus";
 import type { Log } from "@voxbus/service";
-import type { Context } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { routePath } from "hono/route";
 import type { z } from "zod";
@@ -11,8 +10,13 @@ import { createAccess } from "./access.ts";
 import { ByDevice } from "./params.ts";
 import { Problem, refuse, type ProblemName } from "./problems.ts";
 
+/** The request and the response of node:http, which a context carries. */
+export interface Bindings {
+  Bindings: HttpBindings;
+}
+
 /** The monitor's HTTP app: routes are added to it. */
-export type App = OpenAPIHono<{ Bindings: HttpBindings }>;
+export type App = OpenAPIHono<Bindings>;
 
 const everyAnswer = {
   "cache-control": "no-store",
@@ -57,7 +61,7 @@ export function createApp(options: {
   app.notFound((c) => {
     // Hono matches no empty segment, so the path of a device without an id has no route.
     if (/^\/api\/devices\/(?:\/|$)/.test(c.req.path)) {
-      refuseInvalid({ target: "param", ...ByDevice.safeParse({ id: "" }) }, c);
+      refuseInvalid({ target: "param", ...ByDevice.safeParse({ id: "" }) });
     }
     return refuse(c, new Problem("not-found", `there is no ${new URL(c.req.url).pathname}; /api/ names every path`));
   });
@@ -88,8 +92,7 @@ type Checked = { readonly target: string } & (
 );
 
 /** Refuses parameters, a query or a body that a schema does not take, naming each field. */
-function refuseInvalid(result: Checked, { req }: Context): void {
-  if (result.target === "param") requireDecodable(new URL(req.url).pathname);
+function refuseInvalid(result: Checked): void {
   if (result.success) return;
   const { issues } = result.error;
   const errors = issues.map((issue) => ({
@@ -99,14 +102,6 @@ function refuseInvalid(result: Checked, { req }: Context): void {
   const named = issues.flatMap((issue) => (issue.code === "custom" ? [issue.params?.["problem"] as ProblemName] : []));
   const problem = result.target === "param" ? (named[0] ?? "bad-device-id") : "bad-field";
   throw new Problem(problem, errors.map(({ field, message }) => `${field}: ${message}`).join("; "), { errors });
-}
-
-function requireDecodable(path: string): void {
-  try {
-    decodeURIComponent(path);
-  } catch (cause) {
-    throw new Problem("bad-device-id", "the path is not percent-encoded UTF-8", { cause });
-  }
 }
 
 function problemOf(error: Error): Problem {

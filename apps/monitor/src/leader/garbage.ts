@@ -1,37 +1,37 @@
 import type { GatewayLease } from "@voxbus/protocol";
 
-/** An entry in the bucket `presence` that a gateway process left: a device's presence or the process's canary. */
-export interface Leftover {
+/** An entry of the bucket `presence` that a gateway process wrote: a device's presence, or the process's canary. */
+export interface OwnedEntry {
   readonly id: string;
   readonly revision: number;
   readonly gateway: string;
   readonly epoch: string;
 }
 
-/** The entries of gateways that are gone: since when each process is missed, and the entries due to be removed. */
-export interface Stranded<L extends Leftover> {
+/** The gateway processes without a lease, with the time since which each is missing, and the entries to remove. */
+export interface Garbage<E extends OwnedEntry> {
   readonly missing: ReadonlyMap<string, number>;
-  readonly purge: readonly L[];
+  readonly entries: readonly E[];
 }
 
 /**
- * Finds the entries of gateway processes without a lease. Those that were missing for `afterMs`, look after look, are to
- * be removed. `now` and `missing` are of a monotonic clock.
+ * Finds the entries of gateway processes without a lease. They are garbage once their process was missing for `afterMs` in
+ * every check. `now` and `missing` are of a monotonic clock.
  */
-export function findStranded<L extends Leftover>(
-  entries: Iterable<L>,
+export function findGarbage<E extends OwnedEntry>(
+  entries: Iterable<E>,
   leases: readonly GatewayLease[],
-  looked: { readonly missing: ReadonlyMap<string, number>; readonly now: number; readonly afterMs: number },
-): Stranded<L> {
+  before: { readonly missing: ReadonlyMap<string, number>; readonly now: number; readonly afterMs: number },
+): Garbage<E> {
   const alive = new Set(leases.map(({ id, epoch }) => `${id} ${epoch}`));
   const missing = new Map<string, number>();
-  const purge: L[] = [];
+  const garbage: E[] = [];
   for (const entry of entries) {
     const owner = `${entry.gateway} ${entry.epoch}`;
     if (alive.has(owner)) continue;
-    const since = looked.missing.get(owner) ?? looked.now;
+    const since = before.missing.get(owner) ?? before.now;
     missing.set(owner, since);
-    if (looked.now - since >= looked.afterMs) purge.push(entry);
+    if (before.now - since >= before.afterMs) garbage.push(entry);
   }
-  return { missing, purge };
+  return { missing, entries: garbage };
 }

@@ -4,20 +4,21 @@ import { buckets } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
 
 const id = "=lease";
-const lookMs = 1000;
-const endMs = 1000;
+const retryMs = 1000;
+const releaseMs = 1000;
 
-/** Which of several monitors is the active one: whoever holds the lease in KV `monitor`. */
+/** The lease in KV `monitor`. Of several monitors its holder is the active one. */
 export interface MonitorLease {
-  /** True while this one is, by its own clock, and no other can be. */
+  /** True while this monitor is the active one by its own clock, and no other can be. */
   active(): boolean;
-  /** Gives the lease up, so that another monitor takes over at once. */
+  /** Gives up the lease, so that another monitor takes over at once. */
   release(): Promise<void>;
 }
 
 /**
- * Takes the lease when it is free, or was not renewed for `leaseMs` by this process's clock, and keeps it; `changed` is
- * called when this monitor becomes the active one, or no longer is. No clocks are compared: every write is a compare-and-set.
+ * Takes the lease if it is free, or if it was not renewed for `leaseMs` by this process's clock, and keeps it. `changed`
+ * is called when this monitor becomes the active one, and when it no longer is. Clocks are not compared: every write is a
+ * compare-and-set.
  */
 export function holdMonitorLease(parts: {
   readonly bus: Bus;
@@ -32,9 +33,9 @@ export function holdMonitorLease(parts: {
   let revision: number | undefined;
   let renewedAt = -Infinity;
   let seen = { revision: 0, at: 0 };
-  let told = false;
+  let reported = false;
 
-  // A renewal counts from before it was sent: whoever takes over waits from when it saw it, which is later.
+  // A renewal counts from before it was sent. A monitor that takes over counts from when it saw it, which is later.
   const active = () => revision !== undefined && performance.now() - renewedAt < leaseMs;
 
   const take = async (expected: number) => {
@@ -43,7 +44,7 @@ export function holdMonitorLease(parts: {
     renewedAt = began;
   };
 
-  const look = async () => {
+  const renewOrTake = async () => {
     if (revision !== undefined) return take(revision);
     const found = await bucket.get(id);
     if (found === undefined) return take(0);
@@ -52,25 +53,25 @@ export function holdMonitorLease(parts: {
     else if (now - seen.at >= leaseMs) await take(found.revision);
   };
 
-  const tell = () => {
+  const report = () => {
     const now = active();
-    if (now === told) return;
-    told = now;
-    log.info({ instance }, now ? "this monitor is the active one" : "this monitor stands by");
+    if (now === reported) return;
+    reported = now;
+    log.info({ instance }, now ? "monitor activated" : "monitor deactivated");
     changed(now);
   };
 
   const run = async () => {
     while (!ending.signal.aborted) {
       try {
-        await look();
+        await renewOrTake();
       } catch (error) {
         if (error instanceof ConflictError) revision = undefined;
-        else log.warn({ err: error }, "the monitor's lease could not be looked at");
+        else log.warn({ err: error }, "lease not renewed");
       }
-      tell();
-      const pause = revision === undefined ? Math.min(leaseMs / 3, lookMs) : leaseMs / 3;
-      // Aborted, the loop's own condition ends it.
+      report();
+      const pause = revision === undefined ? Math.min(leaseMs / 3, retryMs) : leaseMs / 3;
+      // If it is aborted, the condition of the loop ends it.
       await sleep(pause, undefined, { signal: ending.signal }).catch(() => undefined);
     }
   };
@@ -80,11 +81,11 @@ export function holdMonitorLease(parts: {
     active,
     async release() {
       ending.abort();
-      // Without NATS a look takes longer than a program has to stop; the lease then runs out.
-      await Promise.race([running, sleep(endMs)]);
+      // Without NATS a renewal takes longer than the program has to stop. The lease then expires.
+      await Promise.race([running, sleep(releaseMs)]);
       const held = revision;
       revision = undefined;
-      tell();
+      report();
       if (held === undefined || !bus.connected()) return;
       try {
         await bucket.remove(id, held);

@@ -4,7 +4,7 @@ import { createRegistry, watchPresence, type PresenceView } from "@voxbus/presen
 import { connectTestBus, silentLog, startNatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { watchGateways } from "../alerts/gateway-watch.ts";
-import { createPurge } from "./presence-gc.ts";
+import { createPresenceGc } from "./presence-gc.ts";
 
 let nats: Awaited<ReturnType<typeof startNatsServer>>;
 let bus: Bus;
@@ -34,22 +34,22 @@ const entry = (gateway: string, epoch: string) => ({
 const open = (id: string) =>
   createRegistry(bus, { id, epoch: "e1", address: "", load: () => ({ connections: 0, speaking: 0 }) });
 
-test("purge: what gateways that are gone left is removed, what the others hold stays", async () => {
+test("presence GC: what gateways that are gone left is removed, what the others hold stays", async () => {
   const gateway = await open("here");
   const session = { session: "s1", since: 0, remote: "", protocol: 1, features: {}, state: "active" as const };
   await gateway.enter("mine", session, AbortSignal.timeout(5000));
   await bus.bucket(buckets.presence).put("left", entry("gone", "e1"));
   await bus.bucket(buckets.canaries).put("gone", { epoch: "e1" });
   await vi.waitFor(() => expect(presence.online("mine")).toBeDefined());
-  const patient = createPurge({ bus, presence, log: silentLog });
-  expect(await patient()).toBe(0);
-  expect(await patient()).toBe(0);
-  const purge = createPurge({ bus, presence, log: silentLog, afterMs: 0 });
-  expect(await purge()).toBe(2);
+  const patient = createPresenceGc({ bus, presence, log: silentLog });
+  expect(await patient.collect()).toBe(0);
+  expect(await patient.collect()).toBe(0);
+  const gc = createPresenceGc({ bus, presence, log: silentLog, afterMs: 0 });
+  expect(await gc.collect()).toBe(2);
   expect(await bus.bucket(buckets.presence).get("left")).toBeUndefined();
   expect(await bus.bucket(buckets.canaries).get("gone")).toBeUndefined();
   expect(await bus.bucket(buckets.presence).get("mine")).toBeDefined();
-  expect(await purge()).toBe(0);
+  expect(await gc.collect()).toBe(0);
   await gateway.close();
 });
 
@@ -57,14 +57,14 @@ test("gateways: the monitor after this one misses what this one had seen", async
   const gateway = await open("watched");
   await vi.waitFor(() => expect(presence.gateways().map(({ id }) => id)).toContain("watched"));
   const before = watchGateways({ bus, presence, log: silentLog });
-  expect((await before.look(new Set())).get("watched")).toBe(0);
+  expect((await before.check(new Set())).get("watched")).toBe(0);
   await gateway.close();
   await vi.waitFor(() => expect(presence.gateways()).toEqual([]));
 
   const after = watchGateways({ bus, presence, log: silentLog, settleMs: 0 });
   await after.inherit();
-  expect((await after.look(new Set())).get("watched")).toBe(1);
+  expect((await after.check(new Set())).get("watched")).toBe(1);
   const told = watchGateways({ bus, presence, log: silentLog, settleMs: 0 });
   await told.inherit();
-  expect((await told.look(new Set(["watched"]))).get("watched")).toBe(0);
+  expect((await told.check(new Set(["watched"]))).get("watched")).toBe(0);
 });

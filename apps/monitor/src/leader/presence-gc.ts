@@ -2,26 +2,30 @@ import { ConflictError, type Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
 import { buckets } from "@voxbus/protocol";
 import type { Log } from "@voxbus/service";
-import { findStranded } from "./garbage.ts";
+import { findGarbage } from "./garbage.ts";
 
-/** How long a gateway must have been gone before what it left in presence is purged, ms. */
-const afterMs = 10 * 60_000;
+/** The presence entries of a gateway are removed once it has been gone for this long [ms]. */
+const usualAfterMs = 10 * 60_000;
 
-/** Purges what gateways that are gone left in KV `presence`; gives how many entries. Throws BusAwayError. */
-export type Purge = () => Promise<number>;
+/** The garbage collection of KV `presence`. */
+export interface PresenceGc {
+  /** Removes the entries of gateways that are gone, and resolves with their number. Throws BusAwayError. */
+  collect(): Promise<number>;
+}
 
-/** Creates the purge, to be asked every minute or so. */
-export function createPurge(parts: {
+/** Creates the garbage collection. `collect` is to be called about once a minute. */
+export function createPresenceGc(parts: {
   readonly bus: Bus;
   readonly presence: PresenceView;
   readonly log: Log;
   readonly afterMs?: number;
-}): Purge {
-  const { bus, presence, log } = parts;
+}): PresenceGc {
+  const { bus, presence, log, afterMs = usualAfterMs } = parts;
   const presences = bus.bucket(buckets.presence);
   const canaries = bus.bucket(buckets.canaries);
+  let missing: ReadonlyMap<string, number> = new Map();
 
-  const readLeftovers = async () => {
+  const readEntries = async () => {
     const snapshots = [await presences.watch(), await canaries.watch()] as const;
     for (const snapshot of snapshots) snapshot.close();
     const held = [...snapshots[0].entries.values()].flatMap(({ id, revision, value }) =>
@@ -32,22 +36,24 @@ export function createPurge(parts: {
     );
     return [...held, ...marks];
   };
-  let missing: ReadonlyMap<string, number> = new Map();
-  return async () => {
-    const looked = { missing, now: performance.now(), afterMs: parts.afterMs ?? afterMs };
-    const stranded = findStranded(await readLeftovers(), presence.gateways(), looked);
-    missing = stranded.missing;
-    let count = 0;
-    for (const { bucket, id, revision } of stranded.purge) {
-      try {
-        await bucket.remove(id, revision);
-      } catch (error) {
-        if (error instanceof ConflictError) continue; // the device is back
-        throw error;
+
+  return {
+    async collect() {
+      const before = { missing, now: performance.now(), afterMs };
+      const garbage = findGarbage(await readEntries(), presence.gateways(), before);
+      missing = garbage.missing;
+      let count = 0;
+      for (const { bucket, id, revision } of garbage.entries) {
+        try {
+          await bucket.remove(id, revision);
+        } catch (error) {
+          if (error instanceof ConflictError) continue; // the device is back
+          throw error;
+        }
+        count += 1;
       }
-      count += 1;
-    }
-    if (count > 0) log.info({ entries: count }, "purged what gateways that are gone had left in presence");
-    return count;
+      if (count > 0) log.info({ entries: count }, "presence entries of gone gateways removed");
+      return count;
+    },
   };
 }

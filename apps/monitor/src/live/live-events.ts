@@ -1,195 +1,103 @@
-import type { PresenceView } from "@voxbus/presence";
 import type { Presence } from "@voxbus/protocol";
-import type { Bus, Closer, On } from "@voxbus/subscriber";
-import type {
-  DevicesChange,
-  DeviceView,
-  GatewayDoor,
-  LiveEvents,
-  LiveSources,
-  Numbers,
-  Point,
-  ProgramNumbers,
-} from "./live.ts";
-import type { Turns } from "../turns/turns.ts";
+import type { Closer, On } from "@voxbus/subscriber";
+import { createDeviceViews } from "./device-views.ts";
+import type { GatewayAddress, Hello, LiveEvents, Point } from "./live.ts";
+import { readNumbers, type NumbersParts } from "./numbers.ts";
 import { watchDevice } from "./watch-device.ts";
 
-/** How often changes of presence are told, ms. */
+/** The time between two changes of presence in a stream [ms]. */
 const changesMs = 500;
-/** How often the numbers are told, and kept for the charts, ms. */
+/** The time between two sets of numbers, which are also kept for the charts [ms]. */
 const numbersMs = 3000;
 /** Half an hour of points. */
 const maxPoints = 600;
-const snapshotPart = 500;
+const devicesOfEvent = 500;
 
-/** Takes one event of a stream. */
-export type Tell = <N extends keyof LiveEvents>(name: N, data: LiveEvents[N]) => void;
+/** Sends one event of a stream. */
+export type SendEvent = <N extends keyof LiveEvents>(name: N, data: LiveEvents[N]) => void;
 
-/** Streams of what happens now, until they are closed. */
+/** Streams of live events, each until it is closed. */
 export interface Live extends Closer {
-  /** The whole fleet: its devices, and the numbers. */
-  fleet(tell: Tell): Closer;
-  /** One device, online or not. */
-  device(id: string, tell: Tell): Closer;
-  /** The numbers as they are now. */
-  numbers(): Numbers;
+  /** Streams the whole fleet: its devices, and the numbers. */
+  fleet(send: SendEvent): Closer;
+  /** Streams one device, online or not. */
+  device(id: string, send: SendEvent): Closer;
+}
+
+/** Dependencies of the streams. */
+export interface LiveParts extends NumbersParts {
+  readonly on: On;
+  /** The constant part of the first event. */
+  readonly shown: Pick<Hello, "transcripts" | "traces" | "assistant">;
+  /** The device WebSocket, if the operator configured it. */
+  readonly publicUrl: string | undefined;
 }
 
 /** Creates the streams. */
-export function createLive(parts: {
-  readonly bus: Bus;
-  readonly on: On;
-  readonly presence: PresenceView;
-  readonly turns: Turns;
-  readonly sources: LiveSources;
-  readonly transcripts: boolean;
-  readonly traces: string | undefined;
-  readonly assistant: string;
-  /** The device WebSocket where the operator named it. */
-  readonly publicUrl: string | undefined;
-}): Live {
-  const { bus, on, presence, turns, sources } = parts;
-  const viewers = new Set<Tell>();
-  const shown = new Map<string, { readonly presence: Presence; readonly view: DeviceView }>();
+export function createLive(parts: LiveParts): Live {
+  const { presence, turns } = parts;
+  const views = createDeviceViews(parts);
+  const fleet = new Set<SendEvent>();
   const history: Point[] = [];
-  const rtts = new Map<string, number>();
-  const events = on.event(({ state, rtt }, { device }) => {
-    if (state === "closed") rtts.delete(device);
-    else if (rtt !== undefined) rtts.set(device, rtt);
-  });
+  let helloSent = "[]";
 
-  const view = (id: string, { gateway, session, since, state, remote }: Presence): DeviceView => {
-    const last = turns.last(id);
-    return { id, gateway, session, since, state, remote, rtt: rtts.get(id), ...(last ? { last } : {}) };
+  const hello = (): Hello => ({ ...parts.shown, gateways: listGateways(parts) });
+  const sendAll: SendEvent = (name, data) => {
+    for (const send of fleet) send(name, data);
   };
-
-  const findChanges = (): DevicesChange => {
-    const put: DeviceView[] = [];
-    const seen = new Set<string>();
-    for (const [id, found] of presence.devices()) {
-      seen.add(id);
-      const known = shown.get(id);
-      if (known?.presence === found && known.view.last === turns.last(id) && known.view.rtt === rtts.get(id)) continue;
-      const entry = { presence: found, view: view(id, found) };
-      shown.set(id, entry);
-      put.push(entry.view);
-    }
-    const gone = [...shown.keys()].filter((id) => !seen.has(id));
-    for (const id of gone) {
-      shown.delete(id);
-      rtts.delete(id);
-    }
-    return { put, gone };
+  const sendChanges = () => {
+    const changes = views.takeChanges();
+    if (changes.put.length > 0 || changes.gone.length > 0) sendAll("devices", changes);
   };
-
-  const tellAll: Tell = (name, data) => {
-    for (const tell of viewers) tell(name, data);
-  };
-
-  const tellChanges = () => {
-    if (viewers.size === 0) return;
-    const changes = findChanges();
-    if (changes.put.length > 0 || changes.gone.length > 0) tellAll("devices", changes);
-  };
-
-  const doors = (): readonly GatewayDoor[] =>
-    presence
-      .gateways()
-      .filter(({ draining }) => !draining)
-      .map(({ id, address }) => ({ gateway: id, address, ...(parts.publicUrl ? { url: parts.publicUrl } : {}) }));
-
-  const hello = () => ({
-    transcripts: parts.transcripts,
-    traces: parts.traces,
-    doors: doors(),
-    assistant: parts.assistant,
-  });
-
-  const programs = (): readonly ProgramNumbers[] => {
-    const told = sources.programs?.() ?? [];
-    const better = new Set(told.filter(({ name }) => name === "gateway").map(({ id }) => id));
-    const leased = presence
-      .gateways()
-      .filter(({ id }) => !better.has(id))
-      .map(({ id, draining, since, load }): ProgramNumbers => ({
-        name: "gateway",
-        id,
-        health: draining ? "draining" : "ok",
-        since,
-        connections: load.connections,
-        speaking: load.speaking,
-      }));
-    return [...leased, ...told];
-  };
-
-  const numbers = (): Numbers => {
-    const now = Date.now();
-    const states: Record<string, number> = {};
-    let online = 0;
-    for (const [, { state }] of presence.devices()) {
-      online += 1;
-      states[state] = (states[state] ?? 0) + 1;
-    }
-    return {
-      at: now,
-      bus: { connected: bus.connected(), rtt: bus.stats().rtt },
-      online,
-      states,
-      rates: turns.rates(now),
-      latencies: turns.latencies(now),
-      programs: programs(),
-      queues: sources.queues?.() ?? [],
-      alerts: sources.alerts?.() ?? [],
-    };
-  };
-
-  let openDoors = "";
-  const tellNumbers = () => {
-    const current = numbers();
-    const { at, online, rates, latencies } = current;
+  const sendNumbers = () => {
+    const numbers = readNumbers(parts);
+    const { at, online, rates, latencies } = numbers;
     history.push({ at, online, rates, latencies });
     if (history.length > maxPoints) history.shift();
-    const said = hello();
-    const named = said.doors.map(({ gateway, address }) => `${gateway} ${address}`).join();
-    if (named !== openDoors) tellAll("hello", said);
-    openDoors = named;
-    tellAll("numbers", current);
+    const current = hello();
+    const gateways = JSON.stringify(current.gateways);
+    if (gateways !== helloSent) sendAll("hello", current);
+    helloSent = gateways;
+    sendAll("numbers", numbers);
   };
-
-  const timers = [setInterval(tellChanges, changesMs), setInterval(tellNumbers, numbersMs)];
+  const timers = [
+    setInterval(() => {
+      if (fleet.size > 0) sendChanges();
+    }, changesMs),
+    setInterval(sendNumbers, numbersMs),
+  ];
 
   return {
-    numbers,
-    fleet(tell) {
-      tell("hello", hello());
-      tell("history", history);
-      tell("numbers", numbers());
-      const changes = findChanges();
-      if (changes.put.length > 0 || changes.gone.length > 0) tellAll("devices", changes);
-      const all = [...shown.values()].map(({ view }) => view);
-      for (let from = 0; from === 0 || from < all.length; from += snapshotPart) {
-        tell("devices", { reset: from === 0, put: all.slice(from, from + snapshotPart), gone: [] });
+    fleet(send) {
+      send("hello", hello());
+      send("history", history);
+      send("numbers", readNumbers(parts));
+      sendChanges();
+      const all = views.all();
+      for (let from = 0; from === 0 || from < all.length; from += devicesOfEvent) {
+        send("devices", { reset: from === 0, put: all.slice(from, from + devicesOfEvent), gone: [] });
       }
-      viewers.add(tell);
-      return { close: () => void viewers.delete(tell) };
+      fleet.add(send);
+      return { close: () => void fleet.delete(send) };
     },
-    device(id, tell) {
-      let told: Presence | undefined;
+    device(id, send) {
+      let sent: Presence | undefined;
       let last: unknown;
-      const tellDevice = (always: boolean) => {
+      const sendDevice = () => {
         const found = presence.online(id);
-        if (!always && found === told && turns.last(id) === last) return;
-        [told, last] = [found, turns.last(id)];
-        tell("device", { id, ...(found ? { device: view(id, found) } : {}) });
+        [sent, last] = [found, turns.last(id)];
+        send("device", { id, ...(found ? { device: views.view(id, found) } : {}) });
       };
-      tell("hello", hello());
-      tellDevice(true);
-      for (const turn of turns.recent(id)) tell("turn", turn);
-      const watching = watchDevice({ bus, on, turns }, id, {
-        turn: (turn) => tell("turn", turn),
-        activity: (activity) => tell("activity", activity),
+      send("hello", hello());
+      sendDevice();
+      for (const turn of turns.recent(id)) send("turn", turn);
+      const watching = watchDevice(parts, id, {
+        turn: (turn) => send("turn", turn),
+        activity: (activity) => send("activity", activity),
       });
-      const timer = setInterval(() => tellDevice(false), changesMs);
+      const timer = setInterval(() => {
+        if (presence.online(id) !== sent || turns.last(id) !== last) sendDevice();
+      }, changesMs);
       return {
         close() {
           clearInterval(timer);
@@ -198,8 +106,16 @@ export function createLive(parts: {
       };
     },
     close() {
-      events.close();
+      views.close();
       for (const timer of timers) clearInterval(timer);
     },
   };
+}
+
+/** The gateways that take devices. */
+function listGateways({ presence, publicUrl }: LiveParts): readonly GatewayAddress[] {
+  return presence
+    .gateways()
+    .filter(({ draining }) => !draining)
+    .map(({ id, address }) => ({ gateway: id, address, ...(publicUrl ? { url: publicUrl } : {}) }));
 }

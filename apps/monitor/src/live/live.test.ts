@@ -107,7 +107,7 @@ test("live: a new reader gets a greeting, the devices that are there, and the nu
   const { find } = await read(silent);
   expect(await find("hello")).toEqual({
     transcripts: false,
-    doors: [{ gateway: "g1", address: "http://127.0.0.1:8000" }],
+    gateways: [{ gateway: "g1", address: "http://127.0.0.1:8000" }],
     assistant: "embedded",
   });
   await find("devices", ({ reset }: DevicesChange) => reset === true);

@@ -1,9 +1,13 @@
 import type { Alert, SessionState } from "@voxbus/protocol";
+import type { LastTurn, Latencies, TurnView } from "../turns/turn-view.ts";
+
+export type { TurnView } from "../turns/turn-view.ts";
 
 /**
- * What the page and the monitor agree on: the events of `GET /api/events`, by name. Without a query the stream tells of
- * the whole fleet (`hello`, `devices`, `history`, `numbers`); with `?device=ID` of one device (`hello`, `device`, `turn`,
- * `activity`). Times are ms since the epoch, durations ms. What people say is in it only where the monitor was told to.
+ * The contract between the monitor and its page: the events of `GET /api/events`, by name. Without a query the stream
+ * covers the whole fleet (`hello`, `devices`, `history`, `numbers`). With `?device=ID` it covers one device (`hello`,
+ * `device`, `turn`, `activity`). Times are ms since the epoch, durations ms. Transcripts are included only with
+ * VOXBUS_MONITOR_TRANSCRIPTS.
  */
 export interface LiveEvents {
   readonly hello: Hello;
@@ -17,21 +21,22 @@ export interface LiveEvents {
 
 /** The first event of a stream: what this monitor shows, and where devices connect. */
 export interface Hello {
-  /** Whether `heard` and `said` of turns are filled. */
+  /** True if `heard` and `said` of turns are filled. */
   readonly transcripts: boolean;
-  /** Address of a trace with `{trace}` in place of its id; absent: there is nowhere to look. */
+  /** Address of a trace with `{trace}` in place of its id; absent if traces are not kept anywhere. */
   readonly traces?: string | undefined;
-  /** Where devices connect, one for each gateway that takes devices. */
-  readonly doors: readonly GatewayDoor[];
-  /** Who answers, as far as the monitor knows: `embedded` knows a short list of phrases only. */
+  /** The gateways that take devices. */
+  readonly gateways: readonly GatewayAddress[];
+  /** The engine that answers, as far as the monitor knows. `embedded` knows a short list of phrases only. */
   readonly assistant: string;
 }
 
-/** Where a page that is a device finds one gateway. `address` is http(s); a loopback or wildcard host is the monitor's own. */
-export interface GatewayDoor {
+/** The address at which a page that is a device finds a gateway. */
+export interface GatewayAddress {
   readonly gateway: string;
+  /** http or https. A loopback or wildcard host stands for the monitor's own host. */
   readonly address: string;
-  /** The device WebSocket outright, where the operator named it. */
+  /** The device WebSocket, if the operator configured it (VOXBUS_PUBLIC_URL). */
   readonly url?: string | undefined;
 }
 
@@ -43,86 +48,33 @@ export interface DeviceView {
   readonly since: number;
   readonly state: SessionState;
   readonly remote: string;
-  /** Average round trip of the gateway's pings, ms, where it is known. */
+  /** Average round trip of the gateway's pings [ms], if known. */
   readonly rtt?: number | undefined;
-  /** The newest turn that ended. */
+  /** The turn that ended last. */
   readonly last?: LastTurn | undefined;
 }
 
-/** A turn in a row of the table. */
-export interface LastTurn {
-  readonly at: number;
-  /** `played`, or why it was not. */
-  readonly outcome: string;
-  /** From the final transcript to the answer's first sentence. */
-  readonly thought?: number | undefined;
-  /** From the final transcript to the first sound on the socket. */
-  readonly sound?: number | undefined;
-}
-
-/** Devices that came or changed, and ids that went; `reset` begins a snapshot, which may take several events. */
+/** Devices that came or changed, and ids of those that went. `reset` begins a snapshot, which may take several events. */
 export interface DevicesChange {
   readonly reset?: boolean;
   readonly put: readonly DeviceView[];
   readonly gone: readonly string[];
 }
 
-/** The device of a stream as it is now; without `device` it is offline. */
+/** The present state of a stream's device; without `device` it is offline. */
 export interface DeviceChange {
   readonly id: string;
   readonly device?: DeviceView | undefined;
 }
 
-/** One turn or announcement as far as it has come; a later event of the same `id` replaces it. */
-export interface TurnView {
-  readonly id: string;
-  readonly session: string;
-  /** Absent: an announcement. */
-  readonly origin?: number | undefined;
-  /** When its first and last voiced frame came; known while somebody watches the device. */
-  readonly speech?: { readonly from: number; readonly to: number } | undefined;
-  /** When the final transcript, or the typed text, was there. */
-  readonly heardAt?: number | undefined;
-  /** When the first sentence of the answer was there. */
-  readonly saidAt?: number | undefined;
-  /** When the first packet of its sound reached the bus; known while somebody watches the device. */
-  readonly voicedAt?: number | undefined;
-  /** When its first sound was written to the socket. */
-  readonly soundAt?: number | undefined;
-  readonly endedAt?: number | undefined;
-  /** `played`, or why it was not; absent while it goes on. */
-  readonly outcome?: string | undefined;
-  readonly sentences: number;
-  readonly fenced: number;
-  readonly dropped: number;
-  readonly late: number;
-  readonly heard?: string | undefined;
-  readonly said?: readonly string[] | undefined;
-  readonly trace?: string | undefined;
-}
-
-/** Something that happened to a device beside its turns: a control frame by its type, or a change of state. */
+/** An event of a device other than its turns: a control frame by its type, or a change of state. */
 export interface Activity {
   readonly at: number;
   readonly kind: string;
   readonly detail: string;
 }
 
-/** How long something took, over the last five minutes. */
-export interface Percentiles {
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
-  readonly count: number;
-}
-
-/** Latencies of turns: from the final transcript to the first sentence, and to the first sound on the socket. */
-export interface Latencies {
-  readonly thought?: Percentiles | undefined;
-  readonly sound?: Percentiles | undefined;
-}
-
-/** One program that runs, by `name` (gateway, asr, …) and `id`; what is unknown is absent. */
+/** A running process, by `name` (gateway, asr, …) and `id`. Unknown numbers are absent. */
 export interface ProgramNumbers {
   readonly name: string;
   readonly id: string;
@@ -138,7 +90,7 @@ export interface ProgramNumbers {
   readonly speaking?: number | undefined;
 }
 
-/** A queue of the bus or of a program: what waits in it. */
+/** A queue of the bus or of a program, and the number of messages that wait in it. */
 export interface QueueNumbers {
   readonly name: string;
   readonly depth: number;
@@ -160,17 +112,8 @@ export interface Numbers {
   readonly alerts: readonly AlertView[];
 }
 
-/** What the charts keep of one `Numbers`. */
+/** The part of `Numbers` that the charts keep. */
 export type Point = Pick<Numbers, "at" | "online" | "rates" | "latencies">;
-
-/** What the rest of the monitor knows and the page shows; each is asked every few seconds and must answer from memory. */
-export interface LiveSources {
-  /** Programs beside the gateways, which are known from their leases, or better numbers of these. */
-  readonly programs?: () => readonly ProgramNumbers[];
-  readonly queues?: () => readonly QueueNumbers[];
-  /** Open alerts first, then the newest that were resolved. */
-  readonly alerts?: () => readonly AlertView[];
-}
 
 /** A device's profile with the revision that a change must name. */
 export interface ProfileView {
@@ -178,6 +121,6 @@ export interface ProfileView {
   readonly revision: number;
   /** The device's own fields. */
   readonly own: Readonly<Record<string, unknown>>;
-  /** What applies: its own fields over the fleet's over the defaults. */
+  /** The profile that applies: the device's own fields over the fleet's over the defaults. */
   readonly profile: Readonly<Record<string, unknown>>;
 }

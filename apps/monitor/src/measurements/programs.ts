@@ -1,27 +1,28 @@
 import { channels, type Stats } from "@voxbus/protocol";
 import type { Bus, Closer } from "@voxbus/subscriber";
+import QuickLRU from "quick-lru";
 
-/** After which silence a process that had not said that it stops counts as lost, ms: four reports. */
+/** A process that sends no report for this long counts as lost, unless it said that it stops [ms]. Four reports. */
 export const lostMs = 20_000;
-/** How long a lost process is still shown, ms. */
+/** Time for which a lost process is still listed [ms]. */
 const showLostMs = 10 * 60_000;
 const maxPrograms = 10_000;
 const maxReports = 100;
 
-/** One process as it last told. */
+/** One process by its last report. */
 export interface ProgramView {
   readonly stats: Stats;
-  /** Since when it is silent for longer than it may be. */
+  /** True while it has been silent for 20 s. */
   readonly lost: boolean;
 }
 
-/** The processes of the system, as they tell of themselves. */
+/** The processes of the system, by what they report of themselves. */
 export interface Programs extends Closer {
-  /** Those that run, and those that were lost not long ago. */
+  /** The processes that run, and those that were lost in the last 10 minutes. */
   list(): readonly ProgramView[];
-  /** What each process that runs has told since the last time that this was asked, oldest first; never an empty list. */
+  /** The reports of each running process since the last call, oldest first; without a new one its last report. */
   take(): readonly (readonly Stats[])[];
-  /** Gateways that said, since the last time that this was asked, that they leave. */
+  /** The gateways that have announced since the last call that they leave. */
   takeLeaving(): ReadonlySet<string>;
 }
 
@@ -31,9 +32,9 @@ interface Known {
   heardAt: number;
 }
 
-/** Collects what all processes say on `stats.*`. */
+/** Collects what all processes report on `stats.*`. */
 export function collectPrograms(bus: Bus): Programs {
-  const known = new Map<string, Known>();
+  const known = new QuickLRU<string, Known>({ maxSize: maxPrograms });
   let leaving = new Set<string>();
   const isLost = ({ heardAt }: Known) => performance.now() - heardAt > lostMs;
 
@@ -49,11 +50,9 @@ export function collectPrograms(bus: Bus): Programs {
       if (id !== undefined && last.id === id && last.program === program && other !== instance) known.delete(other);
     }
     const reports = [...(known.get(instance)?.reports ?? []), stats].slice(-maxReports);
-    known.delete(instance);
     known.set(instance, { reports, last: stats, heardAt: performance.now() });
-    if (known.size > maxPrograms) known.delete(known.keys().next().value ?? "");
   });
-  // While NATS was away nobody could be heard.
+  // No report could arrive while NATS was away.
   const watch = bus.onChange((connected) => {
     if (connected) for (const one of known.values()) one.heardAt = performance.now();
   });
@@ -83,14 +82,4 @@ export function collectPrograms(bus: Bus): Programs {
       watch.close();
     },
   };
-}
-
-/** What a process is called where alerts and histories name it: a gateway by its id, others by program and instance. */
-export function subjectOf({ program, id, instance }: Stats): string {
-  return id ?? `${program}-${instance}`;
-}
-
-/** A process as people know it. */
-export function describeProgram({ program, id, host, pid }: Stats): string {
-  return id === undefined ? `${program} on ${host} (pid ${pid})` : `${program} ${id}`;
 }

@@ -3,7 +3,7 @@ import { createHistory } from "./series.ts";
 
 test("history: keeps 1,000 points of a series and averages the last 60", () => {
   const history = createHistory({ forgetMs: 10_000 });
-  for (let at = 1; at <= 1100; at += 1) history.record(at, [{ metric: "memory", subject: "g1", value: at }]);
+  for (let at = 1; at <= 1100; at += 1) history.record(at, [{ metric: "memory", target: "g1", value: at }]);
   const series = history.find("memory", "g1")!;
   expect(series.newest(2000)).toHaveLength(1000);
   expect(series.newest(2)).toEqual([
@@ -16,13 +16,13 @@ test("history: keeps 1,000 points of a series and averages the last 60", () => {
 
 test("history: forgets what ended, and no more than it must", () => {
   const history = createHistory({ forgetMs: 100, maxSeries: 2 });
-  const sample = (subject: string) => [{ metric: "memory", subject, value: 1 }];
+  const sample = (target: string) => [{ metric: "memory", target, value: 1 }];
   history.record(0, sample("old"));
   history.record(50, sample("new"));
-  const subjects = () => [...history.all()].map(({ subject }) => subject);
-  expect(subjects()).toEqual(["old", "new"]);
+  const targets = () => [...history.all()].map(({ target }) => target);
+  expect(targets()).toEqual(["old", "new"]);
   history.record(101, sample("new"));
-  expect(subjects()).toEqual(["new"]);
+  expect(targets()).toEqual(["new"]);
   history.record(102, [...sample("a"), ...sample("b")]);
-  expect(subjects()).toEqual(["a", "b"]);
+  expect(targets()).toEqual(["a", "b"]);
 });

@@ -1,32 +1,32 @@
-/** How many points a series keeps. */
+/** Number of points that a series keeps. */
 export const keptPoints = 1000;
-/** Over how many of the newest points it is averaged. */
+/** Number of the newest points that the average is taken over. */
 export const averagedPoints = 60;
 
 /** One number at one time, ms since the epoch. */
 export type Sampled = readonly [at: number, value: number];
 
-/** What was measured once: a metric of a subject, such as `memory` of one process. */
+/** One measured value: a metric of a target, such as `memory` of one process. */
 export interface Sample {
   readonly metric: string;
-  readonly subject: string;
+  readonly target: string;
   readonly value: number;
 }
 
-/** The history of one metric of one subject, 1,000 points at most. */
+/** The history of one metric of one target, at most 1,000 points. */
 export interface Series {
   readonly metric: string;
-  readonly subject: string;
-  /** The newest points, oldest first, `most` at most. */
+  readonly target: string;
+  /** The newest points, at most `most`, oldest first. */
   newest(most: number): readonly Sampled[];
-  /** Mean of the last 60 points. */
+  /** The mean of the last 60 points. */
   average(): number;
 }
 
 /** The history of everything that is measured. */
 export interface History {
   record(at: number, samples: readonly Sample[]): void;
-  find(metric: string, subject: string): Series | undefined;
+  find(metric: string, target: string): Series | undefined;
   all(): IterableIterator<Series>;
 }
 
@@ -36,20 +36,20 @@ interface Kept extends Series {
 }
 
 /**
- * Creates an empty history, in memory. A series that nothing was added to for `forgetMs`, such as that of a process that
- * ended, is forgotten; of more than `maxSeries` the one that was silent longest.
+ * Creates an empty history, in memory. It forgets a series without a new point for `forgetMs`, such as that of a process
+ * that ended, and beyond `maxSeries` the series without a new point for the longest time.
  */
 export function createHistory(options: { readonly forgetMs: number; readonly maxSeries?: number }): History {
   const { forgetMs, maxSeries = 20_000 } = options;
   const known = new Map<string, Kept>();
-  const keyOf = (metric: string, subject: string) => `${metric} ${subject}`;
+  const keyOf = (metric: string, target: string) => `${metric} ${target}`;
   return {
     record(at, samples) {
-      for (const { metric, subject, value } of samples) {
-        const key = keyOf(metric, subject);
-        const series = known.get(key) ?? createSeries(metric, subject);
+      for (const { metric, target, value } of samples) {
+        const key = keyOf(metric, target);
+        const series = known.get(key) ?? createSeries(metric, target);
         series.add([at, value]);
-        // The one that was added to last stands last.
+        // The series with the newest point comes last.
         known.delete(key);
         known.set(key, series);
       }
@@ -58,16 +58,16 @@ export function createHistory(options: { readonly forgetMs: number; readonly max
         known.delete(key);
       }
     },
-    find: (metric, subject) => known.get(keyOf(metric, subject)),
+    find: (metric, target) => known.get(keyOf(metric, target)),
     all: () => known.values(),
   };
 }
 
-function createSeries(metric: string, subject: string): Kept {
+function createSeries(metric: string, target: string): Kept {
   const points: Sampled[] = [];
   return {
     metric,
-    subject,
+    target,
     add(point) {
       points.push(point);
       if (points.length > keptPoints) points.shift();

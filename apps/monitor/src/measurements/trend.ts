@@ -1,6 +1,6 @@
 /**
- * How much the straight line through `values` (least squares, one value a step) rises from the first to the last of them;
- * 0 for fewer than two.
+ * The rise of the straight line through `values` (least squares, one value a step) from the first to the last of them; 0
+ * for fewer than two.
  */
 export function fitRise(values: readonly number[]): number {
   const steps = values.length - 1;

@@ -1,17 +1,17 @@
-import type { Percentiles } from "../live/live.ts";
+import type { Percentiles } from "./turn-view.ts";
 
-const latencyWindowMs = 5 * 60_000;
+const percentileWindowMs = 5 * 60_000;
 const maxSamples = 5000;
 const rateWindowMs = 60_000;
 
-/** How often something happened in the last minute. */
-export interface Rate {
+/** Counts events of the last minute. */
+export interface RollingRate {
   add(now: number): void;
   perMinute(now: number): number;
 }
 
-/** Counts by the second, so that its size does not depend on how much happens. */
-export function createRate(): Rate {
+/** Creates a rate. It counts by the second, so its size does not depend on the number of events. */
+export function createRollingRate(): RollingRate {
   const counts = new Map<number, number>();
   return {
     add(now) {
@@ -29,23 +29,23 @@ export function createRate(): Rate {
   };
 }
 
-/** Durations of the last five minutes, ms; of very many the newest 5,000. */
-export interface Durations {
+/** Percentiles of the durations of the last five minutes, over at most the newest 5,000 of them. */
+export interface RollingPercentiles {
   add(now: number, ms: number): void;
-  /** Undefined when nothing happened. */
-  percentiles(now: number): Percentiles | undefined;
+  /** Undefined without a duration in the window. */
+  read(now: number): Percentiles | undefined;
 }
 
-/** Keeps durations. */
-export function createDurations(): Durations {
+/** Creates percentiles of no durations yet. */
+export function createRollingPercentiles(): RollingPercentiles {
   const samples: { readonly at: number; readonly ms: number }[] = [];
   return {
     add(now, ms) {
       samples.push({ at: now, ms });
       if (samples.length > maxSamples * 2) samples.splice(0, samples.length - maxSamples);
     },
-    percentiles(now) {
-      const fresh = samples.findIndex(({ at }) => at > now - latencyWindowMs);
+    read(now) {
+      const fresh = samples.findIndex(({ at }) => at > now - percentileWindowMs);
       samples.splice(0, fresh < 0 ? samples.length : fresh);
       const sorted = samples
         .slice(-maxSamples)

@@ -1,27 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { guardPage, readAssets } from "./assets.ts";
-
-test("assets: every file of the page by its path, and nothing that a page is not made of", () => {
-  const directory = mkdtempSync(join(tmpdir(), "voxbus-page-"));
-  try {
-    mkdirSync(join(directory, "assets"));
-    writeFileSync(join(directory, "index.html"), "<p>");
-    writeFileSync(join(directory, "assets/a-1.js"), "1");
-    writeFileSync(join(directory, "notes.txt"), "2");
-    const assets = readAssets(directory);
-    expect([...assets.keys()].toSorted()).toEqual(["/", "/assets/a-1.js"]);
-    expect(assets.get("/")).toMatchObject({ type: "text/html; charset=utf-8", hashed: false });
-    expect(assets.get("/assets/a-1.js")).toMatchObject({ hashed: true });
-    expect(gunzipSync(assets.get("/assets/a-1.js")!.zipped).toString()).toBe("1");
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-  expect(readAssets(join(directory, "gone")).size).toBe(0);
-});
+import { guardPage } from "./page.ts";
 
 const connectOf = (host: string, addresses: readonly string[] = []) =>
   /connect-src ([^;]*)/.exec(guardPage(host, addresses)["content-security-policy"]!)![1];

@@ -1,0 +1,52 @@
+import { ConflictError, type Bus, type Closer } from "@voxbus/bus";
+import { buckets, type AlertRecord } from "@voxbus/protocol";
+
+/** The alerts of the system in KV `monitor`, as far as this monitor knows them. */
+export interface AlertStore extends Closer {
+  get(id: string): AlertRecord | undefined;
+  entries(): readonly (readonly [id: string, record: AlertRecord])[];
+  /**
+   * Writes a record by compare-and-set. Resolves with false if another monitor was faster; its record is then known here.
+   * Writes of one id must follow each other. Throws BusAwayError.
+   */
+  write(id: string, record: AlertRecord): Promise<boolean>;
+  /** Removes a record, if no other monitor has changed it. Throws BusAwayError, ConflictError. */
+  remove(id: string): Promise<void>;
+}
+
+/** Opens the store; resolves once all alerts are read. */
+export async function openAlertStore(bus: Bus): Promise<AlertStore> {
+  const bucket = bus.bucket(buckets.alerts);
+  const known = new Map<string, { readonly record: AlertRecord; readonly revision: number }>();
+
+  const learn = (id: string, record: AlertRecord | undefined, revision: number) => {
+    if (record !== undefined && revision > (known.get(id)?.revision ?? 0)) known.set(id, { record, revision });
+  };
+  const watch = await bucket.watch((id, entry) => {
+    if (entry === undefined) known.delete(id);
+    else learn(id, entry.value, entry.revision);
+  });
+
+  return {
+    get: (id) => known.get(id)?.record,
+    entries: () => [...known].map(([id, { record }]) => [id, record] as const),
+    async write(id, record) {
+      try {
+        const revision = await bucket.update(id, record, known.get(id)?.revision ?? 0);
+        known.set(id, { record, revision });
+        return true;
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error;
+        const found = await bucket.get(id);
+        if (found === undefined) known.delete(id);
+        else learn(id, found.value, found.revision);
+        return false;
+      }
+    },
+    async remove(id) {
+      await bucket.remove(id, known.get(id)?.revision);
+      known.delete(id);
+    },
+    close: () => watch.close(),
+  };
+}
