@@ -2,7 +2,7 @@ import { createOpusEncoder, createResampler, type Resampler } from "@voxbus/audi
 import { serveWorker, type WorkerContract } from "@voxbus/workers";
 import type { Sound } from "./engines/engine.ts";
 
-/** What passes between tts and the threads that encode: the sounds of a sentence in, its Opus packets out. */
+/** The contract between tts and its encoder threads. One task takes the sounds of a piece of text and yields its Opus packets. */
 export interface EncodeContract extends WorkerContract {
   readonly data: null;
   readonly request: null;
@@ -16,7 +16,7 @@ const packetSamples = 1440;
 await serveWorker<EncodeContract>(
   () =>
     async function* (_, { input }) {
-      // An encoder of its own for each sentence: the same samples then make the same packets, whatever was said before.
+      // Each task has its own encoder, so the same samples make the same packets, whatever was said before.
       const encoder = createOpusEncoder({ sampleRate, bitrate: 24_000, complexity: 5 });
       const packet = new Int16Array(packetSamples);
       let filled = 0;
@@ -35,7 +35,7 @@ await serveWorker<EncodeContract>(
         let resampler: Resampler | undefined;
         for await (const sound of input) {
           resampler ??= createResampler(sound.sampleRate, sampleRate);
-          // In pieces, so that the first packet does not wait for a whole sentence.
+          // In small blocks, so that the first packet does not wait for a whole sentence.
           for (let at = 0; at < sound.samples.length; at += packetSamples) {
             yield* cut(resampler.write(sound.samples.subarray(at, at + packetSamples)));
           }

@@ -7,8 +7,8 @@ const giveUpMs = 60_000;
 const mostStored = 1000;
 
 /**
- * A reply's sentences in order, from the opening one to the last, each once: live, and from the stream where one is
- * missing. It ends early when none came for a minute. Throws the signal's reason.
+ * Yields a reply's sentences in order, each once, from the opening sentence to the last. They come live, or from the stream
+ * if one is missing. Ends early if no sentence came for a minute. Throws the signal's reason.
  */
 export async function* followSentences(
   options: { readonly bus: Bus; readonly device: string; readonly opening: Say },

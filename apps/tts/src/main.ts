@@ -1,4 +1,4 @@
 import { subscriber } from "@voxbus/subscriber";
-import { buildTts, ttsProgram } from "./app.ts";
+import { buildTts, tts } from "./app.ts";
 
-await subscriber(ttsProgram, buildTts);
+await subscriber(tts, buildTts);

@@ -1,6 +1,6 @@
 import type { FrameName, Outbound, OutControl, OutText } from "@voxbus/protocol";
 
-/** Whose frames they are. */
+/** The reply and the attempt that frames belong to. */
 export interface ReplyName {
   readonly session?: string | undefined;
   readonly origin?: number | undefined;
@@ -8,32 +8,32 @@ export interface ReplyName {
   readonly attempt: number;
 }
 
-/** What a frame carries, before it is named. */
+/** The content of a frame, before it is named. */
 export type FrameBody =
   | { readonly kind: "audio"; readonly duration: number; readonly body: Uint8Array }
   | { readonly kind: "text"; readonly body: OutText }
   | { readonly kind: "control"; readonly body: OutControl };
 
-/** Where a frame stands beside its content. */
+/** The place of a frame in its reply. */
 export interface FramePlace {
   readonly sentence: number;
   readonly end?: "sentence" | "reply" | undefined;
   readonly repeatable?: boolean;
 }
 
-/** Names a reply's frames (docs/bus.md, causality) and keeps them until it is over. */
+/** Names the frames of a reply (docs/bus.md, causality) and keeps them. */
 export interface ReplyFrames {
   /** Names the next frame and keeps it. */
   add(content: FrameBody, place: FramePlace): Outbound;
-  /** All frames so far behind this one (of whichever attempt), or all of them. */
+  /** Returns the frames behind this one, of any attempt, or all frames. */
   after(name?: FrameName): readonly Outbound[];
-  /** How much is sound up to and including this frame, ms. */
+  /** Returns the duration of the sound up to and including this frame (ms). */
   position(name?: FrameName): number;
-  /** How much sound there is so far, ms. */
+  /** The duration of all sound so far (ms). */
   readonly durationMs: number;
 }
 
-/** Starts with no frames; `n` begins at 0 in every sentence. */
+/** Creates an empty list of frames. `n` begins at 0 in every sentence. */
 export function createReplyFrames(name: ReplyName): ReplyFrames {
   const kept: { readonly frame: Outbound; readonly sentence: number; readonly n: number; readonly until: number }[] =
     [];

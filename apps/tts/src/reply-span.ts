@@ -1,17 +1,19 @@
 import { SpanStatusCode, trace } from "@opentelemetry/api";
 import { contextOf, traceOf, tracingIsOn, type Trace } from "@voxbus/bus";
 
-/** The span of one reply, from its claim until it was played or fenced. */
+/** The span of one reply, from its claim until it was played or fenced. It contains none of its words. */
 export interface ReplySpan {
-  /** The context that goes out with the reply's text frames. */
+  /** The trace context of the reply's frames. */
   readonly trace: Trace;
-  /** A sentence is sent: its first packet comes from this engine, or from none. */
+  /** Counts a sentence. */
   sentence(): void;
+  /** Records the first packet and its engine. */
   firstSound(engine: string): void;
+  /** Ends the span. */
   end(outcome: string, error?: unknown): void;
 }
 
-/** Begins the span `tts` below what asked for the reply. No word of it is in there. */
+/** Starts the span `tts` below the span that asked for the reply. */
 export function traceReply(reply: {
   readonly device: string;
   readonly reply: string;

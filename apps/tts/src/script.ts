@@ -1,4 +1,4 @@
-/** Scripts that are told apart, each with the languages (BCP 47) written in it, the likeliest first. */
+/** The known scripts, each with its languages (BCP 47), the likeliest first. */
 const languagesOf = {
   Latin: ["en"],
   Han: ["zh", "cmn", "yue", "ja"],
@@ -24,7 +24,7 @@ const languagesOf = {
   Ethiopic: ["am"],
 } as const;
 
-/** A script by its Unicode name; `Other` is any script beside those. */
+/** A script by its Unicode name. `Other` is every unknown script. */
 export type Script = keyof typeof languagesOf | "Other";
 
 const patterns = Object.keys(languagesOf).map(
@@ -35,7 +35,7 @@ const foreignLanguages = new Set<string>(
   Object.entries(languagesOf).flatMap(([script, languages]) => (script === "Latin" ? [] : languages)),
 );
 
-/** How many letters of each script a text has; digits and punctuation belong to none. */
+/** Counts the letters of a text by script. Digits and punctuation belong to no script. */
 export function countScripts(text: string): ReadonlyMap<Script, number> {
   const counts = new Map<Script, number>();
   for (const [letter] of text.matchAll(/\p{L}/gu)) {
@@ -45,7 +45,7 @@ export function countScripts(text: string): ReadonlyMap<Script, number> {
   return counts;
 }
 
-/** The share of a text's letters that are Latin, 0 to 1; 1 for a text without letters. */
+/** Returns the share of Latin letters in a text, 0 to 1. It is 1 for a text without letters. */
 export function latinShare(text: string): number {
   const counts = countScripts(text);
   const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
@@ -53,9 +53,9 @@ export function latinShare(text: string): number {
 }
 
 /**
- * The language to read a text in, as its primary subtag: the given one (default English) if it is written in the text's
- * script, else the likeliest one of that script; a foreign script weighs more than Latin, since names and loan words stay
- * Latin everywhere. Undefined for scripts that are not known.
+ * Guesses the language of a text, as its primary subtag: `language` (English) if it is written in the text's script,
+ * otherwise the likeliest language of that script. Another script counts before Latin, because names and loan words are
+ * Latin everywhere. Returns undefined for an unknown script.
  */
 export function guessLanguage(text: string, language = "en"): string | undefined {
   const given = language.toLowerCase().split("-")[0]!;

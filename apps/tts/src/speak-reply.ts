@@ -1,158 +1,76 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { BusAwayError, type Bus, type Claim, type Closer } from "@voxbus/bus";
-import { channels, type FrameName, type InControl, type Profile, type Say } from "@voxbus/protocol";
+import type { Bus, Claim, Closer } from "@voxbus/bus";
+import type { Profiles } from "@voxbus/presence";
+import { channels, type InControlFrame, type Say } from "@voxbus/protocol";
+import type { Log } from "@voxbus/subscriber";
 import { followSentences } from "./follow-sentences.ts";
+import type { TtsMetrics } from "./metrics.ts";
+import { createReplyOutput, type ReplyOutput } from "./reply-output.ts";
 import { traceReply } from "./reply-span.ts";
-import { createReplyFrames, type FrameBody, type FramePlace } from "./reply-frames.ts";
-import { packetMs, type Speech, type SpokenPacket } from "./synthesis.ts";
+import { createSentenceSender, type SendSentence } from "./sentence-sender.ts";
+import type { SentenceSpeaker } from "./sentence-speaker.ts";
 
-/** What speaking a reply stands on. */
-export interface SpeakBase {
+/** Dependencies of the work on a reply. */
+export interface SpeakDeps {
   readonly bus: Bus;
-  readonly speech: Speech;
-  readonly profileOf: (device: string) => Profile;
-  /** The first sound of a reply was sent, so many ms after its claim. */
-  readonly onFirstSound: (ms: number) => void;
-  /** Something went wrong that the reply survives. */
-  readonly onTrouble: (what: string, error: unknown) => void;
+  readonly log: Pick<Log, "warn">;
+  readonly metrics: Pick<TtsMetrics, "firstSound">;
+  readonly profiles: Pick<Profiles, "of">;
+  readonly speaker: SentenceSpeaker;
 }
 
-const aheadMs = 10_000;
-const tickMs = 250;
-// An announcement waits at most 30 s for the user, a reply for another one to end; then the gateway would have said so.
-const afterwardsMs = 90_000;
-// By then the gateway is back at NATS too.
-const knockMs = 1000;
-const longestSubtitle = 2500;
+// An announcement waits at most 30 s for the user, and a reply for another one to end. Then the gateway reports an outcome.
+const outcomeMs = 90_000;
+// After this time the gateway has reconnected to NATS too.
+const reconnectedMs = 1000;
 
 /**
- * Speaks one reply: its frames go out named, at most 10 s ahead of real time, and are kept and sent again on request until
- * the gateway says that the reply was played, failed or fenced. Resolves then. Rejects with the claim's reason when the
- * claim is lost, so that another worker begins again.
+ * Speaks one reply. Its frames are sent named, at most 10 s ahead of real time. They are kept and sent again on request
+ * until the gateway reports that the reply was played, failed or fenced. Resolves then. If the claim is lost, it rejects
+ * with the claim's reason, so that another worker begins again.
  */
-export async function speakReply(base: SpeakBase, claim: Claim<Say>): Promise<void> {
-  const { bus, speech, onTrouble } = base;
+export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<void> {
+  const { bus, log, metrics } = deps;
   const { device, message: opening, attempt } = claim;
   const { session, origin, reply } = opening;
-  const profile = base.profileOf(device);
-  const frames = createReplyFrames({ session, origin, reply, attempt });
   const span = traceReply({ device, reply, attempt, trace: claim.trace });
+  const name = { session, origin, reply, attempt };
+  const output = createReplyOutput({ bus, log, device, name, trace: span.trace });
   const over = new AbortController();
   const signal = AbortSignal.any([claim.signal, over.signal]);
   const claimedAt = performance.now();
-  let firstSound = false;
-  /** What the gateway has for sure, and since when. */
-  let pace: { readonly after?: FrameName | undefined; readonly at: number } | undefined;
+  const onFirstSound = () => metrics.firstSound(performance.now() - claimedAt);
+  const sendSentence = createSentenceSender({ opening, output, span, log, onFirstSound, signal });
 
-  let away = false;
-  const publish = (frame: ReturnType<typeof frames.add>) => {
-    try {
-      bus.publish(channels.out(device), frame, span.trace);
-      away = false;
-    } catch (error) {
-      // It is kept: the gateway misses it and asks again.
-      if (!(error instanceof BusAwayError)) throw error;
-      if (!away) onTrouble("frames cannot be sent", error);
-      away = true;
-    }
-  };
-
-  const replay = (after: FrameName | undefined) => {
-    pace = { after, at: performance.now() };
-    for (const frame of frames.after(after)) publish(frame);
-  };
-
-  const onControl = (control: InControl, seq: number, from: string) => {
-    if (control.type === "resend" && control.reply === reply) replay(control.after);
-    else if (isOver(control, { seq, mine: from === session, origin, reply })) over.abort(new Error(control.type));
-  };
-
-  const waitForPace = async () => {
-    pace ??= { at: performance.now() };
-    // In steps, since a replay moves the clock.
-    for (;;) {
-      const ahead = frames.durationMs - frames.position(pace.after) - (performance.now() - pace.at);
-      if (ahead < aheadMs) return;
-      await delay(Math.min(tickMs, ahead - aheadMs + 1), undefined, { signal });
-    }
-  };
-
-  const send = (content: FrameBody, place: FramePlace) => publish(frames.add(content, place));
-
-  const sendSentence = async (say: Say, packets: AsyncIterable<SpokenPacket>) => {
-    const { sentence, text, emotion } = say;
-    const end = say.last ? "reply" : "sentence";
-    if (sentence === opening.sentence || emotion) {
-      send({ kind: "text", body: { type: "llm", emotion: emotion ?? "neutral" } }, { sentence });
-    }
-    if (text) {
-      const subtitle = text.slice(0, longestSubtitle);
-      send({ kind: "text", body: { type: "tts", state: "sentence_start", text: subtitle } }, { sentence });
-    }
-    span.sentence();
-    let sounded = false;
-    try {
-      for await (const [{ body, repeatable, engine }, last] of withLast(packets)) {
-        await waitForPace();
-        send({ kind: "audio", duration: packetMs, body }, { sentence, repeatable, end: last ? end : undefined });
-        sounded = sounded || last;
-        if (firstSound) continue;
-        firstSound = true;
-        base.onFirstSound(performance.now() - claimedAt);
-        span.firstSound(engine);
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      onTrouble("a sentence could not be spoken", error);
-      const body = { type: "alert", status: "Sorry", message: "This could not be spoken.", emotion: "sad" } as const;
-      send({ kind: "text", body }, { sentence });
-    }
-    if (!sounded) send({ kind: "control", body: { type: "end" } }, { sentence, end });
-  };
-
-  const sendReply = async () => {
-    if (claim.final) {
-      // Whatever it is in this reply that ends its workers is not looked at again.
-      const sentence = pace?.after ? pace.after.sentence + 1 : 0;
-      const say: Say = { ...opening, sentence, text: "", emotion: "sad", last: true };
-      return sendSentence(say, speech.apologise(signal));
-    }
-    for await (const say of followSentences({ bus, device, opening }, signal)) {
-      const request = {
-        text: say.text,
-        language: say.language ?? profile.language,
-        voice: profile.voice,
-        engine: profile.engines.tts,
-      };
-      await sendSentence(say, say.text ? speech.speak(request, signal) : nothing());
-    }
-  };
-
-  // A gateway that lost a reply's frames asks for them, but not when it has none: then it does not know the reply.
-  let knock: NodeJS.Timeout | undefined;
-  const closers: Closer[] = [
-    bus.onChange((connected) => {
-      clearTimeout(knock);
-      if (connected) knock = setTimeout(() => frames.after().slice(0, 1).forEach(publish), knockMs);
-    }),
-    { close: () => clearTimeout(knock) },
-    bus.subscribe(channels.inControl(device), ({ body, seq, session }) => onControl(body, seq, session)),
+  function takeControl(frame: InControlFrame) {
+    const { body } = frame;
+    if (body.type === "resend" && body.reply === reply) output.resend(body.after);
+    else if (endsReply(frame, opening)) over.abort(new Error(body.type));
+  }
+  const closers = [
+    resendAfterOutage(bus, output),
+    bus.subscribe(channels.inControl(device), takeControl),
     bus.subscribe(channels.event(device), ({ turn, session: from }) => {
-      if (turn && (turn.reply === reply || (turn.origin !== undefined && turn.origin === origin && from === session))) {
-        over.abort(new Error("played"));
-      }
+      if (!turn) return;
+      const ofTurn = turn.origin !== undefined && turn.origin === origin && from === session;
+      if (turn.reply === reply || ofTurn) over.abort(new Error("played"));
     }),
   ];
   try {
-    // What happened before this claim: a fence, or what the gateway still waits for from the worker before.
+    // The newest control may be older than this claim: a fence, or the request that the worker before left open.
     const before = bus.lastStored(channels.inControl(device), signal).then(
-      (last) => last && onControl(last.message.body, last.message.seq, last.message.session),
-      (error: unknown) => signal.aborted || onTrouble("what happened before is not known", error),
+      (last) => last && takeControl(last.message),
+      (err: unknown) => {
+        if (!signal.aborted) log.warn({ err, device, reply }, "last control unknown");
+      },
     );
-    if (claim.attempt > 1) await before;
-    await Promise.all([before, sendReply()]);
-    await delay(frames.durationMs + afterwardsMs, undefined, { signal });
-    onTrouble("the gateway never said how a reply ended", undefined);
+    if (attempt > 1) await before;
+    const sent = claim.final
+      ? sendApology(deps.speaker, { opening, output, sendSentence }, signal)
+      : sendSentences(deps, { device, opening, sendSentence }, signal);
+    await Promise.all([before, sent]);
+    await delay(output.durationMs + outcomeMs, undefined, { signal });
+    log.warn({ device, reply }, "reply outcome missing");
     span.end("no word of the gateway");
   } catch (error) {
     if (!over.signal.aborted || claim.signal.aborted) {
@@ -165,26 +83,59 @@ export async function speakReply(base: SpeakBase, claim: Claim<Say>): Promise<vo
   }
 }
 
-/** Whether a control frame ends a reply: its session's end, an abort or fence that it was caused before, or its own fence. */
-function isOver(
-  control: InControl,
-  about: { seq: number; mine: boolean; origin: number | undefined; reply: string },
-): boolean {
-  const { seq, mine, origin, reply } = about;
-  if (control.type === "fence" && control.reply === reply) return true;
-  if (!mine) return false;
-  if (control.type === "closed") return true;
-  if (origin === undefined) return false;
-  return (control.type === "fence" && control.fence >= origin) || (control.type === "abort" && seq >= origin);
+/** Sends the sentences of a reply as they are stored, each spoken by the profile's voice. */
+async function sendSentences(
+  { bus, profiles, speaker }: SpeakDeps,
+  reply: { readonly device: string; readonly opening: Say; readonly sendSentence: SendSentence },
+  signal: AbortSignal,
+): Promise<void> {
+  const { device, opening, sendSentence } = reply;
+  const profile = profiles.of(device);
+  for await (const say of followSentences({ bus, device, opening }, signal)) {
+    const request = {
+      text: say.text,
+      language: say.language ?? profile.language,
+      voice: profile.voice,
+      engine: profile.engines.tts,
+    };
+    await sendSentence(say, say.text ? speaker.speak(request, signal) : nothing());
+  }
 }
 
-async function* withLast<Value>(values: AsyncIterable<Value>): AsyncGenerator<readonly [value: Value, last: boolean]> {
-  let held: { readonly value: Value } | undefined;
-  for await (const value of values) {
-    if (held) yield [held.value, false];
-    held = { value };
-  }
-  if (held) yield [held.value, true];
+/** Sends an apology behind the frames that the gateway has. The reply ended its workers, so it is not read again. */
+async function sendApology(
+  speaker: SentenceSpeaker,
+  reply: { readonly opening: Say; readonly output: ReplyOutput; readonly sendSentence: SendSentence },
+  signal: AbortSignal,
+): Promise<void> {
+  const { opening, output, sendSentence } = reply;
+  const sentence = output.accepted ? output.accepted.sentence + 1 : 0;
+  await sendSentence({ ...opening, sentence, text: "", emotion: "sad", last: true }, speaker.apologize(signal));
+}
+
+/** A gateway asks for missing frames of a reply, but not for a reply that it does not know: it gets the first frame. */
+function resendAfterOutage(bus: Bus, output: ReplyOutput): Closer {
+  let timer: NodeJS.Timeout | undefined;
+  const watch = bus.onChange((connected) => {
+    clearTimeout(timer);
+    if (connected) timer = setTimeout(() => output.resendFirst(), reconnectedMs);
+  });
+  return {
+    close() {
+      watch.close();
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** True if a control ends a reply: its own fence, or the end of its session, or an abort or fence at or above its origin. */
+function endsReply({ body, seq, session }: InControlFrame, reply: Say): boolean {
+  if (body.type === "fence" && body.reply === reply.reply) return true;
+  if (session !== reply.session) return false;
+  if (body.type === "closed") return true;
+  const { origin } = reply;
+  if (origin === undefined) return false;
+  return (body.type === "fence" && body.fence >= origin) || (body.type === "abort" && seq >= origin);
 }
 
 async function* nothing(): AsyncGenerator<never> {

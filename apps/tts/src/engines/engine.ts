@@ -1,23 +1,23 @@
-/** What is to be spoken. A voice that the engine does not have gives way to its default. `speed` is 1 by default. */
+/** A text and how to speak it. An engine uses its default voice in place of an unknown one. */
 export interface SpeechRequest {
   readonly text: string;
   readonly voice?: string | undefined;
-  /** BCP 47. */
+  /** A BCP 47 tag. */
   readonly language?: string | undefined;
-  /** 0.5 to 2, where the engine can. */
+  /** 0.5 to 2 (1). Ignored by engines that cannot change it. */
   readonly speed?: number | undefined;
 }
 
-/** A piece of mono sound; all pieces of one synthesis have the same rate, in Hz. */
+/** A piece of mono sound. All pieces of one synthesis have the same sample rate (Hz). */
 export interface Sound {
   readonly sampleRate: number;
   readonly samples: Int16Array<ArrayBuffer>;
 }
 
-/** Why a synthesis failed; stable, for counters. */
+/** The reason why a synthesis failed. Stable, for counters. */
 export type TtsProblem = "unavailable" | "refused" | "time-out" | "bad-audio" | "failed";
 
-/** What an engine throws, beside the reason of an aborted signal. */
+/** The error of an engine. It throws no other, except the reason of an aborted signal. */
 export class TtsError extends Error {
   override readonly name = "TtsError";
   readonly code: TtsProblem;
@@ -27,23 +27,23 @@ export class TtsError extends Error {
   }
 }
 
-/** Turns text into sound. Every implementation passes the suite in engine.suite.ts; what differs is declared there. */
+/** A synthesizer. Every engine passes the suite in engine.suite.ts, which declares where engines may differ. */
 export interface TtsEngine {
   readonly name: string;
-  /** The same request makes the same samples again, in every process. */
+  /** True if the same request gives the same samples in every process. */
   readonly repeatable: boolean;
-  /** Characters that are best spoken in one go; longer text is cut for it, so that the first sound comes soon. */
+  /** The maximum number of characters in a request. Longer text is cut, so that the first sound comes soon. */
   readonly longestText: number;
-  /** Whether all of this text would be heard, in its language. Cheap, never throws. */
+  /** True if the engine can speak all of this text in its language. Cheap, never throws. */
   speaks(request: SpeechRequest): boolean;
   /**
-   * Speaks one sentence; nothing blocks the event loop for it. Text without a word may give no sound at all. Throws
-   * TtsError, or the signal's reason within 100 ms of its abort; leaving the loop early frees what it used.
-   * Several run at once; those beyond the engine's capacity wait.
+   * Speaks one text without blocking the event loop. Text without a word may give no sound. Throws TtsError, or the
+   * signal's reason within 100 ms of its abort. Leaving the loop early frees all resources. Several requests run at the
+   * same time; further ones wait.
    */
   synthesize(request: SpeechRequest, signal: AbortSignal): AsyncIterable<Sound>;
-  /** Requests in work, and those that wait for a free worker; absent where others do the work. */
+  /** The requests being synthesized and waiting, for engines with workers of their own. */
   use?(): { readonly busy: number; readonly waiting: number };
-  /** Ends what runs and frees everything; later syntheses throw. */
+  /** Ends every synthesis and frees all resources. Later syntheses throw. */
   close(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { Sound } from "./engine.ts";
 import { runFlite } from "./flite.ts";
 import type { WasmProgram } from "./wasm.ts";
 
-/** What passes between the embedded engine and its threads. */
+/** The contract between the embedded engine and its threads. One task is one text. */
 export interface FliteContract extends WorkerContract {
   readonly data: { readonly program: WasmProgram };
   readonly request: { readonly text: string; readonly voice: string; readonly speed: number };
@@ -14,7 +14,7 @@ export interface FliteContract extends WorkerContract {
 
 await serveWorker<FliteContract>(
   ({ program }) => {
-    // The compiler does its work at the first sentence, and nobody should wait for that.
+    // The first run compiles the code. No reply should wait for that.
     runFlite(program, { text: "Ready.", voice: "slt", speed: 1 });
     return function* (request) {
       const { sampleRate, samples } = readWav(runFlite(program, request));

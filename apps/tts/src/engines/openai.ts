@@ -2,26 +2,26 @@ import OpenAI, { APIConnectionError, APIError } from "openai";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
 import { readPcmStream } from "./pcm-stream.ts";
 
-/** Where speech comes from and how. */
+/** The server and its settings. */
 export interface OpenAiSpeechOptions {
-  /** Base URL of an OpenAI-compatible server, such as http://127.0.0.1:8880/v1; default: OpenAI's own. */
+  /** Base URL of an OpenAI-compatible server, such as http://127.0.0.1:8880/v1 (OpenAI's). */
   readonly url?: string | undefined;
   readonly key?: string | undefined;
   readonly model: string;
   readonly voice: string;
-  /** Hz of the raw PCM that is asked for; without it WAV is asked for, whose header says it. */
+  /** Sample rate (Hz) of the raw PCM to ask for. Without it the engine asks for WAV, which names its rate. */
   readonly sampleRate?: number | undefined;
-  /** How long the server may say nothing, before the first sound and between two pieces; ms. */
+  /** The maximum silence of the server, before the first sound and between two pieces (ms). */
   readonly timeoutMs: number;
 }
 
 /**
- * Any server that speaks OpenAI's `/audio/speech`. Sound is passed on as it comes in; nothing is tried twice, since a
- * late sentence is worth less than the next engine's.
+ * Creates the engine that uses an OpenAI-compatible `/audio/speech` endpoint. Sound is passed on as it arrives. A failed
+ * request is not repeated: the next engine is sooner.
  */
 export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
   const { url, key, model, voice: standard, sampleRate, timeoutMs } = options;
-  // The client refuses to be made without a key, and servers of one's own want none.
+  // The client needs a key, although most local servers do not.
   const client = new OpenAI({ baseURL: url ?? null, apiKey: key ?? "none", maxRetries: 0, timeout: timeoutMs });
   const closing = new AbortController();
   return {
@@ -33,7 +33,7 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
       if (!/[\p{L}\p{N}]/u.test(text)) return;
       const silence = new AbortController();
       const stop = AbortSignal.any([signal, closing.signal, silence.signal]);
-      // Stands still while the reader has the sound: a reader may take its time.
+      // The timer stops while the reader works: a slow reader is no silence of the server.
       let watch: NodeJS.Timeout | undefined;
       const listen = () => (watch = setTimeout(() => silence.abort(new Error("no sound")), timeoutMs));
       try {
@@ -49,16 +49,16 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
           yield sound;
           listen();
         }
-        // The client ends a stream quietly when its signal is aborted.
+        // When its signal aborts, the client ends the stream without an error.
         stop.throwIfAborted();
       } catch (cause) {
         signal.throwIfAborted();
         if (closing.signal.aborted) throw new TtsError("unavailable", "the speech engine is closed", { cause });
-        if (silence.signal.aborted) throw new TtsError("time-out", `no sound for ${timeoutMs} ms`, { cause });
+        if (silence.signal.aborted) throw new TtsError("time-out", `the speech server sent no sound for ${timeoutMs} ms`, { cause });
         throw nameProblem(cause);
       } finally {
         clearTimeout(watch);
-        silence.abort(new Error("nobody listens"));
+        silence.abort(new Error("the reader left before the end"));
       }
     },
     close: async () => closing.abort(new Error("the speech engine is closed")),

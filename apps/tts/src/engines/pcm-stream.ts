@@ -5,8 +5,9 @@ const riff = 0x46464952;
 const longestHeader = 64 * 1024;
 
 /**
- * Turns a byte stream of 16-bit mono sound, cut anywhere, into sounds. A WAV header is read wherever one stands and its
- * lengths are not believed; bytes without one are raw samples at `rawRate` Hz. Throws TtsError bad-audio.
+ * Turns a byte stream of 16-bit mono sound, cut anywhere, into pieces of sound. If the stream begins with a WAV header,
+ * the header is read, except for its lengths. Otherwise the bytes are raw samples at `rawRate` Hz. Throws TtsError
+ * `bad-audio`.
  */
 export async function* readPcmStream(
   chunks: AsyncIterable<Uint8Array>,
@@ -35,13 +36,13 @@ function findStart(bytes: Uint8Array, rawRate: number | undefined): { sampleRate
   const isWav = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === riff;
   if (!isWav) {
     if (rawRate === undefined)
-      throw new TtsError("bad-audio", "the sound is no WAV, and no sample rate is set for raw sound");
+      throw new TtsError("bad-audio", "expected a WAV: without VOXBUS_TTS_SAMPLE_RATE the rate of raw sound is unknown");
     return { sampleRate: rawRate, at: 0 };
   }
   try {
     const header = readWavHeader(bytes);
-    if (!header && bytes.length > longestHeader) throw new TtsError("bad-audio", "a WAV header without end");
-    if (header && header.channels !== 1) throw new TtsError("bad-audio", `sound with ${header.channels} channels`);
+    if (!header && bytes.length > longestHeader) throw new TtsError("bad-audio", "the WAV header does not end");
+    if (header && header.channels !== 1) throw new TtsError("bad-audio", `expected mono sound, got ${header.channels} channels`);
     return header && { sampleRate: header.sampleRate, at: header.dataStart };
   } catch (cause) {
     if (cause instanceof WavError) throw new TtsError("bad-audio", cause.message, { cause });

@@ -1,13 +1,14 @@
 import { createOpusDecoder, readOpusPacket } from "@voxbus/audio";
+import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createEmbeddedEngine } from "./engines/embedded.ts";
 import { createOpenAiEngine } from "./engines/openai.ts";
 import type { SpeechRequest, TtsEngine } from "./engines/engine.ts";
-import { createSpeech, type Speech } from "./synthesis.ts";
+import { createSentenceSpeaker, type SentenceRequest, type SentenceSpeaker } from "./sentence-speaker.ts";
 
 const never = new AbortController().signal;
 let embedded: TtsEngine;
-let speech: Speech;
+let speaker: SentenceSpeaker;
 const failures: string[] = [];
 
 beforeAll(async () => {
@@ -15,22 +16,28 @@ beforeAll(async () => {
   // Nobody listens on port 9: a server that is down.
   const away = createOpenAiEngine({ url: "http://127.0.0.1:9/v1", model: "tts-1", voice: "alloy", timeoutMs: 1000 });
   const engines = [embedded, { ...away, speaks: ({ language }: SpeechRequest) => language === "zh" }];
-  speech = await createSpeech({ engines, fallback: embedded, threads: 1, failed: (engine) => failures.push(engine) });
+  speaker = await createSentenceSpeaker({
+    engines,
+    fallback: embedded,
+    threads: 1,
+    log: silentLog,
+    metrics: { engineFailed: (engine) => failures.push(engine), synthesized: () => undefined },
+  });
 });
 afterAll(async () => {
-  await speech.close();
+  await speaker.close();
   await embedded.close();
 });
 
-const speak = async (request: SpeechRequest & { engine?: string }) => {
+const speak = async (request: SentenceRequest) => {
   const packets: Uint8Array[] = [];
-  for await (const { body } of speech.speak(request, never)) packets.push(body);
+  for await (const { body } of speaker.speak(request, never)) packets.push(body);
   return packets;
 };
 
-const repeats = async (request: SpeechRequest & { engine?: string }) => {
+const repeats = async (request: SentenceRequest) => {
   const flags = new Set<boolean>();
-  for await (const { repeatable } of speech.speak(request, never)) flags.add(repeatable);
+  for await (const { repeatable } of speaker.speak(request, never)) flags.add(repeatable);
   return [...flags];
 };
 
@@ -43,7 +50,7 @@ const decode = (packets: readonly Uint8Array[]) => {
 const loudness = (samples: readonly number[]) =>
   Math.sqrt(samples.reduce((sum, value) => sum + value ** 2, 0) / samples.length);
 
-test("speech: a sentence becomes packets of 60 ms that sound as long as the voice speaks, the last one filled up", async () => {
+test("sentence speaker: a sentence becomes packets of 60 ms that sound as long as the voice speaks, the last one filled up", async () => {
   const text = "The weather in Paris today is sunny with light wind.";
   let seconds = 0;
   for await (const { samples, sampleRate } of embedded.synthesize({ text }, never))
@@ -54,13 +61,13 @@ test("speech: a sentence becomes packets of 60 ms that sound as long as the voic
   expect(loudness(decode(packets))).toBeGreaterThan(500);
 });
 
-test("speech: the same sentence makes the same packets, whatever was said before and beside it", async () => {
+test("sentence speaker: the same sentence makes the same packets, whatever was said before and beside it", async () => {
   const first = await speak({ text: "One, two, three." });
   const [again] = await Promise.all([speak({ text: "One, two, three." }), speak({ text: "Something else." })]);
   expect(again).toEqual(first);
 });
 
-test("speech: a text without end is spoken piece by piece", async () => {
+test("sentence speaker: a text without end is spoken piece by piece", async () => {
   const sentence = "This sentence is said again and again, word by word. ";
   const one = await speak({ text: sentence });
   const many = await speak({ text: sentence.repeat(7) });
@@ -68,38 +75,38 @@ test("speech: a text without end is spoken piece by piece", async () => {
   expect((await speak({ text: "a".repeat(320) })).length).toBeGreaterThan(0);
 });
 
-test("speech: what no voice speaks is answered by a sentence that says so, never by silence", async () => {
+test("sentence speaker: what no voice speaks is answered by a sentence that says so, never by silence", async () => {
   const refusal = await speak({ text: "今天天气很好" });
   expect(refusal).toEqual(await speak({ text: "I cannot speak this language yet." }));
   expect(loudness(decode(refusal))).toBeGreaterThan(500);
 });
 
-test("speech: what is mostly Latin is read as far as it goes before it is refused", async () => {
+test("sentence speaker: what is mostly Latin is read as far as it goes before it is refused", async () => {
   expect(await speak({ text: "The word 你好 means hello." })).not.toEqual(await speak({ text: "今天天气很好" }));
   expect((await speak({ text: "Guten Morgen", language: "de" })).length).toBeGreaterThan(5);
 });
 
-test("speech: an engine that fails gives way, and where there is no other, an apology is spoken", async () => {
+test("sentence speaker: an engine that fails gives way, and where there is no other, an apology is spoken", async () => {
   failures.length = 0;
   const apology: Uint8Array[] = [];
-  for await (const { body } of speech.apologise(never)) apology.push(body);
+  for await (const { body } of speaker.apologize(never)) apology.push(body);
   expect(await speak({ text: "今天天气很好", language: "zh" })).toEqual(apology);
   const spoken = await speak({ text: "Hello.", language: "en" });
   expect(spoken).not.toEqual(apology);
   expect(failures).toEqual(["openai"]);
 });
 
-test("speech: only the engine that is always asked first makes packets that repeat", async () => {
+test("sentence speaker: only the engine that is always asked first makes packets that repeat", async () => {
   expect(await repeats({ text: "Hello." })).toEqual([true]);
   expect(await repeats({ text: "你好" })).toEqual([true]);
   expect(await repeats({ text: "Hello.", language: "zh", engine: "openai" })).toEqual([false]);
   expect(await repeats({ text: "你好", language: "zh" })).toEqual([false]);
 });
 
-test("speech: an abort ends it with its reason", async () => {
+test("sentence speaker: an abort ends it with its reason", async () => {
   const stop = new AbortController();
   const reason = new Error("enough");
-  const packets = speech.speak({ text: "One. Two. Three." }, stop.signal)[Symbol.asyncIterator]();
+  const packets = speaker.speak({ text: "One. Two. Three." }, stop.signal)[Symbol.asyncIterator]();
   await packets.next();
   stop.abort(reason);
   const rest = (async () => {

@@ -1,0 +1,43 @@
+import type { Meter } from "@opentelemetry/api";
+import type { TtsEngine } from "./engines/engine.ts";
+
+const advice = { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] };
+
+/** The measurements of replies. Times are in ms. */
+export interface TtsMetrics {
+  /** Records the time from the claim of a reply to its first packet. */
+  firstSound(ms: number): void;
+  /** Records the time that an engine took for a piece of text. */
+  synthesized(engine: string, ms: number): void;
+  /** Counts a failed synthesis. */
+  engineFailed(engine: string): void;
+}
+
+/** Creates the program's instruments. `openReplies` returns the number of replies in progress. */
+export function createMetrics(meter: Meter, engines: readonly TtsEngine[], openReplies: () => number): TtsMetrics {
+  const failures = meter.createCounter("voxbus_tts_engine_failures", { description: "Failed syntheses" });
+  const firstSounds = meter.createHistogram("voxbus_tts_first_sound_ms", {
+    description: "Time from the claim of a reply to its first packet",
+    advice,
+  });
+  const engineTimes = meter.createHistogram("voxbus_tts_engine_ms", {
+    description: "Time that an engine took for a piece of text",
+    advice,
+  });
+  meter
+    .createObservableGauge("voxbus_tts_replies", { description: "Replies being synthesized or still playing" })
+    .addCallback((result) => result.observe(openReplies()));
+  meter
+    .createObservableGauge("voxbus_tts_pool_requests", { description: "Pieces of text in an engine's own workers" })
+    .addCallback((result) => {
+      for (const engine of engines) {
+        for (const [state, count] of Object.entries(engine.use?.() ?? {}))
+          result.observe(count, { engine: engine.name, state });
+      }
+    });
+  return {
+    firstSound: (ms) => firstSounds.record(ms),
+    synthesized: (engine, ms) => engineTimes.record(ms, { engine }),
+    engineFailed: (engine) => failures.add(1, { engine }),
+  };
+}

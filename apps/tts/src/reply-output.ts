@@ -1,0 +1,77 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { BusAwayError, type Bus, type Trace } from "@voxbus/bus";
+import { channels, type FrameName, type Outbound } from "@voxbus/protocol";
+import type { Log } from "@voxbus/subscriber";
+import { createReplyFrames, type FrameBody, type FramePlace, type ReplyName } from "./reply-frames.ts";
+
+/** The way of a reply's frames to the gateway. Every frame is kept, to be sent again on request. */
+export interface ReplyOutput {
+  /** Names, keeps and publishes the next frame. */
+  send(content: FrameBody, place: FramePlace): void;
+  /** Publishes every frame behind `after` again, or all frames. The gateway has the frames up to there. */
+  resend(after: FrameName | undefined): void;
+  /** Publishes the first frame again, for a gateway that does not know the reply. */
+  resendFirst(): void;
+  /** Waits until the frames are at most 10 s ahead of play-out. Throws the signal's reason. */
+  waitForPace(signal: AbortSignal): Promise<void>;
+  /** The last frame that the gateway has for sure, by its latest request. */
+  readonly accepted: FrameName | undefined;
+  /** The sound so far (ms). */
+  readonly durationMs: number;
+}
+
+const aheadMs = 10_000;
+const tickMs = 250;
+
+/** Creates the output of a reply to a device. */
+export function createReplyOutput(options: {
+  readonly bus: Bus;
+  readonly log: Pick<Log, "warn">;
+  readonly device: string;
+  readonly name: ReplyName;
+  readonly trace: Trace;
+}): ReplyOutput {
+  const { bus, log, device, name, trace } = options;
+  const frames = createReplyFrames(name);
+  /** The frame up to which the gateway has the reply, and the time when it said so. */
+  let pace: { readonly after?: FrameName | undefined; readonly at: number } | undefined;
+  let away = false;
+
+  function publish(frame: Outbound) {
+    try {
+      bus.publish(channels.out(device), frame, trace);
+      away = false;
+    } catch (err) {
+      // The gateway will miss the frame and ask for it.
+      if (!(err instanceof BusAwayError)) throw err;
+      if (!away) log.warn({ err, device, reply: name.reply }, "publish failed, frames are kept");
+      away = true;
+    }
+  }
+
+  return {
+    send: (content, place) => publish(frames.add(content, place)),
+    resend(after) {
+      pace = { after, at: performance.now() };
+      for (const frame of frames.after(after)) publish(frame);
+    },
+    resendFirst() {
+      for (const frame of frames.after().slice(0, 1)) publish(frame);
+    },
+    async waitForPace(signal) {
+      pace ??= { at: performance.now() };
+      // In steps, because a resend changes the pace.
+      for (;;) {
+        const ahead = frames.durationMs - frames.position(pace.after) - (performance.now() - pace.at);
+        if (ahead < aheadMs) return;
+        await delay(Math.min(tickMs, ahead - aheadMs + 1), undefined, { signal });
+      }
+    },
+    get accepted() {
+      return pace?.after;
+    },
+    get durationMs() {
+      return frames.durationMs;
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import type { Say } from "@voxbus/protocol";
+import type { Log } from "@voxbus/subscriber";
+import type { ReplyOutput } from "./reply-output.ts";
+import type { ReplySpan } from "./reply-span.ts";
+import { packetMs, type SpokenPacket } from "./speech-encoder.ts";
+
+/** Sends a sentence: its emotion, its subtitle and its packets. If it cannot be spoken, the device shows an alert. */
+export type SendSentence = (say: Say, packets: AsyncIterable<SpokenPacket>) => Promise<void>;
+
+const longestSubtitle = 2500;
+
+/** Creates the sender of a reply's sentences. */
+export function createSentenceSender(options: {
+  readonly opening: Say;
+  readonly output: ReplyOutput;
+  readonly span: ReplySpan;
+  readonly log: Pick<Log, "warn">;
+  /** Called when the first packet of the reply was sent. */
+  readonly onFirstSound: () => void;
+  readonly signal: AbortSignal;
+}): SendSentence {
+  const { opening, output, span, log, onFirstSound, signal } = options;
+  let firstSound = false;
+
+  function sendTexts({ sentence, text, emotion }: Say) {
+    if (sentence === opening.sentence || emotion) {
+      output.send({ kind: "text", body: { type: "llm", emotion: emotion ?? "neutral" } }, { sentence });
+    }
+    if (text) {
+      const subtitle = text.slice(0, longestSubtitle);
+      output.send({ kind: "text", body: { type: "tts", state: "sentence_start", text: subtitle } }, { sentence });
+    }
+  }
+
+  return async (say, packets) => {
+    const { sentence } = say;
+    const end = say.last ? "reply" : "sentence";
+    sendTexts(say);
+    span.sentence();
+    let ended = false;
+    try {
+      for await (const [{ body, repeatable, engine }, last] of withLast(packets)) {
+        await output.waitForPace(signal);
+        const place = { sentence, repeatable, end: last ? end : undefined } as const;
+        output.send({ kind: "audio", duration: packetMs, body }, place);
+        ended = last;
+        if (firstSound) continue;
+        firstSound = true;
+        onFirstSound();
+        span.firstSound(engine);
+      }
+    } catch (err) {
+      signal.throwIfAborted();
+      log.warn({ err, reply: say.reply, sentence }, "sentence failed");
+      const body = { type: "alert", status: "Sorry", message: "This could not be spoken.", emotion: "sad" } as const;
+      output.send({ kind: "text", body }, { sentence });
+    }
+    if (!ended) output.send({ kind: "control", body: { type: "end" } }, { sentence, end });
+  };
+}
+
+async function* withLast<Value>(values: AsyncIterable<Value>): AsyncGenerator<readonly [value: Value, last: boolean]> {
+  let held: { readonly value: Value } | undefined;
+  for await (const value of values) {
+    if (held) yield [held.value, false];
+    held = { value };
+  }
+  if (held) yield [held.value, true];
+}
