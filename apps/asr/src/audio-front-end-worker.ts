@@ -1,26 +1,26 @@
 import { serveWorker } from "@voxbus/workers";
-import { createListening, type EndOfSpeech, type Found, type Listened } from "./audio-front-end.ts";
+import { createAudioFrontEnd, type EndOfSpeech, type FrontEndEvent, type FrontEndInput } from "./audio-front-end.ts";
 
-/** What passes between asr and its listening threads: one task is one listen. */
-export interface ListeningContract {
+/** The contract between asr and its front-end threads. One task is one listen. */
+export interface AudioFrontEndContract {
   readonly data: null;
   readonly request: EndOfSpeech;
-  readonly input: Listened;
-  /** All that was found in one packet or flush. */
-  readonly result: readonly Found[];
+  readonly input: FrontEndInput;
+  /** All events of one packet or flush. */
+  readonly result: readonly FrontEndEvent[];
 }
 
-await serveWorker<ListeningContract>(
+await serveWorker<AudioFrontEndContract>(
   () =>
     async function* listen(request, { input }) {
-      const listening = createListening(request);
+      const frontEnd = createAudioFrontEnd(request);
       try {
-        for await (const heard of input) {
-          const found = listening.write(heard);
-          if (found.length > 0) yield found;
+        for await (const piece of input) {
+          const events = frontEnd.write(piece);
+          if (events.length > 0) yield events;
         }
       } finally {
-        listening.close();
+        frontEnd.close();
       }
     },
 );

@@ -1,28 +1,28 @@
 import { createWorkerPool } from "@voxbus/workers";
 import { encodeSpeech, loadSpeech, silence } from "@voxbus/testing";
 import { afterEach, describe, expect, test } from "vitest";
-import type { ListeningContract } from "./audio-front-end-worker.ts";
-import { createListening, type Found, type Listened, type Listening } from "./audio-front-end.ts";
-import { joinSamples } from "./engines/join-samples.ts";
+import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
+import { createAudioFrontEnd, type AudioFrontEnd, type FrontEndEvent, type FrontEndInput } from "./audio-front-end.ts";
+import { joinSamples } from "./join-samples.ts";
 
 const options = { endMs: 600, maxMs: 30_000 };
 const hour = { endMs: Infinity, maxMs: 3_600_000 };
 
-const toPackets = (sound: Int16Array, firstSeq = 1): Listened[] =>
+const toPackets = (sound: Int16Array, firstSeq = 1): FrontEndInput[] =>
   encodeSpeech(sound).map((packet, i) => ({ type: "packet", seq: firstSeq + i, packet }));
-const types = (found: readonly Found[]) => found.map(({ type }) => type).filter((type) => type !== "speech");
-const speechOf = (found: readonly Found[]) =>
+const types = (found: readonly FrontEndEvent[]) => found.map(({ type }) => type).filter((type) => type !== "speech");
+const speechOf = (found: readonly FrontEndEvent[]) =>
   joinSamples(...found.flatMap((f) => (f.type === "speech" ? [f.samples] : [])));
 
-describe("listening", () => {
-  const open: Listening[] = [];
-  const listen = (heard: readonly Listened[], endOfSpeech = options) => {
-    const listening = createListening(endOfSpeech);
-    open.push(listening);
-    return heard.flatMap((each) => listening.write(each));
+describe("audio front end", () => {
+  const open: AudioFrontEnd[] = [];
+  const listen = (heard: readonly FrontEndInput[], endOfSpeech = options) => {
+    const frontEnd = createAudioFrontEnd(endOfSpeech);
+    open.push(frontEnd);
+    return heard.flatMap((each) => frontEnd.write(each));
   };
   afterEach(() => {
-    for (const listening of open.splice(0)) listening.close();
+    for (const frontEnd of open.splice(0)) frontEnd.close();
   });
 
   test("speech between silences: one utterance, with 300 ms before it and little after it", () => {
@@ -40,7 +40,7 @@ describe("listening", () => {
     expect(length).toBeLessThanOrEqual(spoken + 540);
   });
 
-  test("a pause shorter than the end of speech: stays in the utterance and reaches the recogniser", () => {
+  test("a pause shorter than the end of speech: stays in the utterance and reaches the recognizer", () => {
     const speech = loadSpeech("time");
     const pause = joinSamples(silence(900), speech, silence(60), speech, silence(900));
     expect(types(listen(toPackets(pause)))).toEqual(["onset", "end"]);
@@ -55,13 +55,13 @@ describe("listening", () => {
     expect(types(listen([...toPackets(silence(900)), { type: "flush" }], hour))).toEqual(["flushed"]);
   });
 
-  test("the greatest length: cuts the utterance", () => {
+  test("the maximum length: cuts the utterance", () => {
     const speech = loadSpeech("time");
     const found = listen(toPackets(joinSamples(silence(600), speech, speech, speech)), { endMs: 600, maxMs: 1000 });
     expect(types(found).slice(0, 3)).toEqual(["onset", "end", "onset"]);
   });
 
-  test("garbage among the packets: is refused by name and changes nothing else", () => {
+  test("garbage among the packets: is reported by name and changes nothing else", () => {
     const spoken = toPackets(joinSamples(silence(900), loadSpeech("time"), silence(900)));
     const garbage = [new Uint8Array(0), new Uint8Array(1920).fill(255), new Uint8Array(9000)];
     const mixed = spoken.flatMap((heard, i) => [
@@ -69,8 +69,8 @@ describe("listening", () => {
       heard,
     ]);
     const found = listen(mixed);
-    expect(types(found).filter((type) => type !== "refused")).toEqual(["onset", "end"]);
-    expect(types(found).filter((type) => type === "refused")).toHaveLength(spoken.length);
+    expect(types(found).filter((type) => type !== "invalid")).toEqual(["onset", "end"]);
+    expect(types(found).filter((type) => type === "invalid")).toHaveLength(spoken.length);
     expect(speechOf(found)).toEqual(speechOf(listen(spoken)));
   });
 
@@ -81,7 +81,7 @@ describe("listening", () => {
   });
 
   test("silence under DTX: costs no decoding and speech after it is found", () => {
-    const quiet = Array.from({ length: 5000 }, (_, i): Listened => ({
+    const quiet = Array.from({ length: 5000 }, (_, i): FrontEndInput => ({
       type: "packet",
       seq: i + 1,
       packet: new Uint8Array([0x58]),
@@ -94,9 +94,9 @@ describe("listening", () => {
   });
 });
 
-test("a listening thread: holds thousands of silent slots and hears the one that speaks", async () => {
+test("a front-end thread: holds thousands of silent slots and hears the one that speaks", async () => {
   const url = new URL("../dist/audio-front-end-worker.js", import.meta.url);
-  const pool = createWorkerPool<ListeningContract>({ url, size: 1, perWorker: 4000, workerData: null });
+  const pool = createWorkerPool<AudioFrontEndContract>({ url, size: 1, perWorker: 4000, workerData: null });
   try {
     await pool.ready();
     const before = process.memoryUsage().rss;
@@ -108,7 +108,7 @@ test("a listening thread: holds thousands of silent slots and hears the one that
     for (const task of tasks) task.end();
     const found = await Promise.all(
       tasks.map(async ({ results }) => {
-        const all: Found[] = [];
+        const all: FrontEndEvent[] = [];
         for await (const each of results) all.push(...each);
         return types(all);
       }),

@@ -6,133 +6,136 @@ import {
   readOpusPacket,
   voiceFrameSamples,
 } from "@voxbus/audio";
+import { joinSamples } from "./join-samples.ts";
 
-/** When an utterance ends, all in ms; `endMs` is the silence after it, Infinity where only a flush ends it. */
+/** The pause after which an utterance ends, and its maximum length (ms). With `endMs` Infinity only a flush ends it. */
 export interface EndOfSpeech {
   readonly endMs: number;
   readonly maxMs: number;
 }
 
-/** What a device sent, in order: a packet, frames that are lost (the last of them is `seq`), or that speech ends here. */
-export type Listened =
+/** A piece of a device's audio, in order: a packet, a number of lost frames (`seq` is the last of them), or a flush. */
+export type FrontEndInput =
   | { readonly type: "packet"; readonly seq: number; readonly packet: Uint8Array }
   | { readonly type: "lost"; readonly seq: number; readonly frames: number }
   | { readonly type: "flush" };
 
-/** What was found in it. `onset`, `speech` and `end` come in this order; every flush is answered by `flushed`. */
-export type Found =
+/** An event in the audio. `onset`, `speech` and `end` come in this order; `flushed` answers every flush. */
+export type FrontEndEvent =
   /** Voice began in the frame `from`. */
   | { readonly type: "onset"; readonly from: number }
-  /** Speech for the recogniser, from 300 ms before the onset on. */
+  /** Speech for the recognizer, from 300 ms before the onset on. */
   | { readonly type: "speech"; readonly samples: Int16Array }
-  /** The utterance is over; `origin` was its last voiced frame. */
+  /** The utterance ended; `origin` was its last voiced frame. */
   | { readonly type: "end"; readonly origin: number }
   | { readonly type: "flushed" }
-  /** A packet that is no Opus; it changes nothing. */
-  | { readonly type: "refused"; readonly code: string };
+  /** A packet was not valid Opus. It is skipped. */
+  | { readonly type: "invalid"; readonly code: string };
 
-/** One device being listened to: decoding, voice detection and endpointing, cheap enough to have thousands. */
-export interface Listening {
-  write(heard: Listened): Found[];
+/** Decodes one device's audio and finds its utterances. It is cheap enough to have thousands in a thread. */
+export interface AudioFrontEnd {
+  /** Takes the next piece and returns the events in it. */
+  write(input: FrontEndInput): FrontEndEvent[];
   /** Frees the decoder and the detector. */
   close(): void;
 }
 
+interface Frame {
+  readonly seq: number;
+  readonly samples: Int16Array;
+}
+
 const frameMs = 20;
 const preRollFrames = 15;
-// An onset may be found late, when voice and silence took turns: as far back as this the beginning is kept.
+// An onset is found late when voice and silence alternate, so its beginning is kept for as long as this.
 const onsetFrames = 25;
-// Of the silence that ends an utterance the recogniser gets only so much: it tends to hear fricatives in noise.
+// The recognizer gets this much of the silence that ends an utterance. In more it tends to hear fricatives.
 const tailFrames = 5;
-// With DTX, packets up to this size say that the encoder heard silence.
+// With DTX, packets up to this size mean that the encoder heard silence.
 const dtxBytes = 3;
 const concealedFrames = 50;
+const silence = new Int16Array(voiceFrameSamples);
 
-/** Starts to listen to a device that sends Opus. */
-export function createListening({ endMs, maxMs }: EndOfSpeech): Listening {
+/** Creates the front end of one listen to a device that sends Opus. */
+export function createAudioFrontEnd({ endMs, maxMs }: EndOfSpeech): AudioFrontEnd {
   const decoder = createOpusDecoder({ sampleRate: 16_000 });
-  const detector = createVoiceDetector();
-  const endpointer = createEndOfSpeechDetector({ endMs, maxMs, frameMs });
-  const silence = new Int16Array(voiceFrameSamples);
-  /** Frames that the recogniser did not get: the latest ones before an onset, those of a pause within an utterance. */
-  let kept: { readonly seq: number; readonly samples: Int16Array }[] = [];
-  let rest = new Int16Array(0);
+  const voice = createVoiceDetector();
+  const speech = createEndOfSpeechDetector({ endMs, maxMs, frameMs });
+  const cutFrames = createFrameCutter();
+  /** Frames that the recognizer did not get yet: the latest before an onset, or those of a pause within an utterance. */
+  let held: Frame[] = [];
   let packetMs = 60;
   let origin = 0;
 
-  function takeFrame(seq: number, samples: Int16Array, voiced: boolean, found: Found[]) {
-    const { speaking } = endpointer;
-    const point = endpointer.write(voiced);
-    if (voiced) origin = seq;
-    kept.push({ seq, samples });
-    if (point.state === "silence") {
-      if (kept.length > preRollFrames + onsetFrames) kept = kept.slice(-preRollFrames - onsetFrames);
-      return;
+  function takeFrame(frame: Frame, voiced: boolean): FrontEndEvent[] {
+    const found = speech.write(voiced);
+    if (voiced) origin = frame.seq;
+    held.push(frame);
+    if (found.state === "silence") {
+      held.splice(0, Math.max(0, held.length - preRollFrames - onsetFrames));
+      return [];
     }
-    if (point.state === "onset") {
-      const first = Math.max(0, kept.length - point.frames);
-      found.push({ type: "onset", from: kept[first]!.seq });
-      kept = kept.slice(Math.max(0, first - preRollFrames));
+    if (found.state === "end") return [...release(tailFrames), { type: "end", origin }];
+    if (found.state === "onset") {
+      const first = Math.max(0, held.length - found.frames);
+      const from = held[first]!.seq;
+      held = held.slice(Math.max(0, first - preRollFrames));
+      return [{ type: "onset", from }, ...release(held.length)];
     }
-    if (point.state === "end") {
-      release(found, tailFrames);
-      found.push({ type: "end", origin });
-    } else if (voiced || !speaking) release(found, kept.length);
+    return voiced ? release(held.length) : [];
   }
 
-  function release(found: Found[], frames: number) {
-    const samples = new Int16Array(Math.min(frames, kept.length) * voiceFrameSamples);
-    kept.splice(0, frames).forEach((frame, i) => samples.set(frame.samples, i * voiceFrameSamples));
-    if (samples.length > 0) found.push({ type: "speech", samples });
+  function release(frames: number): FrontEndEvent[] {
+    const samples = joinSamples(...held.splice(0, frames).map((frame) => frame.samples));
+    return samples.length > 0 ? [{ type: "speech", samples }] : [];
   }
 
-  function takePacket(seq: number, packet: Uint8Array, found: Found[]) {
+  function takeSilence(seq: number, frames: number): FrontEndEvent[] {
+    return Array.from({ length: frames }, () => takeFrame({ seq, samples: silence }, false)).flat();
+  }
+
+  function takePacket(seq: number, packet: Uint8Array): FrontEndEvent[] {
     const { durationMs } = readOpusPacket(packet);
     packetMs = durationMs;
-    // Thousands of silent devices are the usual case: what they send is not even decoded.
-    if (packet.length <= dtxBytes && !endpointer.speaking) {
-      for (let ms = 0; ms < durationMs; ms += frameMs) takeFrame(seq, silence, false, found);
-      return;
-    }
-    const decoded = decoder.decode(packet);
-    const samples = new Int16Array(rest.length + decoded.length);
-    samples.set(rest);
-    samples.set(decoded, rest.length);
-    let at = 0;
-    for (; at + voiceFrameSamples <= samples.length; at += voiceFrameSamples) {
-      const frame = samples.subarray(at, at + voiceFrameSamples);
-      takeFrame(seq, frame, detector.write(frame), found);
-    }
-    rest = samples.slice(at);
+    // Most devices are silent most of the time: their packets are not even decoded.
+    if (packet.length <= dtxBytes && !speech.speaking) return takeSilence(seq, Math.ceil(durationMs / frameMs));
+    return cutFrames(decoder.decode(packet)).flatMap((samples) => takeFrame({ seq, samples }, voice.write(samples)));
+  }
+
+  function flush(): FrontEndEvent[] {
+    const end: FrontEndEvent[] = speech.speaking ? [...release(tailFrames), { type: "end", origin }] : [];
+    if (speech.speaking) speech.reset();
+    held = [];
+    return [...end, { type: "flushed" }];
   }
 
   return {
-    write(heard) {
-      const found: Found[] = [];
-      if (heard.type === "packet") {
-        try {
-          takePacket(heard.seq, heard.packet, found);
-        } catch (error) {
-          if (!(error instanceof OpusPacketError)) throw error;
-          found.push({ type: "refused", code: error.code });
-        }
-      } else if (heard.type === "lost") {
-        const frames = Math.min(concealedFrames, Math.round((heard.frames * packetMs) / frameMs));
-        for (let i = 0; i < frames; i++) takeFrame(heard.seq, silence, false, found);
-      } else {
-        if (endpointer.speaking) {
-          release(found, tailFrames);
-          found.push({ type: "end", origin });
-          endpointer.reset();
-        }
-        kept = [];
-        found.push({ type: "flushed" });
+    write(input) {
+      if (input.type === "flush") return flush();
+      if (input.type === "lost") {
+        return takeSilence(input.seq, Math.min(concealedFrames, Math.round((input.frames * packetMs) / frameMs)));
       }
-      return found;
+      try {
+        return takePacket(input.seq, input.packet);
+      } catch (error) {
+        if (!(error instanceof OpusPacketError)) throw error;
+        return [{ type: "invalid", code: error.code }];
+      }
     },
     close() {
       decoder.close();
-      detector.close();
+      voice.close();
     },
+  };
+}
+
+/** Creates a function that cuts a stream of samples into frames and keeps the rest for the next call. */
+function createFrameCutter(): (samples: Int16Array) => Int16Array[] {
+  let rest = new Int16Array(0);
+  return (samples) => {
+    const all = joinSamples(rest, samples);
+    const frames = Math.floor(all.length / voiceFrameSamples);
+    rest = all.slice(frames * voiceFrameSamples);
+    return Array.from({ length: frames }, (_, i) => all.subarray(i * voiceFrameSamples, (i + 1) * voiceFrameSamples));
   };
 }

@@ -1,166 +1,163 @@
+import type { Claim } from "@voxbus/bus";
+import type { Inbound, InControlFrame, ListenMode } from "@voxbus/protocol";
 import type { OpenTask } from "@voxbus/workers";
-import type { Bus, Claim } from "@voxbus/bus";
-import { channels, type Inbound, type InControlFrame, type ListenMode } from "@voxbus/protocol";
-import type { AsrEngine } from "./engines/engine.ts";
-import { readFinals } from "./transcript-store.ts";
-import type { EndOfSpeech, Found } from "./audio-front-end.ts";
-import type { ListeningContract } from "./audio-front-end-worker.ts";
-import { createUtterances, type Outcome } from "./utterances.ts";
+import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
+import type { FrontEndEvent } from "./audio-front-end.ts";
+import type { Listen, ListenDeps } from "./listen-deps.ts";
+import { createListenMessages, type ListenMessages } from "./listen-messages.ts";
+import { openTranscriptStore, type TranscriptStore } from "./transcript-store.ts";
+import { createUtterances, type Utterances } from "./utterances.ts";
 
-/** What a listen works with. */
-export interface ListenTools {
-  readonly bus: Bus;
-  readonly engine: AsrEngine;
-  /** Opens a listening slot in a thread. */
-  readonly openListening: (request: EndOfSpeech, signal: AbortSignal) => OpenTask<ListeningContract>;
-  /** The language that a device's user speaks, a BCP 47 tag. */
-  readonly languageOf: (device: string) => string;
-  /** ms of silence after which an utterance is over, and ms after which it is cut. */
-  readonly endOfSpeech: EndOfSpeech;
-  /** Aborted when the program begins to stop: a listen goes on only until what is being said is stored. */
-  readonly stopping: AbortSignal;
-  /** Told of a packet that is no Opus, with the reason. */
-  readonly onRefused: (code: string) => void;
-  /** Counts an utterance; `ms` from the end of the speech, as it was detected, to the stored transcript. */
-  readonly measure: (outcome: Outcome, ms: number) => void;
-  readonly onTrouble: (error: unknown) => void;
-  /** Told what the engine took for an utterance after its end, in ms. */
-  readonly recognised?: (ms: number, failed: boolean) => void;
-  /** True if traces may hold transcripts. */
-  readonly traceContent?: boolean;
-}
-
-// Some devices send nothing while nobody speaks: after so long without a frame the speech is over.
+// Some devices send nothing during silence. After this time without a frame the speech has ended.
 const idleMs: Readonly<Record<ListenMode, number>> = { auto: 3000, realtime: 3000, manual: 10_000 };
-// A claim dies with its message, which the stream keeps for six hours.
+// A claim ends with its message, which the stream keeps for six hours.
 const maxListenMs = 5 * 3_600_000;
 
 /**
- * Works on one listen (docs/bus.md, claim and follow). Resolves when it is over: by stop, a new start, abort, the end of
- * the session or of its gateway. Rejects when another worker shall go on with it.
+ * Works on one listen (docs/bus.md, claim and follow). Resolves when the listen is over: by stop, a new start, abort, or
+ * the end of the session or of its gateway. Rejects when another worker has to go on with it.
  */
-export async function followListen(claim: Claim<InControlFrame>, tools: ListenTools): Promise<void> {
-  const { bus, engine, stopping } = tools;
-  const { device, message, sent, signal } = claim;
-  const { session, seq: listen, body } = message;
+export async function followListen(claim: Claim<InControlFrame>, deps: ListenDeps): Promise<void> {
+  const { device, message, sent, trace, signal } = claim;
+  const { session, seq, body } = message;
   if (body.type !== "listen") return;
   const { mode, gateway } = body;
-  const finals = await readFinals({ bus, device, session }, signal);
-  const { last } = finals;
-  if (last !== undefined && (last.listen > listen || (last.listen === listen && mode === "manual"))) return;
-  const language = tools.languageOf(device);
-  const after = Math.max(listen, last?.origin ?? 0);
+  const transcripts = await openTranscriptStore({ bus: deps.bus, device, session }, signal);
+  const { last } = transcripts;
+  if (last !== undefined && (last.listen > seq || (last.listen === seq && mode === "manual"))) return;
+  const { language } = deps.profiles.of(device);
+  const work = new ListenWork(claim, deps, { device, session, seq, mode, language, sent, trace }, transcripts);
+  await work.run(gateway, Math.max(seq, last?.origin ?? 0));
+}
 
-  let failure: Error | undefined;
-  let over = false;
-  let stopSeq: number | undefined;
-  let spoken = false;
-  let newest = after;
+/** The work on one listen, until the listen is over or goes to another worker. */
+class ListenWork {
+  readonly #claim: Claim<InControlFrame>;
+  readonly #deps: ListenDeps;
+  readonly #listen: Listen;
+  readonly #frontEnd: OpenTask<AudioFrontEndContract>;
+  readonly #messages: ListenMessages;
+  readonly #utterances: Utterances;
+  /** The reason why another worker has to go on. */
+  #failure: Error | undefined;
+  #over = false;
+  #stopSeq: number | undefined;
+  #spoken = false;
+  /** The seq of the newest frame. */
+  #newest = 0;
+  #idle: NodeJS.Timeout | undefined;
 
-  const endMs = mode === "manual" ? Infinity : tools.endOfSpeech.endMs;
-  const task = tools.openListening({ ...tools.endOfSpeech, endMs }, signal);
-  const utterances = createUtterances({
-    bus,
-    engine,
-    finals,
-    device,
-    session,
-    listen,
-    language,
-    trace: sent,
-    listenTrace: claim.trace,
-    signal,
-    concluded(outcome, ms) {
-      tools.measure(outcome, ms);
-      yieldWhenStopping();
-    },
-    failed: fail,
-    onTrouble: tools.onTrouble,
-    recognised: tools.recognised,
-    traceContent: tools.traceContent,
-  });
-
-  /** The listen is over; what was said is forgotten, with `ended` also what was said to the end. */
-  function end(discard: { readonly ended: boolean }) {
-    over = true;
-    utterances.discard(discard);
-    task.end();
-  }
-  function stop(seq: number) {
-    if (stopSeq !== undefined) return;
-    stopSeq = seq;
-    task.write({ type: "flush" });
-    task.end();
-  }
-  function fail(error: Error) {
-    failure ??= error;
-    end({ ended: true });
-  }
-  function yieldWhenStopping() {
-    if (stopping.aborted && !utterances.busy && !over && stopSeq === undefined) fail(new Error("this asr stops"));
+  constructor(claim: Claim<InControlFrame>, deps: ListenDeps, listen: Listen, transcripts: TranscriptStore) {
+    this.#claim = claim;
+    this.#deps = deps;
+    this.#listen = listen;
+    const { endMs, maxMs } = deps.settings.endOfSpeech;
+    const pauseMs = listen.mode === "manual" ? Infinity : endMs;
+    this.#frontEnd = deps.frontEnds.open({ endMs: pauseMs, maxMs }, claim.signal);
+    this.#messages = createListenMessages(deps.bus, listen);
+    this.#utterances = createUtterances(deps, {
+      listen,
+      transcripts,
+      messages: this.#messages,
+      signal: claim.signal,
+      onConcluded: () => this.#yieldWhenStopping(),
+      onFailed: (error) => this.#fail(error),
+    });
   }
 
-  const idle = setTimeout(() => {
-    if (!utterances.busy) return;
-    if (mode === "manual") stop(newest);
-    else task.write({ type: "flush" });
-  }, idleMs[mode]);
-
-  function takeFrame(frame: Inbound) {
-    newest = frame.seq;
-    if (frame.kind === "control") takeControl(frame);
-    if (frame.kind !== "audio" || stopSeq !== undefined || over) return;
-    idle.refresh();
-    if (!utterances.busy && frame.at - message.at > maxListenMs) return end({ ended: false });
-    task.write({ type: "packet", seq: frame.seq, packet: frame.body });
-  }
-  function takeControl({ seq, body }: InControlFrame) {
-    if (body.type === "stop") stop(seq);
-    else if (body.type === "listen") end({ ended: false });
-    else if (body.type === "abort" || body.type === "closed") end({ ended: true });
-    else if (body.type === "gap") task.write({ type: "lost", seq, frames: body.frames });
-  }
-  function takeFound(found: Found) {
-    if (found.type === "onset") {
-      spoken = true;
-      bargeIn(found.from);
-      utterances.begin(found.from);
-    } else if (found.type === "speech") utterances.write(found.samples);
-    else if (found.type === "end") utterances.end(found.origin);
-    else if (found.type === "refused") tools.onRefused(found.code);
-    else if (stopSeq !== undefined && mode === "manual" && !spoken) utterances.endEmpty(stopSeq, "silence");
-  }
-  // Only the gateway knows whether something sounds; if not, nothing happens.
-  function bargeIn(from: number) {
-    // What this speech causes must stay above the fence, even if all of it came in one frame.
-    const body = { type: "barge-in", seq: from - 1 } as const;
-    bus.publish(channels.out(device), { session, kind: "control", body }, {});
-  }
-
-  const following = bus.follow({
-    device,
-    session,
-    gateway,
-    after,
-    frame: takeFrame,
-    lost: (from, to) => task.write({ type: "lost", seq: to, frames: to - from + 1 }),
-    gone: () => end({ ended: true }),
-  });
-  stopping.addEventListener("abort", yieldWhenStopping);
-  try {
-    // It killed its workers before anything was heard of it: better an apology than one more.
-    if (claim.final && after === listen) {
-      utterances.endEmpty(after, "failed");
-      end({ ended: false });
+  /** Follows the device's frames after the seq `after`. */
+  async run(gateway: string, after: number): Promise<void> {
+    const { bus, stopping } = this.#deps;
+    const { device, session, seq, mode } = this.#listen;
+    this.#newest = after;
+    this.#idle = setTimeout(() => this.#endIdleSpeech(), idleMs[mode]);
+    const following = bus.follow({
+      device,
+      session,
+      gateway,
+      after,
+      frame: (frame) => this.#takeFrame(frame),
+      lost: (from, to) => this.#frontEnd.write({ type: "lost", seq: to, frames: to - from + 1 }),
+      gone: () => this.#end({ ended: true }),
+    });
+    const yieldWhenStopping = () => this.#yieldWhenStopping();
+    stopping.addEventListener("abort", yieldWhenStopping);
+    try {
+      // The listen killed its workers before any of it was stored. An apology is better than one more victim.
+      if (this.#claim.final && after === seq) {
+        this.#utterances.endEmpty(after, "failed");
+        this.#end({ ended: false });
+      }
+      this.#yieldWhenStopping();
+      for await (const events of this.#frontEnd.results) for (const event of events) this.#takeEvent(event);
+      await this.#utterances.settled();
+      if (this.#failure !== undefined) throw this.#failure;
+    } finally {
+      stopping.removeEventListener("abort", yieldWhenStopping);
+      clearTimeout(this.#idle);
+      following.close();
+      this.#utterances.discard({ ended: true });
     }
-    yieldWhenStopping();
-    for await (const results of task.results) for (const found of results) if (!over) takeFound(found);
-    await utterances.settled();
-    if (failure !== undefined) throw failure;
-  } finally {
-    stopping.removeEventListener("abort", yieldWhenStopping);
-    clearTimeout(idle);
-    following.close();
-    utterances.discard({ ended: true });
+  }
+
+  #takeFrame(frame: Inbound): void {
+    this.#newest = frame.seq;
+    if (frame.kind === "control") this.#takeControl(frame);
+    if (frame.kind !== "audio" || this.#stopSeq !== undefined || this.#over) return;
+    this.#idle?.refresh();
+    if (!this.#utterances.busy && frame.at - this.#claim.message.at > maxListenMs) this.#end({ ended: false });
+    else this.#frontEnd.write({ type: "packet", seq: frame.seq, packet: frame.body });
+  }
+
+  #takeControl({ seq, body }: InControlFrame): void {
+    if (body.type === "stop") this.#stop(seq);
+    else if (body.type === "listen") this.#end({ ended: false });
+    else if (body.type === "abort" || body.type === "closed") this.#end({ ended: true });
+    else if (body.type === "gap") this.#frontEnd.write({ type: "lost", seq, frames: body.frames });
+  }
+
+  #takeEvent(event: FrontEndEvent): void {
+    if (this.#over) return;
+    if (event.type === "onset") {
+      this.#spoken = true;
+      this.#messages.bargeIn(event.from);
+      this.#utterances.begin(event.from);
+    } else if (event.type === "speech") this.#utterances.write(event.samples);
+    else if (event.type === "end") this.#utterances.end(event.origin);
+    else if (event.type === "invalid") this.#deps.metrics.invalidPacket(event.code);
+    else if (this.#stopSeq !== undefined && this.#listen.mode === "manual" && !this.#spoken)
+      this.#utterances.endEmpty(this.#stopSeq, "silence");
+  }
+
+  #endIdleSpeech(): void {
+    if (!this.#utterances.busy) return;
+    if (this.#listen.mode === "manual") this.#stop(this.#newest);
+    else this.#frontEnd.write({ type: "flush" });
+  }
+
+  /** Ends the listen after its last utterance. */
+  #stop(seq: number): void {
+    if (this.#stopSeq !== undefined) return;
+    this.#stopSeq = seq;
+    this.#frontEnd.write({ type: "flush" });
+    this.#frontEnd.end();
+  }
+
+  /** Ends the listen at once. The open utterance is discarded, with `ended` also those that are not stored yet. */
+  #end(discard: { readonly ended: boolean }): void {
+    this.#over = true;
+    this.#utterances.discard(discard);
+    this.#frontEnd.end();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#end({ ended: true });
+  }
+
+  /** Leaves the listen to another worker if the program stops and no utterance is open. */
+  #yieldWhenStopping(): void {
+    const done = this.#over || this.#stopSeq !== undefined;
+    if (this.#deps.stopping.aborted && !this.#utterances.busy && !done) this.#fail(new Error("this asr stops"));
   }
 }

@@ -1,4 +1,4 @@
 import { subscriber } from "@voxbus/subscriber";
-import { asrProgram, buildAsr } from "./app.ts";
+import { asr, buildAsr } from "./app.ts";
 
-await subscriber(asrProgram, buildAsr);
+await subscriber(asr, buildAsr);

@@ -1,27 +1,27 @@
-import { ConflictError, type Bus } from "@voxbus/bus";
-import { channels, Heard } from "@voxbus/protocol";
+import { ConflictError, type Bus, type Trace } from "@voxbus/bus";
+import { channels, type Heard } from "@voxbus/protocol";
 
-/** A final transcript as a listen knows it. */
-export type Final = Omit<Heard, "v" | "session" | "utterance">;
+/** A final transcript, before it gets its session and number. */
+export type FinalTranscript = Omit<Heard, "session" | "utterance">;
 
-/** The final transcripts of one session, stored in order and each once, whoever stores them. */
-export interface Finals {
-  /** The newest one of this session. */
+/** The final transcripts of one session. They are stored in order, and each of them once, by one or by several workers. */
+export interface TranscriptStore {
+  /** The newest transcript of the session. */
   readonly last: Heard | undefined;
-  /** The number that the next utterance will have. */
+  /** The number of the next utterance. */
   readonly next: number;
   /**
-   * Stores a final. Resolves with false when somebody else stored this speech, or later speech of the session, before:
-   * then the listen is in other hands. Throws BusAwayError.
+   * Stores a transcript. Resolves with false if another worker stored this speech, or later speech of the session: the
+   * listen is in its hands then. Throws BusAwayError.
    */
-  store(final: Final, trace: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<boolean>;
+  store(transcript: FinalTranscript, trace: Trace, signal?: AbortSignal): Promise<boolean>;
 }
 
-/** Reads what was stored for the session; throws BusAwayError. */
-export async function readFinals(
+/** Opens the store of a session and reads its newest transcript. Throws BusAwayError. */
+export async function openTranscriptStore(
   { bus, device, session }: { readonly bus: Bus; readonly device: string; readonly session: string },
   signal?: AbortSignal,
-): Promise<Finals> {
+): Promise<TranscriptStore> {
   const channel = channels.heard(device);
   let expected = 0;
   let last: Heard | undefined;
@@ -41,10 +41,10 @@ export async function readFinals(
     get next() {
       return next();
     },
-    async store(final, trace, signal) {
-      const id = `heard:${session}:${final.origin}`;
+    async store(transcript, trace, signal) {
+      const id = `heard:${session}:${transcript.origin}`;
       for (;;) {
-        const heard: Heard = { ...final, session, utterance: next() };
+        const heard: Heard = { ...transcript, session, utterance: next() };
         try {
           const stored = await bus.store(channel, heard, { id, expected, trace }, signal);
           expected = stored.seq;
@@ -52,9 +52,9 @@ export async function readFinals(
           return true;
         } catch (error) {
           if (!(error instanceof ConflictError)) throw error;
-          // Most often an earlier utterance of the session whose transcript took longer: mine comes after it.
+          // Usually an earlier utterance of the session took longer to recognize. This one comes after it.
           await read();
-          if (last !== undefined && last.origin >= final.from) return false;
+          if (last !== undefined && last.origin >= transcript.from) return false;
         }
       }
     },

@@ -1,6 +1,6 @@
 import { core, node, tracing } from "@opentelemetry/sdk-node";
 import { beforeEach, expect, test } from "vitest";
-import { traceUtterance } from "./utterance-trace.ts";
+import { traceUtterance } from "./utterance-span.ts";
 
 const spans = new tracing.InMemorySpanExporter();
 new node.NodeTracerProvider({ spanProcessors: [new tracing.SimpleSpanProcessor(spans)] }).register({
@@ -8,16 +8,18 @@ new node.NodeTracerProvider({ spanProcessors: [new tracing.SimpleSpanProcessor(s
 });
 beforeEach(() => spans.reset());
 
-const opening = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
-const listen = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01" };
+const listen = {
+  sent: { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" },
+  trace: { traceparent: "00-0af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01" },
+};
 
 function hear(text: string | undefined): tracing.ReadableSpan | undefined {
-  const utterance = traceUtterance(opening, { engine: "embedded", from: 3, listen });
-  expect(utterance.headers["traceparent"]).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-/);
+  const utterance = traceUtterance(listen, { engine: "embedded", from: 3 });
+  expect(utterance.trace["traceparent"]).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-/);
   utterance.spoke(300);
   utterance.spoke(20);
-  utterance.endpoint(9);
-  utterance.recognised(41.6, text);
+  utterance.endOfSpeech(9);
+  utterance.recognized(41.6, text);
   utterance.end("heard", 50);
   return spans.getFinishedSpans()[0];
 }
@@ -26,7 +28,7 @@ test("asr: the span stands below the opening frame, linked to the listen, with t
   const span = hear(undefined);
   expect(span?.parentSpanContext?.spanId).toBe("b7ad6b7169203331");
   expect(span?.links.map(({ context }) => context.spanId)).toEqual(["c7ad6b7169203331"]);
-  expect(span?.events.map(({ name }) => name)).toEqual(["onset", "endpoint"]);
+  expect(span?.events.map(({ name }) => name)).toEqual(["onset", "end of speech"]);
   expect(span?.attributes).toMatchObject({ "voxbus.asr.audio_ms": 320, "voxbus.asr.engine_ms": 42 });
   expect(span?.attributes).not.toHaveProperty("voxbus.asr.text");
 });

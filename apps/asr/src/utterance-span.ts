@@ -2,51 +2,53 @@ import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { contextOf, traceOf, tracingIsOn, type Trace } from "@voxbus/bus";
 
 /** The span of one utterance, from its onset to its stored transcript. */
-export interface UtteranceTrace {
-  /** The trace context that goes with what the utterance leads to. */
-  readonly headers: Trace;
-  /** Speech of so many ms went to the recogniser. */
+export interface UtteranceSpan {
+  /** The trace context of everything that the utterance causes. */
+  readonly trace: Trace;
+  /** Adds speech that went to the recognizer (ms). */
   spoke(ms: number): void;
-  /** The speech is over; `origin` was its last voiced frame. */
-  endpoint(origin: number): void;
-  /** What the engine took for it since then, in ms; `text` only where `VOXBUS_TRACE_CONTENT` asks for it. */
-  recognised(ms: number, text: string | undefined): void;
-  /** Ends the span; `ms` is what the transcript took since the end of the speech. */
+  /** Records the end of speech; `origin` is the last voiced frame. */
+  endOfSpeech(origin: number): void;
+  /** Records the engine's time since the end of speech (ms). `text` is given only if traces may contain transcripts. */
+  recognized(ms: number, text: string | undefined): void;
+  /** Ends the span. `ms` is the time from the end of speech to the stored transcript. */
   end(outcome: string, ms: number): void;
 }
 
 /**
- * Starts the span `asr` below the listen's opening frame. The work on the listen itself may go on for hours after this
- * utterance: it is linked, not above.
+ * Starts the span `asr` below the opening frame of the listen. The work on the listen may go on for hours after this
+ * utterance, so it is a link and not the parent.
  */
 export function traceUtterance(
-  opening: Trace,
-  about: { readonly engine: string; readonly from: number; readonly listen: Trace },
-): UtteranceTrace {
+  listen: { readonly sent: Trace; readonly trace: Trace },
+  utterance: { readonly engine: string; readonly from: number },
+): UtteranceSpan {
   const nothing = () => undefined;
-  if (!tracingIsOn()) return { headers: opening, spoke: nothing, endpoint: nothing, recognised: nothing, end: nothing };
+  if (!tracingIsOn()) {
+    return { trace: listen.sent, spoke: nothing, endOfSpeech: nothing, recognized: nothing, end: nothing };
+  }
   const attributes = {
     "messaging.system": "nats",
     "messaging.operation.type": "process",
     "messaging.destination.template": "device.{id}.in.control.open",
-    "voxbus.asr.engine": about.engine,
-    "voxbus.asr.from": about.from,
+    "voxbus.asr.engine": utterance.engine,
+    "voxbus.asr.from": utterance.from,
   };
-  const listen = trace.getSpanContext(contextOf(about.listen));
-  const options = { kind: SpanKind.CONSUMER, attributes, links: listen ? [{ context: listen }] : [] };
-  const span = trace.getTracer("voxbus").startSpan("asr", options, contextOf(opening));
+  const work = trace.getSpanContext(contextOf(listen.trace));
+  const options = { kind: SpanKind.CONSUMER, attributes, links: work ? [{ context: work }] : [] };
+  const span = trace.getTracer("voxbus").startSpan("asr", options, contextOf(listen.sent));
   span.addEvent("onset");
   let audioMs = 0;
   return {
-    headers: traceOf(span),
+    trace: traceOf(span),
     spoke(ms) {
       audioMs += ms;
     },
-    endpoint(origin) {
-      span.addEvent("endpoint");
+    endOfSpeech(origin) {
+      span.addEvent("end of speech");
       span.setAttributes({ "voxbus.turn.origin": origin, "voxbus.asr.audio_ms": audioMs });
     },
-    recognised(ms, text) {
+    recognized(ms, text) {
       span.setAttribute("voxbus.asr.engine_ms", Math.round(ms));
       if (text !== undefined) span.setAttribute("voxbus.asr.text", text);
     },

@@ -16,15 +16,15 @@ const writeFsg = (states: number, ...lines: readonly string[]) =>
     "",
   ].join("\n");
 
-test("a grammar with words without a pronunciation: is refused, naming each", async () => {
+test("a grammar with words without a pronunciation: is rejected, naming each", async () => {
   const fsg = writeFsg(2, "TRANSITION 0 1 1.0 hello", "TRANSITION 0 1 1.0 xyzzyx", "TRANSITION 0 1 1.0 badphone");
   const createDecoder = await createDecoderFactory("en-us", { fsg, pronunciations: { badphone: "QQ AH" } });
   await expect(createDecoder()).rejects.toThrow(/: xyzzyx, badphone$/);
 });
 
-test("a grammar that is none: is refused with the reason", async () => {
+test("an invalid grammar: is rejected with the reason", async () => {
   const createDecoder = await createDecoderFactory("en-us", { fsg: "FSG_BEGIN\n", pronunciations: {} });
-  await expect(createDecoder()).rejects.toThrow("refused its grammar");
+  await expect(createDecoder()).rejects.toThrow("rejected its grammar");
 });
 
 test("grammars and dictionaries of any size: are understood, by every decoder of a module", async () => {

@@ -3,29 +3,29 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import createModule from "soundswallower";
 
-/** What a decoder listens for: a finite-state grammar in Sphinx's FSG text, and how its words are spoken. */
+/** A finite-state grammar in Sphinx's FSG format, with pronunciations of its words. */
 export interface Grammar {
   readonly fsg: string;
-  /** Pronunciations in the model's phones, for words that its dictionary lacks or says otherwise. */
+  /** Pronunciations in the model's phones, for words that its dictionary lacks or pronounces differently. */
   readonly pronunciations: Readonly<Record<string, string>>;
 }
 
-/** One decoder: 10.9 MB of wasm memory that is never given back, hence to be used again and again. */
+/** One decoder. It takes 10.9 MB of wasm memory, which are never freed, so decoders are reused. */
 export interface Decoder {
   /**
-   * The words of a whole utterance at 16 kHz. The same samples give the same words, whatever was decoded before and
+   * Decodes a whole utterance at 16 kHz to words. The same samples give the same words, whatever was decoded before and
    * however loud they are.
    */
   decode(samples: Int16Array): Promise<readonly string[]>;
-  /** Begins an utterance whose words are wanted while it is spoken. */
+  /** Begins an utterance, to guess its words while it is spoken. */
   start(): void;
-  /** Takes more of it and gives the words so far: a guess, coloured by what was decoded before. */
+  /** Takes more of it and returns the words so far. This is a guess, which depends on what was decoded before. */
   guess(samples: Int16Array): readonly string[];
-  /** Ends it; must be called before anything else is begun. */
+  /** Ends the utterance. Must be called before the next `start` or `decode`. */
   stop(): void;
 }
 
-// What the wasm module exports beyond its type definitions.
+// Exports of the wasm module that its type definitions lack.
 interface Exports {
   readonly HEAPU8: Uint8Array;
   _malloc(bytes: number): number;
@@ -38,16 +38,16 @@ interface Internals {
   init_dict(): Promise<void>;
 }
 
-const FULL_SCALE = 32_768;
-// Uniform noise of this peak lies at -60 dBFS: in digital silence the front end loses whole sentences.
-const DITHER_PEAK = 0.001 * Math.sqrt(3);
-// Utterances are brought to this peak: at -20 dB a quarter of the sentences was lost without.
-const NORMAL_PEAK = 0.5;
-const MAX_GAIN = 30;
+const fullScale = 32_768;
+// Uniform noise with this peak is at -60 dBFS. In digital silence the front end loses whole sentences.
+const ditherPeak = 0.001 * Math.sqrt(3);
+// Utterances are brought to this peak. Without that, a quarter of the sentences is lost at -20 dB.
+const normalPeak = 0.5;
+const maxGain = 30;
 
 /**
- * Loads the acoustic model of a language ("en-us") and gives the function that makes decoders of a grammar, all in one
- * wasm module. Making one throws, naming them, if words of the grammar have no pronunciation.
+ * Loads the acoustic model of a language ("en-us") and returns a function that creates decoders of a grammar, all in one
+ * wasm module. That function throws, with their names, if words of the grammar have no pronunciation.
  */
 export async function createDecoderFactory(model: string, grammar: Grammar): Promise<() => Promise<Decoder>> {
   // In Node this path must be absolute and end in a slash.
@@ -59,16 +59,16 @@ export async function createDecoderFactory(model: string, grammar: Grammar): Pro
   const complain = (line: string) => complaints.push(line);
   const guards = process.listeners("uncaughtException");
   const module = await createModule({ modelBase, print: complain, printErr: complain } as object);
-  // Its glue rethrows from a handler of its own what ends the process or thread, and so hides the error from the owner.
+  // The module's own handler would rethrow fatal errors, and so hide them from the owner of the thread.
   for (const guard of process.listeners("uncaughtException"))
     if (!guards.includes(guard)) process.off("uncaughtException", guard);
   const wasm = module as unknown as Exports;
 
-  // The library's own loader writes its end mark one byte past the block, which corrupts the heap at some sizes.
+  // The library's own loader writes its terminator one byte past the block, which corrupts the heap at some sizes.
   function loadText(text: string): number {
     const bytes = Buffer.from(text);
     const address = wasm._malloc(bytes.length + 1);
-    if (address === 0) throw new Error(`the recogniser has no memory left for ${bytes.length} bytes`);
+    if (address === 0) throw new Error(`the recognizer has no memory left for ${bytes.length} bytes`);
     wasm.HEAPU8.set(bytes, address);
     wasm.HEAPU8[address + bytes.length] = 0;
     return wasm._s3file_init(address, bytes.length);
@@ -80,27 +80,27 @@ export async function createDecoderFactory(model: string, grammar: Grammar): Pro
     const inner = sphinx as unknown as Internals;
     inner.init_dict = async () => {
       if (wasm._decoder_init_dict_s3file(inner.cdecoder, loadText(dictionary), loadText(fillers)) === 0)
-        throw new Error(`the recogniser refused its dictionary: ${complaints.join("; ")}`);
+        throw new Error(`the recognizer rejected its dictionary: ${complaints.join("; ")}`);
     };
     await sphinx.initialize();
-    // A word without a pronunciation does not fail in the library, it traps the whole module.
+    // In the library, a word without a pronunciation traps the whole module.
     const unspeakable = words.filter((word) => sphinx.lookup_word(word) === null);
     if (unspeakable.length > 0)
       throw new Error(`words of the grammar without a pronunciation in ${model}: ${unspeakable.join(", ")}`);
     if (wasm._decoder_init_grammar_s3file(inner.cdecoder, loadText(grammar.fsg), 0) < 0)
-      throw new Error(`the recogniser refused its grammar: ${complaints.join("; ")}`);
+      throw new Error(`the recognizer rejected its grammar: ${complaints.join("; ")}`);
 
     const read = () => sphinx.get_text().split(" ").filter(Boolean);
     return {
       async decode(samples) {
         if (samples.length === 0) return [];
         const peak = samples.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 1);
-        // What the front end learned of the noise in earlier utterances would last.
+        // Otherwise the front end would keep its estimate of the noise in earlier utterances.
         await sphinx.reinitialize_audio();
         sphinx.start();
-        // Given as a whole, its cepstral mean is its own; live, the mean of earlier utterances stands in for it, and the
-        // first sentence of a new decoder or of another voice suffers.
-        sphinx.process_audio(dither(samples, Math.min(MAX_GAIN, (NORMAL_PEAK * FULL_SCALE) / peak)), false, true);
+        // A whole utterance is normalized by its own cepstral mean. Live decoding uses the mean of earlier utterances, which
+        // spoils the first sentence of a new decoder or of another voice.
+        sphinx.process_audio(dither(samples, Math.min(maxGain, (normalPeak * fullScale) / peak)), false, true);
         sphinx.stop();
         return read();
       },
@@ -118,7 +118,7 @@ function dither(samples: Int16Array, gain: number): Float32Array {
   let seed = 1;
   return Float32Array.from(samples, (sample) => {
     seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
-    return (sample * gain) / FULL_SCALE + (seed / 2 ** 31 - 1) * DITHER_PEAK;
+    return (sample * gain) / fullScale + (seed / 2 ** 31 - 1) * ditherPeak;
   });
 }
 
@@ -127,7 +127,7 @@ function listWords(fsg: string): string[] {
   return [...new Set([...arcs].map((arc) => arc[1]!))];
 }
 
-// Start-up takes 218 ms and 46 MB a decoder with the whole dictionary of 134,000 words, a fifth of it with a cut one.
+// With the whole dictionary of 134,000 words, a decoder takes 218 ms and 46 MB. With only the needed words, a fifth of it.
 function cutDictionary(dictionary: string, words: readonly string[], { pronunciations }: Grammar): string {
   const wanted = new Set(words.filter((word) => pronunciations[word] === undefined));
   const known = dictionary.split("\n").filter((line) => wanted.has(/^[^\s(]+/.exec(line)?.[0] ?? ""));

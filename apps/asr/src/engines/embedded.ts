@@ -6,12 +6,13 @@ import type { RecognizerContract } from "./recognizer-worker.ts";
 const language = "en-US";
 
 /**
- * Recognises the sentences of a grammar, in American English, in threads of this process. A thread works on up to
- * `decoders` utterances at 10.9 MB each, kept once they were needed. Throws when a word of the grammar has no pronunciation.
+ * Creates the engine that recognizes the sentences of a grammar, in American English, in threads of this process. A thread
+ * has up to `decoders` decoders of 10.9 MB each; they are created on demand and kept. Throws when a word of the grammar
+ * has no pronunciation.
  */
 export async function createEmbeddedEngine(options: {
   readonly grammar: Grammar;
-  /** Words that begin so stand for speech outside the grammar. */
+  /** The prefix of words that stand for speech outside the grammar. */
   readonly garbagePrefix: string;
   readonly threads: number;
   readonly decoders: number;
@@ -28,7 +29,7 @@ export async function createEmbeddedEngine(options: {
     await pool.ready();
   } catch (cause) {
     await pool.close();
-    throw new Error("the embedded recogniser did not start", { cause });
+    throw new Error("the embedded recognizer did not start", { cause });
   }
 
   return {
@@ -45,7 +46,7 @@ export async function createEmbeddedEngine(options: {
         return text === "" ? { text, language, reason: "unrecognized" } : { text, language };
       }
       const transcript = read();
-      // An utterance that failed or was given up is heard of by whoever finishes it, if anybody does.
+      // The caller of `finish` handles a failure. A discarded utterance has no such caller.
       transcript.catch(() => undefined);
       return {
         write: (samples) => task.write(samples),

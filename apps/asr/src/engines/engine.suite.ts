@@ -2,7 +2,7 @@ import { createOpusDecoder } from "@voxbus/audio";
 import { encodeSpeech, loadSpeech, silence } from "@voxbus/testing";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { AsrEngine, Recognition } from "./engine.ts";
-import { joinSamples } from "./join-samples.ts";
+import { joinSamples } from "../join-samples.ts";
 
 // A machine that does much else at the same time is slow, not wrong.
 vi.setConfig({ testTimeout: 30_000 });
@@ -10,15 +10,15 @@ vi.setConfig({ testTimeout: 30_000 });
 /** The engine under test, and where it may differ from others. */
 export interface EngineSuiteOptions {
   readonly create: () => Promise<AsrEngine>;
-  /** Recordings of samples/ and what the engine makes of them. */
+  /** Recordings of samples/ and their transcripts. */
   readonly speech: Readonly<Record<string, string>>;
-  /** Recordings that the engine must not understand. */
+  /** Recordings that the engine must not recognize. */
   readonly foreign: readonly string[];
-  /** Whether it gives partial transcripts. */
+  /** True if it has partial transcripts. */
   readonly partials: boolean;
 }
 
-/** The promises of `AsrEngine`, which every engine keeps. */
+/** Tests the promises of `AsrEngine`. */
 export function testEngine(name: string, options: EngineSuiteOptions): void {
   describe(`${name} engine`, () => {
     let engine: AsrEngine;
@@ -36,7 +36,7 @@ export function testEngine(name: string, options: EngineSuiteOptions): void {
     });
     afterAll(() => engine.close());
 
-    test.each(Object.entries(options.speech))("speech %s: is recognised", async (sample, text) => {
+    test.each(Object.entries(options.speech))("speech %s: is recognized", async (sample, text) => {
       const transcript = await say(engine.open(request, never), sample).finish();
       expect(transcript).toMatchObject({ text, language: expect.stringMatching(/^en\b/) as string });
       expect(transcript.reason).toBeUndefined();

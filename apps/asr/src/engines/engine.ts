@@ -1,45 +1,45 @@
-/** What was understood of one utterance. `text` is empty exactly when `reason` says why. */
+/** The transcript of one utterance. `text` is empty if and only if there is a `reason`. */
 export interface Transcript {
   readonly text: string;
-  /** The language the engine recognised in, a BCP 47 tag. */
+  /** The language of the recognizer, a BCP 47 tag. */
   readonly language: string;
-  /** 0 to 1, where the engine knows it. */
+  /** 0 to 1, if the engine has it. */
   readonly confidence?: number;
   readonly reason?: "unrecognized";
 }
 
-/** What an utterance is opened with. */
+/** The settings of one recognition. */
 export interface RecognitionRequest {
-  /** The language the speaker is expected to use, a BCP 47 tag; an engine without it uses the one it has. */
+  /** The expected language of the speaker, a BCP 47 tag. An engine that does not know it uses its own. */
   readonly language: string;
-  /** Called with the text so far when it changed, by engines that know it while the speaker still speaks. */
+  /** Called with the text so far whenever it changes, by engines that have partial transcripts. */
   readonly onPartial?: (text: string) => void;
 }
 
-/** One utterance being recognised, until `finish` settles or the signal that it was opened with aborts. */
+/** One utterance being recognized. It ends when `finish` settles or its signal aborts. */
 export interface Recognition {
-  /** Takes more speech, 16 kHz mono, in order; copies it, never blocks, and is ignored after the end. */
+  /** Takes more speech, 16 kHz mono, in order. Copies the samples and never blocks. Ignored after the end. */
   write(samples: Int16Array): void;
   /**
-   * Ends the utterance and gives its transcript; called once. Speech that is nothing the engine knows is a transcript
-   * with the reason `unrecognized`, not an error. Rejects with the signal's reason when it aborted, else with an error
-   * of the engine; the engine and all its other utterances go on.
+   * Ends the utterance and resolves with its transcript. Called once. Speech that the engine does not understand gives a
+   * transcript with the reason `unrecognized`, not an error. Rejects with the signal's reason if it aborted, otherwise
+   * with an error of the engine. The engine and its other utterances are not affected.
    */
   finish(): Promise<Transcript>;
 }
 
-/** A recogniser of speech. What happens to one utterance is never noticed by another. */
+/** A recognizer. Its utterances do not affect each other. Every engine passes the suite in engine.suite.ts. */
 export interface AsrEngine {
   readonly name: string;
-  /** How many utterances are worked on at once. */
+  /** The number of utterances that it recognizes at the same time. */
   readonly slots: number;
   /**
-   * Opens an utterance. While no slot is free it keeps what is written and catches up later, first come first served.
-   * The signal forgets the utterance at any time. Throws when it has aborted already or too many wait.
+   * Opens an utterance. While no slot is free, its speech is kept and recognized later, in the order of opening. The
+   * signal discards the utterance at any time. Throws if it has aborted already, or if too many utterances wait.
    */
   open(request: RecognitionRequest, signal: AbortSignal): Recognition;
-  /** Requests in work, and those that wait for a free worker; absent where others do the work. */
+  /** The utterances being recognized and waiting, for engines with workers of their own. */
   use?(): { readonly busy: number; readonly waiting: number };
-  /** Ends everything that is open with an error and releases threads and connections. */
+  /** Ends every open utterance with an error, and releases threads and connections. */
   close(): Promise<void>;
 }

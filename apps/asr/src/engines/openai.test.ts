@@ -6,7 +6,7 @@ import { loadSpeech, silence } from "@voxbus/testing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createOpenAiEngine } from "./openai.ts";
 import { testEngine } from "./engine.suite.ts";
-import { joinSamples } from "./join-samples.ts";
+import { joinSamples } from "../join-samples.ts";
 
 const speech: Readonly<Record<string, string>> = { time: "what time is it", joke: "tell me a joke" };
 

@@ -2,7 +2,7 @@ import { writeWav } from "@voxbus/audio";
 import OpenAI, { toFile } from "openai";
 import PQueue from "p-queue";
 import type { AsrEngine, Transcript } from "./engine.ts";
-import { joinSamples } from "./join-samples.ts";
+import { joinSamples } from "../join-samples.ts";
 
 /**
  * Creates the engine that uses an OpenAI-compatible `/audio/transcriptions` endpoint. It uploads a WAV when the utterance

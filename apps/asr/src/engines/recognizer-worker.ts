@@ -1,19 +1,19 @@
 import { serveWorker } from "@voxbus/workers";
-import { joinSamples } from "./join-samples.ts";
+import { joinSamples } from "../join-samples.ts";
 import { createDecoderFactory, type Decoder, type Grammar } from "./decoder.ts";
 
-/** What passes between the embedded engine and its threads: one task is one utterance. */
+/** The contract between the embedded engine and its threads. One task is one utterance. */
 export interface RecognizerContract {
   readonly data: {
     readonly model: string;
     readonly grammar: Grammar;
-    /** Words that begin so stand for speech outside the grammar. */
+    /** The prefix of words that stand for speech outside the grammar. */
     readonly garbagePrefix: string;
   };
   readonly request: { readonly partials: boolean };
   /** Samples at 16 kHz. */
   readonly input: Int16Array;
-  /** The text whenever it changed, then the final one; empty when the speech was not in the grammar. */
+  /** The text whenever it changes, then the final text. It is empty for speech outside the grammar. */
   readonly result: { readonly text: string; readonly final: boolean };
 }
 
@@ -23,7 +23,7 @@ await serveWorker<RecognizerContract>(async ({ model, grammar, garbagePrefix }) 
   const accept = (words: readonly string[]) =>
     words.some((word) => word.startsWith(garbagePrefix)) ? "" : words.join(" ");
 
-  return async function* recognise({ partials }, { input, signal }) {
+  return async function* recognize({ partials }, { input, signal }) {
     const decoder = idle.pop() ?? (await createDecoder());
     const spoken: Int16Array[] = [];
     let text = "";
@@ -42,7 +42,7 @@ await serveWorker<RecognizerContract>(async ({ model, grammar, garbagePrefix }) 
         idle.push(decoder);
       }
     } catch (error) {
-      // After a trap the module's memory is in an unknown state: another thread takes over.
+      // After a trap the memory of the wasm module is in an unknown state. A new thread takes over.
       if (error instanceof Error && error.name === "RuntimeError") process.exit(1);
       throw error;
     }

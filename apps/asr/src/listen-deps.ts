@@ -1,0 +1,45 @@
+import type { Bus, Trace } from "@voxbus/bus";
+import type { Profiles } from "@voxbus/presence";
+import type { ListenMode } from "@voxbus/protocol";
+import type { Log } from "@voxbus/subscriber";
+import type { WorkerPool } from "@voxbus/workers";
+import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
+import type { EndOfSpeech } from "./audio-front-end.ts";
+import type { AsrEngine } from "./engines/engine.ts";
+import type { AsrMetrics } from "./metrics.ts";
+
+/** Dependencies of the work on a listen. */
+export interface ListenDeps {
+  readonly bus: Bus;
+  readonly log: Log;
+  readonly metrics: AsrMetrics;
+  readonly engine: AsrEngine;
+  /** Threads with an audio front end for each listen. */
+  readonly frontEnds: WorkerPool<AudioFrontEndContract>;
+  readonly profiles: Pick<Profiles, "of">;
+  readonly settings: ListenSettings;
+  /** Aborted when the program begins to stop. A listen then goes on until the open utterances are stored. */
+  readonly stopping: AbortSignal;
+}
+
+/** The configuration of a listen. */
+export interface ListenSettings {
+  readonly endOfSpeech: EndOfSpeech;
+  /** True if traces may contain transcripts. */
+  readonly traceContent: boolean;
+}
+
+/** One listen of a device. */
+export interface Listen {
+  readonly device: string;
+  readonly session: string;
+  /** The seq of its opening frame. */
+  readonly seq: number;
+  readonly mode: ListenMode;
+  /** The language of the device's user, a BCP 47 tag. */
+  readonly language: string;
+  /** The trace context of the opening frame. */
+  readonly sent: Trace;
+  /** The trace context of the work on the listen. */
+  readonly trace: Trace;
+}

@@ -1,0 +1,49 @@
+import { BusAwayError, type Bus, type Trace } from "@voxbus/bus";
+import { channels, type OutControl } from "@voxbus/protocol";
+import type { Listen } from "./listen-deps.ts";
+
+/** The live messages about a listen, to its gateway and to subscribers. */
+export interface ListenMessages {
+  /** Asks the gateway to cut a reply that plays. The gateway knows whether there is one. Throws BusAwayError. */
+  bargeIn(from: number): void;
+  /** Says whether the user is speaking. `origin` announces an answer. Skipped while NATS is away. */
+  userSpeaking(on: boolean, seq: number, origin?: number): void;
+  /** Publishes a partial transcript of the utterance that began at `from`. Skipped while NATS is away. */
+  partial(partial: { readonly utterance: number; readonly from: number; readonly text: string }): void;
+  /** Shows a final transcript on the device. Throws BusAwayError. */
+  transcript(text: string, origin: number, trace: Trace): void;
+}
+
+// No step of a turn waits for these messages. In its trace they would hide the important ones.
+const untraced = {};
+
+/** Creates the messages of a listen. */
+export function createListenMessages(bus: Bus, listen: Listen): ListenMessages {
+  const { device, session, language } = listen;
+  return {
+    bargeIn(from) {
+      // The fence stays below this speech, so that its answer is heard even if all of it came in one frame.
+      const body: OutControl = { type: "barge-in", seq: from - 1 };
+      bus.publish(channels.out(device), { session, kind: "control", body }, untraced);
+    },
+    userSpeaking(on, seq, origin) {
+      const body: OutControl = { type: "user-speaking", seq, on, ...(origin !== undefined && { origin }) };
+      skipWhileAway(() => bus.publish(channels.out(device), { session, kind: "control", body }, untraced));
+    },
+    partial({ utterance, from, text }) {
+      const partial = { session, listen: listen.seq, utterance, from, origin: from, text, language };
+      skipWhileAway(() => bus.publish(channels.heardPartial(device), partial, untraced));
+    },
+    transcript(text, origin, trace) {
+      bus.publish(channels.out(device), { session, kind: "text", origin, body: { type: "stt", text } }, trace);
+    },
+  };
+}
+
+function skipWhileAway(publish: () => void): void {
+  try {
+    publish();
+  } catch (error) {
+    if (!(error instanceof BusAwayError)) throw error;
+  }
+}

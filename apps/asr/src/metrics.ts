@@ -1,0 +1,52 @@
+import type { Meter } from "@opentelemetry/api";
+import type { AsrEngine } from "./engines/engine.ts";
+import type { Outcome } from "./utterances.ts";
+
+const advice = { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] };
+
+/** The measurements of listens. */
+export interface AsrMetrics {
+  /** Counts an utterance. `ms` is the time from the detected end of speech to the stored transcript. */
+  utteranceEnded(outcome: Outcome, ms: number): void;
+  /** Records the time that the engine took for an utterance after its end. */
+  engineRan(run: { readonly ms: number; readonly failed: boolean }): void;
+  /** Counts a packet that is not valid Opus. */
+  invalidPacket(code: string): void;
+}
+
+/** Creates the program's instruments. `openListens` returns the number of listens in progress. */
+export function createMetrics(meter: Meter, asrEngine: AsrEngine, openListens: () => number): AsrMetrics {
+  const engine = { engine: asrEngine.name };
+  const utterances = meter.createCounter("voxbus_asr_utterances", { description: "Utterances by outcome" });
+  const transcripts = meter.createHistogram("voxbus_asr_transcript_ms", {
+    description: "Time from the detected end of speech to the stored transcript",
+    advice,
+  });
+  const engineTimes = meter.createHistogram("voxbus_asr_engine_ms", {
+    description: "Time that the engine took after the end of speech",
+    advice,
+  });
+  const engineFailures = meter.createCounter("voxbus_asr_engine_failures", { description: "Failed recognitions" });
+  const invalidPackets = meter.createCounter("voxbus_asr_invalid_packets", {
+    description: "Packets that are not valid Opus",
+  });
+  meter
+    .createObservableGauge("voxbus_asr_listens", { description: "Open listens" })
+    .addCallback((result) => result.observe(openListens()));
+  meter
+    .createObservableGauge("voxbus_asr_pool_requests", { description: "Utterances in the embedded recognizers" })
+    .addCallback((result) => {
+      for (const [state, count] of Object.entries(asrEngine.use?.() ?? {})) result.observe(count, { state });
+    });
+  return {
+    utteranceEnded(outcome, ms) {
+      utterances.add(1, { outcome });
+      if (outcome !== "discarded") transcripts.record(ms, engine);
+    },
+    engineRan({ ms, failed }) {
+      engineTimes.record(ms, engine);
+      if (failed) engineFailures.add(1, engine);
+    },
+    invalidPacket: (code) => invalidPackets.add(1, { code }),
+  };
+}
