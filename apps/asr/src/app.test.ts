@@ -12,7 +12,7 @@ import {
 } from "@voxbus/testing";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { asrProgram, buildAsr } from "./app.ts";
+import { asr, buildAsr } from "./app.ts";
 import { joinSamples } from "./join-samples.ts";
 
 // A machine that does much else at the same time is slow, not wrong.
@@ -20,7 +20,7 @@ vi.setConfig({ testTimeout: 30_000 });
 
 let nats: NatsServer;
 let bus: Bus;
-let asr: Running;
+let running: Running;
 let device: TestGateway;
 let count = 0;
 
@@ -29,14 +29,14 @@ const order = (answers: readonly Answer[]) =>
   answers.map((answer) =>
     answer.type === "user-speaking" ? `user-speaking ${answer.on ? "on" : "off"}` : answer.type,
   );
-const isHearing =
+const isUserSpeaking =
   (on: boolean) =>
   (answer: Answer): answer is Extract<Answer, { type: "user-speaking" }> =>
     answer.type === "user-speaking" && answer.on === on;
 
 /** A number of /metrics, 0 as long as it is not there. */
 async function readMetric(name: string): Promise<number> {
-  const text = await (await fetch(`${asr.addresses["ops"]}/metrics`)).text();
+  const text = await (await fetch(`${running.addresses["ops"]}/metrics`)).text();
   return Number(
     text
       .split("\n")
@@ -48,7 +48,7 @@ async function readMetric(name: string): Promise<number> {
 beforeAll(async () => {
   nats = await startNatsServer();
   bus = await connectTestBus(nats.url);
-  asr = await startSubscriber(asrProgram, buildAsr, {
+  running = await startSubscriber(asr, buildAsr, {
     VOXBUS_NATS_URL: nats.url,
     VOXBUS_ASR_OPS_PORT: "0",
     VOXBUS_LOG_LEVEL: "fatal",
@@ -56,7 +56,7 @@ beforeAll(async () => {
   });
 }, 30_000);
 afterAll(async () => {
-  await asr.stop("quick");
+  await running.stop("quick");
   await bus.close();
   await nats.stop();
 });
@@ -74,7 +74,7 @@ describe("auto mode", () => {
     const listen = await device.listen("auto");
     device.send(say("time"));
     const heard = await device.heard();
-    const off = await device.answer(isHearing(false));
+    const off = await device.answer(isUserSpeaking(false));
     const stt = device.answers.find((answer) => answer.type === "stt");
     expect(heard).toMatchObject({ text: "what time is it", language: "en-US", listen, utterance: 1 });
     expect(heard.from).toBeGreaterThan(listen + 8);
@@ -108,19 +108,19 @@ describe("auto mode", () => {
     await device.listen("auto");
     device.send(say("other"));
     const heard = await device.heard();
-    const off = await device.answer(isHearing(false));
+    const off = await device.answer(isUserSpeaking(false));
     expect(heard).toMatchObject({ text: "", reason: "unrecognized" });
     expect(off).toMatchObject({ origin: heard.origin });
     expect(order(device.answers)).not.toContain("stt");
   });
 
   test("packets that are no Opus: are counted and end nothing", async () => {
-    const before = await readMetric("voxbus_asr_refused_packets_total");
+    const before = await readMetric("voxbus_asr_invalid_packets_total");
     await device.listen("auto");
     const garbage = new Uint8Array(1920).fill(255);
     device.send(say("time").flatMap((packet) => [packet, garbage]));
     expect((await device.heard()).text).toBe("what time is it");
-    expect(await readMetric("voxbus_asr_refused_packets_total")).toBeGreaterThan(before + 20);
+    expect(await readMetric("voxbus_asr_invalid_packets_total")).toBeGreaterThan(before + 20);
   });
 
   test("a device that falls silent without a frame: its speech is over all the same", async () => {
@@ -135,7 +135,7 @@ describe("lost frames", () => {
     await device.listen("auto");
     const packets = say("volume");
     const before = device.send(packets.slice(0, 20));
-    await device.answer(isHearing(true));
+    await device.answer(isUserSpeaking(true));
     device.send(packets.slice(20), { missing: [1, 2, 3, 10] });
     expect((await device.heard()).text).toBe("set the volume to fifty");
     expect(device.replays).toContainEqual({ from: before + 2, to: before + 4 });
@@ -164,7 +164,7 @@ describe("manual mode", () => {
     device.send(encodeSpeech(silence(1200)));
     const stop = await device.control({ type: "stop" });
     expect(await device.heard()).toMatchObject({ text: "", reason: "silence", origin: stop });
-    expect((await device.answer(isHearing(false))).origin).toBeUndefined();
+    expect((await device.answer(isUserSpeaking(false))).origin).toBeUndefined();
   });
 });
 
@@ -185,9 +185,9 @@ describe("the end of a listen", () => {
   test("abort: discards what was being said, and the next listen starts afresh", async () => {
     await device.listen("auto");
     device.send(half());
-    await device.answer(isHearing(true));
+    await device.answer(isUserSpeaking(true));
     await device.control({ type: "abort" });
-    await device.answer(isHearing(false));
+    await device.answer(isUserSpeaking(false));
     device.send(encodeSpeech(silence(900)));
     const listen = await device.listen("auto");
     device.send(say("joke"));
@@ -197,7 +197,7 @@ describe("the end of a listen", () => {
   test("a new start: discards what was being said", async () => {
     await device.listen("auto");
     device.send(half());
-    await device.answer(isHearing(true));
+    await device.answer(isUserSpeaking(true));
     const listen = await device.listen("auto");
     device.send(say("joke"));
     expect(await device.heard()).toMatchObject({ text: "tell me a joke", listen });
@@ -206,9 +206,9 @@ describe("the end of a listen", () => {
   test("a gateway that says the session is gone: the listen is over", async () => {
     await device.listen("auto");
     device.send(half());
-    await device.answer(isHearing(true));
+    await device.answer(isUserSpeaking(true));
     device.die();
-    await device.answer(isHearing(false));
+    await device.answer(isUserSpeaking(false));
     await expect.poll(() => readMetric("voxbus_asr_listens"), { timeout: 10_000 }).toBe(0);
   });
 

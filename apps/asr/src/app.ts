@@ -24,7 +24,7 @@ const graceMs = { drain: 20_000, quick: 500 } as const;
 export async function buildAsr({
   config,
   bus,
-  profiles,
+  profiles: openProfiles,
   report,
   log,
   meter,
@@ -44,13 +44,14 @@ export async function buildAsr({
   defer(() => frontEnds.close());
   await frontEnds.ready();
 
+  const profiles = await openProfiles();
   const deps = {
     bus,
     log,
     metrics: createMetrics(meter, engine, () => bus.stats().held),
     engine,
     frontEnds,
-    profiles: await profiles(),
+    languageOf: (device: string) => profiles.of(device).language,
     settings: {
       endOfSpeech: { endMs: config.VOXBUS_ASR_END_OF_SPEECH_MS, maxMs: config.VOXBUS_ASR_MAX_UTTERANCE_MS },
       traceContent: config.VOXBUS_TRACE_CONTENT,

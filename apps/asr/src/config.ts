@@ -11,12 +11,18 @@ export const asrConfig = {
   VOXBUS_ASR_URL: z.url().optional().describe("base URL of the openai engine, as in http://localhost:8000/v1"),
   VOXBUS_ASR_MODEL: z.string().default("whisper-1").describe("model of the openai engine"),
   VOXBUS_ASR_KEY: z.string().optional().describe("API key of the openai engine; most local servers need none"),
-  VOXBUS_ASR_TIMEOUT_MS: count(100, 60_000).default(10_000).describe("ms after which a request to the openai engine fails"),
+  VOXBUS_ASR_TIMEOUT_MS: count(100, 60_000)
+    .default(10_000)
+    .describe("ms after which a request to the openai engine fails"),
   VOXBUS_ASR_REQUESTS: count(1, 1000).default(16).describe("requests to the openai engine at the same time"),
   VOXBUS_ASR_THREADS: count(1, 64).default(2).describe("recognizer threads of the embedded engine"),
-  VOXBUS_ASR_DECODERS: count(1, 100).default(12).describe("utterances at the same time in a recognizer thread, 11 MB each"),
+  VOXBUS_ASR_DECODERS: count(1, 100)
+    .default(12)
+    .describe("utterances at the same time in a recognizer thread, 11 MB each"),
   VOXBUS_ASR_LISTENS: count(1, 100_000).default(4000).describe("listens at the same time in this process"),
-  VOXBUS_ASR_FRONT_END_THREADS: count(1, 64).default(1).describe("threads of the audio front end, which decode and detect voice"),
+  VOXBUS_ASR_FRONT_END_THREADS: count(1, 64)
+    .default(1)
+    .describe("threads of the audio front end, which decode and detect voice"),
   VOXBUS_ASR_END_OF_SPEECH_MS: count(200, 3000).default(600).describe("ms of silence after which an utterance ends"),
   VOXBUS_ASR_MAX_UTTERANCE_MS: count(1000, 30_000).default(30_000).describe("ms after which an utterance is cut"),
 };

@@ -16,7 +16,7 @@ import {
 import { channels } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { asrProgram, buildAsr } from "./app.ts";
+import { asr, buildAsr } from "./app.ts";
 import { joinSamples } from "./join-samples.ts";
 
 // A machine that does much else at the same time is slow, not wrong.
@@ -42,7 +42,7 @@ async function spawnAsr(): Promise<ChildProcess> {
   return child;
 }
 async function startAsr(more: Record<string, string> = {}): Promise<Running> {
-  const service = await startSubscriber(asrProgram, buildAsr, { ...env, ...more });
+  const service = await startSubscriber(asr, buildAsr, { ...env, ...more });
   services.add(service);
   return service;
 }

@@ -1,5 +1,4 @@
 import type { Bus, Trace } from "@voxbus/bus";
-import type { Profiles } from "@voxbus/presence";
 import type { ListenMode } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import type { WorkerPool } from "@voxbus/workers";
@@ -16,7 +15,8 @@ export interface ListenDeps {
   readonly engine: AsrEngine;
   /** Threads with an audio front end for each listen. */
   readonly frontEnds: WorkerPool<AudioFrontEndContract>;
-  readonly profiles: Pick<Profiles, "of">;
+  /** Returns the language of a device's user, a BCP 47 tag. */
+  readonly languageOf: (device: string) => string;
   readonly settings: ListenSettings;
   /** Aborted when the program begins to stop. A listen then goes on until the open utterances are stored. */
   readonly stopping: AbortSignal;

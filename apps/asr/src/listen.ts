@@ -25,7 +25,7 @@ export async function followListen(claim: Claim<InControlFrame>, deps: ListenDep
   const transcripts = await openTranscriptStore({ bus: deps.bus, device, session }, signal);
   const { last } = transcripts;
   if (last !== undefined && (last.listen > seq || (last.listen === seq && mode === "manual"))) return;
-  const { language } = deps.profiles.of(device);
+  const language = deps.languageOf(device);
   const work = new ListenWork(claim, deps, { device, session, seq, mode, language, sent, trace }, transcripts);
   await work.run(gateway, Math.max(seq, last?.origin ?? 0));
 }

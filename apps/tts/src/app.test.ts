@@ -7,7 +7,7 @@ import { channels, type Outbound, type Say } from "@voxbus/protocol";
 import { readConfig } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildTts, ttsProgram } from "./app.ts";
+import { buildTts, tts } from "./app.ts";
 import { ttsConfig } from "./config.ts";
 import { findEspeak } from "./engines/espeak.ts";
 
@@ -53,10 +53,10 @@ const waitForFrame = (device: string, wanted: (frame: Outbound) => boolean) =>
   });
 
 test("tts: an announcement whose device is offline is let go", async () => {
-  const running = await startSubscriber(ttsProgram, buildTts, environment());
+  const running = await startSubscriber(tts, buildTts, environment());
   const isHeld = async (held: boolean) => {
-    const tts = (await bus.lags()).find(({ durable }) => durable === "tts");
-    return tts !== undefined && tts.held > 0 === held;
+    const lag = (await bus.lags()).find(({ durable }) => durable === "tts");
+    return lag !== undefined && lag.held > 0 === held;
   };
   await say("nobody", "Is anybody there?");
   await expect.poll(() => isHeld(true), { timeout: 4000 }).toBe(true);
@@ -65,7 +65,7 @@ test("tts: an announcement whose device is offline is let go", async () => {
 });
 
 test("tts: as a program it is ready, speaks, shows its numbers and stops quickly", async () => {
-  const running = await startSubscriber(ttsProgram, buildTts, environment());
+  const running = await startSubscriber(tts, buildTts, environment());
   const ended = waitForFrame("one", ({ end }) => end === "reply");
   await say("one", "Hello there.");
   expect(await ended).toMatchObject({ kind: "audio", reply: "reply-one", attempt: 1 });
@@ -102,10 +102,10 @@ test("tts: killed in mid-sentence, another one begins the reply again", async ()
 test("tts: all bad variables are named at once, and an engine that is not there too", async () => {
   const bad = { VOXBUS_TTS_ENGINE: "festival", VOXBUS_TTS_URL: "nowhere", VOXBUS_TTS_SAMPLE_RATE: "fast" };
   expect(() => readConfig(ttsConfig, bad)).toThrow(/TTS_ENGINE.*\n.*TTS_URL.*\n.*TTS_SAMPLE_RATE/);
-  const nobody = startSubscriber(ttsProgram, buildTts, { ...environment(), VOXBUS_TTS_VOICE: "nobody" });
+  const nobody = startSubscriber(tts, buildTts, { ...environment(), VOXBUS_TTS_VOICE: "nobody" });
   await expect(nobody).rejects.toThrow("no voice nobody");
   if (await findEspeak()) return;
-  await expect(
-    startSubscriber(ttsProgram, buildTts, { ...environment(), VOXBUS_TTS_ENGINE: "espeak" }),
-  ).rejects.toThrow("no espeak-ng on PATH");
+  await expect(startSubscriber(tts, buildTts, { ...environment(), VOXBUS_TTS_ENGINE: "espeak" })).rejects.toThrow(
+    "no espeak-ng on PATH",
+  );
 });

@@ -17,7 +17,9 @@ export const ttsConfig = {
     .describe("voice of the chosen engine for devices whose profile names none (default: slt, en-us or alloy)"),
   VOXBUS_TTS_SAMPLE_RATE: count(8000, 48_000)
     .optional()
-    .describe("sample rate (Hz) of raw PCM from the openai engine; without it the engine asks for WAV, which names its rate"),
+    .describe(
+      "sample rate (Hz) of raw PCM from the openai engine; without it the engine asks for WAV, which names its rate",
+    ),
 };
 
 /** The configuration of tts. */

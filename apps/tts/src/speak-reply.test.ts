@@ -1,25 +1,18 @@
-import { once, EventEmitter } from "node:events";
 import type { Bus, Claim, Claims } from "@voxbus/bus";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import {
-  channels,
-  type Event,
-  type InControl,
-  type InControlFrame,
-  type Outbound,
-  Profile,
-  type Say,
-} from "@voxbus/protocol";
+import { channels, type InControl, type Outbound, Profile, type Say } from "@voxbus/protocol";
+import { connectTestBus, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createEmbeddedEngine } from "./engines/embedded.ts";
 import type { TtsEngine } from "./engines/engine.ts";
+import { createSentenceSpeaker, type SentenceSpeaker } from "./sentence-speaker.ts";
 import { speakReply } from "./speak-reply.ts";
-import { createSpeech, type Speech } from "./synthesis.ts";
+import { openReplyGateway } from "./test-reply-gateway.ts";
 
 let nats: NatsServer;
 let bus: Bus;
 let engine: TtsEngine;
-let speech: Speech;
+let speaker: SentenceSpeaker;
+const metrics = { firstSound: () => undefined, synthesized: () => undefined, engineFailed: () => undefined };
 const buses: Bus[] = [];
 const workers: Claims[] = [];
 
@@ -33,72 +26,21 @@ beforeAll(async () => {
   nats = await startNatsServer();
   bus = await connect();
   engine = await createEmbeddedEngine({ threads: 1 });
-  speech = await createSpeech({ engines: [engine], fallback: engine, threads: 1, failed: () => undefined });
+  speaker = await createSentenceSpeaker({ engines: [engine], fallback: engine, log: silentLog, metrics, threads: 1 });
 });
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((claims) => claims.drain(0)));
 });
 afterAll(async () => {
   await Promise.all(buses.map((bus) => bus.close()));
-  await speech.close();
+  await speaker.close();
   await engine.close();
   await nats.stop();
 });
 
-let devices = 0;
+const createGateway = () => openReplyGateway(bus);
 
-/** A device as its gateway sees it: what is sent to it, and what the gateway says. */
-const createGateway = () => {
-  const device = `device-${++devices}`;
-  const session = `session-${devices}`;
-  const frames: Outbound[] = [];
-  const arrived = new EventEmitter();
-  const subscription = bus.subscribe(channels.out(device), (frame) => {
-    frames.push(frame);
-    arrived.emit("frame");
-  });
-  const until = async (found: (frames: readonly Outbound[]) => boolean) => {
-    while (!found(frames)) await once(arrived, "frame", { signal: AbortSignal.timeout(10_000) });
-    return frames;
-  };
-  const control = (body: InControl, seq = 9) =>
-    bus.store(channels.inControl(device), {
-      session,
-      seq,
-      at: 1,
-      kind: "control",
-      body,
-    } satisfies InControlFrame);
-  const played = (turn: { reply?: string; origin?: number }) =>
-    bus.publish(channels.event(device), {
-      session, at: 1, gateway: "g", turn: { ...turn, complete: true, fenced: 0, dropped: 0, late: 0 },
-    } satisfies Event); // prettier-ignore
-  const say = (fields: Partial<Say> & { text: string; sentence: number }) => {
-    const message: Say = {
-      session,
-      origin: 5,
-      reply: `reply-${device}`,
-      attempt: 1,
-      last: false,
-      ...fields,
-    };
-    const subject = message.sentence === 0 ? channels.sayOpen(device) : channels.say(device);
-    return bus.store(subject, message, { id: `${message.reply}:${message.sentence}` });
-  };
-  return {
-    device,
-    session,
-    reply: `reply-${device}`,
-    frames,
-    until,
-    control,
-    played,
-    say,
-    close: () => subscription.close(),
-  };
-};
-
-/** A tts that claims; `done` gives what became of each reply it worked on. */
+/** Starts a tts. `outcomes` are the ends of the replies that it worked on. */
 const startWorker = async (on: Bus = bus) => {
   const outcomes: Promise<"done" | "failed">[] = [];
   const claims = await on.claim({
@@ -115,18 +57,8 @@ const startWorker = async (on: Bus = bus) => {
   return { claims, outcomes };
 };
 
-const troubles: string[] = [];
 const speak = (claim: Claim<Say>, on: Bus = bus) =>
-  speakReply(
-    {
-      bus: on,
-      speech,
-      profileOf: () => Profile.parse({}),
-      onFirstSound: () => undefined,
-      onTrouble: (what) => troubles.push(what),
-    },
-    claim,
-  );
+  speakReply(claim, { bus: on, log: silentLog, metrics, profiles: { of: () => Profile.parse({}) }, speaker });
 
 const ended = (frames: readonly Outbound[]) => frames.some(({ end }) => end === "reply");
 const names = (frames: readonly Outbound[]) => frames.map(({ sentence, n }) => `${sentence}.${n}`);
@@ -270,7 +202,7 @@ test("tts: a successor speaks the same frames under the next attempt, and begins
   gateway.close();
 });
 
-test("tts: at the last delivery it only apologises, behind what was accepted", async () => {
+test("tts: at the last delivery it only apologizes, behind what was accepted", async () => {
   const gateway = createGateway();
   await gateway.control({ type: "resend", reply: gateway.reply, origin: 5, after: { attempt: 3, sentence: 2, n: 7 } });
   const message: Say = {

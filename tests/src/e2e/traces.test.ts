@@ -127,11 +127,11 @@ test("the model: is a GenAI chat span, a tool of the device an execute_tool span
   for (const span of [chat, tool!]) expect(pathTo(spoken, span).at(-2)).toBe("dialogue");
 });
 
-test("events and times: onset, endpoint, first token, first sentence and first sound, in this order", () => {
-  expect(only(spoken, "asr").events).toEqual(["onset", "endpoint"]);
+test("events and times: onset, end of speech, first token, first sentence and first sound, in this order", () => {
+  expect(only(spoken, "asr").events).toEqual(["onset", "end of speech"]);
   expect(only(spoken, "dialogue").events).toEqual(["first sentence"]);
   expect(only(spoken, "tts").events).toEqual(["first sound"]);
-  expect(only(spoken, "turn").events).toContain("endpoint");
+  expect(only(spoken, "turn").events).toContain("end of speech");
   const asr = only(spoken, "asr").attributes;
   expect(asr["voxbus.asr.audio_ms"]).toBeGreaterThan(500);
   expect(asr["voxbus.asr.engine_ms"]).toBeGreaterThan(0);

@@ -13,7 +13,7 @@ export interface TurnTraces {
   typed(): TraceHeaders;
   /** The newest turn's cause is known by its seq. */
   caused(origin: number): void;
-  /** Something happened to the newest turn, such as `endpoint`, `abort` or `barge-in`. */
+  /** Something happened to the newest turn, such as `end of speech`, `abort` or `barge-in`. */
   event(name: string): void;
   /** A reply's first frame came, with the headers of tts. */
   replying(reply: string, headers: TraceHeaders): void;

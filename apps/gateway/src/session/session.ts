@@ -257,7 +257,7 @@ export class Session implements SpeechEffects, HeartbeatEffects, UplinkEffects {
     }
     if (out.body.type === "stt" && out.origin !== undefined) {
       this.#traces?.caused(out.origin);
-      this.#traces?.event("endpoint");
+      this.#traces?.event("end of speech");
       this.#times.heard(out.origin, this.uplink.publishedAt(out.origin));
       this.speech.stt({ ...out, origin: out.origin, body: out.body });
     } else if (out.body.type === "stt" || out.body.type === "llm" || out.body.type === "tts") this.speech.live(out);

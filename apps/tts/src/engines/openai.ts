@@ -54,7 +54,8 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
       } catch (cause) {
         signal.throwIfAborted();
         if (closing.signal.aborted) throw new TtsError("unavailable", "the speech engine is closed", { cause });
-        if (silence.signal.aborted) throw new TtsError("time-out", `the speech server sent no sound for ${timeoutMs} ms`, { cause });
+        if (silence.signal.aborted)
+          throw new TtsError("time-out", `the speech server sent no sound for ${timeoutMs} ms`, { cause });
         throw nameProblem(cause);
       } finally {
         clearTimeout(watch);

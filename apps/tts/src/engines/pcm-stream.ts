@@ -36,13 +36,17 @@ function findStart(bytes: Uint8Array, rawRate: number | undefined): { sampleRate
   const isWav = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === riff;
   if (!isWav) {
     if (rawRate === undefined)
-      throw new TtsError("bad-audio", "expected a WAV: without VOXBUS_TTS_SAMPLE_RATE the rate of raw sound is unknown");
+      throw new TtsError(
+        "bad-audio",
+        "expected a WAV: without VOXBUS_TTS_SAMPLE_RATE the rate of raw sound is unknown",
+      );
     return { sampleRate: rawRate, at: 0 };
   }
   try {
     const header = readWavHeader(bytes);
     if (!header && bytes.length > longestHeader) throw new TtsError("bad-audio", "the WAV header does not end");
-    if (header && header.channels !== 1) throw new TtsError("bad-audio", `expected mono sound, got ${header.channels} channels`);
+    if (header && header.channels !== 1)
+      throw new TtsError("bad-audio", `expected mono sound, got ${header.channels} channels`);
     return header && { sampleRate: header.sampleRate, at: header.dataStart };
   } catch (cause) {
     if (cause instanceof WavError) throw new TtsError("bad-audio", cause.message, { cause });
