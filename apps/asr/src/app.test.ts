@@ -141,7 +141,7 @@ describe("lost frames", () => {
     expect(device.replays).toContainEqual({ from: before + 2, to: before + 4 });
   });
 
-  test("frames that nobody has: the listen goes on without them", async () => {
+  test("frames that the gateway has lost: the listen goes on without them", async () => {
     await device.listen("auto");
     device.send([...encodeSpeech(silence(1200)), ...say("joke")], { lost: [3, 4, 5] });
     expect((await device.heard()).text).toBe("tell me a joke");

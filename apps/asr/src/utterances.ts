@@ -113,9 +113,9 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
       if (utterance !== undefined) enqueue(() => finish(utterance, origin, endedAt));
     },
     endEmpty(origin, reason) {
-      const { seq, language } = listen;
+      const empty = { listen: listen.seq, from: origin, origin, text: "", language: listen.language, reason };
       const endedAt = performance.now();
-      enqueue(() => store({ listen: seq, from: origin, origin, text: "", language, reason }, endedAt));
+      enqueue(() => store(empty, endedAt));
     },
     discard({ ended }) {
       for (const utterance of open) {

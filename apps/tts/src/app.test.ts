@@ -102,8 +102,8 @@ test("tts: killed in mid-sentence, another one begins the reply again", async ()
 test("tts: all bad variables are named at once, and an engine that is not there too", async () => {
   const bad = { VOXBUS_TTS_ENGINE: "festival", VOXBUS_TTS_URL: "nowhere", VOXBUS_TTS_SAMPLE_RATE: "fast" };
   expect(() => readConfig(ttsConfig, bad)).toThrow(/TTS_ENGINE.*\n.*TTS_URL.*\n.*TTS_SAMPLE_RATE/);
-  const nobody = startSubscriber(tts, buildTts, { ...environment(), VOXBUS_TTS_VOICE: "nobody" });
-  await expect(nobody).rejects.toThrow("no voice nobody");
+  const unknown = startSubscriber(tts, buildTts, { ...environment(), VOXBUS_TTS_VOICE: "zoe" });
+  await expect(unknown).rejects.toThrow("no voice zoe");
   if (await findEspeak()) return;
   await expect(startSubscriber(tts, buildTts, { ...environment(), VOXBUS_TTS_ENGINE: "espeak" })).rejects.toThrow(
     "no espeak-ng on PATH",

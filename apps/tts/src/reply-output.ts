@@ -44,7 +44,7 @@ export function createReplyOutput(options: {
     } catch (err) {
       // The gateway will miss the frame and ask for it.
       if (!(err instanceof BusAwayError)) throw err;
-      if (!away) log.warn({ err, device, reply: name.reply }, "publish failed, frames are kept");
+      if (!away) log.warn({ err, device, reply: name.reply }, "publish failed, frames kept");
       away = true;
     }
   }

@@ -135,7 +135,7 @@ test("worker pool: the queue is bounded", async () => {
   expect(await waiting).toBe("hello");
 });
 
-test("worker pool: a worker that cannot start says so to whoever waits", async () => {
+test("worker pool: a worker that cannot start rejects ready() and the tasks that wait", async () => {
   pool = createWorkerPool<Contract>({
     url: new URL("data:text/javascript,throw new Error('no model')"),
     size: 1,
@@ -155,7 +155,7 @@ test("worker pool: closing ends what runs and what waits", async () => {
   expect(() => pool.stream({ act: "greet" })).toThrow(expect.objectContaining({ code: "closed" }));
 });
 
-test("worker pool: a thread that hangs is replaced though nobody gives its tasks up, and they end with died", async () => {
+test("worker pool: a thread that hangs is replaced even if no task is aborted, and its tasks end with died", async () => {
   start({ hangMs: 200 });
   const hanging = pool.stream({ act: "spin" })[Symbol.asyncIterator]();
   const thread: unknown = (await hanging.next()).value;

@@ -21,10 +21,7 @@ export async function createPreferredEngines(config: TtsConfig, log: BusLog): Pr
     try {
       preferred.add(await engines.espeak(config));
     } catch (error) {
-      log.info(
-        { reason: error instanceof Error ? error.message : error },
-        "espeak-ng not found, its languages are missing",
-      );
+      log.info({ reason: error instanceof Error ? error.message : error }, "espeak-ng not found, languages missing");
     }
   }
   return { engines: [...preferred], fallback };
