@@ -35,7 +35,7 @@ const speak = (device: string, seq: number, body: Uint8Array) =>
 
 const packet = (...payload: number[]) => Uint8Array.of(3 << 3, ...payload);
 
-test("echo: each packet comes back live, to its session, as long as it was", async () => {
+test("echo: each packet comes back to its session with its duration", async () => {
   await startEcho();
   for (const seq of [1, 2, 3]) speak("d1", seq, packet(seq));
   await vi.waitFor(() => expect(out).toHaveLength(3));
@@ -53,7 +53,7 @@ test("echo: typed text is shown", async () => {
   expect(out).toEqual([["d1", { kind: "text", body }]]);
 });
 
-test("echo: of two that run, one answers", async () => {
+test("echo: of two echoes, one answers each packet", async () => {
   await startEcho();
   await startEcho();
   for (let seq = 1; seq <= 20; seq++) speak("d1", seq, packet(seq));
@@ -62,7 +62,7 @@ test("echo: of two that run, one answers", async () => {
   expect(out).toHaveLength(20);
 });
 
-test("echo: told a device, it leaves the others alone", async () => {
+test("echo: with VOXBUS_ECHO_DEVICE it leaves other devices alone", async () => {
   await startEcho({ VOXBUS_ECHO_DEVICE: "d2" });
   speak("d1", 1, packet(1));
   speak("d2", 1, packet(2));

@@ -40,18 +40,18 @@ describe("readConfig", () => {
     ]);
   });
 
-  it.each(["abc", "-1", "1.5", "65536"])("a port: %s is none", (value) => {
+  it.each(["abc", "-1", "1.5", "65536"])("a port: %s is not a port", (value) => {
     expect(() => readConfig(shape, { ...given, VOXBUS_GATEWAY_PORT: value })).toThrow(/^VOXBUS_GATEWAY_PORT: /);
   });
 
-  it("unknown variables: those that begin with VOXBUS_ and that no program has", () => {
+  it("unknown variables: those that begin with VOXBUS_ and belong to no program", () => {
     const env = { ...given, VOXBUS_GATEWAY_PROT: "1", VOXBUS_ASR_ENGINE: "openai", HOME: "/", OTEL_SERVICE_NAME: "x" };
     expect(readConfig(shape, env).unknown).toEqual(["VOXBUS_GATEWAY_PROT"]);
   });
 });
 
 describe("describeConfig", () => {
-  it("manual: every variable with its default, sentence and choices", () => {
+  it("manual: every variable with its default, meaning and choices", () => {
     const manual = describeConfig(shape);
     expect(manual).toContain("  VOXBUS_GATEWAY_PORT [8000]\n      port for devices");
     expect(manual).toContain("  VOXBUS_NATS_URL\n      where NATS is");

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { knownVariables } from "./variables.ts";
 
-/** A program's configuration is unusable; `problems` lists every one of them, a sentence each. */
+/** Thrown for an invalid configuration. `problems` has one sentence for each problem. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
@@ -14,19 +14,17 @@ export class ConfigError extends Error {
 /** A switch as an environment variable: `1`, `true`, `0` or `false`. */
 export const flag = z.enum(["1", "true", "0", "false"]).transform((value) => value === "1" || value === "true");
 
-/** The levels of the log, from the least severe on. */
+/** The log levels, from the least severe to the most severe. */
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
-/** Variables that every program takes. */
+/** The variables of every program. */
 export const baseConfig = {
-  VOXBUS_LOG_LEVEL: z.enum(logLevels).default("info").describe("least severity that is logged"),
+  VOXBUS_LOG_LEVEL: z.enum(logLevels).default("info").describe("lowest severity to log"),
   VOXBUS_LOG_FORMAT: z
     .enum(["json", "pretty", "auto"])
     .default("auto")
-    .describe("form of the log; auto: pretty in a terminal, else JSON"),
-  VOXBUS_TRACE_CONTENT: flag
-    .default(false)
-    .describe("1: traces hold what was said and answered; they hold none of it otherwise"),
+    .describe("log format; auto: pretty in a terminal, JSON otherwise"),
+  VOXBUS_TRACE_CONTENT: flag.default(false).describe("1: traces include what users say and what is answered"),
   VOXBUS_OPS_HOST: z.string().default("127.0.0.1").describe("address of the operations port: /livez /readyz /metrics"),
 };
 
@@ -37,8 +35,8 @@ export const port = z.coerce.number().int().min(0).max(65_535);
 export type ConfigShape = z.ZodRawShape;
 
 /**
- * Reads a program's configuration from environment variables; empty ones count as unset. Throws ConfigError with all
- * problems at once. `unknown` names the `VOXBUS_*` variables that no program of ours knows.
+ * Reads a program's configuration from environment variables. An empty variable counts as unset. `unknown` lists the
+ * `VOXBUS_*` variables that no program has. Throws ConfigError with all problems at once.
  */
 export function readConfig<S extends ConfigShape>(
   shape: S,

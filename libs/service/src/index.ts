@@ -19,7 +19,7 @@ export {
   type Program,
   type Running,
   type Service,
-  type StopMode,
 } from "./service.ts";
+export { type StopMode } from "./lifecycle.ts";
 export { createVitals, type Vitals, type VitalsReader } from "./process-metrics.ts";
 export { run } from "./run.ts";

@@ -4,7 +4,7 @@ import type { OpsHandler } from "./ops.ts";
 
 const longestBody = 64;
 
-/** `GET /log-level` and `PUT /log-level`: the level as plain text, from the next line on and until the process ends. */
+/** Serves `GET /log-level` and `PUT /log-level`: the level as plain text. A change lasts until the process ends. */
 export function logLevelRoutes(log: Log): ReadonlyMap<string, OpsHandler> {
   const known: readonly string[] = logLevels;
   return new Map<string, OpsHandler>([
@@ -19,10 +19,12 @@ export function logLevelRoutes(log: Log): ReadonlyMap<string, OpsHandler> {
         }
         const level = body.trim();
         if (!known.includes(level)) {
-          response.writeHead(400).end(`the level is one of ${known.join(", ")}\n`);
+          response
+            .writeHead(400)
+            .end(`expected one of ${known.join(", ")}; got ${JSON.stringify(level.slice(0, longestBody))}\n`);
           return;
         }
-        log.info({ level, before: log.level }, "the log's level is changed");
+        log.info({ level, before: log.level }, "log level changed");
         log.level = level;
         response.end(`${level}\n`);
       },

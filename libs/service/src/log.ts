@@ -2,10 +2,10 @@ import { isSpanContextValid, trace } from "@opentelemetry/api";
 import { pino, type Logger } from "pino";
 import pretty from "pino-pretty";
 
-/** A structured log: static message text, values in fields; what people say stands under `transcript`, which is left out. */
+/** A structured log: fixed message text, values in fields. Transcripts go under `transcript`, which is never written. */
 export type Log = Logger;
 
-/** The trace and span in which a line was written; nothing outside of one. */
+/** Names the trace and span in which a line is written. */
 function nameTrace(): Readonly<Record<string, string>> {
   const span = trace.getActiveSpan()?.spanContext();
   return span && isSpanContextValid(span) ? { trace_id: span.traceId, span_id: span.spanId } : {};

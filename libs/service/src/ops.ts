@@ -1,21 +1,22 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Log } from "./log.ts";
 
 /** A handler of one route of the operations port. */
 export type OpsHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
-/** The operations port of a program: `/livez`, `/readyz`, `/metrics` and what it adds itself. */
+/** The operations port of a program: `/livez`, `/readyz`, `/metrics` and the program's own routes. */
 export interface Ops {
   readonly address: string;
   close(): Promise<void>;
 }
 
-/** A port that the program needs is taken; the message names it and the variable to change. */
+/** Thrown when a port is already in use. The message names the port and the variable to change. */
 export class PortTakenError extends Error {
   override readonly name = "PortTakenError";
 }
 
-/** Listens and gives the real address, `http://HOST:PORT`. Throws PortTakenError naming `variable`. */
+/** Starts to listen and returns the real address, `http://HOST:PORT`. Throws PortTakenError, which names `variable`. */
 export async function listen(
   server: Server,
   options: { readonly host: string; readonly port: number; readonly variable: string },
@@ -37,7 +38,7 @@ export async function listen(
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
-/** Opens the operations port. `checks` answer whether the program is ready; each by name. */
+/** Opens the operations port. The program is ready if every one of `checks` returns true. */
 export async function openOps(options: {
   readonly host: string;
   readonly port: number;
@@ -45,15 +46,18 @@ export async function openOps(options: {
   readonly checks: ReadonlyMap<string, () => boolean>;
   readonly routes: ReadonlyMap<string, OpsHandler>;
   readonly metrics: OpsHandler;
+  readonly log: Log;
 }): Promise<Ops> {
+  const { log } = options;
   const json = (response: ServerResponse, status: number, body: object) => {
     response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
   };
-  const isReady = (check: () => boolean) => {
+  const isReady = (name: string, check: () => boolean) => {
     try {
       return check();
-    } catch {
-      return false; // what cannot be told is not ready
+    } catch (err) {
+      log.debug({ err, check: name }, "check failed");
+      return false;
     }
   };
   const answer: OpsHandler = (request, response) => {
@@ -63,13 +67,14 @@ export async function openOps(options: {
     if (path === "/livez") return json(response, 200, { live: true });
     if (path === "/metrics") return options.metrics(request, response);
     if (path !== "/readyz") return json(response, 404, { error: "not found" });
-    const failing = [...options.checks].filter(([, check]) => !isReady(check)).map(([name]) => name);
+    const failing = [...options.checks].filter(([name, check]) => !isReady(name, check)).map(([name]) => name);
     json(response, failing.length ? 503 : 200, { ready: failing.length === 0, failing });
   };
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     try {
       await answer(request, response);
     } catch (error) {
+      log.error({ err: error, method: request.method, path: request.url }, "operations request failed");
       if (response.headersSent) response.destroy();
       else json(response, 500, { error: error instanceof Error ? error.message : String(error) });
     }

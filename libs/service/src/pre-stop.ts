@@ -1,9 +1,9 @@
 import type { OpsHandler } from "./ops.ts";
 
-/** Whoever asks for a drain hears within this time whether it was done, ms; the process itself is given 30 s to stop. */
+/** Longest wait for the answer to `POST /pre-stop`, ms. The process has 30 s to stop. */
 const boundMs = 28_000;
 
-/** Answers `POST /pre-stop` when it is safe to end the process: 200, or 503 when the bound came first. */
+/** Answers `POST /pre-stop` with 200 when the program has drained, or with 503 after `withinMs`. */
 export function answerPreStop(drain: () => Promise<void>, withinMs = boundMs): OpsHandler {
   return async (_request, response) => {
     let timer: NodeJS.Timeout | undefined;

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Meter } from "@opentelemetry/api";
 
-/** What a process says of itself; memory in bytes, delay in ms, `cpu` in cores since the last look. */
+/** Measurements of a process: memory in bytes, `loopDelay` in ms, `cpu` in cores since the last read. */
 export interface Vitals {
   readonly rss: number;
   readonly heap: number;
@@ -9,13 +9,13 @@ export interface Vitals {
   readonly loopDelay: number;
 }
 
-/** Reads the vitals of this process. */
+/** Reads the measurements of this process. */
 export interface VitalsReader {
   read(): Vitals;
   close(): void;
 }
 
-/** Watches this process: memory, CPU, and the event loop's delay (p99 since the last look). */
+/** Measures this process: memory, CPU, and the delay of the event loop (p99 since the last read). */
 export function createVitals(): VitalsReader {
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
@@ -37,7 +37,7 @@ export function createVitals(): VitalsReader {
   };
 }
 
-/** Puts memory, CPU time and event-loop delay of this process on its operations port. */
+/** Shows memory, CPU time and event-loop delay of this process in its metrics. */
 export function observeProcess(meter: Meter, program: string): VitalsReader {
   const vitals = createVitals();
   const labels = { program };
@@ -52,7 +52,7 @@ export function observeProcess(meter: Meter, program: string): VitalsReader {
     });
   meter
     .createObservableGauge("voxbus_process_event_loop_delay_ms", {
-      description: "Delay of the event loop, p99 since the last look",
+      description: "Delay of the event loop, p99 since the last read",
     })
     .addCallback((result) => result.observe(vitals.read().loopDelay, labels));
   return vitals;

@@ -68,7 +68,7 @@ describe("run", () => {
     expect(lines[1]).toMatch(/^voxbus bell: VOXBUS_LOG_LEVEL: /);
   });
 
-  it("a variable that no program knows: is reported by name", async () => {
+  it("an unknown variable: is reported by name", async () => {
     const { child, ready, ended } = launch({ VOXBUS_BEL_PORT: "5" });
     await ready;
     child.kill("SIGINT");
@@ -91,7 +91,7 @@ describe("run", () => {
     expect(log).toContainEqual(expect.objectContaining({ msg: "undone", mode }));
   });
 
-  it("what people say: is left out of the log", async () => {
+  it("transcripts: are left out of the log", async () => {
     const { child, ready, ended } = launch();
     await ready;
     child.kill("SIGINT");
@@ -100,7 +100,7 @@ describe("run", () => {
     expect(output).not.toContain("secret");
   });
 
-  it("the launcher's end: stops it as SIGINT does", async () => {
+  it("the end of the launcher: stops the program as SIGINT does", async () => {
     const { child, ready, ended } = launch();
     await ready;
     child.disconnect();
@@ -109,7 +109,7 @@ describe("run", () => {
     expect(messages(output)).toContainEqual(expect.objectContaining({ msg: "undone", mode: "quick" }));
   });
 
-  it("a quick stop that hangs: is out within 5 s all the same", async () => {
+  it("a quick stop that hangs: the process ends within 5 s nevertheless", async () => {
     const { child, ready, ended } = launch({ BELL_HANGS: "1" });
     await ready;
     const began = performance.now();
@@ -119,7 +119,7 @@ describe("run", () => {
     expect(performance.now() - began).toBeLessThan(5000);
   });
 
-  it("an unexpected error: is logged and ends the process with 1, to be started again", async () => {
+  it("an unexpected error: is logged and ends the process with code 1", async () => {
     const { ended } = launch({ BELL_CRASHES: "1" });
     const { code, output } = await ended;
     expect(code).toBe(1);

@@ -1,12 +1,15 @@
 import { ConfigError, describeConfig, type ConfigShape } from "./config.ts";
 import { PortTakenError } from "./ops.ts";
-import { programShape, startService, type Build, type Program, type StopMode } from "./service.ts";
+import type { StopMode } from "./lifecycle.ts";
+import { programShape, startService, type Build, type Program } from "./service.ts";
 
+/** Time until the process exits even if a step hangs, ms. */
 const bounds: Readonly<Record<StopMode, number>> = { drain: 30_000, quick: 4500 };
 
 /**
- * The whole life of a process: configuration from the environment, `--help`, one ready line with the real addresses
- * (also to a launcher that started it), SIGTERM drains within 30 s, SIGINT or the end of the launcher stops within 5 s.
+ * Runs a program as this process, from its start to its end. It reads the configuration from the environment and prints
+ * it for `--help`. When the program is ready it logs one line with the real addresses, and sends them to the launcher.
+ * SIGTERM drains within 30 s. SIGINT, or the end of the launcher, stops within 5 s.
  */
 export async function run<S extends ConfigShape>(program: Program<S>, build: Build<S>): Promise<void> {
   if (process.argv.includes("--help")) {

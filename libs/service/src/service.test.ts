@@ -5,7 +5,8 @@ import { z } from "zod";
 import { ConfigError } from "./config.ts";
 import { PortTakenError } from "./ops.ts";
 import { answerPreStop } from "./pre-stop.ts";
-import { startService, type Build, type Running, type StopMode } from "./service.ts";
+import type { StopMode } from "./lifecycle.ts";
+import { startService, type Build, type Running } from "./service.ts";
 
 const program = {
   name: "bell",
@@ -31,7 +32,7 @@ afterEach(async () => {
 });
 
 describe("operations port", () => {
-  it("port 0: any free one, and the real address is told beside the program's own", async () => {
+  it("port 0: any free port is used, and the real address is returned with the program's own", async () => {
     const service = await start(async () => ({ bell: "ring://x" }));
     expect(service.addresses["bell"]).toBe("ring://x");
     expect(service.addresses["ops"]).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
@@ -44,7 +45,7 @@ describe("operations port", () => {
     expect(await get(service, "/nothing")).toMatchObject({ status: 404 });
   });
 
-  it("/readyz: 503 naming every check that fails, 200 once none does", async () => {
+  it("/readyz: 503 with the names of failing checks, 200 once every check passes", async () => {
     let nats = false;
     const service = await start(async ({ check }) => {
       check("nats", () => nats);
@@ -65,7 +66,7 @@ describe("operations port", () => {
     await stopped;
   });
 
-  it("/log-level: changes what is logged from now on; another word changes nothing", async () => {
+  it("/log-level: a level applies at once; another word changes nothing", async () => {
     const service = await start(async () => {});
     const put = (body: string) => fetch(`${service.addresses["ops"]}/log-level`, { method: "PUT", body });
     expect(await get(service, "/log-level")).toMatchObject({ status: 200, text: "fatal\n" });
@@ -77,7 +78,7 @@ describe("operations port", () => {
     expect(await get(service, "/log-level")).toMatchObject({ text: "error\n" });
   });
 
-  it("/metrics: what the program counts, in Prometheus' text", async () => {
+  it("/metrics: shows the program's instruments in the format of Prometheus", async () => {
     const service = await start(async ({ meter }) => {
       meter.createCounter("voxbus_bell_rings", { description: "Rings" }).add(3, { tone: "low" });
     });
@@ -86,7 +87,7 @@ describe("operations port", () => {
     expect(text).toMatch(/^voxbus_bell_rings_total\{[^}]*tone="low"[^}]*\} 3\b/m);
   });
 
-  it("own routes: by method and path", async () => {
+  it("own routes: are found by method and path", async () => {
     const service = await start(async ({ route }) => {
       route("POST /ring", (_request, response) => void response.writeHead(202).end());
     });
@@ -94,7 +95,7 @@ describe("operations port", () => {
     expect(await get(service, "/ring")).toMatchObject({ status: 404 });
   });
 
-  it("own routes: one that throws or rejects answers 500, and the port goes on", async () => {
+  it("own routes: an error answers 500, and the port stays open", async () => {
     const service = await start(async ({ route }) => {
       route("GET /throws", () => {
         throw new Error("the clapper is gone");
@@ -122,7 +123,7 @@ describe("operations port", () => {
     expect(await get(service, "/readyz")).toMatchObject({ status: 503, body: { failing: ["broken"] } });
   });
 
-  it("a taken port: stops the start with a sentence that names its variable", async () => {
+  it("a taken port: the start fails with an error that names the variable", async () => {
     const holder = createServer().listen(0, "127.0.0.1");
     await once(holder, "listening");
     const { port } = holder.address() as AddressInfo;
@@ -136,7 +137,7 @@ describe("operations port", () => {
 });
 
 describe("drain", () => {
-  it("POST /pre-stop: answers when everything is finished; readiness is off at once, the port goes on, a stop does not do it again", async () => {
+  it("POST /pre-stop: drains once, fails readiness at once, and answers when everything has finished", async () => {
     const seen: string[] = [];
     let goOn = () => {};
     const held = new Promise<void>((resolve) => (goOn = resolve));
@@ -163,7 +164,7 @@ describe("drain", () => {
     expect(seen).toEqual(["first drain true", "second drain", "undone"]);
   });
 
-  it("a quick stop: hurries a drain that goes on", async () => {
+  it("a quick stop: hurries a drain in progress", async () => {
     const modes: StopMode[] = [];
     let goOn = () => {};
     const held = new Promise<void>((resolve) => (goOn = resolve));
@@ -180,7 +181,7 @@ describe("drain", () => {
     expect(modes).toEqual(["drain", "quick"]);
   });
 
-  it("the bound of POST /pre-stop: a drain that takes longer is answered with 503", async () => {
+  it("POST /pre-stop: a drain that takes too long is answered with 503", async () => {
     const service = await start(async ({ route }) =>
       route(
         "POST /slow",
@@ -192,7 +193,7 @@ describe("drain", () => {
 });
 
 describe("startService", () => {
-  it("configuration: the program's own variables, those of every program, and its operations port", async () => {
+  it("configuration: has the program's own variables, those of every program, and the operations port", async () => {
     let seen: object = {};
     await start(async ({ config }) => void (seen = config), { VOXBUS_BELL_TONE: "high" });
     expect(seen).toMatchObject({ VOXBUS_BELL_TONE: "high", VOXBUS_BELL_OPS_PORT: 0, VOXBUS_OPS_HOST: "127.0.0.1" });
@@ -205,7 +206,7 @@ describe("startService", () => {
     expect(built).toBe(false);
   });
 
-  it("stop: undoes in reverse order, tells the mode, and aborts the signal first", async () => {
+  it("stop: aborts the signal, then undoes in reverse order with the mode", async () => {
     const undone: string[] = [];
     const service = await start(async ({ defer, signal }) => {
       defer((mode) => void undone.push(`first ${mode} ${signal.aborted}`));
@@ -219,7 +220,7 @@ describe("startService", () => {
     expect(undone).toEqual(["second drain true", "first drain true"]);
   });
 
-  it("stop: a step that fails does not hold the others", async () => {
+  it("stop: a failed step does not keep the others from running", async () => {
     const undone: string[] = [];
     const service = await start(async ({ defer }) => {
       defer(() => void undone.push("first"));
@@ -233,14 +234,14 @@ describe("startService", () => {
     await expect(get(service, "/livez")).rejects.toThrow();
   });
 
-  it("stop: twice is once", async () => {
+  it("stop: a second call does nothing more", async () => {
     const modes: StopMode[] = [];
     const service = await start(async ({ defer }) => defer((mode) => void modes.push(mode)));
     await Promise.all([service.stop("drain"), service.stop("quick")]);
     expect(modes).toEqual(["drain"]);
   });
 
-  it("a build that fails: what was built is undone, and the port is free again", async () => {
+  it("a failed build: everything built so far is undone, and the port is free again", async () => {
     const undone: string[] = [];
     const holder = createServer().listen(0, "127.0.0.1");
     await once(holder, "listening");

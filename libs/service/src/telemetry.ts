@@ -1,16 +1,16 @@
 import { context, createContextKey } from "@opentelemetry/api";
 import type { Log } from "./log.ts";
 
-/** Spans on their way out of the process. */
+/** The export of spans from this process. */
 export interface Telemetry {
-  /** Sends what is left, within 2 s. */
+  /** Sends the remaining spans, within 2 s. */
   close(): Promise<void>;
 }
 
-/** Under this key of the active context a span that starts finds its id, where others must know it beforehand. */
+/** The key in the active context of a span id chosen beforehand, for spans whose id others must know before they start. */
 const chosenId = createContextKey("voxbus.span_id");
 
-/** True when the standard OpenTelemetry variables ask for traces; nothing of the SDK is loaded otherwise. */
+/** True if the standard OpenTelemetry variables ask for traces. Otherwise the SDK is not loaded. */
 export function wantsTraces(env: Readonly<Record<string, string | undefined>>): boolean {
   const exporter = env["OTEL_TRACES_EXPORTER"];
   if (env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true" || exporter === "none") return false;
@@ -18,8 +18,8 @@ export function wantsTraces(env: Readonly<Record<string, string | undefined>>): 
 }
 
 /**
- * Starts the OpenTelemetry SDK, configured by the `OTEL_*` variables alone; `service.name` is `voxbus-<program>` unless
- * they name it. Gives undefined, and costs nothing, when they do not ask for traces. Metrics stay on the operations port.
+ * Starts the OpenTelemetry SDK, configured by the `OTEL_*` variables alone. `service.name` is `voxbus-<program>` unless
+ * they name it. Returns undefined, and costs nothing, if they do not ask for traces. Metrics stay on the operations port.
  */
 export async function startTelemetry(
   options: { readonly name: string; readonly log: Log },
@@ -41,17 +41,17 @@ export async function startTelemetry(
   sdk.start();
   options.log.info(
     {
-      endpoint: env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] ?? env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "the exporter's own",
+      endpoint: env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] ?? env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "default",
     },
-    "traces are exported",
+    "trace export started",
   );
   return {
     async close() {
       const late = new Promise<void>((resolve) => {
         setTimeout(resolve, 2000).unref();
       });
-      await Promise.race([sdk.shutdown(), late]).catch((error: unknown) => {
-        options.log.warn({ err: error }, "the last spans could not be exported");
+      await Promise.race([sdk.shutdown(), late]).catch((err: unknown) => {
+        options.log.warn({ err }, "last span export failed");
       });
     },
   };

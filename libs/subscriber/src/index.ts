@@ -1,4 +1,4 @@
-export { startSubscriber, subscriber, variablesOf, type Context, type Program, type Setup } from "./subscriber.ts";
+export { startSubscriber, subscriber, variablesOf, type Context, type Setup } from "./subscriber.ts";
 export type { Handler, On, Where } from "./on.ts";
 export type { ReportDetails } from "./report.ts";
 export type { About, Send } from "./send.ts";
@@ -16,6 +16,14 @@ export {
   type OutText,
   type Say,
 } from "@voxbus/protocol";
-export { ConfigError, type ConfigShape, type Log, type Running, type StopMode, type Variable } from "@voxbus/service";
+export {
+  ConfigError,
+  type ConfigShape,
+  type Log,
+  type Program,
+  type Running,
+  type StopMode,
+  type Variable,
+} from "@voxbus/service";
 /** zod, for the shape of a program's own configuration. */
 export { z } from "zod";

@@ -14,38 +14,38 @@ import {
 import type { z } from "zod";
 
 /**
- * What a team does with a message; `from.device` is who sent it. It may be async: then several run at once, in no
- * order. One that throws or rejects is counted and logged, and the next message comes all the same.
+ * Handles a message; `from.device` is its sender. An async handler may run for several messages at once, in any order.
+ * An error that it throws or rejects with is counted and logged. The next messages are handled nevertheless.
  */
 export type Handler<T> = (message: T, from: Arrival) => void | Promise<void>;
 
-/** Whose messages: one `device`, or all of them without it. Of all programs with the same `queue` one gets each message. */
+/** Selects messages: those of one `device`, or of all. Programs with the same `queue` share them: each message goes to one. */
 export interface Where {
   readonly device?: string;
   readonly queue?: string;
 }
 
 /**
- * Listens to devices until the given handle is closed. Live and at most once: what was sent before the program ran, or
- * while NATS was away, does not come. What does not decode is counted and skipped. Throws `bad-id` for a device id that
- * is none.
+ * Subscribes to devices' messages until the returned handle is closed. Delivery is live and at most once: messages sent
+ * before the program ran, or while NATS was away, do not come. A message that does not decode is counted and skipped.
+ * Throws `bad-id` for an invalid device id.
  */
 export interface On {
-  /** Every Opus packet that a device sends, while it listens or not. */
+  /** Every Opus packet that a device sends, inside and outside of a listen. */
   audio(handler: Handler<InAudio>, where?: Where): Closer;
-  /** Text typed by the user, or recognised by the device itself. */
+  /** Text typed by the user, or recognized by the device itself. */
   text(handler: Handler<InText>, where?: Where): Closer;
-  /** Sessions that open and close, listens that start and stop, aborts, wake words, MCP answers: `body.type` says which. */
+  /** Opened and closed sessions, started and stopped listens, aborts, wake words, MCP answers; see `body.type`. */
   control(handler: Handler<InControlFrame>, where?: Where): Closer;
-  /** Transcripts, once each; `text` is empty and `reason` set for speech that was not understood. */
+  /** Final transcripts, once each. For speech that was not understood, `text` is empty and `reason` is set. */
   heard(handler: Handler<Heard>, where?: Where): Closer;
   /** The sentences of every reply and announcement, once each. */
   say(handler: Handler<Say>, where?: Where): Closer;
-  /** Changes of a session's state, and how each turn was played. */
+  /** Changes of a session's state, and the outcome of each turn. */
   event(handler: Handler<Event>, where?: Where): Closer;
 }
 
-/** Makes `on` of a connection; `failed` gets what a handler threw. */
+/** Creates `on` for a connection. `failed` is called with each error of a handler. */
 export function createOn(bus: Bus, failed: (kind: keyof On, error: unknown) => void): On {
   function listen<S extends z.ZodType>(
     kind: keyof On,

@@ -2,8 +2,8 @@ const silkMs = [10, 20, 40, 60];
 const celtMs = [2.5, 5, 10, 20];
 
 /**
- * How long an Opus packet sounds in ms, 2.5 to 120, as its first two bytes say (RFC 6716 §3.1): nothing else of it is
- * looked at, so a damaged packet gets some duration too.
+ * Reads the duration of an Opus packet in ms, 2.5 to 120, from its first two bytes (RFC 6716 §3.1). The rest is not
+ * checked, so a damaged packet gets a duration too.
  */
 export function packetDuration(packet: Uint8Array): number {
   const head = packet[0] ?? 0;

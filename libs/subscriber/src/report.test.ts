@@ -21,7 +21,7 @@ afterAll(async () => {
 
 const readVitals = () => ({ rss: 100, heap: 50, cpu: 0.25, loopDelay: 1.5 });
 
-test("report: at the start, again and again, when the program begins to stop, and when it has", async () => {
+test("report: is published at the start, at intervals, when the program drains, and when it has stopped", async () => {
   const seen: Stats[] = [];
   const subscription = other.subscribe(channels.stats("worker"), (stats) => void seen.push(stats));
   await other.flush();

@@ -12,27 +12,27 @@ import { ulid } from "ulid";
 import { packetDuration } from "./packet-duration.ts";
 import { splitSentences } from "./sentences.ts";
 
-/** What a frame belongs to. Without `session` it reaches whichever is open; with `origin` it dies with that turn. */
+/** Ties a frame to a session, or to the open one if there is no `session`. With `origin` it is dropped when that turn is fenced. */
 export interface About {
   readonly session?: string;
   readonly origin?: number;
 }
 
 /**
- * Sends to a device, whichever gateway holds it: no look-up, one hop. Frames are sent at most once, in order; a device
- * that is offline gets nothing. Throws `bad-id` for a device id that is none, BusAwayError when NATS is away.
+ * Sends to a device. It need not be known which gateway holds the device. Frames are sent at most once, in order, and
+ * an offline device gets none. Throws `bad-id` for an invalid device id, BusAwayError while NATS is away.
  */
 export interface Send {
-  /** Any message that a device understands, as in docs/protocol.md. */
+  /** Sends any message of docs/protocol.md, "Messages to the device". */
   text(device: string, body: OutText, about?: About): void;
-  /** Shown on the device with a sound, whatever it does. */
+  /** Shows a message on the device with a sound, whatever the device is doing. */
   alert(device: string, message: string, look?: { readonly status?: string; readonly emotion?: Emotion }): void;
-  /** One Opus packet to be played at once, not paced, the first to be dropped; its duration is read from the packet. */
+  /** Sends one Opus packet to be played at once. It is not paced, and it is the first to be dropped. */
   audio(device: string, packet: Uint8Array, about?: About): void;
   /**
-   * Has a text spoken: an announcement, which waits until the device is silent, at most 30 s. Resolves when all of it
-   * is stored, with the reply id that the device's events name. Throws RangeError when there is nothing to say,
-   * BusAwayError when it could not be stored for 15 s, or the signal's reason.
+   * Announces a text: the device speaks it as soon as it is silent, at the latest after 30 s. Resolves when the whole
+   * text is stored, with the reply id that the device's events name. Throws RangeError for an empty text, BusAwayError
+   * if it could not be stored within 15 s, or the signal's reason.
    */
   say(
     device: string,
@@ -42,7 +42,7 @@ export interface Send {
   ): Promise<{ readonly reply: string }>;
 }
 
-/** Makes `send` of a connection. */
+/** Creates `send` for a connection. */
 export function createSend(bus: Bus): Send {
   const text: Send["text"] = (device, body, about) => {
     const frame: OutTextFrame = { ...about, kind: "text", body };
@@ -60,7 +60,7 @@ export function createSend(bus: Bus): Send {
     async say(device, text, { emotion, language } = {}, signal) {
       const id = parseDeviceId(device);
       const sentences = splitSentences(text, language);
-      if (sentences[0] === "") throw new RangeError("there is nothing to say");
+      if (sentences[0] === "") throw new RangeError("expected a text to say; it is empty");
       const reply = ulid();
       for (const [sentence, text] of sentences.entries()) {
         const last = sentence === sentences.length - 1;

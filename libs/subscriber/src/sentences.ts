@@ -1,8 +1,8 @@
 const shortText = 200;
 
 /**
- * The sentences that an announcement is spoken in: a text of up to 200 characters stays whole, a longer one is divided
- * where a sentence of its language ends, short neighbours together. Nothing but the white space around them is lost.
+ * Splits an announcement into the sentences in which it is spoken. A text of up to 200 characters stays whole. A longer
+ * one is split at the ends of sentences in its language, and short neighbors stay together. Only white space is lost.
  */
 export function splitSentences(text: string, language = "en"): readonly string[] {
   const whole = text.trim();

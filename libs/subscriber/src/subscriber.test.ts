@@ -43,7 +43,7 @@ function heard(origin: number, text: string): Heard {
   return { session: "s1", listen: 1, utterance: 1, from: 1, origin, text, language: "en" };
 }
 
-test("on: frames of one device, or of all of them", async () => {
+test("on: gets the frames of one device, or of all", async () => {
   const one: number[] = [];
   const all: string[] = [];
   await start(({ on }) => {
@@ -56,7 +56,7 @@ test("on: frames of one device, or of all of them", async () => {
   expect(one).toEqual([1]);
 });
 
-test("on: control has the listen that opens beside everything else, in order", async () => {
+test("on: control includes listens, in order with everything else", async () => {
   const types: string[] = [];
   await start(({ on }) => void on.control((message) => void types.push(message.body.type)));
   const control = (seq: number, body: InControlFrame["body"]): InControlFrame => {
@@ -68,7 +68,7 @@ test("on: control has the listen that opens beside everything else, in order", a
   await vi.waitFor(() => expect(types).toEqual(["listen", "stop", "listen"]));
 });
 
-test("on: of programs with the same queue one gets each message", async () => {
+test("on: each message goes to one of the programs with the same queue", async () => {
   const got: number[] = [];
   for (const name of ["left", "right"]) {
     await start(({ on }) => void on.audio((message) => void got.push(message.seq), { queue: "q", device: "d1" }), name);
@@ -79,7 +79,7 @@ test("on: of programs with the same queue one gets each message", async () => {
   expect(got.toSorted((a, b) => a - b)).toEqual(sent);
 });
 
-test("on: a handler that throws or rejects is counted and goes on", async () => {
+test("on: errors of handlers are counted, and the next messages come", async () => {
   const got: number[] = [];
   const program = await start(({ on }) => {
     on.audio((message) => {
@@ -95,7 +95,7 @@ test("on: a handler that throws or rejects is counted and goes on", async () => 
   expect(got).toEqual([1, 2, 3]);
 });
 
-test("on: what does not decode is counted by its reason and skipped", async () => {
+test("on: messages that do not decode are skipped and counted by reason", async () => {
   const got: number[] = [];
   const program = await start(({ on }) => void on.audio((message) => void got.push(message.seq)));
   const channel = loose(channels.inAudio("d1"));
@@ -109,7 +109,7 @@ test("on: what does not decode is counted by its reason and skipped", async () =
   expect(text).toMatch(/voxbus_bus_drops_total\{[^}]*reason="newer-version"[^}]*\} 1/);
 });
 
-test("on: heard is what was stored, once, not what the stream refused", async () => {
+test("on: heard has what was stored, once, and not what the stream refused", async () => {
   const texts: string[] = [];
   await start(({ on }) => void on.heard((message) => void texts.push(message.text), { device: "heard-1" }));
   const subject = channels.heard("heard-1");
@@ -120,7 +120,7 @@ test("on: heard is what was stored, once, not what the stream refused", async ()
   await vi.waitFor(() => expect(texts).toEqual(["lights on", "thank you"]));
 });
 
-test("on: a closed handle hears nothing more", async () => {
+test("on: a closed handle gets no more messages", async () => {
   const got: number[] = [];
   const { context } = await open();
   const closer = context.on.audio((message) => void got.push(message.seq));
@@ -133,7 +133,7 @@ test("on: a closed handle hears nothing more", async () => {
   expect(got).toEqual([]);
 });
 
-test("send: text, alerts and live audio reach the device's subject", async () => {
+test("send: text, alerts and live audio reach the device's channel", async () => {
   const { context } = await open();
   const out: Outbound[] = [];
   const watch = gateway.subscribe(channels.out("d1"), (message) => void out.push(message));
@@ -152,7 +152,7 @@ test("send: text, alerts and live audio reach the device's subject", async () =>
   watch.close();
 });
 
-test("send: say stores an announcement whose sentences are numbered and whose last one is marked", async () => {
+test("send: say stores numbered sentences and marks the last one", async () => {
   const { context } = await open();
   const long = "The kettle has boiled and the tea is on the table. ".repeat(9);
   const { reply } = await context.send.say("say-1", long, { emotion: "happy", language: "en" });
@@ -170,7 +170,7 @@ test("send: say stores an announcement whose sentences are numbered and whose la
   expect(said[0]).not.toHaveProperty("origin");
 });
 
-test("send: say of a short text is one sentence, and of none is refused", async () => {
+test("send: say stores a short text as one sentence, and refuses an empty one", async () => {
   const { context } = await open();
   await context.send.say("say-2", "Dinner is ready.");
   const stored = await gateway.stored(channels.sayOpen("say-2"), 10);
@@ -178,7 +178,7 @@ test("send: say of a short text is one sentence, and of none is refused", async 
   await expect(context.send.say("say-2", " ")).rejects.toThrow(RangeError);
 });
 
-test("send and on: an id that could widen a subject is refused", async () => {
+test("send and on: a device id that could widen a subject is refused", async () => {
   const { context } = await open();
   for (const device of ["*", ">", "a.b", "", "a b", "x".repeat(65)]) {
     const refused = expect.objectContaining({ code: "bad-id" });
@@ -189,7 +189,7 @@ test("send and on: an id that could widen a subject is refused", async () => {
   }
 });
 
-test("subscriber: it is ready while NATS answers", async () => {
+test("subscriber: a program is ready while NATS answers", async () => {
   const { program } = await open();
   expect((await fetch(`${program.addresses["ops"]}/readyz`)).status).toBe(200);
 });

@@ -8,26 +8,14 @@ import {
   startService,
   type Build,
   type ConfigShape,
-  type Program as Process,
+  type Program,
   type Running,
   type Service,
   type Variable,
 } from "@voxbus/service";
-import type { z } from "zod";
 import { createOn, type On } from "./on.ts";
 import { reportVitals, type ReportDetails } from "./report.ts";
 import { createSend, type Send } from "./send.ts";
-
-/** Describes a program on the bus. */
-export interface Program<S extends ConfigShape = typeof busConfig> {
-  readonly name: string;
-  /** The program's own environment variables. It also takes those of NATS, of the log and of the operations port. */
-  readonly config?: S;
-  /** Default of the operations port; without it any free port. */
-  readonly opsPort?: number;
-  /** Checks rules between variables, before the program waits for NATS. Throws ConfigError. */
-  checkConfig?(config: z.infer<z.ZodObject<S>>): void;
-}
 
 /** Gives a program its process (config, log, meter, defer, drain, …) and its connection to the bus. */
 export interface Context<S extends ConfigShape = typeof busConfig> extends Service<S & typeof busConfig> {
@@ -58,7 +46,7 @@ export async function subscriber<S extends ConfigShape = typeof busConfig>(
   program: Program<S>,
   setup: Setup<S>,
 ): Promise<void> {
-  await run(processOf(program), buildOf(program, setup));
+  await run(withBus(program), buildOf(program, setup));
 }
 
 /**
@@ -70,24 +58,23 @@ export async function startSubscriber<S extends ConfigShape = typeof busConfig>(
   setup: Setup<S>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Running> {
-  return startService(processOf(program), buildOf(program, setup), env);
+  return startService(withBus(program), buildOf(program, setup), env);
 }
 
 /** Lists every variable that a program takes, as `--help` prints them. */
 export function variablesOf<S extends ConfigShape>(program: Program<S>): readonly Variable[] {
-  return listVariables(programShape(processOf(program)));
+  return listVariables(programShape(withBus(program)));
 }
 
-function processOf<S extends ConfigShape>({ name, opsPort = 0, config }: Program<S>): Process<S & typeof busConfig> {
-  return { name, opsPort, config: { ...busConfig, ...config } as S & typeof busConfig };
+/** Adds the variables of NATS to a program's own. */
+function withBus<S extends ConfigShape>(program: Program<S>): Program<S & typeof busConfig> {
+  return { ...program, config: { ...busConfig, ...program.config } } as unknown as Program<S & typeof busConfig>;
 }
 
-function buildOf<S extends ConfigShape>(program: Program<S>, setup: Setup<S>): Build<S & typeof busConfig> {
-  const { name } = program;
+function buildOf<S extends ConfigShape>({ name }: Program<S>, setup: Setup<S>): Build<S & typeof busConfig> {
   return async (service) => {
     const { log, meter, signal, defer } = service;
-    const config = service.config as unknown as BusConfig & z.infer<z.ZodObject<S>>;
-    program.checkConfig?.(config);
+    const config = service.config as unknown as BusConfig;
     const bus = await connectBus({ ...config, name, meter }, log, signal);
     defer(() => bus.close());
     service.check("nats", () => bus.connected());

@@ -43,7 +43,7 @@ export function readNames(cell: string): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
 }
 
-/** The one name in a cell. Throws when there is none. */
+/** The one name in a cell. Throws if there is no name. */
 export function readName(cell: string | undefined): string {
   const [name] = readNames(cell ?? "");
   if (name === undefined) throw new Error(`a cell without a name: ${cell}`);
