@@ -39,7 +39,7 @@ test.skipIf(isSkipped).each([
   ["dark", 1280],
   ["light", 390],
   ["dark", 390],
-] as const)("access: every page has names, labels, order and contrast (%s, %i wide)", async (colorScheme, width) => {
+] as const)("access: every page has names, labels, headings and contrast (%s, %i wide)", async (colorScheme, width) => {
   browser = await openBrowser({ viewport: { width, height: 844 } });
   const { page } = browser;
   await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
@@ -53,43 +53,40 @@ test.skipIf(isSkipped).each([
   expect(found).toEqual(Object.fromEntries(pages.map(([hash]) => [hash, []])));
 });
 
-test.skipIf(isSkipped)(
-  "access: Tab goes through a page in the order in which it is read, and is seen where it is",
-  async () => {
-    browser = await openBrowser();
-    const { page } = browser;
-    await page.goto(system.monitor);
-    await page.getByText("This conversation").waitFor();
-    const order: string[] = [];
-    for (let steps = 0; steps < 10; steps++) {
-      await page.keyboard.press("Tab");
-      const [text, outline] = await page.evaluate(() => {
-        const at = document.activeElement as HTMLElement;
-        const label =
-          at instanceof HTMLInputElement || at instanceof HTMLSelectElement
-            ? at.labels?.[0]?.textContent
-            : at.textContent;
-        return [label?.trim() ?? "", getComputedStyle(at).outlineStyle] as const;
-      });
-      expect(outline).toBe("solid");
-      order.push(text);
-    }
-    expect(order.map((text) => text.replace(/(Theme|Language).*/, "$1"))).toEqual([
-      "Skip to content",
-      "voxbus",
-      "Talk",
-      "Fleet",
-      "System",
-      "Theme",
-      "Language",
-      "Talk",
-      "Or type a question",
-      "Ask",
-    ]);
-  },
-);
+test.skipIf(isSkipped)("access: Tab visits the controls in reading order, and the focus is visible", async () => {
+  browser = await openBrowser();
+  const { page } = browser;
+  await page.goto(system.monitor);
+  await page.getByText("This conversation").waitFor();
+  const order: string[] = [];
+  for (let steps = 0; steps < 10; steps++) {
+    await page.keyboard.press("Tab");
+    const [text, outline] = await page.evaluate(() => {
+      const at = document.activeElement as HTMLElement;
+      const label =
+        at instanceof HTMLInputElement || at instanceof HTMLSelectElement
+          ? at.labels?.[0]?.textContent
+          : at.textContent;
+      return [label?.trim() ?? "", getComputedStyle(at).outlineStyle] as const;
+    });
+    expect(outline).toBe("solid");
+    order.push(text);
+  }
+  expect(order.map((text) => text.replace(/(Theme|Language).*/, "$1"))).toEqual([
+    "Skip to content",
+    "voxbus",
+    "Talk",
+    "Fleet",
+    "System",
+    "Theme",
+    "Language",
+    "Talk",
+    "Or type a question",
+    "Ask",
+  ]);
+});
 
-test.skipIf(isSkipped)("access: a page that was followed to is where the reader is", async () => {
+test.skipIf(isSkipped)("access: following a link moves the focus to the page that it opens", async () => {
   browser = await openBrowser();
   const { page } = browser;
   await page.goto(system.monitor);
@@ -100,7 +97,7 @@ test.skipIf(isSkipped)("access: a page that was followed to is where the reader 
   expect(await page.title()).toBe("System · voxbus");
 });
 
-test.skipIf(isSkipped)("language: it is the browser's, and can be changed for good", async () => {
+test.skipIf(isSkipped)("language: it follows the browser, and a choice lasts", async () => {
   browser = await openBrowser({ locale: "zh-CN" });
   const { page } = browser;
   await page.goto(`${system.monitor}#/system`);
@@ -114,7 +111,7 @@ test.skipIf(isSkipped)("language: it is the browser's, and can be changed for go
   expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
 });
 
-test.skipIf(isSkipped)("access: what is looked for is found where it is wrong", async () => {
+test.skipIf(isSkipped)("access: the audit finds missing names, labels, headings and contrast", async () => {
   browser = await openBrowser();
   const { page } = browser;
   await page.goto(`${system.monitor}#/fleet`);

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { chromium, type Page } from "playwright-core";
 
-/** A Chromium of a test's own. */
+/** A Chromium that belongs to one test. */
 export interface Browser {
   readonly page: Page;
-  /** What the page complained of so far: errors, and whatever its content security policy stopped. */
+  /** Errors that the page has logged or thrown, such as violations of its content security policy. */
   readonly complaints: string[];
   close(): Promise<void>;
 }
@@ -22,7 +22,7 @@ const quiet = [
   "--disable-sync",
 ];
 
-/** True where the set-up could neither find nor install Chromium, and said so. */
+/** True if the set-up could neither find nor install Chromium. It has then printed a warning. */
 export const isSkipped = process.env["PAGE_TESTS"] === "skip";
 
 function findChromium(): string {
@@ -30,14 +30,14 @@ function findChromium(): string {
   const folders = ["/usr/bin", ...(process.env["PATH"] ?? "").split(delimiter)];
   const found = folders.flatMap((folder) => names.map((name) => join(folder, name))).find((path) => existsSync(path));
   if (found === undefined) {
-    throw new Error("the tests of the page need Chromium: on Debian, apt-get install chromium");
+    throw new Error(`expected Chromium in ${folders.join(", ")}, found none; on Debian, run apt-get install chromium`);
   }
   return found;
 }
 
 /**
- * Opens Chromium. Its microphone plays the file `microphone` once, as soon as it is opened; without one the browser has no
- * permission to open any. Throws when there is no Chromium.
+ * Opens Chromium. Its microphone plays the WAV file `microphone` once, from when it is opened. Without that file the page
+ * has no permission for a microphone. Throws if there is no Chromium.
  */
 export async function openBrowser(
   options: {

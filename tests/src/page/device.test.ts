@@ -23,7 +23,7 @@ afterAll(async () => {
   await system?.close();
 });
 
-/** The page of the device, past the form that asks for the token. */
+/** Opens the device's page and enters the token. */
 async function openDevice() {
   browser = await openBrowser();
   const { page } = browser;
@@ -34,22 +34,25 @@ async function openDevice() {
   return page;
 }
 
-test.skipIf(isSkipped)("token: a wrong one is refused, the right one opens the page and stays in the tab", async () => {
-  browser = await openBrowser();
-  const { page } = browser;
-  await page.goto(`${system.monitor}#/fleet`);
-  await page.getByLabel("Operator token").fill("wrong");
-  await page.getByRole("button", { name: "Use token" }).click();
-  await page.getByRole("alert").getByText("refused").waitFor();
-  await page.getByLabel("Operator token").fill(token);
-  await page.getByRole("button", { name: "Use token" }).click();
-  await page.getByRole("link", { name: "kitchen" }).waitFor();
-  expect(await page.getByLabel("Operator token").count()).toBe(0);
-  await page.reload();
-  await page.getByRole("link", { name: "kitchen" }).waitFor();
-});
+test.skipIf(isSkipped)(
+  "token: a wrong token is refused, and the right one opens the page and stays in the tab",
+  async () => {
+    browser = await openBrowser();
+    const { page } = browser;
+    await page.goto(`${system.monitor}#/fleet`);
+    await page.getByLabel("Operator token").fill("wrong");
+    await page.getByRole("button", { name: "Use token" }).click();
+    await page.getByRole("alert").getByText("refused").waitFor();
+    await page.getByLabel("Operator token").fill(token);
+    await page.getByRole("button", { name: "Use token" }).click();
+    await page.getByRole("link", { name: "kitchen" }).waitFor();
+    expect(await page.getByLabel("Operator token").count()).toBe(0);
+    await page.reload();
+    await page.getByRole("link", { name: "kitchen" }).waitFor();
+  },
+);
 
-test.skipIf(isSkipped)("device: a turn appears as it happens, in times and not in words", async () => {
+test.skipIf(isSkipped)("device: a turn appears as it happens, with its times but without its words", async () => {
   const page = await openDevice();
   await device.do({ do: "wav", file: "samples/sum.wav" });
   await device.turn();
@@ -60,7 +63,7 @@ test.skipIf(isSkipped)("device: a turn appears as it happens, in times and not i
   expect(await page.locator("main").innerText()).not.toMatch(/seven plus five|That is 12/);
 });
 
-test.skipIf(isSkipped)("device: what an operator has it say is spoken", async () => {
+test.skipIf(isSkipped)("device: an announcement of the operator is spoken", async () => {
   const page = await openDevice();
   await page.getByLabel("Text to speak once the device is silent").fill("Dinner is ready.");
   await page.getByRole("button", { name: "Announce" }).click();
@@ -69,32 +72,29 @@ test.skipIf(isSkipped)("device: what an operator has it say is spoken", async ()
   expect(JSON.stringify(turn)).toContain("Dinner is ready.");
 });
 
-test.skipIf(isSkipped)(
-  "profile: a change is saved, and one made from an older revision is refused by name",
-  async () => {
-    const page = await openDevice();
-    const path = `${system.monitor}api/devices/kitchen/profile`;
-    const zone = page.getByLabel("Time zone");
-    await page.getByText("no profile of its own").waitFor();
-    await zone.fill("Europe/Berlin");
-    await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("Saved.").waitFor();
-    const answer = await fetch(path, { headers: { authorization } });
-    const { revision, own } = (await answer.json()) as { readonly revision: number; readonly own: object };
-    expect(own).toEqual({ timeZone: "Europe/Berlin" });
+test.skipIf(isSkipped)("profile: a change is saved, and a change of an older revision is refused", async () => {
+  const page = await openDevice();
+  const path = `${system.monitor}api/devices/kitchen/profile`;
+  const zone = page.getByLabel("Time zone");
+  await page.getByText("no profile of its own").waitFor();
+  await zone.fill("Europe/Berlin");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved.").waitFor();
+  const answer = await fetch(path, { headers: { authorization } });
+  const { revision, own } = (await answer.json()) as { readonly revision: number; readonly own: object };
+  expect(own).toEqual({ timeZone: "Europe/Berlin" });
 
-    const body = JSON.stringify({ timeZone: "Asia/Shanghai", lead: 3 });
-    const headers = { authorization, "content-type": "application/json", "if-match": `"${revision}"` };
-    expect((await fetch(path, { method: "PUT", headers, body })).status).toBe(200);
-    expect((await fetch(path, { method: "PUT", headers, body })).status).toBe(409);
-    await zone.fill("Europe/Paris");
-    await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("The profile was changed elsewhere").waitFor();
-    expect(await zone.inputValue()).toBe("Asia/Shanghai");
-  },
-);
+  const body = JSON.stringify({ timeZone: "Asia/Shanghai", lead: 3 });
+  const headers = { authorization, "content-type": "application/json", "if-match": `"${revision}"` };
+  expect((await fetch(path, { method: "PUT", headers, body })).status).toBe(200);
+  expect((await fetch(path, { method: "PUT", headers, body })).status).toBe(409);
+  await zone.fill("Europe/Paris");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("The profile was changed elsewhere").waitFor();
+  expect(await zone.inputValue()).toBe("Asia/Shanghai");
+});
 
-test.skipIf(isSkipped)("device: disconnect asks first, and then closes the session", async () => {
+test.skipIf(isSkipped)("device: disconnect asks first, then closes the session", async () => {
   const page = await openDevice();
   await page.getByRole("button", { name: "Disconnect", exact: true }).click();
   await page.getByRole("button", { name: "Close session" }).click();

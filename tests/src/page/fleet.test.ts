@@ -92,7 +92,7 @@ afterAll(async () => {
   await nats?.stop();
 });
 
-/** Types into the search field as a person does, and measures in the page until the next frame is drawn. */
+/** Types into the search field and returns the time until the next frame is drawn, ms. */
 function measureFilter(text: string): Promise<number> {
   return browser.page.evaluate(async (text) => {
     const field = document.querySelector<HTMLInputElement>("input[type=search]")!;
@@ -106,7 +106,7 @@ function measureFilter(text: string): Promise<number> {
   }, text);
 }
 
-test.skipIf(isSkipped)(`fleet: a filter over ${count} devices is shown in under ${bound} ms, sorting too`, async () => {
+test.skipIf(isSkipped)(`fleet: filtering and sorting ${count} devices takes under ${bound} ms`, async () => {
   const { page } = browser;
   const status = page.getByRole("status").filter({ hasText: "online" });
   const took: number[] = [];
@@ -135,18 +135,15 @@ test.skipIf(isSkipped)(`fleet: a filter over ${count} devices is shown in under 
   expect(measured.length).toBe(9);
 });
 
-test.skipIf(isSkipped)(
-  "fleet: only the rows in sight exist, and a reader of the screen is told how many there are",
-  async () => {
-    const { page } = browser;
-    await page.getByRole("searchbox").fill("");
-    const table = page.getByRole("table", { name: "Fleet" });
-    expect(await table.getAttribute("aria-rowcount")).toBe(String(count + 1));
-    expect(await table.getByRole("row").count()).toBeLessThan(60);
-  },
-);
+test.skipIf(isSkipped)("fleet: only the visible rows exist, and screen readers learn the number of all", async () => {
+  const { page } = browser;
+  await page.getByRole("searchbox").fill("");
+  const table = page.getByRole("table", { name: "Fleet" });
+  expect(await table.getAttribute("aria-rowcount")).toBe(String(count + 1));
+  expect(await table.getByRole("row").count()).toBeLessThan(60);
+});
 
-test.skipIf(isSkipped)("fleet: by keyboard alone to the last device, and into it", async () => {
+test.skipIf(isSkipped)("fleet: the keyboard alone reaches the last device and opens it", async () => {
   const { page } = browser;
   await page.getByRole("searchbox").fill("");
   await page.getByRole("link", { name: nameDevice(0) }).focus();
@@ -162,7 +159,7 @@ test.skipIf(isSkipped)("fleet: by keyboard alone to the last device, and into it
   await page.goBack();
 });
 
-test.skipIf(isSkipped)("fleet: a device that comes, changes and goes is seen without a reload", async () => {
+test.skipIf(isSkipped)("fleet: a device that connects, changes and disconnects is shown without a reload", async () => {
   const { page } = browser;
   await page.getByRole("searchbox").fill("newcomer");
   const bucket = bus.bucket(buckets.presence);

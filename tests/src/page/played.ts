@@ -8,7 +8,7 @@ interface Recorded {
 }
 type Recording = typeof globalThis & { recorded?: Recorded };
 
-/** Records what the page gives to the loudspeaker, from its next navigation on. */
+/** Records the sound that the page plays, from its next navigation on. */
 export async function recordSpeaker(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const connect = AudioNode.prototype.connect as (this: AudioNode, ...args: unknown[]) => AudioNode;
@@ -16,7 +16,7 @@ export async function recordSpeaker(page: Page): Promise<void> {
       const context = source.context as AudioContext;
       const recorded: Recorded = { rate: context.sampleRate, parts: [] };
       (globalThis as Recording).recorded = recorded;
-      // Not a worklet: its script would have to be the page's own. So long a buffer outlasts a busy main thread.
+      // A worklet's script would have to come from the page's server. The long buffer covers a busy main thread.
       const recorder = context.createScriptProcessor(16_384, 1, 1);
       recorder.onaudioprocess = ({ inputBuffer }) => recorded.parts.push(inputBuffer.getChannelData(0).slice());
       connect.call(source, recorder);
@@ -29,7 +29,7 @@ export async function recordSpeaker(page: Page): Promise<void> {
   });
 }
 
-/** What the loudspeaker has played so far, as a WAV. */
+/** Returns everything that the loudspeaker has played, as a WAV file. */
 export async function readPlayed(page: Page): Promise<Uint8Array> {
   const { rate, samples } = await page.evaluate(() => {
     const { recorded } = globalThis as Recording;

@@ -26,28 +26,25 @@ afterEach(async () => {
 });
 afterAll(() => system?.close());
 
-test.skipIf(isSkipped)(
-  "talk: a question spoken into the microphone is answered aloud, with the timing of the turn",
-  async () => {
-    browser = await openBrowser({ microphone: sample("sum") });
-    const recognise = await createRecogniser([spoken, ...decoys]);
-    const { page } = browser;
-    await recordSpeaker(page);
-    await page.goto(system.monitor);
-    await page.getByRole("button", { name: "Talk", exact: true }).click();
-    await page.getByText("what is seven plus five", { exact: true }).nth(1).waitFor();
-    const turn = page.locator(".exchange").first();
-    await turn.locator(".answer", { hasText: "That is 12." }).waitFor();
-    await page.getByText("Listening").waitFor();
-    for (const part of ["first sound after", "recognition", "thinking", "synthesis", "playback"]) {
-      await turn.getByText(new RegExp(`${part} [\\d.]+ m?s`)).waitFor();
-    }
-    expect(recognise(await readPlayed(page))).toBe(spoken);
-  },
-);
+test.skipIf(isSkipped)("talk: a spoken question is answered aloud, with the timing of the turn", async () => {
+  browser = await openBrowser({ microphone: sample("sum") });
+  const recognise = await createRecogniser([spoken, ...decoys]);
+  const { page } = browser;
+  await recordSpeaker(page);
+  await page.goto(system.monitor);
+  await page.getByRole("button", { name: "Talk", exact: true }).click();
+  await page.getByText("what is seven plus five", { exact: true }).nth(1).waitFor();
+  const turn = page.locator(".exchange").first();
+  await turn.locator(".answer", { hasText: "That is 12." }).waitFor();
+  await page.getByText("Listening").waitFor();
+  for (const part of ["first sound after", "recognition", "thinking", "synthesis", "playback"]) {
+    await turn.getByText(new RegExp(`${part} [\\d.]+ m?s`)).waitFor();
+  }
+  expect(recognise(await readPlayed(page))).toBe(spoken);
+});
 
 test.skipIf(isSkipped)(
-  "talk: without a permission it says so plainly, and typing works; what is typed is text and no markup",
+  "talk: without permission for a microphone the page says so, and typing works; typed markup stays text",
   async () => {
     browser = await openBrowser();
     const { page } = browser;
@@ -79,7 +76,7 @@ test.skipIf(isSkipped)("talk: stop silences a story at once, and the next questi
   await page.locator(".answer", { hasText: "That is 12." }).waitFor();
 });
 
-test.skipIf(isSkipped)("talk: the assistant switches this browser's lamp through its tools", async () => {
+test.skipIf(isSkipped)("talk: the assistant switches this browser's lamp with its tools", async () => {
   browser = await openBrowser();
   const { page } = browser;
   await page.goto(system.monitor);
@@ -87,7 +84,7 @@ test.skipIf(isSkipped)("talk: the assistant switches this browser's lamp through
   await page.getByText("The lamp is on").waitFor();
 });
 
-test.skipIf(isSkipped)("talk: with a permission to interrupt, who speaks into a story is answered", async () => {
+test.skipIf(isSkipped)("talk: a user who may interrupt is answered in mid-story", async () => {
   const read = async (name: string) => [...readWav(await readFile(sample(name))).samples];
   const silence = Array.from({ length: 16_000 * 6 }, () => 0);
   const directory = await mkdtemp(join(tmpdir(), "voxbus-barge-"));
@@ -105,24 +102,27 @@ test.skipIf(isSkipped)("talk: with a permission to interrupt, who speaks into a 
   await rm(directory, { recursive: true });
 });
 
-test.skipIf(isSkipped)("talk: a gateway that dies is found again, and the next question is answered", async () => {
-  browser = await openBrowser();
-  const { page, complaints } = browser;
-  await page.goto(system.monitor);
-  await page.getByRole("button", { name: "what is seven plus five" }).click();
-  await page.locator(".answer", { hasText: "That is 12." }).waitFor();
-  await page.locator(".orb.ready").waitFor();
-  const back = system.awaitLine(/gateway is back/);
-  process.kill(system.processes("apps/gateway/")[0]!.pid, "SIGKILL");
-  await page.getByText("The connection to the gateway was lost.").waitFor();
-  await back;
-  await page.locator(".orb.ready").waitFor();
-  await page.getByRole("button", { name: "turn the light on" }).click();
-  await page.locator(".answer", { hasText: "The light is on." }).waitFor();
-  forgive(complaints, "ERR_CONNECTION_REFUSED");
-});
+test.skipIf(isSkipped)(
+  "talk: the page reconnects after its gateway died, and the next question is answered",
+  async () => {
+    browser = await openBrowser();
+    const { page, complaints } = browser;
+    await page.goto(system.monitor);
+    await page.getByRole("button", { name: "what is seven plus five" }).click();
+    await page.locator(".answer", { hasText: "That is 12." }).waitFor();
+    await page.locator(".orb.ready").waitFor();
+    const back = system.awaitLine(/gateway is back/);
+    process.kill(system.processes("apps/gateway/")[0]!.pid, "SIGKILL");
+    await page.getByText("The connection to the gateway was lost.").waitFor();
+    await back;
+    await page.locator(".orb.ready").waitFor();
+    await page.getByRole("button", { name: "turn the light on" }).click();
+    await page.locator(".answer", { hasText: "The light is on." }).waitFor();
+    forgive(complaints, "ERR_CONNECTION_REFUSED");
+  },
+);
 
-test.skipIf(isSkipped)("talk: with no gateway it says so", async () => {
+test.skipIf(isSkipped)("talk: without a gateway the page says so", async () => {
   browser = await openBrowser();
   const { page, complaints } = browser;
   await page.route("**/xiaozhi/ota/**", (route) => route.abort());
@@ -132,7 +132,7 @@ test.skipIf(isSkipped)("talk: with no gateway it says so", async () => {
   forgive(complaints, "ERR_FAILED");
 });
 
-/** Takes out what the browser itself reports of a request that the test broke. */
+/** Removes the complaints that contain `text`: the browser reports a request that the test broke. */
 function forgive(complaints: string[], text: string): void {
   complaints.splice(0, complaints.length, ...complaints.filter((one) => !one.includes(text)));
 }

@@ -13,7 +13,7 @@ const maxActivities = 40;
 
 /** State of the device while its page is open. */
 interface DeviceState {
-  /** Whether the monitor has said if the device is online. */
+  /** True once the monitor has said if the device is online. */
   readonly isKnown: boolean;
   readonly device?: DeviceView | undefined;
   readonly hello?: Hello | undefined;

@@ -4,7 +4,7 @@ import { followEvents } from "./event-stream.ts";
 
 const maxPoints = 600;
 
-/** Whether the monitor's event stream is connected. */
+/** True while the monitor's event stream is connected. */
 export const connected = signal(false);
 /** The first event of the stream; undefined before it. */
 export const hello = signal<Hello | undefined>(undefined);

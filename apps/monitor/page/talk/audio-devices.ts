@@ -6,7 +6,7 @@ import { TalkError } from "./talk-error.ts";
 /** The microphone and the loudspeaker of this browser. Both are closed at first. */
 export interface AudioDevices {
   readonly hasMicrophone: ReadonlySignal<boolean>;
-  /** Whether this browser can play audio; undefined before the first try. */
+  /** True if this browser can play audio; undefined before the first try. */
   readonly isAudible: ReadonlySignal<boolean | undefined>;
   /** Level of the open microphone, 0 to 1. It changes many times per second. */
   readonly microphoneLevel: ReadonlySignal<number>;

@@ -26,12 +26,12 @@ export class Conversation {
   readonly #tools = createDeviceTools();
   readonly #connection;
   #isInterruptible = false;
-  /** Whether a listen is open that lasts through answers. */
+  /** True while a listen is open that lasts through answers. */
   #isRealtime = false;
   #voiceAt: number | undefined;
   /** Number of the newest answer. The end of an older one has no effect. */
   #answerNumber = 0;
-  /** Whether the next `tts/stop` belongs to the answer that is shown. */
+  /** True while the next `tts/stop` belongs to the answer that is shown. */
   #expectsStop = false;
 
   readonly #audio = createAudioDevices(this.#tools.volume, {
