@@ -75,7 +75,7 @@ export const english = {
     typeHint: "Type a question",
     send: "Ask",
     interrupt: "Let me interrupt by speaking",
-    interruptHint: "best with headphones",
+    interruptHint: "with headphones",
     examples: "Examples",
     log: "This conversation",
     empty: "Your questions and the answers appear here, with the time that each step took.",
