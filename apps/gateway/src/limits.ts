@@ -1,76 +1,279 @@
-/** A token bucket: `rate` a second, `burst` at once. */
-export class Budget {
-  readonly #rate: number;
-  readonly #burst: number;
-  #left: number;
-  #at = 0;
+import { z } from "zod";
 
-  constructor(rate: number, burst: number) {
-    this.#rate = rate;
-    this.#burst = burst;
-    this.#left = burst;
-  }
-
-  /** Takes `amount`, or nothing and false. `now` in ms. */
-  take(now: number, amount = 1): boolean {
-    this.#left = Math.min(this.#burst, this.#left + ((now - this.#at) / 1000) * this.#rate);
-    this.#at = now;
-    if (this.#left < amount) return false;
-    this.#left -= amount;
-    return true;
-  }
+/** One limit. Its description in `--help` is `<unit> <what>; beyond: <beyond>`. */
+interface Limit {
+  /** The environment variable that sets it, and the range that it accepts. A limit without one is fixed. */
+  readonly variable?: string;
+  readonly range?: readonly [least: number, most: number];
+  readonly default: number;
+  readonly unit: string;
+  readonly what: string;
+  /** The consequence of exceeding it. */
+  readonly beyond: string;
 }
 
-/** What one session may send, frames, bytes and messages a second; and for how long it may err, ms. */
-export interface SessionLimits {
-  readonly audioFrames: number;
-  readonly audioBytes: number;
-  readonly messages: number;
-  /** Audio may be over its budget for so long. */
-  readonly floodMs: number;
-  /** A device may take nothing of its sound in for so long. */
-  readonly slowMs: number;
+const atLeastOne = [1, Number.MAX_SAFE_INTEGER] as const;
+
+/** Every limit of the gateway. A new one needs a row here, and code where it applies. */
+const table = {
+  // Connections
+  connections: {
+    variable: "VOXBUS_MAX_CONNECTIONS",
+    range: atLeastOne,
+    default: 10_000,
+    unit: "connections",
+    what: "open at once",
+    beyond: "refused with 503",
+  },
+  pending: {
+    variable: "VOXBUS_MAX_PENDING",
+    range: atLeastOne,
+    default: 2000,
+    unit: "connections",
+    what: "pending: without a hello yet",
+    beyond: "refused with 503",
+  },
+  perAddress: {
+    variable: "VOXBUS_MAX_PER_ADDRESS",
+    range: atLeastOne,
+    default: 1000,
+    unit: "connections",
+    what: "from one address, except this machine's own",
+    beyond: "refused with 503",
+  },
+  connectsPerSecond: {
+    variable: "VOXBUS_MAX_CONNECTS_S",
+    range: atLeastOne,
+    default: 1000,
+    unit: "connections",
+    what: "accepted per second, twice as many in a burst",
+    beyond: "refused with 503",
+  },
+  requestMs: {
+    default: 10_000,
+    unit: "ms",
+    what: "for the headers and the body of an HTTP request",
+    beyond: "the request is cut off",
+  },
+  headerBytes: { default: 8192, unit: "bytes", what: "of an HTTP request's headers", beyond: "refused" },
+  bodyBytes: { default: 65_536, unit: "bytes", what: "of an HTTP request's body", beyond: "refused with 413" },
+  helloMs: {
+    variable: "VOXBUS_HELLO_TIMEOUT_MS",
+    range: [100, 60_000],
+    default: 10_000,
+    unit: "ms",
+    what: "from the upgrade to the device's hello",
+    beyond: "closed with 4000",
+  },
+  pingMs: {
+    variable: "VOXBUS_PING_MS",
+    range: [100, 600_000],
+    default: 30_000,
+    unit: "ms",
+    what: "between pings, and without a text or binary frame",
+    beyond: "the session is idle",
+  },
+  suspectMs: {
+    variable: "VOXBUS_SUSPECT_MS",
+    range: [200, 1_800_000],
+    default: 60_000,
+    unit: "ms",
+    what: "without an inbound byte",
+    beyond: "the session is suspicious, and is pinged once more",
+  },
+  idleTimeoutMs: {
+    variable: "VOXBUS_IDLE_TIMEOUT_MS",
+    range: [300, 3_600_000],
+    default: 90_000,
+    unit: "ms",
+    what: "without an inbound byte",
+    beyond: "closed with 1001",
+  },
+  lingerMs: {
+    default: 2000,
+    unit: "ms",
+    what: "from our Close frame to the end of the connection",
+    // Stock devices neither answer a Close frame nor drop TCP themselves.
+    beyond: "TCP is dropped",
+  },
+  drainMs: {
+    default: 20_000,
+    unit: "ms",
+    what: "for sessions that speak while the gateway drains",
+    beyond: "closed with 1012",
+  },
+  recordsMs: {
+    default: 2000,
+    unit: "ms",
+    what: "for the last device records when the gateway stops",
+    beyond: "they are not written",
+  },
+
+  // Frames from a device
+  messageBytes: {
+    // Stock firmware cannot send more.
+    default: 65_536,
+    unit: "bytes",
+    what: "of a WebSocket message from a device",
+    beyond: "closed with 1009",
+  },
+  packetBytes: { default: 8192, unit: "bytes", what: "of an audio packet from a device", beyond: "dropped" },
+  audioFramesPerSecond: {
+    variable: "VOXBUS_MAX_AUDIO_FRAMES_S",
+    range: atLeastOne,
+    default: 100,
+    unit: "audio frames",
+    what: "per second from one device, twice as many in a burst",
+    beyond: "dropped",
+  },
+  audioBytesPerSecond: {
+    variable: "VOXBUS_MAX_AUDIO_BYTES_S",
+    range: [8192, atLeastOne[1]],
+    default: 65_536,
+    unit: "bytes",
+    what: "of audio per second from one device, three times as many in a burst",
+    beyond: "dropped",
+  },
+  floodMs: {
+    variable: "VOXBUS_FLOOD_MS",
+    range: [100, 600_000],
+    default: 10_000,
+    unit: "ms",
+    what: "that a device's audio exceeds its budget without a pause",
+    beyond: "closed with 4004",
+  },
+  floodPauseMs: {
+    default: 2000,
+    unit: "ms",
+    what: "without audio over the budget",
+    beyond: "the device's flood is over",
+  },
+  messagesPerSecond: {
+    variable: "VOXBUS_MAX_MESSAGES_S",
+    range: atLeastOne,
+    default: 20,
+    unit: "text messages",
+    what: "per second from one device, three times as many in a burst",
+    beyond: "closed with 4004",
+  },
+
+  // Frames that wait for NATS, or for a replay
+  waitingAudio: {
+    default: 100,
+    unit: "audio frames",
+    what: "of a session that wait for NATS",
+    beyond: "the oldest is dropped, and named in a gap",
+  },
+  waitingTexts: { default: 32, unit: "typed texts", what: "of a session that wait for NATS", beyond: "dropped" },
+  waitingControls: {
+    default: 256,
+    unit: "control frames",
+    what: "of a session that wait for NATS",
+    beyond: "closed with 1013",
+  },
+  bufferedMegabytes: {
+    variable: "VOXBUS_MAX_BUFFERED_MB",
+    range: atLeastOne,
+    default: 1024,
+    unit: "megabytes",
+    what: "buffered for all devices: replies to play, frames to replay",
+    beyond: "dropped, or not kept for replay",
+  },
+  replayMs: {
+    // Whole runs of frames are forgotten, so some stay for 5 s more.
+    default: 30_000,
+    unit: "ms",
+    what: "that a published frame is kept for replay",
+    beyond: "forgotten",
+  },
+  replayBytes: {
+    default: 512 * 1024,
+    unit: "bytes",
+    what: "of a session's published frames kept for replay",
+    beyond: "the oldest are forgotten",
+  },
+
+  // Frames to a device
+  replyMs: {
+    default: 60_000,
+    unit: "ms",
+    what: "of one reply's audio buffered (docs/bus.md, play-out)",
+    beyond: "dropped, and asked for again",
+  },
+  queuedReplies: { default: 8, unit: "replies", what: "of a session that wait to play", beyond: "dropped" },
+  knownAnnouncements: {
+    default: 32,
+    unit: "announcements",
+    what: "that a session remembers as played",
+    beyond: "the oldest is forgotten",
+  },
+  announcementWaitMs: {
+    default: 30_000,
+    unit: "ms",
+    what: "that an announcement waits for the user and for a turn",
+    beyond: "played",
+  },
+  farewellMs: {
+    default: 10_000,
+    unit: "ms",
+    what: "for the farewell of a silent conversation",
+    beyond: "closed without it",
+  },
+  playoutSocketBytes: {
+    default: 8192,
+    unit: "bytes",
+    what: "unsent in a device's socket",
+    beyond: "play-out waits",
+  },
+  slowSocketBytes: {
+    default: 1_048_576,
+    unit: "bytes",
+    what: "unsent in a device's socket",
+    beyond: "closed with 4003",
+  },
+  latePongMs: {
+    default: 4000,
+    unit: "ms",
+    what: "that a pong is late while a device is sent sound",
+    beyond: "play-out waits",
+  },
+  slowMs: {
+    variable: "VOXBUS_SLOW_MS",
+    range: [500, 600_000],
+    default: 15_000,
+    unit: "ms",
+    what: "that a pong is late while a device is sent sound",
+    beyond: "closed with 4003",
+  },
+} as const satisfies Readonly<Record<string, Limit>>;
+
+type Table = typeof table;
+type Settable = { [K in keyof Table]: Table[K] extends { readonly variable: string } ? K : never }[keyof Table];
+type Schema = ReturnType<typeof toSchema>;
+
+/** Limits that operators set, by name. */
+export type Limits = { readonly [K in Settable]: number };
+
+function toSchema({ range: [least, most], default: fallback, unit, what, beyond }: Table[Settable]) {
+  const number = z.coerce.number().int().min(least).max(most);
+  return number.default(fallback).describe(`${unit} ${what}; beyond: ${beyond}`);
 }
 
-/** After so long without a drop, ms, a flood is over. */
-const floodPauseMs = 2000;
+const settable = Object.entries(table).flatMap(([name, row]) =>
+  "variable" in row ? [[name as Settable, row] as const] : [],
+);
 
-/** Tells how long a device has been sending more than it may. */
-export class Flood {
-  #since = 0;
-  #at = -Infinity;
+/** The variables of the limits, for the gateway's configuration. */
+export const limitsConfig = Object.fromEntries(settable.map(([, row]) => [row.variable, toSchema(row)])) as {
+  readonly [K in Settable as Table[K]["variable"]]: Schema;
+};
 
-  /** Something was over the budget, `now` in ms: for how long there has been no pause in that. */
-  over(now: number): number {
-    if (now - this.#at > floodPauseMs) this.#since = now;
-    this.#at = now;
-    return now - this.#since;
-  }
+/** Gives the limits that a configuration sets. */
+export function readLimits(config: Readonly<Record<keyof typeof limitsConfig, number>>): Limits {
+  return Object.fromEntries(settable.map(([name, row]) => [name, config[row.variable]])) as Limits;
 }
 
-/** Bytes that this process holds for its sessions, of all queues together. */
-export interface Held {
-  /** Bytes held now. */
-  readonly bytes: number;
-  /** Takes room for `bytes`; false, and nothing taken, beyond the limit. */
-  take(bytes: number): boolean;
-  give(bytes: number): void;
-}
-
-/** Counts the bytes held against a limit. */
-export function createHeld(limit: number): Held {
-  let bytes = 0;
-  return {
-    get bytes() {
-      return bytes;
-    },
-    take(more) {
-      if (bytes + more > limit) return false;
-      bytes += more;
-      return true;
-    },
-    give(fewer) {
-      bytes -= fewer;
-    },
-  };
-}
+/** Limits that are the same everywhere, by name. */
+export const fixedLimits = Object.fromEntries(
+  Object.entries(table).flatMap(([name, row]) => ("variable" in row ? [] : [[name, row.default]])),
+) as { readonly [K in Exclude<keyof Table, Settable>]: number };
