@@ -1,41 +1,41 @@
 import type { Bus } from "@voxbus/bus";
 import type { Context, ReportDetails } from "@voxbus/subscriber";
+import type { MemoryBudget } from "./memory-budget.ts";
 import { latenessMs, type Counters } from "./observe/counters.ts";
-import type { Hub } from "./session/hub.ts";
+import type { SessionTable } from "./session/session-table.ts";
 import { lifeStates } from "./session/state.ts";
-import type { Held } from "./limits.ts";
 
-/** Shows what the gateway counts on its operations port. */
-export function observe(
-  meter: Context["meter"],
-  {
-    counters,
-    hub,
-    bus,
-    held,
-  }: { readonly counters: Counters; readonly hub: Hub; readonly bus: Bus; readonly held: Held },
-): void {
+/** The parts of the gateway that are measured. */
+export interface Measured {
+  readonly bus: Bus;
+  readonly counters: Counters;
+  readonly memory: MemoryBudget;
+  readonly sessions: SessionTable;
+}
+
+/** Shows the gateway's counts on its operations port. */
+export function observe(meter: Context["meter"], { bus, counters, memory, sessions }: Measured): void {
   const gauge = (name: string, description: string, read: () => number) =>
     meter.createObservableGauge(name, { description }).addCallback((result) => result.observe(read()));
   const counter = (name: string, description: string, label: string, read: () => Iterable<readonly [string, number]>) =>
     meter.createObservableCounter(name, { description }).addCallback((result) => {
       for (const [value, total] of read()) result.observe(total, { [label]: value });
     });
-  const idle = process.memoryUsage().rss;
+  const empty = process.memoryUsage().rss;
   const perConnection = () => {
-    const connections = hub.connections();
-    return connections === 0 ? 0 : Math.max(0, Math.round((process.memoryUsage().rss - idle) / connections));
+    const connections = sessions.connections();
+    return connections === 0 ? 0 : Math.max(0, Math.round((process.memoryUsage().rss - empty) / connections));
   };
   meter
     .createObservableGauge("voxbus_gateway_connections", { description: "Open connections" })
     .addCallback((result) => {
-      const states = hub.states();
+      const states = sessions.states();
       for (const state of lifeStates) result.observe(states.get(state) ?? 0, { state });
     });
-  gauge("voxbus_gateway_held_bytes", "Held for all devices: replies to play, frames to replay", () => held.bytes);
-  gauge("voxbus_gateway_waiting_frames", "Frames that wait for NATS", () => hub.waiting());
-  gauge("voxbus_gateway_connection_bytes", "Memory over that of an empty gateway, a connection", perConnection);
-  gauge("voxbus_gateway_speaking", "Sessions that speak", () => hub.speaking());
+  gauge("voxbus_gateway_buffered_bytes", "Buffered for all devices: replies, frames for replay", () => memory.bytes);
+  gauge("voxbus_gateway_waiting_frames", "Frames that wait for NATS", () => sessions.waiting());
+  gauge("voxbus_gateway_connection_bytes", "Memory beyond an empty gateway's, per connection", perConnection);
+  gauge("voxbus_gateway_speaking", "Sessions that speak", () => sessions.speaking());
   gauge("voxbus_gateway_nats_connected", "1 while NATS answers", () => Number(bus.connected()));
   counter("voxbus_gateway_received_frames", "Frames from devices", "kind", () => Object.entries(counters.received));
   counter("voxbus_gateway_sent_frames", "Frames to devices", "kind", () => Object.entries(counters.sent));
@@ -45,9 +45,9 @@ export function observe(
     counters.lateness.map((total, i) => [String(latenessMs[i] ?? "+Inf"), total]),
   );
   meter
-    .createObservableCounter("voxbus_gateway_connects", { description: "Connections taken" })
+    .createObservableCounter("voxbus_gateway_connects", { description: "Connections accepted" })
     .addCallback((result) => result.observe(counters.connects));
-  counter("voxbus_gateway_dropped_frames", "Frames that were dropped", "reason", () =>
+  counter("voxbus_gateway_dropped_frames", "Frames dropped", "reason", () =>
     Object.entries({ ...counters.drops, ...bus.stats().drops }),
   );
   counter("voxbus_gateway_closes", "Sessions closed", "reason", () => counters.closes);
@@ -59,34 +59,46 @@ export function observe(
 }
 
 /** Gives the gateway's own numbers for its report on the bus (docs/bus.md, stats). */
-export function countForReport({
-  counters,
-  held,
-  hub,
-}: {
-  readonly counters: Counters;
-  readonly held: Held;
-  readonly hub: Hub;
-}): ReportDetails {
-  const sum = (numbers: Readonly<Record<string, number>>) => Object.values(numbers).reduce((a, b) => a + b, 0);
+export function countForReport({ counters, memory, sessions }: Omit<Measured, "bus">): ReportDetails {
+  const sum = (numbers: Iterable<number>) => [...numbers].reduce((total, one) => total + one, 0);
   return {
     gauges: () => ({
-      connections: hub.connections(),
-      speaking: hub.speaking(),
-      queue: hub.waiting(),
-      heldBytes: held.bytes,
+      connections: sessions.connections(),
+      speaking: sessions.speaking(),
+      queue: sessions.waiting(),
+      bufferedBytes: memory.bytes,
     }),
     totals: () => ({
       connects: counters.connects,
-      framesReceived: sum(counters.received),
-      framesSent: sum(counters.sent),
-      bytesReceived: sum(counters.receivedBytes),
-      bytesSent: sum(counters.sentBytes),
+      framesReceived: sum(Object.values(counters.received)),
+      framesSent: sum(Object.values(counters.sent)),
+      bytesReceived: sum(Object.values(counters.receivedBytes)),
+      bytesSent: sum(Object.values(counters.sentBytes)),
       turns: counters.turnsComplete + counters.turnsFailed,
       turnsFailed: counters.turnsFailed,
-      closes: [...counters.closes.values()].reduce((a, b) => a + b, 0),
+      closes: sum(counters.closes.values()),
       zombies: counters.closes.get("heartbeat_timeout") ?? 0,
     }),
     drops: () => counters.drops,
   };
+}
+
+/** Makes the answer of `GET /ws/stats`: the numbers of the gateway `id`. */
+export function createStats(id: string, { bus, counters, memory, sessions }: Measured): () => object {
+  const started = Date.now();
+  return () => ({
+    gateway: id,
+    uptime: Math.round((Date.now() - started) / 1000),
+    connections: sessions.connections(),
+    speaking: sessions.speaking(),
+    nats: bus.connected(),
+    memory: process.memoryUsage().rss,
+    buffered: memory.bytes,
+    received: counters.received,
+    sent: counters.sent,
+    turns: { complete: counters.turnsComplete, failed: counters.turnsFailed },
+    drops: { ...counters.drops, ...bus.stats().drops },
+    closes: Object.fromEntries(counters.closes),
+    refusals: Object.fromEntries(counters.refusals),
+  });
 }

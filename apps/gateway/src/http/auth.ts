@@ -4,42 +4,42 @@ import { parseDeviceId } from "@voxbus/protocol";
 import { ConfigError } from "@voxbus/service";
 import type { GatewayConfig } from "../config.ts";
 
-/** Who asks: its device id, its client id (empty if unknown), and its token (empty if none). */
+/** Identity of a request: device id, client id (empty if unknown), and token (empty without one). */
 export interface Identity {
   readonly device: string;
   readonly client: string;
   readonly token: string;
 }
 
-/** How devices prove who they are. */
+/** Checks and issues the tokens by which devices prove who they are. */
 export interface Auth {
   readonly mode: "none" | "token" | "hmac";
-  /** `ok`, `unauthorized` (no or a wrong token), or `forbidden` (a token of another device). Constant-time. */
+  /** Gives `ok`, `unauthorized` (no token, or a wrong one), or `forbidden` (another device's token). Constant-time. */
   verify(identity: Identity): "ok" | "unauthorized" | "forbidden";
-  /** The token for a device's configuration; undefined when it may not have one. */
+  /** Gives the token for a device's configuration, or undefined if it may not have one. */
   issue(device: string, client: string): string | undefined;
 }
 
 const digest = (text: string) => createHash("sha256").update(text).digest();
 const same = (a: string, b: string) => timingSafeEqual(digest(a), digest(b));
 
-/** The ecosystem's token: base64url(HMAC-SHA256(key, client|device|seconds)) "." seconds (docs/protocol.md, OTA). */
+/** Makes the ecosystem's token: base64url(HMAC-SHA256(key, client|device|seconds)) "." seconds (docs/protocol.md, OTA). */
 export function signToken(key: string, client: string, device: string, seconds: number): string {
   return `${createHmac("sha256", key).update(`${client}|${device}|${seconds}`).digest("base64url")}.${seconds}`;
 }
 
-/** True for an address that only this machine can reach. */
+/** Tells whether only this machine can reach an address. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
-/** Reads how devices authenticate. Throws ConfigError when the choice is missing beyond loopback, or incomplete. */
+/** Reads how devices authenticate. Throws ConfigError if the choice is incomplete, or missing beyond loopback. */
 export function createAuth(config: GatewayConfig): Auth {
   const mode = config.VOXBUS_AUTH ?? "none";
   const problems: string[] = [];
   if (!config.VOXBUS_AUTH && !isLoopback(config.VOXBUS_GATEWAY_HOST)) {
     problems.push(
-      `VOXBUS_AUTH: must be said outright when VOXBUS_GATEWAY_HOST is ${config.VOXBUS_GATEWAY_HOST}: token, hmac, or none for no protection at all`,
+      `VOXBUS_AUTH: must be set when VOXBUS_GATEWAY_HOST is ${config.VOXBUS_GATEWAY_HOST}: token, hmac, or none for no protection`,
     );
   }
   if (mode === "token" && config.VOXBUS_AUTH_TOKENS.length === 0)

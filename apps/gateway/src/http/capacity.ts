@@ -1,45 +1,47 @@
 import type { IncomingMessage } from "node:http";
 import type { Refusal } from "@voxbus/protocol";
+import type { Limits } from "../limits.ts";
+import { TokenBucket } from "../token-bucket.ts";
 import { isLoopback } from "./auth.ts";
-import { Budget } from "../limits.ts";
 
-/** Who may come in now: caps on connections, on strangers, on an address, on connects a second. */
-export interface Admission {
-  /** Why a connection from `address` cannot be taken now, or undefined. */
+/** Decides whether the gateway accepts one more connection: in all, pending, from one address, in one second. */
+export interface Capacity {
+  /** Gives the reason to refuse a connection from `address` now, or undefined. */
   refuse(address: string): Refusal | undefined;
-  /** A connection from `address` came in; call the result when it is gone. */
+  /** Counts a connection from `address`. Call the result when the connection is gone. */
   enter(address: string): () => void;
 }
 
-/** What admission looks at. */
-export interface AdmissionOptions {
-  readonly maxConnections: number;
-  readonly maxStrangers: number;
-  readonly maxPerAddress: number;
-  readonly maxConnectsPerSecond: number;
-  readonly connections: () => number;
-  readonly strangers: () => number;
-  readonly connected: () => boolean;
-  readonly draining: () => boolean;
+/** The state of the gateway that its capacity depends on. */
+export interface CapacityState {
+  connections(): number;
+  /** Connections without a hello yet. */
+  pending(): number;
+  /** True while NATS answers. */
+  connected(): boolean;
+  draining(): boolean;
 }
 
-/** The address that a connection really comes from. */
+/** Gives the address of a connection's peer. */
 export function addressOf(request: IncomingMessage): string {
   return (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
 }
 
-/** Creates the admission of one gateway process. Connections of this machine itself do not count for an address. */
-export function createAdmission(options: AdmissionOptions): Admission {
+/** Creates the capacity of one gateway. This machine's own connections count for no address. */
+export function createCapacity(
+  limits: Pick<Limits, "connections" | "pending" | "perAddress" | "connectsPerSecond">,
+  state: CapacityState,
+): Capacity {
   const addresses = new Map<string, number>();
-  const connects = new Budget(options.maxConnectsPerSecond, options.maxConnectsPerSecond * 2);
+  const connects = new TokenBucket(limits.connectsPerSecond, limits.connectsPerSecond * 2);
   return {
     refuse(address) {
-      if (options.draining()) return "draining";
-      if (!options.connected()) return "bus-away";
+      if (state.draining()) return "draining";
+      if (!state.connected()) return "bus-away";
       const full =
-        options.connections() >= options.maxConnections ||
-        options.strangers() >= options.maxStrangers ||
-        (addresses.get(address) ?? 0) >= options.maxPerAddress;
+        state.connections() >= limits.connections ||
+        state.pending() >= limits.pending ||
+        (addresses.get(address) ?? 0) >= limits.perAddress;
       return full || !connects.take(performance.now()) ? "too-many" : undefined;
     },
     enter(address) {

@@ -1,27 +1,18 @@
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
-import { parseDeviceId, type FramingVersion, type Refusal } from "@voxbus/protocol";
-import { isLoopback, type Identity } from "./auth.ts";
+import { parseDeviceId, type FramingVersion } from "@voxbus/protocol";
 import type { GatewayConfig } from "../config.ts";
+import { isLoopback, type Identity } from "./auth.ts";
+import { RefusedError } from "./refusals.ts";
 
-/** A request that is refused, by the name that it has in docs/protocol.md. */
-export class RefusedError extends Error {
-  override readonly name = "RefusedError";
-  readonly refusal: Refusal;
-  constructor(refusal: Refusal, message: string) {
-    super(message);
-    this.refusal = refusal;
-  }
-}
-
-/** The URL of a request; its host is not to be trusted. Throws RefusedError for an impossible one. */
+/** Gives the URL of a request. Its host is made up. Throws RefusedError if the path is malformed. */
 export function requestUrl(request: IncomingMessage): URL {
   const url = `http://gateway${request.url ?? "/"}`;
-  if (!URL.canParse(url)) throw new RefusedError("not-found", "the request's path is no URL");
+  if (!URL.canParse(url)) throw new RefusedError("not-found", "the request's path is malformed");
   return new URL(url);
 }
 
-/** Reads a header, else a query parameter of the same name in any case; empty when there is neither. */
+/** Reads a header, or else a query parameter of the same name in any case. Empty if there is neither. */
 function headerOrQuery(request: IncomingMessage, url: URL, name: string): string {
   const header = request.headers[name];
   if (typeof header === "string" && header) return header;
@@ -29,7 +20,7 @@ function headerOrQuery(request: IncomingMessage, url: URL, name: string): string
   return "";
 }
 
-/** Who asks: headers first, else the query (docs/protocol.md, upgrade). Throws `bad-id` for an illegal device id. */
+/** Reads who asks, from headers first, then from the query (docs/protocol.md, upgrade). Throws `bad-id`. */
 export function readIdentity(request: IncomingMessage, url: URL): Identity {
   const token = headerOrQuery(request, url, "authorization").replace(/^Bearer\s+/i, "");
   return {
@@ -39,7 +30,7 @@ export function readIdentity(request: IncomingMessage, url: URL): Identity {
   };
 }
 
-/** The framing that a device announces by header; undefined when it does not. Throws RefusedError for an unknown one. */
+/** Reads the framing that a device announces by header. Undefined without one. Throws RefusedError for an unknown one. */
 export function readFraming(request: IncomingMessage): FramingVersion | undefined {
   const header = request.headers["protocol-version"];
   if (header === undefined || header === "") return undefined;
@@ -47,15 +38,15 @@ export function readFraming(request: IncomingMessage): FramingVersion | undefine
   throw new RefusedError("bad-protocol-version", "Protocol-Version must be 1, 2 or 3");
 }
 
-/** The host name in a Host header, without its port. */
+/** Gives the host name in a Host header, without its port. */
 export function hostName(host: string): string {
   return host.startsWith("[") ? host.slice(1, host.indexOf("]")) : (host.split(":")[0] ?? "");
 }
 
 /**
- * Refuses web pages of other origins; devices send no Origin and are not concerned. A page is the gateway's own when
- * it comes from the host name that it asks for, and that is an address, localhost, or a name that was configured
- * (else a foreign name could be pointed at this machine).
+ * Refuses web pages of other origins. Devices send no Origin and always pass. A page is the gateway's own if it comes from
+ * the host name that it connects to, and that name is an address, localhost, or configured. Otherwise a foreign name could
+ * be pointed at this machine. Throws RefusedError.
  */
 export function checkOrigin(request: IncomingMessage, config: GatewayConfig): void {
   const { origin } = request.headers;

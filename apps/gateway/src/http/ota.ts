@@ -1,13 +1,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Auth } from "./auth.ts";
+import type { Log } from "@voxbus/service";
 import type { GatewayConfig } from "../config.ts";
-import { checkOrigin, hostName, readIdentity, RefusedError, requestUrl } from "./identity.ts";
+import { fixedLimits } from "../limits.ts";
+import type { Auth } from "./auth.ts";
+import { checkOrigin, hostName, readIdentity, requestUrl } from "./identity.ts";
+import { RefusedError } from "./refusals.ts";
 
-const maxBody = 65_536;
+const { bodyBytes } = fixedLimits;
 
-/** Where devices get their configuration at boot (docs/protocol.md, OTA). */
+/** Gives devices their configuration at boot (docs/protocol.md, OTA). */
 export interface Ota {
-  /** True for a path of the OTA interface. */
+  /** Tells whether a path belongs to the OTA interface. */
   owns(path: string): boolean;
   /** Answers a request. Throws RefusedError or ProtocolError. */
   answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void>;
@@ -18,7 +21,7 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.byteLength;
-    if (size > maxBody) throw new RefusedError("body-too-big", `the body is over ${maxBody} bytes`);
+    if (size > bodyBytes) throw new RefusedError("body-too-big", `the body is over ${bodyBytes} bytes`);
     chunks.push(chunk);
   }
   if (size === 0) return {};
@@ -29,7 +32,10 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-/** The version that a device says it runs: offering the same one means that there is no update. Digits and dots only, or devices crash. */
+/**
+ * Gives the version that a device says it runs. Offering the same version means that there is no update. It must consist
+ * of digits and dots, or devices crash.
+ */
 function runningVersion(body: unknown): string {
   const application = typeof body === "object" && body !== null && "application" in body ? body.application : undefined;
   const version =
@@ -39,26 +45,25 @@ function runningVersion(body: unknown): string {
   return typeof version === "string" && /^\d{1,6}(\.\d{1,6}){0,3}$/.test(version) ? version : "0.0.0";
 }
 
-/** Creates the OTA interface. `port` gives the real port of the gateway, since devices send Host without one. */
+/** Creates the OTA interface. `port` is the gateway's own, because devices send Host without one. */
 export function createOta(options: {
   readonly config: GatewayConfig;
   readonly auth: Auth;
-  readonly port: () => number;
-  readonly refused: (device: string) => void;
+  readonly port: number;
+  readonly log: Log;
 }): Ota {
-  const { config, auth } = options;
+  const { config, auth, port, log } = options;
   const configure = (request: IncomingMessage, body: unknown) => {
     const { device, client } = readIdentity(request, requestUrl(request));
     const token = auth.issue(device, client);
-    if (token === undefined) options.refused(device);
+    if (token === undefined) log.warn({ device }, "token refused: device not in VOXBUS_OTA_ALLOW");
     const now = new Date();
     const host = hostName(request.headers.host ?? "") || "127.0.0.1";
     return {
       server_time: { timestamp: now.getTime(), timezone_offset: -now.getTimezoneOffset() },
       firmware: { version: runningVersion(body), url: "" },
       websocket: {
-        url:
-          config.VOXBUS_PUBLIC_URL ?? `ws://${host.includes(":") ? `[${host}]` : host}:${options.port()}/xiaozhi/v1/`,
+        url: config.VOXBUS_PUBLIC_URL ?? `ws://${host.includes(":") ? `[${host}]` : host}:${port}/xiaozhi/v1/`,
         token: token ?? "",
         version: 1,
       },
@@ -84,7 +89,7 @@ export function createOta(options: {
       }
       const activate = path.replace(/\/$/, "").endsWith("/activate");
       if (activate ? request.method !== "POST" : request.method !== "POST" && request.method !== "GET") {
-        throw new RefusedError("method-not-allowed", `${request.method} is not taken here`);
+        throw new RefusedError("method-not-allowed", `${request.method} is not supported here`);
       }
       const body = await readBody(request);
       let answer: object;

@@ -1,15 +1,15 @@
 import { dropReasons, type CloseName, type DropReason, type Kind } from "@voxbus/protocol";
 
-/** What one gateway process counts; plain numbers, read by `/ws/stats` and `/metrics`. */
+/** Counts of one gateway process, as plain numbers. `/ws/stats` and `/metrics` read them. */
 export interface Counters {
   readonly received: Record<Kind, number>;
   readonly sent: Record<Kind, number>;
-  /** Bytes of payload; what is neither audio nor typed counts as text. */
+  /** Bytes of payload. Everything but audio counts as text. */
   readonly receivedBytes: Record<"text" | "audio", number>;
   readonly sentBytes: Record<"text" | "audio", number>;
-  /** Sent audio frames by how late they were, cumulated: those of `latenessMs[i]` ms or less, and last all. */
+  /** Sent audio frames by lateness, cumulated: those at most `latenessMs[i]` ms late, and at the end all of them. */
   readonly lateness: number[];
-  /** Connections taken since the start. */
+  /** Connections accepted since the start. */
   connects: number;
   readonly drops: Record<DropReason, number>;
   readonly closes: Map<CloseName | "gone", number>;
@@ -19,10 +19,10 @@ export interface Counters {
   turnsFailed: number;
 }
 
-/** The bounds of play-out's lateness, ms. */
+/** Bounds of play-out's lateness, ms. */
 export const latenessMs: readonly number[] = [1, 2, 5, 10, 20, 40, 60, 100, 250];
 
-/** Counters that all stand at 0. */
+/** Creates counters at 0. */
 export function createCounters(): Counters {
   return {
     received: { text: 0, audio: 0, control: 0 },
@@ -44,7 +44,7 @@ export function count<K>(map: Map<K, number>, key: K): void {
   map.set(key, (map.get(key) ?? 0) + 1);
 }
 
-/** Counts one frame of play-out; plain additions, since a busy gateway sends 50,000 frames a second. */
+/** Counts one frame of play-out that was `late` ms late. Plain additions: a busy gateway sends 50,000 frames per second. */
 export function countLateness({ lateness }: Counters, late: number): void {
   for (let i = latenessMs.length; i >= 0; i -= 1) {
     if (late > (latenessMs[i] ?? Infinity)) return;

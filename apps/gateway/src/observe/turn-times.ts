@@ -1,16 +1,17 @@
 import type { Meter } from "@opentelemetry/api";
 import type { TurnPlayed } from "@voxbus/protocol";
 
-/** The histograms of a gateway's turns; one set for all sessions. */
+/** Histograms of turns, one set for all sessions of a gateway. */
 export interface TurnMeter {
+  /** Records how long a stage of a turn took. */
   record(what: "final" | "arrived" | "sounded", ms: number, kind: "spoken" | "typed"): void;
-  /** Something was cut, so long after the device, or the user's voice, asked for it. */
+  /** Records how long after the device, or the user's voice, asked for silence it was silent. */
   silenced(ms: number, by: "abort" | "voice"): void;
 }
 
 const boundaries = [10, 25, 50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000];
 
-/** Makes the histograms. All times are the gateway's own: no other machine's clock is in them. */
+/** Creates the histograms. All times are the gateway's own: no other machine's clock enters them. */
 export function createTurnMeter(meter: Meter): TurnMeter {
   const histogram = (name: string, description: string) =>
     meter.createHistogram(name, { description, advice: { explicitBucketBoundaries: boundaries } });
@@ -29,15 +30,15 @@ export function createTurnMeter(meter: Meter): TurnMeter {
 interface OpenTurn {
   readonly at: number;
   readonly kind: "spoken" | "typed";
-  /** What the transcript took. */
+  /** Time that the transcript took. */
   readonly waited: number;
   arrived: boolean;
 }
 
-/** Follows one session's turns for the histograms; times in ms since the epoch. */
+/** Follows one session's turns for the histograms. Times in ms since the epoch. */
 export class TurnTimes {
   readonly #meter: TurnMeter;
-  /** Made with the first turn: most sessions are idle. */
+  /** Created with the first turn, because most sessions are idle. */
   #turns: Map<number, OpenTurn> | undefined;
 
   constructor(meter: TurnMeter) {
@@ -48,11 +49,12 @@ export class TurnTimes {
     return (this.#turns ??= new Map());
   }
 
+  /** Typed text was published as `origin`: its turn begins. */
   typed(origin: number): void {
     this.#open.set(origin, { at: Date.now(), kind: "typed", waited: 0, arrived: false });
   }
 
-  /** The transcript of speech came whose last voiced frame was published at `at`, if that is still known. */
+  /** A transcript came. The last voiced frame of its speech was published at `at`, if that is still known. */
   heard(origin: number, at: number | undefined): void {
     if (at === undefined) return;
     const waited = Date.now() - at;
@@ -68,14 +70,16 @@ export class TurnTimes {
     this.#meter.record("arrived", Date.now() - turn.at, turn.kind);
   }
 
+  /** A turn ended. */
   ended({ origin, firstAudio }: TurnPlayed): void {
     if (origin === undefined) return;
     const turn = this.#open.get(origin);
-    // The turn's own count begins where the transcript came.
+    // A turn's own count begins when the transcript came.
     if (turn && firstAudio !== undefined) this.#meter.record("sounded", turn.waited + firstAudio, turn.kind);
     for (const older of this.#open.keys()) if (older <= origin) this.#open.delete(older);
   }
 
+  /** The sound stopped, after a request for it at `since`. */
   silenced(since: number, by: "abort" | "voice"): void {
     this.#meter.silenced(Date.now() - since, by);
   }

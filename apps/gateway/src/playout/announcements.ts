@@ -1,29 +1,33 @@
-/** Which announcements a session knows: each is stamped once, and one that ended stays dead. */
-export interface Stamps {
-  /** The rank of an announcement, stamped at its first frame as caused after everything up to `seq`; undefined once it ended. */
+import { fixedLimits } from "../limits.ts";
+
+/** The announcements that a session knows. Each is ranked once, and one that ended stays dead. */
+export interface Announcements {
+  /**
+   * Gives an announcement's rank among the replies. Its first frame fixes it: after everything caused up to `seq`.
+   * Undefined once the announcement has ended.
+   */
   rank(id: string, seq: number): number | undefined;
+  /** Marks a reply as ended, if it is an announcement. */
   end(id: string): void;
 }
 
-const most = 32;
-
-/** Remembers the newest 32 announcements of one session. */
-export function createStamps(): Stamps {
-  const stamps = new Map<string, { readonly rank: number; ended: boolean }>();
+/** Remembers the newest announcements of one session. */
+export function createAnnouncements(): Announcements {
+  const known = new Map<string, { readonly rank: number; ended: boolean }>();
   return {
     rank(id, seq) {
-      let stamp = stamps.get(id);
-      if (!stamp) {
-        const oldest = stamps.keys().next();
-        if (stamps.size >= most && !oldest.done) stamps.delete(oldest.value);
-        stamp = { rank: seq + 0.5, ended: false };
-        stamps.set(id, stamp);
+      let announcement = known.get(id);
+      if (!announcement) {
+        const oldest = known.keys().next();
+        if (known.size >= fixedLimits.knownAnnouncements && !oldest.done) known.delete(oldest.value);
+        announcement = { rank: seq + 0.5, ended: false };
+        known.set(id, announcement);
       }
-      return stamp.ended ? undefined : stamp.rank;
+      return announcement.ended ? undefined : announcement.rank;
     },
     end(id) {
-      const stamp = stamps.get(id);
-      if (stamp) stamp.ended = true;
+      const announcement = known.get(id);
+      if (announcement) announcement.ended = true;
     },
   };
 }

@@ -1,5 +1,7 @@
 import type { DropReason, OutAudio, OutControlFrame, OutTextFrame, TurnPlayed } from "@voxbus/protocol";
-import type { Held } from "../limits.ts";
+import { fixedLimits } from "../limits.ts";
+import type { MemoryBudget } from "../memory-budget.ts";
+import type { Outcome, TurnState } from "./turn-state.ts";
 
 /** A numbered frame of a reply: named (attempt, sentence, n) by tts. */
 export type ReplyFrame = (OutAudio | OutTextFrame | OutControlFrame) & {
@@ -9,24 +11,22 @@ export type ReplyFrame = (OutAudio | OutTextFrame | OutControlFrame) & {
   readonly n: number;
 };
 
-/** The most of one reply that is held, in ms of audio (docs/bus.md, play-out). */
-export const maxHeldMs = 60_000;
-
-/** What `accept` made of a frame: taken, or dropped for a reason. */
+/** The verdict on a frame: taken, or dropped for a reason. */
 export type Accepted = "taken" | DropReason;
 
 /**
- * One reply on its way to the device: which of its frames were accepted, and those that are not sent yet. It holds one
- * attempt; a higher one takes over at a sentence of which nothing was accepted, or at the very next frame where the
- * engine makes the same frames again. So nothing is said twice.
+ * Buffers one reply on its way to the device. It knows which frames were accepted, and holds those that are not sent yet.
+ * It holds one attempt. A higher attempt takes over at the start of a sentence. If the engine makes the same frames again,
+ * it takes over at the very next frame. So nothing is said twice.
  */
-export class Reply {
+export class PlayoutBuffer {
   readonly id: string;
   /** The seq that caused it; undefined for an announcement. */
   readonly origin: number | undefined;
-  /** Its place in the order of causes: the origin, or the announcement's stamp (seq + ½). */
+  /** Its place in the order of causes: the origin, or the announcement's rank (seq + ½). */
   readonly rank: number;
   readonly since: number;
+  state: TurnState = "queued";
   /** Time of the last accepted frame, ms. */
   fedAt: number;
   /** The gateway asked for the frames after the last accepted one, at this time. */
@@ -43,11 +43,15 @@ export class Reply {
   #sentenceEnded = true;
   #queue: ReplyFrame[] = [];
   #head = 0;
-  #heldMs = 0;
-  readonly #held: Held;
+  #bufferedMs = 0;
+  readonly #memory: MemoryBudget;
 
-  constructor(id: string, origin: number | undefined, rank: number, now: number, held: Held) {
-    this.#held = held;
+  constructor(
+    { id, origin, rank }: { readonly id: string; readonly origin: number | undefined; readonly rank: number },
+    now: number,
+    memory: MemoryBudget,
+  ) {
+    this.#memory = memory;
     this.id = id;
     this.origin = origin;
     this.rank = rank;
@@ -55,21 +59,16 @@ export class Reply {
     this.fedAt = now;
   }
 
-  /** The name of the last accepted frame, or undefined before the first. */
+  /** Gives the name of the last accepted frame, or undefined before the first. */
   get accepted(): { attempt: number; sentence: number; n: number } | undefined {
     return this.#n < 0 ? undefined : { attempt: this.#attempt, sentence: this.#sentence, n: this.#n };
   }
 
-  /** Frames that are held and not sent. */
-  get held(): number {
-    return this.#queue.length - this.#head;
-  }
-
-  /** Takes a frame if it is the next one, or says why not. `now` in ms. */
+  /** Takes a frame if it is the next one, or gives the reason to drop it. `now` in ms. */
   accept(frame: ReplyFrame, now: number): Accepted {
     const verdict = this.#judge(frame);
     if (verdict !== "taken") {
-      // The end of a reply is the same in every attempt, even where the frame that carries it is not wanted.
+      // Every attempt ends the reply at the same place. Its end counts even if the frame that carries it is a duplicate.
       if (
         verdict === "duplicate" &&
         frame.end === "reply" &&
@@ -88,7 +87,7 @@ export class Reply {
     this.fedAt = now;
     this.askedAt = undefined;
     this.#queue.push(frame);
-    if (frame.kind === "audio") this.#heldMs += frame.duration;
+    if (frame.kind === "audio") this.#bufferedMs += frame.duration;
     return "taken";
   }
 
@@ -110,35 +109,37 @@ export class Reply {
 
   #room(frame: ReplyFrame): Accepted {
     if (frame.kind !== "audio") return "taken";
-    return this.#heldMs + frame.duration > maxHeldMs || !this.#held.take(frame.body.byteLength)
+    return this.#bufferedMs + frame.duration > fixedLimits.replyMs || !this.#memory.take(frame.body.byteLength)
       ? "reply-full"
       : "taken";
   }
 
-  /** Fills the reply with ready-made sound, Opus packets of 60 ms, and nothing else. */
+  /** Fills the reply with ready-made sound: Opus packets of 60 ms. */
   fill(packets: readonly Uint8Array[]): void {
     const name = { v: 1 as const, reply: this.id, attempt: 1, sentence: 0 };
     packets.forEach((body, n) => this.accept({ ...name, n, kind: "audio", duration: 60, body }, this.fedAt));
     this.complete = true;
   }
 
-  /** How it ended: without a `reason` it was played whole. `fenced` frames came too late; `firstAudio` in ms. */
-  report(reason: string | undefined, fenced: number, firstAudio: number | undefined): TurnPlayed {
+  /** Reports how the reply ended. `fenced` frames came too late; `firstAudio` in ms. */
+  report(outcome: Outcome, fenced: number, firstAudio: number | undefined): TurnPlayed {
     const { id: reply, origin, played, dropped, late } = this;
+    const complete = outcome === "played";
+    const unsent = this.#queue.length - this.#head;
     return {
       reply,
       ...(origin === undefined ? {} : { origin }),
       ...(played ? { played } : {}),
-      complete: reason === undefined,
-      ...(reason === undefined ? {} : { reason }),
-      fenced: fenced + (reason === undefined ? 0 : this.held),
+      complete,
+      ...(complete ? {} : { reason: outcome }),
+      fenced: fenced + (complete ? 0 : unsent),
       dropped,
       late,
       ...(firstAudio === undefined ? {} : { firstAudio: Math.round(firstAudio) }),
     };
   }
 
-  /** The next frame to send, or undefined. */
+  /** Gives the next frame to send, or undefined. */
   peek(): ReplyFrame | undefined {
     return this.#queue[this.#head];
   }
@@ -155,7 +156,7 @@ export class Reply {
     }
   }
 
-  /** Gives back what is held; the reply is over. */
+  /** Releases the frames that were not sent: the reply is over. */
   discard(): void {
     for (const frame of this.#queue.slice(this.#head)) this.#release(frame);
     this.#queue = [];
@@ -164,7 +165,7 @@ export class Reply {
 
   #release(frame: ReplyFrame): void {
     if (frame.kind !== "audio") return;
-    this.#heldMs -= frame.duration;
-    this.#held.give(frame.body.byteLength);
+    this.#bufferedMs -= frame.duration;
+    this.#memory.give(frame.body.byteLength);
   }
 }

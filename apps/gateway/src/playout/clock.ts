@@ -1,13 +1,13 @@
-/** Something that wants to be called at a time. */
+/** Something that is called at a time. */
 export interface Ticker {
   tick(now: number): void;
 }
 
-/** One timer for all sessions that speak. */
+/** One timer for all sessions of a gateway. */
 export interface Clock {
   /** Monotonic time in ms. */
   now(): number;
-  /** Calls `ticker.tick` once, at `at` or up to a few ms later, never earlier; another call for the same ticker stands beside it. */
+  /** Calls `ticker.tick` once, at `at` or a few ms later, never earlier. Several calls for one ticker are independent. */
   wake(ticker: Ticker, at: number): void;
   close(): void;
 }
@@ -16,9 +16,9 @@ const slotMs = 5;
 const slots = 512;
 
 /**
- * A timing wheel of 5 ms slots and 2.5 s; what is due later goes round again. A slot takes at most
- * `perSlot` tickers and the rest moves on to the next one, which spreads the phases of sessions that begin together
- * (measured: 3,000 speaking in one phase are 39 ms late at p99, spread 6 ms).
+ * Creates a timing wheel of 2.5 s in slots of 5 ms. An entry that is due later goes round again. A slot takes at most
+ * `perSlot` tickers, and the rest moves on to the next slot. This spreads the phases of sessions that begin together.
+ * Measured with 3,000 sessions that speak: 39 ms late at p99 in one phase, 6 ms spread.
  */
 export function createClock(perSlot = 64): Clock {
   const wheel: { readonly ticker: Ticker; readonly at: number }[][] = Array.from({ length: slots }, () => []);
@@ -38,7 +38,7 @@ export function createClock(perSlot = 64): Clock {
     timer = undefined;
     const now = performance.now();
     const until = Math.floor(now / slotMs);
-    // After a stall of the process every slot is due once, not once a lap.
+    // After a stall of the process every slot is due once, not once per lap.
     turned = Math.max(turned, until - slots);
     while (turned < until) {
       turned += 1;

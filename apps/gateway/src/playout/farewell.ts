@@ -1,28 +1,72 @@
 import type { Bus } from "@voxbus/bus";
 import { channels, type Profile } from "@voxbus/protocol";
+import type { Log } from "@voxbus/service";
+import { fixedLimits } from "../limits.ts";
+import type { Clock } from "./clock.ts";
+import type { Downlink } from "./downlink.ts";
+import type { Playout } from "./playout.ts";
 
-/** How long a farewell may take before the session is closed without it, ms. */
-export const farewellMs = 10_000;
+/** Dependencies of a farewell. */
+export interface FarewellDeps {
+  readonly bus: Bus;
+  readonly log: Log;
+  readonly clock: Pick<Clock, "now">;
+  readonly playout: Playout;
+  readonly downlink: Downlink;
+  readonly profile: () => Profile;
+}
 
-/** What is said to a session in which nobody speaks any longer, once; the gateway itself only asks for it. */
+/**
+ * Ends a conversation in which neither side has spoken for the profile's `silenceMs`: the profile's farewell is spoken,
+ * and then the session is closed.
+ */
 export class Farewell {
+  /** True from a listen's start to its stop, or to an abort. */
+  listening = false;
+  readonly #deps: FarewellDeps;
+  readonly #device: string;
   readonly #session: string;
-  said = false;
+  /** Time of the user's last sign, ms. */
+  #userAt: number;
+  #asked = false;
 
-  constructor(session: string) {
+  constructor(deps: FarewellDeps, device: string, session: string) {
+    this.#deps = deps;
+    this.#device = device;
     this.#session = session;
+    this.#userAt = deps.clock.now();
   }
 
-  /** The id of the reply that says it. */
-  get reply(): string {
-    return `farewell-${this.#session}`;
+  /** The user spoke, or began to listen. */
+  userActed(): void {
+    this.#userAt = this.#deps.clock.now();
   }
 
-  /** Asks tts for the profile's farewell. Throws BusAwayError. */
-  async say(bus: Bus, device: string, { farewell: text, language }: Profile): Promise<void> {
-    this.said = true;
-    const { reply } = this;
-    const say = { session: this.#session, reply, attempt: 1, sentence: 0, text, language, last: true };
-    await bus.store(channels.sayOpen(device), say, { id: reply });
+  /** Checks the silence; called now and then. */
+  check(): void {
+    const { clock, playout, downlink, profile } = this.#deps;
+    const silent = clock.now() - Math.max(this.#userAt, playout.reports.endedAt);
+    if (this.#asked) {
+      if (silent > fixedLimits.farewellMs) downlink.close("done");
+      return;
+    }
+    const { silenceMs } = profile();
+    if (this.listening && !playout.busy && silenceMs > 0 && silent >= silenceMs) this.#ask();
+  }
+
+  /** Asks tts for the farewell. */
+  #ask(): void {
+    const { bus, log, playout, downlink, profile } = this.#deps;
+    const { farewell: text, language } = profile();
+    const session = this.#session;
+    const reply = `farewell-${session}`;
+    this.#asked = true;
+    this.userActed();
+    playout.reports.closeAfter(reply);
+    const say = { session, reply, attempt: 1, sentence: 0, text, language, last: true };
+    bus.store(channels.sayOpen(this.#device), say, { id: reply }).catch((err: unknown) => {
+      log.warn({ err, device: this.#device, session }, "farewell failed, closing");
+      downlink.close("done");
+    });
   }
 }

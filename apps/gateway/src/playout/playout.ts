@@ -1,418 +1,296 @@
-import type { OutAudio, OutTextFrame } from "@voxbus/protocol";
-import { createStamps, type Stamps } from "./announcements.ts";
-import type { Ticker } from "./clock.ts";
-import { Reply, type ReplyFrame } from "./buffer.ts";
-import type { SpeechEffects, SpeechSettings } from "./playout-effects.ts";
+import type { DropReason, OutAudio, OutTextFrame, Profile } from "@voxbus/protocol";
+import { fixedLimits } from "../limits.ts";
+import type { Uplink } from "../uplink/uplink.ts";
+import { createAnnouncements, type Announcements } from "./announcements.ts";
+import { PlayoutBuffer, type ReplyFrame } from "./buffer.ts";
+import type { Clock, Ticker } from "./clock.ts";
+import { Fence } from "./fence.ts";
+import { Pacer } from "./pacer.ts";
+import { ReplyQueue } from "./reply-queue.ts";
+import { TurnReports, type AwaitedTurn, type Turn, type TurnReportsDeps } from "./turn-reports.ts";
+import { consequences, isOutcome, nextTurnState, type Outcome, type TurnEvent } from "./turn-state.ts";
+import { Watchdog } from "./watchdog.ts";
 
-/** Gap between `tts/start` and the first sound, ms: a device drops audio until it speaks (docs/protocol.md, turns). */
-export const startGapMs = 100;
-/** Time after the last sound before `tts/stop`, ms: older firmware cuts what is still queued. */
-export const stopMarginMs = 180;
-/** How long an announcement waits for the user and for a turn that is being thought, ms. */
-export const announcementWaitMs = 30_000;
-/** A reply that has not grown for so long in its middle is asked for again, and so often, ms. */
-export const askAfterMs = 1000;
-/** A deadline that is seen so late was missed by this process, not by others, ms. */
-const stallMs = 1000;
-const maxWaiting = 8;
-
-/** A turn of which nothing was said yet. `tentative`: perhaps nothing was heard at all (`listen/stop`). */
-interface Awaited {
-  readonly origin: number;
-  readonly since: number;
-  readonly tentative: boolean;
+/** Dependencies of a play-out. */
+export interface PlayoutDeps extends TurnReportsDeps {
+  readonly uplink: Pick<Uplink, "seq" | "send">;
+  readonly clock: Pick<Clock, "now" | "wake">;
+  readonly drops: Record<DropReason, number>;
+  readonly profile: () => Pick<Profile, "language" | "lead" | "deadlineMs" | "dryMs">;
 }
 
 /**
- * The causality clock of one session (docs/bus.md): decides with seq, origin and fence which frames of which reply
- * reach the device, one reply at a time, paced on an absolute clock. Pure but for its effects.
+ * Plays the replies of one session, one at a time. Seq, origin and fence decide which reply plays, and which frames reach
+ * the device (docs/bus.md, causality).
  */
-export class Speech implements Ticker {
-  readonly #effects: SpeechEffects;
-  readonly #settings: () => SpeechSettings;
-  #fence = 0;
-  #startedRank = 0;
-  #current: Reply | undefined;
-  #waiting: Reply[] = [];
-  #stamps: Stamps | undefined;
-  #awaited: Awaited | undefined;
-  #hearing = false;
-  #speakingSince: number | undefined;
-  #playEnd = 0;
+export class Playout implements Ticker {
+  readonly reports: TurnReports;
+  readonly #deps: PlayoutDeps;
+  readonly #fence: Fence;
+  readonly #watchdog: Watchdog;
+  readonly #pacer: Pacer;
+  readonly #queue = new ReplyQueue();
+  #current: PlayoutBuffer | undefined;
+  /** The origin of the newest reply that has started. */
+  #started = 0;
+  #announcements: Announcements | undefined;
+  #awaited: AwaitedTurn | undefined;
+  #userSpeaks = false;
+  #speaking = false;
   #wakeAt = Infinity;
-  /** When the frame that was looked at last is due. */
-  #dueAt = 0;
-  #fenced = 0;
-  #turnStarted = 0;
-  #firstAudio: number | undefined;
 
-  constructor(effects: SpeechEffects, settings: () => SpeechSettings) {
-    this.#effects = effects;
-    this.#settings = settings;
+  constructor(deps: PlayoutDeps) {
+    this.#deps = deps;
+    this.#fence = new Fence(deps.uplink, deps.drops);
+    this.#watchdog = new Watchdog(deps.uplink, deps.profile);
+    this.#pacer = new Pacer(deps.downlink, this.#watchdog, deps.profile);
+    this.reports = new TurnReports(deps, this.#fence, this.#pacer);
   }
 
-  /** The fence: nothing of a turn whose origin is at or below it reaches the device. */
+  /** The seq of the fence: nothing of a turn whose origin is at or below it reaches the device. */
   get fence(): number {
-    return this.#fence;
+    return this.#fence.seq;
   }
 
-  /** True while `tts/start` stands without `tts/stop`. */
+  /** True from `tts` `start` to `tts` `stop`. */
   get speaking(): boolean {
-    return this.#speakingSince !== undefined;
+    return this.#speaking;
   }
 
   /** True while the user speaks, or something is being thought or said. */
   get busy(): boolean {
-    return (
-      this.speaking ||
-      this.#hearing ||
-      this.#current !== undefined ||
-      this.#awaited !== undefined ||
-      this.#waiting.length > 0
-    );
+    const turns = this.#current ?? this.#awaited;
+    return this.#speaking || this.#userSpeaks || turns !== undefined || this.#queue.size > 0;
   }
 
-  /** Typed text was published as `seq`: it fences what runs, and its turn begins. */
+  /** Typed text was published as `seq`. It cuts the reply that plays, and its turn begins. */
   typed(seq: number, text: string): void {
     if (this.#current) this.#cut(this.#current, 0);
     this.#beginTurn(seq, text);
   }
 
-  /** An `stt` of asr: shown, and the device begins to speak while the answer is thought. */
-  stt(
-    frame: OutTextFrame & { readonly origin: number; readonly body: { readonly type: "stt"; readonly text: string } },
-  ): void {
-    if (!this.#admitted(frame.origin)) return;
-    if (frame.origin <= this.#startedRank) return this.#effects.drop("superseded");
-    this.#beginTurn(frame.origin, frame.body.text);
+  /** A transcript came. The device shows it, and begins to speak while the answer is thought. */
+  transcript(origin: number, text: string): void {
+    if (!this.#fence.admits(origin)) return;
+    if (origin <= this.#started) return this.#drop("superseded");
+    this.#beginTurn(origin, text);
   }
 
   #beginTurn(origin: number, text: string): void {
-    this.#effects.writeText({ type: "stt", text });
-    this.#await(origin, false);
-    this.#ensureSpeaking();
+    this.#deps.downlink.writeText({ type: "stt", text });
+    this.#await(origin, "awaited");
+    this.#startSpeaking();
   }
 
-  /** `listen/stop` was published as `seq`: perhaps something was heard. */
+  /** `listen` `stop` was published as `seq`: perhaps something was heard. */
   stopped(seq: number): void {
-    if (!this.#awaited) this.#await(seq, true);
+    if (!this.#awaited) this.#await(seq, "tentative");
   }
 
   /**
-   * The user wants silence: all that was caused so far is dead, and the device gets `tts/stop` in any case. `seq` is the
-   * abort's own; while NATS is away and it has none, the newest one, and `fenceAt` follows.
+   * The device asks for silence: every turn so far ends, and the device gets `tts` `stop` in any case. `seq` is the
+   * abort's own. While NATS is away it has none: pass the newest seq, and call `raiseFence` later.
    */
-  aborted(seq: number): void {
-    const spoke = this.speaking;
-    for (const reply of this.#waiting.filter(({ origin }) => origin === undefined)) this.#drop(reply);
-    this.#raise(seq);
-    if (this.#current) this.#kill(this.#current);
-    if (!spoke) this.#effects.writeText({ type: "tts", state: "stop" });
+  abort(seq: number): void {
+    const spoke = this.#speaking;
+    for (const reply of this.#queue.filter(({ origin }) => origin === undefined)) this.#move(reply, "passed");
+    this.#passTurns(seq);
+    if (this.#current) this.#move(this.#current, "passed");
+    if (!spoke) this.#deps.downlink.writeText({ type: "tts", state: "stop" });
     this.#next();
   }
 
   /** An abort that waited for NATS was published as `seq`. */
-  fenceAt(seq: number): void {
-    this.#raise(seq);
+  raiseFence(seq: number): void {
+    this.#passTurns(seq);
     this.#next();
   }
 
-  /** asr found new speech from `seq` on: what sounds is cut; what is still being thought is left alone. */
+  /** asr found new speech from `seq` on. It cuts the reply that plays; a turn that is still being thought goes on. */
   bargeIn(seq: number): void {
-    if (seq > this.#effects.seq()) return this.#effects.drop("future-origin");
+    if (seq > this.#deps.uplink.seq) return this.#drop("future-origin");
     if (!this.#current) return;
     this.#cut(this.#current, seq);
     this.#next();
   }
 
-  /** The user speaks, or no longer. `origin` is a final that will be answered though no `stt` was sent. */
-  hearing(on: boolean, origin?: number): void {
-    this.#hearing = on;
+  /** The user began or ceased to speak. `origin` is a final transcript that will be answered though no `stt` was sent. */
+  userSpeaking(on: boolean, origin?: number): void {
+    this.#userSpeaks = on;
     if (on) return;
     if (origin !== undefined) {
-      if (this.#admitted(origin)) this.#await(origin, false);
-    } else if (this.#awaited?.tentative) this.#awaited = undefined;
+      if (this.#fence.admits(origin)) this.#await(origin, "awaited");
+    } else if (this.#awaited) this.#move(this.#awaited, "unheard");
     this.#next();
   }
 
-  /** A frame that belongs to no numbered reply: live audio, a face, a subtitle. */
+  /** Passes on a frame that belongs to no numbered reply: live audio, a face, a subtitle. */
   live(frame: OutAudio | OutTextFrame): void {
-    if (frame.origin !== undefined && !this.#admitted(frame.origin)) return;
-    if (frame.kind === "text") return this.#effects.writeText(frame.body);
-    if (this.#effects.writable()) this.#effects.writeAudio(frame.body);
-    else this.#effects.drop("slow");
+    if (frame.origin !== undefined && !this.#fence.admits(frame.origin)) return;
+    const { downlink } = this.#deps;
+    if (frame.kind === "text") return downlink.writeText(frame.body);
+    if (downlink.writable()) downlink.writeAudio(frame.body);
+    else this.#drop("slow");
   }
 
-  /** A numbered frame of a reply. */
+  /** Takes a numbered frame of a reply. */
   frame(frame: ReplyFrame): void {
-    const now = this.#effects.now();
-    let reply = this.#current?.id === frame.reply ? this.#current : this.#waiting.find(({ id }) => id === frame.reply);
-    if (!reply) {
-      if (frame.origin !== undefined && !this.#admitted(frame.origin)) return;
-      if (frame.origin !== undefined && frame.origin <= this.#startedRank) return this.#effects.drop("superseded");
-      const rank = frame.origin ?? (this.#stamps ??= createStamps()).rank(frame.reply, this.#effects.seq());
-      if (rank === undefined) return this.#fencedFrame();
-      if (this.#waiting.length >= maxWaiting) return this.#effects.drop("reply-full");
-      reply = new Reply(frame.reply, frame.origin, rank, now, this.#effects.held);
-      this.#insert(reply);
-    }
+    const now = this.#deps.clock.now();
+    const current = this.#current?.id === frame.reply ? this.#current : undefined;
+    const reply = current ?? this.#queue.find(frame.reply) ?? this.#enqueue(frame, now);
+    if (!reply) return;
     const verdict = reply.accept(frame, now);
-    if (verdict !== "taken") this.#effects.drop(verdict);
-    if (verdict === "out-of-order" || verdict === "reply-full") this.#ask(reply, now);
+    if (verdict !== "taken") this.#drop(verdict);
+    if (verdict === "out-of-order" || verdict === "reply-full") this.#watchdog.requestResend(reply, now);
     if (reply === this.#current) this.tick(now);
     else this.#next();
   }
 
-  /** Sends what is due and looks at the deadlines; called by the clock, harmless at any time. `now` in ms. */
+  /** Queues the reply of its first frame, by rank. Returns undefined if the reply may not play. */
+  #enqueue({ reply: id, origin }: ReplyFrame, now: number): PlayoutBuffer | undefined {
+    if (origin !== undefined && !this.#fence.admits(origin)) return undefined;
+    if (origin !== undefined && origin <= this.#started) return this.#drop("superseded");
+    const rank = origin ?? (this.#announcements ??= createAnnouncements()).rank(id, this.#deps.uplink.seq);
+    if (rank === undefined) return this.#fence.drop();
+    if (this.#queue.full) return this.#drop("reply-full");
+    const reply = new PlayoutBuffer({ id, origin, rank }, now, this.#deps.memory);
+    this.#queue.add(reply);
+    return reply;
+  }
+
+  /** Sends the frames that are due and checks the deadlines. Called by the clock; harmless at any time. `now` in ms. */
   tick(now: number): void {
     if (now >= this.#wakeAt) this.#wakeAt = Infinity;
-    const reply = this.#current;
-    if (reply) this.#play(reply, now);
-    else if (this.#awaited) this.#checkDeadline(this.#awaited, now);
-    if (!this.#current && this.#waiting.length > 0) this.#next();
+    if (this.#current) return this.#play(this.#current, now);
+    if (this.#awaited) {
+      const at = this.#watchdog.deadline(this.#awaited.since);
+      if (now < at) this.#wakeUp(at);
+      else this.#move(this.#awaited, "late");
+    }
+    this.#next();
   }
 
-  /** The session ends: whatever was running is reported as cut by `reason`. */
-  close(reason: string): void {
-    const running = this.#current ? [this.#current, ...this.#waiting] : this.#waiting;
-    this.#current = undefined;
-    this.#waiting = [];
-    this.#awaited = undefined;
-    for (const reply of running) this.#report(reply, reason);
-  }
-
-  /** Ends what sounds at once, audibly: for a stop of the process that cannot wait. */
+  /** Ends what the device says, if it speaks. */
   hush(): void {
-    if (this.speaking) this.#stopSpeaking();
+    if (!this.#speaking) return;
+    this.#speaking = false;
+    this.#deps.downlink.writeText({ type: "tts", state: "stop" });
   }
 
-  #admitted(origin: number): boolean {
-    if (origin > this.#effects.seq()) {
-      this.#effects.drop("future-origin");
-      return false;
-    }
-    if (origin <= this.#fence) {
-      this.#fencedFrame();
-      return false;
-    }
-    return true;
+  /** Reports every reply as closed: the session has ended. */
+  close(): void {
+    this.#awaited = undefined;
+    if (this.#current) this.#move(this.#current, "ended");
+    for (const reply of this.#queue.all()) this.#move(reply, "ended");
   }
 
-  #fencedFrame(): void {
-    this.#fenced += 1;
-    this.#effects.drop("fenced");
+  #drop(reason: DropReason): undefined {
+    this.#deps.drops[reason] += 1;
   }
 
-  #insert(reply: Reply): void {
-    const at = this.#waiting.findIndex(({ rank }) => rank > reply.rank);
-    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, reply);
-  }
-
-  #await(origin: number, tentative: boolean): void {
-    const since = this.#effects.now();
-    this.#awaited = { origin, since, tentative };
-    this.#turnStarted = since;
-    this.#firstAudio = undefined;
-    this.#wakeUp(since + this.#settings().deadlineMs);
+  #await(origin: number, state: "tentative" | "awaited"): void {
+    if (this.#awaited) this.#move(this.#awaited, "overtaken");
+    const since = this.#deps.clock.now();
+    this.#awaited = { origin, since, state };
+    this.#pacer.beginTurn(since);
+    this.#wakeUp(this.#watchdog.deadline(since));
   }
 
   #wakeUp(at: number): void {
     if (at >= this.#wakeAt) return;
     this.#wakeAt = at;
-    this.#effects.wake(this, at);
+    this.#deps.clock.wake(this, at);
   }
 
-  #ensureSpeaking(): void {
-    if (this.speaking) return;
-    this.#effects.writeText({ type: "tts", state: "start" });
-    this.#speakingSince = this.#effects.now();
+  #startSpeaking(): void {
+    if (this.#speaking) return;
+    this.#deps.downlink.writeText({ type: "tts", state: "start" });
+    this.#speaking = true;
+    this.#pacer.beginSpeaking(this.#deps.clock.now());
   }
 
-  #stopSpeaking(): void {
-    this.#effects.writeText({ type: "tts", state: "stop" });
-    this.#speakingSince = undefined;
-  }
-
-  /** Starts the next reply that may sound, if none does. */
+  /** Starts the next reply that may play, if none plays. */
   #next(): void {
     if (this.#current) return;
-    const now = this.#effects.now();
-    const mayAnnounce = (reply: Reply) => {
-      const until = reply.since + announcementWaitMs;
-      if ((!this.#hearing && !this.#awaited) || now >= until) return true;
-      this.#wakeUp(until);
-      return false;
-    };
-    const at = this.#waiting.findIndex((reply) => reply.origin !== undefined || mayAnnounce(reply));
-    const [reply] = at < 0 ? [] : this.#waiting.splice(at, 1);
+    const now = this.#deps.clock.now();
+    const reply = this.#queue.takeFirst((one) => one.origin !== undefined || this.#mayAnnounce(one, now));
     if (!reply) {
-      if (this.#awaited) this.#wakeUp(this.#awaited.since + this.#settings().deadlineMs);
+      if (this.#awaited) this.#wakeUp(this.#watchdog.deadline(this.#awaited.since));
       return;
     }
     this.#current = reply;
-    this.#playEnd = 0;
+    this.#move(reply, "started");
+    this.#pacer.beginReply();
     if (reply.origin !== undefined) {
-      this.#startedRank = reply.rank;
-      if (this.#awaited && this.#awaited.origin <= reply.origin) this.#awaited = undefined;
-    } else {
-      this.#turnStarted = now;
-      this.#firstAudio = undefined;
-    }
-    this.#ensureSpeaking();
+      this.#started = reply.rank;
+      if (this.#awaited && this.#awaited.origin <= reply.origin) this.#move(this.#awaited, "overtaken");
+    } else this.#pacer.beginTurn(now);
+    this.#startSpeaking();
     this.#play(reply, now);
   }
 
-  #play(reply: Reply, now: number): void {
-    const { lead } = this.#settings();
-    for (let frame = reply.peek(); frame; frame = reply.peek()) {
-      if (frame.kind === "audio") {
-        const due = Math.max((this.#speakingSince ?? 0) + startGapMs, this.#playEnd - lead * frame.duration);
-        if (now < due) {
-          this.#dueAt = due;
-          return this.#wakeUp(due);
-        }
-        if (!this.#effects.writable()) return this.#wakeUp(now + frame.duration);
-        // An underrun starts the clock anew; catching up in a burst would overrun small devices.
-        if (this.#playEnd > 0 && this.#playEnd < now) reply.late += 1;
-        this.#playEnd = Math.max(this.#playEnd, now) + frame.duration;
-        this.#firstAudio ??= now - this.#turnStarted;
-        // A frame that came after it was due is not late by our doing.
-        this.#effects.writeAudio(frame.body, this.#dueAt === due ? now - due : 0);
-      } else if (frame.kind === "text") this.#effects.writeText(frame.body);
-      reply.played = [frame.sentence, frame.n];
-      reply.shift();
-    }
-    if (reply.complete) {
-      const done = this.#playEnd > 0 ? this.#playEnd + stopMarginMs : now;
-      return now >= done ? this.#finish(reply) : this.#wakeUp(done);
-    }
-    this.#checkDry(reply, now);
+  /** An announcement waits for the user and for a turn that is awaited, but not forever. */
+  #mayAnnounce({ since }: PlayoutBuffer, now: number): boolean {
+    const until = since + fixedLimits.announcementWaitMs;
+    if ((!this.#userSpeaks && !this.#awaited) || now >= until) return true;
+    this.#wakeUp(until);
+    return false;
   }
 
-  #checkDry(reply: Reply, now: number): void {
-    const { dryMs } = this.#settings();
-    let dryAt = Math.max(reply.fedAt, this.#playEnd) + dryMs;
-    if (now >= dryAt + stallMs) {
-      // This process stood still: what came meanwhile is read next.
-      dryAt = now + stallMs;
-      reply.fedAt = dryAt - dryMs;
-    }
-    if (now >= dryAt) return this.#giveUp(reply.origin, reply, "dry");
-    // Again and again: while NATS is away, or before tts is back, nobody hears it.
-    if (now >= (reply.askedAt ?? reply.fedAt) + askAfterMs) this.#ask(reply, now);
-    this.#wakeUp(Math.min((reply.askedAt ?? reply.fedAt) + askAfterMs, dryAt));
-  }
-
-  #ask(reply: Reply, now: number): void {
-    if (reply.askedAt !== undefined && now - reply.askedAt < askAfterMs) return;
-    reply.askedAt = now;
-    const after = reply.accepted;
-    this.#effects.publish({
-      type: "resend",
-      reply: reply.id,
-      ...(reply.origin === undefined ? {} : { origin: reply.origin }),
-      ...(after ? { after } : {}),
-    });
-  }
-
-  #checkDeadline(awaited: Awaited, now: number): void {
-    const at = awaited.since + this.#settings().deadlineMs;
-    if (now < at) return this.#wakeUp(at);
-    this.#giveUp(awaited.origin, undefined, "deadline");
-  }
-
-  /** A turn came to nothing: its origin is fenced and the device hears so. */
-  #giveUp(origin: number | undefined, reply: Reply | undefined, reason: string): void {
-    this.#end(reply);
-    if (origin !== undefined) {
-      this.#fence = Math.max(this.#fence, origin);
-      this.#publishFence();
-    }
-    if (this.#awaited && this.#awaited.origin <= this.#fence) this.#awaited = undefined;
-    if (reply) this.#report(reply, reason);
-    else if (origin !== undefined) this.#failed(origin, reason);
-    const packets = this.#effects.apology();
-    if (!packets) {
-      this.#effects.writeText({
-        type: "alert",
-        status: "Sorry",
-        message: "Something went wrong. Please try again.",
-        emotion: "sad",
-      });
-      if (this.speaking) this.#stopSpeaking();
-      return this.#next();
-    }
-    const id = `apology-${origin ?? reply?.id}`;
-    const since = this.#effects.now() - announcementWaitMs;
-    const apology = new Reply(id, undefined, this.#effects.seq() + 0.5, since, this.#effects.held);
-    apology.fill(packets);
-    this.#waiting.unshift(apology);
+  #play(reply: PlayoutBuffer, now: number): void {
+    const next = this.#pacer.play(reply, now);
+    if (typeof next === "number") return this.#wakeUp(next);
+    this.#move(reply, next);
     this.#next();
   }
 
-  /** A reply was played to its end. */
-  #finish(reply: Reply): void {
-    this.#end(reply);
-    this.#stopSpeaking();
-    if (reply.origin !== undefined) {
-      this.#fence = Math.max(this.#fence, reply.origin);
-      this.#publishFence();
+  /** Ends the reply that plays, and every turn up to `from`. A later turn and a queued announcement go on. */
+  #cut(reply: PlayoutBuffer, from: number): void {
+    this.#passTurns(Math.max(from, reply.origin ?? 0));
+    this.#fence.publish(reply.origin === undefined ? reply.id : undefined);
+    if (this.#current === reply) this.#move(reply, "passed");
+  }
+
+  /** Raises the fence and ends the turns that it passes. */
+  #passTurns(seq: number): void {
+    this.#fence.raise(seq);
+    const fence = this.#fence.seq;
+    for (const reply of this.#queue.filter(({ origin = Infinity }) => origin <= fence)) this.#move(reply, "passed");
+    if (this.#awaited && this.#awaited.origin <= fence) this.#move(this.#awaited, "passed");
+    const current = this.#current;
+    if (current?.origin !== undefined && current.origin <= fence) this.#move(current, "passed");
+    else if (!current && !this.#awaited) this.hush();
+  }
+
+  /** Moves a turn to its next state. An outcome takes the turn out of play-out. */
+  #move(turn: Turn, event: TurnEvent): void {
+    const next = nextTurnState(turn.state, event);
+    if (next === turn.state) return;
+    turn.state = next;
+    if (isOutcome(next)) this.#settle(turn, next);
+  }
+
+  /** Applies the consequences of an outcome. */
+  #settle(turn: Turn, outcome: Outcome): void {
+    const { fences, silences, reported, apologizes } = consequences[outcome];
+    const wasPlaying = turn === this.#current;
+    if (wasPlaying) this.#current = undefined;
+    else if (turn === this.#awaited) this.#awaited = undefined;
+    else this.#queue.remove(turn);
+    if (silences && wasPlaying) this.hush();
+    if (fences && turn.origin !== undefined) {
+      this.#fence.raise(turn.origin);
+      this.#fence.publish();
     }
-    this.#report(reply, undefined);
-    this.#next();
+    if (turn instanceof PlayoutBuffer) this.#announcements?.end(turn.id);
+    if (reported) this.reports.report(turn, outcome);
+    if (apologizes) this.#apologize(turn);
   }
 
-  /** Kills what sounds, and all turns up to `from`; a turn caused later, and an announcement that waits, are not touched. */
-  #cut(reply: Reply, from: number): void {
-    this.#raise(Math.max(from, reply.origin ?? 0));
-    this.#publishFence(reply.origin === undefined ? reply.id : undefined);
-    if (this.#current === reply) this.#kill(reply);
-  }
-
-  #publishFence(reply?: string): void {
-    this.#effects.publish({ type: "fence", fence: this.#fence, ...(reply === undefined ? {} : { reply }) });
-  }
-
-  /** Raises the fence and kills the turns that it passes. */
-  #raise(fence: number): void {
-    this.#fence = Math.max(this.#fence, fence);
-    for (const reply of this.#waiting.filter(({ origin = Infinity }) => origin <= this.#fence)) this.#drop(reply);
-    const awaited = this.#awaited;
-    if (awaited && awaited.origin <= this.#fence) {
-      this.#awaited = undefined;
-      if (!awaited.tentative) this.#failed(awaited.origin, "fenced");
-    }
-    if ((this.#current?.origin ?? Infinity) <= this.#fence) this.#kill(this.#current as Reply);
-    else if (!this.#current && !this.#awaited && this.speaking) this.#stopSpeaking();
-  }
-
-  /** Removes a reply that waits. */
-  #drop(reply: Reply): void {
-    this.#waiting = this.#waiting.filter((other) => other !== reply);
-    this.#end(reply);
-    this.#report(reply, "fenced");
-  }
-
-  #kill(reply: Reply): void {
-    this.#end(reply);
-    if (this.speaking) this.#stopSpeaking();
-    this.#report(reply, "fenced");
-  }
-
-  /** Forgets a reply; an announcement's id stays dead. */
-  #end(reply: Reply | undefined): void {
-    if (!reply) return;
-    if (this.#current === reply) this.#current = undefined;
-    this.#stamps?.end(reply.id);
-  }
-
-  #failed(origin: number, reason: string): void {
-    this.#effects.turnEnded({ origin, complete: false, reason, fenced: 0, dropped: 0, late: 0 });
-  }
-
-  #report(reply: Reply, reason: string | undefined): void {
-    this.#effects.turnEnded(reply.report(reason, this.#fenced, this.#firstAudio));
-    this.#fenced = 0;
-    reply.discard();
+  #apologize(turn: Turn): void {
+    if (this.#awaited && this.#awaited.origin <= this.#fence.seq) this.#move(this.#awaited, "overtaken");
+    const apology = this.reports.apologize(turn, this.#deps.uplink.seq);
+    if (apology) this.#queue.addFirst(apology);
+    else this.hush();
   }
 }

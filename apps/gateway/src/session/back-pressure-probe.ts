@@ -1,71 +1,55 @@
-import type { Clock, Ticker } from "../playout/clock.ts";
+import { fixedLimits } from "../limits.ts";
 
-/** How often a device that is sent sound is pinged, ms. */
-const askMs = 2000;
-/** Sound waits when a pong is so late, ms. */
-const holdMs = 4000;
-
-/** What a flow does. */
-export interface FlowEffects {
-  ping(): void;
-  /** The device takes nothing in. */
-  slow(): void;
-}
+/** A device that is sent sound is pinged at this interval, ms. */
+const pingMs = 2000;
 
 /**
- * Whether a device takes in the sound that it is sent. What the socket holds tells nothing: the kernel swallows megabytes
- * for a device that has stopped reading. So it is pinged meanwhile; of one that never answered a ping nothing is concluded.
+ * Judges whether a device takes in the sound that it is sent. The socket's buffer does not tell: the kernel accepts
+ * megabytes for a device that has stopped reading. So the device is pinged while it is sent sound. A device that never
+ * answered a ping is never judged. All times in ms.
  */
-export class Flow implements Ticker {
-  readonly #clock: Clock;
+export class BackPressureProbe {
   readonly #slowMs: number;
-  readonly #effects: FlowEffects;
   #answers: boolean;
   #pingedAt = -Infinity;
-  /** When the oldest ping was sent that is not answered. */
-  #askedAt: number | undefined;
+  /** Time of the oldest ping that was not answered. */
+  #unansweredSince: number | undefined;
   #wantedAt = 0;
-  #armed = false;
 
-  /** `answers`: it has answered a ping before. After `slowMs` ms without a pong the device is slow. */
-  constructor(clock: Clock, slowMs: number, answers: boolean, effects: FlowEffects) {
-    this.#clock = clock;
+  /** `answers`: the device has answered a ping before. After `slowMs` without a pong it is slow. */
+  constructor(slowMs: number, answers: boolean) {
     this.#slowMs = slowMs;
     this.#answers = answers;
-    this.#effects = effects;
   }
 
-  /** Sound is there to be written: whether it may be. */
-  may(now: number): boolean {
+  /** There is sound to write. Returns true if the device must be pinged now. */
+  want(now: number): boolean {
     this.#wantedAt = now;
-    if (now - this.#pingedAt >= askMs) {
-      this.#pingedAt = now;
-      this.#askedAt ??= now;
-      this.#effects.ping();
-      this.#arm();
-    }
-    return !this.#answers || this.#askedAt === undefined || now - this.#askedAt < holdMs;
+    if (now - this.#pingedAt < pingMs) return false;
+    this.#pingedAt = now;
+    this.#unansweredSince ??= now;
+    return true;
+  }
+
+  /** Tells whether sound may be written. If not, pongs are late. */
+  mayWrite(now: number): boolean {
+    const since = this.#unansweredSince;
+    return !this.#answers || since === undefined || now - since < fixedLimits.latePongMs;
   }
 
   /** A pong came. */
   pong(): void {
     this.#answers = true;
-    this.#askedAt = undefined;
+    this.#unansweredSince = undefined;
   }
 
-  #arm(): void {
-    if (this.#armed || this.#askedAt === undefined) return;
-    this.#armed = true;
-    this.#clock.wake(this, this.#askedAt + this.#slowMs);
-  }
-
-  /** Looks at the time; called by the clock. */
-  tick(now: number): void {
-    this.#armed = false;
+  /** Gives the time of the next check, `slow` if the device takes nothing in, or undefined if no pong is missing. */
+  check(now: number): number | "slow" | undefined {
     // Without sound that waits, silence is for the heartbeat to judge.
-    if (now - this.#wantedAt > askMs) this.#askedAt = undefined;
-    if (this.#askedAt === undefined || !this.#answers) return;
-    if (now - this.#askedAt >= this.#slowMs) this.#effects.slow();
-    else this.#arm();
+    if (now - this.#wantedAt > pingMs) this.#unansweredSince = undefined;
+    if (this.#unansweredSince === undefined) return undefined;
+    const slowAt = this.#unansweredSince + this.#slowMs;
+    if (now < slowAt) return slowAt;
+    return this.#answers ? "slow" : undefined;
   }
 }

@@ -1,34 +1,22 @@
 import type { CloseName } from "@voxbus/protocol";
-import type { Clock, Ticker } from "../playout/clock.ts";
-import { nextState, type LifeEvent, type LifeState } from "./state.ts";
+import type { Limits } from "../limits.ts";
+import { isShown, nextState, type LifeEvent, type LifeState } from "./state.ts";
 
-/** Times of a connection's life, ms. */
-export interface LifeTimes {
-  /** From the upgrade to the hello. */
-  readonly helloMs: number;
-  /** Between pings, and without a frame until `idle`. */
-  readonly pingMs: number;
-  /** Without a byte until `suspicious`. */
-  readonly suspectMs: number;
-  /** Without a byte until the connection counts as dead. */
-  readonly zombieMs: number;
-}
+/** Something that is due: a ping, a close, or news of another state. */
+export type Beat =
+  | { readonly do: "ping" }
+  | { readonly do: "close"; readonly reason: CloseName }
+  | { readonly do: "tell"; readonly state: LifeState };
 
-/** What a heartbeat does. */
-export interface HeartbeatEffects {
-  ping(): void;
-  close(name: CloseName): void;
-  changed(state: LifeState): void;
-}
-
-/** How much one round trip counts in the average. */
+/** Weight of one round trip in the average. */
 const rttWeight = 1 / 8;
 
-/** One connection's state and signs of life: pings, suspects, and gives up (docs/protocol.md, life of a connection). */
-export class Heartbeat implements Ticker {
-  readonly #clock: Clock;
-  readonly #times: LifeTimes;
-  readonly #effects: HeartbeatEffects;
+/**
+ * Follows one connection's signs of life and decides its state: when to ping, to suspect, and to give up
+ * (docs/protocol.md, life of a connection). All times in ms.
+ */
+export class Heartbeat {
+  readonly #times: Pick<Limits, "helloMs" | "pingMs" | "suspectMs" | "idleTimeoutMs">;
   readonly #since: number;
   #state: LifeState = "authenticating";
   #byteAt: number;
@@ -37,85 +25,91 @@ export class Heartbeat implements Ticker {
   #pingSentAt: number | undefined;
   #rtt: number | undefined;
 
-  constructor(clock: Clock, times: LifeTimes, effects: HeartbeatEffects) {
-    this.#clock = clock;
+  constructor(times: Pick<Limits, "helloMs" | "pingMs" | "suspectMs" | "idleTimeoutMs">, now: number) {
     this.#times = times;
-    this.#effects = effects;
-    this.#since = clock.now();
-    this.#byteAt = this.#since;
-    this.#frameAt = this.#since;
-    this.#pingAt = this.#since + times.pingMs;
-    clock.wake(this, this.#since + times.helloMs);
+    this.#since = now;
+    this.#byteAt = now;
+    this.#frameAt = now;
+    this.#pingAt = now + times.pingMs;
   }
 
   get state(): LifeState {
     return this.#state;
   }
 
-  /** Average round trip of the pings in ms, undefined before the first pong. */
+  /** Average round trip of the pings, ms; undefined before the first pong. */
   get rtt(): number | undefined {
     return this.#rtt;
   }
 
-  /** Something happened; tells `changed` when that changes the state. */
-  happen(event: LifeEvent): void {
+  /** Takes an event. Gives the new state if it is another one. */
+  happen(event: LifeEvent): LifeState | undefined {
     const state = nextState(this.#state, event);
-    if (state === this.#state) return;
-    const first = this.#state === "authenticating";
+    if (state === this.#state) return undefined;
     this.#state = state;
-    this.#effects.changed(state);
-    if (first && state === "active") this.tick(this.#clock.now());
+    return state;
   }
 
-  /** A text or binary frame came. */
-  frame(): void {
-    this.#byteAt = this.#frameAt = this.#clock.now();
-    if (this.#state !== "active") this.happen("frame");
+  /** A text or binary frame came. Gives the new state if it is another one. */
+  frame(now: number): LifeState | undefined {
+    this.#byteAt = this.#frameAt = now;
+    return this.#state === "active" ? undefined : this.happen("frame");
   }
 
-  /** A ping came. */
-  sign(): void {
-    this.#byteAt = this.#clock.now();
-    if (this.#state === "suspicious") this.happen("sign");
+  /** A ping came. Gives the new state if it is another one. */
+  sign(now: number): LifeState | undefined {
+    this.#byteAt = now;
+    return this.#state === "suspicious" ? this.happen("sign") : undefined;
   }
 
-  /** A pong came. */
-  pong(): void {
-    this.sign();
-    if (this.#pingSentAt === undefined) return;
-    const rtt = this.#byteAt - this.#pingSentAt;
-    this.#rtt = this.#rtt === undefined ? rtt : this.#rtt + (rtt - this.#rtt) * rttWeight;
-    this.#pingSentAt = undefined;
-  }
-
-  #ping(now: number): void {
-    this.#pingSentAt = now;
-    this.#effects.ping();
-  }
-
-  /** Looks at the times; called by the clock. */
-  tick(now: number): void {
-    const { helloMs, pingMs, suspectMs, zombieMs } = this.#times;
-    if (this.#state === "authenticating") {
-      const at = this.#since + helloMs;
-      if (now >= at) this.#effects.close("hello_timeout");
-      else this.#clock.wake(this, at);
-      return;
+  /** A pong came. Gives the new state if it is another one. */
+  pong(now: number): LifeState | undefined {
+    if (this.#pingSentAt !== undefined) {
+      const rtt = now - this.#pingSentAt;
+      this.#rtt = this.#rtt === undefined ? rtt : this.#rtt + (rtt - this.#rtt) * rttWeight;
+      this.#pingSentAt = undefined;
     }
-    if (this.#state !== "active" && this.#state !== "idle" && this.#state !== "suspicious") return;
-    if (now >= this.#byteAt + zombieMs) return this.#effects.close("heartbeat_timeout");
-    if (now >= this.#byteAt + suspectMs && this.#state !== "suspicious") {
-      this.happen("silent");
-      this.#ping(now);
-    } else if (now >= this.#pingAt) this.#ping(now);
-    if (now >= this.#pingAt) this.#pingAt = now + pingMs;
-    if (now >= this.#frameAt + pingMs && this.#state === "active") this.happen("quiet");
+    return this.sign(now);
+  }
+
+  /** Gives the time of the next check, or undefined if none is due any longer. */
+  nextCheck(now: number): number | undefined {
+    const { helloMs, suspectMs, idleTimeoutMs, pingMs } = this.#times;
+    if (this.#state === "authenticating") return this.#since + helloMs;
+    if (!isShown(this.#state)) return undefined;
     const due = [
       this.#pingAt,
-      this.#byteAt + zombieMs,
+      this.#byteAt + idleTimeoutMs,
       ...(this.#state === "suspicious" ? [] : [this.#byteAt + suspectMs]),
       ...(this.#state === "active" ? [this.#frameAt + pingMs] : []),
     ];
-    this.#clock.wake(this, Math.max(now + 1, Math.min(...due)));
+    return Math.max(now + 1, Math.min(...due));
+  }
+
+  /** Checks the times. Gives what is due, in order. */
+  check(now: number): readonly Beat[] {
+    const { helloMs, pingMs, suspectMs, idleTimeoutMs } = this.#times;
+    if (this.#state === "authenticating")
+      return now < this.#since + helloMs ? [] : [{ do: "close", reason: "hello_timeout" }];
+    if (!isShown(this.#state)) return [];
+    if (now >= this.#byteAt + idleTimeoutMs) return [{ do: "close", reason: "heartbeat_timeout" }];
+    const beats: Beat[] = [];
+    if (now >= this.#byteAt + suspectMs && this.#state !== "suspicious") {
+      this.#tell(beats, "silent");
+      this.#ping(beats, now);
+    } else if (now >= this.#pingAt) this.#ping(beats, now);
+    if (now >= this.#pingAt) this.#pingAt = now + pingMs;
+    if (now >= this.#frameAt + pingMs && this.#state === "active") this.#tell(beats, "quiet");
+    return beats;
+  }
+
+  #tell(beats: Beat[], event: LifeEvent): void {
+    const state = this.happen(event);
+    if (state) beats.push({ do: "tell", state });
+  }
+
+  #ping(beats: Beat[], now: number): void {
+    this.#pingSentAt = now;
+    beats.push({ do: "ping" });
   }
 }

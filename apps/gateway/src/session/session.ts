@@ -1,383 +1,294 @@
-import { BusAwayError, tracingIsOn } from "@voxbus/bus";
-import {
-  closeCodes,
-  encodeFrame,
-  maxDeviceTextBytes,
-  parseDeviceMessage,
-  ProtocolError,
-  type CloseName,
-  type DeviceMessage,
-  type DropReason,
-  type FramingVersion,
-  type InControl,
-  type Outbound,
-  type OutText,
-  type Profile,
-  type ServerMessage,
-  type TurnPlayed,
-} from "@voxbus/protocol";
+import type { Bus, Trace } from "@voxbus/bus";
+import type { Registry } from "@voxbus/presence";
+import type { CloseName, DeviceMessage, DropReason, FramingVersion, Outbound, Profile } from "@voxbus/protocol";
+import type { Log } from "@voxbus/service";
 import type { WebSocket } from "ws";
-import type { Ticker } from "../playout/clock.ts";
-import { count, countLateness } from "../observe/counters.ts";
-import type { Visitor } from "../http/server.ts";
-import { Farewell, farewellMs } from "../playout/farewell.ts";
-import { Heartbeat, type HeartbeatEffects } from "./heartbeat.ts";
-import { Flow } from "./back-pressure-probe.ts";
-import type { LifeState } from "./state.ts";
-import { Budget, Flood, type Held } from "../limits.ts";
+import type { Limits } from "../limits.ts";
+import type { MemoryBudget } from "../memory-budget.ts";
+import { count, type Counters } from "../observe/counters.ts";
+import { SessionEvents } from "../observe/session-events.ts";
+import type { TurnMeter } from "../observe/turn-times.ts";
+import { TurnObserver } from "../observe/turns.ts";
 import type { ReplyFrame } from "../playout/buffer.ts";
-import type { SessionContext } from "./session-context.ts";
-import { Speech } from "../playout/playout.ts";
-import type { SpeechEffects } from "../playout/playout-effects.ts";
-import { TurnTimes } from "../observe/turn-times.ts";
-import { traceTurns, type TraceHeaders, type TurnTraces } from "../observe/turn-traces.ts";
-import { Unframer } from "../uplink/frame-decoder.ts";
-import { Uplink, type UplinkEffects } from "../uplink/uplink.ts";
+import type { Clock, Ticker } from "../playout/clock.ts";
+import { Farewell } from "../playout/farewell.ts";
+import { Playout } from "../playout/playout.ts";
+import { Uplink } from "../uplink/uplink.ts";
+import { Ending, type SessionEnd } from "./ending.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { Inbox } from "./inbox.ts";
+import { Outbox } from "./outbox.ts";
+import { isShown, type LifeState } from "./state.ts";
 
-/** While more than this waits in a socket, ms of play-out wait too. */
-const holdBytes = 8192;
-/** A socket in which more than this waits is closed as slow. */
-const slowBytes = 1_048_576;
-/** TCP is dropped so long after a Close: stock devices do neither answer it nor drop TCP themselves, ms. */
-const lingerMs = 2000;
-const downlink = { format: "opus", sample_rate: 24_000, channels: 1, frame_duration: 60 } as const;
+const downlinkFormat = { format: "opus", sample_rate: 24_000, channels: 1, frame_duration: 60 } as const;
 
-type Handlers = {
-  readonly [T in DeviceMessage["type"]]: (session: Session, message: Extract<DeviceMessage, { type: T }>) => void;
-};
+/** A device whose upgrade was accepted, and its socket. */
+export interface Handshake {
+  readonly socket: WebSocket;
+  readonly device: string;
+  /** The framing that the device announced, if it did. */
+  readonly framing: FramingVersion | undefined;
+  /** The device's address, as a proxy on this machine reports it if there is one. */
+  readonly remote: string;
+}
 
-/** One WebSocket connection of one device: frames in, frames out, nothing of speech. */
-export class Session implements SpeechEffects, HeartbeatEffects, UplinkEffects {
+/** Dependencies that all sessions of a gateway share. */
+export interface SessionDeps {
+  readonly gateway: string;
+  readonly bus: Bus;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly memory: MemoryBudget;
+  readonly limits: Limits;
+  readonly observe: { readonly counters: Counters; readonly turnMeter: TurnMeter; readonly log: Log };
+  readonly settings: DeviceSettings;
+}
+
+/** Settings of devices. */
+export interface DeviceSettings {
+  profile(device: string): Profile;
+  /** Gives the spoken apology in a language as Opus packets of 60 ms, or undefined if that language has no apology. */
+  apology(language: string): readonly Uint8Array[] | undefined;
+}
+
+/** One WebSocket connection of one device: frames in, frames out, play-out, and the signs of life. */
+export class Session implements Ticker {
   readonly id: string;
   readonly device: string;
-  readonly client: string;
   readonly remote: string;
   readonly since = Date.now();
-  readonly speech: Speech;
+  readonly events: SessionEvents;
   readonly uplink: Uplink;
-  readonly life: Heartbeat;
-  readonly held: Held;
-  framing: FramingVersion;
+  readonly playout: Playout;
+  /** Resolves when the hello was answered. Not every session comes so far. */
+  readonly opened: Promise<void>;
   features: Readonly<Record<string, unknown>> = {};
-  open = false;
-  /** Monotonic time of the last voice, text, or sound, ms. */
-  #voiceAt: number;
+  readonly #deps: SessionDeps;
+  readonly #ending = new Ending();
+  readonly #heartbeat: Heartbeat;
+  readonly #turns: TurnObserver;
+  readonly #outbox: Outbox;
+  readonly #inbox: Inbox;
   readonly #farewell: Farewell;
-  readonly #context: SessionContext<Session>;
-  readonly #socket: WebSocket;
-  readonly #framingIsSaid: boolean;
-  readonly #traces: TurnTraces | undefined;
-  readonly #times: TurnTimes;
-  readonly #frameBudget: Budget;
-  readonly #byteBudget: Budget;
-  readonly #messageBudget: Budget;
-  #flood: Flood | undefined;
-  #flow: Flow | undefined;
-  readonly #unframer = new Unframer();
-  #listening = false;
-  #sentAudio = false;
-  #ended = false;
+  readonly #framingIsKnown: boolean;
+  #isOpen = false;
+  #resolveOpened!: () => void;
 
-  constructor(context: SessionContext<Session>, visitor: Visitor, id: string) {
-    this.#context = context;
-    this.#socket = visitor.socket;
+  constructor(deps: SessionDeps, { socket, device, framing, remote }: Handshake, id: string) {
+    const { gateway, bus, clock, memory, limits, observe, settings } = deps;
+    const { counters, log } = observe;
+    const { drops } = counters;
+    this.#deps = deps;
     this.id = id;
-    this.device = visitor.device;
-    this.client = visitor.client;
-    this.remote = visitor.remote;
-    this.framing = visitor.framing ?? 1;
-    this.#framingIsSaid = visitor.framing !== undefined;
-    this.held = context.held;
-    this.#farewell = new Farewell(id);
-    this.#traces = tracingIsOn() ? traceTurns({ id, device: this.device, gateway: context.gateway }) : undefined;
-    this.#times = new TurnTimes(context.turnMeter);
-    this.#voiceAt = context.clock.now();
-    const { audioFrames, audioBytes, messages } = context.limits;
-    // After a network stall up to 2.4 s of audio arrive at once (docs/protocol.md, audio).
-    this.#frameBudget = new Budget(audioFrames, audioFrames * 2);
-    this.#byteBudget = new Budget(audioBytes, audioBytes * 3);
-    this.#messageBudget = new Budget(messages, messages * 3);
-    this.life = new Heartbeat(context.clock, context.times, this);
-    this.uplink = new Uplink(context.bus, this.device, id, context.held, this);
-    this.speech = new Speech(this, () => context.profile(this.device));
-    const socket = visitor.socket;
-    socket.on("message", (data, isBinary) => {
-      this.life.frame();
-      if (isBinary) this.#receiveAudio(data as Buffer);
-      else this.#receiveText((data as Buffer).toString("utf8"));
-    });
+    this.device = device;
+    this.remote = remote;
+    this.#framingIsKnown = framing !== undefined;
+    this.opened = new Promise((resolve) => (this.#resolveOpened = resolve));
+    const profile = () => settings.profile(device);
+    const ending = this.#ending;
+    const heartbeat = (this.#heartbeat = new Heartbeat(limits, clock.now()));
+    const events = (this.events = new SessionEvents({ bus, drops }, device, { gateway, session: id }));
+    const turns = (this.#turns = new TurnObserver(observe, events, { id, device, gateway }));
+    const uplink = (this.uplink = new Uplink({ bus, memory, drops }, device, id));
+    const outbox = (this.#outbox = new Outbox(
+      { clock, counters, limits, heartbeat, ending },
+      socket,
+      id,
+      framing ?? 1,
+    ));
+    const { apology } = settings;
+    const playout = new Playout({ downlink: outbox, uplink, clock, memory, drops, turns, profile, apology });
+    this.playout = playout;
+    const farewell = new Farewell({ bus, log, clock, playout, downlink: outbox, profile }, device, id);
+    this.#farewell = farewell;
+    const parts = { uplink, playout, farewell, outbox, ending };
+    this.#inbox = new Inbox({ gateway, counters, limits, profile, turns, parts });
+    this.#hear(socket);
+    clock.wake(this, clock.now() + limits.helloMs);
+  }
+
+  #hear(socket: WebSocket): void {
+    const { clock } = this.#deps;
+    socket.on("message", (data, isBinary) => this.#receive(data as Buffer, isBinary));
     socket.on("pong", () => {
-      this.life.pong();
-      this.#flow?.pong();
+      this.#tell(this.#heartbeat.pong(clock.now()));
+      this.events.rtt = this.#heartbeat.rtt;
+      this.#outbox.pong();
     });
-    socket.on("ping", () => this.life.sign());
-    socket.on("error", (error: Error & { code?: string }) => {
-      // Longer than the limit, or than a number can tell.
-      if (/^WS_ERR_UNSUPPORTED_(MESSAGE|DATA_PAYLOAD)_LENGTH$/.test(error.code ?? "")) this.close("frame_too_big");
-      else if (error.code === "WS_ERR_INVALID_UTF8") this.close("invalid_text");
-      else if (error.code?.startsWith("WS_ERR")) this.close("invalid_frame");
-    });
+    socket.on("ping", () => this.#tell(this.#heartbeat.sign(clock.now())));
+    socket.on("error", (error: Error & { readonly code?: string }) => this.#fail(error));
     socket.on("close", (code) => {
-      this.life.happen("gone");
-      this.#end("gone", code);
-      this.life.happen("cleaned");
+      this.#heartbeat.happen("gone");
+      this.#ending.request({ reason: "gone", code });
+      void this.ending.then(() => this.#heartbeat.happen("cleaned"));
     });
   }
 
-  /** True once a close was begun or the socket is gone. */
-  get ended(): boolean {
-    return this.#ended;
+  #receive(data: Buffer, isBinary: boolean): void {
+    // Stock devices go on sending after a Close frame.
+    if (this.ended) return;
+    const now = this.#deps.clock.now();
+    this.#tell(this.#heartbeat.frame(now));
+    if (!isBinary) {
+      const hello = this.#inbox.text(data.toString("utf8"), this.#isOpen, now);
+      if (hello) this.#open(hello);
+    } else if (this.#isOpen) this.#inbox.audio(data, now);
+    else this.#drop("before-hello");
   }
 
-  #receiveAudio(data: Buffer): void {
-    if (!this.open) return this.drop("before-hello");
-    const { counters, clock } = this.#context;
-    counters.received.audio += 1;
-    counters.receivedBytes.audio += data.byteLength;
-    const packet = this.#unframer.unwrap(this.framing, data);
-    if (typeof packet === "string") return this.drop(packet);
-    const now = clock.now();
-    if (!this.#frameBudget.take(now) || !this.#byteBudget.take(now, packet.byteLength)) {
-      this.drop("rate");
-      if ((this.#flood ??= new Flood()).over(now) >= this.#context.limits.floodMs) this.close("flood");
-      return;
-    }
-    this.#sentAudio = true;
-    this.uplink.send({ kind: "audio", body: packet });
-  }
-
-  #receiveText(text: string): void {
-    const { counters, clock } = this.#context;
-    if (!this.#messageBudget.take(clock.now())) {
-      this.drop("rate");
-      return this.close("flood");
-    }
-    counters.receivedBytes.text += text.length;
-    let message: DeviceMessage | undefined;
-    try {
-      message = parseDeviceMessage(text);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      return this.drop("malformed");
-    }
-    if (!message) return this.drop("unknown-type");
-    if (message.type === "hello" ? this.open : !this.open)
-      return this.drop(this.open ? "second-hello" : "before-hello");
-    counters.received.control += 1;
-    (handlers[message.type] as (session: Session, message: DeviceMessage) => void)(this, message);
-  }
-
-  /** Publishes an inbound control frame. */
-  publish(body: InControl, published?: (seq: number) => void, trace?: TraceHeaders): void {
-    this.uplink.send({ kind: "control", body }, published, trace);
-  }
-
-  /** Answers the hello from memory; everything slower follows. */
-  welcome(hello: Extract<DeviceMessage, { type: "hello" }>): void {
-    if (!this.#framingIsSaid && (hello.version === 2 || hello.version === 3)) this.framing = hello.version;
+  /** Answers the hello from memory. Everything slower follows. */
+  #open(hello: Extract<DeviceMessage, { type: "hello" }>): void {
+    const outbox = this.#outbox;
+    if (!this.#framingIsKnown && (hello.version === 2 || hello.version === 3)) outbox.framing = hello.version;
     this.features = hello.features;
-    this.open = true;
-    this.writeText({ type: "hello", transport: "websocket", session_id: this.id, audio_params: downlink });
+    this.#isOpen = true;
+    outbox.writeText({ type: "hello", transport: "websocket", session_id: this.id, audio_params: downlinkFormat });
     const audio = hello.audio_params ?? hello.audioParams;
-    this.publish({
-      type: "opened",
-      gateway: this.#context.gateway,
-      protocol: this.framing,
+    const body = {
+      type: "opened" as const,
+      gateway: this.#deps.gateway,
+      protocol: outbox.framing,
       features: this.features,
       sampleRate: Math.round(audio?.sampleRate ?? 16_000),
       frameDuration: audio?.frameDuration ?? 60,
-    });
-    this.#context.opened(this);
-    this.life.happen("welcomed");
-  }
-
-  /** Listen in its three states (docs/protocol.md, listen). */
-  listen(message: Extract<DeviceMessage, { type: "listen" }>): void {
-    if (message.state === "start") {
-      this.#listening = true;
-      this.#voiceAt = this.now();
-      const body = { type: "listen" as const, mode: message.mode, gateway: this.#context.gateway };
-      this.publish(body, undefined, this.#traces?.listening(message.mode));
-    } else if (message.state === "stop") {
-      const listened = this.#listening;
-      this.#listening = false;
-      this.publish({ type: "stop" }, (seq) => listened && this.speech.stopped(seq));
-    } else this.#detect(message.text.trim());
-  }
-
-  #detect(text: string): void {
-    const isWake = text === "" || this.#sentAudio || this.#context.profile(this.device).wakeWords.includes(text);
-    if (isWake) return this.publish({ type: "wake", text });
-    this.#context.counters.received.text += 1;
-    const trace = this.#traces?.typed();
-    const begin = (seq: number) => {
-      this.#traces?.caused(seq);
-      this.#times.typed(seq);
-      this.speech.typed(seq, text);
     };
-    this.uplink.send({ kind: "text", body: text }, begin, trace);
+    this.uplink.send({ kind: "control", body });
+    this.#resolveOpened();
   }
 
-  /** The user wants silence, at once, whether NATS answers or not. */
-  abort(reason: string | undefined): void {
-    this.#listening = false;
-    this.#traces?.event("abort");
-    const body = { type: "abort" as const, ...(reason === undefined ? {} : { reason }) };
-    const { speaking } = this.speech;
-    const since = Date.now();
-    let silenced = false;
-    this.publish(body, (seq) => {
-      if (silenced) this.speech.fenceAt(seq);
-      else this.speech.aborted(seq);
-      silenced = true;
-    });
-    if (!silenced) this.speech.aborted(this.uplink.seq);
-    silenced = true;
-    if (speaking) this.#times.silenced(since, "abort");
+  #fail(error: Error & { readonly code?: string }): void {
+    const { device, id: session } = this;
+    const { log } = this.#deps.observe;
+    const { code = "" } = error;
+    if (!code.startsWith("WS_ERR")) return log.debug({ err: error, device, session }, "socket failed");
+    log.warn({ err: error, device, session }, "frame invalid, closing");
+    // Longer than the limit, or longer than a number can tell.
+    if (/^WS_ERR_UNSUPPORTED_(MESSAGE|DATA_PAYLOAD)_LENGTH$/.test(code)) this.close("frame_too_big");
+    else this.close(code === "WS_ERR_INVALID_UTF8" ? "invalid_text" : "invalid_frame");
   }
 
-  /** A frame of the bus for this device. */
-  deliver(out: Outbound, trace: TraceHeaders): void {
-    if (!this.open || this.#ended) return this.drop("no-session");
-    if (out.session !== undefined && out.session !== this.id) return this.drop("other-session");
-    if (isReplyFrame(out)) {
-      if (out.sentence === 0 && out.n === 0) this.#traces?.replying(out.reply, trace);
-      if (out.kind === "audio") this.#times.arrived(out.origin);
-      return this.speech.frame(out);
+  /** True once the hello was answered. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** True once an end was requested, or the socket is gone. */
+  get ended(): boolean {
+    return this.#ending.isRequested;
+  }
+
+  /** Resolves when the session is to end: then call `end`. */
+  get ending(): Promise<SessionEnd> {
+    return this.#ending.requested;
+  }
+
+  get framing(): FramingVersion {
+    return this.#outbox.framing;
+  }
+
+  get state(): LifeState {
+    return this.#heartbeat.state;
+  }
+
+  /** The hello was answered, and frames for the device arrive from the bus: the session becomes active. */
+  activate(): void {
+    this.#tell(this.#heartbeat.happen("welcomed"));
+    this.tick(this.#deps.clock.now());
+  }
+
+  /** Tells observers and presence of another state. */
+  #tell(state: LifeState | undefined): void {
+    if (state === undefined || !isShown(state)) return;
+    this.events.publish({ state });
+    this.#deps.registry.update(this.device, this.id, state);
+  }
+
+  /** Checks the signs of life; called by the clock. */
+  tick(now: number): void {
+    if (this.ended) return;
+    for (const beat of this.#heartbeat.check(now)) {
+      if (beat.do === "ping") this.#outbox.ping();
+      else if (beat.do === "tell") this.#tell(beat.state);
+      else return this.close(beat.reason);
     }
-    if (out.kind === "audio") return this.speech.live(out);
+    const next = this.#heartbeat.nextCheck(now);
+    if (next !== undefined) this.#deps.clock.wake(this, next);
+  }
+
+  /** Takes a frame of the bus for this device. */
+  deliver(out: Outbound, trace: Trace): void {
+    if (!this.#isOpen || this.ended) return this.#drop("no-session");
+    if (out.session !== undefined && out.session !== this.id) return this.#drop("other-session");
+    if (isReplyFrame(out)) {
+      if (out.sentence === 0 && out.n === 0) this.#turns.replying(out.reply, trace);
+      if (out.kind === "audio") this.#turns.audioArrived(out.origin);
+      return this.playout.frame(out);
+    }
+    if (out.kind === "audio") return this.playout.live(out);
     if (out.kind === "control") {
-      if (out.body.type === "barge-in") {
-        this.#bargeIn(out.body.seq);
-      } else if (out.body.type === "user-speaking") {
-        this.#voiceAt = this.now();
-        this.speech.hearing(out.body.on, out.body.origin);
+      if (out.body.type === "barge-in") this.#bargeIn(out.body.seq);
+      else if (out.body.type === "user-speaking") {
+        this.#farewell.userActed();
+        this.playout.userSpeaking(out.body.on, out.body.origin);
       }
       return;
     }
-    if (out.body.type === "stt" && out.origin !== undefined) {
-      this.#traces?.caused(out.origin);
-      this.#traces?.event("end of speech");
-      this.#times.heard(out.origin, this.uplink.publishedAt(out.origin));
-      this.speech.stt({ ...out, origin: out.origin, body: out.body });
-    } else if (out.body.type === "stt" || out.body.type === "llm" || out.body.type === "tts") this.speech.live(out);
-    else this.writeText(out.body);
+    const { origin, body } = out;
+    if (body.type === "stt" && origin !== undefined) {
+      this.#turns.heard(origin, this.uplink.publishedAt(origin));
+      this.playout.transcript(origin, body.text);
+    } else if (body.type === "stt" || body.type === "llm" || body.type === "tts") this.playout.live(out);
+    else this.#outbox.writeText(body);
   }
 
   #bargeIn(seq: number): void {
-    const { speaking } = this.speech;
-    const since = speaking ? this.uplink.publishedAt(seq) : undefined;
-    this.speech.bargeIn(seq);
-    if (!speaking || this.speech.speaking) return;
-    this.#traces?.event("barge-in");
-    if (since !== undefined) this.#times.silenced(since, "voice");
+    const { playout } = this;
+    const spoke = playout.speaking;
+    const since = spoke ? this.uplink.publishedAt(seq) : undefined;
+    playout.bargeIn(seq);
+    if (!spoke || playout.speaking) return;
+    this.#turns.event("barge-in");
+    if (since !== undefined) this.#turns.silenced(since, "voice");
   }
 
-  seq(): number {
-    return this.uplink.seq;
+  #drop(reason: DropReason): void {
+    this.#deps.observe.counters.drops[reason] += 1;
   }
 
-  now(): number {
-    return this.#context.clock.now();
+  /** Publishes frames that waited for NATS. */
+  resume(): void {
+    this.#inbox.resume();
   }
 
-  wake(ticker: Ticker, at: number): void {
-    this.#context.clock.wake(ticker, at);
+  /** Does what is due every second: forgets old frames, and ends a silent conversation. `wall` in ms since the epoch. */
+  sweep(wall: number): void {
+    this.uplink.prune(wall);
+    this.resume();
+    if (this.#isOpen && !this.ended) this.#farewell.check();
   }
 
-  writeText(message: OutText | ServerMessage): void {
-    const text = JSON.stringify(message.type === "hello" ? message : { ...message, session_id: this.id });
-    if (Buffer.byteLength(text) > maxDeviceTextBytes) return this.drop("oversize");
-    this.#context.counters.sent.text += 1;
-    this.#context.counters.sentBytes.text += text.length;
-    this.#socket.send(text);
-    if (this.#socket.bufferedAmount > slowBytes) this.close("slow");
+  /** Asks for the end of the session. */
+  close(reason: CloseName): void {
+    this.#ending.request({ reason });
   }
 
-  writeAudio(packet: Uint8Array, late = 0): void {
-    const { counters } = this.#context;
-    counters.sent.audio += 1;
-    counters.sentBytes.audio += packet.byteLength;
-    countLateness(counters, late);
-    this.#socket.send(this.framing === 1 ? packet : encodeFrame(this.framing, packet, Math.round(this.now())));
+  /** Ends the session: says `tts` `stop`, closes the socket, reports open turns. Returns the close code. */
+  end({ reason, code = 0 }: SessionEnd): number {
+    count(this.#deps.observe.counters.closes, reason);
+    let closeCode = code;
+    if (reason !== "gone") {
+      this.#heartbeat.happen("close");
+      this.playout.hush();
+      closeCode = this.#outbox.end(reason);
+    }
+    this.playout.close();
+    this.#turns.close();
+    if (this.#isOpen) this.uplink.send({ kind: "control", body: { type: "closed", code: closeCode, reason } });
+    return closeCode;
   }
 
-  writable(): boolean {
-    const { clock, limits } = this.#context;
-    this.#flow ??= new Flow(clock, limits.slowMs, this.life.rtt !== undefined, {
-      ping: () => this.#socket.ping(),
-      slow: () => this.close("slow"),
-    });
-    return this.#flow.may(clock.now()) && this.#socket.bufferedAmount < holdBytes;
-  }
-
-  turnEnded(turn: TurnPlayed): void {
-    this.#voiceAt = this.now();
-    if (turn.complete) this.#context.counters.turnsComplete += 1;
-    else this.#context.counters.turnsFailed += 1;
-    this.#traces?.ended(turn);
-    this.#times.ended(turn);
-    this.#context.turnEnded(this, turn);
-    if (this.#farewell.said && turn.reply === this.#farewell.reply) this.close("done");
-  }
-
-  /** Ends a conversation in which nobody speaks any longer (profile `silenceMs`, `farewell`). */
-  endSilence(): void {
-    const profile = this.#context.profile(this.device);
-    const due = this.#listening && !this.speech.busy && profile.silenceMs > 0;
-    const silent = this.now() - this.#voiceAt;
-    if (this.#farewell.said ? silent > farewellMs : due && silent >= profile.silenceMs) this.#sayFarewell(profile);
-  }
-
-  #sayFarewell(profile: Profile): void {
-    if (this.#farewell.said) return this.close("done");
-    this.#voiceAt = this.now();
-    this.#farewell.say(this.#context.bus, this.device, profile).catch((error: unknown) => {
-      if (!(error instanceof BusAwayError)) throw error;
-      this.close("done");
-    });
-  }
-
-  ping(): void {
-    this.#socket.ping();
-  }
-
-  changed(state: LifeState): void {
-    if (this.open) this.#context.changed(this, state);
-  }
-
-  overflow(): void {
-    this.close("overloaded");
-  }
-
-  drop(reason: DropReason): void {
-    this.#context.counters.drops[reason] += 1;
-  }
-
-  apology(): readonly Uint8Array[] | undefined {
-    return this.#context.apology(this.#context.profile(this.device).language);
-  }
-
-  /** Closes with a code of the table; TCP is dropped 2 s later if the device has not done so. */
-  close(name: CloseName): void {
-    if (this.#ended) return;
-    const { code, reason } = closeCodes[name];
-    count(this.#context.counters.closes, name);
-    this.life.happen("close");
-    if (this.open) this.speech.hush();
-    this.#socket.close(code, reason);
-    setTimeout(() => this.#socket.terminate(), lingerMs).unref();
-    this.#end(reason, code);
-  }
-
-  #end(reason: string, code: number): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    if (reason === "gone") count(this.#context.counters.closes, "gone");
-    this.speech.close("closed");
-    this.#traces?.close();
-    if (this.open) this.publish({ type: "closed", code, reason });
-    this.#context.closed(this, reason, code);
+  /** Releases the frames that the session keeps. */
+  release(): void {
     this.uplink.close();
   }
 }
@@ -385,18 +296,3 @@ export class Session implements SpeechEffects, HeartbeatEffects, UplinkEffects {
 function isReplyFrame(out: Outbound): out is ReplyFrame {
   return out.reply !== undefined && out.attempt !== undefined && out.sentence !== undefined && out.n !== undefined;
 }
-
-const handlers: Handlers = {
-  hello: (session, message) => session.welcome(message),
-  listen: (session, message) => session.listen(message),
-  abort: (session, message) => session.abort(message.reason),
-  mcp: (session, message) => session.publish({ type: "mcp", payload: message.payload }),
-  iot: (session, { descriptors, states }) =>
-    session.publish({ type: "iot", ...(descriptors ? { descriptors } : {}), ...(states ? { states } : {}) }),
-  goodbye(session) {
-    session.publish({ type: "goodbye" });
-    session.close("done");
-  },
-  ping: (session) =>
-    session.writeText({ type: "pong", timestamp: new Date().toISOString().slice(0, 19).replace("T", " ") }),
-};

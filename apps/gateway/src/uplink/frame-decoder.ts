@@ -1,30 +1,28 @@
 import { decodeFrame, ProtocolError, type DropReason, type FramingVersion } from "@voxbus/protocol";
+import { fixedLimits } from "../limits.ts";
 
-/** The most bytes of one audio frame of a device. */
-export const maxAudioBytes = 8192;
+/** Takes a device's audio packets out of their framing. */
+export class FrameDecoder {
+  /** True for a client that announces a framing but sends bare packets. Its first frame decides. */
+  #bare: boolean | undefined;
 
-/** Takes a device's audio out of its framing. */
-export class Unframer {
-  /** True for a client that announces a framing and sends bare packets; known from its first frame on. */
-  #raw: boolean | undefined;
-
-  /** The Opus packet in a binary message, or why there is none (docs/protocol.md, framing). */
-  unwrap(framing: FramingVersion, data: Uint8Array): Uint8Array | DropReason {
-    const packet = framing === 1 || this.#raw ? data : this.#decode(framing, data);
+  /** Gives the Opus packet of a binary message, or the reason to drop it (docs/protocol.md, framing). */
+  decode(framing: FramingVersion, data: Uint8Array): Uint8Array | DropReason {
+    const packet = framing === 1 || this.#bare ? data : this.#unwrap(framing, data);
     if (packet === undefined) return "bad-frame";
     if (packet.byteLength === 0) return "empty";
-    return packet.byteLength > maxAudioBytes ? "oversize" : packet;
+    return packet.byteLength > fixedLimits.packetBytes ? "oversize" : packet;
   }
 
-  #decode(framing: FramingVersion, data: Uint8Array): Uint8Array | undefined {
+  #unwrap(framing: FramingVersion, data: Uint8Array): Uint8Array | undefined {
     try {
       const { packet } = decodeFrame(framing, data);
-      this.#raw = false;
+      this.#bare = false;
       return packet;
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      if (this.#raw === false || data.byteLength === 0) return undefined;
-      this.#raw = true;
+      if (this.#bare === false || data.byteLength === 0) return undefined;
+      this.#bare = true;
       return data;
     }
   }

@@ -1,9 +1,7 @@
-import type { Held } from "../limits.ts";
+import { fixedLimits } from "../limits.ts";
+import type { MemoryBudget } from "../memory-budget.ts";
 
-/** How long published frames are kept for replay at least, ms; whole runs are forgotten, so some stay for 5 s more. */
-export const replayMs = 30_000;
-/** How many bytes of published frames are kept for replay. */
-export const replayBytes = 512 * 1024;
+const { replayMs, replayBytes } = fixedLimits;
 const leastRunBytes = 256;
 const mostRunBytes = 16 * 1024;
 
@@ -11,26 +9,26 @@ const mostRunBytes = 16 * 1024;
 interface Run {
   readonly bytes: Buffer;
   readonly first: number;
-  /** Where each frame ends. */
+  /** Offsets at which the frames end. */
   readonly ends: number[];
-  /** Time of the newest one, ms. */
+  /** Time of the newest frame, ms. */
   at: number;
 }
 
 /**
- * What one session published lately, for replays. Packed, since an object a frame of every speaking session is what a
- * garbage collector pauses for.
+ * Keeps a session's recently published frames for replay. They are packed, because one object for each frame of every
+ * speaking session makes the garbage collector pause.
  */
-export class KeptFrames {
-  readonly #held: Held;
+export class ReplayBuffer {
+  readonly #memory: MemoryBudget;
   #runs: Run[] = [];
   #bytes = 0;
 
-  constructor(held: Held) {
-    this.#held = held;
+  constructor(memory: MemoryBudget) {
+    this.#memory = memory;
   }
 
-  /** Keeps a copy of a frame; false when there is no room in the whole process. `at` in ms. */
+  /** Keeps a copy of a frame. Returns false when the process has no memory left for it. `at` in ms. */
   keep(seq: number, at: number, data: Uint8Array): boolean {
     const size = data.byteLength;
     let run = this.#runs.at(-1);
@@ -38,14 +36,14 @@ export class KeptFrames {
     if (!run || seq !== run.first + run.ends.length || from + size > run.bytes.byteLength) {
       const wanted = Math.min(mostRunBytes, run ? run.bytes.byteLength * 2 : leastRunBytes);
       const bytes = Math.max(size, wanted);
-      if (!this.#held.take(bytes)) return false;
+      if (!this.#memory.take(bytes)) return false;
       this.#bytes += bytes;
-      // Small ones share a block: a silent session has one run with a frame or two.
+      // Small runs share a block of memory: a silent session has one run with a frame or two.
       run = { bytes: Buffer.allocUnsafe(bytes), first: seq, ends: [size], at };
       run.bytes.set(data);
       if (this.#runs.length === 0) this.#runs = [run];
       else this.#runs.push(run);
-      while (this.#bytes > replayBytes && this.#runs.length > 1) this.#shed();
+      while (this.#bytes > replayBytes && this.#runs.length > 1) this.#forgetOldest();
       return true;
     }
     run.bytes.set(data, from);
@@ -54,18 +52,18 @@ export class KeptFrames {
     return true;
   }
 
-  #shed(): void {
+  #forgetOldest(): void {
     const bytes = this.#runs.shift()?.bytes.byteLength ?? 0;
     this.#bytes -= bytes;
-    this.#held.give(bytes);
+    this.#memory.give(bytes);
   }
 
-  /** Forgets what is too old; `now` in ms. */
+  /** Forgets frames older than the limit; `now` in ms. */
   prune(now: number): void {
-    while (this.#runs[0] && this.#runs[0].at <= now - replayMs) this.#shed();
+    while (this.#runs[0] && this.#runs[0].at <= now - replayMs) this.#forgetOldest();
   }
 
-  /** Frames `from` to `to`, both included, that are still kept, in order. */
+  /** Gives the kept frames with a seq from `from` to `to`, both included, in order. */
   read(from: number, to: number): Uint8Array[] {
     const frames: Uint8Array[] = [];
     for (const { bytes, first, ends } of this.#runs) {
@@ -78,6 +76,6 @@ export class KeptFrames {
 
   /** Forgets everything. */
   clear(): void {
-    while (this.#runs.length > 0) this.#shed();
+    while (this.#runs.length > 0) this.#forgetOldest();
   }
 }

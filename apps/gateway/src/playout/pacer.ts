@@ -1,0 +1,73 @@
+import type { Profile } from "@voxbus/protocol";
+import type { PlayoutBuffer } from "./buffer.ts";
+import type { Downlink } from "./downlink.ts";
+import type { Watchdog } from "./watchdog.ts";
+
+/** Gap between `tts` `start` and the first sound, ms: a device drops audio until it speaks (docs/protocol.md, turns). */
+export const startGapMs = 100;
+/** Time after the last sound before `tts` `stop`, ms: older firmware cuts sound that is still queued. */
+export const stopMarginMs = 180;
+
+/** Sends a reply's frames, each at its time on an absolute clock. All times in ms. */
+export class Pacer {
+  readonly #downlink: Downlink;
+  readonly #watchdog: Watchdog;
+  readonly #profile: () => Pick<Profile, "lead">;
+  #soundFrom = 0;
+  /** When the sound that was sent will have been played; 0 before the first sound of a reply. */
+  #soundEnd = 0;
+  /** When the frame that waits is due. */
+  #dueAt = 0;
+  #turnBegan = 0;
+  #firstAudio: number | undefined;
+
+  constructor(downlink: Downlink, watchdog: Watchdog, profile: () => Pick<Profile, "lead">) {
+    this.#downlink = downlink;
+    this.#watchdog = watchdog;
+    this.#profile = profile;
+  }
+
+  /** The time from the turn's beginning to its first sound, or undefined before that. */
+  get firstAudio(): number | undefined {
+    return this.#firstAudio;
+  }
+
+  /** A turn begins, or an announcement. */
+  beginTurn(now: number): void {
+    this.#turnBegan = now;
+    this.#firstAudio = undefined;
+  }
+
+  /** The device began to speak. */
+  beginSpeaking(now: number): void {
+    this.#soundFrom = now + startGapMs;
+  }
+
+  /** Another reply begins to play. */
+  beginReply(): void {
+    this.#soundEnd = 0;
+  }
+
+  /** Sends the frames that are due. Gives the time of the next call, or the event that ends the reply. */
+  play(reply: PlayoutBuffer, now: number): number | "drained" | "starved" {
+    const { lead } = this.#profile();
+    for (let frame = reply.peek(); frame; frame = reply.peek()) {
+      if (frame.kind === "audio") {
+        const due = Math.max(this.#soundFrom, this.#soundEnd - lead * frame.duration);
+        if (now < due) return (this.#dueAt = due);
+        if (!this.#downlink.writable()) return now + frame.duration;
+        // An underrun starts the clock anew. Catching up in a burst would overrun small devices.
+        if (this.#soundEnd > 0 && this.#soundEnd < now) reply.late += 1;
+        this.#soundEnd = Math.max(this.#soundEnd, now) + frame.duration;
+        this.#firstAudio ??= now - this.#turnBegan;
+        // Only a frame that waited for its time can be late by our doing.
+        this.#downlink.writeAudio(frame.body, this.#dueAt === due ? now - due : 0);
+      } else if (frame.kind === "text") this.#downlink.writeText(frame.body);
+      reply.played = [frame.sentence, frame.n];
+      reply.shift();
+    }
+    if (!reply.complete) return this.#watchdog.check(reply, this.#soundEnd, now);
+    const over = this.#soundEnd > 0 ? this.#soundEnd + stopMarginMs : now;
+    return now < over ? over : "drained";
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The states of a turn in play-out. `tentative`: the device stopped listening, and perhaps nothing was heard. `awaited`:
+ * something was heard or typed. `queued` and `playing` are the states of its reply, or of an announcement. The others
+ * are outcomes.
+ */
+export type TurnState = "tentative" | "awaited" | "queued" | "playing" | Outcome;
+
+/**
+ * How a turn ends. `played`: to its end. `fenced`: cut by the user. `superseded`: a later turn took its place before it
+ * had a reply. `deadline`: no reply in time. `dry`: its reply stopped growing. `closed`: the session ended. `unheard`:
+ * nothing was said.
+ */
+export type Outcome = "played" | "fenced" | "superseded" | "deadline" | "dry" | "closed" | "unheard";
+
+/**
+ * Events of a turn. `unheard`: nothing was said. `overtaken`: a later turn is awaited, or a reply that answers it plays.
+ * `started`: its reply plays. `drained`: everything was played. `passed`: the fence rose to its origin or above.
+ * `late`: the deadline passed. `starved`: no frame came for too long. `ended`: the session ends.
+ */
+export type TurnEvent = "unheard" | "overtaken" | "started" | "drained" | "passed" | "late" | "starved" | "ended";
+
+/** The one table of transitions. An event that it does not list changes nothing. */
+export const turnTransitions: Readonly<Record<TurnState, Readonly<Partial<Record<TurnEvent, TurnState>>>>> = {
+  tentative: { unheard: "unheard", overtaken: "superseded", passed: "unheard", late: "deadline" },
+  awaited: { overtaken: "superseded", passed: "fenced", late: "deadline" },
+  queued: { started: "playing", passed: "fenced", ended: "closed" },
+  playing: { drained: "played", passed: "fenced", starved: "dry", ended: "closed" },
+  played: {},
+  fenced: {},
+  superseded: {},
+  deadline: {},
+  dry: {},
+  closed: {},
+  unheard: {},
+};
+
+/** The consequences of an outcome. */
+export interface Consequences {
+  /** The fence rises to the turn's origin. */
+  readonly fences: boolean;
+  /** If the turn was playing, the device stops speaking at once. */
+  readonly silences: boolean;
+  /** Observers are told how it ended. */
+  readonly reported: boolean;
+  /** The device apologizes. */
+  readonly apologizes: boolean;
+}
+
+/** The consequences of every outcome. */
+export const consequences: Readonly<Record<Outcome, Consequences>> = {
+  played: { fences: true, silences: true, reported: true, apologizes: false },
+  fenced: { fences: false, silences: true, reported: true, apologizes: false },
+  superseded: { fences: false, silences: false, reported: false, apologizes: false },
+  deadline: { fences: true, silences: false, reported: true, apologizes: true },
+  dry: { fences: true, silences: false, reported: true, apologizes: true },
+  closed: { fences: false, silences: false, reported: true, apologizes: false },
+  unheard: { fences: false, silences: false, reported: false, apologizes: false },
+};
+
+/** Gives the state after an event. It is the same state where the table lists none. */
+export function nextTurnState(state: TurnState, event: TurnEvent): TurnState {
+  return turnTransitions[state][event] ?? state;
+}
+
+/** Tells whether a state is an outcome. */
+export function isOutcome(state: TurnState): state is Outcome {
+  return state in consequences;
+}

@@ -1,0 +1,197 @@
+import {
+  parseDeviceMessage,
+  ProtocolError,
+  type DeviceMessage,
+  type DropReason,
+  type InControl,
+  type Profile,
+} from "@voxbus/protocol";
+import { fixedLimits, type Limits } from "../limits.ts";
+import type { Counters } from "../observe/counters.ts";
+import type { TurnObserver } from "../observe/turns.ts";
+import type { Farewell } from "../playout/farewell.ts";
+import type { Playout } from "../playout/playout.ts";
+import { TokenBucket } from "../token-bucket.ts";
+import { FrameDecoder } from "../uplink/frame-decoder.ts";
+import type { Uplink } from "../uplink/uplink.ts";
+import type { Ending } from "./ending.ts";
+import type { Outbox } from "./outbox.ts";
+
+type Message<T extends DeviceMessage["type"]> = Extract<DeviceMessage, { type: T }>;
+type DeviceHello = Message<"hello">;
+
+type Handlers = {
+  readonly [T in Exclude<DeviceMessage["type"], "hello">]: (inbox: Inbox, message: Message<T>) => void;
+};
+
+/** Dependencies of an inbox. */
+export interface InboxDeps {
+  readonly gateway: string;
+  readonly counters: Counters;
+  readonly limits: Limits;
+  readonly profile: () => Profile;
+  readonly turns: TurnObserver;
+  readonly parts: SessionParts;
+}
+
+/** The parts of a session that its inbox directs. */
+export interface SessionParts {
+  readonly uplink: Uplink;
+  readonly playout: Playout;
+  readonly farewell: Farewell;
+  readonly outbox: Outbox;
+  readonly ending: Ending;
+}
+
+/** Takes one device's frames in: holds them to the device's budget, parses them, publishes them, and directs play-out. */
+export class Inbox {
+  readonly #deps: InboxDeps;
+  readonly #decoder = new FrameDecoder();
+  readonly #frames: TokenBucket;
+  readonly #bytes: TokenBucket;
+  readonly #messages: TokenBucket;
+  /** When the device's audio began to exceed its budget without a pause, and when it last did, ms. */
+  #floodSince = 0;
+  #floodAt = -Infinity;
+  #sentAudio = false;
+
+  constructor(deps: InboxDeps) {
+    this.#deps = deps;
+    const { audioFramesPerSecond: frames, audioBytesPerSecond: bytes, messagesPerSecond: messages } = deps.limits;
+    // After a network stall up to 2.4 s of audio arrive at once (docs/protocol.md, audio).
+    this.#frames = new TokenBucket(frames, frames * 2);
+    this.#bytes = new TokenBucket(bytes, bytes * 3);
+    this.#messages = new TokenBucket(messages, messages * 3);
+  }
+
+  /** Takes a binary message of an open session. `now` in ms. */
+  audio(data: Buffer, now: number): void {
+    const { counters, parts } = this.#deps;
+    counters.received.audio += 1;
+    counters.receivedBytes.audio += data.byteLength;
+    const packet = this.#decoder.decode(parts.outbox.framing, data);
+    if (typeof packet === "string") return this.#drop(packet);
+    if (!this.#frames.take(now) || !this.#bytes.take(now, packet.byteLength)) return this.#overBudget(now);
+    this.#sentAudio = true;
+    parts.uplink.send({ kind: "audio", body: packet });
+  }
+
+  #overBudget(now: number): void {
+    const { limits, parts } = this.#deps;
+    this.#drop("rate");
+    if (now - this.#floodAt > fixedLimits.floodPauseMs) this.#floodSince = now;
+    this.#floodAt = now;
+    if (now - this.#floodSince >= limits.floodMs) parts.ending.request({ reason: "flood" });
+  }
+
+  /**
+   * Takes a text message. Gives back a hello, which opens the session, and acts on everything else. `isOpen`: the hello
+   * was answered. `now` in ms.
+   */
+  text(text: string, isOpen: boolean, now: number): DeviceHello | undefined {
+    const { counters, parts } = this.#deps;
+    if (!this.#messages.take(now)) {
+      parts.ending.request({ reason: "flood" });
+      return this.#drop("rate");
+    }
+    counters.receivedBytes.text += text.length;
+    const message = this.#parse(text);
+    if (!message) return undefined;
+    if (message.type === "hello" ? isOpen : !isOpen) return this.#drop(isOpen ? "second-hello" : "before-hello");
+    counters.received.control += 1;
+    if (message.type === "hello") return message;
+    (Inbox.#handlers[message.type] as (inbox: Inbox, message: DeviceMessage) => void)(this, message);
+    if (parts.uplink.overflowed) parts.ending.request({ reason: "overloaded" });
+    return undefined;
+  }
+
+  #parse(text: string): DeviceMessage | undefined {
+    try {
+      return parseDeviceMessage(text) ?? this.#drop("unknown-type");
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      return this.#drop("malformed");
+    }
+  }
+
+  static readonly #handlers: Handlers = {
+    listen: (inbox, message) => inbox.#listen(message),
+    abort: (inbox, message) => inbox.#abort(message.reason),
+    mcp: (inbox, { payload }) => inbox.#publish({ type: "mcp", payload }),
+    iot: (inbox, { descriptors, states }) =>
+      inbox.#publish({ type: "iot", ...(descriptors ? { descriptors } : {}), ...(states ? { states } : {}) }),
+    goodbye(inbox) {
+      inbox.#publish({ type: "goodbye" });
+      inbox.#deps.parts.ending.request({ reason: "done" });
+    },
+    ping(inbox) {
+      const timestamp = new Date().toISOString().slice(0, 19).replace("T", " ");
+      inbox.#deps.parts.outbox.writeText({ type: "pong", timestamp });
+    },
+  };
+
+  #publish(body: InControl): void {
+    this.#deps.parts.uplink.send({ kind: "control", body });
+  }
+
+  /** Listen in its three states (docs/protocol.md, listen). */
+  #listen(message: Message<"listen">): void {
+    const { gateway, turns, parts } = this.#deps;
+    const { uplink, farewell } = parts;
+    if (message.state === "start") {
+      farewell.listening = true;
+      farewell.userActed();
+      const body = { type: "listen" as const, mode: message.mode, gateway };
+      uplink.send({ kind: "control", body }, undefined, turns.listening(message.mode));
+    } else if (message.state === "stop") {
+      const mark = farewell.listening ? "stopped" : undefined;
+      farewell.listening = false;
+      const seq = uplink.send({ kind: "control", body: { type: "stop" } }, mark);
+      if (mark && seq !== undefined) parts.playout.stopped(seq);
+    } else this.#detect(message.text.trim());
+  }
+
+  /** A wake word, or text that the user typed. */
+  #detect(text: string): void {
+    const { counters, profile, turns, parts } = this.#deps;
+    const isWake = text === "" || this.#sentAudio || profile().wakeWords.includes(text);
+    if (isWake) return this.#publish({ type: "wake", text });
+    counters.received.text += 1;
+    const seq = parts.uplink.send({ kind: "text", body: text }, "typed", turns.typing());
+    if (seq !== undefined) this.#typed(seq, text);
+  }
+
+  #typed(seq: number, text: string): void {
+    const { turns, parts } = this.#deps;
+    turns.typed(seq);
+    parts.playout.typed(seq, text);
+  }
+
+  /** The user wants silence, at once, even while NATS is away. */
+  #abort(reason: string | undefined): void {
+    const { turns, parts } = this.#deps;
+    const { uplink, playout, farewell } = parts;
+    farewell.listening = false;
+    turns.event("abort");
+    const since = playout.speaking ? Date.now() : undefined;
+    const body = { type: "abort" as const, ...(reason === undefined ? {} : { reason }) };
+    const seq = uplink.send({ kind: "control", body }, "aborted");
+    playout.abort(seq ?? uplink.seq);
+    if (since !== undefined) turns.silenced(since, "abort");
+  }
+
+  /** Publishes frames that waited for NATS, and directs play-out as their seqs require. */
+  resume(): void {
+    const { uplink, playout, ending } = this.#deps.parts;
+    for (const { frame, mark, seq } of uplink.resume()) {
+      if (mark === "aborted") playout.raiseFence(seq);
+      else if (mark === "stopped") playout.stopped(seq);
+      else if (frame.kind === "text") this.#typed(seq, frame.body);
+    }
+    if (uplink.overflowed) ending.request({ reason: "overloaded" });
+  }
+
+  #drop(reason: DropReason): undefined {
+    this.#deps.counters.drops[reason] += 1;
+  }
+}

@@ -1,0 +1,104 @@
+import {
+  closeCodes,
+  encodeFrame,
+  maxDeviceTextBytes,
+  type CloseName,
+  type FramingVersion,
+  type OutText,
+  type ServerMessage,
+} from "@voxbus/protocol";
+import type { WebSocket } from "ws";
+import { fixedLimits, type Limits } from "../limits.ts";
+import { countLateness, type Counters } from "../observe/counters.ts";
+import type { Clock, Ticker } from "../playout/clock.ts";
+import type { Downlink } from "../playout/downlink.ts";
+import { BackPressureProbe } from "./back-pressure-probe.ts";
+import type { Ending } from "./ending.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+
+/** Dependencies of an outbox. */
+export interface OutboxDeps {
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly limits: Pick<Limits, "slowMs">;
+  readonly heartbeat: Heartbeat;
+  readonly ending: Ending;
+}
+
+/** Writes one session's frames to its socket, and measures whether the device takes them in. */
+export class Outbox implements Downlink, Ticker {
+  framing: FramingVersion;
+  readonly #deps: OutboxDeps;
+  readonly #socket: WebSocket;
+  readonly #session: string;
+  #probe: BackPressureProbe | undefined;
+  #isWatching = false;
+
+  constructor(deps: OutboxDeps, socket: WebSocket, session: string, framing: FramingVersion) {
+    this.#deps = deps;
+    this.#socket = socket;
+    this.#session = session;
+    this.framing = framing;
+  }
+
+  writeText(message: OutText | ServerMessage): void {
+    const { counters } = this.#deps;
+    const text = JSON.stringify(message.type === "hello" ? message : { ...message, session_id: this.#session });
+    if (Buffer.byteLength(text) > maxDeviceTextBytes) {
+      counters.drops.oversize += 1;
+      return;
+    }
+    counters.sent.text += 1;
+    counters.sentBytes.text += text.length;
+    this.#socket.send(text);
+    if (this.#socket.bufferedAmount > fixedLimits.slowSocketBytes) this.close("slow");
+  }
+
+  writeAudio(packet: Uint8Array, late = 0): void {
+    const { clock, counters } = this.#deps;
+    counters.sent.audio += 1;
+    counters.sentBytes.audio += packet.byteLength;
+    countLateness(counters, late);
+    this.#socket.send(this.framing === 1 ? packet : encodeFrame(this.framing, packet, Math.round(clock.now())));
+  }
+
+  writable(): boolean {
+    const { clock, limits, heartbeat } = this.#deps;
+    const now = clock.now();
+    this.#probe ??= new BackPressureProbe(limits.slowMs, heartbeat.rtt !== undefined);
+    if (this.#probe.want(now)) {
+      this.ping();
+      if (!this.#isWatching) this.tick(now);
+    }
+    return this.#probe.mayWrite(now) && this.#socket.bufferedAmount < fixedLimits.playoutSocketBytes;
+  }
+
+  ping(): void {
+    this.#socket.ping();
+  }
+
+  /** A pong came. */
+  pong(): void {
+    this.#probe?.pong();
+  }
+
+  /** Checks whether the device is slow; called by the clock. */
+  tick(now: number): void {
+    const next = this.#probe?.check(now);
+    this.#isWatching = typeof next === "number";
+    if (typeof next === "number") this.#deps.clock.wake(this, next);
+    else if (next === "slow") this.close("slow");
+  }
+
+  close(reason: CloseName): void {
+    this.#deps.ending.request({ reason });
+  }
+
+  /** Writes a Close frame, and drops TCP later if the device has not done so. Returns the code. */
+  end(reason: CloseName): number {
+    const { code } = closeCodes[reason];
+    this.#socket.close(code, reason);
+    setTimeout(() => this.#socket.terminate(), fixedLimits.lingerMs).unref();
+    return code;
+  }
+}

@@ -1,0 +1,64 @@
+import type { Bus } from "@voxbus/bus";
+import type { Registry } from "@voxbus/presence";
+import { channels, type Presence } from "@voxbus/protocol";
+import type { Log } from "@voxbus/service";
+import type { DeviceRecords } from "./device-records.ts";
+import type { Session } from "./session.ts";
+
+/** Keeps presence and the devices' records in step with this gateway's sessions. */
+export interface Registration {
+  /** A session was opened: writes its presence, and closes the session that the device has elsewhere. */
+  opened(session: Session): void;
+  /** A session that was opened ended. `wasHolder`: no newer session of the device is here. */
+  ended(session: Session, reason: string, wasHolder: boolean): void;
+}
+
+/** Creates the registration of one gateway. */
+export function createRegistration({
+  bus,
+  registry,
+  records,
+  gateway,
+  log,
+}: {
+  readonly bus: Bus;
+  readonly registry: Registry;
+  readonly records: DeviceRecords;
+  readonly gateway: string;
+  readonly log: Log;
+}): Registration {
+  /** Aborts the writes of presence that go on, by session. */
+  const writing = new Map<string, AbortController>();
+
+  const replaceElsewhere = (device: string, previous: Presence) => {
+    bus.publish(channels.command(previous.gateway), {
+      body: { type: "disconnect", device, session: previous.session, reason: "replaced" },
+    });
+  };
+
+  const enter = async (session: Session) => {
+    const { device, id, since, remote, framing: protocol, features } = session;
+    const abort = new AbortController();
+    writing.set(id, abort);
+    const presence = { session: id, since, remote, protocol, features, state: "active" as const };
+    const { previous } = await registry.enter(device, presence, abort.signal).finally(() => writing.delete(id));
+    if (session.ended) return registry.leave(device, id);
+    records.opened(device, id, previous);
+    if (previous && previous.gateway !== gateway) replaceElsewhere(device, previous);
+  };
+
+  return {
+    opened(session) {
+      const { device, id } = session;
+      enter(session).catch((err: unknown) => {
+        if (!session.ended) log.warn({ err, device, session: id }, "presence write failed");
+      });
+    },
+    ended({ device, id, since }, reason, wasHolder) {
+      writing.get(id)?.abort();
+      records.ended(device, id, since, reason);
+      if (!wasHolder) return;
+      registry.leave(device, id).catch((err: unknown) => log.warn({ err, device }, "presence removal failed"));
+    },
+  };
+}

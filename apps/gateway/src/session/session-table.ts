@@ -1,0 +1,85 @@
+import type { CloseName } from "@voxbus/protocol";
+import type { Session } from "./session.ts";
+import type { LifeState } from "./state.ts";
+
+/** All sessions of one gateway, and the session that holds each device. */
+export class SessionTable {
+  readonly #sessions = new Map<string, Session>();
+  readonly #devices = new Map<string, Session>();
+
+  /** Every session, those without a hello included. */
+  all(): readonly Session[] {
+    return [...this.#sessions.values()];
+  }
+
+  /** The devices and the sessions that hold them. */
+  devices(): Iterable<readonly [device: string, session: Session]> {
+    return this.#devices;
+  }
+
+  session(id: string): Session | undefined {
+    return this.#sessions.get(id);
+  }
+
+  /** Gives the session that holds a device. */
+  holderOf(device: string): Session | undefined {
+    return this.#devices.get(device);
+  }
+
+  add(session: Session): void {
+    this.#sessions.set(session.id, session);
+  }
+
+  remove(session: Session): void {
+    this.#sessions.delete(session.id);
+  }
+
+  /** Lets a session hold its device: the newest one wins. Gives the session that it replaces. */
+  hold(session: Session): Session | undefined {
+    const replaced = this.#devices.get(session.device);
+    this.#devices.set(session.device, session);
+    return replaced;
+  }
+
+  /** Ends a session's hold on its device. Returns false if a newer session holds it. */
+  letGo(session: Session): boolean {
+    return this.#devices.get(session.device) === session && this.#devices.delete(session.device);
+  }
+
+  /** Closes the session that holds a device: any, or only the session with this id. */
+  close(device: string, session: string | undefined, reason: CloseName): void {
+    const holder = this.#devices.get(device);
+    if (session === undefined || session === holder?.id) holder?.close(reason);
+  }
+
+  /** Number of connections. */
+  connections(): number {
+    return this.#sessions.size;
+  }
+
+  /** Number of connections that have sent no hello yet. */
+  pending(): number {
+    return this.#sessions.size - this.#devices.size;
+  }
+
+  /** Number of devices that speak. */
+  speaking(): number {
+    let speaking = 0;
+    for (const { playout } of this.#devices.values()) if (playout.speaking) speaking += 1;
+    return speaking;
+  }
+
+  /** Number of frames that wait for NATS. */
+  waiting(): number {
+    let waiting = 0;
+    for (const { uplink } of this.#sessions.values()) waiting += uplink.waiting;
+    return waiting;
+  }
+
+  /** Number of connections in each state. */
+  states(): ReadonlyMap<LifeState, number> {
+    const states = new Map<LifeState, number>();
+    for (const { state } of this.#sessions.values()) states.set(state, (states.get(state) ?? 0) + 1);
+    return states;
+  }
+}
