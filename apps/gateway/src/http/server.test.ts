@@ -1,52 +1,29 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
-import { leave, openTestDevice, startNatsServer, type NatsServer, type TestDevice } from "@voxbus/testing";
-import { startSubscriber, type Running } from "@voxbus/subscriber";
+import type { Running } from "@voxbus/subscriber";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildGateway, gatewayProgram } from "../app.ts";
+import { addressOf, openTestGateways, readStats, type TestGateways } from "../test-gateways.ts";
 
-const quiet = { VOXBUS_LOG_LEVEL: "error", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
-let nats: NatsServer;
+let gateways: TestGateways;
 let one: Running;
-const running: Running[] = [];
-const open: TestDevice[] = [];
-
-async function startGateway(env: Record<string, string> = {}): Promise<Running> {
-  const started = await startSubscriber(gatewayProgram, buildGateway, { ...quiet, VOXBUS_NATS_URL: nats.url, ...env });
-  running.push(started);
-  return started;
-}
-
-async function connect(id: string, headers: Record<string, string>, to: Running): Promise<void> {
-  open.push(await openTestDevice(to.addresses["device"] ?? "", { id, headers }));
-}
-
-async function stats(): Promise<{ refusals: Record<string, number> }> {
-  const url = new URL("/ws/stats", (one.addresses["device"] ?? "").replace("ws", "http"));
-  return (await (await fetch(url)).json()) as never;
-}
 
 beforeAll(async () => {
-  nats = await startNatsServer();
-  one = await startGateway();
+  gateways = await openTestGateways();
+  one = await gateways.start();
 });
-afterAll(async () => {
-  await Promise.all(open.map(leave));
-  await Promise.all(running.map((service) => service.stop("quick")));
-  await nats.stop();
-});
+afterAll(() => gateways.stop());
 
 describe("authentication", () => {
   const key = "a-key-of-sixteen-or-more";
   const token = (id: string, seconds: number) =>
     `${createHmac("sha256", key).update(`c|${id}|${seconds}`).digest("base64url")}.${seconds}`;
 
-  it("hmac: the ecosystem's token opens the door, a wrong, foreign or old one does not; OTA hands it out", async () => {
-    const safe = await startGateway({ VOXBUS_AUTH: "hmac", VOXBUS_AUTH_KEY: key, VOXBUS_OTA_ALLOW: "kitchen" });
+  it("hmac: the ecosystem's token is accepted; a wrong, foreign or old one is not; OTA hands it out", async () => {
+    const safe = await gateways.start({ VOXBUS_AUTH: "hmac", VOXBUS_AUTH_KEY: key, VOXBUS_OTA_ALLOW: "kitchen" });
     const now = Math.floor(Date.now() / 1000);
     const tryToken = (id: string, value: string) =>
-      connect(id, { "Client-Id": "c", Authorization: `Bearer ${value}` }, safe);
+      gateways.connect(safe, { id, headers: { "Client-Id": "c", Authorization: `Bearer ${value}` } });
     await tryToken("kitchen", token("kitchen", now));
     for (const value of [token("garage", now), token("kitchen", now - 40 * 86_400), "nonsense", ""]) {
       await expect(tryToken("kitchen", value)).rejects.toThrow("HTTP 401");
@@ -63,19 +40,20 @@ describe("authentication", () => {
     await tryToken("kitchen", await ask("kitchen"));
   });
 
-  it("token: one bound to a device speaks for no other one, an unbound one for any", async () => {
-    const safe = await startGateway({ VOXBUS_AUTH: "token", VOXBUS_AUTH_TOKENS: "AA:BB:CC:DD:EE:FF=mine,anyone" });
-    const tryToken = (id: string, value: string) => connect(id, { Authorization: `Bearer ${value}` }, safe);
+  it("token: a bound token speaks for its device only, an unbound one for any", async () => {
+    const safe = await gateways.start({ VOXBUS_AUTH: "token", VOXBUS_AUTH_TOKENS: "AA:BB:CC:DD:EE:FF=mine,anyone" });
+    const tryToken = (id: string, value: string) =>
+      gateways.connect(safe, { id, headers: { Authorization: `Bearer ${value}` } });
     await tryToken("aa:bb:cc:dd:ee:ff", "mine");
     await tryToken("kitchen", "anyone");
     await expect(tryToken("kitchen", "mine")).rejects.toThrow("HTTP 403");
     await expect(tryToken("kitchen", "other")).rejects.toThrow("HTTP 401");
   });
 
-  it("beyond loopback: the choice must be said outright", async () => {
-    await expect(startGateway({ VOXBUS_GATEWAY_HOST: "0.0.0.0" })).rejects.toThrow("VOXBUS_AUTH");
-    await expect(startGateway({ VOXBUS_AUTH: "hmac" })).rejects.toThrow("VOXBUS_AUTH_KEY");
-    await startGateway({ VOXBUS_GATEWAY_HOST: "0.0.0.0", VOXBUS_AUTH: "none" });
+  it("beyond loopback: the choice must be explicit", async () => {
+    await expect(gateways.start({ VOXBUS_GATEWAY_HOST: "0.0.0.0" })).rejects.toThrow("VOXBUS_AUTH");
+    await expect(gateways.start({ VOXBUS_AUTH: "hmac" })).rejects.toThrow("VOXBUS_AUTH_KEY");
+    await gateways.start({ VOXBUS_GATEWAY_HOST: "0.0.0.0", VOXBUS_AUTH: "none" });
   });
 });
 
@@ -94,13 +72,13 @@ describe("OTA", () => {
       expect(body).toEqual({
         server_time: { timestamp: expect.any(Number), timezone_offset: expect.any(Number) },
         firmware: { version: "body" in init ? "2.4.2" : "0.0.0", url: "" },
-        websocket: { url: one.addresses["device"], token: "", version: 1 },
+        websocket: { url: addressOf(one), token: "", version: 1 },
       });
       expect(Math.abs(body.server_time.timestamp - Date.now())).toBeLessThan(60_000);
     }
   });
 
-  it("activate: is done at once; a preflight is answered; what is malformed is refused by name", async () => {
+  it("activate: is done at once; a preflight is answered; a malformed request is refused by name", async () => {
     expect((await ask({ method: "POST", body: "{}" }, "activate")).status).toBe(200);
     const origin = new URL(one.addresses["ota"] ?? "").origin;
     const preflight = await ask({ method: "OPTIONS", headers: { Origin: origin } });
@@ -118,8 +96,8 @@ describe("OTA", () => {
     expect(await refused({ headers: { Origin: "http://evil.example" } })).toEqual([403, "forbidden"]);
   });
 
-  it("a body that is cut off: is counted as a bad request, and the gateway lives", async () => {
-    const before = (await stats()).refusals["bad-request"] ?? 0;
+  it("a body that is cut off: is counted as a bad request, and the gateway goes on", async () => {
+    const before = (await readStats(one)).refusals["bad-request"] ?? 0;
     const { port } = new URL(one.addresses["ota"] ?? "");
     const socket = connectTcp(Number(port), "127.0.0.1");
     await once(socket, "connect");
@@ -127,7 +105,6 @@ describe("OTA", () => {
     // Its header was read once the configuration is asked for behind it and answered.
     await ask();
     socket.resetAndDestroy();
-    while (((await stats()).refusals["bad-request"] ?? 0) === before)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    await expect.poll(async () => (await readStats(one)).refusals["bad-request"] ?? 0).toBe(before + 1);
   });
 });

@@ -1,42 +1,19 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Bus } from "@voxbus/bus";
-import {
-  connectRaw,
-  connectTestBus,
-  openTestDevice,
-  startNatsServer,
-  type NatsServer,
-  type TestDevice,
-  loose,
-} from "@voxbus/testing";
-import { buckets, channels, closeCodes, type CloseName, type Event } from "@voxbus/protocol";
-import { startSubscriber, type Running } from "@voxbus/subscriber";
+import { buckets, channels, closeCodes, type CloseName } from "@voxbus/protocol";
+import type { Running } from "@voxbus/subscriber";
+import { connectRaw, loose, startNatsServer, type TestDevice, type TestDeviceOptions } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { buildGateway, gatewayProgram } from "../app.ts";
+import { addressOf, openTestGateways, readStats, untilAway, watchEvents, type TestGateways } from "../test-gateways.ts";
 
-let nats: NatsServer;
+let gateways: TestGateways;
 let bus: Bus;
-const running: Running[] = [];
-const devices: TestDevice[] = [];
 
-async function startGateway(env: Record<string, string> = {}, url = nats.url): Promise<Running> {
-  const quiet = { VOXBUS_LOG_LEVEL: "fatal", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
-  const times = { VOXBUS_PING_MS: "100" };
-  const started = await startSubscriber(gatewayProgram, buildGateway, {
-    ...quiet,
-    VOXBUS_NATS_URL: url,
-    ...times,
-    ...env,
-  });
-  running.push(started);
-  return started;
+function startGateway(env: Readonly<Record<string, string>> = {}): Promise<Running> {
+  return gateways.start({ VOXBUS_PING_MS: "100", ...env });
 }
-const addressOf = (service: Running) => service.addresses["device"] ?? "";
 
-async function connect(id: string, service: Running, options = {}): Promise<TestDevice> {
-  const device = await openTestDevice(addressOf(service), { id, ...options });
-  devices.push(device);
-  return device;
+function connect(id: string, service: Running, options: TestDeviceOptions = {}): Promise<TestDevice> {
+  return gateways.connect(service, { id, ...options });
 }
 
 interface End {
@@ -44,20 +21,14 @@ interface End {
   readonly reason: string | undefined;
 }
 
-/** What observers will hear of the end of a device's session. */
+/** Gives what observers will hear of the end of a device's session. */
 async function watchEnd(id: string): Promise<{ readonly end: Promise<End> }> {
-  const ended = new Promise<Event>((resolve) => {
-    const events = bus.subscribe(channels.event(id), (event) => {
-      if (event.state !== "closed") return;
-      events.close();
-      resolve(event);
-    });
-  });
-  await bus.flush();
+  const events = await watchEvents(bus, id);
+  const ended = events.until((all) => all.find(({ state }) => state === "closed"));
   return { end: ended.then(({ code, reason }) => ({ code, reason })) };
 }
 
-/** Sends a device sound, without end. */
+/** Sends a device sound until it is closed. */
 function sing(id: string): { close(): void } {
   let n = 0;
   const send = () => {
@@ -71,20 +42,20 @@ function sing(id: string): { close(): void } {
   return { close: () => clearInterval(timer) };
 }
 
-/** How each close of the table is brought about; gives what the device, or for want of one what observers saw. */
+/** Brings about each close of the table. Gives what the device saw, or else what observers saw. */
 const reached: Record<CloseName, () => Promise<End>> = {
   async done() {
     const service = await startGateway();
-    await bus.bucket(buckets.profiles).put("quiet", { silenceMs: 1000, farewell: "So long." });
+    await bus.bucket(buckets.profiles).put("quiet", { silenceMs: 1000, farewell: "Goodbye." });
     const polite = await connect("polite", service);
     polite.send({ type: "goodbye" });
     expect(await polite.closed).toMatchObject({ code: 1000 });
     const record = async () => (await bus.bucket(buckets.devices).get("polite"))?.value;
     await expect.poll(record).toMatchObject({ lastReason: "done", totalOnline: expect.any(Number) });
     expect(await record()).not.toHaveProperty("session");
-    // A conversation in which nobody speaks: the farewell is claimed, spoken, and then it ends.
+    // In a silent conversation the farewell is claimed and spoken, and then the session ends.
     const said = bus.subscribe(channels.sayOpen("quiet"), ({ reply, text }) => {
-      expect(text).toBe("So long.");
+      expect(text).toBe("Goodbye.");
       const name = { reply, attempt: 1, sentence: 0, n: 0, kind: "audio", duration: 60, end: "reply" };
       bus.publish(loose(channels.out("quiet")), { ...name, body: new Uint8Array([1]) });
     });
@@ -125,23 +96,20 @@ const reached: Record<CloseName, () => Promise<End>> = {
   async restart() {
     const service = await startGateway();
     const device = await connect("moved", service);
-    const draining = new Promise<Event>((resolve) => {
-      bus.subscribe(channels.event("moved"), (event) => event.reason === "draining" && resolve(event));
-    });
-    await bus.flush();
+    const events = await watchEvents(bus, "moved");
     const answer = await fetch(`${service.addresses["ops"]}/pre-stop`, { method: "POST" });
     expect([answer.status, await answer.json()]).toEqual([200, { drained: true }]);
-    expect((await draining).state).not.toBe("closed");
+    const draining = await events.until((all) => all.find(({ reason }) => reason === "draining"));
+    expect(draining.state).not.toBe("closed");
     await expect(connect("late", service)).rejects.toThrow("HTTP 503");
     return device.closed;
   },
   async overloaded() {
     const own = await startNatsServer();
-    const service = await startGateway({ VOXBUS_MAX_MESSAGES_S: "1000" }, own.url);
+    const service = await startGateway({ VOXBUS_MAX_MESSAGES_S: "1000", VOXBUS_NATS_URL: own.url });
     const device = await connect("eager", service);
     own.kill("SIGSTOP");
-    const stats = async () => (await (await fetch(statsOf(service))).json()) as { nats: boolean };
-    while ((await stats()).nats) await delay(20);
+    await untilAway(service);
     for (let n = 0; n < 300; n += 1) device.send({ type: "listen", state: "stop" });
     const close = await device.closed;
     own.kill("SIGCONT");
@@ -160,10 +128,10 @@ const reached: Record<CloseName, () => Promise<End>> = {
     return device.closed;
   },
   async disconnected() {
-    const service = await startGateway({ VOXBUS_GATEWAY_ID: "door" });
+    const service = await startGateway({ VOXBUS_GATEWAY_ID: "front" });
     const device = await connect("guest", service);
     const body = { type: "disconnect", device: "guest", reason: "requested" };
-    bus.publish(loose(channels.command("door")), { body });
+    bus.publish(loose(channels.command("front")), { body });
     return device.closed;
   },
   async slow() {
@@ -188,7 +156,7 @@ const reached: Record<CloseName, () => Promise<End>> = {
     for (let n = 0; n < 40; n += 1) burst.send(new Uint8Array([0xf8]));
     burst.send({ type: "ping" });
     await burst.next(({ type }) => type === "pong");
-    const { drops } = (await (await fetch(statsOf(service))).json()) as { drops: Record<string, number> };
+    const { drops } = await readStats(service);
     expect(drops["rate"]).toBeGreaterThanOrEqual(20);
     const hose = await connect("hose", service);
     const pump = setInterval(() => hose.send(new Uint8Array([0xf8])), 10);
@@ -200,23 +168,14 @@ const reached: Record<CloseName, () => Promise<End>> = {
   },
 };
 
-function statsOf(service: Running): URL {
-  return new URL("/ws/stats", addressOf(service).replace("ws", "http"));
-}
-
 beforeAll(async () => {
-  nats = await startNatsServer();
-  bus = await connectTestBus(nats.url);
+  gateways = await openTestGateways();
+  ({ bus } = gateways);
 });
-afterAll(async () => {
-  for (const device of devices) device.vanish();
-  await Promise.all(running.map((service) => service.stop("quick")));
-  await bus.close();
-  await nats.stop();
-});
+afterAll(() => gateways.stop());
 
 it.concurrent.each(Object.keys(closeCodes) as CloseName[])(
-  "close %s: comes with its code and reason",
+  "close %s: has its code and its reason",
   async (name) => {
     const { code, reason } = closeCodes[name];
     expect(await reached[name]()).toMatchObject({ code, reason });

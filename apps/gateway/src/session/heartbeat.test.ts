@@ -1,38 +1,45 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Clock, Ticker } from "../playout/clock.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { lifeEvents, lifeStates, nextState, transitions, type LifeState } from "./state.ts";
 
-const times = { helloMs: 10_000, pingMs: 30_000, suspectMs: 60_000, zombieMs: 90_000 };
+const times = { helloMs: 10_000, pingMs: 30_000, suspectMs: 60_000, idleTimeoutMs: 90_000 };
 
-/** A heartbeat in virtual time. */
+/** Runs a heartbeat in virtual time, as a session does. */
 function createStage() {
   let now = 0;
-  let queue: { readonly at: number; readonly ticker: Ticker }[] = [];
   const log: string[] = [];
-  const clock: Clock = { now: () => now, wake: (ticker, at) => queue.push({ ticker, at }), close: () => undefined };
-  const beat: Heartbeat = new Heartbeat(clock, times, {
-    ping: () => log.push(`ping ${now / 1000}`),
-    close(name) {
-      log.push(`${name} ${now / 1000}`);
-      beat.happen("close");
-    },
-    changed: (state) => log.push(`${state} ${now / 1000}`),
-  });
+  const beat = new Heartbeat(times, now);
+  let checkAt = beat.nextCheck(now);
+  const tell = (state: LifeState | undefined) => state && log.push(`${state} ${now / 1000}`);
+  const check = () => {
+    for (const due of beat.check(now)) {
+      if (due.do === "ping") log.push(`ping ${now / 1000}`);
+      else if (due.do === "tell") tell(due.state);
+      else {
+        log.push(`${due.reason} ${now / 1000}`);
+        tell(beat.happen("close"));
+      }
+    }
+    checkAt = beat.nextCheck(now);
+  };
   return {
     beat,
     log,
     now: () => now,
+    welcome() {
+      tell(beat.happen("welcomed"));
+      check();
+    },
+    come(what: "frame" | "pong" | "sign") {
+      tell(beat[what](now));
+    },
     pass(ms: number) {
       const until = now + ms;
       for (;;) {
-        const next = queue.reduce((least, entry) => Math.min(least, entry.at), Infinity);
-        if (next > until) break;
-        now = Math.max(now, next);
-        const due = queue.filter(({ at }) => at <= now);
-        queue = queue.filter(({ at }) => at > now);
-        for (const { ticker } of due) ticker.tick(now);
+        if (checkAt === undefined || checkAt > until) break;
+        now = Math.max(now, checkAt);
+        check();
       }
       now = until;
     },
@@ -40,19 +47,16 @@ function createStage() {
 }
 
 describe("life", () => {
-  it("table: every path ends in closed or rejected, and those are final", () => {
+  it("table: every path ends in closed, and that is final", () => {
     const reach = (from: LifeState, seen = new Set<LifeState>()): Set<LifeState> => {
       if (seen.has(from)) return seen;
       seen.add(from);
       for (const to of Object.values(transitions[from])) reach(to, seen);
       return seen;
     };
-    expect([...reach("connecting")].toSorted()).toEqual([...lifeStates].toSorted());
-    for (const state of lifeStates) expect(reach(state).has("closed") || reach(state).has("rejected")).toBe(true);
-    for (const event of lifeEvents) {
-      expect(nextState("closed", event)).toBe("closed");
-      expect(nextState("rejected", event)).toBe("rejected");
-    }
+    expect([...reach("authenticating")].toSorted()).toEqual([...lifeStates].toSorted());
+    for (const state of lifeStates) expect(reach(state).has("closed")).toBe(true);
+    for (const event of lifeEvents) expect(nextState("closed", event)).toBe("closed");
   });
 
   it("no hello: the connection is closed after its time", () => {
@@ -63,7 +67,7 @@ describe("life", () => {
 
   it("silence: idle and pinged after 30 s, suspicious and pinged once more after 60 s, dead after 90 s", () => {
     const stage = createStage();
-    stage.beat.happen("welcomed");
+    stage.welcome();
     stage.pass(200_000);
     expect(stage.log).toEqual([
       "active 0",
@@ -78,18 +82,18 @@ describe("life", () => {
 
   it("pong: keeps an idle device, brings a suspicious one back, and tells the round trip", () => {
     const stage = createStage();
-    stage.beat.happen("welcomed");
+    stage.welcome();
     for (let n = 1; n <= 20; n += 1) {
       stage.pass(30_000 * n + 80 - stage.now());
-      stage.beat.pong();
+      stage.come("pong");
     }
     expect(stage.beat.state).toBe("idle");
     expect(stage.beat.rtt).toBeCloseTo(80, 0);
     stage.pass(70_000);
     expect(stage.beat.state).toBe("suspicious");
-    stage.beat.pong();
+    stage.come("pong");
     expect(stage.beat.state).toBe("idle");
-    stage.beat.frame();
+    stage.come("frame");
     expect(stage.beat.state).toBe("active");
   });
 
@@ -121,7 +125,7 @@ describe("life", () => {
     check = () => true;
     run(model: Model, stage: Stage) {
       model.now += this.ms;
-      model.dead ||= model.now - model.byteAt >= times.zombieMs;
+      model.dead ||= model.now - model.byteAt >= times.idleTimeoutMs;
       stage.pass(this.ms);
       expectLike(model, stage);
     }
@@ -138,7 +142,7 @@ describe("life", () => {
         model.byteAt = model.now;
         if (this.what === "frame") model.frameAt = model.now;
       }
-      stage.beat[this.what]();
+      stage.come(this.what);
       expectLike(model, stage);
     }
     toString = () => this.what;
@@ -156,7 +160,7 @@ describe("life", () => {
       fc.property(commands, (list) => {
         fc.modelRun(() => {
           const real = createStage();
-          real.beat.happen("welcomed");
+          real.welcome();
           return { model: { now: 0, byteAt: 0, frameAt: 0, dead: false }, real };
         }, list);
       }),
