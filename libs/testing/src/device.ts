@@ -1,8 +1,23 @@
 import { connect, type Socket } from "node:net";
 import { WebSocket } from "ws";
+import { createInbox } from "./inbox.ts";
 
+type Json = Readonly<Record<string, unknown>>;
+
+interface JsonMessage {
+  readonly json: Json;
+}
+interface BinaryMessage {
+  readonly binary: Buffer;
+}
 /** A message from the server. */
-export type Received = { readonly json: Readonly<Record<string, unknown>> } | { readonly binary: Buffer };
+export type Received = JsonMessage | BinaryMessage;
+
+/** The code and the reason with which a connection closed. */
+interface End {
+  readonly code: number;
+  readonly reason: string;
+}
 
 /** A device on a real WebSocket. It sends only what the test says, and answers nothing but pings. */
 export interface TestDevice {
@@ -13,11 +28,11 @@ export interface TestDevice {
   readonly open: boolean;
   send(message: object | string | Uint8Array): void;
   /** Resolves with the first JSON message that matches and was not given before. Rejects if the connection closes first. */
-  next(match: (message: Readonly<Record<string, unknown>>) => boolean): Promise<Readonly<Record<string, unknown>>>;
+  next(match: (message: Json) => boolean): Promise<Json>;
   /** Resolves with the first binary message that was not given before. Rejects if the connection closes first. */
   binary(): Promise<Buffer>;
   /** Resolves with the close code and reason once the connection is closed. */
-  readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
+  readonly closed: Promise<End>;
   /** Stops reading: messages stay in the network, and pings are not answered. */
   pause(): void;
   /** Writes bytes to the TCP connection without WebSocket framing. */
@@ -48,33 +63,23 @@ export async function openTestDevice(url: string, options: TestDeviceOptions = {
     headers: { ...(id === undefined ? {} : { "Device-Id": id }), ...headers },
     perMessageDeflate: false,
   });
-  const received: Received[] = [];
-  const given = new Set<Received>();
-  const waiting = new Set<() => void>();
+  const inbox = createInbox<Received>();
   let session = "";
-  let end: { readonly code: number; readonly reason: string } | undefined;
-
-  const wake = () => {
-    for (const look of waiting) look();
-  };
-  const closed = new Promise<{ readonly code: number; readonly reason: string }>((resolve) => {
+  const closed = new Promise<End>((resolve) => {
     socket.on("close", (code, reason) => {
-      end = { code, reason: reason.toString() };
+      const end = { code, reason: reason.toString() };
+      inbox.close(describeClose(end));
       resolve(end);
-      wake();
     });
   });
   const greeted = new Promise<void>((resolve, reject) => {
     socket.on("message", (data: Buffer, isBinary) => {
       const message: Received = isBinary ? { binary: data } : { json: JSON.parse(data.toString()) };
+      const isHello = "json" in message && message.json["type"] === "hello";
+      if (isHello) session = String(message.json["session_id"]);
       if (onReceived) onReceived(message);
-      else received.push(message);
-      if ("json" in message && message.json["type"] === "hello") {
-        session = String(message.json["session_id"]);
-        if (received.at(-1) === message && hello !== false) given.add(message);
-        resolve();
-      }
-      wake();
+      else inbox.put(message);
+      if (isHello) resolve();
     });
     socket.on("open", () => (hello === false ? resolve() : socket.send(JSON.stringify(hello))));
     socket.on("unexpected-response", (_request, response) => {
@@ -85,28 +90,14 @@ export async function openTestDevice(url: string, options: TestDeviceOptions = {
       reject(error);
       socket.terminate();
     });
-    socket.on("close", (code, reason) => reject(describeClose(code, reason.toString())));
+    void closed.then((end) => reject(describeClose(end)));
   });
   const timer = setTimeout(() => socket.terminate(), timeoutMs);
   await greeted.finally(() => clearTimeout(timer));
-
-  function take(match: (item: Received) => boolean): Promise<Received> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const item = received.find((candidate) => !given.has(candidate) && match(candidate));
-        if (item === undefined && end === undefined) return;
-        waiting.delete(look);
-        if (item === undefined) return reject(describeClose(end!.code, end!.reason));
-        given.add(item);
-        resolve(item);
-      };
-      waiting.add(look);
-      look();
-    });
-  }
+  if (hello !== false && !onReceived) await inbox.take((item) => "json" in item && item.json["type"] === "hello");
 
   return {
-    received,
+    received: inbox.items,
     closed,
     get session() {
       return session;
@@ -116,14 +107,8 @@ export async function openTestDevice(url: string, options: TestDeviceOptions = {
     },
     send: (message) =>
       socket.send(typeof message === "string" || message instanceof Uint8Array ? message : JSON.stringify(message)),
-    async next(match) {
-      const item = await take((candidate) => "json" in candidate && match(candidate.json));
-      return "json" in item ? item.json : {};
-    },
-    async binary() {
-      const item = await take((candidate) => "binary" in candidate);
-      return "binary" in item ? item.binary : Buffer.alloc(0);
-    },
+    next: async (match) => (await inbox.take((item): item is JsonMessage => "json" in item && match(item.json))).json,
+    binary: async () => (await inbox.take((item): item is BinaryMessage => "binary" in item)).binary,
     pause: () => socket.pause(),
     writeRaw: (bytes) => void (socket as unknown as { readonly _socket: Socket })._socket.write(bytes),
     vanish: () => socket.terminate(),
@@ -148,6 +133,6 @@ export function connectRaw(id: string, address: string): Socket {
   return socket;
 }
 
-function describeClose(code: number, reason: string): Error {
+function describeClose({ code, reason }: End): Error {
   return new Error(`the connection closed: ${code} ${reason}`.trimEnd());
 }

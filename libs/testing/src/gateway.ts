@@ -1,5 +1,6 @@
 import type { Bus, Closer } from "@voxbus/bus";
 import { channels, encodeEnvelope, type Heard, type InControl, type ListenMode, stored } from "@voxbus/protocol";
+import { createInbox } from "./inbox.ts";
 
 /** A frame or a transcript that was published for the device. */
 export type Answer =
@@ -31,17 +32,12 @@ export function openTestGateway(bus: Bus, device: string): TestGateway {
   const session = `session-${device}`;
   const gateway = `gateway-${device}`;
   const frames = new Map<number, Uint8Array>();
-  const answers: Answer[] = [];
+  const answers = createInbox<Answer>();
   const partials: string[] = [];
   const replays: { from: number; to: number | undefined }[] = [];
-  const waiting = new Set<() => void>();
   let seq = 0;
   let alive = true;
 
-  const note = (answer: Answer) => {
-    answers.push(answer);
-    for (const look of waiting) look();
-  };
   const closers: Closer[] = [
     bus.respond(channels.replay(gateway), ({ from, to = seq }) => {
       replays.push({ from, to });
@@ -49,10 +45,10 @@ export function openTestGateway(bus: Bus, device: string): TestGateway {
       return { session, open: alive, newest: seq, frames: asked };
     }),
     bus.subscribe(channels.out(device), ({ kind, body, origin }) => {
-      if (kind === "text" && body.type === "stt") note({ type: "stt", text: body.text, origin });
-      if (kind === "control" && body.type !== "end") note(body);
+      if (kind === "text" && body.type === "stt") answers.put({ type: "stt", text: body.text, origin });
+      if (kind === "control" && body.type !== "end") answers.put(body);
     }),
-    bus.subscribe(stored(channels.heard(device)), (heard) => note({ type: "heard", heard })),
+    bus.subscribe(stored(channels.heard(device)), (heard) => answers.put({ type: "heard", heard })),
     bus.subscribe(channels.heardPartial(device), ({ text }) => partials.push(text)),
   ];
 
@@ -65,21 +61,8 @@ export function openTestGateway(bus: Bus, device: string): TestGateway {
     await bus.store(channel, frame, { id: `${session}:${at}` });
     return at;
   }
-  function answer<T extends Answer>(fits: (answer: Answer) => answer is T): Promise<T> {
-    return new Promise((resolve) => {
-      const look = () => {
-        const found = answers.find(fits);
-        if (found === undefined) return;
-        waiting.delete(look);
-        resolve(found);
-      };
-      waiting.add(look);
-      look();
-    });
-  }
-
   return {
-    answers,
+    answers: answers.items,
     partials,
     replays,
     send(packets, { missing = [], lost = [] } = {}) {
@@ -96,11 +79,11 @@ export function openTestGateway(bus: Bus, device: string): TestGateway {
     die() {
       alive = false;
     },
-    answer,
+    answer: (fits) => answers.find(fits),
     async heard(index = 0) {
-      const { heard } = await answer(
+      const { heard } = await answers.find(
         (one): one is Extract<Answer, { type: "heard" }> =>
-          one.type === "heard" && answers.filter(({ type }) => type === "heard").indexOf(one) === index,
+          one.type === "heard" && answers.items.filter(({ type }) => type === "heard").indexOf(one) === index,
       );
       return heard;
     },

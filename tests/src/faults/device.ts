@@ -7,30 +7,30 @@ import type { References } from "./judge.ts";
 import type { Question } from "./questions.ts";
 import { openTurn, type OpenTurn, type TurnRecord } from "./turn.ts";
 
-/** What a device does all day. */
+/** The behavior of a device. */
 export interface DeviceOptions {
   readonly id: string;
-  /** Where it connects; the next one when one does not answer. */
+  /** The gateways it connects to; if one does not answer, the next one. */
   readonly urls: readonly string[];
-  /** Asked one after the other, over and over. */
+  /** The questions it asks in turn, over and over. */
   readonly questions: readonly Question[];
   readonly references: References;
-  /** Ends what it says itself: by a button, or by falling silent. */
+  /** Whether a button ends its speech (manual) or silence (auto). */
   readonly mode: "auto" | "manual";
-  /** Cuts each answer after so many packets of sound. */
+  /** Aborts each answer after this number of audio packets. */
   readonly abortAfter?: number;
 }
 
-/** A simulated device that talks, over a real WebSocket, and notes what it hears. */
+/** A simulated device that talks over a real WebSocket and records the answers. */
 export interface Device {
   readonly id: string;
-  /** Every turn so far; the last one may still go on. */
+  /** Every turn so far; the last one may still run. */
   readonly turns: readonly TurnRecord[];
-  /** What came that must never come. */
+  /** Messages that must never come. */
   readonly strays: readonly { readonly at: number; readonly problem: string }[];
   /** The session of the open connection. */
   readonly session: string | undefined;
-  /** Connects and talks until `signal` ends; resolves after the turn that goes on then. */
+  /** Connects and talks until the signal is aborted. Resolves after the turn that runs then. */
   talk(signal: AbortSignal): Promise<void>;
 }
 
@@ -41,115 +41,123 @@ const frameMs = 60;
 /** A packet of a quiet room. */
 const silence = encodeSpeech(Int16Array.from({ length: 960 }, (_, i) => ((i * 7919) % 41) - 20))[0]!;
 
-/** Creates a device; it connects when it shall talk. */
+/** Creates a device, which connects when it talks. */
 export function createDevice(options: DeviceOptions): Device {
-  const { id, urls, questions, references, mode, abortAfter } = options;
-  const turns: TurnRecord[] = [];
-  const strays: { at: number; problem: string }[] = [];
-  let connection: TestDevice | undefined;
-  let ear: Ear | undefined;
-  let turn: OpenTurn | undefined;
-  let next = 0;
-  let leaving = false;
+  return new TalkingDevice(options);
+}
 
-  const send = (message: object) => connection?.send(message);
+class TalkingDevice implements Device {
+  readonly turns: TurnRecord[] = [];
+  readonly strays: { at: number; problem: string }[] = [];
+  readonly #options: DeviceOptions;
+  #connection: TestDevice | undefined;
+  #ear: Ear | undefined;
+  #turn: OpenTurn | undefined;
+  #asked = 0;
+  #leaving = false;
 
-  const openEar = () => {
-    const mine = createEar({
-      started: () => (turn && !turn.over ? turn.sign() : stray("an answer when nothing was asked")),
-      sign: () => turn?.sign(),
-      sound: ({ soundAt }) => {
-        turn?.sound();
-        if (soundAt.length !== abortAfter) return;
-        turn?.abort();
-        mine.abort();
-        send({ type: "abort" });
-      },
-      stopped: (exchange) => turn?.stopped(exchange),
-      stray: (problem) => stray(problem),
-    });
-    return mine;
-  };
-  const stray = (problem: string) => {
-    strays.push({ at: performance.now(), problem });
-  };
+  constructor(options: DeviceOptions) {
+    this.#options = options;
+  }
 
-  const connect = async (url: string): Promise<boolean> => {
-    const mine = openEar();
+  get id(): string {
+    return this.#options.id;
+  }
+
+  get session(): string | undefined {
+    return this.#connection?.session;
+  }
+
+  async talk(signal: AbortSignal): Promise<void> {
+    const { questions } = this.#options;
+    this.#leaving = false;
+    while (!signal.aborted) {
+      await this.#reconnect(signal);
+      if (signal.aborted) break;
+      await this.#ask(questions[this.#asked++ % questions.length]!);
+      await sleep(pauseMs * (0.5 + Math.random()));
+    }
+    // A message that is still on its way would count as a stray.
+    await sleep(pauseMs);
+    this.#leaving = true;
+    this.#connection?.vanish();
+  }
+
+  async #ask(question: Question): Promise<void> {
+    const turn = openTurn(this.id, question, this.#options.references);
+    this.#turn = turn;
+    this.turns.push(turn.record);
+    if (question.packets) await this.#speak(turn, question.packets);
+    else this.#connection?.send({ type: "listen", state: "detect", text: question.text });
+    turn.endInput();
+    await turn.ended;
+  }
+
+  async #speak(turn: OpenTurn, packets: readonly Uint8Array[]): Promise<void> {
+    const { mode } = this.#options;
+    const connection = this.#connection;
+    const began = performance.now();
+    connection?.send({ type: "listen", state: "start", mode });
+    // The turn ends with its connection at the latest.
+    for (let n = 0; !turn.over; n += 1) {
+      await sleep(Math.max(0, began + n * frameMs - performance.now()));
+      if (this.#ear?.speaking || turn.over) return;
+      if (n === packets.length) {
+        turn.endInput();
+        if (mode === "manual") return this.#connection?.send({ type: "listen", state: "stop" });
+      }
+      connection?.send(packets[n] ?? silence);
+    }
+  }
+
+  async #reconnect(signal: AbortSignal): Promise<void> {
+    const { urls } = this.#options;
+    for (let tries = 0; !this.#connection && !signal.aborted; tries += 1) {
+      if (await this.#connect(urls[tries % urls.length]!)) return;
+      await sleep(Math.min(2000, 100 * 2 ** tries) * (0.5 + Math.random() / 2));
+    }
+  }
+
+  async #connect(url: string): Promise<boolean> {
+    const ear = this.#openEar();
     let opened: TestDevice;
     try {
       opened = await openTestDevice(url, {
-        id,
+        id: this.id,
         headers: { "Client-Id": randomUUID(), "Protocol-Version": "1" },
         hello: plainHello,
-        onReceived: (message) => ("json" in message ? mine.text(message.json) : mine.audio(message.binary)),
+        onReceived: (message) => ("json" in message ? ear.text(message.json) : ear.audio(message.binary)),
         timeoutMs: helloMs,
       });
     } catch {
-      return false; // refused, or gone: the next one
+      return false; // refused or closed: the next gateway
     }
-    connection = opened;
-    ear = mine;
+    this.#connection = opened;
+    this.#ear = ear;
     void opened.closed.then(({ code }) => {
-      if (connection !== opened) return;
-      connection = undefined;
-      if (!leaving) turn?.end("cut", `the connection was closed with ${code} in "${turn.record.question}"`);
+      if (this.#connection !== opened) return;
+      this.#connection = undefined;
+      const turn = this.#turn;
+      if (!this.#leaving) turn?.end("cut", `the connection closed with ${code} in "${turn.record.question}"`);
     });
     return true;
-  };
+  }
 
-  const speak = async (open: OpenTurn, packets: readonly Uint8Array[]) => {
-    const mine = connection;
-    const began = performance.now();
-    send({ type: "listen", state: "start", mode });
-    // The turn is over at the latest when its connection is.
-    for (let n = 0; !open.over; n += 1) {
-      await sleep(Math.max(0, began + n * frameMs - performance.now()));
-      if (ear?.speaking || open.over) return;
-      if (n === packets.length) {
-        open.endInput();
-        if (mode === "manual") return send({ type: "listen", state: "stop" });
-      }
-      mine?.send(packets[n] ?? silence);
-    }
-  };
-
-  const ask = async (question: Question) => {
-    turn = openTurn(id, question, references);
-    turns.push(turn.record);
-    if (question.packets) await speak(turn, question.packets);
-    else send({ type: "listen", state: "detect", text: question.text });
-    turn.endInput();
-    await turn.ended;
-  };
-
-  const reconnect = async (signal: AbortSignal) => {
-    if (connection) return;
-    for (let tries = 0; !signal.aborted; tries += 1) {
-      if (await connect(urls[tries % urls.length]!)) return;
-      await sleep(Math.min(2000, 100 * 2 ** tries) * (0.5 + Math.random() / 2));
-    }
-  };
-
-  return {
-    id,
-    turns,
-    strays,
-    get session() {
-      return connection?.session;
-    },
-    async talk(signal) {
-      leaving = false;
-      while (!signal.aborted) {
-        await reconnect(signal);
-        if (signal.aborted) break;
-        await ask(questions[next++ % questions.length]!);
-        await sleep(pauseMs * (0.5 + Math.random()));
-      }
-      // What is still on its way would be a stray.
-      await sleep(pauseMs);
-      leaving = true;
-      connection?.vanish();
-    },
-  };
+  #openEar(): Ear {
+    const stray = (problem: string) => void this.strays.push({ at: performance.now(), problem });
+    const ear = createEar({
+      started: () => (this.#turn && !this.#turn.over ? this.#turn.sign() : stray("an answer without a question")),
+      sign: () => this.#turn?.sign(),
+      sound: ({ soundAt }) => {
+        this.#turn?.sound();
+        if (soundAt.length !== this.#options.abortAfter) return;
+        this.#turn?.abort();
+        ear.abort();
+        this.#connection?.send({ type: "abort" });
+      },
+      stopped: (exchange) => this.#turn?.stopped(exchange),
+      stray,
+    });
+    return ear;
+  }
 }
