@@ -4,7 +4,7 @@ import { connect } from "@nats-io/transport-node";
 import { WebSocketServer } from "ws";
 import { answerParent } from "./child.ts";
 
-// The baseline that counts: WebSockets on NATS with one subscription a device, and nothing else.
+// The main baseline: WebSockets on NATS with one subscription per device, and nothing else.
 const nc = await connect({ servers: process.argv[2] ?? "" });
 const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
 server.on("connection", (socket, request) => {

@@ -10,14 +10,14 @@ import { connect, createInbox, type Msg, type Subscription } from "@nats-io/tran
 import { answerParent } from "./child.ts";
 import { now } from "./numbers.ts";
 
-// The baselines of the bus: nats.js alone, nothing decoded but the time in the last 8 bytes.
+// The baselines of the bus: nats.js alone. Only the time in the last 8 bytes is decoded.
 const nc = await connect({ servers: process.argv[2] ?? "" });
 const jsm = await jetstreamManager(nc);
 
 let consumed: [number, number][] = [];
 let messages: ConsumerMessages | undefined;
 
-/** Consumes openings with a durable consumer as nats.js does it by itself. */
+/** Consumes jobs with a durable consumer of nats.js. */
 async function claim({ device }: { device: string }): Promise<void> {
   const name = `bare-${device}`;
   consumed = [];
@@ -48,14 +48,14 @@ const callback = (_error: Error | null, { data }: Msg) => {
   latencies.push(now() - new DataView(data.buffer, data.byteOffset + data.byteLength - 8).getFloat64(0));
 };
 
-/** One core subscription a device. */
+/** Opens one core subscription per device. */
 function follow({ devices }: { devices: readonly string[] }): Promise<void> {
   latencies = [];
   following = devices.map((device) => nc.subscribe(`device.${device}.in.audio`, { callback }));
   return nc.flush();
 }
 
-/** One JetStream consumer a device, on a stream in memory. */
+/** Opens one JetStream consumer per device, on a stream in memory. */
 async function followStream({ devices }: { devices: readonly string[] }): Promise<void> {
   latencies = [];
   await jsm.streams.add({ name: "BENCH", subjects: ["bench.*"], storage: StorageType.Memory, max_age: 30e9 });
@@ -86,14 +86,14 @@ async function endFollowStream(): Promise<number[]> {
   return all;
 }
 
-/** Answers requests with so many bytes. */
+/** Answers requests with a number of bytes. */
 function respond({ bytes }: { bytes: number }): Promise<void> {
   const data = new Uint8Array(bytes);
   nc.subscribe("bench.request", { callback: (_error, message) => void message.respond(data) });
   return nc.flush();
 }
 
-/** Asks so many times at once; gives the time of each round, ms. */
+/** Sends a number of requests at once, in rounds, and returns the time of each round, ms. */
 async function request({ count, rounds }: { count: number; rounds: number }): Promise<number[]> {
   const times: number[] = [];
   for (let round = 0; round < rounds; round += 1) {

@@ -39,7 +39,7 @@ interface Figures {
 }
 
 test.concurrent(
-  "bench: every contender echoes under both loads, nothing is lost, and the ratios are printed",
+  "bench: every contender echoes under both loads, no frame is lost, and the ratios are printed",
   async ({ expect }) => {
     const { text, figures } = await runBench("--only", "a", "--connections", "8");
     expect(figures.echo.map(({ contender, mode }) => `${contender} ${mode}`)).toEqual(
@@ -60,7 +60,7 @@ test.concurrent("bench: memory is measured for every contender", async ({ expect
 });
 
 test.concurrent(
-  "bench: claim, follow and replay stand beside their baselines, and nothing is lost",
+  "bench: claim, follow and replay are compared with their baselines, and no message is lost",
   async ({ expect }) => {
     const { figures } = await runBench("--only", "c", "--utterances", "10");
     expect(figures.bus.map(({ what }) => what.split(" ")[0])).toEqual([
@@ -73,7 +73,7 @@ test.concurrent(
   },
 );
 
-test("bench: an option that is none is refused with a sentence", () => {
+test("bench: an invalid option is rejected with an explanation", () => {
   expect(() => readOptions(["--seconds", "soon"])).toThrow("--seconds soon: must be a number above 0");
   expect(() => readOptions(["--only", "d"])).toThrow("the parts are a, b, c");
 });

@@ -5,14 +5,14 @@ import { answerParent } from "./child.ts";
 import { frameBytes } from "./device.ts";
 import { now } from "./numbers.ts";
 
-// Publishes what a gateway would, and asks a real one for replays.
+// Publishes as a gateway does, and asks a real gateway for replays.
 const ignore = () => undefined;
 const log: BusLog = { info: ignore, warn: console.warn, error: console.error };
 const bus = await connectBus({ VOXBUS_NATS_URL: process.argv[2] ?? "", VOXBUS_NATS_REPLICAS: 1 }, log);
 const gateway = "bench-source";
 const periodMs = 60;
 
-/** Stores openings at a steady rate and gives the time of each, by `seq` from 1. */
+/** Stores jobs at a steady rate and returns the time of each, by `seq` from 1. */
 async function open({ device, count, everyMs }: { device: string; count: number; everyMs: number }) {
   const times: number[] = [];
   for (let seq = 1; seq <= count; seq += 1) {
@@ -30,7 +30,7 @@ async function open({ device, count, everyMs }: { device: string; count: number;
   return times;
 }
 
-/** Publishes audio of many sessions, 16.7 frames/s each with their phases spread; the last 8 bytes hold the time. */
+/** Publishes audio of many sessions, 16.7 frames/s each, with their phases spread. The last 8 bytes hold the time. */
 async function speak(details: {
   subjectsOf: "in" | "stream";
   session: string;
@@ -59,7 +59,7 @@ async function speak(details: {
   return sent;
 }
 
-/** Asks for the frames of sessions at once, in rounds; gives the time of each round, ms, and how many answers were short. */
+/** Asks for the frames of all sessions at once, in rounds. Returns the time of each round, ms, and the number of incomplete answers. */
 async function replay(details: {
   gateway: string;
   sessions: readonly string[];

@@ -4,7 +4,7 @@ import { answerParent } from "./child.ts";
 import { frameBytes } from "./device.ts";
 import { now } from "./numbers.ts";
 
-// A worker as asr is one, with an engine that does nothing.
+// A worker like asr, with an engine that does nothing.
 const ignore = () => undefined;
 const log: BusLog = { info: ignore, warn: console.warn, error: console.error };
 const bus = await connectBus({ VOXBUS_NATS_URL: process.argv[2] ?? "", VOXBUS_NATS_REPLICAS: 1 }, log);

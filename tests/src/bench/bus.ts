@@ -4,18 +4,18 @@ import { describeSpread, mergeSpreads, takeMedian, type Spread } from "./numbers
 import { frameBytes } from "./device.ts";
 import { gatewayId, startServer } from "./servers.ts";
 
-/** One way of doing something on the bus; latencies in ms. */
+/** The result of one way to do something on the bus; latencies in ms. */
 export interface BusRow extends Spread {
   readonly what: string;
   readonly name: string;
-  /** The name that it is compared with. */
+  /** The name of the baseline. */
   readonly baseline: string;
-  /** CPU time of the receiving process for one message, µs. */
+  /** CPU time of the receiving process per message, µs. */
   readonly cpu?: number;
   readonly lost: number;
 }
 
-/** What the measurements of the bus need. */
+/** The setting of the bus measurements. */
 export interface BusBench {
   readonly nats: { readonly url: string; readonly pid: number };
   readonly seconds: number;
@@ -29,7 +29,7 @@ interface Slice extends Spread {
   readonly cpu?: number;
 }
 
-/** Part c: claim, follow and replay, each beside what nats.js does alone. */
+/** Measures part c: claim, follow and replay, each compared with nats.js alone. */
 export async function measureBus(bench: BusBench): Promise<readonly BusRow[]> {
   const start = (name: string) => startChild(name, { args: [bench.nats.url] });
   const source = await start("bus-source");
@@ -47,7 +47,7 @@ export async function measureBus(bench: BusBench): Promise<readonly BusRow[]> {
   }
 }
 
-/** Runs ways of the same thing in turn, and gives the medians of each. */
+/** Runs several ways in turn and returns the medians of each. */
 async function interleave(
   { repeat, progress }: BusBench,
   what: string,
@@ -59,7 +59,7 @@ async function interleave(
     for (const [name, run] of Object.entries(ways)) {
       progress(`bus, ${what}, ${name}, ${round}/${repeat}`);
       const slice = await run(round);
-      // The first round only warms up.
+      // The first round is a warm-up.
       if (round > 0) slices.set(name, [...(slices.get(name) ?? []), slice]);
     }
   }
@@ -76,7 +76,7 @@ async function interleave(
   });
 }
 
-/** From the publish of `in.control.open` to the worker's claim. */
+/** Measures from the publish of `in.control.open` to the worker's claim. */
 function measureClaim(
   bench: BusBench,
   { source, worker, bare }: Readonly<Record<"source" | "worker" | "bare", Child>>,
@@ -97,7 +97,7 @@ function measureClaim(
   return interleave(bench, "claim", "nats.js consume()", { "nats.js consume()": way(bare), "bus.claim": way(worker) });
 }
 
-/** From the publish of an audio frame to the handler of its follower, with many utterances at once. */
+/** Measures from the publish of an audio frame to its follower's handler, with many utterances at once. */
 function measureFollow(
   bench: BusBench,
   { source, worker, bare }: Readonly<Record<"source" | "worker" | "bare", Child>>,
@@ -111,7 +111,7 @@ function measureFollow(
       const before = readCpuMs(by.pid);
       const subjectsOf = how === "follow" ? "in" : "stream";
       const sent = await source.ask<number>("speak", { subjectsOf, session, devices, seconds: bench.seconds });
-      // On a busy machine the last frames take their time.
+      // On a busy machine the last frames are late.
       for (let tries = 0; tries < 30 && (await by.ask<number>("countFollowed")) < sent; tries += 1) await sleep(100);
       const cpu = ((readCpuMs(by.pid) - before) * 1000) / sent;
       const latencies = await by.ask<number[]>(how === "follow" ? "endFollow" : "endFollowStream");
@@ -125,7 +125,7 @@ function measureFollow(
   });
 }
 
-/** The frames of an utterance again, asked of a gateway: 66 frames are 4 s. */
+/** Measures a gateway's replay of an utterance; 66 frames are 4 s. */
 async function measureReplay(
   bench: BusBench,
   { source, bare, asker }: Readonly<Record<"source" | "bare" | "asker", Child>>,
@@ -152,7 +152,7 @@ async function measureReplay(
       ...describeSpread(await asker.ask<number[]>("request", { count, rounds })),
       lost: 0,
     });
-    const name = "nats.js request(), as many bytes";
+    const name = "nats.js request(), same size";
     return [
       ...(await interleave(bench, `replay of ${frames} frames`, name, {
         [name]: () => theirs(1, 100),

@@ -6,15 +6,15 @@ import { fileURLToPath } from "node:url";
 /** The root of the checkout. */
 export const root = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** A program that runs in a process of its own. */
+/** A program in its own process. */
 export interface Child {
   readonly name: string;
   readonly pid: number;
-  /** Its addresses, as it named them when it was ready. */
+  /** The addresses that it reported when it was ready. */
   readonly addresses: Readonly<Record<string, string>>;
-  /** Asks it to do something and waits for the answer; only for children that `answerParent`. */
+  /** Sends a request and waits for the answer. Only for children that call `answerParent`. */
   ask<T>(what: string, details?: object): Promise<T>;
-  /** Sends it a signal. */
+  /** Sends the process a signal. */
   kill(signal: NodeJS.Signals): void;
   stop(): Promise<void>;
 }
@@ -31,8 +31,8 @@ interface Answer {
 }
 
 /**
- * Starts a program: one of the benchmark's own by its name here, or any by its path from the root. Resolves when it
- * says that it is ready; throws when it ends before. It ends with this process.
+ * Starts a program: a file of this folder by its name, or any other by its path from the root. Resolves when it is ready.
+ * Throws if it ends before. It ends with this process.
  */
 export async function startChild(
   name: string,
@@ -92,7 +92,7 @@ export async function startChild(
   };
 }
 
-/** In a child: answers what the parent asks, says that it is ready, and ends with the parent. */
+/** For a child: reports that it is ready, answers the parent's requests, and ends with the parent. */
 export function answerParent(
   handlers: Readonly<Record<string, (details: never) => unknown>>,
   addresses: Readonly<Record<string, string>> = {},
@@ -112,13 +112,13 @@ export function answerParent(
 
 const tickMs = 10;
 
-/** CPU time of a process so far, ms, user and system; Linux counts it in steps of 10 ms. */
+/** Reads the CPU time of a process, user and system, ms. Linux counts it in steps of 10 ms. */
 export function readCpuMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) * tickMs;
 }
 
-/** Resident memory of a process, KiB. */
+/** Reads the resident memory of a process, KiB. */
 export function readRssKib(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 }

@@ -1,23 +1,23 @@
 import { connect, type Socket } from "node:net";
 
-/** Payload of every frame, bytes: 60 ms of speech. */
+/** The payload of every frame, bytes: 60 ms of speech. */
 export const frameBytes = 160;
 const headerBytes = 8;
 const mask = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
-/** An Opus packet of 60 ms by its first byte; the bytes from 4 to 7 hold the number of the frame. */
+/** A packet whose first byte says 60 ms of Opus. Bytes 4 to 7 hold the number of the frame. */
 const template = encodeMasked(2, Buffer.alloc(frameBytes, 0x18));
 
 /**
- * A WebSocket client as lean as it can be, so that the load costs less than what is measured: one shared read buffer,
- * frames masked in advance, nothing checked that the measurement does not need.
+ * A minimal WebSocket client, so that the load costs less than the measured server: one shared read buffer, frames masked in
+ * advance, and no checks beyond those that the measurement needs.
  */
 export interface LoadDevice {
   readonly id: string;
-  /** False once the server closed the connection. */
+  /** False after the server has closed the connection. */
   readonly open: boolean;
-  /** The session's id, where the server has sessions. */
+  /** The id of the session, if the server has sessions. */
   readonly session: string;
-  /** Called with the number of each frame that came back. */
+  /** Called with the number of each echoed frame. */
   echoed: (frame: number) => void;
   send(frame: number): void;
   close(): void;
@@ -25,7 +25,7 @@ export interface LoadDevice {
 
 const shared = Buffer.allocUnsafe(65_536);
 
-/** Opens a device; with `hello` it says hello and waits for the answer. Rejects when the upgrade is refused. */
+/** Opens a device. With `hello` it says hello and waits for the answer. Rejects if the upgrade is refused. */
 export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<LoadDevice> {
   return new Promise((resolve, reject) => {
     let rest: Buffer | undefined;
@@ -88,7 +88,7 @@ export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<Lo
   });
 }
 
-/** Gives every whole frame of a server to `received`, and back what is left. */
+/** Calls `received` with every complete frame of a server and returns the rest. */
 function readFrames(data: Buffer, received: (opcode: number, payload: Buffer) => void): Buffer {
   let at = 0;
   while (data.byteLength - at >= 2) {
@@ -103,7 +103,7 @@ function readFrames(data: Buffer, received: (opcode: number, payload: Buffer) =>
   return data.subarray(at);
 }
 
-/** A control frame's length must stand in 7 bits. */
+/** Encodes a pong, whose length fits into 7 bits. */
 function encodePong(payload: Buffer): Buffer {
   const data = Buffer.alloc(6 + payload.byteLength);
   data[0] = 0x8a;

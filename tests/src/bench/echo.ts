@@ -4,19 +4,19 @@ import type { Mode, SliceResult } from "./load.ts";
 import { mergeSpreads, takeMedian, type Spread } from "./numbers.ts";
 import { contenders, readDrops, startServer, type Contender, type Server } from "./servers.ts";
 
-/** One contender under one load: medians over the slices. Times in ms, CPU in µs of each process for one frame there and back. */
+/** The medians of one contender under one load. Times are in ms, CPU in µs per echoed frame and process. */
 export interface EchoRow extends Spread {
   readonly contender: Contender;
   readonly mode: Mode;
   readonly connections: number;
-  /** Frames a second there and back. */
+  /** Echoed frames per second. */
   readonly rate: number;
   readonly sent: number;
   readonly lost: number;
   readonly cpu: { readonly edge: number; readonly echo: number; readonly nats: number; readonly load: number };
-  /** How busy the load generator was, as a share of one core. */
+  /** The load generator's share of one core. */
   readonly loadBusy: number;
-  /** Why the server dropped frames, where it says so. */
+  /** The server's drops by reason, if it counts them. */
   readonly drops: Readonly<Record<string, number>>;
 }
 
@@ -26,7 +26,7 @@ interface Measured {
   readonly loadBusy: number;
 }
 
-/** Part a: a frame from the device through gateway, bus and subscriber, and back. */
+/** Measures part a: a frame from the device through gateway, bus and subscriber, and back. */
 export async function measureEcho(options: {
   readonly nats: { readonly url: string; readonly pid: number };
   readonly connections: number;
@@ -43,7 +43,7 @@ export async function measureEcho(options: {
       running.push({ server, load });
       await load.ask("connect", { url: server.url, prefix: "device-", count: connections, hello: server.hello });
     }
-    // The gateway still writes presence.
+    // Time for the gateway to write presence.
     await sleep(1000);
     const rows: EchoRow[] = [];
     for (const mode of ["closed", "paced"] as const) {
@@ -52,7 +52,7 @@ export async function measureEcho(options: {
         for (const { server, load } of running) {
           options.progress(`echo, ${connections} connections, ${mode}, ${server.contender}, ${round}/${repeat}`);
           const one = await measureSlice(server, load, nats.pid, { mode, seconds });
-          // The first round only warms up.
+          // The first round is a warm-up.
           if (round > 0) measured.get(server.contender)?.push(one);
         }
       }

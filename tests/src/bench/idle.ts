@@ -3,26 +3,26 @@ import { pathToFileURL } from "node:url";
 import { readRssKib, root, startChild } from "./child.ts";
 import { contenders, startServer, type Contender } from "./servers.ts";
 
-/** Resident memory of idle connections, KiB each. */
+/** Resident memory per idle connection, KiB. */
 export interface IdleRow {
   readonly contender: Contender;
   readonly connections: number;
-  /** As it stands when nothing happens any more. */
+  /** When the memory no longer changes. */
   readonly settled: number;
-  /** After a forced collection of garbage, before and after: what the connections themselves hold. */
+  /** After a forced garbage collection, so without the garbage of the handshakes. */
   readonly held: number;
 }
 
-/** Connections that are not counted, as a share: they pay for code and for the growth of the young generation. */
+/** The share of connections for the warm-up, which are not counted: code and the young generation grow with them. */
 const warmUp = 0.5;
 const rounds = 2;
 const mostMs = 15_000;
 
-/** Part b: memory of idle connections; two rounds of each contender in turn with the same Node flags, and their means. */
+/** Measures part b: the memory of idle connections, as the mean of two interleaved rounds with the same Node flags. */
 export async function measureIdle(options: {
   readonly natsUrl: string;
   readonly connections: number;
-  /** Memory stands still when it has not changed by a hundredth for half of this, s. */
+  /** Memory counts as settled if it changes by less than 1 % in half of this time, s. */
   readonly seconds: number;
   readonly progress: (text: string) => void;
 }): Promise<readonly IdleRow[]> {
@@ -74,7 +74,7 @@ async function measureOne(
   }
 }
 
-/** Resident memory of a process, KiB, once it has not changed by more than a hundredth for `stillMs`. */
+/** Waits until the resident memory of a process has changed by less than 1 % for `stillMs`, and returns it, KiB. */
 async function awaitStill(pid: number, stillMs: number): Promise<number> {
   const end = performance.now() + mostMs;
   let still = readRssKib(pid);

@@ -3,21 +3,21 @@ import { answerParent } from "./child.ts";
 import { openLoadDevice, type LoadDevice } from "./device.ts";
 import { describeSpread, type Spread } from "./numbers.ts";
 
-/** `closed`: each connection sends when its echo came. `paced`: 16.7 frames/s each, phases spread. */
+/** `closed`: each connection sends after each echo. `paced`: 16.7 frames/s per connection, with their phases spread. */
 export type Mode = "closed" | "paced";
 
 /** One slice of load. */
 export interface Slice {
   readonly mode: Mode;
-  /** Measured time, s; a fifth of it, at least 0.2 s, runs before. */
+  /** The measured time, s. A warm-up of a fifth of it, at least 0.2 s, runs before. */
   readonly seconds: number;
 }
 
-/** What a slice came to. */
+/** The result of a slice. */
 export interface SliceResult extends Spread {
-  /** Echoes a second of the measured time. */
+  /** Echoes per second of the measured time. */
   readonly rate: number;
-  /** Frames of the whole slice. */
+  /** The frames of the whole slice. */
   readonly sent: number;
   readonly lost: number;
 }
@@ -107,7 +107,7 @@ function countFrames(): { sent: number; received: number } {
   return { sent, received };
 }
 
-/** Sends `frames` frames on every connection, one each every 10 ms, and waits for no echo. */
+/** Sends `frames` frames on every connection, one every 10 ms, without waiting for echoes. */
 async function fill({ frames }: { frames: number }): Promise<void> {
   for (let frame = 0; frame < frames; frame += 1) {
     for (const lane of lanes) send(lane, performance.now());

@@ -8,7 +8,7 @@ import { readOptions, usage, type BenchOptions } from "./options.ts";
 import { printBus, printEcho, printIdle, showProgress } from "./print.ts";
 import type { BusRow } from "./bus.ts";
 
-/** Every number of one run. */
+/** All numbers of one run. */
 interface Figures {
   readonly node: string;
   readonly cpus: number;
@@ -56,7 +56,7 @@ async function measure(options: BenchOptions): Promise<void> {
 }
 
 try {
-  if (process.platform !== "linux") throw new Error("CPU time and memory of a process are read from /proc: Linux only");
+  if (process.platform !== "linux") throw new Error("the benchmark needs Linux: it reads CPU time and memory from /proc");
   const options = readOptions(process.argv.slice(2));
   if (options === "help") process.stdout.write(usage);
   else await measure(options);

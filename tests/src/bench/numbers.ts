@@ -1,4 +1,4 @@
-/** The middle of some numbers; NaN of none. */
+/** Returns the median, NaN without numbers. */
 export function takeMedian(values: readonly number[]): number {
   return takeQuantile(
     values.toSorted((a, b) => a - b),
@@ -6,25 +6,25 @@ export function takeMedian(values: readonly number[]): number {
   );
 }
 
-/** The quantile `q` of numbers in ascending order; NaN of none. */
+/** Returns the quantile `q` of numbers in ascending order, NaN without numbers. */
 export function takeQuantile(sorted: ArrayLike<number>, q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * q) - 1))] ?? Number.NaN;
 }
 
-/** How latencies are spread, ms. */
+/** The distribution of latencies, ms. */
 export interface Spread {
   readonly count: number;
   readonly p50: number;
   readonly p99: number;
 }
 
-/** The spread of latencies in ms, in any order. */
+/** Describes latencies in ms, given in any order. */
 export function describeSpread(latencies: readonly number[]): Spread {
   const sorted = Float64Array.from(latencies).sort();
   return { count: sorted.length, p50: takeQuantile(sorted, 0.5), p99: takeQuantile(sorted, 0.99) };
 }
 
-/** The medians of several spreads; counts are added up. */
+/** Merges several distributions: the medians of each quantile, and the sum of the counts. */
 export function mergeSpreads(spreads: readonly Spread[]): Spread {
   return {
     count: spreads.reduce((sum, { count }) => sum + count, 0),
@@ -33,12 +33,12 @@ export function mergeSpreads(spreads: readonly Spread[]): Spread {
   };
 }
 
-// The first calls are slow, and what lies between the two readings would be an error of the clock.
+// The first calls are slow, and the time between the two readings would be an error of the clock.
 const sinceBoot = Math.max(
   ...Array.from({ length: 200 }, () => Number(process.hrtime.bigint()) / 1e6 - performance.now()),
 );
 
-/** Monotonic time in ms that is the same in every process of this machine. */
+/** Returns monotonic time in ms, the same in every process of this machine. */
 export function now(): number {
   return performance.now() + sinceBoot;
 }

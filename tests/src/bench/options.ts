@@ -4,18 +4,18 @@ import { parseArgs } from "node:util";
 export const parts = ["a", "b", "c"] as const;
 export type Part = (typeof parts)[number];
 
-/** What is measured, for how long, and where the numbers go besides the terminal. */
+/** The parts to measure, their sizes, and the file for the numbers. */
 export interface BenchOptions {
   readonly only: readonly Part[];
-  /** Length of one measured slice, s. */
+  /** The length of a measured slice, s. */
   readonly seconds: number;
-  /** Slices of each server; the median is shown. */
+  /** The number of slices per server; the median is shown. */
   readonly repeat: number;
-  /** Numbers of connections of part a. */
+  /** The numbers of connections of part a. */
   readonly connections: readonly number[];
-  /** Idle connections of part b. */
+  /** The number of idle connections of part b. */
   readonly idle: number;
-  /** Utterances at once of part c. */
+  /** The number of concurrent utterances of part c. */
   readonly utterances: number;
   readonly json: string | undefined;
 }
@@ -24,14 +24,14 @@ export interface BenchOptions {
 export const usage = `npm run bench -- [options]
   --only a,b,c            a: echo through gateway and bus, b: memory of idle connections, c: the bus [all]
   --seconds S             length of a measured slice [2]
-  --repeat N              slices of each server, interleaved; the median is shown [3]
+  --repeat N              slices per server, interleaved; the median is shown [3]
   --connections N,N       connections of part a [100,1000]
   --idle N                idle connections of part b [5000]
-  --utterances N          utterances at once of part c [1000]
-  --json FILE             also writes every number to FILE
+  --utterances N          concurrent utterances of part c [1000]
+  --json FILE             also write every number to FILE
 `;
 
-/** Reads the command line. Throws a sentence for an option that is none. */
+/** Reads the command line. Throws an error that explains an invalid option. */
 export function readOptions(args: readonly string[]): BenchOptions | "help" {
   const { values } = parseArgs({
     args: [...args],

@@ -2,10 +2,10 @@ import type { BusRow } from "./bus.ts";
 import type { EchoRow } from "./echo.ts";
 import type { IdleRow } from "./idle.ts";
 
-/** What is asked of the gateway beside the bare bridge, and of a connection in KiB. */
+/** The gateway's targets: ratios to the bare bridge, and KiB per connection. */
 export const targets = { rate: 0.8, p99: 1.3, idleKib: 14 } as const;
 
-/** Shows what is being measured; on a terminal the line is written over. */
+/** Shows the running measurement, on a terminal in a single line. */
 export function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text} `);
 }
@@ -45,7 +45,7 @@ export function printEcho(rows: readonly EchoRow[]): void {
 /** Prints part b. */
 export function printIdle(rows: readonly IdleRow[]): void {
   printTable(
-    `memory of a connection, ${rows[0]?.connections ?? 0} idle ones, KiB`,
+    `memory per connection, ${rows[0]?.connections ?? 0} idle connections, KiB`,
     ["", "resident", "after a forced collection"],
     rows.map((row) => [row.contender, row.settled.toFixed(1), row.held.toFixed(1)]),
   );

@@ -1,34 +1,34 @@
 import { startChild, type Child } from "./child.ts";
 
-/** What is measured beside each other: the bare `ws` echo, the bare bridge, the gateway. */
+/** The compared servers: the bare `ws` echo, the bare bridge, and the gateway. */
 export const contenders = ["bare ws", "bare bridge", "gateway"] as const;
 export type Contender = (typeof contenders)[number];
 
-/** One contender that runs: its server and the programs behind it. */
+/** A running contender: its server and the programs behind it. */
 export interface Server {
   readonly contender: Contender;
-  /** Where devices connect. */
+  /** The URL for devices. */
   readonly url: string;
-  /** True when a device says hello first. */
+  /** True if devices say hello first. */
   readonly hello: boolean;
-  /** The server that holds the connections. */
+  /** The process that holds the connections. */
   readonly edge: Child;
-  /** The subscriber that echoes; the bare `ws` server has none. */
+  /** The subscriber that echoes; the bare `ws` server needs none. */
   readonly echo: Child | undefined;
   stop(): Promise<void>;
 }
 
-/** The id of the gateway that is measured. */
+/** The id of the measured gateway. */
 export const gatewayId = "bench";
 
-/** Budgets that a closed loop would exceed; they are checked all the same. */
+/** Limits high enough for a closed loop; they are still checked. */
 const raised = {
   VOXBUS_MAX_AUDIO_FRAMES_S: "1000000",
   VOXBUS_MAX_AUDIO_BYTES_S: "1000000000",
   VOXBUS_MAX_CONNECTS_S: "1000000",
 };
 
-/** Starts a contender on a NATS, each program in its own process; `flags` are Node's, for the server of the connections. */
+/** Starts a contender, each program in its own process. `flags` are Node's flags for the process with the connections. */
 export async function startServer(
   contender: Contender,
   natsUrl: string,
@@ -68,7 +68,7 @@ export async function startServer(
   };
 }
 
-/** Why frames may be missing: the gateway's own counts of drops by reason, and how often a program lost its NATS. */
+/** Reads the reasons for missing frames: the gateway's drops by reason, and the reconnects of each program to NATS. */
 export async function readDrops({ contender, url, edge, echo }: Server): Promise<Readonly<Record<string, number>>> {
   if (contender !== "gateway") return {};
   const response = await fetch(new URL("/ws/stats", url.replace(/^ws/, "http")));

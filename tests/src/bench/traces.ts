@@ -5,8 +5,8 @@ import { channels, encodeEnvelope } from "@voxbus/protocol";
 import { startService } from "@voxbus/service";
 import { takeMedian } from "./numbers.ts";
 
-// node tests/dist/bench/traces.js: what publishing a frame costs, in CPU time, which other programs of the machine hardly
-// change. With OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9 the same while spans are taken.
+// node tests/dist/bench/traces.js: the CPU time of publishing a frame, which other programs on the machine hardly change.
+// Set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9 to measure it with spans.
 const frames = 20_000;
 const rounds = 5;
 const inFlight = 500;
@@ -53,7 +53,7 @@ const service = await startService(
         const { user, system } = process.cpuUsage(before);
         if (round > 0) costs.push((user + system) / frames);
       }
-      process.stdout.write(`${kind.padEnd(12)} ${takeMedian(costs).toFixed(2)} µs of CPU a frame\n`);
+      process.stdout.write(`${kind.padEnd(12)} ${takeMedian(costs).toFixed(2)} µs of CPU per frame\n`);
     }
   },
   env,

@@ -39,7 +39,7 @@ describe("docs/bus.md, subjects", () => {
     expect(sorted(firstNames("table: subjects"))).toEqual(sorted(patterns));
   });
 
-  it("subjects: each is delivered as the table of channels says", () => {
+  it("subjects: each has the delivery of its channel", () => {
     const documented = readTable(page, "table: subjects").map(([pattern, , , delivered = ""]) => [
       readName(pattern),
       delivered.startsWith("stored in") ? readName(delivered) : delivered.split(/[,;]/)[0],
@@ -52,18 +52,18 @@ describe("docs/bus.md, subjects", () => {
     expect(Object.fromEntries(documented)).toEqual(Object.fromEntries([...expected, [storedPattern, "core NATS"]]));
   });
 
-  it("subjects: every envelope is carried, and nothing else", () => {
+  it("subjects: the table carries every envelope and no other", () => {
     const carried = readTable(page, "table: subjects").flatMap(([, , cell = ""]) => readLeadingNames(cell));
     expect(sorted(new Set(carried))).toEqual(sorted(Object.keys(envelopes)));
   });
 
-  it("alerts: the severities are the code's", () => {
+  it("alerts: the severities are those of the code", () => {
     const alert = readTable(page, "table: subjects").find(([cell]) => cell?.includes("alert."));
     expect(readNames(alert?.[2] ?? "").slice(1)).toEqual([...severities]);
   });
 });
 
-/** Every table of fields by its marker, with the schemas that it describes. */
+/** All tables of fields by their markers, with the schemas that they describe. */
 const fieldTables: Readonly<Record<string, readonly z.ZodType[]>> = {
   "in.audio in.text in.control": [envelopes["in.audio"], envelopes["in.text"], envelopes["in.control"]],
   ...Object.fromEntries(
@@ -83,7 +83,7 @@ const fieldTables: Readonly<Record<string, readonly z.ZodType[]>> = {
 };
 
 describe("docs/bus.md, fields", () => {
-  it("tables: there is one for each envelope and record, and no other", () => {
+  it("tables: each envelope and record has one, and nothing else has", () => {
     const markers = [...page.matchAll(/<!-- fields: (.*) -->/g)].map(([, name = ""]) => name);
     expect(sorted(markers)).toEqual(sorted(Object.keys(fieldTables)));
   });
@@ -92,7 +92,7 @@ describe("docs/bus.md, fields", () => {
     for (const schema of schemas) expect(sorted(firstNames(`fields: ${marker}`))).toEqual(sorted(listFields(schema)));
   });
 
-  it("profiles: the defaults are the schema's", () => {
+  it("profiles: the defaults are those of the schema", () => {
     const defaults: Record<string, unknown> = Profile.parse({});
     for (const [field, fallback = ""] of readTable(page, "fields: profiles")) {
       const value = defaults[readName(field).replace("?", "")];
@@ -117,7 +117,7 @@ describe("docs/bus.md, fields", () => {
   });
 });
 
-/** As the page shows a value: bytes as `hex …`. */
+/** Formats a value as the page does: bytes as `hex …`. */
 function show(value: unknown): unknown {
   if (value instanceof Uint8Array)
     return `hex ${Buffer.from(value)
@@ -132,11 +132,11 @@ describe("docs/bus.md, examples", () => {
   const examples = readBlocks(page, "hex");
   const shown = readBlocks(page, "json");
 
-  it("examples: there is one of each envelope and no other", () => {
+  it("examples: each envelope has one, and nothing else has", () => {
     expect(sorted(examples.map(({ label }) => label))).toEqual(sorted(Object.keys(envelopes)));
   });
 
-  it.each(Object.entries(envelopes))("%s: decodes to what is shown, and encodes to the same bytes", (name, schema) => {
+  it.each(Object.entries(envelopes))("%s: it decodes to the shown value and encodes to the same bytes", (name, schema) => {
     const at = examples.findIndex(({ label }) => label === name);
     const data = Buffer.from((examples[at]?.text ?? "").replaceAll(/\s/g, ""), "hex");
     const value = decodeEnvelope<z.ZodType>(schema, data);
@@ -172,7 +172,7 @@ describe("docs/bus.md, streams and buckets", () => {
     return seconds === 0 ? "-" : `${seconds / size} ${unit}`;
   };
 
-  it("streams: the table is what a program makes on an empty NATS", () => {
+  it("streams: the table lists what a program creates on an empty NATS", () => {
     const documented = readTable(page, "table: streams").map((cells) => cells.join(" | ").replaceAll("`", ""));
     const made = configs
       .filter(({ name }) => !name.startsWith("KV_"))
@@ -189,7 +189,7 @@ describe("docs/bus.md, streams and buckets", () => {
     expect(sorted(documented)).toEqual(sorted(made));
   });
 
-  it("buckets: the table is what a program makes on an empty NATS", () => {
+  it("buckets: the table lists what a program creates on an empty NATS", () => {
     const documented = readTable(page, "table: buckets").map(([name, , , age]) => [readName(name), age]);
     expect(readTable(page, "table: buckets").map(([name, key]) => [readName(name), readName(key)])).toEqual(
       Object.values<BucketRow>(buckets).map(({ bucket, pattern }) => [bucket, pattern]),

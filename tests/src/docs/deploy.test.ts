@@ -16,7 +16,7 @@ const files = folders.flatMap((folder) =>
 const sorted = (list: Iterable<string>) => [...new Set(list)].toSorted();
 
 describe("deploy", () => {
-  it("metrics: dashboards and rules ask for none that is not documented", () => {
+  it("metrics: dashboards and rules use only documented ones", () => {
     const metrics = new Set(readTable(page, "table: metrics").map(([name]) => readName(name)));
     const asked = files.flatMap(({ text }) => text.match(/\bvoxbus_[a-z_]+/g) ?? []);
     const bare = (name: string) => name.replace(/_(?:total|bucket|sum|count)$/, "");
@@ -24,13 +24,13 @@ describe("deploy", () => {
     expect(sorted(asked).filter((name) => !metrics.has(name) && !metrics.has(bare(name)))).toEqual([]);
   });
 
-  it("variables: every one that is set is documented", () => {
+  it("variables: deployments set only documented ones", () => {
     const set = files.flatMap(({ text }) => text.match(/\bVOXBUS_[A-Z0-9_]*[A-Z0-9]\b/g) ?? []);
     expect(set.length).toBeGreaterThan(10);
     expect(sorted(set).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
   });
 
-  it("ports: probes, scrapes and published ports are the default ones", () => {
+  it("ports: probes, scrapes and published ports are the defaults", () => {
     const { nats, ...programs } = defaultPorts;
     const textOf = (folder: string) => files.flatMap(({ name, text }) => (name.startsWith(folder) ? [text] : []));
     const manifests = textOf("kubernetes/").flatMap((text) => text.split(/^---$/m));
@@ -54,13 +54,13 @@ describe("deploy", () => {
     }
   });
 
-  it("grafana: the dashboard is JSON whose panels have targets", () => {
+  it("grafana: the dashboard is JSON, and its panels have targets", () => {
     const text = files.find(({ name }) => name === "grafana/voxbus.json")?.text ?? "";
     const { panels } = JSON.parse(text) as { panels: { type: string; targets?: { expr: string }[] }[] };
     for (const { type, targets } of panels) if (type !== "row") expect(targets?.length).toBeGreaterThan(0);
   });
 
-  it.each(["single", "cluster"])("nats: nats-server takes %s.conf", async (name) => {
+  it.each(["single", "cluster"])("nats: nats-server accepts %s.conf", async (name) => {
     const run = promisify(execFile);
     const { stdout } = await run(process.execPath, [`${root}deploy/local/nats-server.mjs`]);
     const env = { ...process.env, NATS_NAME: "nats-0", NATS_ROUTES: "[nats://nats-1:6222]" };
@@ -68,7 +68,7 @@ describe("deploy", () => {
     expect(stderr).toContain("is valid");
   });
 
-  it("nats: the cluster of kubernetes has the same settings", () => {
+  it("nats: the cluster on Kubernetes has the same settings", () => {
     const textOf = (name: string) => files.find((file) => file.name === name)?.text ?? "";
     const settings = textOf("nats/voxbus.conf").match(/^(?:no_fast_producer_stall|write_deadline|no_auth_user): .+$/gm);
     expect(settings).toHaveLength(3);

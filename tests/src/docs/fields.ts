@@ -1,8 +1,8 @@
 import { z } from "@voxbus/subscriber";
 
 /**
- * The fields of an object's schema as the documents write them, `name?` where a field may be absent. Of a union: the
- * fields of all its options; one that some option lacks may be absent.
+ * Lists the fields of a schema as the documents write them, with `name?` for an optional field. For a union it lists the fields
+ * of all options; those that an option lacks are optional.
  */
 export function listFields(schema: z.ZodType): string[] {
   if (schema instanceof z.ZodObject) {
@@ -10,13 +10,13 @@ export function listFields(schema: z.ZodType): string[] {
       field.safeParse(undefined).success ? `${name}?` : name,
     );
   }
-  if (!(schema instanceof z.ZodDiscriminatedUnion)) throw new Error(`no object: ${schema.type}`);
+  if (!(schema instanceof z.ZodDiscriminatedUnion)) throw new Error(`expected an object schema, got ${schema.type}`);
   const options = (schema.options as readonly z.ZodType[]).map(listFields);
   const names = new Set(options.flat().map((field) => field.replace("?", "")));
   return [...names].map((name) => (options.every((fields) => fields.includes(name)) ? name : `${name}?`));
 }
 
-/** The values that a message's `state` may have; empty when it has none. */
+/** Lists the values of a message's `state`; empty if it has no such field. */
 export function listStates(schema: z.ZodType): string[] {
   if (schema instanceof z.ZodDiscriminatedUnion) return (schema.options as readonly z.ZodType[]).flatMap(listStates);
   if (!(schema instanceof z.ZodObject)) return [];

@@ -3,7 +3,7 @@ import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
 import { root } from "./markdown.ts";
 
-/** Every page of the project below a folder, from the root; folders that are fetched or built are left out. */
+/** Lists the pages below a folder, without fetched and built folders. */
 function listPages(folder = ""): string[] {
   return readdirSync(root + folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
@@ -13,14 +13,14 @@ function listPages(folder = ""): string[] {
 }
 const pages = listPages();
 
-/** A page without its blocks of code, in which brackets are no links. */
+/** Removes blocks of code, where brackets are not links. */
 function readProse(path: string): string {
   return readFileSync(join(root, path), "utf8")
     .replaceAll(/^```[^]*?^```$/gm, "")
     .replaceAll(/`[^`\n]*`/g, (code) => code.replaceAll(/[[\]()]/g, "_"));
 }
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** Lists the anchors of a page's headings, as GitHub makes them. */
 function listAnchors(path: string): string[] {
   return [...readProse(path).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
     heading
@@ -35,7 +35,7 @@ describe.each(pages)("%s", (page) => {
     .map(([, link = ""]) => link)
     .filter((link) => !/^[a-z]+:/.test(link));
 
-  it("links: every one leads to a file, and to a heading in it", () => {
+  it("links: each leads to a file, and to a heading in it", () => {
     const broken = links.filter((link) => {
       const [file = "", anchor] = link.split("#");
       const target = file === "" ? page : normalize(join(dirname(page), file));
@@ -47,7 +47,7 @@ describe.each(pages)("%s", (page) => {
 });
 
 describe("pages", () => {
-  it("documents: those that the project needs are there", () => {
+  it("documents: all required ones exist", () => {
     const needed = [
       "README",
       "CONTRIBUTING",

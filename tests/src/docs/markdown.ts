@@ -1,17 +1,17 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** The root of the checkout, with a slash at its end. */
+/** The root of the checkout, with a trailing slash. */
 export const root = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** A page of the project by its path from the root. */
+/** Reads a page by its path from the root. */
 export function readPage(path: string): string {
   return readFileSync(root + path, "utf8");
 }
 
 /**
- * The rows of the table behind `<!-- table: NAME -->` or `<!-- fields: NAME -->`, each a list of cells as they are
- * written. Throws when the page has no such table.
+ * Reads the rows of the table behind `<!-- table: NAME -->` or `<!-- fields: NAME -->`, each as a list of cells. Throws if the
+ * page has no such table.
  */
 export function readTable(page: string, marker: string): readonly (readonly string[])[] {
   const lines = behindMarker(page, marker);
@@ -32,13 +32,13 @@ export function replaceTable(page: string, marker: string, rows: readonly (reado
   return [before + rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n"), ...lines.slice(end)].join("\n");
 }
 
-/** The names in backticks of the paragraph behind `<!-- list: NAME -->`. */
+/** Reads the names in backticks of the paragraph behind `<!-- list: NAME -->`. */
 export function readList(page: string, marker: string): readonly string[] {
   const lines = behindMarker(page, marker);
   return readNames(lines.slice(0, lines.indexOf("")).join(" "));
 }
 
-/** Everything in backticks, in its order. */
+/** Reads all names in backticks, in order. */
 export function readNames(cell: string): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
 }
@@ -50,12 +50,12 @@ export function readName(cell: string | undefined): string {
   return name;
 }
 
-/** The names with which a cell begins, separated by commas; whatever follows them is prose. */
+/** Reads the names at the beginning of a cell, separated by commas. The rest is prose. */
 export function readLeadingNames(cell: string): string[] {
   return readNames(/^(?:`[^`]+`(?:, )?)*/.exec(cell)?.[0] ?? "");
 }
 
-/** The fenced blocks of a page: what follows the language in the opening line, and the text. */
+/** Reads the fenced blocks of a language: the rest of the opening line, and the text. */
 export function readBlocks(
   page: string,
   language: string,

@@ -10,7 +10,7 @@ const page = readPage("docs/operations.md");
 const programs = ["apps/gateway", "apps/asr", "apps/tts", "apps/dialogue", "apps/monitor", "examples/echo"];
 const sorted = (list: Iterable<string>) => [...new Set(list)].toSorted();
 
-/** Source files of a folder of the checkout, without tests. */
+/** Reads the source files of a folder, without tests. */
 function readSources(folder: string, ending: string): string[] {
   return readdirSync(root + folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(ending) && !entry.name.includes(".test."))
@@ -24,7 +24,7 @@ describe("docs/operations.md, variables", () => {
       readTable(page, marker).map(([name, fallback = ""]) => [readName(name), fallback.replaceAll("`", "")] as const),
     ),
   );
-  /** Every variable that a program prints, with its default. */
+  /** All variables that programs print, with their defaults. */
   const printed = new Map<string, string>();
 
   beforeAll(async () => {
@@ -38,12 +38,12 @@ describe("docs/operations.md, variables", () => {
     }
   });
 
-  it("programs: every variable that one prints is documented with its default", () => {
+  it("programs: every variable in their help is documented with its default", () => {
     const defaults = Object.fromEntries([...printed.keys()].map((name) => [name, documented.get(name)]));
     expect(defaults).toEqual(Object.fromEntries(printed));
   });
 
-  it("documented: every variable is read by a program, the set-up, or the tests", () => {
+  it("documented: every variable is read by a program, the set-up or the tests", () => {
     const directories = [
       ["deploy/local", ".mjs"],
       ["libs/bus/src", ".ts"],
@@ -55,16 +55,16 @@ describe("docs/operations.md, variables", () => {
     expect(rest.filter((name) => !setUp.includes(name))).toEqual([]);
   });
 
-  it("set-up: every variable that its files name is documented", () => {
+  it("set-up: every variable in its files is documented", () => {
     const named = readSources("deploy/local", ".mjs").flatMap((text) => text.match(/VOXBUS_[A-Z0-9_]*[A-Z0-9]/g) ?? []);
     expect(sorted(named).filter((name) => !documented.has(name))).toEqual([]);
   });
 
-  it("knownVariables: is the documented list, so that a misspelt variable is reported and no other", () => {
+  it("knownVariables: it is the documented list, so that a program reports only misspelled variables", () => {
     expect([...knownVariables]).toEqual(sorted(documented.keys()));
   });
 
-  it("other pages: name no variable that is not documented", () => {
+  it("other pages: they name only documented variables", () => {
     const pages = ["README.md", "docs/protocol.md", "docs/bus.md", "docs/architecture.md", "SECURITY.md"];
     const named = pages.flatMap((path) => readPage(path).match(/VOXBUS_[A-Z0-9_]*[A-Z0-9]\b(?!_)/g) ?? []);
     expect(sorted(named).filter((name) => !documented.has(name))).toEqual([]);
@@ -72,7 +72,7 @@ describe("docs/operations.md, variables", () => {
 });
 
 describe("docs/operations.md, other tables", () => {
-  it("programs: the ports are the default ones", () => {
+  it("programs: the ports are the defaults", () => {
     const rows = readTable(page, "table: programs").map(([name, , ports = ""]) => [name, ports.match(/\d+/g)]);
     const { nats, ...programs } = defaultPorts;
     const known = Object.entries({ ...programs, "nats-server": { client: nats } });
@@ -81,14 +81,14 @@ describe("docs/operations.md, other tables", () => {
     );
   });
 
-  it("metrics: the table has every one that a program counts, and no other", () => {
+  it("metrics: the table has every metric of the programs and no other", () => {
     const created = [...programs, "libs/bus", "libs/service", "libs/subscriber"]
       .flatMap((folder) => readSources(`${folder}/src`, ".ts"))
       .flatMap((text) => [...text.matchAll(/"(voxbus_[a-z_]+)"/g)].map(([, name = ""]) => name));
     expect(sorted(readTable(page, "table: metrics").map(([name]) => readName(name)))).toEqual(sorted(created));
   });
 
-  it("problems: names and statuses are the monitor's", async () => {
+  it("problems: names and statuses are those of the monitor", async () => {
     const monitor = (await import(`${root}apps/monitor/dist/http/problems.js`)) as {
       readonly problems: Readonly<Record<string, { readonly status: number }>>;
     };
@@ -106,7 +106,7 @@ describe("docs/operations.md, other tables", () => {
     );
   });
 
-  it("routes: the table is the monitor's own", () => {
+  it("routes: the table has every route of the monitor and no other", () => {
     const source = readSources("apps/monitor/src", ".ts").join("\n");
     const routes = [...source.matchAll(/method: "([a-z]+)",\s*path: "([^"]+)"/g)].map(
       ([, method = "", path = ""]) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`,

@@ -23,7 +23,7 @@ const page = readPage("docs/protocol.md");
 const names = (marker: string) => readTable(page, marker).map(([cell]) => readName(cell));
 const sorted = (list: Iterable<string>) => [...new Set(list)].toSorted();
 
-/** A table of messages as the code has it: every `type` or `type/state`, and the fields of every type. */
+/** The messages of the code: every `type` or `type/state`, and the fields of every type. */
 function describeMessages(messages: Readonly<Record<string, z.ZodType>>) {
   return Object.entries(messages).map(([type, schema]) => {
     const states = listStates(schema);
@@ -45,11 +45,11 @@ describe.each([
   }));
   const described = describeMessages(messages);
 
-  it("messages: the table has every one, in every state, and no other", () => {
+  it("messages: the table has every message in every state and no other", () => {
     expect(sorted(documented.map(({ name }) => name))).toEqual(sorted(described.flatMap(({ rows }) => rows)));
   });
 
-  it.each(described)("fields: those of $type are the schema's", ({ rows, fields }) => {
+  it.each(described)("fields: those of $type are those of its schema", ({ rows, fields }) => {
     const listed = documented.filter(({ name }) => rows.includes(name)).flatMap((row) => row.fields);
     expect(sorted(listed)).toEqual(sorted(fields));
   });
@@ -63,7 +63,7 @@ describe("docs/protocol.md, codes", () => {
     );
   });
 
-  it("close codes: names, codes and reconnects are those of the code, whose reasons are its names", () => {
+  it("close codes: names, codes and reconnects are those of the code, and names are the reasons", () => {
     const documented = readTable(page, "table: close codes").map(([name, code, reconnect]) => [
       readName(name),
       { code: Number(code), reconnect: reconnect === "yes" },
@@ -74,7 +74,7 @@ describe("docs/protocol.md, codes", () => {
     expect(Object.values(closeCodes).map(({ reason }) => reason)).toEqual(Object.keys(closeCodes));
   });
 
-  it("close codes: none is used twice", () => {
+  it("close codes: each is used once", () => {
     const codes = Object.values(closeCodes).map(({ code }) => code);
     expect(new Set(codes).size).toBe(codes.length);
   });
@@ -86,7 +86,7 @@ describe("docs/protocol.md, codes", () => {
     expect(sorted(names(`table: ${marker}`))).toEqual(sorted(Object.keys(table)));
   });
 
-  it("bad input: every name that is counted is a drop reason, a refusal or a close code", () => {
+  it("bad input: every counted name is a drop reason, a refusal or a close code", () => {
     const known = new Set(["-", ...[dropReasons, refusals, closeCodes].flatMap((table) => Object.keys(table))]);
     const counted = readTable(page, "table: bad input").flatMap(([, , cell = ""]) =>
       cell === "-" ? [] : cell.split(", ").map(readName),
@@ -95,7 +95,7 @@ describe("docs/protocol.md, codes", () => {
     expect(counted.filter((name) => !known.has(name))).toEqual([]);
   });
 
-  it("life of a connection: the transitions are the gateway's", async () => {
+  it("life of a connection: the transitions are those of the gateway", async () => {
     const life = (await import(`${root}apps/gateway/dist/session/state.js`)) as { readonly transitions: Transitions };
     const rows = Object.entries(life.transitions).flatMap(([state, events]) =>
       Object.entries(events).map(([event, next]) => `${state} ${event} ${next}`),
@@ -104,7 +104,7 @@ describe("docs/protocol.md, codes", () => {
     expect(sorted(documented)).toEqual(sorted(rows));
   });
 
-  it("emotions: the list is the code's", () => {
+  it("emotions: the list is that of the code", () => {
     expect(readList(page, "list: emotions")).toEqual([...emotions]);
   });
 });
@@ -116,11 +116,11 @@ describe("docs/protocol.md, examples", () => {
     bytes: readName(bytes),
   }));
 
-  it("framing: there is one for each version", () => {
+  it("framing: each version has an example", () => {
     expect(examples.map(({ version }) => version)).toEqual([1, 2, 3]);
   });
 
-  it.each(examples)("framing: version $version is written and read byte for byte", ({ version, bytes }) => {
+  it.each(examples)("framing: version $version is encoded and decoded byte for byte", ({ version, bytes }) => {
     const data = Buffer.from(bytes.replaceAll(" ", ""), "hex");
     expect(Buffer.from(encodeFrame(version, packet, 3000))).toEqual(data);
     const frame = decodeFrame(version, data);

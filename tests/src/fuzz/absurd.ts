@@ -6,7 +6,7 @@ const known: readonly unknown[] = [
   {}, new Uint8Array(0), new Uint8Array(9000), "*", ">", "a b", "device.x", "../..", new Date(0),
 ]; // prettier-ignore
 
-/** Values that no schema expects: those that people thought of, and what fast-check makes of a seed. */
+/** Makes values that no schema expects: a fixed list, and random ones from the seed. */
 export function makeAbsurdValues(seed: number): readonly unknown[] {
   const anything = fc.anything({ maxDepth: 3, withDate: true, withTypedArray: true, withNullPrototype: true });
   return [...known, ...fc.sample(anything, { seed, numRuns: 400 }), nest(40), nest(150), nest(3000)];
@@ -18,7 +18,7 @@ function nest(depth: number): unknown {
   return value;
 }
 
-/** A copy of `value` of which one to three fields, at any depth, are absurd, gone, or joined by one that is too many. */
+/** Copies a value and makes one to three fields, at any depth, absurd, missing or superfluous. */
 export function distort(random: Random, value: unknown, absurd: readonly unknown[]): unknown {
   const copy: unknown = structuredClone(value);
   for (let times = 1 + random.below(3); times > 0; times -= 1) distortOnce(random, copy, absurd);
@@ -42,7 +42,7 @@ const texts = ["", "\u0000", "a".repeat(60_000), "好".repeat(20_000), "👩‍�
 const numbers = [0, 1, 2, 127, 65_535, 2 ** 31 - 1, 2 ** 32, 2 ** 53 - 1, 2 ** 53, -1, 0.5, 1e300];
 const binaries = [new Uint8Array(0), Uint8Array.of(0xff), new Uint8Array(9000), new Uint8Array(60_000).fill(0xfc)];
 
-/** A copy of `value` of which one or two fields hold an extreme of their own type: mostly well-formed, hardly sane. */
+/** Copies a value and sets one or two fields to extremes of their own type: mostly well-formed, hardly sane. */
 export function stretch(random: Random, value: unknown): unknown {
   const copy: unknown = structuredClone(value);
   for (let times = 1 + random.below(2); times > 0; times -= 1) stretchOnce(random, copy as Record<string, unknown>);

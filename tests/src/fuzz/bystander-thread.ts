@@ -2,11 +2,11 @@ import { parentPort, workerData } from "node:worker_threads";
 import { openTestDevice } from "@voxbus/testing";
 import type { BystanderReport } from "./bystander.ts";
 
-// A thread of its own: what it measures is the system's latency, not that of whoever makes the inputs.
+// In its own thread it measures the latency of the system, not that of the input generator.
 const { url, ota } = workerData as { readonly url: string; readonly ota: string };
 const id = "bystander";
 const pingMs = 250;
-const patienceMs = 45_000;
+const timeoutMs = 45_000;
 
 const report: BystanderReport = { pings: [], turns: [], configurations: [], problems: [] };
 let pingedAt = 0;
@@ -43,20 +43,20 @@ const device = await openTestDevice(url, {
   onReceived: (message) => ("json" in message ? handlers[String(message.json["type"])]?.(message.json) : undefined),
 });
 void device.closed.then(({ code, reason }) => {
-  if (!ending) report.problems.push(`its session was closed: ${code} ${reason}`);
+  if (!ending) report.problems.push(`its session closed: ${code} ${reason}`);
 });
 parentPort?.postMessage("ready", []);
 ask();
 
 const timer = setInterval(() => {
   const now = performance.now();
-  if (now - awake > patienceMs) {
-    report.problems.push(`a turn was not over after ${patienceMs} ms (it heard "${spoken}")`);
+  if (now - awake > timeoutMs) {
+    report.problems.push(`a turn did not end within ${timeoutMs} ms (it heard "${spoken}")`);
     awake = now;
     ask();
   }
-  if (pingedAt > 0 && now - pingedAt > patienceMs) {
-    report.problems.push(`a ping was not answered within ${patienceMs} ms`);
+  if (pingedAt > 0 && now - pingedAt > timeoutMs) {
+    report.problems.push(`a ping was not answered within ${timeoutMs} ms`);
     pingedAt = 0;
   }
   if (pingedAt > 0 || !device.open) return;
@@ -71,12 +71,12 @@ const configure = async () => {
     await answer.json();
     report.configurations.push(performance.now() - began);
   } catch (error) {
-    report.problems.push(`its configuration could not be had: ${String(error)}`);
+    report.problems.push(`the request for its configuration failed: ${String(error)}`);
   }
 };
 const asking = setInterval(() => void configure(), 1000);
 
-// What was asked last is to be answered as well.
+// The last question must be answered too.
 const finish = () => {
   clearInterval(timer);
   clearInterval(asking);
@@ -88,9 +88,9 @@ parentPort?.on("message", () => {
   ending = true;
   const waiting = setInterval(() => {
     const isOver = awake > askedAt;
-    if (!isOver && performance.now() - askedAt < patienceMs && device.open) return;
+    if (!isOver && performance.now() - askedAt < timeoutMs && device.open) return;
     clearInterval(waiting);
-    if (!isOver) report.problems.push("its last turn was not over in time");
+    if (!isOver) report.problems.push("its last turn did not end in time");
     finish();
   }, 50);
 });

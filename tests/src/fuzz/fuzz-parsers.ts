@@ -6,29 +6,29 @@ import { createParsers } from "./parsers.ts";
 import { createRandom } from "./random.ts";
 import type { Finding, Outcomes } from "./report.ts";
 
-/** What the process with the parsers is told; it keeps the number of its current input and parser in a file. */
+/** The job of the parser process. It keeps the number of its current input and parser in a file. */
 export interface ParserJob {
   readonly seed: number;
   readonly inputs: number;
   readonly progress: string;
 }
 
-/** What it found. */
+/** The findings. */
 export interface ParserReport {
   readonly outcomes: Outcomes;
   readonly findings: Finding[];
   slowestMs: number;
-  /** Bytes that it held more at its end than after its first quarter, both after a collection. */
+  /** The growth from the first quarter to the end, both after a collection, bytes. */
   growth: number;
 }
 
 const hangMs = 20_000;
 const lookMs = 1000;
 const mostComplaint = 2000;
-// An input of 70 KB that needs more than this announces more than it brings.
+// An input of at most 70 KB must not need more memory than this.
 const heapMb = 192;
 
-/** Feeds the parsers in a process of their own, so that one that hangs or takes all memory is a finding and not the end. */
+/** Feeds the parsers in their own process, so that a hang or an exhausted memory is a finding and not the end of the run. */
 export async function fuzzParsers(seed: number, inputs: number): Promise<ParserReport> {
   const directory = mkdtempSync(join(tmpdir(), "voxbus-fuzz-"));
   const progress = join(directory, "progress");
@@ -62,7 +62,7 @@ export async function fuzzParsers(seed: number, inputs: number): Promise<ParserR
         if (!now.equals(seen)) {
           seen = now;
           since = performance.now();
-        } else if (performance.now() - since > hangMs) settle(blame(`it did not come back within ${hangMs} ms`));
+        } else if (performance.now() - since > hangMs) settle(blame(`it did not return within ${hangMs} ms`));
       }, lookMs);
       const settle = (report: ParserReport) => {
         clearInterval(look);

@@ -14,18 +14,18 @@ import { makeBusMessage, type BusMessage } from "./subjects.ts";
 import { connectVictims } from "./victims.ts";
 import { startWatch, type Vitals } from "./watch.ts";
 
-/** How many inputs go where. */
+/** The number of inputs for each target. */
 export interface Shares {
   readonly messages: number;
   readonly raw: number;
   readonly bus: number;
 }
 
-/** What the system went through. */
+/** The results of a run against the whole system. */
 export interface SystemReport {
   readonly outcomes: Outcomes;
   readonly findings: readonly Finding[];
-  /** What cannot be laid to one input. */
+  /** Problems that cannot be traced to one input. */
   readonly problems: readonly string[];
   readonly vitals: readonly Vitals[];
   readonly bystander: BystanderReport;
@@ -34,16 +34,16 @@ export interface SystemReport {
 const atOnce = 12;
 const burst = 40;
 const mostRecent = 100;
-// Closes that the gateway decides on because of what came.
+// The closes with which the gateway answers bad input.
 const closeNames = new Map<string, string>(
   Object.entries(closeCodes).flatMap(([name, { code }]) =>
     [1002, 1007, 1009].includes(code) ? [[String(code), name]] : [],
   ),
 );
 const settleMs = 3000;
-/** Of memory, MB that a program may hold more at the end than after the warm-up. */
+/** The largest growth of a program from the warm-up to the end, MB. */
 const growthMb = 96;
-// The gateway's own limits would only show that they exist: they have tests of their own.
+// The gateway's limits have tests of their own and would stop the inputs here.
 const unlimited = {
   VOXBUS_MAX_MESSAGES_S: "1000000",
   VOXBUS_MAX_AUDIO_FRAMES_S: "1000000",
@@ -51,11 +51,11 @@ const unlimited = {
   VOXBUS_MAX_CONNECTS_S: "1000000",
 };
 
-/** Runs the whole system and sends it, one kind after the other, WebSocket messages, bytes on its port, bus messages. */
+/** Starts a whole system and sends it WebSocket messages, bytes on its port, and bus messages, one kind after the other. */
 export async function fuzzSystem(seed: number, shares: Shares, tell: (line: string) => void): Promise<SystemReport> {
   const nats = await startNatsServer();
   const system = await launchSystem({ env: { ...unlimited, VOXBUS_NATS_URL: nats.url } });
-  // Whatever ends this process ends the system too.
+  // The system ends with this process.
   const endSystem = () => void process.kill(system.pid, "SIGINT");
   process.once("exit", endSystem);
   const connection = await connect({ servers: nats.url });
@@ -69,14 +69,14 @@ export async function fuzzSystem(seed: number, shares: Shares, tell: (line: stri
     try {
       await runRounds(run, shares, { connection, tell, warm: () => watch.warm(), problems });
     } catch (error) {
-      problems.push(`the system did not stand it: ${String(error)}`);
+      problems.push(`the run failed: ${String(error)}`);
     }
     const died = /^voxbus +\| .* died .*$/m.exec(system.output())?.[0];
     if (died) run.findings.push({ target: "system", index: 0, what: died, input: run.recent.join("\n") });
     const report = await bystander.end();
-    if (report.turns.length === 0) problems.push("the bystander was never answered");
+    if (report.turns.length === 0) problems.push("the bystander got no answer");
     const { vitals, problems: seen } = watch.end();
-    // What nats-server was told to store stays there for hours: its growth is shown, and no fault.
+    // nats-server keeps stored messages for hours, so its growth is no finding.
     const ours = vitals.filter(({ program }) => program !== "nats-server");
     const grown = ours.filter(({ before, after }) => before > 0 && after - before > growthMb);
     problems.push(
@@ -93,7 +93,7 @@ export async function fuzzSystem(seed: number, shares: Shares, tell: (line: stri
   }
 }
 
-/** The first quarter of each kind warms up. */
+/** Runs all kinds twice: a quarter as a warm-up, then the rest. */
 async function runRounds(
   run: Run,
   shares: Shares,
@@ -117,7 +117,7 @@ async function runRounds(
 }
 
 interface Run {
-  /** The last inputs, in hex, for whoever looks for the one that ended a program. */
+  /** Remembers the last inputs, in hex: one of them may have ended a program. */
   readonly recent: string[];
   readonly seed: number;
   readonly url: string;
@@ -132,7 +132,7 @@ function remember({ recent }: Run, input: string): void {
   if (recent.length > mostRecent) recent.shift();
 }
 
-/** Does `work` for each number of a range, several at once. */
+/** Calls `work` for each number of a range, several at a time. */
 async function pool([from, to]: readonly [number, number], work: (index: number) => Promise<void>): Promise<void> {
   let next = from;
   const worker = async () => {
@@ -158,7 +158,7 @@ async function fuzzMessages(run: Run, [from, to]: readonly [number, number]): Pr
     }
     if (!stuck) return;
     const input = messages.map(({ data }) => Buffer.from(data).toString("hex")).join("\n");
-    findings.push({ target: "WebSocket messages", index, what: "the gateway answered nothing any more", input });
+    findings.push({ target: "WebSocket messages", index, what: "the gateway stopped answering", input });
   });
   const after = await readStats(run.port);
   return compare("WebSocket messages", before.drops, after.drops, { sure, perhaps });
@@ -181,10 +181,10 @@ async function fuzzBytes(run: Run, range: readonly [number, number]): Promise<re
     if (close) broken[close] = (broken[close] ?? 0) + 1;
     if (!/^[45]\d\d$/.test(outcome)) return;
     const input = Buffer.concat(pieces).toString("hex");
-    run.findings.push({ target: target.name, index, what: `it was answered ${outcome} without a name`, input });
+    run.findings.push({ target: target.name, index, what: `the answer ${outcome} has no name`, input });
   });
   const after = await readStats(run.port);
-  // What was not read of an answer was counted all the same.
+  // The gateway also counted messages whose answers were not read.
   return [
     ...compare("bytes", before.refusals, after.refusals, { sure: refused, perhaps: Infinity }),
     ...compare("bytes", before.closes, after.closes, { sure: broken, perhaps: Infinity }),
@@ -225,7 +225,7 @@ async function fuzzBus(
   return compare("bus", before.drops, after.drops, { sure, perhaps });
 }
 
-/** Tells which refusals were not counted under their name, or under another one. */
+/** Lists the refusals with an unexpected count. */
 function compare(
   what: string,
   before: Stats["drops"],

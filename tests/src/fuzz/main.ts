@@ -4,11 +4,11 @@ import { fuzz } from "./run.ts";
 
 const help = `npm run test:fuzz -- [--inputs N] [--seed N]
 
-Sends a whole system, and its parsers alone, inputs that nobody should send, with a well-behaved device beside; says what
-became of them and exits with 1 if anything crashed, hung, grew, or was refused without being counted.
+Sends bad inputs to a whole system and to its parsers alone, beside a well-behaved device. Prints the outcomes and exits with
+1 if anything crashed, hung or grew, or if a refusal was not counted.
 
-  --inputs  how many inputs [1000000]
-  --seed    makes the same inputs again [from the clock]
+  --inputs  number of inputs [1000000]
+  --seed    the same seed makes the same inputs [from the clock]
 `;
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   const seed = Number(values.seed ?? Date.now() % 1_000_000);
   if (!Number.isInteger(inputs) || inputs < 1000 || !Number.isInteger(seed)) {
     process.exitCode = 2;
-    return say("--inputs is a whole number from 1000 on, --seed a whole number");
+    return say("--inputs must be a whole number of at least 1000, --seed a whole number");
   }
   const began = performance.now();
   say(`${inputs} inputs of seed ${seed}`);
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
     if (what === "problems") continue;
     const [median, high, most] = [0.5, 0.99, 1].map((share) => Math.round(quantile(values as number[], share)));
     say(
-      `bystander, ${what.padEnd(13)} ${values.length}, ${median} ms in the median, p99 ${high} ms, at most ${most} ms`,
+      `bystander, ${what.padEnd(13)} ${values.length}, median ${median} ms, p99 ${high} ms, max ${most} ms`,
     );
   }
   say(`slowest parser           ${Math.round(report.slowestMs)} ms for one input`);

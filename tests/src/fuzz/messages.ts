@@ -6,32 +6,32 @@ import { makeDeviceMessage } from "./parsers.ts";
 import { createRandom, type Random } from "./random.ts";
 import { deviceSeeds, frameSeeds } from "./seeds.ts";
 
-/** One WebSocket message, and what the gateway must make of it: `taken`, or the name under which it is dropped. */
+/** A WebSocket message and its expected outcome: `taken`, or the name of the drop. */
 export interface Message {
   readonly data: Uint8Array;
   readonly isText: boolean;
   readonly outcome: string;
 }
 
-/** The messages of one connection, and whether all of them are known to have been looked at. */
+/** The messages of one connection and how they were answered. */
 export interface Delivered {
   readonly messages: readonly Message[];
-  /** False where the gateway closed the connection before it answered the last ping. */
+  /** False if the gateway closed the connection before it answered the last ping. */
   readonly all: boolean;
-  /** Nothing came back at all. */
+  /** True if no answer came. */
   readonly stuck: boolean;
 }
 
 const maxAudioBytes = 8192;
 const answerMs = 15_000;
-/** How many messages one connection brings. */
+/** The number of messages per connection. */
 export const messagesPerConnection = 40;
 
-/** The messages of connection `index`, the same ones for the same seed. */
+/** Makes the messages of connection `index`; the same seed makes the same ones. */
 export function makeMessages(seed: number, index: number, absurd: readonly unknown[]) {
   const random = createRandom(seed, "messages", index);
   const framing = (1 + random.below(3)) as FramingVersion;
-  // The first binary one is right: it settles the framing.
+  // The first binary message is valid: it settles the framing.
   const first = { data: frameSeeds[framing - 1]![2]!, isText: false, outcome: "taken" };
   const others = Array.from({ length: messagesPerConnection - 1 }, () => makeMessage(random, framing, absurd));
   return { framing, messages: [first, ...others] as readonly Message[] };
@@ -44,7 +44,7 @@ function makeMessage(random: Random, framing: FramingVersion, absurd: readonly u
   }
   const text = Buffer.from(makeDeviceMessage(random, absurd)).toString("utf8").slice(0, 20_000);
   const outcome = judgeText(text);
-  // Typed text that is taken is a turn to answer: a flood of those is another test. A goodbye ends the connection.
+  // Valid typed text would start a turn, and a goodbye would end the connection.
   const isWork = outcome === "taken" && /detect|"start"|goodbye/.test(text);
   if (isWork && !random.oneIn(20)) return { data: Buffer.from('{"type":"ping"}'), isText: true, outcome: "taken" };
   return { data: Buffer.from(text), isText: true, outcome };
@@ -72,7 +72,7 @@ function judgeText(text: string): string {
   }
 }
 
-/** Sends the messages of one connection behind a hello and asks at the end whether all were looked at. */
+/** Sends a hello and the messages of one connection, then a ping whose pong shows that all were read. */
 export async function deliver(
   url: string,
   device: string,
@@ -81,7 +81,7 @@ export async function deliver(
 ): Promise<Delivered> {
   const socket = new WebSocket(url, { headers: { "Device-Id": device, "Protocol-Version": String(framing) } });
   const patience = AbortSignal.timeout(answerMs);
-  // Whatever goes wrong with the socket shows as its close.
+  // A close follows.
   socket.on("error", () => socket.terminate());
   const closed = once(socket, "close");
   let all = false;

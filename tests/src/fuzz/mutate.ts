@@ -1,10 +1,10 @@
 import type { Random } from "./random.ts";
 
-/** The longest input that is made, in bytes: more than any limit of ours lets through. */
+/** The longest input, bytes: more than any of our limits allows. */
 export const longestInput = 70_000;
 
 const lengths = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
-// What parsers of text, JSON, MessagePack and HTTP may trip over.
+// Pieces that break parsers of text, JSON, MessagePack and HTTP.
 const tokens = [
   '"__proto__":', '{"__proto__":{"polluted":true}}', '"constructor":{"prototype":{"polluted":true}}', "\u0000", "\u2028",
   "\ud800", "👩‍🚀", "ﷺ".repeat(40), "\u202e", "1e999", "-0", "9007199254740993", "NaN", "null", "[]", "{}", '""', "\r\n",
@@ -59,10 +59,10 @@ const mutations: readonly Mutation[] = [
   (random, bytes) =>
     splice(bytes, random.below(bytes.length + 1), 0, Buffer.alloc(random.pick([300, 9000, 66_000]), 0x61)),
 ];
-// The last two make long inputs, which are dear.
+// The last two make long inputs, which are slow.
 const cheap = mutations.slice(0, -2);
 
-/** A valid input with one to four things wrong with it; one in 64 stays valid. */
+/** Breaks a valid input in one to four places; one in 64 stays valid. */
 export function mutateBytes(random: Random, valid: Uint8Array): Buffer {
   let bytes: Buffer = Buffer.from(valid);
   if (random.oneIn(64)) return bytes;

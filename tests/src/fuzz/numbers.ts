@@ -1,4 +1,4 @@
-/** The value that `share` of all are at or below; 0 of none. */
+/** Returns the quantile at `share`, 0 without values. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;

@@ -4,7 +4,7 @@ import { createParsers, type Parser } from "./parsers.ts";
 import { createRandom } from "./random.ts";
 import { countOutcome } from "./report.ts";
 
-// Longer than any input may take; what takes longer is given two more chances, since the machine may be busy.
+// The longest time for an input. A slower one is tried twice more, since the machine may be busy.
 const longMs = 500;
 const mostFindings = 10;
 
@@ -38,7 +38,7 @@ function run({ seed, inputs, progress }: ParserJob): ParserReport {
     if (index === Math.floor(inputs / 4)) heap = measureHeap();
     const parser = wheel[createRandom(seed, "wheel", index).below(wheel.length)]!;
     const input = parser.make(createRandom(seed, parser.name, index));
-    // For whoever waits: should this one never come back, it can be made again.
+    // If this one never returns, the parent can make it again.
     place.writeUInt32LE(index, 0);
     place.writeUInt32LE(parsers.indexOf(parser), 4);
     writeSync(file, place, 0, 8, 0);

@@ -15,19 +15,19 @@ import { mutateBytes } from "./mutate.ts";
 import type { Random } from "./random.ts";
 import { deviceSeeds, envelopeSeeds, frameSeeds, packets, wav } from "./seeds.ts";
 
-/** Something of ours that reads bytes from outside. */
+/** A function of ours that reads bytes from outside. */
 export interface Parser {
   readonly name: string;
-  /** How often it gets an input, relative to the others. */
+  /** Its share of the inputs, relative to the others. */
   readonly weight: number;
   make(random: Random): Uint8Array;
-  /** Reads an input and tells what became of it: `taken`, or the name of the refusal. Whatever it throws is a finding. */
+  /** Reads an input and returns the outcome: `taken`, or the name of the refusal. An error is a finding. */
   read(input: Uint8Array): string;
 }
 
 const inbound = { session: "s", seq: 1, at: 1, kind: "control" };
 
-/** Every parser; `seed` makes the absurd values among their inputs. */
+/** Lists all parsers. `seed` makes the absurd values among their inputs. */
 export function createParsers(seed: number): readonly Parser[] {
   const absurd = makeAbsurdValues(seed);
   return [
@@ -38,7 +38,7 @@ export function createParsers(seed: number): readonly Parser[] {
   ];
 }
 
-/** Bytes of a distorted envelope; what cannot be encoded at all is mutated as bytes. */
+/** Encodes a distorted envelope. If it cannot be encoded, the bytes of the valid one are mutated. */
 export function makeEnvelope(random: Random, valid: object, absurd: readonly unknown[]): Uint8Array {
   if (random.oneIn(40)) return makeBomb(random);
   if (random.oneIn(4)) return encodeEnvelope(z.any(), stretch(random, valid) as object);
@@ -46,11 +46,11 @@ export function makeEnvelope(random: Random, valid: object, absurd: readonly unk
   try {
     return encodeEnvelope(z.any(), distort(random, valid, absurd) as object);
   } catch {
-    return mutateBytes(random, encodeEnvelope(z.any(), valid)); // a symbol or the like, which MessagePack does not know
+    return mutateBytes(random, encodeEnvelope(z.any(), valid)); // a symbol or another value that MessagePack lacks
   }
 }
 
-// Few bytes that announce much: arrays in arrays, each said to be long, or maps, strings, binaries that do not follow.
+// Few bytes that announce much: nested arrays with large lengths, or maps, strings and binaries that do not follow.
 function makeBomb(random: Random): Uint8Array {
   const heads = [[0xdd, 1, 0xff, 0xff, 0xff], [0xdc, 0xff, 0xff], [0xdf, 0xff, 0xff, 0xff, 0xff], [0xdb, 0x7f, 0xff, 0xff, 0xff], [0xc6, 0xff, 0xff, 0xff, 0xff], [0xc9, 0xff, 0xff, 0xff, 0xff, 0], [0x91], [0x81, 0xa1, 0x61]]; // prettier-ignore
   const head = random.pick(heads);
@@ -64,7 +64,7 @@ function createEnvelopeParsers(absurd: readonly unknown[]): readonly Parser[] {
     make: (random) => makeEnvelope(random, random.pick(envelopeSeeds[name as keyof typeof envelopes]), absurd),
     read: (input) =>
       nameRefusal(() => {
-        // What a reader took it can pass on, and the next one takes it too.
+        // A reader can pass on what it accepted, and the next reader accepts it too.
         const taken = decodeEnvelope(schema, input);
         decodeEnvelope(schema, encodeEnvelope(z.any(), taken));
       }),
@@ -87,16 +87,16 @@ function createDeviceParser(absurd: readonly unknown[]): Parser {
   };
 }
 
-// A refusal here is a finding: what the gateway took from a device, every reader on the bus must take.
+// A refusal here is a finding: every reader on the bus must accept what the gateway accepted from a device.
 function decodeTaken(envelope: object): void {
   try {
     decodeEnvelope(InControlFrame, encodeEnvelope(z.any(), envelope));
   } catch (cause) {
-    throw new Error("a message that was taken makes an envelope that is refused", { cause });
+    throw new Error("an accepted message makes an envelope that is refused", { cause });
   }
 }
 
-/** A device's message with something wrong with its bytes or its fields. */
+/** Makes a device's message with broken bytes or fields. */
 export function makeDeviceMessage(random: Random, absurd: readonly unknown[]): Uint8Array {
   const valid = random.pick(deviceSeeds);
   if (random.oneIn(6)) return Buffer.from(JSON.stringify(stretch(random, valid)));
@@ -104,7 +104,7 @@ export function makeDeviceMessage(random: Random, absurd: readonly unknown[]): U
   try {
     return Buffer.from(JSON.stringify(distort(random, valid, absurd)));
   } catch {
-    return mutateBytes(random, Buffer.from(JSON.stringify(valid))); // a bigint, which JSON does not know
+    return mutateBytes(random, Buffer.from(JSON.stringify(valid))); // a bigint, which JSON lacks
   }
 }
 
@@ -126,7 +126,7 @@ function createFrameParsers(): readonly Parser[] {
     read: (input) =>
       nameRefusal(() => {
         const { packet } = decodeFrame(version, input);
-        if (packet.byteLength > input.byteLength) throw new Error("more came out than went in");
+        if (packet.byteLength > input.byteLength) throw new Error("the output is larger than the input");
       }),
   }));
 }
@@ -160,7 +160,7 @@ function createAudioParsers(): readonly Parser[] {
         attempt(() => {
           const samples = decoder.decode(input);
           const expected = (readOpusPacket(input).durationMs * sampleRate) / 1000;
-          if (samples.length !== expected) throw new Error(`${samples.length} samples, ${expected} were announced`);
+          if (samples.length !== expected) throw new Error(`${samples.length} samples, expected ${expected}`);
         }, refusalOf),
     })),
     {
@@ -171,7 +171,7 @@ function createAudioParsers(): readonly Parser[] {
         attempt(() => {
           readWavHeader(input);
           const { samples } = readWav(input);
-          if (samples.byteLength > input.byteLength) throw new Error("more came out than went in");
+          if (samples.byteLength > input.byteLength) throw new Error("the output is larger than the input");
         }, refusalOf),
     },
   ];

@@ -1,14 +1,14 @@
-/** Numbers that look random and are the same again for the same seed. */
+/** Pseudo-random numbers, the same for the same seed. */
 export interface Random {
-  /** A whole number from 0 up to, and not with, `below`. */
+  /** Returns a whole number from 0 to `below` - 1. */
   below(below: number): number;
-  /** True once in `times`. */
+  /** Returns true with a probability of 1 in `times`. */
   oneIn(times: number): boolean;
   pick<T>(from: readonly T[]): T;
   bytes(length: number): Uint8Array;
 }
 
-/** The random numbers of input `index` of `target`: each input can be made again without those before it. */
+/** Creates the numbers for input `index` of `target`, independent of the inputs before it. */
 export function createRandom(seed: number, target: string, index: number): Random {
   let state = seed ^ Math.imul(index + 1, 0x9e3779b1);
   for (const character of target) state = Math.imul(state ^ character.charCodeAt(0), 0x01000193);

@@ -4,18 +4,18 @@ import type { Random } from "./random.ts";
 import { deviceSeeds, frameSeeds, makeOta, makeUpgrade } from "./seeds.ts";
 import { exchange, makeFrame, type Exchange } from "./tcp.ts";
 
-/** What is sent on a TCP connection of its own: an upgrade request, WebSocket frames, a request for a configuration. */
+/** A kind of input for its own TCP connection: an upgrade request, WebSocket frames, or a request for a configuration. */
 export interface RawTarget {
   readonly name: string;
   readonly weight: number;
-  /** The bytes of input `index`, in the pieces that they are written in. */
+  /** Makes the bytes of input `index`, in the pieces in which they are written. */
   make(random: Random, index: number): readonly Uint8Array[];
   send(port: number, pieces: readonly Uint8Array[]): Promise<Exchange>;
-  /** What became of it, by the name that the gateway gave: of a refusal or of a close code. */
+  /** Names the outcome, by the gateway's name of the refusal or of the close code. */
   nameOutcome(answer: Buffer, closed: boolean): string;
 }
 
-// A request that is whole is answered, however busy the machine; one that is not waits for its rest.
+// A complete request is answered even by a busy machine; an incomplete one waits for its rest.
 const wholeMs = 3000;
 const cutMs = 60;
 const deviceOf = (index: number) => `fuzz-${index % 50}`;
@@ -24,7 +24,7 @@ const head = (answer: Buffer) => answer.toString("latin1", 0, 2000);
 function nameHttp(answer: Buffer, closed: boolean): string {
   const text = head(answer);
   const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1];
-  // What is no HTTP is closed without an answer.
+  // Without HTTP, the connection is closed without an answer.
   if (status === undefined) return closed ? "bad-request" : "waiting";
   return /"error":"([a-z-]+)"/.exec(text)?.[1] ?? status;
 }
@@ -64,7 +64,7 @@ const isWhole = ([header, body]: readonly Uint8Array[]) =>
 const isClosing = (answer: Buffer) => nameClose(answer, false) !== "open" && nameClose(answer, false) !== "waiting";
 const hello = makeFrame(Buffer.from(JSON.stringify(deviceSeeds[0])), { opcode: 1 });
 
-/** Everything that is written to the gateway's port as bytes. */
+/** All kinds of bytes for the gateway's port. */
 export const rawTargets: readonly RawTarget[] = [
   {
     name: "WebSocket frames",
@@ -82,7 +82,7 @@ export const rawTargets: readonly RawTarget[] = [
     weight: 3,
     make: (random, index) => [
       mutateBytes(random, Buffer.from(makeUpgrade(deviceOf(index), 1))),
-      // A header that lost its end is only waited for.
+      // The gateway waits for the end of a header.
       Buffer.from(random.oneIn(4) ? "" : "\r\n\r\n"),
     ],
     send: (port, pieces) =>
@@ -99,7 +99,7 @@ export const rawTargets: readonly RawTarget[] = [
       const valid = makeOta(deviceOf(index), random.pick(["/xiaozhi/ota/", "/xiaozhi/ota/activate", "/xiaozhi/ota"]));
       const body = valid.indexOf("\r\n\r\n") + 4;
       if (random.oneIn(2)) return [mutateBytes(random, Buffer.from(valid))];
-      // Only the body: what its header says of its length is then right, too long, or too short.
+      // Only the body is broken: the length in its header is then right, too long or too short.
       const mutated = mutateBytes(random, Buffer.from(valid.slice(body)));
       const length = random.pick([mutated.byteLength, mutated.byteLength, mutated.byteLength + 50, 1, 10_000_000]);
       return [Buffer.from(valid.slice(0, body).replace(/Content-Length: \d+/, `Content-Length: ${length}`)), mutated];

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** An input that did what none may do; `input` in hex. */
+/** An input that caused a failure, in hex. */
 export interface Finding {
   readonly target: string;
   readonly index: number;
@@ -9,12 +9,12 @@ export interface Finding {
   readonly input: string;
 }
 
-/** How often each target's inputs came to which end. */
+/** The number of inputs by target and outcome. */
 export type Outcomes = Record<string, Record<string, number>>;
 
 const directory = fileURLToPath(new URL("../../../.data/fuzz/", import.meta.url));
 
-/** Keeps a finding's input in a file and gives a line about it. */
+/** Writes a finding's input to a file and returns a line about it. */
 export function saveFinding(seed: number, { target, index, what, input }: Finding): string {
   mkdirSync(directory, { recursive: true });
   const file = `${directory}${target.replaceAll(/[^A-Za-z0-9]+/g, "-")}-${seed}-${index}.hex`;
@@ -23,7 +23,7 @@ export function saveFinding(seed: number, { target, index, what, input }: Findin
   return `${target}, input ${index} of seed ${seed}: ${what}\n  ${shown}\n  kept in ${file}`;
 }
 
-/** Adds to a count of outcomes. */
+/** Counts an outcome. */
 export function countOutcome(outcomes: Outcomes, target: string, outcome: string, times = 1): void {
   const counts = (outcomes[target] ??= {});
   counts[outcome] = (counts[outcome] ?? 0) + times;

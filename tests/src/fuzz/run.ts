@@ -2,23 +2,23 @@ import { fuzzParsers } from "./fuzz-parsers.ts";
 import { fuzzSystem, type SystemReport } from "./fuzz-system.ts";
 import { saveFinding, type Outcomes } from "./report.ts";
 
-/** What a whole run came to. */
+/** The results of a run. */
 export interface FuzzReport {
   readonly inputs: number;
   readonly outcomes: Outcomes;
-  /** Lines about everything that must not be; none when all is well. */
+  /** One line per failure. */
   readonly failures: readonly string[];
   readonly vitals: SystemReport["vitals"];
   readonly bystander: SystemReport["bystander"];
   readonly slowestMs: number;
 }
 
-/** Bytes that the process with the parsers may hold more at its end. */
+/** The largest growth of the parser process, bytes. */
 const parserGrowth = 32 * 1_048_576;
 
 /**
- * Sends `inputs` inputs that nobody should send: most to the parsers alone, the rest to a system of its own with a
- * well-behaved device beside. The same seed makes the same inputs.
+ * Sends `inputs` bad inputs: most to the parsers alone, the rest to a whole system beside a well-behaved device. The same seed
+ * makes the same inputs.
  */
 export async function fuzz(options: {
   readonly seed: number;
@@ -33,7 +33,7 @@ export async function fuzz(options: {
   const outcomes = { ...parsers.outcomes, ...system.outcomes };
   const failures = [...parsers.findings, ...system.findings].map((finding) => saveFinding(seed, finding));
   if (parsers.growth > parserGrowth)
-    failures.push(`the parsers hold ${Math.round(parsers.growth / 1_048_576)} MB more than at their first quarter`);
+    failures.push(`the parsers grew by ${Math.round(parsers.growth / 1_048_576)} MB after their first quarter`);
   failures.push(...system.problems);
   const sent = Object.values(outcomes).flatMap((counts) => Object.values(counts));
   return {

@@ -6,7 +6,7 @@ const inbound = { session, seq: 7, at: 1_760_000_000_000 };
 const control = (body: object) => ({ ...inbound, kind: "control", body });
 const turn = { session, origin: 7, reply: "01K6WZ7S5XK4Q0J7M3N8R2T9VB", attempt: 1, sentence: 0, n: 0 };
 
-/** Opus packets that are valid, of several lengths and sample rates. */
+/** Valid Opus packets of several lengths and sample rates. */
 export const packets: readonly Uint8Array[] = [8000, 16_000, 24_000, 48_000].flatMap((rate) => {
   const sampleRate = rate as 16_000;
   const encoder = createOpusEncoder({ sampleRate });
@@ -21,10 +21,10 @@ export const packets: readonly Uint8Array[] = [8000, 16_000, 24_000, 48_000].fla
   return [...made, Uint8Array.of(0xf8, 0xff, 0xfe)];
 });
 
-/** A small valid WAV file. */
+/** A small, valid WAV file. */
 export const wav = writeWav({ sampleRate: 16_000, samples: Int16Array.from({ length: 320 }, (_, at) => at * 50) });
 
-/** Valid envelopes, by the name that they have in the table `envelopes`. */
+/** Valid envelopes, by their names in the table `envelopes`. */
 export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly object[]>> = {
   "in.audio": [{ ...inbound, kind: "audio", body: packets[2] }],
   "in.text": [{ ...inbound, kind: "text", body: "what time is it" }],
@@ -86,7 +86,7 @@ export const frameSeeds = ([1, 2, 3] as const).map((version) =>
   packets.map((packet) => encodeFrame(version, packet, 3000)),
 );
 
-/** An upgrade request as stock firmware makes it. */
+/** Makes an upgrade request like that of stock firmware. */
 export function makeUpgrade(device: string, framing: number): string {
   return (
     `GET /xiaozhi/v1/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer test\r\nClient-Id: 0b5f2c9c-9d3c-4f0d-8d4b-0d3a2d0f7a11\r\n` +
@@ -95,7 +95,7 @@ export function makeUpgrade(device: string, framing: number): string {
   );
 }
 
-/** A request for a device's configuration. */
+/** Makes a request for a device's configuration. */
 export function makeOta(device: string, path = "/xiaozhi/ota/"): string {
   const body = JSON.stringify({
     version: 2,

@@ -6,28 +6,28 @@ import { makeEnvelope } from "./parsers.ts";
 import type { Random } from "./random.ts";
 import { envelopeSeeds } from "./seeds.ts";
 
-/** A message for the bus; `refusal` is what a reader of its subject must call it, or undefined if it is well-formed. */
+/** A message for the bus. `refusal` is the name that its readers must count, or undefined if it is well-formed. */
 export interface BusMessage {
   readonly target: string;
   readonly subject: string;
   readonly data: Uint8Array;
   readonly refusal?: string | undefined;
-  /** The gateway reads it in any case, so that it must count it. */
+  /** True if the gateway reads it in any case, and so must count it. */
   readonly atGateway?: boolean;
 }
 
-/** Who is there to be sent to. */
+/** The receivers of messages. */
 export interface Addressees {
   readonly gateway: string;
-  /** Devices with their open sessions, which do not mind. */
+  /** The victims with their open sessions. */
   readonly victims: ReadonlyMap<string, string>;
 }
 
-// Work that is well-formed is done, and costs what it costs: a flood of it would be a load test.
+// Well-formed work would be done: a flood of it would be a load test.
 const workOneIn = 8;
 const harmless = /"type":"(?:llm|mcp|custom|alert|iot|notify)"/;
 const devices = Array.from({ length: 10 }, (_, at) => `fuzz-${at}`);
-// No gateway lets these through, but anybody on the bus may write them.
+// No gateway accepts these, but any program on the bus can write them.
 const strange = ["=default", "a=b", "größe", "x".repeat(300), "fuzz$", "%2e", "__proto__", "constructor"];
 const session = "01K6WZ7S5XK4Q0J7M3N8R2T9VA";
 
@@ -48,7 +48,7 @@ function judge(name: keyof typeof envelopes, data: Uint8Array): string | undefin
   }
 }
 
-/** Work for asr, dialogue or tts: mostly malformed, and now and then something well-formed that asks the impossible. */
+/** Makes work for asr, dialogue or tts: mostly malformed, and sometimes well-formed but impossible. */
 const makeWork =
   (
     target: string,
@@ -109,7 +109,7 @@ const makers: readonly Maker[] = [
   makeRecord,
 ];
 
-/** Frames for devices that do not mind: of their own session, of another one, of none. */
+/** Makes frames for victims, with their own session, another one, or none. */
 function makeOut(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
   const [device, own] = random.pick([...to.victims]);
   const place = random.pick([{ session: own }, { session: own, origin: 1 + random.below(40) }, {}]);
@@ -118,7 +118,7 @@ function makeOut(random: Random, to: Addressees, absurd: readonly unknown[]): Bu
   return { target: "out", subject: channels.out(device).subject, data, refusal: judge("out", data) };
 }
 
-/** Frames for everybody, of which the bystander is one: what would be said to it by right is left out. */
+/** Makes frames for all devices. Valid ones are left out, since the bystander would play them. */
 function makeFleetOut(random: Random, _to: Addressees, absurd: readonly unknown[]): BusMessage {
   const { subject } = random.oneIn(2) ? channels.groupOut(random.pick(["fuzz", "default", "x"])) : channels.fleetOut();
   const valid = random.pick(envelopeSeeds["out"]);
@@ -141,7 +141,7 @@ const records: Readonly<Record<string, object>> = {
   dialogues: { messages: [{ role: "user", text: "hello", at: 5 }, { role: "assistant", text: "hi", at: 6 }] },
 }; // prettier-ignore
 
-/** A record in a bucket, past everybody who would write it properly. */
+/** Makes a record in a bucket, written directly. */
 function makeRecord(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
   const bucket = random.pick(Object.keys(records));
   const valid = records[bucket]!;
@@ -151,15 +151,15 @@ function makeRecord(random: Random, to: Addressees, absurd: readonly unknown[]):
     try {
       data = Buffer.from(JSON.stringify(distort(random, valid, absurd)) ?? "");
     } catch {
-      data = Buffer.from("{"); // a bigint, which JSON does not know
+      data = Buffer.from("{"); // a bigint, which JSON lacks
     }
   }
-  // What is valid in such a place is a setting, a takeover or a rival, and no fuzz.
+  // A valid record would be a setting, a takeover or a rival, and not bad input.
   const isMeant = isShared(key, to) && isValid(bucket, data);
   return { target: `KV ${bucket}`, subject: `$KV.${bucket}.${isMeant ? "=other" : key}`, data };
 }
 
-/** Keys in a bucket that somebody reads while this goes on. */
+/** The keys that programs read during the run. */
 function keysOf(bucket: string, to: Addressees): readonly string[] {
   if (bucket === "gateways") return [to.gateway];
   if (bucket === "presence") return [`=canary-${to.gateway}`];
@@ -175,10 +175,10 @@ function isValid(bucket: string, data: Uint8Array): boolean {
   try {
     return schema?.safeParse(JSON.parse(Buffer.from(data).toString("utf8"))).success ?? false;
   } catch {
-    return false; // no JSON
+    return false; // not JSON
   }
 }
-/** A message on any subject of the bus with something wrong about it. */
+/** Makes a bad message for any subject of the bus. */
 export function makeBusMessage(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
   return random.pick(makers)(random, to, absurd);
 }

@@ -1,18 +1,19 @@
 import { connect, type Socket } from "node:net";
 
-/** One connection: what was written in which pieces, and what came back. */
+/** The answer on one connection. */
 export interface Exchange {
-  /** All bytes that came. */
+  /** All received bytes. */
   readonly answer: Buffer;
-  /** The other end closed it, cleanly or not, before we did. */
+  /** True if the other end closed it first, cleanly or not. */
   readonly closed: boolean;
 }
 
-// After something came, what belongs to it follows soon.
+// The rest of an answer follows soon.
 const moreMs = 60;
 
 /**
- * Writes bytes and waits until `isEnough` of what came, the other end closes, or nothing came for `waitMs`; then resets the connection, so that no port stays behind.
+ * Writes bytes and waits until `isEnough` accepts the answer, the other end closes, or nothing comes for `waitMs`. Then it resets
+ * the connection, so that no port stays in use.
  */
 export function exchange(
   port: number,
@@ -28,12 +29,12 @@ export function exchange(
       socket.resetAndDestroy();
       resolve({ answer: Buffer.concat(chunks), closed });
     };
-    // What has come already is read first.
+    // Bytes that have already come are read first.
     let timer = setTimeout(() => setImmediate(settle), options.waitMs);
     socket.on("connect", () => {
       timer.refresh();
       for (const piece of pieces) socket.write(piece);
-      // Gone in mid-request, as a device out of reach.
+      // Disconnects in mid-request, like a device that loses its network.
       if (options.cut) socket.write("", () => setTimeout(settle, 5));
     });
     socket.on("data", (chunk) => {
@@ -42,7 +43,7 @@ export function exchange(
       timer = setTimeout(() => setImmediate(settle), moreMs);
       if (options.isEnough(Buffer.concat(chunks))) settle();
     });
-    // A reset by the other end is an answer as well.
+    // A reset by the other end is an answer too.
     socket.on("error", () => (closed = true));
     socket.on("close", () => {
       closed = true;
@@ -51,7 +52,7 @@ export function exchange(
   });
 }
 
-/** A WebSocket frame as a client sends it, masked; `lie` is written as its length instead of the real one. */
+/** Makes a client's WebSocket frame, masked. `lie` replaces its length. */
 export function makeFrame(
   payload: Uint8Array,
   { opcode, fin = true, rsv = 0, masked = true, lie }: { readonly opcode: number; readonly fin?: boolean; readonly rsv?: number; readonly masked?: boolean; readonly lie?: number }, // prettier-ignore

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { openTestDevice, type TestDevice } from "@voxbus/testing";
 
-/** Devices that take whatever comes, and come back when they are closed. */
+/** Devices that receive the bad messages and reconnect when they are closed. */
 export interface Victims {
-  /** Their ids, with the sessions that are open now. */
+  /** Returns the open session of each device. */
   sessions(): ReadonlyMap<string, string>;
   close(): Promise<void>;
 }
 
 const backMs = 50;
 
-/** Connects so many of them. */
+/** Connects a number of victims. */
 export async function connectVictims(url: string, number: number): Promise<Victims> {
   const sessions = new Map<string, string>();
   const open = new Map<string, TestDevice>();
@@ -24,7 +24,7 @@ export async function connectVictims(url: string, number: number): Promise<Victi
       const device = await openTestDevice(url, { id, onReceived: () => undefined });
       open.set(id, device);
       sessions.set(id, device.session);
-      // So that a session has some seq that origins can name.
+      // Gives the session some frames, whose seqs an origin can name.
       for (let times = 0; times < 20; times += 1) device.send({ type: "listen", state: "stop" });
       void device.closed.then(() => comeBack(id));
     } catch {

@@ -2,18 +2,18 @@ import { execFileSync } from "node:child_process";
 import type { LaunchedSystem } from "../e2e/launcher.ts";
 import { quantile } from "./numbers.ts";
 
-/** How one process did. */
+/** The memory of one process. */
 export interface Vitals {
   readonly program: string;
   readonly pid: number;
-  /** MB at the end of the warm-up, and at the end. */
+  /** At the end of the warm-up and at the end, MB. */
   readonly before: number;
   readonly after: number;
 }
 
-/** Watches the processes of a system. */
+/** A watch over the processes of a system. */
 export interface Watch {
-  /** What is measured from now on counts as before. */
+  /** Ends the warm-up. */
   warm(): void;
   end(): { readonly vitals: readonly Vitals[]; readonly problems: readonly string[] };
 }
@@ -21,7 +21,7 @@ export interface Watch {
 const everyMs = 1000;
 const kept = 5;
 
-/** Samples memory each second and tells at the end who died, who grew, and what was logged as an error. */
+/** Samples memory every second. At the end it lists dead processes, memory and logged errors. */
 export function startWatch(
   system: LaunchedSystem,
   others: readonly { readonly program: string; readonly pid: number }[],
@@ -40,7 +40,7 @@ export function startWatch(
       const list = watched.map(({ pid }) => pid).join(",");
       text = execFileSync("ps", ["-o", "pid=,rss=", "-p", list], { encoding: "utf8" });
     } catch {
-      return; // all of them are gone, which shows at the end
+      return; // all processes are gone, which shows at the end
     }
     for (const line of text.trim().split("\n")) {
       const [pid = 0, rss = 0] = line.trim().split(/\s+/).map(Number);
@@ -72,7 +72,7 @@ export function startWatch(
   };
 }
 
-// What a program did not expect it logs as an error (50) or as fatal (60); refusals are counted and not logged.
+// Unexpected errors are logged as error (50) or fatal (60); refusals are counted, not logged.
 function readProblems(output: string): readonly string[] {
   const seen = new Map<string, number>();
   for (const line of output.split("\n")) {

@@ -3,29 +3,29 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-/** What a crowd is and does. */
+/** The size of a crowd and the turns it has. */
 export interface CrowdPlan {
   readonly url: string;
   readonly devices: number;
-  /** Turns begun a second, over all devices. */
+  /** Turns that begin per second, over all devices. */
   readonly rate: number;
-  /** The share of turns that are spoken; the others are typed. */
+  /** The share of spoken turns; the others are typed. */
   readonly spoken: number;
   readonly minutes: number;
 }
 
-/** What became of the turns, of the fleets that lived to tell. */
+/** The outcomes of the turns, from the fleets that reported them. */
 export interface CrowdTally {
   started: number;
   answered: number;
   lost: number;
-  /** Times that a part of the devices left, politely or cut off. */
+  /** The number of groups that disconnected, and of those that were killed. */
   left: number;
   cut: number;
 }
 
 const fleet = fileURLToPath(new URL("../../../apps/simulator/dist/fleet.js", import.meta.url));
-/** The devices that come and go are in so many groups; together they are this share. */
+/** The number of groups that come and go, and their share of all devices. */
 const groups = 4;
 const comingAndGoing = 0.4;
 const stay = { leastMs: 30_000, mostMs: 90_000 };
@@ -33,8 +33,8 @@ const awayMs = 5000;
 const endMs = 40_000;
 
 /**
- * Lets devices talk for the minutes: some stay, some come and go in groups, of which every third is cut off without a word.
- * Resolves when all have left. `signal` ends it early.
+ * Lets devices talk for `minutes`. Some stay; others come and go in groups, and every third group is killed. Resolves when all
+ * have left. `signal` ends it early.
  */
 export async function runCrowd(plan: CrowdPlan, tally: CrowdTally, signal: AbortSignal): Promise<void> {
   const until = Date.now() + plan.minutes * 60_000;

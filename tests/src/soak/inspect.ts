@@ -1,5 +1,5 @@
-// Preloaded into the programs of a soak: at SIGUSR2 it collects garbage, so that what is held can be told from what only lies
-// about, and writes down what the process holds. Having written once says that the signal is understood.
+// Preloaded into the programs of a soak. At SIGUSR2 it collects garbage and writes what the process holds into a file. The
+// first file shows that the handler is installed.
 import { renameSync, writeFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

@@ -6,21 +6,21 @@ import { takeSample, type Sample } from "./sample.ts";
 import { startSystem } from "./system.ts";
 import { findGrowth, findLeaks } from "./verdict.ts";
 
-const help = `Devices come, talk and go for a long time, and nothing may be left of them.
+const help = `Lets devices come, talk and go for a long time, and checks that nothing of them remains.
 
   npm run test:soak -- --minutes 60 --devices 500
 
-  --minutes M     how long (60)
-  --devices N     how many at most; 40 % of them come and go (500)
-  --rate R        turns begun a second, over all of them (1)
-  --spoken SHARE  share of turns that are spoken; the others are typed (0.05)
+  --minutes M     duration (60)
+  --devices N     largest number of devices; 40 % of them come and go (500)
+  --rate R        turns that begin per second, over all devices (1)
+  --spoken SHARE  share of spoken turns; the others are typed (0.05)
   --help
 
-It starts a whole system of its own. Ctrl-C ends it early. Exit code: 1 if something leaks.
+It starts its own system. Ctrl-C ends it early. Exit code: 1 if something leaks.
 `;
 
 const sampleMs = 30_000;
-/** What belongs to the warm-up is not fitted: a fifth of the run, at least until everything was used once. */
+/** The warm-up is not fitted: a fifth of the run, at least until everything was used once. */
 const warmUp = { share: 0.2, leastMs: 120_000 };
 const settleMs = 20_000;
 
@@ -55,7 +55,7 @@ async function soak(plan: { minutes: number; devices: number; rate: number; spok
     console.log(`\n${formatTable({ before, last: samples.at(-1) ?? after, after, growth })}\n`);
     console.log(
       `turns: ${tally.started} started, ${tally.answered} answered, ${tally.lost} lost; ` +
-        `${tally.left} times a group left, ${tally.cut} times it was cut off`,
+        `groups: ${tally.left} disconnected, ${tally.cut} killed`,
     );
     const leaks = findLeaks({ before, after, growth });
     console.log(`\n${describeBounds()}\n`);
@@ -86,6 +86,6 @@ else {
     rate: Number(values.rate),
     spoken: Number(values.spoken),
   };
-  if (Object.values(plan).some((value) => !(value >= 0))) throw new Error("--help says what it takes");
+  if (Object.values(plan).some((value) => !(value >= 0))) throw new Error("--help lists the options");
   process.exitCode = await soak(plan);
 }

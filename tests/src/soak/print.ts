@@ -2,7 +2,7 @@ import type { CrowdTally } from "./crowd.ts";
 import type { Sample } from "./sample.ts";
 import { bounds, type Growth } from "./verdict.ts";
 
-/** One line for a sample: MB held and resident, file handles and timers of each process, and what the server counts. */
+/** Formats a sample: memory, file handles and timers of each process, and the counts of the server. */
 export function formatSample(sample: Sample, began: number, tally: CrowdTally): string {
   const processes = [...sample.processes].map(([name, { held, rss, handles, timers }]) => {
     const memory = held === undefined ? rss.toFixed(0) : `${held.toFixed(1)}/${rss.toFixed(0)}`;
@@ -11,13 +11,13 @@ export function formatSample(sample: Sample, began: number, tally: CrowdTally): 
   const { connections, subscriptions, consumers, stored, keys } = sample;
   const counts = Object.entries(keys).map(([bucket, count]) => `${bucket} ${count}`);
   return [
-    `${((sample.at - began) / 60_000).toFixed(1)} min: ${connections} connected, ${tally.left} groups left, ${tally.cut} cut off`,
+    `${((sample.at - began) / 60_000).toFixed(1)} min: ${connections} connected, ${tally.left} groups disconnected, ${tally.cut} killed`,
     `  ${processes.join(" | ")}`,
     `  ${subscriptions} subscriptions, ${sumOf(consumers)} consumers, ${stored} messages; keys: ${counts.join(", ")}`,
   ].join("\n");
 }
 
-/** The table of a run in Markdown: what each process holds before, with the devices, and after them, and how it grew. */
+/** Formats the table of a run in Markdown: each process before, with and after the devices, and its growth. */
 export function formatTable(options: {
   readonly before: Sample;
   readonly last: Sample;
@@ -60,12 +60,12 @@ export function formatTable(options: {
   ].join("\n");
 }
 
-/** The bounds that the verdict goes by, in a sentence. */
+/** Describes the bounds of the verdict. */
 export function describeBounds(): string {
   return (
-    `A leak is: more than ${bounds.heldPerHour} MB an hour held after a collection or ${bounds.rssPerHour} MB resident, beyond twice the ` +
-    `slope's error; more than ${bounds.handles} file handles or ${bounds.timers} timers of a program, ${bounds.subscriptions} subscriptions or ` +
-    `${bounds.consumers} consumers more after the devices than before them; a presence key or a connection that is left.`
+    `These count as leaks: ${bounds.heldPerHour} MB an hour of growth after a collection or ${bounds.rssPerHour} MB resident, beyond twice the ` +
+    `error of the slope; ${bounds.handles} more file handles or ${bounds.timers} more timers of a program, ${bounds.subscriptions} more subscriptions or ` +
+    `${bounds.consumers} more consumers after the devices than before; a remaining presence key or connection.`
   );
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readRssKib } from "../bench/child.ts";
 import type { SoakSystem } from "./system.ts";
 
-/** What a process holds; `held` is its JavaScript memory after a collection, absent of nats-server. Memory in MB. */
+/** The resources of a process, memory in MB. `held` is JavaScript memory after a collection; nats-server has none. */
 export interface ProcessSample {
   readonly pid: number;
   readonly rss: number;
@@ -12,20 +12,20 @@ export interface ProcessSample {
   readonly handles: number;
 }
 
-/** What everything holds at a time. */
+/** The resources of all processes at one time. */
 export interface Sample {
   readonly at: number;
   readonly processes: ReadonlyMap<string, ProcessSample>;
   readonly connections: number;
   readonly subscriptions: number;
-  /** Consumers of each stream. */
+  /** The consumers of each stream. */
   readonly consumers: Readonly<Record<string, number>>;
   readonly stored: number;
-  /** Keys of each bucket that hold a value. */
+  /** The keys with a value in each bucket. */
   readonly keys: Readonly<Record<string, number>>;
 }
 
-/** What of nats-server's report on its streams is looked at. */
+/** The used part of nats-server's report on its streams. */
 interface Jsz {
   readonly messages: number;
   readonly account_details?: readonly {
@@ -34,7 +34,7 @@ interface Jsz {
 }
 
 const mega = 1_048_576;
-const patienceMs = 10_000;
+const timeoutMs = 10_000;
 
 interface Told {
   readonly at: number;
@@ -42,7 +42,7 @@ interface Told {
   readonly timers: number;
 }
 
-/** Asks every process and the server what they hold. Throws when one does not answer within 10 s. */
+/** Samples every process and the server. Throws if one does not answer within 10 s. */
 export async function takeSample(system: SoakSystem): Promise<Sample> {
   const at = Date.now();
   const programs = system.programs();
@@ -78,17 +78,17 @@ export async function takeSample(system: SoakSystem): Promise<Sample> {
 }
 
 async function ask<T>(url: string): Promise<T> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(patienceMs) });
+  const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
   return (await response.json()) as T;
 }
 
 async function readTold(path: string, since: number): Promise<Told> {
-  for (const deadline = Date.now() + patienceMs; Date.now() < deadline;) {
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline;) {
     if (existsSync(path)) {
       const told = JSON.parse(readFileSync(path, "utf8")) as Told;
       if (told.at >= since) return told;
     }
     await sleep(20);
   }
-  throw new Error(`a program did not tell what it holds within ${patienceMs} ms: ${path}`);
+  throw new Error(`no sample came within ${timeoutMs} ms: ${path}`);
 }

@@ -1,10 +1,10 @@
-/** A number at a time, ms. */
+/** A value at a time, ms. */
 export interface Point {
   readonly at: number;
   readonly value: number;
 }
 
-/** How a number grows, an hour, by least squares; `error` is the slope's standard error. Both NaN below three points. */
+/** Fits the growth per hour by least squares. `error` is the standard error; both are NaN with fewer than three points. */
 export function fitSlope(points: readonly Point[]): { readonly perHour: number; readonly error: number } {
   const n = points.length;
   if (n < 3) return { perHour: Number.NaN, error: Number.NaN };

@@ -17,7 +17,7 @@ const sample = (at: number, held: number, rest: Partial<Sample> = {}): Sample =>
 const run = (heldAt: (minutes: number) => number) =>
   findGrowth(Array.from({ length: 30 }, (_, n) => sample(n * minute, heldAt(n))));
 
-it("slope: is that of the line, and its error grows with the noise", () => {
+it("slope: it is that of the line, and its error grows with the noise", () => {
   const line = fitSlope([0, 1, 2, 3].map((n) => ({ at: n * minute, value: 5 + n })));
   expect(line.perHour).toBeCloseTo(60);
   expect(line.error).toBeCloseTo(0);
@@ -25,7 +25,7 @@ it("slope: is that of the line, and its error grows with the noise", () => {
   expect(Math.abs(noisy.perHour)).toBeLessThan(3 * noisy.error);
 });
 
-it("verdict: memory that grows is a leak, noise is none", () => {
+it("verdict: growing memory is a leak, and noise is not", () => {
   const before = sample(0, 20);
   const leaking = run((minutes) => 20 + minutes);
   expect(findLeaks({ before, after: before, growth: leaking })).toEqual(["asr: held grows by 60.0 MB an hour"]);
@@ -33,7 +33,7 @@ it("verdict: memory that grows is a leak, noise is none", () => {
   expect(findLeaks({ before, after: before, growth: noisy })).toEqual([]);
 });
 
-it("verdict: whatever is left of the devices is named", () => {
+it("verdict: everything that remains of the devices is named", () => {
   const before = sample(0, 20);
   const after = sample(minute, 20, {
     processes: new Map([["asr", { pid: 1, rss: 100, held: 20, timers: 30, handles: 90 }]]),
@@ -43,15 +43,15 @@ it("verdict: whatever is left of the devices is named", () => {
     keys: { presence: 4 },
   });
   expect(findLeaks({ before, after, growth: [] })).toEqual([
-    "asr: 70 file handles more than before",
-    "asr: 27 timers more than before",
-    "nats-server: 10 subscriptions more than before",
-    "TURNS: 1 consumers more than before",
-    "gateway: 2 connections are left",
-    "presence: 3 keys are left",
+    "asr: 70 more file handles than before",
+    "asr: 27 more timers than before",
+    "nats-server: 10 more subscriptions than before",
+    "TURNS: 1 more consumers than before",
+    "gateway: 2 connections remain",
+    "presence: 3 keys remain",
   ]);
   const restarted = sample(minute, 20, {
     processes: new Map([["asr", { pid: 2, rss: 100, held: 20, timers: 3, handles: 20 }]]),
   });
-  expect(findLeaks({ before, after: restarted, growth: [] })).toEqual(["asr: it was started again"]);
+  expect(findLeaks({ before, after: restarted, growth: [] })).toEqual(["asr: it was restarted"]);
 });

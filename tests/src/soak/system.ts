@@ -5,15 +5,15 @@ import { join } from "node:path";
 import { connectTestBus, findFreePort, startNatsServer } from "@voxbus/testing";
 import { launchSystem } from "../e2e/launcher.ts";
 
-/** A whole system as `npm start` starts it, on a nats-server that can be looked into. */
+/** A whole system as `npm start` starts it, on a nats-server with a monitoring port. */
 export interface SoakSystem {
   readonly device: string;
-  /** The gateway's numbers. */
+  /** The URL of the gateway's numbers. */
   readonly stats: string;
-  /** nats-server's monitoring port. */
+  /** The URL of nats-server's monitoring port. */
   readonly monitoring: string;
   readonly natsPid: number;
-  /** Where programs write what they hold. */
+  /** The directory into which programs write their samples. */
   readonly directory: string;
   programs(): readonly { readonly name: string; readonly pid: number }[];
   keys(): Readonly<Record<string, number>>;
@@ -22,7 +22,7 @@ export interface SoakSystem {
 
 const names = ["gateway", "asr", "dialogue", "tts", "monitor"] as const;
 
-/** Starts it on free ports, with a store that ends with it. */
+/** Starts a system on free ports, with a temporary store. */
 export async function startSystem(): Promise<SoakSystem> {
   const port = await findFreePort();
   const nats = await startNatsServer({ config: `http: "127.0.0.1:${port}"` });

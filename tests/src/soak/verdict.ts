@@ -1,11 +1,11 @@
 import type { Sample } from "./sample.ts";
 import { fitSlope } from "./slope.ts";
 
-/** Bounds within which nothing leaks: MB an hour, and so many more than before the devices came. */
+/** The bounds of normal growth: MB per hour, and differences from before the devices came. */
 export const bounds = {
-  /** What a program holds after a collection. */
+  /** JavaScript memory after a collection. */
   heldPerHour: 10,
-  /** Resident memory, with what allocators and threads keep for themselves. */
+  /** Resident memory, with the reserves of allocators and threads. */
   rssPerHour: 60,
   handles: 4,
   timers: 4,
@@ -13,7 +13,7 @@ export const bounds = {
   consumers: 0,
 } as const;
 
-/** How one number of one process grew while devices came and went; MB an hour. */
+/** The growth of one number of one process while devices came and went, MB per hour. */
 export interface Growth {
   readonly process: string;
   readonly what: "held" | "rss";
@@ -21,7 +21,7 @@ export interface Growth {
   readonly error: number;
 }
 
-/** Fits the memory of every process, from the samples after the warm-up. */
+/** Fits the memory of every process to the samples after the warm-up. */
 export function findGrowth(samples: readonly Sample[]): readonly Growth[] {
   const names = [...(samples[0]?.processes.keys() ?? [])];
   return names.flatMap((process) =>
@@ -35,7 +35,7 @@ export function findGrowth(samples: readonly Sample[]): readonly Growth[] {
   );
 }
 
-/** Everything that is not as it should be, a sentence each. A slope counts when it is over its bound by twice its error. */
+/** Lists all leaks. A slope counts if it exceeds its bound by twice its error. */
 export function findLeaks(options: {
   readonly before: Sample;
   readonly after: Sample;
@@ -44,30 +44,30 @@ export function findLeaks(options: {
   const { before, after, growth } = options;
   const leaks: string[] = [];
   for (const { process, what, perHour, error } of growth) {
-    // nats-server keeps what it is told to keep, up to the age of its streams.
+    // nats-server keeps stored messages for the age of its streams.
     if (process === "nats-server") continue;
     const bound = what === "held" ? bounds.heldPerHour : bounds.rssPerHour;
     if (perHour - 2 * error > bound) leaks.push(`${process}: ${what} grows by ${perHour.toFixed(1)} MB an hour`);
   }
   for (const [name, one] of after.processes) {
     const first = before.processes.get(name);
-    if (first?.pid !== one.pid) leaks.push(`${name}: it was started again`);
+    if (first?.pid !== one.pid) leaks.push(`${name}: it was restarted`);
     else {
       const handles = one.handles - first.handles;
       const timers = (one.timers ?? 0) - (first.timers ?? 0);
-      if (handles > bounds.handles) leaks.push(`${name}: ${handles} file handles more than before`);
-      if (timers > bounds.timers) leaks.push(`${name}: ${timers} timers more than before`);
+      if (handles > bounds.handles) leaks.push(`${name}: ${handles} more file handles than before`);
+      if (timers > bounds.timers) leaks.push(`${name}: ${timers} more timers than before`);
     }
   }
   const subscriptions = after.subscriptions - before.subscriptions;
-  if (subscriptions > bounds.subscriptions) leaks.push(`nats-server: ${subscriptions} subscriptions more than before`);
+  if (subscriptions > bounds.subscriptions) leaks.push(`nats-server: ${subscriptions} more subscriptions than before`);
   for (const [stream, count] of Object.entries(after.consumers)) {
     const more = count - (before.consumers[stream] ?? 0);
-    if (more > bounds.consumers) leaks.push(`${stream}: ${more} consumers more than before`);
+    if (more > bounds.consumers) leaks.push(`${stream}: ${more} more consumers than before`);
   }
-  if (after.connections > 0) leaks.push(`gateway: ${after.connections} connections are left`);
-  // The other buckets keep what they know of a device beyond its sessions.
+  if (after.connections > 0) leaks.push(`gateway: ${after.connections} connections remain`);
+  // The other buckets keep their records of a device beyond its sessions.
   const present = (after.keys["presence"] ?? 0) - (before.keys["presence"] ?? 0);
-  if (present > 0) leaks.push(`presence: ${present} keys are left`);
+  if (present > 0) leaks.push(`presence: ${present} keys remain`);
   return leaks;
 }
