@@ -6,7 +6,7 @@ import { readWav } from "@voxbus/audio";
 import { startModelServer, type ModelServer } from "@voxbus/testing";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
-import { createRecogniser, decoys } from "./recogniser.ts";
+import { createRecogniser, decoys } from "./recognizer.ts";
 import {
   isAudio,
   isMessage,

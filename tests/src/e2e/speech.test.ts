@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
-import { createRecogniser, decoys } from "./recogniser.ts";
+import { createRecogniser, decoys } from "./recognizer.ts";
 import {
   isAudio,
   isMessage,
