@@ -56,7 +56,8 @@ async function measure(options: BenchOptions): Promise<void> {
 }
 
 try {
-  if (process.platform !== "linux") throw new Error("the benchmark needs Linux: it reads CPU time and memory from /proc");
+  if (process.platform !== "linux")
+    throw new Error("the benchmark needs Linux: it reads CPU time and memory from /proc");
   const options = readOptions(process.argv.slice(2));
   if (options === "help") process.stdout.write(usage);
   else await measure(options);

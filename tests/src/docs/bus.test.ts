@@ -136,13 +136,16 @@ describe("docs/bus.md, examples", () => {
     expect(sorted(examples.map(({ label }) => label))).toEqual(sorted(Object.keys(envelopes)));
   });
 
-  it.each(Object.entries(envelopes))("%s: it decodes to the shown value and encodes to the same bytes", (name, schema) => {
-    const at = examples.findIndex(({ label }) => label === name);
-    const data = Buffer.from((examples[at]?.text ?? "").replaceAll(/\s/g, ""), "hex");
-    const value = decodeEnvelope<z.ZodType>(schema, data);
-    expect({ v: busVersion, ...(show(value) as object) }).toEqual(JSON.parse(shown[at]?.text ?? ""));
-    expect(Buffer.from(encodeEnvelope(schema, value as never))).toEqual(data);
-  });
+  it.each(Object.entries(envelopes))(
+    "%s: it decodes to the shown value and encodes to the same bytes",
+    (name, schema) => {
+      const at = examples.findIndex(({ label }) => label === name);
+      const data = Buffer.from((examples[at]?.text ?? "").replaceAll(/\s/g, ""), "hex");
+      const value = decodeEnvelope<z.ZodType>(schema, data);
+      expect({ v: busVersion, ...(show(value) as object) }).toEqual(JSON.parse(shown[at]?.text ?? ""));
+      expect(Buffer.from(encodeEnvelope(schema, value as never))).toEqual(data);
+    },
+  );
 });
 
 describe("docs/bus.md, streams and buckets", () => {

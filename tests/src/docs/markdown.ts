@@ -24,7 +24,7 @@ export function readTable(page: string, marker: string): readonly (readonly stri
   );
 }
 
-/** The page with other rows, the header included, in the table behind `<!-- MARKER -->`. */
+/** Returns the page with other rows, header included, in the table behind `<!-- MARKER -->`. */
 export function replaceTable(page: string, marker: string, rows: readonly (readonly string[])[]): string {
   const lines = behindMarker(page, marker);
   const end = lines.findIndex((line) => !line.startsWith("|"));
@@ -43,7 +43,7 @@ export function readNames(cell: string): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
 }
 
-/** The one name in a cell. Throws if there is no name. */
+/** Reads the first name in a cell. Throws if it has no name. */
 export function readName(cell: string | undefined): string {
   const [name] = readNames(cell ?? "");
   if (name === undefined) throw new Error(`a cell without a name: ${cell}`);

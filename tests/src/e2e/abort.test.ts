@@ -49,7 +49,7 @@ async function* write(...pieces: readonly string[]): AsyncGenerator<string> {
   yield* pieces;
 }
 
-/** Another question: nothing of the turn before may stand between, and its answer must be whole. */
+/** Asks another question. Its answer must be complete, with nothing of the previous turn in between. */
 async function expectNextTurn(): Promise<void> {
   server.script.chat = () => write("Here I am again.");
   server.script.speak = async () => createTone(shortMs);
@@ -60,7 +60,7 @@ async function expectNextTurn(): Promise<void> {
   expect(turn.filter(isAudio)).toHaveLength(shortMs / packetMs);
 }
 
-test("abort: while the answer is being thought it silences the device, and the model is told", async () => {
+test("abort: before the model answers, it silences the device and cancels the request to the model", async () => {
   let told: Promise<unknown> | undefined;
   const asked = new Promise<void>((resolve) => {
     server.script.chat = async function* (_request, { gone }) {
@@ -79,7 +79,7 @@ test("abort: while the answer is being thought it silences the device, and the m
   await expectNextTurn();
 });
 
-test("abort: before the first sound it silences the device, and the sound that comes later is not heard", async () => {
+test("abort: before the first sound, it silences the device, and later sound is not played", async () => {
   let release: (wav: Uint8Array) => void = () => undefined;
   server.script.chat = () => write("This takes a while to say.");
   const synthesizing = new Promise<void>((begun) => {
@@ -97,7 +97,7 @@ test("abort: before the first sound it silences the device, and the sound that c
   await expectNextTurn();
 });
 
-test("abort: in mid-sentence it silences the device, and what was made already is not heard", async () => {
+test("abort: in mid-sentence, it silences the device, and sound that is ready is not played", async () => {
   server.script.chat = () => write("This is a very long tone.");
   server.script.speak = async () => createTone(longMs);
   await device.do({ do: "text", text: "sing" });

@@ -49,19 +49,19 @@ async function enter(id: string): Promise<ScriptedDevice> {
   return device;
 }
 
-/** No MessagePack, no map, no version, a newer one. */
+/** Bytes that are not MessagePack, not a map, without a version, or of a newer one. */
 const malformed = [
   new Uint8Array(),
   new Uint8Array([0xc1]),
   new Uint8Array(100_000).fill(0xff),
   Buffer.from('{"v":1,"kind":"text"}'),
-  // A map that says it has 2^32 - 1 entries, and an array nested deeper than any stack.
+  // A map that announces 2^32 - 1 entries, and an array nested deeper than the stack.
   new Uint8Array([0xdf, 0xff, 0xff, 0xff, 0xff]),
   new Uint8Array(200_000).fill(0x91),
   ...[[], {}, { v: 0 }, { v: 2, kind: "text" }, { v: "1" }].map((one) => encode(one)),
 ];
 
-/** Envelopes that are well-formed but for what they hold, by subject. */
+/** Lists well-formed envelopes with bad contents, by subject. */
 function listOdd(session: string): Readonly<Record<string, readonly object[]>> {
   const inbound = { session, at: 0 };
   const name = { reply: "r", attempt: 1, sentence: 0, n: 0 };
@@ -110,7 +110,7 @@ function listOdd(session: string): Readonly<Record<string, readonly object[]>> {
   };
 }
 
-test("bad input on the bus: nothing of it is taken, no program falls, and another device's turn goes on", async () => {
+test("bad input on the bus: it is refused, no program ends, and another device's turn goes on", async () => {
   const [bystander, target] = await Promise.all([enter("bystander"), enter(victim)]);
   const session = String(target.lines.find(isMessage({ type: "hello" }))?.message?.["session_id"]);
   const pids = system.processes().map(({ pid }) => pid);
@@ -127,7 +127,7 @@ test("bad input on the bus: nothing of it is taken, no program falls, and anothe
   client.publish("device.a.b.out", encodeEnvelope(z.any(), { kind: "text", body: { type: "stt", text: "?" } }));
   await client.flush();
   const delivered = await awaitWorkers();
-  // What is refused must not come again.
+  // Refused messages must not be delivered again.
   for (const [subject, count] of Object.entries(delivered)) expect(count, subject).toBeLessThan(1.5 * sent[subject]!);
 
   await bystander.next(isMessage({ type: "tts", state: "sentence_start" }));
@@ -135,7 +135,7 @@ test("bad input on the bus: nothing of it is taken, no program falls, and anothe
   const meanwhile = nameMessages(bystander.lines.slice(bystander.lines.indexOf(began), bystander.lines.indexOf(later)));
   expect(new Set(meanwhile)).toEqual(new Set(["audio", "tts/sentence_start"]));
 
-  // The target itself heard nothing of it, and is answered.
+  // The target itself noticed nothing, and gets an answer.
   await target.do({ do: "wav", file: "samples/sum.wav" });
   const answered = await target.turn();
   expect(nameMessages(answered)).toEqual(turnOfOneSentence);
@@ -145,8 +145,8 @@ test("bad input on the bus: nothing of it is taken, no program falls, and anothe
 });
 
 /**
- * Resolves when no worker holds or is owed a message that it cannot work on, with the deliveries so far by subject; one
- * that is delivered again counts again.
+ * Waits until the workers have no refused message left. Resolves with the number of deliveries by subject, redeliveries
+ * included.
  */
 async function awaitWorkers(): Promise<Readonly<Record<string, number>>> {
   const manager = await jetstreamManager(client);
@@ -158,7 +158,7 @@ async function awaitWorkers(): Promise<Readonly<Record<string, number>>> {
       await manager.consumers.info("TURNS", "tts"),
     ] as const;
     const open = [asr, typed, heard, tts].map((one) => one.num_pending + one.num_ack_pending);
-    // tts holds the bystander's reply until it was played, and waits for the session that is gone to say so.
+    // tts holds the bystander's reply until it is played, and the reply of the session that is gone.
     if (open.join() === "0,0,0,2") {
       return {
         [`device.${victim}.in.control.open`]: asr.delivered.consumer_seq,

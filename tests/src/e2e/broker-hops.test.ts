@@ -54,7 +54,7 @@ beforeEach(() => {
   spans.reset();
 });
 
-/** Sends a message from the near server's client to the far one's, until both servers report on it. */
+/** Sends a message from the near server's client to the far one's until both servers report it. */
 async function send(id: string): Promise<string> {
   return vi.waitFor(
     async () => {
@@ -73,7 +73,7 @@ async function send(id: string): Promise<string> {
   );
 }
 
-/** Each span with the name of the one above it. */
+/** Lists the spans with the names of their parents. */
 function readTree(sender: string) {
   const finished = spans.getFinishedSpans();
   const nameOf = (id: string | undefined) =>
@@ -82,7 +82,7 @@ function readTree(sender: string) {
 }
 
 test.each(["in their order", "the other way round"])(
-  "broker: two servers' reports that come %s make one path, from the sender over the route to the receiver",
+  "broker: the reports of two servers, received %s, make one path from the sender over the route to the receiver",
   async (order) => {
     const sender = await send("one");
     const sorted = reports.toSorted((a, b) => a.server.name.localeCompare(b.server.name));
@@ -101,7 +101,7 @@ test.each(["in their order", "the other way round"])(
   },
 );
 
-test("broker: what has no id of its own stands below its sender at every server", async () => {
+test("broker: a message without a span id is below its sender at every server", async () => {
   const sender = await send("");
   for (const report of reports) traceReport(report);
   expect(readTree(sender)).toEqual({
@@ -112,7 +112,7 @@ test("broker: what has no id of its own stands below its sender at every server"
   });
 });
 
-test("broker: a report without a trace that can be read makes no span", async () => {
+test("broker: a report without a valid trace makes no span", async () => {
   await send("two");
   const [report] = reports;
   traceReport({ ...report!, request: { ...report!.request, header: { traceparent: ["nonsense"] } } });

@@ -18,13 +18,13 @@ afterEach(async () => {
   system = undefined;
 });
 
-/** The WebSocket URL that an OTA address hands out to a device. */
+/** Asks an OTA address for the WebSocket URL. */
 async function askForUrl(ota: string): Promise<string> {
   const response = await fetch(ota, { headers: { "Device-Id": "asker" } });
   return ((await response.json()) as { websocket: { url: string } }).websocket.url;
 }
 
-test("npm start: it names every door, runs each program as a process group of its own, and Ctrl-C ends all within 5 s", async () => {
+test("npm start: it prints every address, runs each program in its own process group, and Ctrl-C ends all within 5 s", async () => {
   system = await launchSystem({ gateways: 2 });
   expect(system.devices).toHaveLength(2);
   for (const url of system.devices) expect(url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/xiaozhi\/v1\/$/);
@@ -42,7 +42,7 @@ test("npm start: it names every door, runs each program as a process group of it
   expect(await awaitEnd(pids, 0)).toEqual([]);
 });
 
-test("npm start: a program that is killed is there again within a second, at its old address, and so is nats-server", async () => {
+test("npm start: a killed program, or nats-server, is restarted within a second at its old address", async () => {
   system = await launchSystem();
   for (const name of ["apps/gateway/", "apps/asr/", "nats-server -c"]) {
     const [old] = system.processes(name);
@@ -59,7 +59,7 @@ test("npm start: a program that is killed is there again within a second, at its
   expect(await Promise.all(system.ota.map(askForUrl))).toEqual(system.devices);
 });
 
-test("npm start: a launcher that is killed leaves nothing behind, not even a program that is stopped", async () => {
+test("npm start: a killed launcher leaves no process behind, not even a stopped one", async () => {
   system = await launchSystem();
   const pids = system.processes().map((one) => one.pid);
   const [stopped] = system.processes("apps/tts/");
@@ -69,7 +69,7 @@ test("npm start: a launcher that is killed leaves nothing behind, not even a pro
   expect(await awaitEnd(pids, 9_000)).toEqual([]);
 });
 
-test("npm start: Ctrl-C ends a program that hangs, too", async () => {
+test("npm start: Ctrl-C ends a hanging program too", async () => {
   system = await launchSystem();
   const pids = system.processes().map((one) => one.pid);
   const [stopped] = system.processes("apps/gateway/");
@@ -80,7 +80,7 @@ test("npm start: Ctrl-C ends a program that hangs, too", async () => {
   expect(await awaitEnd(pids, 0)).toEqual([]);
 });
 
-test("npm start: SIGTERM lets the programs drain, and ends them all", async () => {
+test("npm start: SIGTERM drains and ends all programs", async () => {
   system = await launchSystem();
   const pids = system.processes().map((one) => one.pid);
   const { code } = await system.end("SIGTERM");
@@ -88,7 +88,7 @@ test("npm start: SIGTERM lets the programs drain, and ends them all", async () =
   expect(await awaitEnd(pids, 0)).toEqual([]);
 });
 
-test("npm start: a signal to npm alone, even its death, ends everything", async () => {
+test("npm start: a signal to npm alone, even SIGKILL, ends everything", async () => {
   for (const signal of ["SIGINT", "SIGKILL"] as const) {
     system = await launchSystem({ throughNpm: true });
     const pids = system.processes().map((one) => one.pid);
@@ -97,7 +97,7 @@ test("npm start: a signal to npm alone, even its death, ends everything", async 
   }
 });
 
-test("npm start: taken ports stop it before anything runs, named with their variables", async () => {
+test("npm start: it names taken ports with their variables and starts nothing", async () => {
   const servers = [createServer(), createServer()];
   for (const server of servers) await once(server.listen(0, "127.0.0.1"), "listening");
   const [nats, monitor] = servers.map((server) => (server.address() as AddressInfo).port);
@@ -127,7 +127,7 @@ test("npm start: taken ports stop it before anything runs, named with their vari
   }
 });
 
-test("npm start: a program that refuses its configuration stops everything, and its own words say why", () => {
+test("npm start: a program with an invalid configuration stops everything, and its error is printed", () => {
   const ports = ["GATEWAY", "MONITOR", "NATS", "GATEWAY_OPS", "ASR_OPS", "TTS_OPS", "DIALOGUE_OPS", "MONITOR_OPS"];
   const ended = spawnSync(process.execPath, [launcher], {
     env: {

@@ -6,7 +6,7 @@ import { readWav } from "@voxbus/audio";
 import { startModelServer, type ModelServer } from "@voxbus/testing";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
-import { createRecogniser, decoys } from "./recognizer.ts";
+import { createRecognizer, decoys } from "./recognizer.ts";
 import {
   isAudio,
   isMessage,
@@ -29,19 +29,19 @@ const turnOfOneSentence = ["stt", "tts/start", "llm", "tts/sentence_start", "aud
 const samples = fileURLToPath(new URL("../../../samples/", import.meta.url));
 
 let directory: string;
-let recognise: (wav: Uint8Array) => string;
+let recognize: (wav: Uint8Array) => string;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "voxbus-model-"));
-  recognise = await createRecogniser([...Object.values(spoken), ...decoys]);
+  recognize = await createRecognizer([...Object.values(spoken), ...decoys]);
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-/** What the device played since it was asked last, as the recogniser understands it. */
+/** Recognizes the sound that the device has played since the last call. */
 async function listenTo(device: ScriptedDevice): Promise<string> {
   const file = join(directory, "answer.wav");
   await device.do({ do: "save", file });
-  return recognise(await readFile(file));
+  return recognize(await readFile(file));
 }
 
 async function* write(...pieces: readonly string[]): AsyncGenerator<string> {
@@ -53,7 +53,7 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
   let system: LaunchedSystem;
   let device: ScriptedDevice;
   beforeAll(async () => {
-    // Where espeak-ng is installed, one that does not work hides it.
+    // A broken espeak-ng hides an installed one.
     await writeFile(join(directory, "espeak-ng"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
     server = await startModelServer();
     const PATH = [directory, process.env["PATH"]].join(delimiter);
@@ -66,7 +66,7 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
     await server.close();
   });
 
-  test("model: its first sentence is heard while it still writes the second", async () => {
+  test("model: its first sentence plays while it writes the second", async () => {
     let goOn: () => void = () => undefined;
     const mayGoOn = new Promise<void>((resolve) => (goOn = resolve));
     server.script.chat = async function* () {
@@ -86,7 +86,7 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
     await device.do({ do: "save", file: join(directory, "answer.wav") });
   });
 
-  test("model: an answer that no voice can speak is shown, and the device is told aloud", async () => {
+  test("model: an answer that no voice can speak is shown, and an apology is spoken", async () => {
     server.script.chat = () => write("今天天气很好。");
     await device.do({ do: "text", text: "speak Chinese" });
     const turn = await device.turn();
@@ -95,7 +95,7 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
     expect(await listenTo(device)).toBe(spoken.unspeakable);
   });
 
-  test("model: when it refuses, the device hears an apology", async () => {
+  test("model: if it fails, the device plays an apology", async () => {
     server.script.chat = () => 500;
     await device.do({ do: "text", text: "are you well" });
     const turn = await device.turn();
@@ -104,7 +104,7 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
     expect(await listenTo(device)).toBe(spoken.failed);
   });
 
-  test("model: when it breaks off, what it said is heard, and an apology", async () => {
+  test("model: if it breaks off, the device plays its beginning and an apology", async () => {
     server.script.chat = async function* () {
       yield "This is the beginning. And";
       throw new Error("the model is gone");
@@ -138,7 +138,7 @@ describe("transcription and speech behind OpenAI-compatible endpoints", () => {
     await server.close();
   });
 
-  test("endpoints: speech goes out as a WAV, its text to the model, the answer to the voice, its sound to the device", async () => {
+  test("endpoints: speech is uploaded as a WAV, its text goes to the model, the answer to the voice, the sound to the device", async () => {
     const uploads: { readonly wav: Uint8Array; readonly language: string | null }[] = [];
     const said: unknown[] = [];
     const texts: string[] = [];
@@ -160,7 +160,7 @@ describe("transcription and speech behind OpenAI-compatible endpoints", () => {
     expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "Tell me about whales." });
     expect(uploads).toMatchObject([{ language: "en" }]);
     expect(readWav(uploads[0]!.wav)).toMatchObject({ sampleRate: 16_000, channels: 1 });
-    expect(recognise(uploads[0]!.wav)).toBe(spoken.question);
+    expect(recognize(uploads[0]!.wav)).toBe(spoken.question);
     expect(said).toEqual(["Tell me about whales."]);
     expect(texts).toEqual(["Whales sing."]);
     expect(readSentences(turn)).toEqual(["Whales sing."]);

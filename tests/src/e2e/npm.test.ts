@@ -19,7 +19,7 @@ afterAll(async () => {
   await rm(out, { force: true });
 });
 
-test("npm start: it says where everything is and what to try next, which works as printed; Ctrl-C ends it", async () => {
+test("npm start: it prints all addresses and commands to try, which work as printed, and Ctrl-C ends it", async () => {
   system = await launchSystem({ throughNpm: true });
   const shown = system.output().split("voxbus is ready.\n")[1] ?? "";
   expect(shown).toMatch(/^ {2}device {3}ws:\/\/127\.0\.0\.1:\d+\/xiaozhi\/v1\/$/m);

@@ -4,17 +4,17 @@ import { once } from "node:events";
 
 type Value = string | number | boolean;
 
-/** One span as a tracing backend gets it. */
+/** A span as a tracing backend receives it. */
 export interface ReceivedSpan {
-  /** The program that made it, `voxbus-asr` for example. */
+  /** The program that made it, such as `voxbus-asr`. */
   readonly service: string;
   readonly trace: string;
   readonly id: string;
-  /** Empty for the root of a trace. */
+  /** The parent's id; empty for the root. */
   readonly parent: string;
   readonly name: string;
   readonly kind: "internal" | "server" | "client" | "producer" | "consumer";
-  /** ms since the epoch. */
+  /** In ms since the epoch. */
   readonly start: number;
   readonly end: number;
   readonly failed: boolean;
@@ -23,12 +23,12 @@ export interface ReceivedSpan {
   readonly links: readonly string[];
 }
 
-/** A tracing backend as far as a test needs one: OTLP over HTTP, in JSON. */
+/** A minimal tracing backend: OTLP over HTTP, in JSON. */
 export interface OtlpReceiver {
   readonly spans: readonly ReceivedSpan[];
-  /** Every request as it came. */
+  /** The bodies of all requests. */
   readonly bodies: readonly string[];
-  /** The variables that make a program of ours send its spans here. */
+  /** The environment that makes programs send their spans here. */
   readonly variables: Readonly<Record<string, string>>;
   close(): void;
 }
@@ -59,7 +59,7 @@ interface OtlpRequest {
 
 const kinds = ["internal", "internal", "server", "client", "producer", "consumer"] as const;
 
-/** Starts it on a free port of this machine. */
+/** Starts a receiver on a free port of 127.0.0.1. */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const bodies: string[] = [];

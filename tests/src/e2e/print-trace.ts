@@ -3,7 +3,7 @@ import { startOtlpReceiver } from "./otlp-receiver.ts";
 import { startDevice } from "./scripted-device.ts";
 import { printTrace } from "./trace-tree.ts";
 
-// node tests/dist/e2e/print-trace.js: starts the system, speaks to it, and prints the trace of that turn.
+// node tests/dist/e2e/print-trace.js: starts a system, speaks to it, and prints the trace of the turn.
 const receiver = await startOtlpReceiver();
 const system = await launchSystem({ env: receiver.variables });
 const device = await startDevice(system.devices[0]!, "kitchen");

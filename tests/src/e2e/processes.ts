@@ -1,14 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A process as the operating system lists it. */
+/** A process of the operating system. */
 export interface Process {
   readonly pid: number;
   readonly parent: number;
   readonly command: string;
 }
 
-/** All processes that run: one that ended and was not yet collected by its parent does not count. */
+/** Lists the running processes, without zombies. */
 function listProcesses(): readonly Process[] {
   const text = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8" });
   return text.split("\n").flatMap((line) => {
@@ -18,7 +18,7 @@ function listProcesses(): readonly Process[] {
   });
 }
 
-/** The processes that `ancestor` started, and those that they started. */
+/** Lists the descendants of a process. */
 export function listDescendants(ancestor: number): readonly Process[] {
   const all = listProcesses();
   const below = (parent: number): readonly Process[] =>
@@ -26,7 +26,7 @@ export function listDescendants(ancestor: number): readonly Process[] {
   return below(ancestor);
 }
 
-/** Resolves with the pids of `pids` that still run once none does, or `bound` ms have passed. */
+/** Waits until no process of `pids` runs, at most `bound` ms. Resolves with the pids that still run. */
 export async function awaitEnd(pids: readonly number[], bound: number): Promise<readonly number[]> {
   const end = Date.now() + bound;
   for (;;) {

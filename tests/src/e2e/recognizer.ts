@@ -4,10 +4,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const sampleRate = 16_000;
-// At -60 dBFS: in digital silence the front end of the recogniser loses whole sentences.
+// At -60 dBFS. In digital silence the front end of the recognizer loses whole sentences.
 const ditherPeak = 0.001 * Math.sqrt(3);
 
-/** What else might have been said: the recogniser has to tell the right sentence from all of these. */
+/** Wrong sentences, from which the recognizer must tell the right one. */
 export const decoys: readonly string[] = [
   ...["one", "two", "three", "five", "seven", "eight", "ten", "eleven", "thirteen", "twenty"].map(
     (n) => `that is ${n}`,
@@ -31,14 +31,14 @@ export const decoys: readonly string[] = [
 ];
 
 /**
- * Makes a recogniser, an independent one, that tells which of these sentences a WAV holds. Their words must be in its
- * dictionary; throws naming those that are not.
+ * Creates an independent recognizer that returns which of the sentences a WAV contains. Throws an error that names words
+ * missing from its dictionary.
  */
-export async function createRecogniser(sentences: readonly string[]): Promise<(wav: Uint8Array) => string> {
+export async function createRecognizer(sentences: readonly string[]): Promise<(wav: Uint8Array) => string> {
   const before = process.listeners("uncaughtException");
   const modelBase = join(dirname(fileURLToPath(import.meta.resolve("soundswallower"))), "model/");
   const module = await createModule({ modelBase, print: () => undefined, printErr: () => undefined } as object);
-  // The wasm glue would hide what goes wrong in a test from its runner.
+  // The WASM glue would hide a test's errors from vitest.
   for (const listener of process.listeners("uncaughtException")) {
     if (!before.includes(listener)) process.off("uncaughtException", listener);
   }
@@ -50,7 +50,7 @@ export async function createRecogniser(sentences: readonly string[]): Promise<(w
   await decoder.initialize();
   const words = new Set(sentences.flatMap((sentence) => sentence.split(" ")));
   const unknown = [...words].filter((word) => decoder.lookup_word(word) === null);
-  if (unknown.length > 0) throw new Error(`the recogniser has no pronunciation for ${unknown.join(", ")}`);
+  if (unknown.length > 0) throw new Error(`the recognizer has no pronunciation for ${unknown.join(", ")}`);
   decoder.set_grammar(`#JSGF V1.0; grammar answers; public <answer> = ${sentences.join(" | ")};`);
   return (wav) => {
     decoder.start();

@@ -5,13 +5,13 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const program = "apps/simulator/dist/device.js";
-// Far beyond what any of it takes: only for a test that fails, so that it says what came instead.
+// Far longer than any step takes, so that only a failing test waits for it and shows the received messages.
 const patienceMs = 25_000;
 
-/** One JSON message of the device or the server. */
+/** A JSON message of the device or the server. */
 export type Message = Readonly<Record<string, unknown>>;
 
-/** A line of `npm run device -- --script`; its help describes them. */
+/** A line of `npm run device -- --script`; its help describes the fields. */
 export interface Line {
   readonly t: number;
   readonly got?: string;
@@ -24,32 +24,32 @@ export interface Line {
   readonly reason?: string;
 }
 
-/** The simulated device, a process of its own that is told what to do line by line. */
+/** The simulated device in its own process, which takes commands line by line. */
 export interface ScriptedDevice {
-  /** Everything it printed so far. */
+  /** Everything printed so far. */
   readonly lines: readonly Line[];
-  /** Has one command done and resolves with its `did`; rejects when it could not be done. */
+  /** Runs a command and resolves with its `did`. Rejects if the command fails. */
   do(command: Message): Promise<Line>;
-  /** Resolves with the first fitting line after the one given last; rejects with what came when it is not there in time. */
+  /** Resolves with the first fitting line after the last returned one. Rejects with the received lines if it is late. */
   next(fits: (line: Line) => boolean): Promise<Line>;
-  /** Resolves with every line after the one given last, up to `tts/stop`: one turn. */
+  /** Resolves with all lines after the last returned one, up to `tts/stop`: one turn. */
   turn(): Promise<readonly Line[]>;
-  /** Ends it as stock firmware ends, without a word, and waits for the process. */
+  /** Disconnects without a Close frame, as stock firmware does, and waits for the end of the process. */
   end(): Promise<void>;
 }
 
-/** Whether a line is a message of the server with these fields. */
+/** Makes a test for a message of the server with these fields. */
 export const isMessage =
   (fields: Message) =>
   ({ message }: Line): boolean =>
     message !== undefined && Object.entries(fields).every(([name, value]) => message[name] === value);
 
-/** Whether a line is sound. */
+/** Tests a line for audio. */
 export const isAudio = ({ got }: Line): boolean => got === "audio";
 
 /**
- * What the server sent, by name and in order, sound that follows sound once: `stt`, `tts/start`, …, `audio`. Without pings
- * and calls of tools, which come when they will.
+ * Names the messages of the server in order: `stt`, `tts/start`, …, with `audio` once for consecutive packets. Pings and tool
+ * calls are left out, since they may come at any time.
  */
 export function nameMessages(lines: readonly Line[]): readonly string[] {
   const names = lines.flatMap(({ got, message }) => {
@@ -59,12 +59,12 @@ export function nameMessages(lines: readonly Line[]): readonly string[] {
   return names.filter((name, at) => name !== "audio" || names[at - 1] !== "audio");
 }
 
-/** The sentences of the answer, as the device shows them. */
+/** Lists the sentences that the device shows. */
 export function readSentences(lines: readonly Line[]): readonly unknown[] {
   return lines.filter(isMessage({ type: "tts", state: "sentence_start" })).map(({ message }) => message?.["text"]);
 }
 
-/** Starts a device and resolves when it has the server's hello. Further arguments are options of the program. */
+/** Starts a device and waits for the server's hello. `args` are further options of the program. */
 export async function startDevice(url: string, id: string, ...args: readonly string[]): Promise<ScriptedDevice> {
   const child = spawn(process.execPath, [program, "--script", "--url", url, "--id", id, ...args], {
     cwd: root,
@@ -97,7 +97,7 @@ export async function startDevice(url: string, id: string, ...args: readonly str
         waiting.delete(look);
         act();
       };
-      const timer = setTimeout(() => settle(() => reject(new Error(`nothing like that came ${told()}`))), patienceMs);
+      const timer = setTimeout(() => settle(() => reject(new Error(`no such line came ${told()}`))), patienceMs);
       const look = () => {
         const at = findAt();
         if (at !== undefined) settle(() => resolve(at));
@@ -113,13 +113,13 @@ export async function startDevice(url: string, id: string, ...args: readonly str
   const device: ScriptedDevice = {
     lines,
     async do(command) {
-      // Commands are done in order, and a name makes each answer its own.
+      // A number tells the answers to equal commands apart.
       const named = { ...command, number: (commands += 1) };
       child.stdin.write(`${JSON.stringify(named)}\n`);
       const isAnswer = (line: Line & { readonly command?: string }) =>
         line.did?.["number"] === named.number || (line.problem !== undefined && line.command === JSON.stringify(named));
       const line = lines[await find(0, isAnswer)]!;
-      if (line.problem !== undefined) throw new Error(`${id} could not do ${JSON.stringify(command)}: ${line.problem}`);
+      if (line.problem !== undefined) throw new Error(`${id} failed at ${JSON.stringify(command)}: ${line.problem}`);
       return line;
     },
     async next(fits) {

@@ -37,7 +37,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-test("nats-server: 2.11 and newer will do, whatever the version is wrapped in", () => {
+test("nats-server: 2.11 and newer are accepted in every version format", () => {
   for (const version of ["nats-server: v2.11.0", "nats-server: v2.15.1", "nats-server: v2.12.0-RC.3", "v3.0.0"]) {
     expect(isNewEnough(version), version).toBe(true);
   }
@@ -46,7 +46,7 @@ test("nats-server: 2.11 and newer will do, whatever the version is wrapped in", 
   }
 });
 
-test("apt's sources: one-line files give their binary sources, options and comments aside", () => {
+test("apt's sources: one-line files give their binary sources without options and comments", () => {
   const text = `# deb http://commented.example/debian bookworm main
 deb http://mirror.example/debian bookworm main contrib # the usual
 deb [arch=amd64 signed-by=/usr/share/keyrings/a.gpg] https://mirror.example/debian/ bookworm-updates main
@@ -59,7 +59,7 @@ deb cdrom:[Debian 12]/ bookworm main
   ]);
 });
 
-test("apt's sources: deb822 files give every enabled pair of mirror and suite", () => {
+test("apt's sources: deb822 files give all enabled pairs of mirror and suite", () => {
   const text = `Types: deb deb-src
 # a comment within
 URIs: http://one.example/debian
@@ -87,7 +87,7 @@ Components: main
   ]);
 });
 
-test("apt's sources: on Debian its own mirror comes first, on Ubuntu there is none", () => {
+test("apt's sources: on Debian its mirror comes first; on Ubuntu there is no Debian mirror", () => {
   const debian = parseSourcesList(`deb http://vendor.example/tools bookworm main
 deb http://cache.example/mirrors/debian/ bookworm main
 deb http://cache.example/mirrors/debian bookworm-updates main
@@ -101,7 +101,7 @@ deb http://other.example/repository stable nightly
   expect(pickDebianMirrors(ubuntu, { id: "ubuntu", codename: "noble" })).toEqual([]);
 });
 
-test("official release: an archive is used only when it is the one that its release names", async () => {
+test("official release: an archive is used only if its checksum is the published one", async () => {
   const archive = "nats-server-v9.9.9-linux-amd64.tar.gz";
   const inside = join(directory, "nats-server-v9.9.9-linux-amd64");
   mkdirSync(inside);
@@ -133,7 +133,7 @@ test("official release: an archive is used only when it is the one that its rele
   }
 });
 
-test("set-up: processes take turns, and one that died does not hold up the next", async () => {
+test("set-up: processes take turns, and a dead one does not block the next", async () => {
   const trace = join(directory, "trace");
   mkdirSync(join(directory, ".cache"));
   const dead = spawnSync(process.execPath, ["--version"]).pid;
@@ -154,7 +154,7 @@ test("set-up: processes take turns, and one that died does not hold up the next"
   expect(existsSync(join(directory, ".cache/setup.lock"))).toBe(false);
 });
 
-/** A checkout in small: real set-up, a package, and stand-ins for the tools that cost minutes. */
+/** Makes a small checkout: the real set-up, one package, and fakes of the slow tools. */
 function makeCheckout(): { readonly calls: () => string[]; readonly setUp: (env?: object) => [number | null, string] } {
   const write = (path: string, text: string, mode?: number) => {
     mkdirSync(join(directory, path, ".."), { recursive: true });
@@ -191,7 +191,7 @@ writeFileSync("node_modules/.bin/nx", 'const fs = require("node:fs");' +
   };
 }
 
-test("set-up: what is missing is made, each step a line; what is there costs nothing and no word", () => {
+test("set-up: it makes missing parts with a line for each step, and is silent if nothing is missing", () => {
   const { calls, setUp } = makeCheckout();
   const [code, said] = setUp();
   expect(said).toMatch(
@@ -215,7 +215,7 @@ test("set-up: what is missing is made, each step a line; what is there costs not
   expect(calls().slice(4)).toEqual(["npm ci", "nx run-many"]);
 });
 
-test("set-up: without any nats-server it stops with the three ways out, unless a NATS is named", () => {
+test("set-up: without a nats-server it stops and names three solutions, unless VOXBUS_NATS_URL is set", () => {
   const { setUp } = makeCheckout();
   rmSync(join(directory, ".cache/nats-server"));
   const [code, said] = setUp({ VOXBUS_OFFLINE: "1" });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
-import { createRecogniser, decoys } from "./recognizer.ts";
+import { createRecognizer, decoys } from "./recognizer.ts";
 import {
   isAudio,
   isMessage,
@@ -32,12 +32,12 @@ const isCall = (payload: unknown): payload is JsonRpc => (payload as JsonRpc | u
 
 let system: LaunchedSystem;
 let directory: string;
-let recognise: (wav: Uint8Array) => string;
+let recognize: (wav: Uint8Array) => string;
 const devices: ScriptedDevice[] = [];
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "voxbus-speech-"));
-  [system, recognise] = await Promise.all([launchSystem(), createRecogniser([...Object.values(answers), ...decoys])]);
+  [system, recognize] = await Promise.all([launchSystem(), createRecognizer([...Object.values(answers), ...decoys])]);
 });
 afterAll(async () => {
   await Promise.all(devices.map((device) => device.end()));
@@ -51,38 +51,35 @@ async function connect(id: string, ...args: readonly string[]): Promise<Scripted
   return device;
 }
 
-/** What the device played since it was asked last, as the recogniser understands it. */
+/** Recognizes the sound that the device has played since the last call. */
 async function listenTo(device: ScriptedDevice, name: string): Promise<string> {
   const file = join(directory, `${name}.wav`);
   await device.do({ do: "save", file });
-  return recognise(await readFile(file));
+  return recognize(await readFile(file));
 }
 
-test.concurrent(
-  "speech: a spoken question is understood and answered, in order, in words that can be understood",
-  async () => {
-    const device = await connect("asker");
-    await device.do({ do: "wav", file: "samples/sum.wav" });
-    const turn = await device.turn();
-    expect(nameMessages(turn)).toEqual(turnOfOneSentence);
-    expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "what is seven plus five" });
-    expect(turn.find(isMessage({ type: "llm" }))?.message).toMatchObject({ emotion: "confident" });
-    expect(readSentences(turn)).toEqual(["That is 12."]);
-    const sound = turn.filter(isAudio);
-    expect(sound.length).toBeGreaterThan(8);
-    expect(sound.every(({ played }) => played)).toBe(true);
-    expect(await listenTo(device, "sum")).toBe(answers.sum);
+test.concurrent("speech: a spoken question is recognized and answered in order, in intelligible words", async () => {
+  const device = await connect("asker");
+  await device.do({ do: "wav", file: "samples/sum.wav" });
+  const turn = await device.turn();
+  expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+  expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "what is seven plus five" });
+  expect(turn.find(isMessage({ type: "llm" }))?.message).toMatchObject({ emotion: "confident" });
+  expect(readSentences(turn)).toEqual(["That is 12."]);
+  const sound = turn.filter(isAudio);
+  expect(sound.length).toBeGreaterThan(8);
+  expect(sound.every(({ played }) => played)).toBe(true);
+  expect(await listenTo(device, "sum")).toBe(answers.sum);
 
-    // The same connection holds the next turn, as of a device that listens again.
-    await device.do({ do: "wav", file: "samples/hello.wav" });
-    const next = await device.turn();
-    expect(nameMessages(next)).toEqual([...turnOfOneSentence.slice(0, -1), "tts/sentence_start", "audio", "tts/stop"]);
-    expect(next.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "hello there" });
-    expect(await listenTo(device, "hello")).toBe(answers.hello);
-  },
-);
+  // The next turn uses the same connection.
+  await device.do({ do: "wav", file: "samples/hello.wav" });
+  const next = await device.turn();
+  expect(nameMessages(next)).toEqual([...turnOfOneSentence.slice(0, -1), "tts/sentence_start", "audio", "tts/stop"]);
+  expect(next.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "hello there" });
+  expect(await listenTo(device, "hello")).toBe(answers.hello);
+});
 
-test.concurrent("speech: what is in no grammar is answered with an apology and a hint, aloud", async () => {
+test.concurrent("speech: an unknown phrase is answered aloud with an apology and a hint", async () => {
   const device = await connect("stranger");
   await device.do({ do: "wav", file: "samples/other.wav" });
   const turn = await device.turn();
@@ -99,7 +96,7 @@ test.concurrent("speech: what is in no grammar is answered with an apology and a
   expect(await listenTo(device, "other")).toBe(answers.other);
 });
 
-test.concurrent("speech: with a button the end of speech is its release, however long the pause before", async () => {
+test.concurrent("speech: with a button, its release is the end of speech, even after a long pause", async () => {
   const device = await connect("presser");
   await device.do({ do: "listen", mode: "manual" });
   await device.do({ do: "wav", file: "samples/sum-rms.wav" });
@@ -112,7 +109,7 @@ test.concurrent("speech: with a button the end of speech is its release, however
   expect(readSentences(turn)).toEqual(["That is 72."]);
 });
 
-test.concurrent("speech: what is asked of the device itself reaches its tool, whose answer is spoken of", async () => {
+test.concurrent("speech: a request to the device calls its tool, and the answer tells the result", async () => {
   const device = await connect("speaker");
   await device.do({ do: "wav", file: "samples/volume.wav" });
   const turn = await device.turn();
@@ -125,7 +122,7 @@ test.concurrent("speech: what is asked of the device itself reaches its tool, wh
   expect(await listenTo(device, "volume")).toBe(answers.volume);
 });
 
-test.concurrent("speech: whoever speaks while a story is told cuts it short, and is answered", async () => {
+test.concurrent("speech: a question during a story stops the story and is answered", async () => {
   const device = await connect("interrupter", "--mode", "realtime");
   await device.do({ do: "wav", file: "samples/story.wav" });
   await device.next(isMessage({ type: "tts", state: "sentence_start" }));

@@ -1,6 +1,6 @@
 import type { ReceivedSpan } from "./otlp-receiver.ts";
 
-/** A trace as text: each span below its parent, with its program, when it began and how long it took, and its events. */
+/** Prints a trace: each span below its parent, with its program, start, duration and events. */
 export function printTrace(spans: readonly ReceivedSpan[]): string {
   const known = new Set(spans.map(({ id }) => id));
   const began = Math.min(...spans.map(({ start }) => start));
@@ -35,7 +35,7 @@ export function printTrace(spans: readonly ReceivedSpan[]): string {
     .join("\n");
 }
 
-/** The spans that lead from the root to `span`, by name. */
+/** Lists the names of the spans from the root to `span`. */
 export function pathTo(spans: readonly ReceivedSpan[], span: ReceivedSpan): readonly string[] {
   const above = spans.find(({ id }) => id === span.parent);
   return above === undefined ? [span.name] : [...pathTo(spans, above), span.name];

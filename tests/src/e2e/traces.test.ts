@@ -6,7 +6,7 @@ import { pathTo } from "./trace-tree.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-/** What is said and answered in the turns below, in parts that are in no name of ours. */
+/** Words of the turns below that are in no span name. */
 const content = /volume to|volume is|fifty|percent|nine|times|eight|seventy/i;
 const spokenPath = [
   "turn",
@@ -28,7 +28,7 @@ let typist: ScriptedDevice;
 let spoken: readonly ReceivedSpan[];
 let typed: readonly ReceivedSpan[];
 
-/** The whole trace of the turn that began last, once every span of it that is named or is a parent is here. */
+/** Waits for the trace of the latest turn, until all named spans and all parents have come. */
 async function awaitTrace(names: readonly string[], before: readonly ReceivedSpan[] = []) {
   return vi.waitFor(
     () => {
@@ -51,7 +51,7 @@ beforeAll(async () => {
   const turn = await device.turn();
   expect(turn.some(isAudio)).toBe(true);
   spoken = await awaitTrace(spokenPath);
-  // Text after speech would be the name by which a device was woken.
+  // After speech, the text would count as a wake word.
   typist = await startDevice(system.devices[0]!, "typist");
   await typist.do({ do: "text", text: "what is nine times eight" });
   expect((await typist.turn()).some(isAudio)).toBe(true);
@@ -69,7 +69,7 @@ const only = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan => {
   return found[0]!;
 };
 
-test("a spoken turn: is one tree, from the opening frame to the end of play-out, through every program", () => {
+test("a spoken turn: it is one tree, from the first frame to the end of play-out, through every program", () => {
   expect(pathTo(spoken, only(spoken, "play-out"))).toEqual(spokenPath);
   const programs = spokenPath.map((name) => only(spoken, name).service.replace("voxbus-", ""));
   expect(programs.join(" ")).toBe("gateway gateway asr asr dialogue dialogue dialogue tts tts gateway");
@@ -78,14 +78,14 @@ test("a spoken turn: is one tree, from the opening frame to the end of play-out,
   expect(spoken.filter(({ failed }) => failed)).toEqual([]);
 });
 
-test("a typed turn: is one tree without asr", () => {
+test("a typed turn: it is one tree without asr", () => {
   const path = pathTo(typed, only(typed, "play-out"));
   const asked = ["turn", "send device.{id}.in.text", "process device.{id}.in.text"];
   expect(path).toEqual([...asked, ...spokenPath.slice(spokenPath.indexOf("dialogue"))]);
   expect(only(typed, "turn").attributes).toMatchObject({ "voxbus.turn.kind": "typed" });
 });
 
-test("a listen: the work on it, which may hold more turns, stands beside and is linked", async () => {
+test("a listen: its span, which may cover several turns, is linked to the turn's span", async () => {
   const asr = only(spoken, "asr");
   const name = "process device.{id}.in.control.open";
   const listens = () => receiver.spans.filter((span) => span.name === name && span.trace === asr.trace);
@@ -97,7 +97,7 @@ test("a listen: the work on it, which may hold more turns, stands beside and is 
   expect(listen?.parent).toBe(asr.parent);
 });
 
-test("hops: PRODUCER and CONSUMER, named and described as messaging spans are", () => {
+test("hops: they are PRODUCER and CONSUMER spans with the names and attributes of messaging spans", () => {
   for (const span of spoken.filter(({ name }) => /^(?:send|process) /.test(name))) {
     const [type, template] = span.name.split(" ");
     expect(span.kind).toBe(type === "send" ? "producer" : "consumer");
@@ -110,7 +110,7 @@ test("hops: PRODUCER and CONSUMER, named and described as messaging spans are", 
   }
 });
 
-test("the model: is a GenAI chat span, a tool of the device an execute_tool span", () => {
+test("the model: it is a GenAI chat span, and a tool of the device is an execute_tool span", () => {
   const chat = only(spoken, "chat embedded");
   expect(chat.kind).toBe("client");
   expect(chat.events).toEqual(["first token"]);
@@ -127,7 +127,7 @@ test("the model: is a GenAI chat span, a tool of the device an execute_tool span
   for (const span of [chat, tool!]) expect(pathTo(spoken, span).at(-2)).toBe("dialogue");
 });
 
-test("events and times: onset, end of speech, first token, first sentence and first sound, in this order", () => {
+test("events and times: onset, end of speech, first token, first sentence and first sound come in this order", () => {
   expect(only(spoken, "asr").events).toEqual(["onset", "end of speech"]);
   expect(only(spoken, "dialogue").events).toEqual(["first sentence"]);
   expect(only(spoken, "tts").events).toEqual(["first sound"]);
@@ -137,11 +137,11 @@ test("events and times: onset, end of speech, first token, first sentence and fi
   expect(asr["voxbus.asr.engine_ms"]).toBeGreaterThan(0);
   expect(only(spoken, "turn").attributes["voxbus.turn.first_audio_ms"]).toBeGreaterThan(0);
   const [turn, played] = [only(spoken, "turn"), only(spoken, "play-out")];
-  // Each program writes down the end by itself: on one machine they agree within some ms.
+  // Each program notes the end by itself; on one machine they agree within some ms.
   expect(Math.abs(turn.end - played.end)).toBeLessThan(50);
 });
 
-test("the broker: every message of the turn shows what nats-server did with it", () => {
+test("the broker: every message of the turn has the spans of nats-server", () => {
   const senders = spoken.filter(({ kind }) => kind === "producer");
   for (const sender of senders) {
     const [server, ...more] = spoken.filter(({ parent, name }) => parent === sender.id && name.startsWith("nats "));
@@ -150,7 +150,7 @@ test("the broker: every message of the turn shows what nats-server did with it",
     expect(server?.attributes).toMatchObject({ "nats.sender": sender.service.replace("voxbus-", "") });
     const stored = spoken.filter(({ parent }) => parent === server?.id).map(({ name }) => name);
     expect(stored).toEqual([sender.name.includes(".in.") ? "store DEVICE_IN" : "store TURNS"]);
-    // The server's clock is this machine's.
+    // The server has the same clock.
     expect(server!.start).toBeGreaterThan(sender.start - 5);
     expect(server!.end).toBeLessThan(sender.end + 5);
   }
@@ -158,19 +158,19 @@ test("the broker: every message of the turn shows what nats-server did with it",
   expect(frames.map((span) => pathTo(spoken, span).at(-3))).toContain("tts");
 });
 
-test("privacy: neither words nor sound are in any span", () => {
+test("privacy: no span contains words or sound", () => {
   expect(receiver.bodies.some((body) => content.test(body))).toBe(false);
   const values = receiver.spans.flatMap(({ attributes }) => Object.values(attributes).map((value) => String(value)));
   expect(Math.max(...values.map((value) => value.length))).toBeLessThan(100);
 });
 
-test("audio: no message of it is in a trace", () => {
+test("audio: no audio message is in a trace", () => {
   expect(receiver.bodies.some((body) => body.includes(".in.audio"))).toBe(false);
-  // What goes out is told apart by its size only: text frames with their headers are small, and few.
+  // Outbound messages are told apart only by their size: text frames with their headers are small, and few.
   expect(spoken.filter(({ name }) => name === "deliver gateway").length).toBeLessThan(8);
 });
 
-test("metrics: each program shows the turns it had a part in", async () => {
+test("metrics: each program counts its turns", async () => {
   const read = async (program: string) => {
     const ready = new RegExp(`^${program}.*"ops":"([^"]+)"`, "m").exec(system.output())?.[1];
     return (await fetch(`${ready}/metrics`)).text();

@@ -15,7 +15,7 @@ export interface DeviceOptions {
   /** The questions it asks in turn, over and over. */
   readonly questions: readonly Question[];
   readonly references: References;
-  /** Whether a button ends its speech (manual) or silence (auto). */
+  /** The end of its speech: a button (manual) or silence (auto). */
   readonly mode: "auto" | "manual";
   /** Aborts each answer after this number of audio packets. */
   readonly abortAfter?: number;

@@ -1,43 +1,43 @@
-/** A sentence as it came over the wire: its subtitle, and the packets up to the next one. */
+/** A received sentence: its subtitle and the packets up to the next one. */
 export interface Sentence {
-  /** Undefined for sound before any subtitle. */
+  /** Undefined for sound before the first subtitle. */
   readonly text: string | undefined;
   readonly packets: Buffer[];
 }
 
-/** What came between one `tts/start` and its `tts/stop`. */
+/** The messages from a `tts/start` to its `tts/stop`. */
 export interface Exchange {
   readonly startedAt: number;
   stoppedAt?: number;
   heard?: string;
   readonly sentences: Sentence[];
-  /** Times at which sound came, ms of `performance.now()`. */
+  /** The times of all packets, ms of `performance.now()`. */
   readonly soundAt: number[];
   alerted: boolean;
 }
 
-/** What a device hears over one connection, and whether it was in order. */
+/** Reads the answers on one connection and checks their order. */
 export interface Ear {
   /** Takes a JSON message or an audio packet. */
   text(message: Readonly<Record<string, unknown>>): void;
   audio(packet: Buffer): void;
-  /** Sound was stopped by the device itself: until `tts/stop` it may still come, and one `tts/stop` may come out of turn. */
+  /** Notes that the device aborts. Sound may come until `tts/stop`, and one `tts/stop` may come without a start. */
   abort(): void;
   readonly speaking: boolean;
 }
 
-/** What an ear tells. */
+/** The events of an ear. */
 export interface EarEvents {
   started(exchange: Exchange): void;
   sound(exchange: Exchange): void;
   stopped(exchange: Exchange): void;
-  /** What was recognised, or an alert: a sign that something goes on. */
+  /** A transcript or an alert: a sign that the turn goes on. */
   sign(): void;
-  /** Something that must never come: sound outside `tts/start` and `tts/stop`, a second start. */
+  /** A message that must never come: sound outside `tts/start` and `tts/stop`, or a second start. */
   stray(problem: string): void;
 }
 
-/** Opens an ear for one connection. */
+/** Creates an ear for one connection. */
 export function createEar(events: EarEvents): Ear {
   let exchange: Exchange | undefined;
   let heard: string | undefined;

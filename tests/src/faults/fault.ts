@@ -4,7 +4,7 @@ import type { WorldOptions } from "./world.ts";
 const threadHook = new URL("../../dist/faults/thread-hook.js", import.meta.url);
 const usual = { gateways: 2, each: 1, nodes: 1, engines: "embedded", env: {} } as const;
 
-/** The systems that faults need; those with the same one share it. */
+/** The systems for the faults. Faults with the same system share it. */
 export const worlds = {
   one: usual,
   two: { ...usual, each: 2 },
@@ -15,21 +15,21 @@ export const worlds = {
 } as const satisfies Record<string, WorldOptions>;
 export type WorldName = keyof typeof worlds;
 
-/** Something that goes wrong. */
+/** A fault and its promises. */
 export interface Fault {
   readonly name: string;
   readonly world: WorldName;
-  /** Part of the short form. */
+  /** True for the short form. */
   readonly quick?: boolean;
   readonly devices?: number;
-  /** What no server can save, and why; without it no turn may be lost. */
+  /** Turns that no server can save, and the reason. Without it no turn may be lost. */
   readonly mayLose?: {
-    /** Turns whose own connection was cut, or speech of which nothing was ever heard. */
+    /** Turns whose connection broke, or speech that never reached asr. */
     readonly what: "cut" | "speech";
     readonly why: string;
   };
-  /** The longest that a device in a turn may wait for sound, ms, where that is promised. */
+  /** The promised longest wait for sound in a turn, ms. */
   readonly withinMs?: number;
-  /** Brings it about and mends it; resolves when everything that was broken runs again. */
+  /** Causes the fault and repairs it. Resolves when everything runs again. */
   readonly happen: (stage: Stage) => Promise<void>;
 }

@@ -4,14 +4,14 @@ import type { Fault } from "./fault.ts";
 import { dripBytes, dripFrame, openGuest } from "./guests.ts";
 
 const stormSize = 2000;
-/** By when everyone of a storm is back, ms: 2,000 at once and 1,000 a second are let in by a gateway (its limits). */
+/** The longest time until all devices of a storm are back, ms. A gateway's limits are 2,000 at once and 1,000 a second. */
 const stormMs = 30_000;
-/** How long a misbehaving device goes on while the others talk, ms. */
+/** The time in which a device misbehaves while the others talk, ms. */
 const misbehaveMs = 15_000;
 
 const ask = (guest: TestDevice, text: string) => guest.send({ type: "listen", state: "detect", text });
 
-/** What devices do that they should not; the others must not notice. */
+/** Faults of devices, which other devices must not notice. */
 export const deviceFaults: readonly Fault[] = [
   {
     name: "a device stops reading in mid-answer",
@@ -37,9 +37,10 @@ export const deviceFaults: readonly Fault[] = [
       const upgrade =
         "GET /xiaozhi/v1/ HTTP/1.1\r\nHost: x\r\nDevice-Id: dripping\r\nX-Padding: a long header of no use\r\n";
       const guest = await openGuest(url!);
-      const [borne] = await Promise.all([dripBytes(url!, upgrade, 1000, 20_000), dripFrame(guest, 1000, 15)]);
+      const [openMs] = await Promise.all([dripBytes(url!, upgrade, 1000, 20_000), dripFrame(guest, 1000, 15)]);
       guest.vanish();
-      if (borne > 15_000) stage.complain(`a request of a byte a second was borne for ${Math.round(borne / 1000)} s`);
+      if (openMs > 15_000)
+        stage.complain(`a request of a byte a second stayed open for ${Math.round(openMs / 1000)} s`);
     },
   },
   {
@@ -81,7 +82,7 @@ export const deviceFaults: readonly Fault[] = [
       const until = performance.now() + 12_000;
       const online = () => ids.filter((id) => stage.world.presence.online(id) !== undefined);
       while (online().length > 0 && performance.now() < until) await sleep(50);
-      if (online().length > 0) stage.complain(`${online().length} devices that are gone count as online after 12 s`);
+      if (online().length > 0) stage.complain(`${online().length} disconnected devices are online after 12 s`);
     },
   },
   {
@@ -95,7 +96,7 @@ export const deviceFaults: readonly Fault[] = [
           try {
             return await openGuest(stage.world.urls[(i + tries) % stage.world.urls.length]!, `storm-${i}`);
           } catch {
-            refused += 1; // as devices do: again, a little later each time
+            refused += 1; // devices try again, a little later each time
             await sleep(200 * 2 ** Math.min(tries, 4) * (0.5 + Math.random()));
           }
         }

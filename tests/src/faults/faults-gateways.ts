@@ -6,10 +6,10 @@ import { workers, type Program } from "./world.ts";
 
 const socketDied = { what: "cut", why: "the socket itself died" } as const;
 const idleDevices = 60;
-/** Reconnects of one drained gateway come over at least this time, ms. */
+/** The shortest time over which a draining gateway spreads its closes, ms. */
 const leastSpreadMs = 1000;
 
-/** Each process of a program in turn is told to end; the next one when the one before is back. */
+/** Ends each process of a program in turn; the next one when the previous one is back. */
 const rollProgram = async (stage: Stage, program: Program, end: (pid: number) => Promise<void>) => {
   for (const pid of stage.world.pids(program)) {
     await end(pid);
@@ -38,15 +38,14 @@ const rollGateways = (how: "SIGTERM" | "pre-stop") => async (stage: Stage) => {
     const closes = idle.closes.slice(closed);
     const times = closes.map(({ at }) => at);
     const spread = Math.max(...times) - Math.min(...times);
-    if (spread < leastSpreadMs)
-      stage.complain(`${times.length} devices were sent away within ${Math.round(spread)} ms`);
+    if (spread < leastSpreadMs) stage.complain(`${times.length} devices were closed within ${Math.round(spread)} ms`);
     const others = closes.filter(({ code }) => code !== 1012).map(({ code }) => code);
     if (others.length > 0) stage.complain(`silent devices were closed with ${others.join(", ")}`);
   });
   idle.close();
 };
 
-/** What happens to gateways, and drains of every program. */
+/** Faults of gateways, and drains of every program. */
 export const gatewayFaults: readonly Fault[] = [
   {
     name: "kill -9 one gateway of two",

@@ -13,20 +13,20 @@ const change = (mood: ModelMood) => async (stage: Stage) => {
   model.mood = mood;
   await sleep(moodMs);
   model.mood = "well";
-  // What was asked of it before still has to come to its end.
+  // Time for the requests in flight to end.
   await sleep(6000);
 };
 
 const moods: Readonly<Record<Exclude<ModelMood, "well">, string>> = {
-  silent: "answers requests and says nothing",
+  silent: "accepts requests and sends nothing",
   stalls: "stalls in mid-answer",
   "error 500": "answers 500",
   "breaks off": "breaks off in mid-answer",
-  garbage: "streams what cannot be spoken",
-  "no protocol": "streams what is not the protocol",
+  garbage: "streams unspeakable text",
+  "no protocol": "streams bytes that are not the protocol",
 };
 
-/** What a language model does, and a speech server. */
+/** Faults of language models and speech servers. */
 export const modelFaults: readonly Fault[] = [
   ...Object.entries(moods).map(([mood, text]): Fault => ({
     name: `a language model ${text}`,

@@ -33,18 +33,18 @@ const callForEach = (path: string) => async (stage: Stage) => {
   for (const bucket of buckets) await server!.callApi(`${path}.KV_${bucket}`);
 };
 
-/** Something happens to each node of a cluster in turn, each time in the middle of an answer. */
+/** Calls `happen` with each node of a cluster in turn, each time in mid-answer. */
 const eachNode = (happen: (node: NatsServer, stage: Stage) => Promise<void>) => async (stage: Stage) => {
   for (const node of stage.world.nats) {
     await stage.next("mid sound");
     await happen(node, stage);
     await allReady(stage);
-    // The node must have caught up before the next one may go: two of three are needed.
+    // Two of three nodes are needed, so the node must catch up before the next fault.
     await awaitReplicas(node);
   }
 };
 
-/** Resolves when every stream of the cluster has all its replicas, none of them behind. */
+/** Waits until every stream of the cluster has all its replicas, up to date. */
 async function awaitReplicas(node: NatsServer): Promise<void> {
   interface StreamList {
     readonly streams?: readonly {
@@ -60,7 +60,7 @@ async function awaitReplicas(node: NatsServer): Promise<void> {
   }
 }
 
-/** What happens to NATS and to what it keeps. */
+/** Faults of NATS and its data. */
 export const natsFaults: readonly Fault[] = [
   {
     name: "kill -9 nats-server, back after 2 s with its data",

@@ -19,7 +19,7 @@ const subscribe = (how: "block" | "hoard") => async (stage: Stage) => {
   await exited;
 };
 
-/** What other programs on the bus do that they should not. */
+/** Faults of other programs on the bus. */
 export const subscriberFaults: readonly Fault[] = [
   {
     name: "a subscriber of everything blocks its event loop",

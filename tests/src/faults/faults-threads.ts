@@ -9,7 +9,7 @@ const signal = (program: "asr" | "tts", moment: Moment, which: "SIGUSR2" | "SIGP
   await sleep(which === "SIGPWR" ? 12_000 : 2000);
 };
 
-/** What happens to engines, which are threads of their programs. */
+/** Faults of engines, which are threads of their programs. */
 export const threadFaults: readonly Fault[] = [
   { name: "every engine thread of asr dies", world: "threads", happen: signal("asr", "speaking", "SIGUSR2") },
   { name: "every engine thread of tts dies", world: "threads", happen: signal("tts", "mid sound", "SIGUSR2") },

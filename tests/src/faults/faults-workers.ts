@@ -9,10 +9,10 @@ const moments: Readonly<Record<Worker, Readonly<Record<"before" | "middle" | "en
 };
 const phases = ["before", "middle", "end"] as const;
 const phaseNames = { before: "at the beginning", middle: "in the middle", end: "at the end" } as const;
-/** Longer than a claim lasts without its worker (docs/bus.md), so that a successor is at work when it wakes. */
+/** Longer than a claim without its worker lasts (docs/bus.md), so that a successor has the job when the worker wakes. */
 const pauseMs = 8000;
 
-/** Kills all processes of a worker once a turn has come to a moment, and waits until it is back. */
+/** Kills all processes of a worker at a moment of a turn, and waits until it is back. */
 const killAt = (worker: Worker, moment: Moment) => async (stage: Stage) => {
   const pids = stage.world.pids(worker);
   await stage.next(moment);
@@ -21,7 +21,7 @@ const killAt = (worker: Worker, moment: Moment) => async (stage: Stage) => {
   await stage.world.ready(worker);
 };
 
-/** Kills one of two, in turn, at each moment of its stage; the next one when the one before is back. */
+/** Kills one of two workers in turn, at each moment of its stage; the next one when the previous one is back. */
 const killEach = (worker: Worker) => async (stage: Stage) => {
   for (const [at, phase] of phases.entries()) {
     const pids = stage.world.pids(worker);
@@ -32,7 +32,7 @@ const killEach = (worker: Worker) => async (stage: Stage) => {
   }
 };
 
-/** Stops processes without their knowing, for longer than their claims last, and lets them go on. */
+/** Stops processes for longer than their claims last, and continues them. */
 const pause = async (stage: Stage, worker: Worker, phase: (typeof phases)[number], pids: readonly number[]) => {
   await stage.next(moments[worker][phase]);
   stage.strike("SIGSTOP", pids);
@@ -45,7 +45,7 @@ const pauseEach = (worker: Worker) => async (stage: Stage) => {
   for (const [at, phase] of phases.entries()) await pause(stage, worker, phase, [pids[at % pids.length]!]);
 };
 
-/** What happens to the programs that work on turns. */
+/** Faults of the workers. */
 export const workerFaults: readonly Fault[] = [
   { name: "nothing (for comparison)", world: "one", happen: (stage) => calm(stage) },
   ...workers.flatMap((worker) =>
@@ -76,7 +76,7 @@ export const workerFaults: readonly Fault[] = [
     },
   ]),
   {
-    // Longer than a turn may take without a frame (docs/bus.md): the gateways apologise themselves.
+    // Longer than the gateway's deadline for the next frame (docs/bus.md), so the gateways apologize.
     name: "all of tts stopped for 25 s",
     world: "one",
     happen: async (stage) => {

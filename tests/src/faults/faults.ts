@@ -7,7 +7,7 @@ import { subscriberFaults } from "./faults-subscribers.ts";
 import { threadFaults } from "./faults-threads.ts";
 import { workerFaults } from "./faults-workers.ts";
 
-/** Everything that happens, in the order of the table. */
+/** All faults, in the order of the table. */
 export const faults: readonly Fault[] = [
   ...workerFaults,
   ...threadFaults,

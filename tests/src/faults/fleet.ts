@@ -4,21 +4,21 @@ import type { Questions } from "./questions.ts";
 import type { TurnRecord } from "./turn.ts";
 import type { World } from "./world.ts";
 
-/** Devices that talk all the time. */
+/** Devices that talk continuously. */
 export interface Fleet {
   readonly devices: readonly Device[];
-  /** Every turn of every device, the open ones too. */
+  /** Lists all turns of all devices, open ones included. */
   turns(): readonly TurnRecord[];
-  /** Resolves when each device has ended a turn that it began after `since`; with what is missing after `boundMs`. */
+  /** Waits until each device has ended a turn that began after `since`. Resolves with the late devices after `boundMs`. */
   awaitTurns(since: number, boundMs: number): Promise<readonly string[]>;
-  /** Lets each end its turn and disconnects them. */
+  /** Waits for the end of all turns and disconnects the devices. */
   stop(): Promise<void>;
 }
 
-/** How a device of the fleet behaves, by its number. */
+/** The behavior of a device, by its number. */
 const kinds = ["typed", "spoken", "long", "manual", "long too", "aborting"] as const;
 
-/** Starts a fleet; its ids begin with `name`. */
+/** Starts a fleet. Its device ids begin with `name`. */
 export function startFleet(
   world: World,
   options: {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { openTestDevice, type TestDevice } from "@voxbus/testing";
 import type { World } from "./world.ts";
 
-/** The hello of a device without tools: nothing is asked of it. */
+/** The hello of a device without tools. */
 export const plainHello = { type: "hello", version: 1, features: {}, transport: "websocket" };
 
 /** Connects a device that says hello and nothing else. Rejects if it is refused. */
@@ -16,13 +16,13 @@ export function openGuest(url: string, id = `guest-${randomUUID()}`): Promise<Te
   });
 }
 
-/** Devices that are connected, say nothing, and come back when they are sent away. */
+/** Silent devices that reconnect when they are closed. */
 export interface Idle {
   readonly closes: readonly { readonly at: number; readonly code: number }[];
   close(): void;
 }
 
-/** Connects silent devices to all gateways alike. */
+/** Connects silent devices, spread over all gateways. */
 export async function openIdle(world: World, count: number): Promise<Idle> {
   const closes: { at: number; code: number }[] = [];
   const guests = new Set<TestDevice>();
@@ -40,7 +40,7 @@ export async function openIdle(world: World, count: number): Promise<Idle> {
         return keep(i, tries + 1);
       });
     } catch {
-      // Refused, as by a gateway that drains: the other one, a moment later.
+      // Refused, for example by a draining gateway: try the other one a moment later.
       if (closing) return;
       await sleep(100 + Math.random() * 200);
       await keep(i, tries + 1);
@@ -56,7 +56,7 @@ export async function openIdle(world: World, count: number): Promise<Idle> {
   };
 }
 
-/** Opens a TCP connection to a gateway and writes `text` one byte at a time; resolves with how long it was borne, ms. */
+/** Writes `text` to a gateway one byte at a time. Resolves with the time until the gateway closes the connection, ms. */
 export async function dripBytes(url: string, text: string, intervalMs: number, atMostMs: number): Promise<number> {
   const { hostname, port } = new URL(url);
   const socket: Socket = connect(Number(port), hostname);
@@ -71,7 +71,7 @@ export async function dripBytes(url: string, text: string, intervalMs: number, a
   return performance.now() - began;
 }
 
-/** Writes the beginning of a long binary message of a connected device, one byte at a time. */
+/** Writes the beginning of a long binary message one byte at a time. */
 export async function dripFrame(guest: TestDevice, intervalMs: number, count: number): Promise<void> {
   // Final, binary, masked, 16,384 bytes long.
   const header = [0x82, 0xfe, 0x40, 0x00];

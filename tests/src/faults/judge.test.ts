@@ -17,7 +17,7 @@ const references: References = {
 
 type Step = string | readonly Buffer[];
 
-/** What an ear hears of a whole exchange: a string is a subtitle. */
+/** Feeds an ear with an exchange. A string is a subtitle. */
 function hear(...steps: readonly Step[]) {
   const strays: string[] = [];
   let exchange: Exchange | undefined;
@@ -38,11 +38,11 @@ function hear(...steps: readonly Step[]) {
 }
 const judge = (...steps: readonly Step[]) => judgeExchange("what", hear(...steps).exchange, references);
 
-test("fault checker: the whole answer and nothing else is answered", () => {
+test("fault checker: a complete answer and nothing else is `answered`", () => {
   expect(judge("One.", one, "Two.", two)).toMatchObject({ outcome: "answered", doubled: 0 });
 });
 
-test("fault checker: an answer that stops early, lacks a packet or is another one is lost", () => {
+test("fault checker: an answer that stops early, lacks a packet or is another one is `lost`", () => {
   expect(judge("One.", one)).toMatchObject({ outcome: "lost" });
   expect(judge("One.", one, "Two.", two.slice(0, -1))).toMatchObject({ outcome: "lost" });
   expect(judge("One.", [one[0]!, one[2]!, one[3]!], "Two.", two)).toMatchObject({ outcome: "lost", doubled: 0 });
@@ -51,21 +51,21 @@ test("fault checker: an answer that stops early, lacks a packet or is another on
   expect(judge()).toMatchObject({ outcome: "lost" });
 });
 
-test("fault checker: packets and sentences that come twice are counted", () => {
+test("fault checker: it counts packets and sentences that come twice", () => {
   expect(judge("One.", [...one, one[2]!], "Two.", two)).toMatchObject({ doubled: 1 });
   expect(judge("One.", one, "Two.", two, "Two.")).toMatchObject({ doubled: 1 });
   expect(judge("One.", [one[0]!, one[1]!, ...one], "Two.", two)).toMatchObject({ doubled: 2 });
 });
 
-test("fault checker: an apology counts when it was heard to its end, or an alert came", () => {
-  expect(judge("One.", one, apology, lostThread)).toMatchObject({ outcome: "apologised" });
+test("fault checker: a complete apology or an alert is `apologized`", () => {
+  expect(judge("One.", one, apology, lostThread)).toMatchObject({ outcome: "apologized" });
   expect(judge("One.", one, apology, lostThread.slice(0, 1))).toMatchObject({ outcome: "lost" });
-  expect(judge("One.", one.slice(0, 2), ready)).toMatchObject({ outcome: "apologised" });
-  expect(judge(ready)).toMatchObject({ outcome: "apologised" });
+  expect(judge("One.", one.slice(0, 2), ready)).toMatchObject({ outcome: "apologized" });
+  expect(judge(ready)).toMatchObject({ outcome: "apologized" });
   expect(judge(ready.slice(0, 2))).toMatchObject({ outcome: "lost" });
 });
 
-test("fault checker: sound and stops outside tts/start and tts/stop are strays, but for the stop of an abort", () => {
+test("fault checker: sound and stops outside tts/start and tts/stop are strays, except the stop after an abort", () => {
   const { ear, strays } = hear("One.", one);
   expect(strays).toEqual([]);
   ear.audio(one[0]!);

@@ -1,20 +1,20 @@
 import type { Exchange, Sentence } from "./ear.ts";
 import { apologies } from "./questions.ts";
 
-/** What is known to be right: the sentences of every answer and the packets of every sentence. */
+/** The correct sentences of every answer and the correct packets of every sentence. */
 export interface References {
   readonly answers: Map<string, readonly string[]>;
   readonly packets: Map<string, readonly Buffer[]>;
-  /** What gateways and tts say without a subtitle when something went wrong, in packets. */
+  /** The packets of the apologies that gateways and tts play without a subtitle. */
   readonly apologies: readonly (readonly Buffer[])[];
 }
 
-/** What a device made of an exchange. */
+/** The verdict on an exchange. */
 export interface Verdict {
-  readonly outcome: "answered" | "apologised" | "lost";
-  /** Frames and sentences that came more than once. */
+  readonly outcome: "answered" | "apologized" | "lost";
+  /** The number of frames and sentences that came more than once. */
   readonly doubled: number;
-  /** What was wrong, for people. */
+  /** The differences, for people. */
   readonly detail: string;
 }
 
@@ -23,12 +23,12 @@ interface Match {
   readonly doubled: number;
   readonly missing: number;
   readonly unknown: number;
-  readonly apologised: boolean;
+  readonly apologized: boolean;
 }
 
 /**
- * Compares what came, packet by packet, with what the same sentences are known to sound like. `answered` is the whole
- * answer and nothing else; `apologised` is an apology that was heard, or an alert.
+ * Compares an exchange with the references, packet by packet. `answered` is the complete answer and nothing else; `apologized` is
+ * a complete apology or an alert.
  */
 export function judgeExchange(question: string, exchange: Exchange, references: References): Verdict {
   const expected = references.answers.get(question) ?? [];
@@ -41,17 +41,17 @@ export function judgeExchange(question: string, exchange: Exchange, references: 
   const inOrder = said.every((text, at) => text === expected[at]);
   const detail = [
     `"${question}": ${said.length} of ${expected.length} sentences`,
-    ...(inOrder ? [] : [`not those that belong to it: ${JSON.stringify(said)}`]),
+    ...(inOrder ? [] : [`expected other ones, got ${JSON.stringify(said)}`]),
     ...(doubled > 0 ? [`${doubled} twice`] : []),
-    ...(sum(({ missing }) => missing) > 0 ? [`${sum(({ missing }) => missing)} packets left out`] : []),
-    ...(sum(({ unknown }) => unknown) > 0 ? [`${sum(({ unknown }) => unknown)} packets of something else`] : []),
+    ...(sum(({ missing }) => missing) > 0 ? [`${sum(({ missing }) => missing)} packets missing`] : []),
+    ...(sum(({ unknown }) => unknown) > 0 ? [`${sum(({ unknown }) => unknown)} unknown packets`] : []),
   ].join(", ");
-  const apologised =
+  const apologized =
     exchange.alerted ||
-    exchange.sentences.some(({ text }, at) => matches[at]?.apologised || isWholeApology(text, matches[at]));
+    exchange.sentences.some(({ text }, at) => matches[at]?.apologized || isWholeApology(text, matches[at]));
   const whole = said.length === expected.length && inOrder && matches.every((match) => match.whole);
-  if (whole && !apologised) return { outcome: "answered", doubled, detail };
-  return { outcome: apologised && inOrder ? "apologised" : "lost", doubled, detail };
+  if (whole && !apologized) return { outcome: "answered", doubled, detail };
+  return { outcome: apologized && inOrder ? "apologized" : "lost", doubled, detail };
 }
 
 function isWholeApology(text: string | undefined, match: Match | undefined): boolean {
@@ -61,20 +61,20 @@ function isWholeApology(text: string | undefined, match: Match | undefined): boo
 function matchSentence({ text, packets }: Sentence, references: References): Match {
   const known = references.packets.get(text ?? "") ?? [];
   let next = 0;
-  const apologising = references.apologies.map((list) => ({ list, next: 0 }));
+  const begun = references.apologies.map((list) => ({ list, next: 0 }));
   let doubled = 0;
   let missing = 0;
   let unknown = 0;
   const at = (list: readonly Buffer[], packet: Buffer, from: number) =>
     list.findIndex((one, i) => i >= from && one.equals(packet));
-  const apologises = (packet: Buffer) => {
-    const fitting = apologising.filter((one) => one.list[one.next]?.equals(packet));
+  const continuesApology = (packet: Buffer) => {
+    const fitting = begun.filter((one) => one.list[one.next]?.equals(packet));
     for (const one of fitting) one.next += 1;
     return fitting.length > 0;
   };
   for (const packet of packets) {
     if (known[next]?.equals(packet)) next += 1;
-    else if (apologises(packet)) continue;
+    else if (continuesApology(packet)) continue;
     else if (at(known, packet, next) >= 0) {
       const found = at(known, packet, next);
       missing += found - next;
@@ -83,5 +83,5 @@ function matchSentence({ text, packets }: Sentence, references: References): Mat
     else unknown += 1;
   }
   const whole = next === known.length && missing === 0 && unknown === 0;
-  return { whole, doubled, missing, unknown, apologised: apologising.some(({ list, next }) => next === list.length) };
+  return { whole, doubled, missing, unknown, apologized: begun.some(({ list, next }) => next === list.length) };
 }

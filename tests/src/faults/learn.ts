@@ -9,19 +9,19 @@ import { apologies, type Questions } from "./questions.ts";
 import type { World } from "./world.ts";
 
 const apologyFile = new URL("../../../apps/gateway/assets/apology.en.bin", import.meta.url);
-/** What tts says when an engine fails in the middle of a sentence. */
+/** The apology of tts if an engine fails in mid-sentence. */
 const spokenApology = "Sorry, something went wrong.";
 const patienceMs = 30_000;
 const pupils = 3;
 
 /**
- * Asks everything once while nothing is wrong, and has every apology spoken: the embedded engines say the same in the
- * same packets each time, so what comes later can be compared packet by packet. Throws when a calm system does not answer.
+ * Records the correct answers: asks every question and has every apology spoken while there is no fault. The embedded engines
+ * make the same packets each time, so later answers can be compared packet by packet. Throws if the system does not answer.
  */
 export async function learnReferences(world: World, questions: Questions): Promise<References> {
   const ready = await readApology();
-  const apologising: (readonly Buffer[])[] = [ready];
-  const references: References = { answers: new Map(), packets: new Map(), apologies: apologising };
+  const apologizing: (readonly Buffer[])[] = [ready];
+  const references: References = { answers: new Map(), packets: new Map(), apologies: apologizing };
   const texts = [...questions.typed, ...questions.spoken, ...questions.long].map(({ text }) => text);
   const learn = async (first: number) => {
     const id = `pupil-${randomUUID().slice(0, 8)}`;
@@ -37,7 +37,7 @@ export async function learnReferences(world: World, questions: Questions): Promi
     for (const text of [...apologies, spokenApology].filter((_, at) => at % pupils === first)) {
       const say = { reply: randomUUID(), attempt: 1, sentence: 0, text, language: "en", last: true };
       const sentences = await pupil.hear(() => void world.bus.store(channels.sayOpen(pupil.id), say));
-      if (text === spokenApology) apologising.push(sentences[0]?.packets ?? []);
+      if (text === spokenApology) apologizing.push(sentences[0]?.packets ?? []);
       else references.packets.set(text, sentences[0]?.packets ?? []);
     }
     pupil.leave();
@@ -61,7 +61,7 @@ async function connectPupil(url: string, id: string, apology: readonly Buffer[])
     hello: plainHello,
     onReceived: (message) => ("json" in message ? ear.text(message.json) : ear.audio(message.binary)),
   });
-  // From near its end: how it begins is also how the apology of tts begins.
+  // From near its end, since the apology of tts begins with the same packets.
   const isApology = (packet: Buffer) => apology.at(-6)?.equals(packet) === true;
   return {
     id,
@@ -69,18 +69,18 @@ async function connectPupil(url: string, id: string, apology: readonly Buffer[])
     async hear(ask: () => void): Promise<readonly Sentence[]> {
       for (let tries = 0; tries < 3; tries += 1) {
         const exchange = await new Promise<Exchange>((resolve, reject) => {
-          const timer = setTimeout(() => reject(new Error(`${id} heard nothing in a calm system`)), patienceMs);
+          const timer = setTimeout(() => reject(new Error(`${id} got no answer without a fault`)), patienceMs);
           heard = (stopped) => {
             clearTimeout(timer);
             resolve(stopped);
           };
           ask();
         });
-        // A machine that is too busy even for a calm system makes gateways apologise: that is no reference.
+        // On a very busy machine gateways apologize even without a fault. Such an answer is not a reference.
         const spoiled = exchange.alerted || exchange.sentences.some(({ packets }) => packets.some(isApology));
         if (exchange.sentences.length > 0 && !spoiled) return exchange.sentences;
       }
-      throw new Error(`${id} had no proper answer in a calm system`);
+      throw new Error(`${id} got no complete answer without a fault`);
     },
     leave: () => pupil.vanish(),
   };

@@ -8,14 +8,14 @@ import { formatTable, writeTable } from "./table.ts";
 
 const help = `npm run test:faults -- [--only TEXT] [--world NAME] [--quick] [--list] [--write] [--log FILE]
 
-Breaks a running system in every way we know while devices talk to it, and reads what they received.
+Causes faults in a running system while devices talk to it, and checks the messages that they received.
 
-  --only TEXT  only faults whose name holds TEXT; may be given more than once
-  --world NAME only faults of one kind of system (${Object.keys(worlds).join(", ")}); more than once too
-  --quick      the short form that npm test runs
-  --list       names the faults and ends
-  --write      writes the rows into the table of docs/reliability.md
-  --log FILE   keeps what the programs printed
+  --only TEXT  only faults with TEXT in their name; repeatable
+  --world NAME only faults of one kind of system (${Object.keys(worlds).join(", ")}); repeatable
+  --quick      the short form, as in npm test
+  --list       list the faults and exit
+  --write      write the rows into the table of docs/reliability.md
+  --log FILE   write the output of the programs to FILE
 `;
 
 const { values } = parseArgs({
@@ -38,10 +38,10 @@ const chosen = faults.filter(
 );
 
 function tellRow(row: Row): void {
-  const { turns, answered, apologised, lost, cut, doubled, medianMs, maxMs, presenceMs, late, problems } = row;
+  const { turns, answered, apologized, lost, cut, doubled, medianMs, maxMs, presenceMs, late, problems } = row;
   const waits = `${(medianMs / 1000).toFixed(1)} / ${(maxMs / 1000).toFixed(1)} s`;
   process.stdout.write(
-    `${problems.length > 0 ? "FAILED" : late ? "LATE  " : "ok    "}  ${turns} turns: ${answered} answered, ${apologised} apologised, ${lost} lost (${cut} cut), ${doubled} doubled; recovery ${waits}; presence ${(presenceMs / 1000).toFixed(1)} s\n`,
+    `${problems.length > 0 ? "FAILED" : late ? "LATE  " : "ok    "}  ${turns} turns: ${answered} answered, ${apologized} apologized, ${lost} lost (${cut} cut), ${doubled} doubled; recovery ${waits}; presence ${(presenceMs / 1000).toFixed(1)} s\n`,
   );
   for (const problem of problems) process.stdout.write(`        ${problem}\n`);
 }
@@ -50,7 +50,7 @@ if (values.help) process.stdout.write(help);
 else if (values.list)
   process.stdout.write(`${faults.map(({ name, quick }) => `${quick ? "*" : " "} ${name}`).join("\n")}\n`);
 else if (chosen.length === 0) {
-  process.stderr.write("voxbus: no fault has such a name; --list names them\n");
+  process.stderr.write("voxbus: no fault matches; --list lists them\n");
   process.exitCode = 2;
 } else {
   const { log } = values;

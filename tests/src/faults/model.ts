@@ -1,11 +1,11 @@
 import { startModelServer, type ChatEvent, type ChatRequest } from "@voxbus/testing";
 
-/** How a model behaves: as it should, or in one of the ways in which models fail. */
+/** The behavior of a model: well, or one kind of failure. */
 export type ModelMood =
   | "well"
-  /** Answers the request and says nothing, for ever. */
+  /** Accepts the request and never sends anything. */
   | "silent"
-  /** Stops after the first sentence, for ever. */
+  /** Sends nothing after the first sentence. */
   | "stalls"
   | "error 500"
   /** Drops the connection in mid-answer. */

@@ -1,6 +1,6 @@
 import { findFreePort, startNatsServer, type NatsServer } from "@voxbus/testing";
 
-/** Starts one nats-server, or a cluster of them that knows itself; all end with this process. */
+/** Starts one nats-server or a cluster. All end with this process. */
 export async function startNats(nodes: number): Promise<readonly NatsServer[]> {
   if (nodes === 1) return [await startNatsServer()];
   const ports = await Promise.all(Array.from({ length: nodes }, () => findFreePort()));

@@ -1,16 +1,16 @@
 import { encodeSpeech, loadSpeech } from "@voxbus/testing";
 
-/** Something that devices ask; typed, or spoken where there is a recording of it. */
+/** A question of a device: spoken if it has packets, otherwise typed. */
 export interface Question {
   readonly text: string;
   readonly packets?: readonly Uint8Array[];
 }
 
-/** What is asked: answers of one to four sentences, each of which is the same whenever it is asked. */
+/** The questions. Their answers have one to four sentences and are always the same. */
 export interface Questions {
   readonly typed: readonly Question[];
   readonly spoken: readonly Question[];
-  /** Whose answer, of two or three sentences, takes long enough for something to happen in its middle. */
+  /** Questions whose answers, of two or three sentences, leave time for a fault in mid-answer. */
   readonly long: readonly Question[];
 }
 
@@ -21,7 +21,7 @@ const spoken = [
   { name: "sum-rms", text: "what is nine times eight" },
 ];
 
-/** Encodes the recordings, once for all devices. The short form asks less, and what is answered sooner. */
+/** Encodes the recordings, once for all devices. The short form has fewer questions with shorter answers. */
 export function loadQuestions(form: "whole" | "short"): Questions {
   return {
     typed: typed.slice(0, form === "short" ? 2 : undefined).map((text) => ({ text })),
@@ -30,12 +30,12 @@ export function loadQuestions(form: "whole" | "short"): Questions {
   };
 }
 
-/** Everything that an apology may say aloud instead of an answer (docs/bus.md, every turn ends audibly). */
+/** The spoken apologies (docs/bus.md, every turn ends audibly). */
 export const apologies: readonly string[] = [
   "I am sorry, I cannot answer right now.",
   "I am sorry, I lost my thread.",
   "I am sorry, I did not understand that.",
   "I did not hear anything.",
-  // What the embedded assistant adds to what it did not understand.
+  // The hint of the embedded assistant after an unknown phrase.
   "Say help to hear what I know.",
 ];

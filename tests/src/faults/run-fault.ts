@@ -9,25 +9,25 @@ import { awaitMoment } from "./stage.ts";
 import { measureWait, type TurnRecord } from "./turn.ts";
 import type { World } from "./world.ts";
 
-/** What a fault came to: a row of the table. */
+/** The result of a fault: a row of the table. */
 export interface Row {
   readonly name: string;
   readonly turns: number;
   readonly answered: number;
-  readonly apologised: number;
-  /** Not answered: of those, `cut` by the death of their own socket. */
+  readonly apologized: number;
+  /** Turns without an answer; `cut` is the number of those whose socket died. */
   readonly lost: number;
   readonly cut: number;
   readonly doubled: number;
-  /** The longest that devices in a turn waited for sound, ms. */
+  /** The longest waits of devices for sound, ms. */
   readonly medianMs: number;
   readonly maxMs: number;
-  /** How long after the fault presence was right, ms. */
+  /** The time from the repair until presence was correct, ms. */
   readonly presenceMs: number;
   readonly mayLose?: string;
-  /** A device waited longer for sound than is promised; a busy machine is enough for that. */
+  /** True if a device waited longer for sound than promised, for which a busy machine is enough. */
   readonly late: boolean;
-  /** Everything that was not as it must be; empty when the fault was survived. */
+  /** All problems; empty if the system survived the fault. */
   readonly problems: readonly string[];
 }
 
@@ -37,7 +37,7 @@ const happenMs = 150_000;
 const recoverMs = 60_000;
 const presenceMs = 12_000;
 
-/** Lets devices talk, lets the fault happen while they do, and reads what they received. */
+/** Causes a fault while devices talk, and judges the messages that they received. */
 export async function runFault(
   fault: Fault,
   world: World,
@@ -65,7 +65,7 @@ export async function runFault(
     complain: (problem) => problems.push(problem),
   });
   try {
-    await bound(happening, happenMs, `"${fault.name}" did not come to its end`);
+    await bound(happening, happenMs, `"${fault.name}" did not end`);
   } catch (error) {
     await fleet.stop();
     throw error;
@@ -111,14 +111,14 @@ function judge(
       .filter(({ outcome }) => outcome !== "answered" && outcome !== "aborted" && outcome !== "unheard")
       .map(tell),
     ...strays,
-    ...(presence > presenceMs ? [`presence was not right ${seconds(presenceMs)} after the fault`] : []),
+    ...(presence > presenceMs ? [`presence was not correct ${seconds(presenceMs)} after the fault`] : []),
     ...(counted.length === 0 ? ["no turn was in flight"] : []),
   ];
   return {
     name: fault.name,
     turns: counted.length,
     answered: count("answered") + count("aborted"),
-    apologised: count("apologised"),
+    apologized: count("apologized"),
     lost,
     cut,
     doubled,
@@ -137,33 +137,33 @@ function isBad({ outcome, doubled, spoken, soundAt }: TurnRecord, { mayLose }: F
   return outcome === "lost" && !(mayLose?.what === "speech" && spoken && soundAt.length === 0);
 }
 
-/** Resolves with how long after `since` every device was online exactly where and when it is, ms. */
+/** Waits until presence is correct for every device. Resolves with the time since `since`, ms. */
 async function awaitPresence({ bus }: World, fleet: Fleet, id: string, since: number): Promise<number> {
-  const isRight = async () => {
-    // A new look each time: one that was opened before might not have noticed that the bucket was wiped.
+  const isCorrect = async () => {
+    // A new watch each time, since an open one may miss that the bucket was wiped.
     const view = await watchPresence(bus);
     const online = new Map([...view.devices()].filter(([device]) => device.startsWith(id)));
     view.close();
     const open = fleet.devices.filter(({ session }) => session !== undefined);
     return open.length === online.size && open.every((device) => online.get(device.id)?.session === device.session);
   };
-  // Right for a while: a device that comes back a moment later is no mistake of presence.
-  let rightSince: number | undefined;
+  // It must stay correct for a while, since a device may be reconnecting.
+  let correctSince: number | undefined;
   for (;;) {
     const now = performance.now();
-    if (!(await isRight())) rightSince = undefined;
-    else if (now - (rightSince ??= now) > 1000) return rightSince - since;
+    if (!(await isCorrect())) correctSince = undefined;
+    else if (now - (correctSince ??= now) > 1000) return correctSince - since;
     if (now - since > presenceMs + 3000) return now - since;
     await sleep(200);
   }
 }
 
-/** The row of a fault that could not be brought to its end. */
+/** Makes the row of a fault that failed to run. */
 export function failedRow(name: string, error: unknown): Row {
   const nothing = {
     turns: 0,
     answered: 0,
-    apologised: 0,
+    apologized: 0,
     lost: 0,
     cut: 0,
     doubled: 0,

@@ -5,7 +5,7 @@ import { loadQuestions } from "./questions.ts";
 import { failedRow, runFault, type Row } from "./run-fault.ts";
 import { openWorld, type World } from "./world.ts";
 
-/** Runs faults one after the other, those of one world in one system; tells each row as it comes. */
+/** Runs faults one after the other, with one system for each world, and reports each row. */
 export async function runFaults(
   faults: readonly Fault[],
   tell: {
@@ -38,7 +38,7 @@ export async function runFaults(
           if (options.engines !== "model") references = known;
           rows.push(await runFault(fault, world, { questions, references: known }));
         } catch (error) {
-          // What it broke may be broken for good: the next one gets a new system.
+          // The system may be broken, so the next fault gets a new one.
           rows.push(failedRow(fault.name, error));
           await close();
         }

@@ -1,4 +1,4 @@
-/** Sends a signal to each; one that is gone already has ended by itself, which a fault may well bring about. */
+/** Sends a signal to each process. One that has ended already is skipped, since a fault may have ended it. */
 export function signalAll(signal: NodeJS.Signals, pids: readonly number[]): void {
   for (const pid of pids) {
     try {

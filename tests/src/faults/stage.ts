@@ -2,7 +2,7 @@ import { type Channel, channels, type Outbound, Say, type TurnPlayed } from "@vo
 import type { Fleet } from "./fleet.ts";
 import type { World } from "./world.ts";
 
-/** A moment of a turn, as it is seen on the bus. */
+/** A moment of a turn, as seen on the bus. */
 export type Moment =
   | "typed"
   | "listening"
@@ -15,24 +15,24 @@ export type Moment =
   | "last sound"
   | "played";
 
-/** What a fault has to work with. */
+/** The tools of a fault. */
 export interface Stage {
   readonly world: World;
   readonly fleet: Fleet;
-  /** Resolves with the device that next comes to this moment. */
+  /** Resolves with the next device that reaches this moment. */
   next(moment: Moment): Promise<string>;
-  /** Sends a signal to processes and notes the time of the first one: that is when the fault began. */
+  /** Sends a signal to processes. The first one is the beginning of the fault. */
   strike(signal: NodeJS.Signals, pids: readonly number[]): void;
-  /** Notes that the fault begins now, where no signal does it. */
+  /** Begins a fault that needs no signal. */
   begin(): void;
   sleep(ms: number): Promise<void>;
-  /** Something that this fault itself found wrong. */
+  /** Reports a problem that the fault found itself. */
   complain(problem: string): void;
 }
 
 const midSound = 6;
 
-/** Resolves with the device for which `moment` comes next; devices of other fleets do not count. */
+/** Resolves with the next device of the fleet that reaches the moment. */
 export function awaitMoment({ bus }: World, moment: Moment, fleet: string): Promise<string> {
   return new Promise((resolve) => {
     const see = (fits: boolean, device: string) => {

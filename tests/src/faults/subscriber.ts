@@ -1,6 +1,6 @@
 /**
- * A program of somebody else that behaves badly, as a process of its own: `block` subscribes to everything and never
- * returns to its event loop, `hoard` takes what the streams hold and never acknowledges it.
+ * A badly behaved program in its own process: `block` subscribes to everything and blocks its event loop; `hoard` takes all
+ * stored messages and never acknowledges them.
  */
 import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";

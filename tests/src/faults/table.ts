@@ -3,7 +3,7 @@ import { availableParallelism, loadavg } from "node:os";
 import type { Row } from "./run-fault.ts";
 
 const head = [
-  "| fault | turns in flight | answered | apologised | lost | doubled | recovery, median s | recovery, max s | presence right after s |",
+  "| fault | turns in flight | answered | apologized | lost | doubled | recovery, median s | recovery, max s | presence right after s |",
   "| --- | --: | --: | --: | --: | --: | --: | --: | --: |",
 ];
 const page = new URL("../../../docs/reliability.md", import.meta.url);
@@ -13,25 +13,25 @@ const seconds = (ms: number) => (Math.max(0, ms) / 1000).toFixed(1);
 
 function formatRow(row: Row): string {
   const note = row.mayLose === undefined || row.lost === 0 ? "" : ` (${row.mayLose})`;
-  const { name, turns, answered, apologised, doubled, medianMs, maxMs, presenceMs } = row;
+  const { name, turns, answered, apologized, doubled, medianMs, maxMs, presenceMs } = row;
   const times = [medianMs, maxMs, presenceMs].map(seconds);
-  return `| ${[name, turns, answered, apologised, `${row.lost}${note}`, doubled, ...times].join(" | ")} |`;
+  return `| ${[name, turns, answered, apologized, `${row.lost}${note}`, doubled, ...times].join(" | ")} |`;
 }
 
-/** The table as it stands in docs/reliability.md. */
+/** Formats the table of docs/reliability.md. */
 export function formatTable(rows: readonly Row[]): string {
   return [...head, ...rows.map(formatRow)].join("\n");
 }
 
 /**
- * Puts rows into the table between its marks in docs/reliability.md, which is in the order of `names`; rows of other faults
- * stay. Throws when the page has no such marks.
+ * Writes rows into the table of docs/reliability.md, in the order of `names`. Rows of other faults stay. Throws if the page has
+ * no marks for the table.
  */
 export function writeTable(rows: readonly Row[], names: readonly string[]): void {
   const text = readFileSync(page, "utf8");
   const [from, to] = [text.indexOf(marks.begin), text.indexOf(marks.end)];
   if (from < 0 || to < from) throw new Error(`docs/reliability.md has no ${marks.begin} and ${marks.end}`);
-  // Prettier pads the columns of what stands there.
+  // Prettier has padded the columns.
   const old = text
     .slice(from, to)
     .split("\n")

@@ -1,6 +1,6 @@
 /**
- * Loaded into the programs before their own code (`node --import`): on SIGUSR2 every engine thread of the process ends as
- * a crashed one does, on SIGPWR every engine thread hangs. No program knows of it.
+ * Preloaded into the programs (`node --import`). On SIGUSR2 every engine thread of the process crashes; on SIGPWR every engine
+ * thread hangs.
  */
 import { BroadcastChannel, isMainThread } from "node:worker_threads";
 

@@ -2,46 +2,46 @@ import type { Exchange } from "./ear.ts";
 import { judgeExchange, type References, type Verdict } from "./judge.ts";
 import type { Question } from "./questions.ts";
 
-/** How a turn ended: as judged, cut by the device itself, or with its connection. */
+/** The outcome of a turn: as judged, aborted by the device, or cut with its connection. */
 export type TurnOutcome = Verdict["outcome"] | "aborted" | "cut" | "unheard";
 
-/** One exchange as a device lived it; times in ms of `performance.now()`. */
+/** A turn from the view of a device; times in ms of `performance.now()`. */
 export interface TurnRecord {
   readonly device: string;
   readonly question: string;
   readonly spoken: boolean;
   readonly beganAt: number;
-  /** When the last of the speech, or the text, was sent. */
+  /** When the end of the speech, or the text, was sent. */
   inputEndedAt?: number;
   endedAt?: number;
   outcome?: TurnOutcome;
   doubled: number;
   detail: string;
-  /** When sound came. */
+  /** The times of all packets. */
   readonly soundAt: number[];
 }
 
-/** A turn that goes on. */
+/** A running turn. */
 export interface OpenTurn {
   readonly record: TurnRecord;
   readonly over: boolean;
-  /** Resolves when it ended in any way. */
+  /** Resolves at the end, with any outcome. */
   readonly ended: Promise<void>;
   endInput(): void;
-  /** Something came that belongs to it: the patience begins anew. */
+  /** Restarts the timeout: a message of the turn came. */
   sign(): void;
   sound(): void;
-  /** `tts/stop` came. */
+  /** Judges the exchange: `tts/stop` came. */
   stopped(exchange: Exchange): void;
-  /** The device wants silence now. */
+  /** Notes that the device aborts. */
   abort(): void;
-  /** The connection is gone, or nobody shall wait any longer. */
+  /** Ends the turn without a `tts/stop`. */
   end(outcome: TurnOutcome, detail: string): void;
 }
 
-/** How long nothing may come once the input has ended: beyond every deadline of a gateway (docs/bus.md), ms. */
-export const patienceMs = 45_000;
-/** An input that ended so shortly before its connection was lost may not have arrived, ms. */
+/** The longest wait for a message after the end of the input, ms: longer than every deadline of a gateway (docs/bus.md). */
+export const timeoutMs = 45_000;
+/** The time in which an input may still be on its way when the connection breaks, ms. */
 const onItsWayMs = 300;
 
 /** Begins a turn now. */
@@ -66,7 +66,7 @@ export function openTurn(device: string, question: Question, references: Referen
     record.endedAt = performance.now();
     resolve();
   };
-  const timer = setTimeout(() => end("lost", `"${question.text}": nothing more came`), patienceMs);
+  const timer = setTimeout(() => end("lost", `"${question.text}": no more messages came`), timeoutMs);
   return {
     record,
     ended,
@@ -90,7 +90,7 @@ export function openTurn(device: string, question: Question, references: Referen
     },
     abort: () => void (aborted = true),
     end(outcome, detail) {
-      // Who was still speaking was not heard: asks again, as people do.
+      // An input that had not arrived is asked again, as people do.
       const heard = record.inputEndedAt !== undefined && performance.now() - record.inputEndedAt > onItsWayMs;
       end(outcome === "cut" && !heard ? "unheard" : outcome, detail);
     },
@@ -98,8 +98,8 @@ export function openTurn(device: string, question: Question, references: Referen
 }
 
 /**
- * How long the device was without sound while it waited for some, ms: the longest wait for sound after `since`, once its
- * own input had ended. Undefined when it had nothing to wait for.
+ * Measures the longest wait for sound after `since` and after the end of the input, ms. Returns undefined if the device had
+ * nothing to wait for.
  */
 export function measureWait(record: TurnRecord, since: number): number | undefined {
   const { inputEndedAt, soundAt, endedAt = performance.now() } = record;
@@ -107,7 +107,7 @@ export function measureWait(record: TurnRecord, since: number): number | undefin
   const from = Math.max(since, inputEndedAt);
   const after = soundAt.filter((at) => at > from);
   const before = soundAt.filter((at) => at <= from).at(-1);
-  // What was said to its end before the fault came waits for nothing.
+  // An answer that ended before the fault waits for nothing.
   if (after.length === 0) return before === undefined ? endedAt - from : 0;
   return Math.max(...after.map((at, i) => at - (after[i - 1] ?? from)));
 }

@@ -12,44 +12,44 @@ import { startNats } from "./nats-cluster.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** The programs that work on turns. */
+/** The programs with jobs of turns. */
 export const workers = ["asr", "tts", "dialogue"] as const;
 export type Worker = (typeof workers)[number];
 export type Program = Worker | "gateway" | "monitor";
 
-/** What a system consists of. */
+/** The parts of a system. */
 export interface WorldOptions {
   readonly gateways: number;
-  /** Workers of each kind. */
+  /** The number of workers of each kind. */
   readonly each: 1 | 2;
   readonly nodes: 1 | 3;
-  /** Who thinks and who speaks; what is not embedded is a server on loopback. */
+  /** The engines: embedded, or a model server for dialogue or for tts. */
   readonly engines: "embedded" | "model" | "speech";
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** A whole system in processes of its own, and a look at its bus. */
+/** A whole system in its own processes, with a connection to its bus. */
 export interface World {
-  /** Where devices connect. */
+  /** The URLs for devices. */
   readonly urls: readonly string[];
   readonly monitor: string;
   readonly nats: readonly NatsServer[];
-  /** The server behind the engines, where they are not embedded. */
+  /** The model server, if the engines are not embedded. */
   readonly model: Model | undefined;
-  /** The suite's own connection to the bus; as deaf as everyone's while NATS is away. */
+  /** The suite's own connection to the bus, which is lost too while NATS is away. */
   readonly bus: Bus;
   readonly presence: PresenceView;
-  /** The pids of a program that run now. */
+  /** Lists the pids of a program. */
   pids(program: Program): readonly number[];
-  /** Resolves when as many of a program answer on their ops ports as there shall be. */
+  /** Waits until all processes of a program are ready on their ops ports. */
   ready(program: Program): Promise<void>;
-  /** The addresses that a process named when it was ready: `ops`, a gateway's `device`. */
+  /** Returns the addresses of a process: `ops`, and `device` for a gateway. */
   addresses(pid: number): Readonly<Record<string, string>>;
   output(): string;
   close(): Promise<void>;
 }
 
-/** Starts a system on free ports, with a store that ends with it. */
+/** Starts a system on free ports, with a temporary store. */
 export async function openWorld({ gateways, each, nodes, engines, env }: WorldOptions): Promise<World> {
   const nats = await startNats(nodes);
   const model = engines === "embedded" ? undefined : await startModel();
@@ -112,7 +112,7 @@ const nameModel = (url: string) => ({
 });
 const nameSpeech = (url: string) => ({ VOXBUS_TTS_ENGINE: "openai", VOXBUS_TTS_URL: url });
 
-/** What processes said in their ready lines. */
+/** Reads the addresses from the ready lines of processes. */
 function readAddresses(output: string) {
   return output.split("\n").flatMap((line) => {
     const at = line.indexOf("{");
@@ -130,11 +130,11 @@ async function isReady(ops: string): Promise<boolean> {
   try {
     return (await fetch(`${ops}/readyz`, { signal: AbortSignal.timeout(1000) })).ok;
   } catch {
-    return false; // nobody answers there
+    return false; // no process listens there
   }
 }
 
-/** One more worker beside the launcher's, started again when it dies, as the launcher does it. */
+/** Starts a second worker beside the launcher's, and restarts it when it dies, as the launcher does. */
 async function startExtra(program: Worker, env: Readonly<Record<string, string>>) {
   let child: ChildProcess;
   let output = "";

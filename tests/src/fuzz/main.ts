@@ -39,9 +39,7 @@ async function main(): Promise<void> {
   for (const [what, values] of Object.entries(report.bystander)) {
     if (what === "problems") continue;
     const [median, high, most] = [0.5, 0.99, 1].map((share) => Math.round(quantile(values as number[], share)));
-    say(
-      `bystander, ${what.padEnd(13)} ${values.length}, median ${median} ms, p99 ${high} ms, max ${most} ms`,
-    );
+    say(`bystander, ${what.padEnd(13)} ${values.length}, median ${median} ms, p99 ${high} ms, max ${most} ms`);
   }
   say(`slowest parser           ${Math.round(report.slowestMs)} ms for one input`);
   say("");

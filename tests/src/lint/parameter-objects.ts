@@ -52,7 +52,7 @@ function countMembers(code: string, at: number): number {
   return members;
 }
 
-/** Whether the innermost bracket that is open at `at` is a parenthesis. */
+/** Returns true if the innermost open bracket at `at` is a parenthesis. */
 function isInParameters(code: string, at: number): boolean {
   let depth = 0;
   for (let i = at - 1; i >= 0; i -= 1) {

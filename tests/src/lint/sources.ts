@@ -33,7 +33,7 @@ export function packageOf(file: string): string {
   return file.includes("/") ? first : ".";
 }
 
-/** Whether a file is only for tests: left out of its package's build. */
+/** Returns true for files that are only for tests. */
 export function isTestFile(file: string): boolean {
   return /^(?:tests|libs\/testing)\/|\.(?:test|suite)\.ts$|\/test-[^/]*\.ts$/.test(file);
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { readWav, writeWav } from "@voxbus/audio";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "../e2e/launcher.ts";
-import { createRecogniser, decoys } from "../e2e/recogniser.ts";
+import { createRecognizer, decoys } from "../e2e/recognizer.ts";
 import { isSkipped, openBrowser, type Browser } from "./browser.ts";
 import { recordSpeaker, readPlayed } from "./played.ts";
 
@@ -28,7 +28,7 @@ afterAll(() => system?.close());
 
 test.skipIf(isSkipped)("talk: a spoken question is answered aloud, with the timing of the turn", async () => {
   browser = await openBrowser({ microphone: sample("sum") });
-  const recognise = await createRecogniser([spoken, ...decoys]);
+  const recognize = await createRecognizer([spoken, ...decoys]);
   const { page } = browser;
   await recordSpeaker(page);
   await page.goto(system.monitor);
@@ -40,7 +40,7 @@ test.skipIf(isSkipped)("talk: a spoken question is answered aloud, with the timi
   for (const part of ["first sound after", "recognition", "thinking", "synthesis", "playback"]) {
     await turn.getByText(new RegExp(`${part} [\\d.]+ m?s`)).waitFor();
   }
-  expect(recognise(await readPlayed(page))).toBe(spoken);
+  expect(recognize(await readPlayed(page))).toBe(spoken);
 });
 
 test.skipIf(isSkipped)(
