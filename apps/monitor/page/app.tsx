@@ -1,16 +1,16 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { locked } from "./shared/api.ts";
-import { DevicePage } from "./device/device-page.tsx";
-import { connected } from "./shared/live-state.ts";
-import { FleetPage } from "./fleet/fleet-page.tsx";
 import { FleetIcon, Mark, SystemIcon, TalkIcon } from "./shared/icons.tsx";
+import { connected } from "./shared/live-state.ts";
 import { route } from "./shared/route.ts";
 import { chooseLanguage, chooseTheme, language, theme, type Language, type Theme } from "./shared/settings.ts";
-import { SystemPage } from "./system/system-page.tsx";
-import { TalkPage } from "./talk/talk-page.tsx";
 import { TokenForm } from "./shared/token-form.tsx";
 import { useWords } from "./shared/words.ts";
+import { DevicePage } from "./device/device-page.tsx";
+import { FleetPage } from "./fleet/fleet-page.tsx";
+import { SystemPage } from "./system/system-page.tsx";
+import { TalkPage } from "./talk/talk-page.tsx";
 
 /** The frame of the page, with the page that the address bar names. */
 export function App() {

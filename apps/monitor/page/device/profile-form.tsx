@@ -1,33 +1,21 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ProfileView } from "../../src/live/live.ts";
 import { askJson, RefusedError } from "../shared/api.ts";
-import {
-  describeFields,
-  isLong,
-  labelOf,
-  readField,
-  readForm,
-  type Field,
-  type ProfileSchema,
-} from "./profile-fields.ts";
 import { token } from "../shared/settings.ts";
-import type { ProfileFieldName } from "../shared/words-en.ts";
 import { useWords } from "../shared/words.ts";
+import { useFailureText } from "./failure-text.ts";
+import { ProfileField } from "./profile-field.tsx";
+import { describeFields, readField, readForm, type ProfileSchema } from "./profile-fields.ts";
 
 /** The JSON Schema of a profile. vite.config.ts puts it here when the page is built. */
 declare const __PROFILE_SCHEMA__: ProfileSchema;
 
 const fields = describeFields(__PROFILE_SCHEMA__);
 
-/** Narrower than the schema, to catch slips. */
-const patterns: Partial<Record<ProfileFieldName, string>> = {
-  language: "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*",
-  group: "[A-Za-z0-9_\\-]{1,64}",
-};
-
 /** A form for a device's profile. A change is refused if the profile has a newer revision by then. */
 export function ProfileForm({ id }: { readonly id: string }) {
-  const { device: words, error: errors } = useWords();
+  const { device: words } = useWords();
+  const failureText = useFailureText();
   const path = `/api/devices/${encodeURIComponent(id)}/profile`;
   const currentToken = token.value;
   const [shown, setShown] = useState<ProfileView>();
@@ -38,13 +26,10 @@ export function ProfileForm({ id }: { readonly id: string }) {
     setShown(profile);
     setValues(new Map(fields.map((field) => [field.name, readField(profile.own, field)])));
   };
-  const describe = (error: unknown) =>
-    error instanceof RefusedError ? `${errors.failed}: ${error.message}` : errors.unreachable;
-
   useEffect(() => {
     const left = new AbortController();
     askJson<ProfileView>(path, { signal: left.signal }).then(show, (error: unknown) => {
-      if (!left.signal.aborted) setResult(describe(error));
+      if (!left.signal.aborted) setResult(failureText(error));
     });
     return () => left.abort();
   }, [path, currentToken]);
@@ -61,7 +46,8 @@ export function ProfileForm({ id }: { readonly id: string }) {
       );
       setResult(words.saved);
     } catch (error) {
-      if (!(error instanceof RefusedError) || error.problem !== "revision-conflict") return setResult(describe(error));
+      if (!(error instanceof RefusedError) || error.problem !== "revision-conflict")
+        return setResult(failureText(error));
       show(await askJson<ProfileView>(path));
       setResult(words.conflict);
     }
@@ -99,35 +85,4 @@ export function ProfileForm({ id }: { readonly id: string }) {
       </div>
     </form>
   );
-}
-
-function ProfileField(props: { field: Field; value: string; fallback: string; change: (value: string) => void }) {
-  const { field, value, fallback, change } = props;
-  const { device: words } = useWords();
-  const { name, kind, schema } = field;
-  const { minimum, maximum, maxLength } = schema;
-  const shared = { value, placeholder: fallback, maxLength, onInput: listen(change) };
-  return (
-    <label class={isLong(field) ? "long" : ""}>
-      <span>{labelOf(field, words.fields)}</span>
-      {isLong(field) ? (
-        <textarea rows={3} {...shared} />
-      ) : kind === "choice" ? (
-        <select value={value} onChange={listen(change)}>
-          <option value="">{fallback}</option>
-          {(schema.enum ?? [true, false]).map((option) => (
-            <option key={String(option)}>{String(option)}</option>
-          ))}
-        </select>
-      ) : kind === "number" ? (
-        <input type="number" min={minimum} max={maximum} step={schema.type === "integer" ? 1 : "any"} {...shared} />
-      ) : (
-        <input type="text" pattern={patterns[name as ProfileFieldName]} {...shared} />
-      )}
-    </label>
-  );
-}
-
-function listen(change: (value: string) => void) {
-  return ({ currentTarget }: { currentTarget: { readonly value: string } }) => change(currentTarget.value);
 }

@@ -1,10 +1,10 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import "./fleet.css";
-import { DeviceTable } from "./device-table.tsx";
-import { filterDevices, type Filter } from "./fleet-filter.ts";
 import { connected, devices } from "../shared/live-state.ts";
 import { showCount } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
+import { DeviceTable } from "./device-table.tsx";
+import { filterDevices, type Filter } from "./fleet-filter.ts";
+import "./fleet.css";
 
 /** Fleet: the devices that are online. */
 export function FleetPage() {

@@ -1,10 +1,10 @@
 import type { SessionState } from "@voxbus/protocol";
 import type { AlertView, Numbers, Point, ProgramNumbers } from "../../src/live/live.ts";
-import "./system.css";
-import { Chart, type Line } from "./chart.tsx";
 import { numbers, points } from "../shared/live-state.ts";
 import { showAge, showBytes, showCount, showMs, showTime, useNow } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
+import { Chart, type Line } from "./chart.tsx";
+import "./system.css";
 
 /** System: load, latencies, programs, alerts and queues. */
 export function SystemPage() {

@@ -1,5 +1,5 @@
-import { linkDevice } from "../shared/route.ts";
 import { hello } from "../shared/live-state.ts";
+import { linkDevice } from "../shared/route.ts";
 import { readBrowserId } from "../shared/settings.ts";
 import { showMs } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
