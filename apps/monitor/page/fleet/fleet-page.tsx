@@ -3,6 +3,7 @@ import { connected, devices } from "../shared/live-state.ts";
 import { showCount } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
 import { DeviceTable } from "./device-table.tsx";
+import { FilterBar } from "./filter-bar.tsx";
 import { filterDevices, type Filter } from "./fleet-filter.ts";
 import "./fleet.css";
 
@@ -36,39 +37,7 @@ export function FleetPage() {
         <h1>{words.title}</h1>
         <p role="status">{words.count(showCount(shown.length), showCount(all.size))}</p>
       </div>
-      <div class="filters" role="search">
-        <label class="grow">
-          <span class="hidden">{words.search}</span>
-          <input
-            type="search"
-            placeholder={words.searchHint}
-            value={filter.text}
-            onInput={({ currentTarget }) => change({ text: currentTarget.value })}
-          />
-        </label>
-        <label>
-          <span>{words.state}</span>
-          <select value={filter.state} onChange={({ currentTarget }) => change({ state: currentTarget.value })}>
-            <option value="">{words.all}</option>
-            {Object.entries(words.states)
-              .filter(([state]) => state !== "closed")
-              .map(([state, label]) => (
-                <option key={state} value={state}>
-                  {label}
-                </option>
-              ))}
-          </select>
-        </label>
-        <label>
-          <span>{words.gateway}</span>
-          <select value={filter.gateway} onChange={({ currentTarget }) => change({ gateway: currentTarget.value })}>
-            <option value="">{words.all}</option>
-            {gateways.map((gateway) => (
-              <option key={gateway}>{gateway}</option>
-            ))}
-          </select>
-        </label>
-      </div>
+      <FilterBar filter={filter} gateways={gateways} change={change} />
       {shown.length > 0 ? (
         <DeviceTable devices={shown} filter={filter} change={change} />
       ) : (
