@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { channels, encodeEnvelope, type Inbound } from "@voxbus/protocol";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { BusAwayError, type Bus } from "./bus.ts";
+import type { Bus } from "./bus.ts";
+import { BusAwayError } from "./errors.ts";
 import { connectBus } from "./connect.ts";
 import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 

@@ -1,6 +1,7 @@
 import { busVersion, channels, type Heard, type InText, stored } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { BusAwayError, ConflictError, type Bus } from "./bus.ts";
+import type { Bus } from "./bus.ts";
+import { BusAwayError, ConflictError } from "./errors.ts";
 import { connectBus } from "./connect.ts";
 import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 

@@ -5,7 +5,7 @@ import type { BrokerTrace } from "./tracing/broker-trace.ts";
 /** Where a message came from, and its trace context. */
 export interface Arrival {
   readonly subject: string;
-  /** The device in the subject; empty where there is none. */
+  /** The device in the subject, or an empty string. */
   readonly device: string;
   readonly trace: Readonly<Record<string, string>>;
 }
@@ -15,7 +15,7 @@ export interface Closer {
   close(): void;
 }
 
-/** The place of a stored message in its stream. `duplicate`: it had been stored before under the same id. */
+/** The place of a stored message in its stream. `duplicate`: it was already stored under the same id. */
 export interface Stored {
   readonly seq: number;
   readonly duplicate: boolean;
@@ -25,26 +25,16 @@ export interface Stored {
 export interface StoreOptions {
   /** Message id for de-duplication, such as `session:seq`. */
   readonly id?: string;
-  /** Compare-and-set: the expected last sequence of exactly this subject (0: none yet). */
+  /** Compare-and-set: the expected last sequence of exactly this subject. 0: the subject is empty. */
   readonly expected?: number;
-  /** Trace context to send along; default: the active OpenTelemetry context. */
+  /** Trace context of the message. Default: the active OpenTelemetry context. */
   readonly trace?: Readonly<Record<string, string>>;
-}
-
-/** Thrown when a compare-and-set lost: another writer was first. */
-export class ConflictError extends Error {
-  override readonly name = "ConflictError";
-}
-
-/** Thrown when NATS could not be reached within the time that the call allows. */
-export class BusAwayError extends Error {
-  override readonly name = "BusAwayError";
 }
 
 /** An envelope of `S` on its way out: as an object without `v`, or encoded. */
 export type Outgoing<S extends z.ZodType> = z.input<S> | Encoded<S>;
 
-/** A message that a stream holds, with its sequence there. */
+/** A message that a stream holds, with its sequence. */
 export interface StoredMessage<S extends z.ZodType> {
   readonly seq: number;
   readonly subject: string;
@@ -58,17 +48,17 @@ export interface Claim<T> {
   /** The number of the delivery, from 1. */
   readonly attempt: number;
   /**
-   * True from the 4th delivery on, not counting those that followed a drain. This message may be killing its workers:
-   * only apologize. It is dropped afterwards.
+   * True from the 4th delivery on, not counting deliveries that followed a drain. The message may be killing its workers,
+   * so the worker only apologizes. The message is dropped afterwards.
    */
   readonly final: boolean;
   /** The trace context of this attempt at the work. */
   readonly trace: Readonly<Record<string, string>>;
-  /** The trace context that the message was stored with: for spans that cannot wait for work that takes hours. */
+  /** The trace context that the message was stored with. Spans below it need not wait for work that takes hours. */
   readonly sent: Readonly<Record<string, string>>;
   /**
-   * Aborted when the claim is given back because the worker drains. A claim that another worker took over while this
-   * process was paused shows only by its lost compare-and-sets.
+   * Aborted when the claim is nakked because the worker drains. It is not aborted when another worker takes over while this
+   * process is paused. Lost compare-and-sets are the only sign of that.
    */
   readonly signal: AbortSignal;
 }
@@ -77,14 +67,14 @@ export interface Claim<T> {
 export interface ClaimOptions<S extends z.ZodType> {
   /** The channel whose messages are the jobs. */
   readonly channel: Channel<S, StreamName>;
-  /** Name of the durable consumer that all workers of a kind share. */
+  /** The name of the durable consumer that all workers of a kind share. */
   readonly durable: string;
-  /** The most claims held at once. */
+  /** The maximum number of claims held at once. */
   readonly slots: number;
   /**
-   * Does the work. Resolved: acknowledged. Rejected: delivered again (at once while draining, else after 1 s), or dropped
-   * when the claim was `final`. A rejection has no effect after a pause in which another worker may have taken over.
-   * Progress is signaled every second while the work runs.
+   * Does the work. If it resolves, the message is acknowledged. If it rejects, the message is delivered again (at once
+   * while draining, else after 1 s), or dropped if the claim was `final`. A rejection has no effect after a pause in which
+   * another worker may have taken over. Progress is signaled every second while the work runs.
    */
   readonly work: (claim: Claim<z.infer<S>>) => Promise<void>;
 }
@@ -94,30 +84,30 @@ export interface Claims {
   /** The number of claims held now. */
   held(): number;
   /**
-   * Stops pulling, lets held claims finish for at most `graceMs`, then aborts them and gives them back. A second call
-   * shortens the grace.
+   * Stops pulling, lets held claims finish for at most `graceMs`, then aborts and naks the rest. A second call can only
+   * shorten the grace.
    */
   drain(graceMs: number): Promise<void>;
 }
 
-/** Options of a follow: one session's inbound frames from `after` (exclusive). */
+/** Options of a follow: one session's inbound frames after `after`. */
 export interface FollowOptions {
   readonly device: string;
   readonly session: string;
   /** The gateway that answers replays. */
   readonly gateway: string;
-  /** The last seq known already. */
+  /** The last seq that is already known. */
   readonly after: number;
-  /** Called with every frame once, in order of seq. */
+  /** Called once with each frame, in order of seq. */
   readonly frame: (frame: Inbound) => void;
-  /** Called when frames `from` to `to` did not come within 300 ms of the request for them. */
+  /** Called when frames `from` to `to` did not arrive within 300 ms of the request for them. */
   readonly lost: (from: number, to: number) => void;
-  /** Called when the gateway says that the session is gone, or has not answered for `goneMs` (default 12 s). */
+  /** Called when the gateway answers that the session is gone, or has not answered for `goneMs` (default 12 s). */
   readonly gone: () => void;
   readonly goneMs?: number;
 }
 
-/** One entry of a bucket. `value` is undefined where the stored bytes are not what the schema says. */
+/** One entry of a bucket. `value` is undefined if the stored bytes do not match the schema. */
 export interface Entry<V> {
   readonly id: string;
   readonly value: V | undefined;
@@ -125,27 +115,27 @@ export interface Entry<V> {
 }
 
 /**
- * One kind of entry in a key-value bucket of soft state; values are JSON. A bucket that vanished is created again on use.
- * A watch starts over with a new snapshot when it may have missed something (reconnect, purge, a new bucket).
+ * One kind of entry in a key-value bucket of soft state. Values are JSON. A missing bucket is created again on use. A watch
+ * starts over with a new snapshot when it may have missed something (reconnect, purge, a new bucket).
  */
 export interface Bucket<In, V> {
   get(id: string): Promise<Entry<V> | undefined>;
-  /** The ids that begin with `prefix` and a dot, or all of them; also those removed within the last hour. */
+  /** The ids that begin with `prefix` and a dot, or all ids. Includes ids removed within the last hour. */
   ids(prefix?: string): Promise<readonly string[]>;
-  /** Writes without a condition and gives the revision. */
+  /** Writes without a condition. Returns the revision. */
   put(id: string, value: In): Promise<number>;
-  /** Writes if the entry is at `revision` (0: absent or removed), as `put` does. Throws ConflictError. */
+  /** Writes if the entry is at `revision` (0: absent or removed). Returns the new revision. Throws ConflictError. */
   update(id: string, value: In, revision: number): Promise<number>;
   /**
-   * Reads the entry, changes its value, and writes it by compare-and-set; again when another writer was first, 10 times
-   * at most. `change` gives undefined to leave the entry as it is. Throws ConflictError.
+   * Reads the entry, changes its value, and writes it by compare-and-set. Tries up to 10 times when another writer was
+   * first, then throws ConflictError. `change` returns undefined to leave the entry as it is.
    */
   modify(id: string, change: (value: V | undefined) => In | undefined | Promise<In | undefined>): Promise<void>;
-  /** Removes the entry if it is at `revision`, or in any case without one. Throws ConflictError. */
+  /** Removes the entry. With `revision`, only if the entry is at it. Throws ConflictError. */
   remove(id: string, revision?: number): Promise<void>;
   /**
-   * Keeps `entries` filled. `changed` gets each id with its entry, or undefined when it was removed or expired. Resolves
-   * when the first snapshot is in.
+   * Keeps `entries` up to date. Calls `changed` with each id and its entry, or undefined when it was removed or expired.
+   * Resolves when the first snapshot is complete.
    */
   watch(changed?: (id: string, entry: Entry<V> | undefined) => void): Promise<BucketWatch<V>>;
 }
@@ -159,7 +149,7 @@ export interface BucketWatch<V> extends Closer {
 export interface ConsumerLag {
   readonly stream: StreamName;
   readonly durable: string;
-  /** Messages not yet delivered to any worker. */
+  /** Messages that have not been delivered to a worker yet. */
   readonly pending: number;
   /** Messages that workers hold. */
   readonly held: number;
@@ -170,7 +160,7 @@ export interface ConsumerLag {
 /** The connection of one process to the bus. The channel decides the envelope; the bus adds its version `v`. */
 export interface Bus {
   /**
-   * Publishes on core NATS: at most once, in order with everything else that this process publishes, no answer.
+   * Publishes on core NATS: at most once, in order with everything else that this process publishes, without an answer.
    * Throws BusAwayError when NATS is away, so that the caller's own bounded queue decides what is kept.
    */
   publish<S extends z.ZodType>(
@@ -180,8 +170,9 @@ export interface Bus {
   ): void;
 
   /**
-   * Publishes into a stream and waits for the acknowledgement: tries again for at least 15 s with the same `id`, so it
-   * is stored once. Sent at once, in order with `publish`. Throws ConflictError, or BusAwayError when time is up.
+   * Publishes into a stream and waits for the acknowledgement. Retries for at least 15 s with the same `id`, so the message
+   * is stored once. The first attempt is sent at once, in order with `publish`. Throws ConflictError, or BusAwayError when
+   * the time is up.
    */
   store<S extends z.ZodType>(
     channel: Channel<S, StreamName>,
@@ -191,8 +182,8 @@ export interface Bus {
   ): Promise<Stored>;
 
   /**
-   * The last message stored on exactly this subject with its stream sequence, or undefined. Throws BusAwayError, or a
-   * ProtocolError when it does not decode.
+   * Reads the last message stored on exactly this subject, or undefined. Throws BusAwayError, or a ProtocolError if it
+   * does not decode.
    */
   lastStored<S extends z.ZodType>(
     channel: Channel<S, StreamName>,
@@ -200,7 +191,7 @@ export interface Bus {
   ): Promise<StoredMessage<S> | undefined>;
 
   /**
-   * The newest `limit` messages that a stream holds on the channel, oldest first. Messages that do not decode are
+   * Reads the newest `limit` messages that a stream holds on the channel, oldest first. Messages that do not decode are
    * counted and left out. Throws BusAwayError.
    */
   stored<S extends z.ZodType>(
@@ -210,8 +201,8 @@ export interface Bus {
   ): Promise<readonly StoredMessage<S>[]>;
 
   /**
-   * Core subscription; `handler` runs synchronously in order of arrival. Messages that do not decode are counted by
-   * their reason and skipped. With `queue` one member of the group gets each message. Survives reconnects.
+   * Subscribes on core NATS. `handler` runs synchronously in order of arrival. Messages that do not decode are counted by
+   * reason and skipped. With `queue`, one member of the group gets each message. Survives reconnects.
    */
   subscribe<S extends z.ZodType>(
     channel: Channel<S>,
@@ -225,7 +216,7 @@ export interface Bus {
     handler: (message: z.infer<Q>) => z.input<A>,
   ): Closer;
 
-  /** Asks and waits for the one answer; belongs to no trace. Throws BusAwayError without one within `timeoutMs` (default 2 s). */
+  /** Sends a request without trace context. Throws BusAwayError if no answer comes within `timeoutMs` (default 2 s). */
   request<Q extends z.ZodType, A extends z.ZodType>(
     channel: RequestChannel<Q, A>,
     envelope: z.input<Q>,
@@ -234,32 +225,32 @@ export interface Bus {
   ): Promise<z.infer<A>>;
 
   /**
-   * Subscribes to nats-server's reports on the path of traced messages (2.11 or newer, if its settings say so). Each
-   * report goes to one of the programs that subscribe. docs/traces.md, the broker's own hops.
+   * Subscribes to nats-server's reports on the path of traced messages (2.11 or newer, if its settings enable them). Each
+   * report goes to one of the subscribed programs. docs/traces.md, "The broker's own hops".
    */
   brokerTraces(handler: (report: BrokerTrace) => void): Closer;
 
-  /** Pulls jobs from a durable consumer, exactly as many as there are free slots. docs/bus.md, claim and follow. */
+  /** Pulls jobs from a durable consumer, exactly as many as there are free slots. docs/bus.md, "Claim and follow". */
   claim<S extends z.ZodType>(options: ClaimOptions<S>): Promise<Claims>;
 
-  /** Follows one session's frames live and asks its gateway for missing ones. docs/bus.md, claim and follow. */
+  /** Follows one session's frames live and asks its gateway for missing ones. docs/bus.md, "Claim and follow". */
   follow(options: FollowOptions): Closer;
 
-  /** The lag of every durable consumer of the streams, other teams' too. Throws BusAwayError after 15 s. */
+  /** Reads the lag of every durable consumer of the streams, also of foreign ones. Throws BusAwayError after 15 s. */
   lags(signal?: AbortSignal): Promise<readonly ConsumerLag[]>;
 
-  /** One kind of entry of a key-value bucket. */
+  /** Opens one kind of entry of a key-value bucket. */
   bucket<S extends z.ZodType>(row: BucketRow<S>): Bucket<z.input<S>, z.infer<S>>;
 
-  /** True while NATS answers; a flush that takes over 1 s means it is away. */
+  /** True while NATS answers. A ping that takes over 1 s means that NATS is away. */
   connected(): boolean;
-  /** Called at each change of `connected()`. */
+  /** Calls `listener` at each change of `connected()`. */
   onChange(listener: (connected: boolean) => void): Closer;
   /** Resolves when everything published so far has reached the server. Throws BusAwayError after 1 s. */
   flush(): Promise<void>;
   /**
-   * Counts since the start: messages that did not decode (by drop reason), reconnects, retries, claims, redelivered
-   * claims, bytes received and sent. Claims held now. The last round trip in ms.
+   * Reads counts since the start: messages that did not decode (by drop reason), reconnects, retries, claims, redelivered
+   * claims, bytes received and sent. Also the claims held now and the last round trip in ms.
    */
   stats(): {
     readonly drops: Readonly<Record<string, number>>;
@@ -272,6 +263,6 @@ export interface Bus {
     readonly held: number;
     readonly rtt: number;
   };
-  /** Drains subscriptions, sends queued messages, and closes, within 5 s. */
+  /** Drains subscriptions, sends queued messages, and closes, within 6 s. */
   close(): Promise<void>;
 }

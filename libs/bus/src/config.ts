@@ -1,7 +1,7 @@
 import { defaultPorts } from "@voxbus/protocol";
 import { z } from "zod";
 
-/** How a program reaches NATS; spread into its configuration schema, whose keys are environment variables. */
+/** The variables with which a program reaches NATS. Spread them into its configuration schema. */
 export const busConfig = {
   VOXBUS_NATS_URL: z
     .string()
@@ -21,10 +21,10 @@ export const busConfig = {
     .describe("copies that NATS keeps of each stream and bucket: 1 on one server, 3 in a cluster"),
 };
 
-/** What `busConfig` parses to. */
+/** The parsed form of `busConfig`. */
 export type BusConfig = z.infer<z.ZodObject<typeof busConfig>>;
 
-/** What the bus needs of a log; pino's has this shape. */
+/** The part of a log that the bus uses. A pino log has this shape. */
 export interface BusLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -1,7 +1,8 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Meter } from "@opentelemetry/api";
 import { openBucket } from "./kv/bucket.ts";
-import { BusAwayError, type Bus, type Claims } from "./bus.ts";
+import type { Bus, Claims } from "./bus.ts";
+import { BusAwayError } from "./errors.ts";
 import { createClaimMeter, observeBus } from "./metrics.ts";
 import { runClaims } from "./jetstream/claim.ts";
 import type { BusConfig, BusLog } from "./config.ts";
@@ -10,21 +11,21 @@ import { readLags } from "./jetstream/lags.ts";
 import { openConnection } from "./nats/connection.ts";
 import { createMessages, toBytes, traceHeaders } from "./nats/messages.ts";
 import { traceSend } from "./tracing/spans.ts";
-import { createStorage } from "./jetstream/publish.ts";
+import { createPublisher } from "./jetstream/publish.ts";
 import { createReader } from "./jetstream/read.ts";
 import { createEnsureStreams } from "./jetstream/streams.ts";
 
 const apiTimeoutMs = 2000;
 
 /**
- * Connects a process to the bus and creates its streams and buckets. Waits until NATS is there or `signal` aborts, and
- * reconnects forever from then on. Throws an error that says why when NATS refuses the credentials or a stream.
+ * Connects a process to the bus and creates its streams and buckets. Waits until NATS answers or `signal` aborts. Then
+ * reconnects forever. Throws an error with the reason when NATS refuses the credentials or a stream.
  */
 export async function connectBus(
   config: BusConfig & {
-    /** The name of this connection at NATS: the program's. */
+    /** The name of the program, under which NATS lists the connection. */
     readonly name?: string;
-    /** Meters the connection and its claims. */
+    /** Exports metrics of the connection and its claims. */
     readonly meter?: Meter;
   },
   log: BusLog,
@@ -34,14 +35,14 @@ export async function connectBus(
   const js = jetstream(connection.nc, { timeout: apiTimeoutMs });
   const jsm = await jetstreamManager(connection.nc, { timeout: apiTimeoutMs, checkAPI: false });
   const ensureStreams = createEnsureStreams(jsm, config.VOXBUS_NATS_REPLICAS);
-  const storage = createStorage(connection, js, ensureStreams);
+  const publisher = createPublisher(connection, js, ensureStreams);
   const messages = createMessages(connection);
-  const reader = createReader(jsm, storage, messages);
+  const reader = createReader(jsm, publisher, messages);
 
   try {
     for (;;) {
       try {
-        await storage.persist(undefined, () => ensureStreams(), signal);
+        await publisher.retry(undefined, () => ensureStreams(), signal);
         break;
       } catch (err) {
         if (!(err instanceof BusAwayError)) throw err;
@@ -57,7 +58,7 @@ export async function connectBus(
   const claims = new Set<Claims>();
   const stats: Bus["stats"] = () => ({
     drops: messages.drops(),
-    retries: storage.retries(),
+    retries: publisher.retries(),
     held: [...claims].reduce((sum, one) => sum + one.held(), 0),
     ...claimMeter.totals(),
     ...connection.stats(),
@@ -73,19 +74,19 @@ export async function connectBus(
       const data = toBytes(schema, envelope);
       return traceSend({ subject, id, bytes: data.byteLength }, trace, (trace) => {
         const headers = traceHeaders(channel, envelope, trace);
-        return storage.publish({ subject, data, stream, id, expected, headers }, signal);
+        return publisher.publish({ subject, data, stream, id, expected, headers }, signal);
       });
     },
     brokerTraces: messages.brokerTraces,
     ...reader,
     claim: async (options) => {
-      const running = await runClaims({ connection, jsm, ensureStreams, storage, messages, claimMeter }, options);
+      const running = await runClaims({ connection, jsm, ensureStreams, publisher, messages, claimMeter }, options);
       claims.add(running);
       return running;
     },
     follow: (options) => runFollow(connection, messages, options),
-    lags: (signal) => readLags(jsm, storage, signal),
-    bucket: (row) => openBucket({ connection, jsm, storage }, row),
+    lags: (signal) => readLags(jsm, publisher, signal),
+    bucket: (row) => openBucket({ connection, jsm, publisher }, row),
     connected: connection.connected,
     onChange: connection.onChange,
     flush: connection.flush,

@@ -1,24 +1,24 @@
 import type { Histogram, Meter } from "@opentelemetry/api";
 import type { Bus } from "./bus.ts";
 
-/** What claims tell of themselves. */
+/** Counts and times claims. */
 export interface ClaimMeter {
-  /** A claim came, so many ms after its message was stored. */
+  /** Counts a claim that came `waitedMs` after its message was stored. */
   claimed(durable: string, attempt: number, waitedMs: number): void;
-  /** Claims so far, and how many of them somebody had had before. */
+  /** Claims so far, and those of them that had been delivered before. */
   totals(): { readonly claims: number; readonly redeliveries: number };
 }
 
 const waitBoundaries = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
-/** Makes the instruments of claims; without a meter there are only the totals. */
+/** Creates the instruments of claims. Without a meter only the totals are counted. */
 export function createClaimMeter(meter: Meter | undefined): ClaimMeter {
   const waits: Histogram | undefined = meter?.createHistogram("voxbus_bus_claim_wait_ms", {
-    description: "From a message's storing to its first claim",
+    description: "Time from the storing of a message to its first claim",
     advice: { explicitBucketBoundaries: waitBoundaries },
   });
   const redeliveries = meter?.createCounter("voxbus_bus_redeliveries", {
-    description: "Claims that another worker, or this one, had before",
+    description: "Claims that this worker or another one had before",
   });
   const totals = { claims: 0, redeliveries: 0 };
   return {
@@ -33,16 +33,16 @@ export function createClaimMeter(meter: Meter | undefined): ClaimMeter {
   };
 }
 
-/** Shows what the connection counts. */
+/** Exports the connection's counts as metrics. */
 export function observeBus(meter: Meter, stats: Bus["stats"]): void {
   meter
     .createObservableGauge("voxbus_bus_rtt_ms", { description: "Last round trip to NATS" })
     .addCallback((result) => result.observe(stats().rtt));
   meter
-    .createObservableCounter("voxbus_bus_reconnects", { description: "Times that NATS was found again" })
+    .createObservableCounter("voxbus_bus_reconnects", { description: "Reconnects to NATS" })
     .addCallback((result) => result.observe(stats().reconnects));
   meter
-    .createObservableCounter("voxbus_bus_retries", { description: "Stores that had to be tried again" })
+    .createObservableCounter("voxbus_bus_retries", { description: "Retried operations on streams" })
     .addCallback((result) => result.observe(stats().retries));
   meter
     .createObservableCounter("voxbus_bus_drops", { description: "Messages that did not decode" })

@@ -19,7 +19,7 @@ afterAll(async () => {
   await nats?.stop();
 });
 
-test("lags: what nobody has had yet, and what is held", async () => {
+test("lags: messages not yet delivered, and messages held", async () => {
   const open = async (session: string) => {
     const body = { type: "listen", mode: "auto", gateway: "g1" } as const;
     const frame = { session, seq: 1, at: 1, kind: "control", body } as const;

@@ -1,12 +1,12 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { streamNames, type StreamName } from "@voxbus/protocol";
 import type { ConsumerLag } from "../bus.ts";
-import type { Storage } from "./publish.ts";
+import type { Publisher } from "./publish.ts";
 
-/** Reads the lag of the durable consumers; the contract is `Bus.lags`. */
+/** Reads the lag of the durable consumers. The contract is `Bus.lags`. */
 export async function readLags(
   jsm: JetStreamManager,
-  storage: Storage,
+  publisher: Publisher,
   signal?: AbortSignal,
 ): Promise<readonly ConsumerLag[]> {
   const read = async (stream: StreamName): Promise<ConsumerLag[]> => {
@@ -18,6 +18,6 @@ export async function readLags(
     }
     return lags;
   };
-  const lists = await Promise.all(streamNames.map((stream) => storage.persist(stream, () => read(stream), signal)));
+  const lists = await Promise.all(streamNames.map((stream) => publisher.retry(stream, () => read(stream), signal)));
   return lists.flat();
 }

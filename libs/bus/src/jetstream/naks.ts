@@ -3,28 +3,28 @@ import { nuid } from "@nats-io/transport-node";
 import { buckets } from "@voxbus/protocol";
 import { openBucket, type BucketDeps } from "../kv/bucket.ts";
 
-const gatherMs = 20;
+const collectMs = 20;
 const patienceMs = 1000;
-/** The most claim keys in one entry. */
+/** The maximum number of claim keys in one entry. */
 const maxKeys = 10_000;
 
 /**
- * The number of times that each claim of one consumer was nakked by a draining worker. NATS counts each of these as a
- * delivery, but they say nothing against the message. Kept in the bucket `naks`, one entry for all that a worker naks.
+ * How often draining workers have nakked each claim of one consumer. NATS counts such a nak as a delivery, but it is not a
+ * failure of the message. The bucket `naks` has one entry for all the naks of a drain.
  */
 export interface Naks {
-  /** Notes that a claim is about to be nakked. Resolves after 1 s at most, even when the note failed. */
+  /** Notes that a claim is about to be nakked. Resolves within 1 s, even when the note failed. */
   note(key: string): Promise<void>;
   /** The number of notes of a claim. Throws BusAwayError. */
   count(key: string): Promise<number>;
 }
 
-/** Creates the notes of one consumer. */
+/** Creates the nak notes of one consumer. */
 export function createNaks(deps: BucketDeps, { stream, durable }: { stream: string; durable: string }): Naks {
   const { log } = deps.connection;
   const bucket = openBucket(deps, buckets.naks);
   const prefix = `${stream}.${durable}`;
-  let gathered: string[] = [];
+  let collected: string[] = [];
   let writing: Promise<void> | undefined;
   /** The contents of each entry, which never changes. */
   const known = new Map<string, ReadonlySet<string>>();
@@ -32,10 +32,10 @@ export function createNaks(deps: BucketDeps, { stream, durable }: { stream: stri
   let next: Promise<void> | undefined;
 
   const write = async (): Promise<void> => {
-    await sleep(gatherMs);
+    await sleep(collectMs);
     writing = undefined;
-    const all = gathered;
-    gathered = [];
+    const all = collected;
+    collected = [];
     for (let i = 0; i < all.length; i += maxKeys) {
       await bucket.put(`${prefix}.${nuid.next()}`, all.slice(i, i + maxKeys));
     }
@@ -53,9 +53,9 @@ export function createNaks(deps: BucketDeps, { stream, durable }: { stream: stri
 
   return {
     note: async (key) => {
-      gathered.push(key);
+      collected.push(key);
       writing ??= write().catch((err: unknown) => {
-        log.warn({ err, durable }, "nak notes not written, naks count as failures");
+        log.warn({ err, durable }, "nak note failed, naks count as failures");
       });
       await Promise.race([writing, sleep(patienceMs, undefined, { ref: false })]);
     },

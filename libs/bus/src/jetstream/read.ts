@@ -1,20 +1,20 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import { decodeEnvelope, type StreamName } from "@voxbus/protocol";
 import type { Bus } from "../bus.ts";
-import { isNoMessage } from "../nats/nats-errors.ts";
 import type { Messages } from "../nats/messages.ts";
-import type { Storage } from "./publish.ts";
+import { isNoMessage } from "../nats/nats-errors.ts";
+import type { Publisher } from "./publish.ts";
 
-const page = 256;
+const pageSize = 256;
 
-/** Creates the reader of the streams. It asks their leaders, which have everything that was acknowledged. */
+/** Creates the reader of the streams. It asks their leaders, which hold everything that was acknowledged. */
 export function createReader(
   jsm: JetStreamManager,
-  storage: Storage,
+  publisher: Publisher,
   messages: Messages,
 ): Pick<Bus, "lastStored" | "stored"> {
   const lastStored: Bus["lastStored"] = async ({ subject, schema, delivery: stream }, signal) => {
-    const found = await storage.persist(
+    const found = await publisher.retry(
       stream,
       () => jsm.streams.getMessage(stream, { last_by_subj: subject }),
       signal,
@@ -22,11 +22,11 @@ export function createReader(
     return found === null ? undefined : { seq: found.seq, subject, message: decodeEnvelope(schema, found.data) };
   };
 
-  // A page comes from any replica, which may lag behind; the leader then says whether there is more.
+  // Any replica may answer with a page, and may lag behind. The leader decides whether there is more.
   const readFrom = async (stream: StreamName, subject: string, seq: number): Promise<StoredMsg[]> => {
     const found: StoredMsg[] = [];
     try {
-      const batch = await jsm.direct.getBatch(stream, { next_by_subj: subject, seq, batch: page });
+      const batch = await jsm.direct.getBatch(stream, { next_by_subj: subject, seq, batch: pageSize });
       for await (const message of batch) found.push(message);
     } catch (error) {
       if (!isNoMessage(error)) throw error;
@@ -41,7 +41,7 @@ export function createReader(
     let kept: StoredMsg[] = [];
     for (let seq = 1; ;) {
       const from = seq;
-      const found = await storage.persist(stream, () => readFrom(stream, subject, from), signal);
+      const found = await publisher.retry(stream, () => readFrom(stream, subject, from), signal);
       const last = found.at(-1);
       if (last === undefined) break;
       kept = [...kept, ...found].slice(-limit);

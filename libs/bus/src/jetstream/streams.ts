@@ -9,26 +9,26 @@ import {
   type BucketName,
   type StreamName,
 } from "@voxbus/protocol";
-import { isMissing, isNameTaken, isPassing } from "../nats/nats-errors.ts";
+import { isMissing, isNameTaken, isTransient } from "../nats/nats-errors.ts";
 
 const second = 1_000_000_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 const gibibyte = 1024 ** 3;
 
-/** The stream behind a bucket, as NATS names it. */
+/** The name of the stream behind a bucket. */
 export function bucketStream(bucket: BucketName): string {
   return `KV_${bucket}`;
 }
 
-/** The subject of a bucket's key, as NATS names it. */
+/** The subject of a bucket's key. */
 export function bucketSubject(bucket: BucketName, key: string): string {
   return `$KV.${bucket}.${key}`;
 }
 
 type Definition = Partial<StreamConfig> & { readonly name: string };
 
-/** The configuration of every stream and bucket (docs/bus.md), the same in every program. Ages in ns. */
+/** The configuration of every stream and bucket (docs/bus.md). It is the same in every program. Ages are in ns. */
 function defineStreams(replicas: number): readonly Definition[] {
   const every = { storage: StorageType.File, num_replicas: replicas, allow_direct: true };
   const streams: readonly (Definition & { readonly name: StreamName })[] = [
@@ -60,19 +60,19 @@ function defineStreams(replicas: number): readonly Definition[] {
     deny_delete: true,
     allow_msg_ttl: true,
     ...(bucketLifetimes[bucket] === undefined ? {} : { max_age: bucketLifetimes[bucket] * 1_000_000 }),
-    // Watchers see the marker; without it an expired lease would be no event to them.
+    // Without the delete marker watchers would not notice that a lease expired.
     ...(bucket === "gateways" ? { subject_delete_marker_ttl: minute } : {}),
   }));
   return [...streams, ...buckets];
 }
 
 /**
- * Ensures that one stream, or all of them, exist as `defineStreams` says. Throws an error that names the stream when NATS
- * does not allow the change.
+ * Creates or updates one stream, or all of them, to match `defineStreams`. Throws an error that names the stream when NATS
+ * rejects the change.
  */
 export type EnsureStreams = (name?: string) => Promise<void>;
 
-/** Creates the function that ensures streams and buckets. Calls for one stream at the same time share one run. */
+/** Creates `EnsureStreams`. Simultaneous calls for one stream share one run. */
 export function createEnsureStreams(jsm: JetStreamManager, replicas: number): EnsureStreams {
   const definitions = new Map(defineStreams(replicas).map((definition) => [definition.name, definition]));
   const running = new Map<string, Promise<void>>();
@@ -102,7 +102,7 @@ async function ensureStream(jsm: JetStreamManager, definition: Definition): Prom
     );
     if (differing.length > 0) await jsm.streams.update(name, Object.fromEntries(differing));
   } catch (cause) {
-    if (!(cause instanceof JetStreamApiError) || isPassing(cause)) throw cause;
+    if (!(cause instanceof JetStreamApiError) || isTransient(cause)) throw cause;
     throw new Error(`the stream ${name} cannot be created or updated as docs/bus.md says: ${cause.message}`, { cause });
   }
 }

@@ -1,6 +1,7 @@
 import { buckets, channels } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { ConflictError, type Bus } from "../bus.ts";
+import type { Bus } from "../bus.ts";
+import { ConflictError } from "../errors.ts";
 import { connectBus } from "../connect.ts";
 import { loose, type NatsServer, startNatsServer } from "@voxbus/testing";
 

@@ -1,25 +1,22 @@
-import type { JetStreamManager } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
 import type { BucketRow } from "@voxbus/protocol";
 import type { z } from "zod";
-import { ConflictError, type Bucket, type Entry } from "../bus.ts";
-import type { Storage } from "../jetstream/publish.ts";
+import type { Bucket, Entry } from "../bus.ts";
+import { ConflictError } from "../errors.ts";
 import { bucketStream, bucketSubject } from "../jetstream/streams.ts";
-import { watchBucket, type WatchDeps } from "./bucket-watch.ts";
+import { watchBucket } from "./bucket-watch.ts";
+import type { WatcherDeps } from "./watcher.ts";
 
-/** The lifetime of the mark of a removed key: watches see it, then it goes. */
-const markTtl = "1h";
-const modifyTries = 10;
+/** The lifetime of the delete marker of a removed entry, long enough for watches to see it. */
+const markerTtl = "1h";
+const maxModifyTries = 10;
 
 /** Dependencies of a bucket. */
-export interface BucketDeps extends WatchDeps {
-  readonly jsm: JetStreamManager;
-  readonly storage: Storage;
-}
+export type BucketDeps = WatcherDeps;
 
-/** Opens one kind of entry of a bucket; the contract is `Bucket`. The format is NATS KV's, so that its tools read it. */
+/** Opens one kind of entry of a bucket. The contract is `Bucket`. NATS's own key-value tools can read the format. */
 export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow<S>): Bucket<z.input<S>, z.infer<S>> {
-  const { jsm, storage, connection } = deps;
+  const { jsm, publisher, connection } = deps;
   const stream = bucketStream(row.bucket);
   const encoder = new TextEncoder();
 
@@ -33,7 +30,7 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
 
   const readLast = async (id: string) => {
     const query = { last_by_subj: subjectOf(id) };
-    const found = await storage.persist(stream, () => jsm.streams.getMessage(stream, query));
+    const found = await publisher.retry(stream, () => jsm.streams.getMessage(stream, query));
     if (found === null) return undefined;
     const removed = found.header?.has("KV-Operation") || found.header?.has("Nats-Marker-Reason");
     return { revision: found.seq, data: removed ? undefined : found.data };
@@ -41,7 +38,7 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
 
   const write = async (id: string, value: z.input<S>, expected?: number): Promise<number> => {
     const data = encoder.encode(JSON.stringify(value));
-    const { seq } = await storage.publish({ subject: subjectOf(id), data, stream, expected });
+    const { seq } = await publisher.publish({ subject: subjectOf(id), data, stream, expected });
     return seq;
   };
 
@@ -68,7 +65,7 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
     ids: async (prefix) => {
       const filter = prefix === undefined ? ">" : `${row.key(prefix)}.>`;
       const query = { subjects_filter: bucketSubject(row.bucket, filter) };
-      const { state } = await storage.persist(stream, () => jsm.streams.info(stream, query));
+      const { state } = await publisher.retry(stream, () => jsm.streams.info(stream, query));
       const start = bucketSubject(row.bucket, "").length;
       return Object.keys(state.subjects ?? {}).flatMap((subject) => row.idOf(subject.slice(start)) ?? []);
     },
@@ -81,22 +78,22 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
           await update(id, value, entry?.revision ?? 0);
           return;
         } catch (error) {
-          if (!(error instanceof ConflictError) || tries === modifyTries) throw error;
+          if (!(error instanceof ConflictError) || tries === maxModifyTries) throw error;
         }
       }
     },
     remove: async (id, revision) => {
-      const mark = headers();
-      mark.set("KV-Operation", "DEL");
+      const marker = headers();
+      marker.set("KV-Operation", "DEL");
       const subject = subjectOf(id);
       const data = new Uint8Array();
-      await storage.publish({ subject, data, stream, expected: revision, headers: mark, ttl: markTtl });
+      await publisher.publish({ subject, data, stream, expected: revision, headers: marker, ttl: markerTtl });
     },
     watch: (changed) => watchBucket(deps, { row, parse, changed }),
   };
 }
 
-/** Parses a stored value. `problem` names the field that does not fit; the value itself may be private. */
+/** Parses a stored value. `problem` names the invalid field, without the value, which may be private. */
 function parseValue<S extends z.ZodType>(
   schema: S,
   data: Uint8Array,

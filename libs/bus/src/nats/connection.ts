@@ -1,227 +1,118 @@
-import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
-import { connect, credsAuthenticator, errors, type NatsConnection } from "@nats-io/transport-node";
-import { BusAwayError, type Closer } from "../bus.ts";
-import type { BusConfig, BusLog } from "../config.ts";
-import { gatherWrites } from "./cork.ts";
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { Closer } from "../bus.ts";
+import type { BusLog } from "../config.ts";
+import { BusAwayError } from "../errors.ts";
+import { createConnectionState, type ConnectionState } from "./connection-state.ts";
+import { dial, type ConnectionConfig } from "./dial.ts";
+import { startPings } from "./ping.ts";
 
-const checkMs = 250;
-const pingMs = 500;
-/** A flush that takes longer means that NATS is away, in ms. */
+/** The longest time that NATS may take to answer before it counts as away, in ms. */
 const awayMs = 1000;
-const retryMs = 500;
+const drainMs = 5000;
+const closeMs = 1000;
 
-/** The connection below the bus: NATS, and whether it answers. */
-export interface Connection {
+/** The connection to NATS, and whether NATS answers. */
+export interface Connection extends Omit<ConnectionState, "set"> {
   readonly nc: NatsConnection;
   readonly log: BusLog;
-  /** True while NATS answers; false at the latest 2 s after it stopped to. */
+  /** True while NATS answers. Becomes false within 2 s after NATS stopped answering. */
   connected(): boolean;
-  onChange(listener: (connected: boolean) => void): Closer;
-  /** Called once, when the bus is closed: timers end here. */
+  /** Calls `listener` once, when the bus is closed, so that it can stop its timers. */
   onClose(listener: () => void): Closer;
-  /** Resolves when connected; throws BusAwayError after `timeoutMs`. */
-  whenConnected(timeoutMs: number, signal?: AbortSignal): Promise<void>;
-  /** Resolves when what was published has reached the server. Throws BusAwayError after 1 s. */
+  /** Resolves when everything published so far has reached the server. Throws BusAwayError after 1 s. */
   flush(): Promise<void>;
-  /** Reconnects, the last round trip in ms, bytes from and to NATS. */
+  /** Reconnects so far, the last round trip in ms, and bytes from and to NATS. */
   stats(): { readonly reconnects: number; readonly rtt: number; readonly received: number; readonly sent: number };
-  /** Drains subscriptions, sends what waits, and closes; bounded by 5 s. */
+  /** Drains subscriptions, sends what is queued, and closes, within 5 s. */
   close(): Promise<void>;
 }
 
-/**
- * Connects to NATS: keeps trying until it is there or `signal` ends. Throws at once when NATS refuses the credentials
- * or a file cannot be read. An established connection reconnects for ever.
- */
-export async function openConnection(
-  config: BusConfig & { readonly name?: string },
-  log: BusLog,
-  signal?: AbortSignal,
-): Promise<Connection> {
-  return watchLink(await dial(config, log, signal), log);
+/** Connects to NATS and watches whether it answers. Waits and throws as `dial` does. */
+export async function openConnection(config: ConnectionConfig, log: BusLog, signal?: AbortSignal): Promise<Connection> {
+  return watchConnection(await dial(config, log, signal), log);
 }
 
-async function dial(
-  config: BusConfig & { readonly name?: string },
-  log: BusLog,
-  signal?: AbortSignal,
-): Promise<NatsConnection> {
-  const servers = config.VOXBUS_NATS_URL.split(",").map((url) => url.trim());
-  const creds = config.VOXBUS_NATS_CREDS;
-  const options = {
-    servers,
-    ...(config.name === undefined ? {} : { name: config.name }),
-    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(readFileSync(creds)) }),
-    ...(config.VOXBUS_NATS_CA === undefined ? {} : { tls: { caFile: config.VOXBUS_NATS_CA } }),
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    reconnectJitter: 250,
-    timeout: 2000,
-    pingInterval: 5000,
-    maxPingOut: 2,
-    ignoreAuthErrorAbort: true,
-    noAsyncTraces: true,
-  };
-  for (let told = false; ;) {
-    signal?.throwIfAborted();
-    try {
-      return gatherWrites(await connect(options));
-    } catch (cause) {
-      if (cause instanceof errors.AuthorizationError || cause instanceof errors.InvalidArgumentError) {
-        throw new Error(`NATS at ${withoutPassword(servers)} cannot be used: ${cause.message}`, { cause });
-      }
-      if (!told) log.warn({ url: withoutPassword(servers), err: cause }, "NATS is not there yet; trying until it is");
-      told = true;
-      await sleep(retryMs, undefined, { signal });
-    }
-  }
-}
-
-function withoutPassword(servers: readonly string[]): string {
-  return servers.map((url) => url.replace(/\/\/[^@/]*@/, "//")).join(",");
-}
-
-function watchLink(nc: NatsConnection, log: BusLog): Connection {
-  const listeners = new Set<(connected: boolean) => void>();
+function watchConnection(nc: NatsConnection, log: BusLog): Connection {
+  const state = createConnectionState(log);
   const closers = new Set<() => void>();
-  let up = true;
   let closing = false;
   let reconnects = 0;
-  let rtt = 0;
-  let pingedAt = 0;
-  let waiting = false;
-  /** Bytes received at the last check, and when they had last become more: then a pong may wait behind them. */
-  let received = 0;
-  let receivedAt = 0;
 
-  const setUp = (now: boolean): void => {
-    if (up === now) return;
-    up = now;
-    for (const listener of listeners) {
-      try {
-        listener(now);
-      } catch (err) {
-        log.error({ err }, "a listener for the state of the bus failed");
-      }
-    }
-  };
-
-  const ping = (): void => {
-    const sentAt = performance.now();
-    pingedAt = sentAt;
-    waiting = true;
-    nc.flush().then(
-      () => {
-        waiting = false;
-        rtt = performance.now() - sentAt;
-      },
-      () => (waiting = false), // the connection went; its status says so
-    );
-  };
-
-  let due = performance.now() + checkMs;
-  const timer = setInterval(() => {
-    const now = performance.now();
-    // If this timer is late, so is the reading of a pong that may be here already: judge at the next one.
-    const late = now - due > checkMs;
-    due = now + checkMs;
-    const { inBytes } = nc.stats();
-    if (inBytes !== received) receivedAt = now;
-    received = inBytes;
-    if (!up) return;
-    if (!waiting) {
-      if (now - pingedAt >= pingMs) ping();
-    } else if (!late && now - Math.max(pingedAt, receivedAt) > awayMs) {
-      waiting = false;
-      log.warn({ afterMs: Math.round(now - pingedAt) }, "NATS does not answer; leaving this connection");
-      setUp(false);
+  const pings = startPings(nc, {
+    patienceMs: awayMs,
+    connected: state.connected,
+    silent: (ageMs) => {
+      log.warn({ afterMs: Math.round(ageMs) }, "NATS ping unanswered, reconnecting");
+      state.set(false);
       destroySocket(nc);
-    }
-  }, checkMs);
-  timer.unref();
+    },
+  });
 
   const followStatus = async (): Promise<void> => {
     for await (const status of nc.status()) {
       if (status.type === "disconnect" && !closing) {
-        if (up) log.warn({ server: status.server }, "NATS is away");
-        setUp(false);
+        if (state.connected()) log.warn({ server: status.server }, "NATS disconnected");
+        state.set(false);
       } else if (status.type === "reconnect") {
         reconnects += 1;
-        waiting = false;
-        log.info({ server: status.server }, "NATS is back");
-        setUp(true);
+        pings.reset();
+        log.info({ server: status.server }, "NATS reconnected");
+        state.set(true);
       } else if (status.type === "error") {
-        log.warn({ err: status.error }, "NATS reports an error");
+        log.warn({ err: status.error }, "NATS reported an error");
       }
     }
   };
   void followStatus();
   void nc.closed().then((err) => {
-    clearInterval(timer);
-    if (!closing) log.error({ err }, "the connection to NATS is closed for good");
-    setUp(false);
+    pings.stop();
+    if (!closing) log.error({ err }, "NATS connection closed for good");
+    state.set(false);
     return undefined;
   });
-
-  const onChange = (listener: (connected: boolean) => void): Closer => {
-    listeners.add(listener);
-    return { close: () => void listeners.delete(listener) };
-  };
 
   return {
     nc,
     log,
-    connected: () => up,
-    onChange,
+    connected: state.connected,
+    onChange: state.onChange,
     onClose: (listener) => {
       closers.add(listener);
       return { close: () => void closers.delete(listener) };
     },
     whenConnected: async (timeoutMs, signal) => {
       signal?.throwIfAborted();
-      if (up) return;
-      if (nc.isClosed()) throw new BusAwayError("the bus is closed");
-      await new Promise<void>((resolve, reject) => {
-        const settle = (act: () => void): void => {
-          clearTimeout(timeout);
-          watch.close();
-          signal?.removeEventListener("abort", abort);
-          act();
-        };
-        const abort = (): void => settle(() => reject(signal?.reason as Error));
-        const timeout = setTimeout(
-          () => settle(() => reject(new BusAwayError("NATS is away"))),
-          Math.max(timeoutMs, 0),
-        );
-        const watch = onChange((now) => now && settle(resolve));
-        signal?.addEventListener("abort", abort);
-      });
+      if (!state.connected() && nc.isClosed()) throw new BusAwayError("the bus is closed");
+      await state.whenConnected(timeoutMs, signal);
     },
     flush: async () => {
-      if (!up) throw new BusAwayError("NATS is away");
+      if (!state.connected()) throw new BusAwayError("NATS is away");
       await within(nc.flush(), awayMs);
     },
     stats: () => {
       const { inBytes, outBytes } = nc.stats();
-      return { reconnects, rtt, received: inBytes, sent: outBytes };
+      return { reconnects, rtt: pings.rtt(), received: inBytes, sent: outBytes };
     },
     close: async () => {
       if (closing) return;
       closing = true;
       for (const closer of closers) closer();
-      const wentAway = new Promise<void>((resolve) => onChange((now) => now || resolve()));
-      try {
-        if (up) await Promise.race([within(nc.drain(), 5000), wentAway]);
-        if (!up && !nc.isClosed()) log.warn({}, "NATS went away before everything was sent");
-      } catch (err) {
-        log.warn({ err }, "the bus was closed before everything was sent");
-      }
-      if (!nc.isClosed()) destroySocket(nc);
-      await within(nc.close(), 1000).catch((err: unknown) => log.warn({ err }, "the bus did not close in time"));
+      await drainAndClose(nc, state, log);
     },
   };
+}
+
+async function drainAndClose(nc: NatsConnection, state: ConnectionState, log: BusLog): Promise<void> {
+  const wentAway = new Promise<void>((resolve) => state.onChange((connected) => connected || resolve()));
+  try {
+    if (state.connected()) await Promise.race([within(nc.drain(), drainMs), wentAway]);
+    if (!state.connected() && !nc.isClosed()) log.warn({}, "bus closed while disconnected, queued messages lost");
+  } catch (err) {
+    log.warn({ err }, "bus drain failed, queued messages lost");
+  }
+  if (!nc.isClosed()) destroySocket(nc);
+  await within(nc.close(), closeMs).catch((err: unknown) => log.warn({ err }, "bus close timed out"));
 }
 
 async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
@@ -238,7 +129,7 @@ async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
   }
 }
 
-// nats.js has no door to this: its own reconnect() first waits for a write that a stopped server never takes.
+// nats.js has no public way to do this. Its own reconnect() first waits for a write, which a stopped server never accepts.
 function destroySocket(nc: NatsConnection): void {
   const { protocol } = nc as unknown as { protocol?: { transport?: { socket?: Socket } } };
   protocol?.transport?.socket?.destroy();

@@ -1,7 +1,7 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 
-/** What may gather before it is written, so that NATS has work while a busy turn of the event loop goes on. */
-const mostBytes = 4096;
+/** Bytes that are written at once, without waiting for the end of the turn, so that NATS has work during a busy one. */
+const maxBytes = 4096;
 
 interface Protocol {
   flushPending(): void;
@@ -10,28 +10,28 @@ interface Protocol {
 }
 
 /**
- * Lets what is sent in one turn of the event loop leave in one write, or in few, in order. nats.js by itself writes at
- * the end of each callback: in a gateway once for each socket that has something to publish, a system call a frame.
+ * Corks a connection: everything sent within one turn of the event loop leaves in one write, or one per 4 KiB, in order.
+ * nats.js by itself writes at the end of each callback. In a gateway that is a system call per frame.
  */
-export function gatherWrites(nc: NatsConnection): NatsConnection {
+export function corkWrites(nc: NatsConnection): NatsConnection {
   const { protocol } = nc as unknown as { protocol?: Partial<Protocol> };
   if (!isProtocol(protocol)) return nc;
   const write = protocol.flushPending.bind(protocol);
-  let waiting = false;
-  protocol.pendingLimit = mostBytes;
+  let scheduled = false;
+  protocol.pendingLimit = maxBytes;
   protocol.flushPending = () => {
-    if (protocol.outbound.size() >= mostBytes) return write();
-    if (waiting) return;
-    waiting = true;
+    if (protocol.outbound.size() >= maxBytes) return write();
+    if (scheduled) return;
+    scheduled = true;
     setImmediate(() => {
-      waiting = false;
+      scheduled = false;
       write();
     });
   };
   return nc;
 }
 
-// None of this is documented: a nats.js that is built otherwise writes as it always did.
+// None of this is documented. A nats.js with other internals keeps its own way of writing.
 function isProtocol(protocol: Partial<Protocol> | undefined): protocol is Protocol {
   return typeof protocol?.flushPending === "function" && typeof protocol.outbound?.size === "function";
 }

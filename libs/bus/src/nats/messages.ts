@@ -1,24 +1,28 @@
 import { errors, type Msg } from "@nats-io/transport-node";
 import { decodeEnvelope, deviceOfSubject, encodeEnvelope, ProtocolError, type Channel } from "@voxbus/protocol";
 import type { z } from "zod";
+import type { Bus, Closer, Outgoing } from "../bus.ts";
+import { BusAwayError } from "../errors.ts";
 import { BrokerTrace, brokerTraceSubject } from "../tracing/broker-trace.ts";
-import { BusAwayError, type Bus, type Closer, type Outgoing } from "../bus.ts";
-import type { Connection } from "./connection.ts";
 import { readTrace, writeTrace, type Trace } from "../tracing/trace.ts";
+import type { Connection } from "./connection.ts";
+
+const requestTimeoutMs = 2000;
 
 /** Core NATS messages: publish, subscribe, request and respond. The contract is on the methods of `Bus`. */
 export interface Messages extends Pick<Bus, "publish" | "subscribe" | "respond" | "request" | "brokerTraces"> {
-  /** Decodes a message, or counts the reason and gives undefined. */
+  /** Decodes a message. Returns undefined for a message that does not decode, and counts the reason. */
   decode<S extends z.ZodType>(schema: S, data: Uint8Array): z.infer<S> | undefined;
+  /** Messages that did not decode, by drop reason. */
   drops(): Readonly<Record<string, number>>;
 }
 
-/** The bytes of an envelope. An encoded one is taken as it is. */
+/** Encodes an envelope. Bytes are taken as they are. */
 export function toBytes<S extends z.ZodType>(schema: S, envelope: Outgoing<S>): Uint8Array {
   return envelope instanceof Uint8Array ? envelope : encodeEnvelope(schema, envelope);
 }
 
-/** The trace headers of a message. Audio frames have none. */
+/** The trace headers of a message. Audio frames have no headers. */
 export function traceHeaders(channel: Channel, envelope: unknown, trace: Trace | undefined) {
   const isAudio = (envelope as { readonly kind?: unknown }).kind === "audio";
   return channel.traced && !isAudio ? writeTrace(trace) : undefined;
@@ -26,7 +30,7 @@ export function traceHeaders(channel: Channel, envelope: unknown, trace: Trace |
 
 /** Creates the messages of one connection. */
 export function createMessages(connection: Connection): Messages {
-  const { nc, log } = connection;
+  const { nc } = connection;
   const drops: Record<string, number> = {};
 
   const decode = <S extends z.ZodType>(schema: S, data: Uint8Array): z.infer<S> | undefined => {
@@ -39,73 +43,76 @@ export function createMessages(connection: Connection): Messages {
     }
   };
 
-  // An error that reached nats.js would end its reading of the connection, silently.
-  const listen = (subject: string, handle: (message: Msg) => void, queue?: string): Closer => {
-    const subscription = nc.subscribe(subject, {
-      ...(queue === undefined ? {} : { queue }),
-      callback: (err, message) => {
-        try {
-          if (err) throw err;
-          handle(message);
-        } catch (err) {
-          log.error({ err, subject }, "message handler failed");
-        }
-      },
-    });
-    return {
-      close: () => {
-        if (!subscription.isClosed()) subscription.unsubscribe();
-      },
-    };
-  };
-
-  const publish: Bus["publish"] = (channel, envelope, trace) => {
-    if (!connection.connected()) throw new BusAwayError("NATS is away");
-    const headers = traceHeaders(channel, envelope, trace);
-    nc.publish(channel.subject, toBytes(channel.schema, envelope), headers === undefined ? undefined : { headers });
-  };
-
   return {
     decode,
-    publish,
     drops: () => ({ ...drops }),
+    publish: (channel, envelope, trace) => {
+      if (!connection.connected()) throw new BusAwayError("NATS is away");
+      const headers = traceHeaders(channel, envelope, trace);
+      nc.publish(channel.subject, toBytes(channel.schema, envelope), headers === undefined ? undefined : { headers });
+    },
     subscribe: ({ subject, schema }, handler, options) =>
-      listen(
-        subject,
-        (arrived) => {
-          const message = decode(schema, arrived.data);
-          if (message === undefined) return;
-          const { subject } = arrived;
-          handler(message, { subject, device: deviceOfSubject(subject) ?? "", trace: readTrace(arrived) });
-        },
-        options?.queue,
-      ),
+      listen(connection, { subject, queue: options?.queue }, (arrived) => {
+        const message = decode(schema, arrived.data);
+        if (message === undefined) return;
+        const { subject } = arrived;
+        handler(message, { subject, device: deviceOfSubject(subject) ?? "", trace: readTrace(arrived) });
+      }),
     brokerTraces: (handler) =>
-      listen(
-        brokerTraceSubject,
-        (arrived) => handler(BrokerTrace.parse(JSON.parse(arrived.string()))),
-        brokerTraceSubject.replace(".", "-"),
+      listen(connection, { subject: brokerTraceSubject, queue: brokerTraceSubject.replace(".", "-") }, (arrived) =>
+        handler(BrokerTrace.parse(JSON.parse(arrived.string()))),
       ),
     respond: ({ subject, schema, answer }, handler) =>
-      listen(subject, (arrived) => {
+      listen(connection, { subject }, (arrived) => {
         const message = decode(schema, arrived.data);
         if (message !== undefined) arrived.respond(encodeEnvelope(answer, handler(message)));
       }),
-    request: async ({ subject, schema, answer: answerSchema }, envelope, { timeoutMs = 2000 } = {}, signal) => {
-      signal?.throwIfAborted();
-      if (!connection.connected()) throw new BusAwayError("NATS is away");
-      try {
-        const data = encodeEnvelope(schema, envelope);
-        const answer = await raceAbort(nc.request(subject, data, { timeout: timeoutMs }), signal);
-        return decodeEnvelope(answerSchema, answer.data);
-      } catch (cause) {
-        const unanswered = [errors.TimeoutError, errors.RequestError, errors.ClosedConnectionError].some(
-          (kind) => cause instanceof kind,
-        );
-        throw unanswered ? new BusAwayError(`no answer on ${subject}`, { cause }) : cause;
-      }
+    request: async ({ subject, schema, answer }, envelope, { timeoutMs = requestTimeoutMs } = {}, signal) => {
+      const data = encodeEnvelope(schema, envelope);
+      return decodeEnvelope(answer, await requestOnce(connection, { subject, data, timeoutMs }, signal));
     },
   };
+}
+
+// An error that reached nats.js would silently end its reading of the connection.
+function listen(
+  { nc, log }: Connection,
+  { subject, queue }: { readonly subject: string; readonly queue?: string | undefined },
+  handle: (message: Msg) => void,
+): Closer {
+  const subscription = nc.subscribe(subject, {
+    ...(queue === undefined ? {} : { queue }),
+    callback: (err, message) => {
+      try {
+        if (err) throw err;
+        handle(message);
+      } catch (err) {
+        log.error({ err, subject }, "message handler failed");
+      }
+    },
+  });
+  return {
+    close: () => {
+      if (!subscription.isClosed()) subscription.unsubscribe();
+    },
+  };
+}
+
+async function requestOnce(
+  connection: Connection,
+  { subject, data, timeoutMs }: { readonly subject: string; readonly data: Uint8Array; readonly timeoutMs: number },
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  signal?.throwIfAborted();
+  if (!connection.connected()) throw new BusAwayError("NATS is away");
+  try {
+    return (await raceAbort(connection.nc.request(subject, data, { timeout: timeoutMs }), signal)).data;
+  } catch (cause) {
+    const unanswered = [errors.TimeoutError, errors.RequestError, errors.ClosedConnectionError].some(
+      (kind) => cause instanceof kind,
+    );
+    throw unanswered ? new BusAwayError(`no answer on ${subject}`, { cause }) : cause;
+  }
 }
 
 async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -1,6 +1,6 @@
 import { JetStreamApiCodes, JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
 import { errors } from "@nats-io/nats-core";
-import { BusAwayError } from "../bus.ts";
+import { BusAwayError } from "../errors.ts";
 
 // nats-server's error codes that nats.js does not name.
 const streamNameInUse = 10058;
@@ -13,12 +13,12 @@ export function isNoMessage(error: unknown): boolean {
   return statusOf(error) === 404;
 }
 
-// nats.js does not export the class of these.
+// nats.js does not export the class of these errors.
 function statusOf(error: unknown): number | undefined {
   return error instanceof JetStreamError && "code" in error ? Number(error.code) : undefined;
 }
 
-/** True when nobody listens on the subject: the stream or consumer is gone, or JetStream is not up yet. */
+/** True when the subject has no responder: the stream or consumer is gone, or JetStream has not started yet. */
 export function isUnanswered(error: unknown): boolean {
   if (statusOf(error) === 503) return true;
   for (let at = error; at instanceof Error; at = at.cause) {
@@ -28,7 +28,7 @@ export function isUnanswered(error: unknown): boolean {
   return false;
 }
 
-/** True when NATS says that the stream or the consumer does not exist. */
+/** True when NATS answers that the stream or the consumer does not exist. */
 export function isMissing(error: unknown): boolean {
   return (
     error instanceof JetStreamApiError &&
@@ -36,7 +36,7 @@ export function isMissing(error: unknown): boolean {
   );
 }
 
-/** True when there is a stream or a consumer of that name already, with another configuration. */
+/** True when a stream or a consumer of that name exists with another configuration. */
 export function isNameTaken(error: unknown): boolean {
   return (
     error instanceof JetStreamApiError && [streamNameInUse, consumerExists, consumerNameInUse].includes(error.code)
@@ -52,12 +52,12 @@ export function isConflict(error: unknown): boolean {
   );
 }
 
-/** True when trying again may help. */
-export function isPassing(error: unknown): boolean {
+/** True when a retry may succeed. */
+export function isTransient(error: unknown): boolean {
   if (error instanceof BusAwayError) return true;
   if (error instanceof errors.TimeoutError || error instanceof errors.RequestError) return true;
   if (error instanceof JetStreamApiError) {
-    // Not every 5xx: NATS answers a configuration that it does not take with 500.
+    // Not every 5xx: NATS also answers 500 to a configuration that it rejects.
     return error.status === 503 || error.code === messageIdInProgress || isMissing(error);
   }
   return isUnanswered(error);

@@ -1,13 +1,13 @@
 import { z } from "zod";
 
 const Step = z.object({
-  /** in: it came; js: a stream took it; eg: it went on; sm, se, si: subject mapping, stream export, service import. */
+  /** in: ingress; js: stored in a stream; eg: egress; sm, se, si: subject mapping, stream export, service import. */
   type: z.string(),
-  /** RFC 3339, ns, by the server's clock. */
+  /** RFC 3339 with ns, by the server's clock. */
   ts: z.string(),
-  /** Of the connection: 0 a client, 1 a route, 2 a gateway of NATS, 4 a leaf node. */
+  /** The kind of connection: 0 client, 1 route, 2 NATS gateway, 4 leaf node. */
   kind: z.number().optional(),
-  /** Of the connection's other end: a client's name or a server's. */
+  /** The name of the connection's other end, a client or a server. */
   name: z.string().optional(),
   subj: z.string().optional(),
   stream: z.string().optional(),
@@ -16,7 +16,7 @@ const Step = z.object({
   error: z.string().optional(),
 });
 
-/** What one nats-server says of one message whose `traceparent` is sampled (NATS ADR-41, message path tracing). */
+/** One nats-server's report on a message whose `traceparent` is sampled (NATS ADR-41, message path tracing). */
 export const BrokerTrace = z.object({
   server: z.object({
     name: z.string(),
@@ -29,5 +29,5 @@ export const BrokerTrace = z.object({
 });
 export type BrokerTrace = z.infer<typeof BrokerTrace>;
 
-/** Where the servers publish these reports: the account's `msg_trace` in their settings (docs/traces.md). */
+/** The subject of these reports: the account's `msg_trace` in the servers' settings (docs/traces.md). */
 export const brokerTraceSubject = "voxbus.trace";

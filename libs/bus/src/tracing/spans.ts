@@ -9,29 +9,29 @@ import {
   type Span,
   type SpanOptions,
 } from "@opentelemetry/api";
-import { ConflictError } from "../bus.ts";
+import { ConflictError } from "../errors.ts";
 import { activeTrace, contextOf, traceOf, tracingIsOn, type Trace } from "./trace.ts";
 
-/** Under this key of a context stands the id that the next span gets (docs/traces.md, ids that are known beforehand). */
+/** The context key of the id for the next span (docs/traces.md, "The broker's own hops"). */
 const chosenId = createContextKey("voxbus.span_id");
 
-/** A span id made of what everybody knows who may have to name that span. */
+/** Derives a span id from parts that every program knows, so that programs can name a span without a message. */
 export function spanIdOf(...parts: readonly (string | number)[]): string {
   return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 16);
 }
 
-/** Starts a span with an id of one's own choice, as far as the SDK that libs/service starts takes it. */
+/** Starts a span with a chosen id. Only the SDK as libs/service starts it honors the id. */
 export function startSpanAs(id: string, name: string, options: SpanOptions, parent: Context): Span {
   const start = () => trace.getTracer("voxbus").startSpan(name, options, parent);
   return context.with(parent.setValue(chosenId, id), start);
 }
 
-/** The subject without the ids in it: what spans and metrics may be grouped by. */
+/** Replaces the ids in a subject by a placeholder, so that spans and metrics can be grouped by it. */
 export function templateOf(subject: string): string {
   return subject.replace(/^((?:stored\.)?device|gateway)\.[^.]+/, "$1.{id}");
 }
 
-/** What of a message the messaging conventions name. */
+/** The attributes of a message by OpenTelemetry's messaging conventions. */
 function describe(subject: string, type: "send" | "process"): Record<string, string> {
   return {
     "messaging.system": "nats",
@@ -42,15 +42,15 @@ function describe(subject: string, type: "send" | "process"): Record<string, str
   };
 }
 
-/** Only the error's name is kept: its text may quote what was said. */
+/** Marks a span as failed. Records only the error's name, because its text may quote what was said. */
 function fail(span: Span, error: unknown): void {
   span.setAttribute("error.type", error instanceof Error ? error.name : "error");
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
 /**
- * Sends a message that is stored below a PRODUCER span of its own, if there is a trace that it belongs to. `send` is
- * called at once, with the context that goes into the headers.
+ * Sends a stored message inside a PRODUCER span, if it belongs to a trace. Calls `send` at once with the context for the
+ * headers.
  */
 export function traceSend<T extends { readonly duplicate: boolean }>(
   message: { readonly subject: string; readonly id: string | undefined; readonly bytes: number },
@@ -73,7 +73,7 @@ export function traceSend<T extends { readonly duplicate: boolean }>(
       return stored;
     },
     (error: unknown) => {
-      // That somebody else was first is an answer, no failure.
+      // A lost compare-and-set is an answer, not a failure.
       if (error instanceof ConflictError) span.setAttribute("voxbus.conflict", true);
       else fail(span, error);
       span.end();
@@ -82,9 +82,9 @@ export function traceSend<T extends { readonly duplicate: boolean }>(
   );
 }
 
-/** One attempt at the work on a claim. */
+/** The span of one attempt at the work on a claim. */
 export interface Attempt {
-  /** The context that the work belongs to. */
+  /** The context of the work. */
   readonly trace: Trace;
   /** Runs the work with that context active. */
   run<T>(work: () => Promise<T>): Promise<T>;
@@ -92,8 +92,8 @@ export interface Attempt {
 }
 
 /**
- * Begins a CONSUMER span for one attempt at a claim, if tracing is on and the message belongs to a trace. A later attempt
- * links to the first one, by an id that needs no message between the two workers.
+ * Starts a CONSUMER span for one attempt at a claim, if tracing is on and the message belongs to a trace. A later attempt
+ * links to the first one, whose span id it can derive.
  */
 export function traceAttempt(
   claim: { readonly subject: string; readonly durable: string; readonly key: string; readonly attempt: number },

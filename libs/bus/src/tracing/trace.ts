@@ -1,23 +1,23 @@
 import { context, propagation, ROOT_CONTEXT, trace, type Context, type Span } from "@opentelemetry/api";
 import { headers as createHeaders, type Msg, type MsgHdrs } from "@nats-io/nats-core";
 
-/** Trace context as it travels in headers: `traceparent`, `tracestate`. */
+/** Trace context as headers: `traceparent`, `tracestate`. */
 export type Trace = Readonly<Record<string, string>>;
 
 const noTrace: Trace = Object.freeze({});
 const names = ["traceparent", "tracestate"] as const;
 
-/** True once an OpenTelemetry SDK is there to take spans; without one nothing here costs anything. */
+/** True once an OpenTelemetry SDK is registered. Without one tracing costs nothing. */
 export function tracingIsOn(): boolean {
   return propagation.fields().length > 0;
 }
 
-/** The OpenTelemetry context that came in headers; the root when there is none, or no SDK to understand it. */
+/** Reads the OpenTelemetry context from headers. Returns the root context without headers or without an SDK. */
 export function contextOf(trace: Trace): Context {
   return trace["traceparent"] === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, trace);
 }
 
-/** The headers that make what receives them a child of `span`; none without an SDK. */
+/** The headers that make the receiver's span a child of `span`. Empty without an SDK. */
 export function traceOf(span: Span): Trace {
   const carrier: Record<string, string> = {};
   propagation.inject(trace.setSpan(ROOT_CONTEXT, span), carrier);
@@ -32,7 +32,7 @@ export function activeTrace(): Trace {
   return carrier;
 }
 
-/** The headers that carry `trace`, or without it the active OpenTelemetry context; undefined when there is none. */
+/** Writes `trace`, or else the active OpenTelemetry context, as headers. Undefined if both are empty. */
 export function writeTrace(trace: Trace | undefined): MsgHdrs | undefined {
   const carrier = trace ?? activeTrace();
   let headers: MsgHdrs | undefined;
@@ -45,7 +45,7 @@ export function writeTrace(trace: Trace | undefined): MsgHdrs | undefined {
   return headers;
 }
 
-/** The trace context that came with a message. */
+/** Reads the trace context of a message. */
 export function readTrace(message: Pick<Msg, "headers">): Trace {
   const { headers } = message;
   if (headers === undefined) return noTrace;

@@ -1,0 +1,9 @@
+/** Thrown when a compare-and-set lost because another writer was first. */
+export class ConflictError extends Error {
+  override readonly name = "ConflictError";
+}
+
+/** Thrown when NATS could not be reached within the time that the call allows. */
+export class BusAwayError extends Error {
+  override readonly name = "BusAwayError";
+}

@@ -1,0 +1,59 @@
+import type { Msg } from "@nats-io/transport-node";
+import { deviceOfSubject } from "@voxbus/protocol";
+import type { z } from "zod";
+import type { ClaimOptions } from "../bus.ts";
+import type { BusLog } from "../config.ts";
+import type { ClaimMeter } from "../metrics.ts";
+import { traceAttempt } from "../tracing/spans.ts";
+import { readTrace } from "../tracing/trace.ts";
+import type { Delivery, Verdict } from "./delivery.ts";
+import type { Naks } from "./naks.ts";
+
+/** From this delivery on the work is final, not counting the deliveries that followed a nak while draining. */
+const finalDelivery = 4;
+/** After this delivery the message is dropped without work. */
+const lastDelivery = 5;
+
+/** Dependencies of the work on a claim. */
+interface WorkDeps {
+  readonly naks: Naks;
+  readonly claimMeter: ClaimMeter;
+  readonly log: BusLog;
+  readonly draining: AbortSignal;
+}
+
+/** One delivery of a job. */
+interface Job<S extends z.ZodType> {
+  readonly arrived: Msg;
+  readonly delivery: Delivery;
+  readonly message: z.infer<S>;
+  readonly signal: AbortSignal;
+}
+
+/** Does the work on one delivery of a job, inside a span of its own, and gives the verdict. */
+export async function attemptWork<S extends z.ZodType>(
+  { naks, claimMeter, log, draining }: WorkDeps,
+  { durable, work }: Pick<ClaimOptions<S>, "durable" | "work">,
+  { arrived, delivery, message, signal }: Job<S>,
+): Promise<Verdict> {
+  const { subject } = arrived;
+  const { key, attempt, storedAt } = delivery;
+  const sent = readTrace(arrived);
+  const { trace, run, end } = traceAttempt({ subject, durable, key, attempt }, sent);
+  claimMeter.claimed(durable, attempt, Date.now() - storedAt);
+  let final = false;
+  try {
+    const counted = attempt < finalDelivery ? attempt : attempt - (await naks.count(key));
+    final = counted >= finalDelivery;
+    if (counted > lastDelivery) throw new Error(`all ${lastDelivery} workers that held this claim failed; dropping it`);
+    const device = deviceOfSubject(subject) ?? "";
+    await run(() => work({ device, message, attempt, final, trace, sent, signal }));
+    end("done");
+    return "ack";
+  } catch (err) {
+    end(final ? "terminated" : "nakked", err);
+    log.warn({ err, durable, attempt }, "claim failed");
+    if (final) return "term";
+    return draining.aborted ? "nak" : "nakLater";
+  }
+}
