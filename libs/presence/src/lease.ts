@@ -1,50 +1,41 @@
-import { buckets, type GatewayLease } from "@voxbus/protocol";
 import { ConflictError, type Bus } from "@voxbus/bus";
+import { buckets, type GatewayLease } from "@voxbus/protocol";
 
-/** Who a gateway is, to its lease. */
+/** Identity of a gateway process, and the numbers in its lease. */
 export interface LeaseOptions {
   readonly id: string;
-  /** A ULID of the process: the newer one owns the lease of `id`. */
+  /** A ULID of the process. The newest process owns the lease of `id`. */
   readonly epoch: string;
-  /** Where devices reach it, for people to read. */
+  /** The address where devices connect, for people to read. */
   readonly address: string;
   readonly load: () => GatewayLease["load"];
 }
 
 /** The lease of one gateway process. */
 export interface Lease {
-  /** Writes it with new numbers. Throws when a newer process holds the id. */
+  /** Writes the lease with new numbers. Throws when a newer process holds the id. */
   renew(draining: boolean): Promise<void>;
-  /** Removes it, if it is still ours. */
+  /** Removes the lease if this process still owns it. */
   remove(): Promise<void>;
 }
 
-/** Creates a lease, which is not written before it is renewed. */
+/** Creates the lease of one gateway process. The first `renew` writes it. */
 export function createLease(bus: Bus, { id, epoch, address, load }: LeaseOptions): Lease {
   const bucket = bus.bucket(buckets.gateways);
   const since = Date.now();
-  let revision = 0;
   return {
-    renew: async (draining) => {
-      for (;;) {
-        try {
-          const lease = { id, epoch, address, load: load(), draining, since } satisfies GatewayLease;
-          revision = await bucket.update(id, lease, revision);
-          return;
-        } catch (error) {
-          if (!(error instanceof ConflictError)) throw error;
-        }
-        const found = await bucket.get(id);
-        const holder = found?.value;
+    renew: (draining) =>
+      bucket.modify(id, (holder) => {
         if (holder !== undefined && holder.epoch > epoch) {
           throw new Error(`a newer process at ${holder.address} holds the gateway id ${id}`);
         }
-        revision = found?.revision ?? 0;
-      }
-    },
+        return { id, epoch, address, load: load(), draining, since };
+      }),
     remove: async () => {
+      const found = await bucket.get(id);
+      if (found?.value?.epoch !== epoch) return;
       try {
-        await bucket.remove(id, revision);
+        await bucket.remove(id, found.revision);
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error;
       }

@@ -3,7 +3,7 @@ import type { Bus } from "@voxbus/bus";
 import { bucketLifetimes, buckets, type GatewayLease, type Presence } from "@voxbus/protocol";
 import type { PresenceView } from "./presence.ts";
 
-/** Watches who is online; resolves when the first snapshot is in. Leases are timed here as well, from when they came. */
+/** Watches who is online. Resolves when the first snapshot is complete. Leases also expire by this process's clock. */
 export async function watchPresence(bus: Bus): Promise<PresenceView> {
   const leases = new Map<string, { readonly lease: GatewayLease; readonly at: number }>();
   const entries = new Map<string, Presence>();
@@ -42,8 +42,8 @@ export async function watchPresence(bus: Bus): Promise<PresenceView> {
 const pollMs = 50;
 
 /**
- * A device's presence, of `session` where it is named; waits for it at most `timeoutMs`, since presence may come a
- * moment after what it is asked for. Undefined when it did not come. Throws the reason of `signal`.
+ * Reads a device's presence, of `session` if given. Waits up to `timeoutMs`, because presence may arrive shortly after the
+ * message that needs it. Returns undefined if it did not arrive. Throws the reason of `signal`.
  */
 export async function awaitPresence(
   view: PresenceView,

@@ -2,7 +2,7 @@ import type { Bus } from "@voxbus/bus";
 import { buckets, defaultProfile, Profile } from "@voxbus/protocol";
 import type { Profiles } from "./presence.ts";
 
-/** Watches the profiles; resolves when they are in. An invalid record is ignored. */
+/** Watches the profiles. Resolves when the first snapshot is complete. An invalid record is ignored. */
 export async function watchProfiles(bus: Bus): Promise<Profiles> {
   const schemaDefaults = Profile.parse({});
   let fallback = schemaDefaults;

@@ -1,0 +1,135 @@
+import { ConflictError, type Bus, type BusLog, type Entry } from "@voxbus/bus";
+import { buckets, channels, type Presence } from "@voxbus/protocol";
+
+/** A presence entry that this gateway wrote. */
+export interface OwnEntry {
+  presence: Presence;
+  revision: number;
+  /** The device's last write. Writes of one device run one after the other. */
+  tail: Promise<void>;
+}
+
+/** The presence entries that this gateway wrote, by device. */
+export interface OwnEntries {
+  size(): number;
+  add(device: string, entry: Pick<OwnEntry, "presence" | "revision">): void;
+  /** Forgets the entry of a device's session and returns it, or undefined if this gateway does not hold it. */
+  take(device: string, session: string): OwnEntry | undefined;
+  /** Writes a new state. Resolves to false when the write failed and the entry waits for `restore`. */
+  setState(device: string, session: string, state: Presence["state"]): Promise<boolean>;
+  /**
+   * Compares entries with the bucket, all of them or those whose write failed. Writes back what a wipe removed, and gives
+   * up what a newer session holds. `kept`: the bucket is intact up to this revision; 0 after a wipe.
+   */
+  restore(kept: number, all: boolean): Promise<void>;
+}
+
+/** Options of the own entries. */
+interface OwnEntriesOptions {
+  /** Called when a newer session on another gateway holds the device. */
+  readonly taken: ((device: string, session: string) => void) | undefined;
+  readonly log: BusLog | undefined;
+}
+
+/** Creates an empty table of own entries. */
+export function createOwnEntries(bus: Bus, { taken, log }: OwnEntriesOptions): OwnEntries {
+  const bucket = bus.bucket(buckets.presence);
+  const table = new Map<string, OwnEntry>();
+  /** Devices whose last write failed. */
+  const suspects = new Set<string>();
+
+  const find = (device: string, session: string): OwnEntry | undefined => {
+    const own = table.get(device);
+    return own?.presence.session === session ? own : undefined;
+  };
+
+  /** Runs `write` after the device's earlier writes, if the entry is still in the table. */
+  const inTurn = (device: string, own: OwnEntry, write: () => Promise<void>): Promise<void> => {
+    own.tail = own.tail.then(async () => {
+      if (table.get(device) !== own) return;
+      try {
+        await write();
+      } catch (err) {
+        suspects.add(device);
+        if (!(err instanceof ConflictError)) log?.warn({ err, device }, "presence write failed");
+      }
+    });
+    return own.tail;
+  };
+
+  const restoreOne = async (device: string, own: OwnEntry, found: Entry<Presence> | undefined, kept: number) => {
+    if (!(await restoreEntry(bus, { own, found, kept, device }))) {
+      table.delete(device);
+      taken?.(device, own.presence.session);
+    }
+  };
+
+  const restoreAll = async (kept: number): Promise<void> => {
+    suspects.clear();
+    const snapshot = await bucket.watch();
+    snapshot.close();
+    const { entries } = snapshot;
+    await Promise.all(
+      [...table].map(([device, own]) => inTurn(device, own, () => restoreOne(device, own, entries.get(device), kept))),
+    );
+  };
+
+  return {
+    size: () => table.size,
+    add: (device, entry) => void table.set(device, { ...entry, tail: Promise.resolve() }),
+    take: (device, session) => {
+      const own = find(device, session);
+      if (own !== undefined) table.delete(device);
+      return own;
+    },
+    setState: async (device, session, state) => {
+      const own = find(device, session);
+      if (own === undefined || own.presence.state === state) return true;
+      own.presence = { ...own.presence, state };
+      await inTurn(device, own, async () => {
+        own.revision = await bucket.update(device, own.presence, own.revision);
+      });
+      return !suspects.has(device);
+    },
+    restore: async (kept, all) => {
+      if (all && table.size > 0) await restoreAll(kept);
+      const devices = [...suspects];
+      suspects.clear();
+      for (const device of devices) {
+        const own = table.get(device);
+        if (own === undefined) continue;
+        await inTurn(device, own, async () => restoreOne(device, own, await bucket.get(device), kept));
+      }
+    },
+  };
+}
+
+/**
+ * Writes an own entry back where the bucket lacks it. Returns false if the device belongs to another session. In an
+ * intact bucket every other entry, or a removal, is newer than ours. After a wipe the higher term wins.
+ */
+async function restoreEntry(
+  bus: Bus,
+  options: {
+    readonly device: string;
+    readonly own: OwnEntry;
+    readonly found: Entry<Presence> | undefined;
+    readonly kept: number;
+  },
+): Promise<boolean> {
+  const { device, own, found, kept } = options;
+  const { session, term, state } = own.presence;
+  const other = found?.value;
+  if (other?.session === session) {
+    own.revision = found?.revision ?? 0;
+    if (other.state === state) return true;
+  } else if (other === undefined ? own.revision <= kept : kept > 0 || other.term > term) {
+    return false;
+  }
+  own.revision = await bus.bucket(buckets.presence).update(device, own.presence, found?.revision ?? 0);
+  if (other !== undefined && other.session !== session) {
+    const body = { type: "disconnect", device, session: other.session, reason: "replaced" } as const;
+    bus.publish(channels.command(other.gateway), { body });
+  }
+  return true;
+}
