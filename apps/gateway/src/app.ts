@@ -21,7 +21,7 @@ import { createHub } from "./session/hub.ts";
 import { SessionTable } from "./session/session-table.ts";
 
 /** The gateway as a program. */
-export const gatewayProgram: Program<typeof gatewayConfig> = {
+export const gateway: Program<typeof gatewayConfig> = {
   name: "gateway",
   opsPort: defaultPorts.gateway.ops,
   config: gatewayConfig,

@@ -1,4 +1,4 @@
 import { subscriber } from "@voxbus/subscriber";
-import { buildGateway, gatewayProgram } from "./app.ts";
+import { buildGateway, gateway } from "./app.ts";
 
-await subscriber(gatewayProgram, buildGateway);
+await subscriber(gateway, buildGateway);

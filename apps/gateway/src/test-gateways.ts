@@ -12,7 +12,7 @@ import {
   type TestDeviceOptions,
 } from "@voxbus/testing";
 import { expect } from "vitest";
-import { buildGateway, gatewayProgram } from "./app.ts";
+import { buildGateway, gateway } from "./app.ts";
 
 const quiet = { VOXBUS_LOG_LEVEL: "fatal", VOXBUS_GATEWAY_PORT: "0", VOXBUS_GATEWAY_OPS_PORT: "0" };
 
@@ -49,7 +49,7 @@ export async function openTestGateways(): Promise<TestGateways> {
     bus,
     view,
     async start(env = {}) {
-      const started = await startSubscriber(gatewayProgram, buildGateway, {
+      const started = await startSubscriber(gateway, buildGateway, {
         ...quiet,
         VOXBUS_NATS_URL: nats.url,
         ...env,

@@ -5,7 +5,7 @@ import { channels, type Command } from "@voxbus/protocol";
 import { ConfigError, PortTakenError, type Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { buildMonitor, monitorProgram } from "./app.ts";
+import { buildMonitor, monitor } from "./app.ts";
 
 let nats: Awaited<ReturnType<typeof startNatsServer>>;
 let bus: Bus;
@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 function start(env: Record<string, string> = {}): Promise<Running> {
-  return startSubscriber(monitorProgram, buildMonitor, {
+  return startSubscriber(monitor, buildMonitor, {
     VOXBUS_NATS_URL: nats.url,
     VOXBUS_LOG_LEVEL: "fatal",
     VOXBUS_MONITOR_PORT: "0",

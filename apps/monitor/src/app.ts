@@ -31,7 +31,7 @@ const pageDirectory = fileURLToPath(new URL("../dist/page/", import.meta.url));
 const closeMs = 2000;
 
 /** The monitor as a program. */
-export const monitorProgram: Program<typeof monitorConfig> = {
+export const monitor: Program<typeof monitorConfig> = {
   name: "monitor",
   opsPort: defaultPorts.monitor.ops,
   config: monitorConfig,

@@ -1,4 +1,4 @@
 import { subscriber } from "@voxbus/subscriber";
-import { buildMonitor, monitorProgram } from "./app.ts";
+import { buildMonitor, monitor } from "./app.ts";
 
-await subscriber(monitorProgram, buildMonitor);
+await subscriber(monitor, buildMonitor);

@@ -3,7 +3,7 @@ import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testin
 import { channels, type Stats } from "@voxbus/protocol";
 import type { Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
-import { buildMonitor, monitorProgram } from "./app.ts";
+import { buildMonitor, monitor } from "./app.ts";
 
 /** A monitor in this process, its own nats-server, and a bus to play everybody else on. */
 export interface TestMonitor {
@@ -31,7 +31,7 @@ export async function startTestMonitor(env: Readonly<Record<string, string>> = {
   const nats = await startNatsServer();
   const bus = await connectTestBus(nats.url);
   const another = (more: Readonly<Record<string, string>> = {}) =>
-    startSubscriber(monitorProgram, buildMonitor, { VOXBUS_NATS_URL: nats.url, ...hurried, ...env, ...more });
+    startSubscriber(monitor, buildMonitor, { VOXBUS_NATS_URL: nats.url, ...hurried, ...env, ...more });
   const running = await another();
   const url = running.addresses["monitor"]!.replace(/\/$/, "");
   return {

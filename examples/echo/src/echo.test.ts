@@ -3,7 +3,7 @@ import { connectTestBus, startNatsServer, loose } from "@voxbus/testing";
 import { channels, type Outbound } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { buildEcho, echoProgram } from "./echo.ts";
+import { buildEcho, echo } from "./echo.ts";
 
 let nats: Awaited<ReturnType<typeof startNatsServer>>;
 let gateway: Bus;
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 async function startEcho(env: Record<string, string> = {}) {
   const all = { VOXBUS_NATS_URL: nats.url, VOXBUS_LOG_LEVEL: "fatal", ...env };
-  running.push(await startSubscriber(echoProgram, buildEcho, all));
+  running.push(await startSubscriber(echo, buildEcho, all));
 }
 
 const speak = (device: string, seq: number, body: Uint8Array) =>

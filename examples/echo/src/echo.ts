@@ -5,7 +5,7 @@ const echoConfig = {
 };
 
 /** The program echo: its name and variables. */
-export const echoProgram: Program<typeof echoConfig> = { name: "echo", config: echoConfig };
+export const echo: Program<typeof echoConfig> = { name: "echo", config: echoConfig };
 
 /**
  * Lets a device hear itself. Each packet goes back at once to the session that it came from. Typed text is shown on

@@ -1,4 +1,4 @@
 import { subscriber } from "@voxbus/subscriber";
-import { buildEcho, echoProgram } from "./echo.ts";
+import { buildEcho, echo } from "./echo.ts";
 
-await subscriber(echoProgram, buildEcho);
+await subscriber(echo, buildEcho);

@@ -5,7 +5,7 @@ import { buckets, channels, type Event, type Heard, type Say } from "@voxbus/pro
 import type { Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { buildMonitor, monitorProgram } from "../app.ts";
+import { buildMonitor, monitor } from "../app.ts";
 import type { DevicesChange, LiveEvents, TurnView } from "./live.ts";
 
 let nats: Awaited<ReturnType<typeof startNatsServer>>;
@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 function start(env: Record<string, string> = {}): Promise<Running> {
-  return startSubscriber(monitorProgram, buildMonitor, {
+  return startSubscriber(monitor, buildMonitor, {
     VOXBUS_NATS_URL: nats.url,
     VOXBUS_LOG_LEVEL: "fatal",
     VOXBUS_MONITOR_PORT: "0",
