@@ -73,7 +73,7 @@ const idsOf = (body: Record<string, unknown>) => (body["devices"] as { id: strin
 const shown = (ids: readonly string[]) =>
   vi.waitFor(async () => expect(idsOf((await get("/api/devices")).body)).toEqual(ids), { timeout: 5000 });
 
-test("devices: one that entered is shown, and gone once it left", async () => {
+test("devices: a device is listed while it is online", async () => {
   const gateway = await openGateway("g1");
   const session = await enter(gateway, "aa:bb:cc:dd:ee:01");
   await shown(["aa:bb:cc:dd:ee:01"]);
@@ -97,7 +97,7 @@ test("devices: one that entered is shown, and gone once it left", async () => {
   });
 });
 
-test("devices: a gateway whose lease is gone takes all of its devices offline, and only its own", async () => {
+test("devices: when a gateway's lease is gone, all of its devices are offline, and only those", async () => {
   const [lost, kept] = [await openGateway("g1"), await openGateway("g2")];
   await enter(lost, "d1");
   await enter(lost, "d2");
@@ -243,17 +243,17 @@ test("monitor: with a token, the API demands it and the page does not", async ()
   }
 });
 
-test("monitor: does not open itself to the network unsaid", async () => {
+test("monitor: does not listen beyond loopback unless it is configured", async () => {
   await expect(start({ VOXBUS_MONITOR_HOST: "0.0.0.0" })).rejects.toThrow(ConfigError);
 });
 
-test("monitor: a port that is taken is named", async () => {
+test("monitor: the error names a port that is taken", async () => {
   const port = new URL(url).port;
   await expect(start({ VOXBUS_MONITOR_PORT: port })).rejects.toThrow(PortTakenError);
   await expect(start({ VOXBUS_MONITOR_PORT: port })).rejects.toThrow(port);
 });
 
-test("monitor: without NATS it says so, and recovers", async () => {
+test("monitor: reports that NATS is away, and recovers", async () => {
   const own = await startNatsServer();
   const alone = await start({ VOXBUS_NATS_URL: own.url });
   const health = async () => (await fetch(`${alone.addresses["monitor"]}api/health`)).json();

@@ -5,7 +5,7 @@ import type { Running } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
 import { buildMonitor, monitor } from "./app.ts";
 
-/** A monitor in this process, its own nats-server, and a bus to play everybody else on. */
+/** A monitor in this process with its own nats-server, and a bus to play the other programs on. */
 export interface TestMonitor {
   readonly nats: NatsServer;
   readonly bus: Bus;
@@ -17,7 +17,7 @@ export interface TestMonitor {
   stop(): Promise<void>;
 }
 
-/** The environment of a monitor that looks often and takes over soon. */
+/** The environment of a monitor that measures often and takes over soon. */
 export const hurried = {
   VOXBUS_LOG_LEVEL: "fatal",
   VOXBUS_MONITOR_PORT: "0",
@@ -26,7 +26,7 @@ export const hurried = {
   VOXBUS_MONITOR_LEASE_MS: "600",
 };
 
-/** Starts one. */
+/** Starts a monitor. */
 export async function startTestMonitor(env: Readonly<Record<string, string>> = {}): Promise<TestMonitor> {
   const nats = await startNatsServer();
   const bus = await connectTestBus(nats.url);
@@ -55,7 +55,7 @@ export async function startTestMonitor(env: Readonly<Record<string, string>> = {
   };
 }
 
-/** What a gateway may say of itself; `more` says otherwise. */
+/** A gateway's report of itself. `more` overrides its fields. */
 export function makeStats(id: string, more: Partial<Stats> = {}): Stats {
   return {
     program: "gateway",
@@ -78,7 +78,7 @@ export function makeStats(id: string, more: Partial<Stats> = {}): Stats {
   };
 }
 
-/** Lets gateways speak every 50 ms; what they say may be changed while they do. */
+/** Publishes reports of programs every 50 ms. `say` may give other reports each time. */
 export function speakAs(bus: Bus, say: () => readonly Stats[]): { close(): void } {
   const tell = () => {
     if (bus.connected()) for (const stats of say()) bus.publish(channels.stats(stats.program), stats);

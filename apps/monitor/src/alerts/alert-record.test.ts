@@ -13,7 +13,7 @@ const step = (id: string, at: number, resolved = false): Alert => ({
 });
 const ids = ({ steps }: AlertRecord) => steps.map(({ id, resolved }) => `${id}${resolved ? " over" : ""}`);
 
-test("alert record: keeps of the alert before only what was not told", () => {
+test("alert record: a new alert drops the delivered steps of the one before", () => {
   const told = { steps: [step("a", 1), step("a", 2, true)], published: 2, posted: 2 };
   expect(addStep(told, step("b", 3), true)).toEqual({ steps: [step("b", 3)], published: 0, posted: 0 });
   const next = addStep({ ...told, posted: 1 }, step("b", 3), true);
@@ -22,7 +22,7 @@ test("alert record: keeps of the alert before only what was not told", () => {
   expect(raisedAt(next)).toBe(3);
 });
 
-test("alert record: all steps of one alert stay, and it began with the first", () => {
+test("alert record: keeps all steps of one alert, which began with the first", () => {
   let record = addStep(undefined, step("a", 1), true);
   record = addStep({ ...record, published: 1, posted: 1 }, step("a", 5), true);
   record = addStep({ ...record, published: 2 }, step("a", 9, true), true);
@@ -31,7 +31,7 @@ test("alert record: all steps of one alert stay, and it began with the first", (
   expect(raisedAt(record)).toBe(1);
 });
 
-test("alert record: without a webhook nothing is left to be posted", () => {
+test("alert record: without a webhook no step waits to be posted", () => {
   const record = addStep(undefined, step("a", 1), false);
   expect(record).toMatchObject({ published: 0, posted: 1 });
   expect(addStep(record, step("a", 2, true), false)).toMatchObject({ published: 0, posted: 2 });

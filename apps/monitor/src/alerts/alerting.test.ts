@@ -22,7 +22,7 @@ afterAll(() => my?.stop());
 const alertsOf = (name: string) => told.filter((alert) => alert.name === name);
 const until = (check: () => void | Promise<void>, timeout = 8000) => vi.waitFor(check, { timeout, interval: 20 });
 
-test("lag: what no worker takes raises an alert, which is over when it is taken", async () => {
+test("lag: messages that no worker takes raise an alert, which is resolved once they are taken", async () => {
   const { bus } = my;
   const open = { channel: channels.inControlOpen("*"), durable: "late" } as const;
   const first = await bus.claim({ ...open, slots: 1, work: async () => undefined });
@@ -44,7 +44,7 @@ test("lag: what no worker takes raises an alert, which is over when it is taken"
   await second.drain(0);
 });
 
-test("memory: medium, then high under the same id, then over", async () => {
+test("memory: an alert is medium, then high under the same id, then resolved", async () => {
   let rss = 1e9;
   speaking.push(speakAs(my.bus, () => [makeStats("big", { rss })]));
   await until(() => expect(alertsOf("memory")).toHaveLength(1));
@@ -60,7 +60,7 @@ test("memory: medium, then high under the same id, then over", async () => {
   expect(new Set(alertsOf("memory").map(({ id }) => id)).size).toBe(1);
 });
 
-test("rates: frames that were dropped raise an alert, those of speech that was cut off do not", async () => {
+test("rates: dropped frames raise an alert, except those of interrupted speech", async () => {
   let total = 0;
   speaking.push(
     speakAs(my.bus, () => {
@@ -76,7 +76,7 @@ test("rates: frames that were dropped raise an alert, those of speech that was c
   expect(alertsOf("drop-rate").map(({ target }) => target)).toEqual(["lossy"]);
 });
 
-test("stats: the last value, the average and the history of what programs say, and of consumers", async () => {
+test("stats: have the last value, the average and the history of programs' numbers", async () => {
   let connections = 10;
   speaking.push(speakAs(my.bus, () => [makeStats("counted", { gauges: { connections } })]));
   const series = async (points: number) => {
@@ -109,7 +109,7 @@ test("stats: the last value, the average and the history of what programs say, a
   }
 });
 
-test("programs: one that says that it stopped is no longer shown", async () => {
+test("programs: a program that reports that it has stopped is no longer listed", async () => {
   const ids = async () =>
     ((await my.ask("GET", "/api/programs")).body["programs"] as { id?: string }[]).map(({ id }) => id);
   my.bus.publish(channels.stats("gateway"), makeStats("leaver"));
@@ -118,7 +118,7 @@ test("programs: one that says that it stopped is no longer shown", async () => {
   await until(async () => expect(await ids()).not.toContain("leaver"));
 });
 
-test("gateways: one that crashed and came back under its id raises an alert that is over, one that drained none", async () => {
+test("gateways: a gateway that crashed and came back raises an alert that is resolved; one that drained raises none", async () => {
   const open = (id: string, epoch: string) =>
     createRegistry(my.bus, { id, epoch, address: "", load: () => ({ connections: 0, speaking: 0 }) });
   const noted = async (id: string, epoch: string, leaving = false) =>
@@ -143,7 +143,7 @@ test("gateways: one that crashed and came back under its id raises an alert that
   for (const registry of [crashing, again, back]) await registry.close();
 });
 
-test("monitors: one is active; when it stops another takes over, and its alerts go on", async () => {
+test("monitors: one is active; when it stops another takes over and continues its alerts", async () => {
   let rss = 1e9;
   speaking.push(speakAs(my.bus, () => [makeStats("steady", { rss })]));
   const mine = () => alertsOf("memory").filter(({ target }) => target === "steady");

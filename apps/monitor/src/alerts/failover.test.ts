@@ -49,7 +49,7 @@ async function startMonitor(): Promise<ChildProcess> {
   return child;
 }
 
-test("alerts: each raised once and resolved once, though the monitor is killed in the middle of telling them", async () => {
+test("alerts: each is raised once and resolved once, even if the monitor is killed while it sends them", async () => {
   const ids = Array.from({ length: 12 }, (_, index) => `g${index}`);
   let connections = 0;
   const speaking = speakAs(bus, () => ids.map((id) => makeStats(id, { gauges: { connections } })));

@@ -22,23 +22,23 @@ function check(...checks: readonly (readonly [second: number, leases: Leases, le
   });
 }
 
-test("gateways: one whose lease is missing for the grace is lost, until it is back", () => {
+test("gateways: a gateway whose lease is missing for the grace time is lost until it is back", () => {
   expect(check([0, [lease("g1")]], [1, []], [3, []], [4, []], [9, []], [10, [lease("g1", "e2")]], [11, []])).toEqual([
     0, 0, 0, 1, 1, 0, 0,
   ]);
 });
 
-test("gateways: one that drained, or said that it stops, is not lost", () => {
+test("gateways: a gateway that drained, or announced that it stops, is not lost", () => {
   expect(check([0, [lease("g1", "e1", true)]], [1, []], [9, []])).toEqual([0, 0, undefined]);
   expect(check([0, [lease("g1")]], [1, [], ["g1"]], [9, []])).toEqual([0, 0, undefined]);
   expect(check([0, [lease("g1")]], [1, [lease("g1")], ["g1"]], [2, []], [9, []])).toEqual([0, 0, 0, undefined]);
 });
 
-test("gateways: one whose id another process took without a word of leaving was lost, once", () => {
+test("gateways: a gateway whose id another process took was lost once, unless it had announced that it leaves", () => {
   expect(check([0, [lease("g1")]], [1, [lease("g1", "e2")]], [2, [lease("g1", "e2")]])).toEqual([0, 1, 0]);
   expect(check([0, [lease("g1")]], [1, [lease("g1", "e2")], ["g1"]], [2, []], [9, []])).toEqual([0, 0, 0, 1]);
 });
 
-test("gateways: one that stays away is given up", () => {
+test("gateways: a gateway that stays away is given up", () => {
   expect(check([0, [lease("g1")]], [1, []], [600, []], [601, []], [602, []])).toEqual([0, 0, 1, 0, undefined]);
 });

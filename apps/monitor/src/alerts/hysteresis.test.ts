@@ -43,7 +43,7 @@ const anyLimits: fc.Arbitrary<Limits> = fc
   }));
 const anyValues = fc.array(fc.option(fc.integer({ min: 0, max: 130 }), { nil: undefined }), { maxLength: 60 });
 
-test("hysteresis: after a raise comes no raise before a resolve, and only worse in between", () => {
+test("hysteresis: an alert is raised once, and can only get worse, until it is resolved", () => {
   fc.assert(
     fc.property(anyLimits, anyValues, (limits, values) => {
       let raised: Severity | undefined;
@@ -61,7 +61,7 @@ test("hysteresis: after a raise comes no raise before a resolve, and only worse 
   );
 });
 
-test("hysteresis: nothing is raised without so many bad values in a row, and nothing resolved without so many good ones", () => {
+test("hysteresis: raising takes the set number of bad values in a row, resolving that of good ones", () => {
   fc.assert(
     fc.property(anyLimits, anyValues, (limits, values) => {
       const known: number[] = [];
@@ -81,7 +81,7 @@ test("hysteresis: nothing is raised without so many bad values in a row, and not
   );
 });
 
-test("hysteresis: what moves between good and bad changes nothing, and neither does what is not known", () => {
+test("hysteresis: values between good and bad, and unknown values, change nothing", () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 90, max: 99 })), fc.boolean(), (values, open) => {
       const before = open ? [120, 120] : [];
@@ -91,7 +91,7 @@ test("hysteresis: what moves between good and bad changes nothing, and neither d
   );
 });
 
-test("hysteresis: raised, worse, over", () => {
+test("hysteresis: an alert is raised, gets worse, and is resolved", () => {
   const { made } = run([100, 100, 100, 150, 120, 150, 150, 100, 89, 95, 89, 89, 50]);
   expect(made).toEqual([
     { type: "raise", severity: "medium" },
@@ -100,7 +100,7 @@ test("hysteresis: raised, worse, over", () => {
   ]);
 });
 
-test("hysteresis: a monitor that takes over goes on where the one before it stopped", () => {
+test("hysteresis: a monitor that takes over continues from the state of the one before", () => {
   const taken: Track = { ...calm, raised: "medium" };
   expect(follow(limits, taken, 120).transition).toBeUndefined();
   const once = follow(limits, taken, 10);

@@ -29,7 +29,7 @@ const last = <T>(values: readonly T[]) => values.at(-1);
 const times = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, index) => make(index));
 
-test("trend: is not known before there are 10 points of a process that has settled, and then the rise over them", () => {
+test("trend: is the rise over 10 points of a process that has settled, and unknown before", () => {
   const measure = createMeasuring();
   const rises = times(12, (index) => measure("memory-trend", { rss: 1e8 + index * 1e7 }));
   expect(rises.slice(0, trendPoints - 1)).toEqual(times(trendPoints - 1, () => undefined));
@@ -38,7 +38,7 @@ test("trend: is not known before there are 10 points of a process that has settl
   expect(last(times(12, (index) => young("memory-trend", { rss: 1e8 + index * 1e7, uptime: 1000 })))).toBeUndefined();
 });
 
-test("rates: few events are unknown until they were counted for long enough to be none", () => {
+test("rates: a few events are unknown at first, and 0 once they were counted for 10 points", () => {
   const measure = createMeasuring();
   const values = times(12, (index) =>
     measure("drop-rate", { totals: { framesReceived: index * 1000 }, drops: { overloaded: index } }),
@@ -47,7 +47,7 @@ test("rates: few events are unknown until they were counted for long enough to b
   expect(values.at(-1)).toBe(0);
 });
 
-test("rates: many events are a share of everything, and those that belong to cut-off speech are none", () => {
+test("rates: many events are a share of all, and drops of interrupted speech do not count", () => {
   const measure = createMeasuring();
   const share = times(3, (index) =>
     measure("drop-rate", {
@@ -67,13 +67,13 @@ test("rates: many events are a share of everything, and those that belong to cut
   ).toEqual([undefined, 0.1]);
 });
 
-test("rates: another process under the same id counts from the beginning", () => {
+test("rates: another process under the same id starts from 0", () => {
   const measure = createMeasuring();
   expect(measure("drop-rate", { totals: { framesReceived: 5000 }, drops: { slow: 5000 } })).toBeUndefined();
   expect(measure("drop-rate", { instance: "i2", totals: { framesReceived: 10 }, drops: {} })).toBeUndefined();
 });
 
-test("first sound: is judged by 20 turns or more; fewer are good only once the monitor has seen enough", () => {
+test("first sound: needs 20 turns; fewer are 0 once the monitor has settled, and unknown before", () => {
   const measure = createMeasuring();
   const latencies = (count: number) => ({ sound: { p50: 300, p95: 2000, p99: 4000, count } });
   expect(measure("first-sound-p95", {}, { latencies: latencies(20) })).toBe(2000);
@@ -82,7 +82,7 @@ test("first sound: is judged by 20 turns or more; fewer are good only once the m
   expect(measure("first-sound-p95", {}, { latencies: latencies(19), settled: false })).toBeUndefined();
 });
 
-test("queue: what waits for a consumer, whatever its workers call it", () => {
+test("queue: is the messages that wait for a consumer, or in a program", () => {
   const measure = createMeasuring();
   const lag = { stream: "TURNS" as const, durable: "größe", pending: 7, held: 0, redelivered: 0 };
   expect(measure("queue", {}, { lags: [lag] })).toBe(7);
@@ -90,7 +90,7 @@ test("queue: what waits for a consumer, whatever its workers call it", () => {
   expect(own("queue", { gauges: { queue: 3 } })).toBe(3);
 });
 
-test("rules: each has a name of its own, and limits that its setting's default makes valid", () => {
+test("rules: each has its own name, and its default makes valid limits", () => {
   expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
   for (const rule of rules) {
     const { levels, clear } = limitsOf(rule, { [rule.setting?.variable ?? ""]: rule.setting?.default ?? 0 });

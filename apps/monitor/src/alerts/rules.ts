@@ -55,7 +55,7 @@ const rows = [
     setting: {
       variable: "VOXBUS_MONITOR_MAX_MEMORY_MB",
       default: 1024,
-      describe: "megabytes of a process from which on there is an alert",
+      describe: "MB of a process's resident memory at which an alert is raised",
     },
     levels: (limit) => threshold(limit * megabyte),
     measure: { process: ({ stats }) => stats.rss },
@@ -66,7 +66,7 @@ const rows = [
     setting: {
       variable: "VOXBUS_MONITOR_MAX_CPU_PERCENT",
       default: 80,
-      describe: "percent of the cores that a process can use from which on there is an alert",
+      describe: "percent of a process's available cores at which an alert is raised",
     },
     levels: (limit) => ({ ...threshold(limit, Math.max(limit, 95)), raiseAfter: 2 }),
     measure: { process: ({ busy }) => busy },
@@ -77,7 +77,7 @@ const rows = [
     setting: {
       variable: "VOXBUS_MONITOR_MAX_CONNECTIONS",
       default: 1000,
-      describe: "connections of a gateway from which on there is an alert",
+      describe: "connections of a gateway at which an alert is raised",
     },
     levels: (limit) => threshold(limit),
     measure: { process: ({ stats }) => stats.gauges["connections"] },
@@ -88,11 +88,11 @@ const rows = [
     setting: {
       variable: "VOXBUS_MONITOR_MAX_QUEUE",
       default: 500,
-      describe: "messages waiting for a consumer, or in a program, from which on there is an alert",
+      describe: "messages waiting for a consumer, or in a program, at which an alert is raised",
     },
     levels: (limit) => single(limit, "high", 0.9),
     measure: { process: ({ stats }) => stats.gauges["queue"], consumer: ({ lag }) => lag.pending },
-    say: (label, value) => `${value} wait at ${label}.`,
+    say: (label, value) => `${value} messages wait at ${label}.`,
   },
   {
     name: "memory-trend",
@@ -123,7 +123,7 @@ const rows = [
         return share(zombies, connections === undefined ? undefined : connections + (zombies ?? 0), 10);
       },
     },
-    say: (label, value) => `${percent(value)} of the devices at ${label} fell silent without a word.`,
+    say: (label, value) => `${percent(value)} of the devices at ${label} fell silent without closing.`,
   },
   {
     name: "drop-rate",
@@ -140,14 +140,14 @@ const rows = [
     name: "redelivery-rate",
     levels: () => single(0.05, "medium", 0.5),
     measure: { process: ({ growth, share }) => share(growth(total("redeliveries")), growth(total("claims")), 10) },
-    say: (label, value) => `${percent(value)} of the work of ${label} had been begun before by another worker.`,
+    say: (label, value) => `${percent(value)} of the claims of ${label} are redeliveries.`,
   },
   {
     name: "first-sound-p95",
     setting: {
       variable: "VOXBUS_MONITOR_TARGET_P95_MS",
       default: 1500,
-      describe: "ms to the first sound of an answer that 5 % of the turns may exceed",
+      describe: "ms to the first sound of an answer that 5 % of the turns may exceed without an alert",
     },
     levels: (limit) => threshold(limit),
     measure: { fleet: ({ firstSound }) => firstSound("p95") },
@@ -159,7 +159,7 @@ const rows = [
     setting: {
       variable: "VOXBUS_MONITOR_TARGET_P99_MS",
       default: 3000,
-      describe: "ms to the first sound of an answer that 1 % of the turns may exceed",
+      describe: "ms to the first sound of an answer that 1 % of the turns may exceed without an alert",
     },
     levels: (limit) => threshold(limit),
     measure: { fleet: ({ firstSound }) => firstSound("p99") },

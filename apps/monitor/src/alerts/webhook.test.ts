@@ -42,7 +42,7 @@ function create(waitsMs: readonly number[] = [1, 1, 1, 1], signal = new AbortCon
   };
 }
 
-test("webhook: what is not taken is sent again under the same key, and told apart from the end of it", async () => {
+test("webhook: a step that is not taken is sent again under the same key, which its resolution does not share", async () => {
   answers = [500, 429, 204, 200];
   const { webhook, outcomes } = create();
   expect(await webhook.post(step)).toBe(true);
@@ -51,7 +51,7 @@ test("webhook: what is not taken is sent again under the same key, and told apar
   expect(outcomes).toEqual(["taken", "taken"]);
 });
 
-test("webhook: is given up after five tries, and at once when it is refused", async () => {
+test("webhook: a step is given up after five attempts, and at once if it is refused", async () => {
   answers = [503];
   const { webhook, outcomes } = create();
   expect(await webhook.post(step)).toBe(true);

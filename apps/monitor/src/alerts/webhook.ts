@@ -25,8 +25,8 @@ export function createWebhook(parts: {
 }): Webhook {
   const { url, log, posted, signal, waitsMs = usualWaitsMs } = parts;
 
-  /** Resolves with the answer's status, or with undefined without an answer in time. */
-  const attempt = async (step: Alert): Promise<number | undefined> => {
+  /** Resolves with the answer's status, or with the error if there was no answer in time. */
+  const attempt = async (step: Alert): Promise<{ readonly status?: number; readonly err?: unknown }> => {
     const phase = step.resolved ? "resolved" : step.severity;
     try {
       const response = await fetch(url, {
@@ -38,17 +38,16 @@ export function createWebhook(parts: {
         signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       });
       await response.body?.cancel();
-      return response.status;
+      return { status: response.status };
     } catch (error) {
-      if (!signal.aborted) log.debug({ err: error }, "webhook did not answer");
-      return undefined;
+      return { err: error };
     }
   };
 
   return {
     async post(step) {
       for (let tries = 0; ; tries += 1) {
-        const status = await attempt(step);
+        const { status, err } = await attempt(step);
         if (signal.aborted && status === undefined) return false;
         if (status !== undefined && status >= 200 && status < 300) {
           posted("taken");
@@ -58,7 +57,7 @@ export function createWebhook(parts: {
         const wait = waitsMs[tries];
         if (final || wait === undefined) {
           posted(final ? "refused" : "failed");
-          log.error({ alert: step.id, status, attempts: tries + 1 }, "alert not posted to the webhook");
+          log.error({ err, alert: step.id, status, attempts: tries + 1 }, "alert not posted to the webhook");
           return true;
         }
         try {

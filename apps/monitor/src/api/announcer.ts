@@ -7,7 +7,7 @@ import { Problem } from "../http/problems.ts";
 export const announcementsPerSecond = 200;
 const batchMs = 50;
 
-/** What is spoken, and how. */
+/** A text to speak, with its language and emotion. */
 export type Announcement = Parameters<Send["say"]>[2] & { readonly text: string };
 
 /** Has something spoken by many devices, one list of them at a time. */

@@ -12,7 +12,7 @@ import { Say, SendControl, SendText } from "./sendable.ts";
 
 const SentToMany = z.object({
   gateways: z.number().int().describe("gateways that pass it on"),
-  devices: z.number().int().describe("devices that are online and meant"),
+  devices: z.number().int().describe("devices that are online and addressed"),
 });
 const SaidToMany = z.object({
   devices: z.number().int().describe("devices that are online and will speak"),
@@ -31,55 +31,43 @@ export interface BroadcastParts {
 /** Adds the routes that send speech, text and control to a group, or to all devices. */
 export function addBroadcastRoutes(app: App, parts: BroadcastParts): void {
   const { sendToMany, sayToMany } = createBroadcast(parts);
-  const say = { body: Say, status: 202, answer: SaidToMany } as const;
-  const text = { body: SendText, status: 202, answer: SentToMany } as const;
-  const control = { body: SendControl, status: 202, answer: SentToMany } as const;
+  const say = { body: Say, answer: SaidToMany } as const;
+  const text = { body: SendText, answer: SentToMany } as const;
+  const control = { body: SendControl, answer: SentToMany } as const;
   const toGroup = { params: ByGroup, problems: ["bad-name", "bus-away"] } as const;
 
-  addRoute(app, {
-    method: "post",
-    path: "/api/groups/{group}/say",
+  addRoute(app, "post", "/api/groups/{group}/say", {
     summary: "Has a text spoken by every device of a group that is online",
     params: ByGroup,
     ...say,
     problems: ["bad-name", "busy", "bus-away"],
     handle: ({ params: { group }, body }) => sayToMany(body, group),
   });
-  addRoute(app, {
-    method: "post",
-    path: "/api/groups/{group}/text",
+  addRoute(app, "post", "/api/groups/{group}/text", {
     summary: "Shows something on every device of a group",
     ...text,
     ...toGroup,
     handle: ({ params: { group }, body: { message } }) => sendToMany(message, group),
   });
-  addRoute(app, {
-    method: "post",
-    path: "/api/groups/{group}/control",
+  addRoute(app, "post", "/api/groups/{group}/control", {
     summary: "Sends a command to every device of a group",
     ...control,
     ...toGroup,
     handle: ({ params: { group }, body: { message } }) => sendToMany(message, group),
   });
-  addRoute(app, {
-    method: "post",
-    path: "/api/fleet/say",
+  addRoute(app, "post", "/api/fleet/say", {
     summary: "Has a text spoken by every device that is online",
     ...say,
     problems: ["busy", "bus-away"],
     handle: ({ body }) => sayToMany(body),
   });
-  addRoute(app, {
-    method: "post",
-    path: "/api/fleet/text",
+  addRoute(app, "post", "/api/fleet/text", {
     summary: "Shows something on every device",
     ...text,
     problems: ["bus-away"],
     handle: ({ body: { message } }) => sendToMany(message),
   });
-  addRoute(app, {
-    method: "post",
-    path: "/api/fleet/control",
+  addRoute(app, "post", "/api/fleet/control", {
     summary: "Sends a command to every device",
     ...control,
     problems: ["bus-away"],

@@ -10,9 +10,7 @@ import { requireBus } from "./require.ts";
 
 /** Adds the routes about what is kept of a device, online or not: its record, and its dialogue history. */
 export function addDeviceDataRoutes(app: App, { bus, log }: { readonly bus: Bus; readonly log: Log }): void {
-  addRoute(app, {
-    method: "get",
-    path: "/api/devices/{id}/record",
+  addRoute(app, "get", "/api/devices/{id}/record", {
     summary: "When a device was last seen, why it left, and how long it was online in all",
     params: ByDevice,
     answer: DeviceRecord.extend({ id: z.string() }),
@@ -25,12 +23,10 @@ export function addDeviceDataRoutes(app: App, { bus, log }: { readonly bus: Bus;
     },
   });
 
-  addRoute(app, {
-    method: "delete",
-    path: "/api/devices/{id}/dialogue",
+  addRoute(app, "delete", "/api/devices/{id}/dialogue", {
     summary: "Erases what was said with a device; what is being said now is kept again",
     params: ByDevice,
-    answer: z.object({ id: z.string(), erased: z.boolean().describe("false: there was nothing") }),
+    answer: z.object({ id: z.string(), erased: z.boolean().describe("false: there was nothing to erase") }),
     problems: ["bad-device-id", "bus-away"],
     handle: async ({ params: { id } }) => {
       requireBus(bus);

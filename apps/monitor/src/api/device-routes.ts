@@ -29,7 +29,7 @@ const Devices = z.object({
 });
 
 const Disconnect = z.strictObject({
-  reason: z.string().max(200).optional().describe("why, for the monitor's log"),
+  reason: z.string().max(200).optional().describe("reason for the monitor's log"),
 });
 
 /**
@@ -46,9 +46,7 @@ export function addDeviceRoutes(
 ): void {
   const { bus, presence, profiles, log } = parts;
 
-  addRoute(app, {
-    method: "get",
-    path: "/api/devices",
+  addRoute(app, "get", "/api/devices", {
     summary: "Devices that are online, in order of their ids, a page at a time",
     query: Filter,
     answer: Devices,
@@ -65,9 +63,7 @@ export function addDeviceRoutes(
     },
   });
 
-  addRoute(app, {
-    method: "get",
-    path: "/api/devices/{id}",
+  addRoute(app, "get", "/api/devices/{id}", {
     summary: "One device that is online",
     params: ByDevice,
     answer: Device,
@@ -77,13 +73,10 @@ export function addDeviceRoutes(
     },
   });
 
-  addRoute(app, {
-    method: "post",
-    path: "/api/devices/{id}/disconnect",
+  addRoute(app, "post", "/api/devices/{id}/disconnect", {
     summary: "Closes a device's session; the device may connect again",
     params: ByDevice,
     body: Disconnect,
-    status: 202,
     answer: z.object({ session: z.string(), gateway: z.string() }),
     problems: ["bad-device-id", "device-offline", "bus-away"],
     handle: async ({ params: { id }, body: { reason } }) => {

@@ -15,22 +15,20 @@ export function addGatewayRoutes(
   parts: { readonly bus: Bus; readonly presence: PresenceView; readonly log: Log },
 ): void {
   const { bus, presence, log } = parts;
-  addRoute(app, {
-    method: "get",
-    path: "/api/gateways",
+  addRoute(app, "get", "/api/gateways", {
     summary: "Gateways whose lease lives",
     answer: z.object({ gateways: z.array(GatewayLease) }),
     problems: [],
     handle: () => ({ gateways: [...presence.gateways()] }),
   });
 
-  addRoute(app, {
-    method: "post",
-    path: "/api/gateways/{id}/drain",
+  addRoute(app, "post", "/api/gateways/{id}/drain", {
     summary: "Has a gateway let what is said finish, send its devices elsewhere, and stop",
     params: ByGateway,
-    status: 202,
-    answer: z.object({ gateway: z.string(), connections: z.number().int().describe("that it held last") }),
+    answer: z.object({
+      gateway: z.string(),
+      connections: z.number().int().describe("number of its connections at its last report"),
+    }),
     problems: ["bad-name", "gateway-gone", "bus-away"],
     handle: async ({ params: { id } }) => {
       const found = presence.gateways().find((gateway) => gateway.id === id);

@@ -17,9 +17,7 @@ export function addHealthRoute(
   app: App,
   { bus, presence }: { readonly bus: Bus; readonly presence: PresenceView },
 ): void {
-  addRoute(app, {
-    method: "get",
-    path: "/api/health",
+  addRoute(app, "get", "/api/health", {
     summary: "Whether the monitor sees the bus",
     answer: Health,
     problems: ["bus-away"],

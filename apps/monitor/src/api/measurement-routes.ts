@@ -9,8 +9,8 @@ import { averagedPoints, keptPoints } from "../measurements/series.ts";
 
 const SeriesShown = z.object({
   metric: z.string().describe("what is measured"),
-  subject: z.string().describe("of whom: a gateway's id, PROGRAM-INSTANCE, DURABLE-STREAM of a consumer, or fleet"),
-  value: z.number().describe("at the last look"),
+  subject: z.string().describe("the target: a gateway's id, PROGRAM-INSTANCE, DURABLE-STREAM of a consumer, or fleet"),
+  value: z.number().describe("at the last measurement"),
   average: z.number().describe(`mean of the last ${averagedPoints} points`),
   points: z
     .array(z.tuple([z.number(), z.number()]))
@@ -46,13 +46,11 @@ export function addMeasurementRoutes(
 ): void {
   const { measurements, alerting, intervalMs } = parts;
   const { history, programs } = measurements;
-  addRoute(app, {
-    method: "get",
-    path: "/api/stats",
+  addRoute(app, "get", "/api/stats", {
     summary: "What was measured: the last value, the average, and if asked for the history",
     query: StatsQuery,
     answer: z.object({
-      active: z.boolean().describe("this monitor is the one that raises alerts"),
+      active: z.boolean().describe("true if this monitor is the one that raises alerts"),
       interval: z.number().describe("ms between two points"),
       series: z.array(SeriesShown),
     }),
@@ -72,14 +70,12 @@ export function addMeasurementRoutes(
     },
   });
 
-  addRoute(app, {
-    method: "get",
-    path: "/api/programs",
+  addRoute(app, "get", "/api/programs", {
     summary: "Every process that runs, with its own numbers, and those that fell silent",
     answer: z.object({
       programs: z.array(
         Stats.extend({
-          lost: z.boolean().describe(`nothing was heard of it for ${lostMs / 1000} s`),
+          lost: z.boolean().describe(`true if it has sent no report for ${lostMs / 1000} s`),
         }),
       ),
     }),
@@ -87,12 +83,13 @@ export function addMeasurementRoutes(
     handle: () => ({ programs: programs.list().map(({ stats, lost }) => ({ ...stats, lost })) }),
   });
 
-  addRoute(app, {
-    method: "get",
-    path: "/api/alerts",
+  addRoute(app, "get", "/api/alerts", {
     summary: "Alerts that stand, then those of the last day that are over",
     query: z.strictObject({
-      open: z.enum(["true", "false"]).optional().describe("true: only those that stand; false: only those over"),
+      open: z
+        .enum(["true", "false"])
+        .optional()
+        .describe("true: only those that stand; false: only those that are resolved"),
     }),
     answer: z.object({
       alerts: z.array(Alert.extend({ raisedAt: z.number().describe("ms since the epoch at which it began") })),

@@ -9,9 +9,14 @@ import type { App } from "../http/server.ts";
 import { requireBus } from "./require.ts";
 
 const Shown = z.object({
-  revision: z.number().int().describe("what a change must name in If-Match; 0: the device has no profile of its own"),
+  revision: z
+    .number()
+    .int()
+    .describe("revision for If-Match of the next change; 0: the device has no profile of its own"),
   own: z.record(z.string(), z.unknown()).describe("the device's own fields"),
-  profile: z.record(z.string(), z.unknown()).describe("what applies: own fields over the fleet's over the defaults"),
+  profile: z
+    .record(z.string(), z.unknown())
+    .describe("the profile that applies: own fields over the fleet's over the defaults"),
 });
 
 /**
@@ -27,9 +32,7 @@ export function addProfileRoutes(app: App, { bus, log }: { readonly bus: Bus; re
     return { revision: entry?.revision ?? 0, own, profile: Profile.parse({ ...fallback?.value, ...own }) };
   };
 
-  addRoute(app, {
-    method: "get",
-    path: "/api/devices/{id}/profile",
+  addRoute(app, "get", "/api/devices/{id}/profile", {
     summary: "A device's profile, and its revision",
     params: ByDevice,
     answer: Shown,
@@ -40,10 +43,8 @@ export function addProfileRoutes(app: App, { bus, log }: { readonly bus: Bus; re
     },
   });
 
-  addRoute(app, {
-    method: "put",
-    path: "/api/devices/{id}/profile",
-    summary: "Replaces a device's own profile, if it is still at the revision that If-Match names (0: there is none)",
+  addRoute(app, "put", "/api/devices/{id}/profile", {
+    summary: "Replaces a device's own profile, if it is still at the revision that If-Match names (0: no profile)",
     params: ByDevice,
     body: OwnProfile.strict(),
     answer: Shown,

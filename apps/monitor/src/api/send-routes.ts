@@ -28,13 +28,10 @@ export function addSendRoutes(
   };
   const toOne = {
     params: ByDevice,
-    status: 202,
     problems: ["bad-device-id", "device-offline", "bus-away"],
   } as const;
 
-  addRoute(app, {
-    method: "post",
-    path: "/api/devices/{id}/say",
+  addRoute(app, "post", "/api/devices/{id}/say", {
     summary: "Has a text spoken by a device, once it is silent",
     ...toOne,
     body: Say,
@@ -50,18 +47,14 @@ export function addSendRoutes(
       return { session, reply };
     },
   });
-  addRoute(app, {
-    method: "post",
-    path: "/api/devices/{id}/text",
+  addRoute(app, "post", "/api/devices/{id}/text", {
     summary: "Shows something on a device, at once",
     ...toOne,
     body: SendText,
     answer: SentToOne,
     handle: ({ params: { id }, body: { message } }) => sendToOne(id, message),
   });
-  addRoute(app, {
-    method: "post",
-    path: "/api/devices/{id}/control",
+  addRoute(app, "post", "/api/devices/{id}/control", {
     summary: "Sends a command to a device",
     ...toOne,
     body: SendControl,

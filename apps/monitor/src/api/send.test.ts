@@ -45,7 +45,7 @@ async function hear<S extends z.ZodType>(channel: Channel<S>): Promise<[string, 
   return heard;
 }
 
-test("devices: found by how their ids begin, in upper or lower case, and by their group", async () => {
+test("devices: are found by the beginning of their ids, in upper or lower case, and by their group", async () => {
   await openGateway("g1", ["Kitchen-1", "kitchen-2", "hall"]);
   await my.bus.bucket(buckets.profiles).put("hall", { group: "ground" });
   await my.bus.bucket(buckets.profiles).put("kitchen-2", { group: "ground" });
@@ -55,7 +55,7 @@ test("devices: found by how their ids begin, in upper or lower case, and by thei
   await shown([], "?group=none");
 });
 
-test("text and control: to one device, in its open session", async () => {
+test("text and control: are sent to one device in its open session", async () => {
   await openGateway("g1", ["d1"]);
   await shown(["d1"]);
   const heard = await hear(channels.out("d1"));
@@ -77,14 +77,14 @@ test.each([
   ["text", { message: { type: "alert", message: "x".repeat(8000) } }],
   ["control", { message: { type: "alert", message: "x" } }],
   ["control", { message: { type: "mcp", payload: {} } }],
-])("%s: what is not its business, or too long for a device, is refused", async (kind, body) => {
+])("%s: a message of another kind, or too long for a device, is refused", async (kind, body) => {
   expect(await my.ask("POST", `/api/fleet/${kind}`, body)).toMatchObject({
     status: 400,
     body: { type: "/problems/bad-field" },
   });
 });
 
-test("text and control: to a group or to all, with the gateways and devices that are reached", async () => {
+test("text and control: are sent to a group or to all, and the answer counts the gateways and devices reached", async () => {
   await openGateway("g1", ["d1", "d2"]);
   await openGateway("g2", ["d3"]);
   for (const id of ["d1", "d3"]) await my.bus.bucket(buckets.profiles).put(id, { group: "upstairs" });
@@ -116,7 +116,7 @@ test("text and control: to a group or to all, with the gateways and devices that
   });
 });
 
-test("say: once to each device that is online of a group or of all, one list at a time", async () => {
+test("say: reaches each online device of a group or of all once, one list at a time", async () => {
   const ids = Array.from({ length: 25 }, (_, index) => `say-${String(index).padStart(2, "0")}`);
   await openGateway("g1", ids);
   await my.bus.bucket(buckets.profiles).put("say-07", { group: "seven" });
@@ -142,7 +142,7 @@ test("say: once to each device that is online of a group or of all, one list at 
   expect(heard).toHaveLength(26);
 });
 
-test("gateways: one is told to drain; one without a lease is not there", async () => {
+test("gateways: a drain is sent to a gateway with a lease, and refused without one", async () => {
   await openGateway("g1", ["d1"]);
   const heard = await hear(channels.command("g1"));
   await vi.waitFor(async () => {
@@ -157,7 +157,7 @@ test("gateways: one is told to drain; one without a lease is not there", async (
   });
 });
 
-test("record and dialogue: shown, and erased", async () => {
+test("record and dialogue: the record is shown, and the dialogue is erased", async () => {
   const record = { lastSeen: 5, lastReason: "done", totalOnline: 7 };
   await my.bus.bucket(buckets.devices).put("aa:bb:cc:dd:ee:ff", record);
   expect(await my.ask("GET", "/api/devices/AA:BB:CC:DD:EE:FF/record")).toEqual({

@@ -1,7 +1,7 @@
 import { Emotion, maxDeviceTextBytes, ServerCustom, ServerIot, ServerNotify, ServerSystem } from "@voxbus/protocol";
 import { z } from "zod";
 
-// The gateway adds the session's id.
+// The gateway adds the session id.
 const mostBytes = maxDeviceTextBytes - 300;
 const fits = (message: unknown) => Buffer.byteLength(JSON.stringify(message)) <= mostBytes;
 const tooLong = { message: `must be at most ${mostBytes} bytes of JSON` };
@@ -15,7 +15,7 @@ const Shown = z
   })
   .describe("shown on the device with a sound");
 
-/** A text frame that may be sent to devices: what is not the business of asr, dialogue or tts. */
+/** A text frame that may be sent to devices. Those of asr, dialogue and tts are excluded. */
 export const SendText = z.strictObject({
   message: z
     .discriminatedUnion("type", [Shown, ServerCustom, ServerNotify])
@@ -31,7 +31,7 @@ export const SendControl = z.strictObject({
     .describe("a command to the device, as in docs/protocol.md"),
 });
 
-/** What is to be spoken. */
+/** A text to speak. */
 export const Say = z.strictObject({
   text: z.string().trim().min(1).max(4096).describe("what is spoken"),
   emotion: Emotion.optional().describe("the face while it is spoken"),

@@ -58,7 +58,7 @@ test("access: a POST comes from a page of this monitor, or from no page", () => 
   expect(post({ origin: "null" })).toBe("forbidden");
 });
 
-test("exposure: beyond loopback needs a token, or none said outright", () => {
+test("exposure: beyond loopback needs a token, or VOXBUS_AUTH=none", () => {
   const check = (config: Partial<Parameters<typeof checkExposure>[0]>) => () =>
     checkExposure({ VOXBUS_MONITOR_HOST: "0.0.0.0", ...config });
   expect(check({})).toThrow(/VOXBUS_MONITOR_TOKEN/);

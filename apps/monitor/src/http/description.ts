@@ -8,9 +8,7 @@ const license = { name: "Apache-2.0", identifier: "Apache-2.0" };
 /** Adds the route of the OpenAPI 3.1 document. It describes every route of `app`, itself included. */
 export function addDescription(app: App): void {
   let document: ReturnType<typeof describe> | undefined;
-  addRoute(app, {
-    method: "get",
-    path: "/api/openapi.json",
+  addRoute(app, "get", "/api/openapi.json", {
     summary: "This description",
     answer: z.record(z.string(), z.unknown()),
     problems: [],

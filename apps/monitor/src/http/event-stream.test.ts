@@ -16,9 +16,7 @@ const app = createApp({
   log: silentLog,
   answered: () => undefined,
 });
-addRoute(app, {
-  method: "get",
-  path: "/api/events",
+addRoute(app, "get", "/api/events", {
   summary: "",
   answer: z.string(),
   type: "text/event-stream",

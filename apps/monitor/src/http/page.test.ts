@@ -4,7 +4,7 @@ import { guardPage } from "./page.ts";
 const connectOf = (host: string, addresses: readonly string[] = []) =>
   /connect-src ([^;]*)/.exec(guardPage(host, addresses)["content-security-policy"]!)![1];
 
-test("guard: the page connects to its own host and to the gateways, and runs no script but its own", () => {
+test("guard: the page connects to its own host and to the gateways, and runs only its own scripts", () => {
   expect(connectOf("monitor.example:8080")).toBe(
     "'self' ws://monitor.example:* wss://monitor.example:* http://monitor.example:* https://monitor.example:*",
   );

@@ -26,34 +26,33 @@ const ProblemDetails = z
   .openapi("Problem");
 const bodyProblems = ["bad-json", "bad-field", "body-too-big", "unsupported-media-type"] as const;
 
+/** The rest of a route, beside its method and its path. */
+export interface Row<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodObject, A extends z.ZodType> {
+  readonly summary: string;
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly answer: A;
+  /** The media type of the answer, JSON by default. */
+  readonly type?: string;
+  /** The problems that it may refuse with, beyond those of every request. */
+  readonly problems: readonly ProblemName[];
+  /** Gives the answer, which is sent as JSON, or a response of its own. */
+  readonly handle: (request: Request<P, Q, B>) => z.input<A> | Response | Promise<z.input<A> | Response>;
+}
+
 /**
  * Adds a route. Its schemas check the path's parameters, the query and the JSON body, and describe them and the answer in
- * the OpenAPI document, with the `problems` that the route may refuse with beyond those of every request. `handle` gives
- * the answer, which is sent as JSON, or a response of its own.
+ * the OpenAPI document. A POST is answered with 202, since the bus passes it on; everything else with 200.
  */
 export function addRoute<
   A extends z.ZodType,
   P extends z.ZodObject = typeof Nothing,
   Q extends z.ZodObject = typeof Nothing,
   B extends z.ZodObject = typeof Nothing,
->(
-  app: App,
-  row: {
-    readonly method: "get" | "post" | "put" | "delete";
-    readonly path: string;
-    readonly summary: string;
-    readonly params?: P;
-    readonly query?: Q;
-    readonly body?: B;
-    readonly status?: 200 | 202;
-    readonly answer: A;
-    /** The media type of the answer, JSON by default. */
-    readonly type?: string;
-    readonly problems: readonly ProblemName[];
-    readonly handle: (request: Request<P, Q, B>) => z.input<A> | Response | Promise<z.input<A> | Response>;
-  },
-): void {
-  const { method, path, summary, params = Nothing, query = Nothing, body, status = 200, answer, handle } = row;
+>(app: App, method: "get" | "post" | "put" | "delete", path: string, row: Row<P, Q, B, A>): void {
+  const { summary, params = Nothing, query = Nothing, body, answer, handle } = row;
+  const status = method === "post" ? 202 : 200;
   const type = row.type ?? "application/json";
   const described = createRoute({
     method,

@@ -26,37 +26,28 @@ const app = createApp({
   answered: (path, status) => answered.push([path, status]),
 });
 const row = { summary: "", problems: [] } as const;
-addRoute(app, {
+addRoute(app, "get", "/api/items/{id}", {
   ...row,
-  method: "get",
-  path: "/api/items/{id}",
   params: z.object({ id: DeviceId.pipe(z.string().max(4)) }),
   query: z.strictObject({ limit: z.coerce.number().max(9).default(5) }),
   answer: z.object({ id: z.string(), limit: z.number() }),
   handle: ({ params: { id }, query: { limit } }) => ({ id, limit }),
 });
-addRoute(app, {
+addRoute(app, "post", "/api/notes", {
   ...row,
-  method: "post",
-  path: "/api/notes",
   body: z.strictObject({ text: z.string().max(5), tags: z.array(z.string().max(3)).optional() }),
-  status: 202,
   answer: z.object({ length: z.number() }),
   handle: ({ body: { text } }) => ({ length: text.length }),
 });
-addRoute(app, {
+addRoute(app, "get", "/api/broken", {
   ...row,
-  method: "get",
-  path: "/api/broken",
   answer: nothing,
   handle: () => {
     throw new Error("a secret of the inside");
   },
 });
-addRoute(app, {
+addRoute(app, "get", "/api/away", {
   ...row,
-  method: "get",
-  path: "/api/away",
   answer: nothing,
   handle: () => Promise.reject(new BusAwayError("NATS is away")),
 });
@@ -93,7 +84,7 @@ async function expectProblem(response: Response, name: keyof typeof problems) {
   return details;
 }
 
-test("server: a row gets its path, its query and its body checked", async () => {
+test("server: a route's path, query and body are checked", async () => {
   const got = await fetch(`${url}/api/items/a%3Ab?limit=7`);
   expect(got.status).toBe(200);
   expect(got.headers.get("content-type")).toBe("application/json");
@@ -107,13 +98,13 @@ test("server: a row gets its path, its query and its body checked", async () => 
   ]);
 });
 
-test("server: HEAD is answered as GET without content", async () => {
+test("server: HEAD is answered like GET, without content", async () => {
   const response = await fetch(`${url}/api/items/a`, { method: "HEAD" });
   expect(response.status).toBe(200);
   expect(await response.text()).toBe("");
 });
 
-test("problem not-found: a path that is none, and it is counted under no path", async () => {
+test("problem not-found: an unknown path, which is counted without a path", async () => {
   await expectProblem(await fetch(`${url}/api/nothing`), "not-found");
   await expectProblem(await fetch(`${url}/api/items/a/b`), "not-found");
   expect(answered).toEqual([
@@ -135,7 +126,7 @@ test("problem method-not-allowed: Allow names the methods", async () => {
   }
 });
 
-test("problem bad-device-id: a path segment that is refused or not decodable", async () => {
+test("problem bad-device-id: an invalid or undecodable path segment", async () => {
   const { errors } = await expectProblem(await fetch(`${url}/api/items/abcde`), "bad-device-id");
   expect(errors).toEqual([{ field: "id", message: expect.stringContaining("4") }]);
   await expectProblem(await fetch(`${url}/api/items/%ff`), "bad-device-id");
@@ -154,18 +145,18 @@ test("problem bad-field: names each field and its limit", async () => {
   await expectProblem(await fetch(`${url}/api/items/a?limt=1`), "bad-field");
 });
 
-test("problem bad-json: what is not JSON in UTF-8", async () => {
+test("problem bad-json: a body that is not JSON in UTF-8", async () => {
   for (const body of ["{", "text=1", Uint8Array.of(0x22, 0xff, 0x22)])
     await expectProblem(await post(body), "bad-json");
 });
 
-test("problem unsupported-media-type: a form of another site gets no further", async () => {
+test("problem unsupported-media-type: the form of another site", async () => {
   for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"]) {
     await expectProblem(await post('{"text":"hello"}', { "content-type": type }), "unsupported-media-type");
   }
 });
 
-test("problem body-too-big: at one byte over the limit, however long it is", async () => {
+test("problem body-too-big: a body of any length over the limit", async () => {
   const padded = (bytes: number) => '{"text":"hello"}'.padEnd(bytes);
   expect((await post(padded(maxBodyBytes))).status).toBe(202);
   await expectProblem(await post(padded(maxBodyBytes + 1)), "body-too-big");
@@ -189,16 +180,16 @@ test("problem forbidden: the Origin of another site", async () => {
   await expectProblem(await post('{"text":"hello"}', { ...json, origin: "https://evil.example" }), "forbidden");
 });
 
-test("problem bus-away: what NATS did not take", async () => {
+test("problem bus-away: a request that NATS did not take in time", async () => {
   await expectProblem(await fetch(`${url}/api/away`), "bus-away");
 });
 
-test("problem internal: nothing of the inside is told", async () => {
+test("problem internal: shows nothing of the error's text", async () => {
   const details = await expectProblem(await fetch(`${url}/api/broken`), "internal");
   expect(JSON.stringify(details)).not.toContain("secret");
 });
 
-test("server: the page is sent zipped to who takes it, under its own policy", async () => {
+test("page: is compressed for clients that accept gzip, and has a policy of its own", async () => {
   const zipped = await fetch(`${url}/`, { headers: { "accept-encoding": "gzip" } });
   expect(zipped.headers.get("content-encoding")).toBe("gzip");
   expect(await zipped.text()).toBe("<p>the page</p>");
@@ -219,7 +210,7 @@ test("server: every problem has its page, and the API's page names every path", 
   for (const path of ["/api/items/{id}", "/api/notes", "/api/broken", "/api/away"]) expect(home).toContain(path);
 });
 
-test("page: its files by their paths, and nothing that a page is not made of", async () => {
+test("page: serves the page's files by their paths, and no other files", async () => {
   const page = await fetch(`${url}/`);
   expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
   expect(page.headers.get("cache-control")).toBe("no-store");
@@ -261,7 +252,7 @@ test("problem forbidden: a request without a Host header, as HTTP 1.0 allows", a
   expect(received).toContain("/problems/forbidden");
 });
 
-test("problem body-too-big: also of a body that does not tell its length", async () => {
+test("problem body-too-big: a body without a content length", async () => {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   socket.write("POST /api/notes HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n");
   socket.write("transfer-encoding: chunked\r\nconnection: close\r\n\r\n");
@@ -272,7 +263,7 @@ test("problem body-too-big: also of a body that does not tell its length", async
   expect(head.toString()).toMatch(/^HTTP\/1\.1 413 /);
 });
 
-test("server: a client that goes away in mid-body harms nobody", async () => {
+test("server: a client that disconnects in mid-body has no effect on others", async () => {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   const head = `POST /api/notes HTTP/1.1\r\nhost: ${hostname}\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{`;

@@ -34,7 +34,7 @@ const entry = (gateway: string, epoch: string) => ({
 const open = (id: string) =>
   createRegistry(bus, { id, epoch: "e1", address: "", load: () => ({ connections: 0, speaking: 0 }) });
 
-test("presence GC: what gateways that are gone left is removed, what the others hold stays", async () => {
+test("presence GC: removes the entries of gateways that are gone, and keeps those of the others", async () => {
   const gateway = await open("here");
   const session = { session: "s1", since: 0, remote: "", protocol: 1, features: {}, state: "active" as const };
   await gateway.enter("mine", session, AbortSignal.timeout(5000));
@@ -53,7 +53,7 @@ test("presence GC: what gateways that are gone left is removed, what the others 
   await gateway.close();
 });
 
-test("gateways: the monitor after this one misses what this one had seen", async () => {
+test("gateways: the next monitor misses the gateways that this one had seen", async () => {
   const gateway = await open("watched");
   await vi.waitFor(() => expect(presence.gateways().map(({ id }) => id)).toContain("watched"));
   const before = watchGateways({ bus, presence, log: silentLog });

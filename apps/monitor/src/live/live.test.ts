@@ -102,7 +102,7 @@ async function haveTurn(device: string, session: string): Promise<void> {
   bus.publish(channels.event(device), event);
 }
 
-test("live: a new reader gets a greeting, the devices that are there, and the numbers", async () => {
+test("live: a new stream begins with hello, the online devices, and the numbers", async () => {
   await enter("early");
   const { find } = await read(silent);
   expect(await find("hello")).toEqual({
@@ -118,7 +118,7 @@ test("live: a new reader gets a greeting, the devices that are there, and the nu
   expect(bus.connected).toBe(true);
 });
 
-test("live: a device that comes, has a turn and goes is told of", async () => {
+test("live: a device that comes, has a turn and goes is in the stream", async () => {
   const { find } = await read(silent);
   const session = await enter("d1");
   await find("devices", ({ put }) => put.some(({ id, last }) => id === "d1" && last === undefined));
@@ -140,7 +140,7 @@ test.each([
   ["silent", undefined, undefined],
   ["telling", "what time", ["It is late."]],
 ] as const)(
-  "live: a device's turn is told as it goes on, with its words only where they are switched on (%s)",
+  "live: a device's turn is sent as it goes on, with transcripts only if they are switched on (%s)",
   async (which, heard, said) => {
     const device = `turning-${which}`;
     const session = await enter(device);
@@ -156,7 +156,7 @@ test.each([
   },
 );
 
-test("live: who comes late gets the turns that were", async () => {
+test("live: a stream that starts late has the earlier turns", async () => {
   const session = await enter("past");
   const first = await read(silent, "?device=past");
   await haveTurn("past", session);
@@ -181,7 +181,7 @@ test("live: the speech of a watched device is timed by its own frames", async ()
   expect(speech!.to).toBeGreaterThanOrEqual(speech!.from);
 });
 
-test("live: a program that stops ends its streams, and at once", async () => {
+test("live: a program that stops ends its streams at once", async () => {
   const short = await start();
   const { find, reading } = await read(short);
   await find("hello");
@@ -191,7 +191,7 @@ test("live: a program that stops ends its streams, and at once", async () => {
   expect(performance.now() - began).toBeLessThan(1500);
 });
 
-test("profile: own fields are kept apart from the defaults, and a change names the revision it was made from", async () => {
+test("profile: own fields are kept apart from the defaults, and a change names its revision", async () => {
   const url = `${silent.addresses["monitor"]}api/devices/lamp/profile`;
   const put = async (body: object, revision?: string) => {
     const headers = { "content-type": "application/json", ...(revision === undefined ? {} : { "if-match": revision }) };

@@ -14,7 +14,7 @@ test("history: keeps 1,000 points of a series and averages the last 60", () => {
   expect(series.newest(0)).toEqual([]);
 });
 
-test("history: forgets what ended, and no more than it must", () => {
+test("history: forgets series that ended, and the oldest beyond its limit", () => {
   const history = createHistory({ forgetMs: 100, maxSeries: 2 });
   const sample = (target: string) => [{ metric: "memory", target, value: 1 }];
   history.record(0, sample("old"));

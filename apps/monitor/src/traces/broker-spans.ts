@@ -20,13 +20,13 @@ import {
 
 type Step = BrokerTrace["events"][number];
 
-/** What a nats-server may hand a message to, by the kind of the connection (NATS ADR-41). */
+/** The span names of a message's way out of a nats-server, by the kind of the connection (NATS ADR-41). */
 const ends: Readonly<Record<number, string>> = { 0: "deliver", 1: "route", 2: "gateway", 4: "leaf" };
 
 /**
- * Turns a nats-server's report on one message into spans below the one that sent it: `nats SERVER`, with a child for
- * each thing that the server did with the message. What another server did stands below the route to it, whichever
- * report comes first: the ids of those spans follow from the message (docs/traces.md).
+ * Turns a nats-server's report on one message into spans below the sender's span: `nats SERVER`, with a child for each
+ * step that the server took with the message. The steps of another server are below the route to it. The order of the
+ * reports does not matter, because the ids of these spans follow from the message (docs/traces.md).
  */
 export function traceReport({ server, request, events }: BrokerTrace): void {
   const header = (name: string) =>
@@ -38,7 +38,7 @@ export function traceReport({ server, request, events }: BrokerTrace): void {
   const subject = templateOf(came.subj ?? "");
 
   const hop = header("Nats-Trace-Hop");
-  // Several messages without an id may come from one span: then the servers' spans stand side by side.
+  // One span may send several messages without an id. The servers' spans are then siblings.
   const message = header("Nats-Msg-Id") && `${traceparent} ${header("Nats-Msg-Id")}`;
   const idOf = (what: string, hop: string | undefined) =>
     message && hop !== undefined ? spanIdOf(message, what, hop) : undefined;
@@ -70,7 +70,7 @@ export function traceReport({ server, request, events }: BrokerTrace): void {
   span.end(timeOf(server.time));
 }
 
-/** Follows the reports of all servers, if spans are taken at all; with several monitors each report goes to one. */
+/** Follows the reports of all servers, if tracing is on. With several monitors each report goes to one of them. */
 export function followBroker({ bus, meter }: { readonly bus: Bus; readonly meter: Meter }): Closer {
   const reports = meter.createCounter("voxbus_monitor_broker_reports", {
     description: "Reports of nats-server on the path of traced messages",
@@ -85,7 +85,7 @@ export function followBroker({ bus, meter }: { readonly bus: Bus; readonly meter
 function nameStep({ type, kind, name, stream }: Step): string {
   if (type === "js") return `store ${stream ?? ""}`.trim();
   if (type !== "eg") return type;
-  return `${ends[kind ?? 0] ?? "hand on"} ${name ?? ""}`.trim();
+  return `${ends[kind ?? 0] ?? "pass on"} ${name ?? ""}`.trim();
 }
 
 function start(name: string, id: string | undefined, startTime: HrTime, parent: Context, attributes: Attributes): Span {
@@ -95,20 +95,20 @@ function start(name: string, id: string | undefined, startTime: HrTime, parent: 
     : startSpanAs(id, name, options, parent);
 }
 
-/** The context of a span of the same trace whose id is known. */
+/** The context of a span of the same trace, by its id. */
 function below(sender: Context, spanId: string | undefined): Context {
   const sent = trace.getSpanContext(sender);
   return sent && spanId !== undefined ? trace.setSpanContext(sender, { ...sent, spanId }) : sender;
 }
 
 function fail(span: Span, { error }: Step): void {
-  // A message that was stored before is no failure: it is why it has an id.
+  // A message that was stored before is not a failure. Its id exists for this case.
   if (error === undefined) return;
   span.setAttribute("nats.error", error);
   if (error !== "msgid is duplicate") span.setStatus({ code: SpanStatusCode.ERROR, message: error });
 }
 
-/** The server tells ns, which a number of ms cannot hold. */
+/** Parses a server's time. It is in ns, which a number of ms cannot hold. */
 function timeOf(ts: string): HrTime {
   const [, whole = "", fraction = ""] = /^([^.Z]*)(?:\.(\d+))?Z$/.exec(ts) ?? [];
   return [Date.parse(`${whole}Z`) / 1000, Number(fraction.padEnd(9, "0"))];
