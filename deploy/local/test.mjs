@@ -14,7 +14,8 @@ const began = Date.now();
 const checks = {
   "types and build": () => isBuilt(root) || buildPackages(root),
   "lint (oxlint)": () => runTool("oxlint", "--type-aware", "--deny-warnings"),
-  "import law": () => runCommand(process.execPath, [join(root, "tests/dist/lint/main.js"), "imports"], { cwd: root }),
+  "import law": () =>
+    runCommand(process.execPath, [join(root, "tests/dist/lint/main.js"), "imports", "order"], { cwd: root }),
   "format (prettier)": () => runTool("prettier", "--check", "."),
   "unused code (knip)": () => runTool("knip", "--strict"),
 };

@@ -1,7 +1,7 @@
-import { createOpusDecoder, readOpusPacket, writeWav } from "@voxbus/audio";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createOpusDecoder, readOpusPacket, writeWav } from "@voxbus/audio";
 import { createTone } from "@voxbus/testing";
 import { expect, test } from "vitest";
 import { encodeSilence, encodeUtterance, loadUtterance } from "./utterance.ts";

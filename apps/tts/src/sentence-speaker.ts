@@ -1,6 +1,6 @@
+import type { Log } from "@voxbus/subscriber";
 import type { SpeechRequest, TtsEngine } from "./engines/engine.ts";
 import type { PreferredEngines } from "./engines/preference.ts";
-import type { Log } from "@voxbus/subscriber";
 import type { TtsMetrics } from "./metrics.ts";
 import { latinShare } from "./script.ts";
 import { createSpeechEncoder, type SpokenPacket } from "./speech-encoder.ts";

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { channels, encodeEnvelope, type Inbound } from "@voxbus/protocol";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 import type { Bus } from "./bus.ts";
 import { BusAwayError } from "./errors.ts";
 import { connectBus } from "./connect.ts";
-import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;

@@ -1,9 +1,9 @@
 import { busVersion, channels, type Heard, type InText, stored } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 import type { Bus } from "./bus.ts";
 import { BusAwayError, ConflictError } from "./errors.ts";
 import { connectBus } from "./connect.ts";
-import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;

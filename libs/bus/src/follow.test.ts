@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { channels, encodeEnvelope, type Inbound, type ReplayRequest } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 import type { Bus, Closer } from "./bus.ts";
 import { connectBus } from "./connect.ts";
-import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;

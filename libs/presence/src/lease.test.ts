@@ -2,10 +2,10 @@ import { buckets, type Presence } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import type { Registry } from "./presence.ts";
 import { watchPresence } from "./presence-view.ts";
 import { createRegistry, type RegistryOptions } from "./registry.ts";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 
 const never = new AbortController().signal;
 let server: NatsServer;

@@ -1,11 +1,11 @@
 import { buckets, channels, type Command, deviceKey, type Presence, Profile } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ConflictError, type Bus } from "@voxbus/bus";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import type { Registry } from "./presence.ts";
 import { watchPresence } from "./presence-view.ts";
 import { watchProfiles } from "./profiles.ts";
 import { createRegistry, type RegistryOptions } from "./registry.ts";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 
 const never = new AbortController().signal;
 let server: NatsServer;

@@ -1,10 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { encode } from "@msgpack/msgpack";
 import { z } from "zod";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { encodeEnvelope } from "@voxbus/protocol";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
 import {

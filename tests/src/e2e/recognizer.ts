@@ -1,7 +1,7 @@
-import { createResampler, readWav } from "@voxbus/audio";
-import createModule from "soundswallower";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createResampler, readWav } from "@voxbus/audio";
+import createModule from "soundswallower";
 
 const sampleRate = 16_000;
 // At -60 dBFS. In digital silence the front end of the recognizer loses whole sentences.

@@ -1,13 +1,12 @@
 import { dirname, join } from "node:path";
 import { readNames, readPage, readTable } from "../docs/markdown.ts";
+import { listImports } from "./imports.ts";
 import { isTestFile, listPackages, packageOf, type Finding, type SourceFile } from "./sources.ts";
-import { tokenize } from "./tokens.ts";
 
 /** The packages, by their paths, and the names of what each may import: our libraries and guarded packages of others. */
 export type ImportLaw = ReadonlyMap<string, ReadonlySet<string>>;
 
 const scope = "@voxbus/";
-const imports = /(?:\bfrom|\bimport|\bimport\()\s*$/;
 
 /** Reads the law from its table in docs/architecture.md. */
 export function readImportLaw(page = readPage("docs/architecture.md")): ImportLaw {
@@ -47,16 +46,6 @@ export function checkImports(sources: readonly SourceFile[], law: ImportLaw): re
       const problem = judge(file, specifier);
       return problem === undefined ? [] : [{ file, line, problem: `"${specifier}" ${problem}` }];
     });
-  });
-}
-
-/** Lists what a file imports or exports from, dynamic imports of a fixed name too. */
-function listImports(text: string): readonly { readonly specifier: string; readonly line: number }[] {
-  const tokens = tokenize(text);
-  return tokens.flatMap((token, at) => {
-    const before = tokens[at - 1];
-    const isImport = token.kind === "string" && before?.kind === "code" && imports.test(before.text);
-    return isImport ? [{ specifier: token.text, line: token.line }] : [];
   });
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { checkDialect } from "./dialect.ts";
+import { checkImportOrder } from "./imports.ts";
 import { checkImports, readImportLaw } from "./import-law.ts";
 import { checkParameterObjects } from "./parameter-objects.ts";
 import { tokenize } from "./tokens.ts";
@@ -33,6 +34,14 @@ test.each([
   const findings = checkImports([{ file, text: texts.join("\n") }], law);
   expect(findings.map(({ line }) => line)).toEqual(problem === undefined ? [] : [1, 2, 3, 4]);
   for (const finding of findings) expect(finding.problem).toContain(problem);
+});
+
+test("import order: node: comes first, then packages, then own files", () => {
+  const text =
+    'import "./a.ts";\nimport {\n  b,\n} from "b";\nexport * from "c";\nimport d from "node:d";\nawait import("e");';
+  expect(checkImportOrder([{ file: "a.ts", text }]).map(({ line }) => line)).toEqual([4, 6]);
+  const ordered = 'import a from "node:a";\nimport type { B } from "b";\nimport { c } from "./c.ts";';
+  expect(checkImportOrder([{ file: "a.ts", text: ordered }])).toEqual([]);
 });
 
 test("tokens: comments, strings and regular expressions are told apart, each on its line", () => {

@@ -1,7 +1,7 @@
-import { type BucketRow, buckets } from "@voxbus/protocol";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type BucketRow, buckets } from "@voxbus/protocol";
 import { connectTestBus, findFreePort, startNatsServer } from "@voxbus/testing";
 import { launchSystem } from "../e2e/launcher.ts";
 

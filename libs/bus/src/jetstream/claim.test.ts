@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { channels, InControlFrame } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import type { Bus, Claim, Claims, ClaimOptions } from "../bus.ts";
 import { readDelivery } from "./delivery.ts";
 import { connectBus } from "../connect.ts";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;

@@ -1,9 +1,9 @@
 import { buckets, channels } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { loose, type NatsServer, startNatsServer } from "@voxbus/testing";
 import type { Bus } from "../bus.ts";
 import { ConflictError } from "../errors.ts";
 import { connectBus } from "../connect.ts";
-import { loose, type NatsServer, startNatsServer } from "@voxbus/testing";
 
 const warnings: object[] = [];
 const log = { info: () => undefined, warn: (fields: object) => void warnings.push(fields), error: () => undefined };

@@ -2,11 +2,11 @@ import { context, metrics, propagation, ROOT_CONTEXT, SpanKind, trace } from "@o
 import { core, node, tracing } from "@opentelemetry/sdk-node";
 import { channels, Heard } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import type { BrokerTrace } from "./broker-trace.ts";
 import type { Bus, Claim } from "../bus.ts";
 import { connectBus } from "../connect.ts";
 import { spanIdOf, templateOf } from "./spans.ts";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { contextOf, traceOf, tracingIsOn } from "./trace.ts";
 
 const log = { info: () => undefined, warn: () => undefined, error: console.error };
