@@ -82,6 +82,7 @@ export function createAppServer(app: App): Server {
     fetch: app.fetch,
     // A request without a Host header is refused by the access check.
     hostname: "localhost",
+    // The process keeps Node's own Request and Response.
     overrideGlobalObjects: false,
     serverOptions: { requestTimeout: 10_000, headersTimeout: 5000 },
   }) as Server;
