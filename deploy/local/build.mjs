@@ -5,7 +5,7 @@ import { runCommand } from "./progress.mjs";
 
 const workspaces = ["apps", "examples", "libs"];
 
-/** Whether every package's dist was built from the sources as they are now. Costs milliseconds, no build tool is run. */
+/** True if every package's dist was built from the current sources. Takes milliseconds and runs no build tool. */
 export function isBuilt(root) {
   const stamp = join(root, ".cache/built");
   return (
@@ -15,7 +15,7 @@ export function isBuilt(root) {
   );
 }
 
-/** Builds every package whose sources changed. Throws with the compiler's output when they do not build. */
+/** Builds every package whose sources have changed. Throws with the compiler's output if the build fails. */
 export async function buildPackages(root) {
   const built = stampSources(root);
   const tool = join(root, "node_modules/.bin/nx");
@@ -32,7 +32,7 @@ function listPackages(root) {
   return [...inside, join(root, "tests")].filter((path) => existsSync(join(path, "tsconfig.json")));
 }
 
-/** Names the state of all sources by path, time and size: reading their contents would cost a start too much. */
+/** Gives a hash of all sources' paths, times and sizes. Reading their contents would take too long at each start. */
 function stampSources(root) {
   const hash = createHash("sha256").update(process.version);
   const add = (path) => {

@@ -5,7 +5,7 @@ import { runCommand, showStep } from "./progress.mjs";
 
 const names = ["chromium", "chromium-browser", "google-chrome"];
 
-/** Whether a Chromium is where the tests of the page look for it. */
+/** True if there is a Chromium in a place where the page's tests look for it. */
 function hasChromium() {
   const folders = ["/usr/bin", ...(process.env.PATH ?? "").split(delimiter)];
   return folders.some((folder) => names.some((name) => existsSync(join(folder, name))));
@@ -18,21 +18,21 @@ async function installChromium() {
 }
 
 /**
- * Makes sure of a Chromium for the tests of the page: as root on Debian it installs Debian's own. Resolves with what the
- * tests are to find in their environment; where there is none to be had, they are skipped, and a sentence says so.
+ * Provides a Chromium for the page's tests. As root on Debian it installs Debian's package. Resolves with variables for
+ * the tests' environment. Without a Chromium it prints a line, and the variables make vitest skip the page's tests.
  */
 export async function prepareChromium() {
   if (hasChromium()) return {};
   const mayInstall = process.getuid?.() === 0 && findDebianMirrors().length > 0;
-  let reason = "it can be installed here by root only: apt-get install chromium";
+  let reason = "to install it, run as root: apt-get install chromium";
   if (mayInstall) {
     try {
-      await showStep("installing Chromium for the tests of the page (apt-get install chromium)", installChromium);
+      await showStep("installing Chromium for the page's tests (apt-get install chromium)", installChromium);
       return {};
     } catch (error) {
       reason = error.message;
     }
   }
-  process.stdout.write(`skipped the tests of the page: there is no Chromium; ${reason}\n`);
+  process.stdout.write(`skipping the page's tests, no Chromium found: ${reason}\n`);
   return { PAGE_TESTS: "skip" };
 }

@@ -6,7 +6,7 @@ const keyrings = ["debian-archive-keyring.gpg", "debian-archive-keyring.pgp"].ma
   (name) => `/usr/share/keyrings/${name}`,
 );
 
-/** Reads a one-line-style apt sources file (sources.list(5)) into its binary sources. */
+/** Reads the binary sources from an apt sources file in one-line style (sources.list(5)). */
 export function parseSourcesList(text) {
   return text.split("\n").flatMap((line) => {
     const found = /^\s*deb\s+(?:\[[^\]]*\]\s*)?([^\s[]\S*)\s+(\S+)([^#]*)/.exec(line);
@@ -15,7 +15,7 @@ export function parseSourcesList(text) {
   });
 }
 
-/** Reads a deb822-style apt sources file (sources.list(5)) into its enabled binary sources. */
+/** Reads the enabled binary sources from an apt sources file in deb822 style (sources.list(5)). */
 export function parseDeb822Sources(text) {
   const lines = text.split("\n").filter((line) => !line.startsWith("#"));
   return lines
@@ -34,8 +34,8 @@ export function parseDeb822Sources(text) {
 }
 
 /**
- * The mirrors of Debian's archive among apt's sources, the likeliest first; none on a system whose sources are not
- * Debian's. What a mirror hands out is believed only when Debian's keyring has signed it.
+ * Picks the mirrors of Debian's archive from apt's sources, the likeliest first. Packages are accepted only with a
+ * signature by Debian's keyring.
  */
 export function pickDebianMirrors(sources, { id, codename }) {
   const named = (uri) => /\/debian\/?$/.test(uri);
@@ -47,7 +47,7 @@ export function pickDebianMirrors(sources, { id, codename }) {
   return [...new Set(mirrors)];
 }
 
-/** The mirrors of Debian's archive that this machine's apt is configured with. */
+/** Finds the mirrors of Debian's archive in this machine's apt configuration. */
 export function findDebianMirrors(etc = "/etc/apt", osRelease = "/etc/os-release") {
   const read = (path) => (existsSync(path) ? readFileSync(path, "utf8") : "");
   const parts = join(etc, "sources.list.d");
@@ -62,14 +62,14 @@ export function findDebianMirrors(etc = "/etc/apt", osRelease = "/etc/os-release
   return pickDebianMirrors(sources, { id: value("ID"), codename: value("VERSION_CODENAME") });
 }
 
-/** Debian's archive keyring on this machine; undefined where it is not installed. */
+/** Finds Debian's archive keyring on this machine. Returns undefined if it is not installed. */
 export function findDebianKeyring() {
   return keyrings.find((path) => existsSync(path));
 }
 
 /**
- * Fetches a Debian package into `directory` and unpacks it into `directory`/root, with apt's own signature checks under
- * a private configuration: nothing of the system is read but its mirror and proxy settings, and nothing is changed.
+ * Downloads a Debian package into `directory` and unpacks it into `directory`/root. apt checks the signatures. It runs
+ * with a private configuration, reads only the system's mirror and proxy settings, and changes nothing in the system.
  */
 export async function unpackDebianPackage({ name, mirror, suite, keyring, directory }) {
   mkdirSync(join(directory, "state/lists/partial"), { recursive: true });
@@ -109,7 +109,7 @@ Acquire::https::Timeout "15";
   await runCommand("apt-get", ["-c", settings, "-q", "update"], environment);
   await runCommand("apt-get", ["-c", settings, "-q", "download", name], environment);
   const archive = readdirSync(directory).find((file) => file.endsWith(".deb"));
-  if (archive === undefined) throw new Error(`${mirror} ${suite} has no package ${name}`);
+  if (archive === undefined) throw new Error(`no package ${name} in ${suite} on ${mirror}`);
   await runCommand("dpkg-deb", ["-x", archive, join(directory, "root")], environment);
   return join(directory, "root");
 }

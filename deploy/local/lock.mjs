@@ -2,7 +2,7 @@ import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Runs `work` while no other process of this machine does so with the same cache directory; waits for its turn. */
+/** Runs `work` in one process of this machine at a time for each cache directory. `onWait` is called if it must wait. */
 export async function runAlone(cache, work, onWait) {
   mkdirSync(cache, { recursive: true });
   const lock = join(cache, "setup.lock");
@@ -34,7 +34,7 @@ function take(mine, lock) {
   }
 }
 
-/** Moves the lock of a process that is gone out of the way; puts it back when somebody living took it meanwhile. */
+/** Removes the lock of a dead process. The lock is moved aside first, and put back if a living process has taken it. */
 function dropIfDead(lock, mine) {
   if (!isDead(lock)) return false;
   const aside = `${mine}.aside`;

@@ -21,14 +21,14 @@ const cached = join(cache, "nats-server");
 const debianSuites = ["forky", "sid"];
 
 /**
- * The absolute path of a nats-server >= 2.11: the one on PATH, the cached one, Debian's or the official release, in this
- * order; the last two are fetched into the cache. Throws with the ways out when none can be had.
+ * Finds a nats-server >= 2.11 and resolves with its absolute path. It tries PATH, the cache, Debian's package and the
+ * official release, in this order. The last two are downloaded into the cache. Throws with advice if all of them fail.
  */
 export async function findNatsServer() {
   return findInstalledNatsServer() ?? (await fetchNatsServer());
 }
 
-/** The absolute path of a nats-server >= 2.11 that is already here, on PATH or in the cache; undefined without one. */
+/** Finds a nats-server >= 2.11 on PATH or in the cache. Returns its absolute path, or undefined. */
 export function findInstalledNatsServer() {
   for (const directory of (process.env.PATH ?? "").split(delimiter).filter(Boolean)) {
     const path = resolve(directory, "nats-server");
@@ -37,7 +37,7 @@ export function findInstalledNatsServer() {
   return existsSync(cached) ? cached : undefined;
 }
 
-/** Whether the text that `nats-server --version` prints names 2.11 or newer. */
+/** True if the output of `nats-server --version` names 2.11 or newer. */
 export function isNewEnough(text) {
   const [, major, minor] = /v?(\d+)\.(\d+)\.\d+/.exec(text) ?? [];
   return Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 11);
@@ -57,9 +57,9 @@ async function fetchNatsServer() {
     }
   }
   throw new Error(
-    `there is no nats-server >= 2.11 on this machine, and none could be fetched:\n${failures.map((text) => `  - ${text.replaceAll("\n", "\n    ")}`).join("\n")}\n` +
-      "Three ways out: set VOXBUS_NATS_URL to a NATS that runs already; put a nats-server >= 2.11 on PATH; or let this " +
-      "machine reach Debian's mirror, or the official releases with VOXBUS_OFFLINE unset.",
+    `no nats-server >= 2.11 found on this machine, and the download failed:\n${failures.map((text) => `  - ${text.replaceAll("\n", "\n    ")}`).join("\n")}\n` +
+      "Do one of these: set VOXBUS_NATS_URL to a running NATS; put a nats-server >= 2.11 on PATH; or give this machine " +
+      "access to Debian's mirror, or to the official releases with VOXBUS_OFFLINE unset.",
   );
 }
 
@@ -67,12 +67,13 @@ function listWays(failures) {
   const ways = [];
   const keyring = findDebianKeyring();
   const mirrors = findDebianMirrors();
-  if (keyring === undefined || mirrors.length === 0) failures.push("apt here knows no mirror of Debian's archive");
+  if (keyring === undefined || mirrors.length === 0)
+    failures.push("no mirror of Debian's archive in this machine's apt configuration");
   else {
     for (const mirror of mirrors) {
       for (const suite of debianSuites) {
         ways.push({
-          text: `fetching Debian's nats-server (${suite}, from apt's mirror) into .cache`,
+          text: `downloading nats-server from Debian's ${suite} into .cache`,
           unpack: async (directory) =>
             join(
               await unpackDebianPackage({ name: "nats-server", mirror, suite, keyring, directory }),
@@ -82,20 +83,23 @@ function listWays(failures) {
       }
     }
   }
-  if (process.env.VOXBUS_OFFLINE === "1") failures.push("the official release was not tried: VOXBUS_OFFLINE=1");
+  if (process.env.VOXBUS_OFFLINE === "1") failures.push("official release not tried: VOXBUS_OFFLINE=1");
   else {
     ways.push({
-      text: "downloading the official nats-server release into .cache",
+      text: "downloading nats-server from its official release into .cache",
       unpack: (directory) => unpackRelease({ ...nameRelease(), directory }),
     });
   }
   return ways;
 }
 
-/** Puts a fetched server into the cache in one step, so that whoever looks there finds a whole one or none. */
+/** Moves a downloaded server into the cache in one step, so that the cache never holds a part of one. */
 function keepServer(path, directory) {
   const version = readVersion(path);
-  if (!isNewEnough(version)) throw new Error(`what came is ${version || "no nats-server that runs here"}`);
+  if (!isNewEnough(version))
+    throw new Error(
+      `expected a nats-server >= 2.11, got ${version.trim() || "a file that does not run on this machine"}`,
+    );
   const whole = join(directory, "nats-server.whole");
   copyFileSync(path, whole);
   renameSync(whole, cached);

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "./progress.mjs";
 
-/** Whether node_modules holds exactly what package-lock.json names (but for what is optional on this machine). */
+/** True if node_modules holds exactly the packages of package-lock.json, optional ones aside. */
 export function arePackagesInstalled(root) {
   const locked = readPackages(join(root, "package-lock.json"));
-  // npm writes this file last, so an installation that was interrupted has none.
+  // npm writes this file last, so it is missing after an interrupted installation.
   const installed = readPackages(join(root, "node_modules/.package-lock.json"));
   if (locked === undefined || installed === undefined) return false;
   for (const [path, entry] of locked) {
@@ -15,7 +15,7 @@ export function arePackagesInstalled(root) {
   return [...installed.keys()].every((path) => locked.has(path));
 }
 
-/** Installs what package-lock.json names, tools included; no package's install script is run. */
+/** Installs the packages of package-lock.json, development tools included. Runs no install scripts. */
 export async function installPackages(root) {
   const npm = process.env.npm_execpath;
   const [command, first] = npm?.endsWith("npm-cli.js") ? [process.execPath, [npm]] : ["npm", []];

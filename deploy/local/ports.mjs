@@ -1,8 +1,15 @@
 import { createServer } from "node:net";
 
+/** Reads a port from the environment. An empty variable means `usual`. */
+export function readPort(env, variable, usual) {
+  const port = Number(env[variable] || usual);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new Error(`${variable}: expected a port from 0 to 65535, got ${JSON.stringify(env[variable])}`);
+}
+
 /**
- * Looks whether the programs will get their ports, `{ variable, host, port }` each, so that nothing is half started.
- * Resolves with a free port for each (the one asked for, or any for 0); throws naming all that are taken.
+ * Checks that the programs will get their ports, `{ variable, host, port }` each, before any of them starts. Resolves
+ * with a free port for each: the requested one, or any for 0. Throws with the names of all ports that are taken.
  */
 export async function probePorts(wanted) {
   const servers = [];
@@ -16,15 +23,14 @@ export async function probePorts(wanted) {
         await new Promise((resolve, reject) => server.once("error", reject).listen({ host, port }, resolve));
         ports.push(server.address().port);
       } catch (error) {
-        // Whatever else is wrong with an address the program itself says best.
+        // Other problems of an address are reported by the program itself.
         if (error.code === "EADDRINUSE") problems.push(`port ${port} is taken: set ${variable} to another one`);
         ports.push(port);
       }
     }
   } finally {
-    await Promise.all(
-      servers.filter((server) => server.listening).map((server) => new Promise((resolve) => server.close(resolve))),
-    );
+    const open = servers.filter((server) => server.listening);
+    await Promise.all(open.map((server) => new Promise((resolve) => server.close(resolve))));
   }
   if (problems.length > 0) throw new Error(problems.join("\n"));
   return ports;

@@ -1,68 +1,75 @@
 import { join } from "node:path";
 import { defaultPorts } from "@voxbus/protocol";
+import { readPort } from "./ports.mjs";
 
-/** The programs beside the gateways, in the order in which they are shown. */
+/** The programs besides the gateways, in the order in which they are shown. */
 const others = ["asr", "tts", "dialogue", "monitor"];
 
+/** Variables of a program's addresses, by the names that it gives them when it is ready. */
+const addressVariables = {
+  device: () => "VOXBUS_GATEWAY_PORT",
+  monitor: () => "VOXBUS_MONITOR_PORT",
+  ops: (program) => `VOXBUS_${program.toUpperCase()}_OPS_PORT`,
+};
+
 /**
- * The programs of one `npm start`: for each its name, its main file relative to the root, the variables that are its
- * own, and the ports it will take as `{ variable, host, port }`. Throws when a port is none.
+ * Lists the programs of one `npm start`: each with its name, its main file relative to the root, its own variables, and
+ * its ports as `{ variable, host, port }`. Throws for an invalid port.
  */
 export function listPrograms({ gateways, env }) {
-  const gatewayPort = readPort(env, "VOXBUS_GATEWAY_PORT", defaultPorts.gateway.device);
-  const gatewayOps = readPort(env, "VOXBUS_GATEWAY_OPS_PORT", defaultPorts.gateway.ops);
-  const list = [];
-  for (let index = 0; index < gateways; index++) {
-    const port = gatewayPort === 0 ? 0 : gatewayPort + index;
-    const ops = gatewayOps === 0 || index === 0 ? gatewayOps : gatewayOps + 9 + index;
-    const id = env.VOXBUS_GATEWAY_ID;
-    list.push({
-      name: index === 0 ? "gateway" : `gateway-${index + 1}`,
-      program: "gateway",
-      variables: {
-        VOXBUS_GATEWAY_PORT: String(port),
-        VOXBUS_GATEWAY_OPS_PORT: String(ops),
-        ...(id && { VOXBUS_GATEWAY_ID: index === 0 ? id : `${id}-${index + 1}` }),
-      },
+  const list = [
+    ...Array.from({ length: gateways }, (_, index) => describeGateway(index, env)),
+    ...others.map((program) => ({
+      name: program,
+      program,
+      variables: {},
       ports: [
-        at(env, "VOXBUS_GATEWAY_PORT", "VOXBUS_GATEWAY_HOST", port),
-        at(env, "VOXBUS_GATEWAY_OPS_PORT", "VOXBUS_OPS_HOST", ops),
+        ...(program === "monitor" ? [portOf(env, "VOXBUS_MONITOR", defaultPorts.monitor.http)] : []),
+        opsPortOf(env, program),
       ],
-    });
-  }
-  for (const program of others) {
-    const variable = nameOpsVariable(program);
-    const ports = [at(env, variable, "VOXBUS_OPS_HOST", readPort(env, variable, defaultPorts[program].ops))];
-    if (program === "monitor") {
-      const port = readPort(env, "VOXBUS_MONITOR_PORT", defaultPorts.monitor.http);
-      ports.push(at(env, "VOXBUS_MONITOR_PORT", "VOXBUS_MONITOR_HOST", port));
-    }
-    list.push({ name: program, program, variables: {}, ports });
-  }
+    })),
+  ];
   return list.map((entry) => ({ ...entry, main: join("apps", entry.program, "dist/main.js") }));
 }
 
-/** The variables that give a program, started again, the ports it said it had. */
+/** Gives the variables with which a restarted program gets its old ports again. */
 export function keepPorts(program, addresses) {
-  const variables = { device: "VOXBUS_GATEWAY_PORT", monitor: "VOXBUS_MONITOR_PORT", ops: nameOpsVariable(program) };
   return Object.fromEntries(
-    Object.entries(variables).flatMap(([name, variable]) =>
-      addresses[name] === undefined ? [] : [[variable, new URL(addresses[name]).port]],
+    Object.entries(addressVariables).flatMap(([name, variableOf]) =>
+      addresses[name] === undefined ? [] : [[variableOf(program), new URL(addresses[name]).port]],
     ),
   );
 }
 
-/** Reads a port from the environment; empty means `usual`. Throws a sentence when it is none. */
-export function readPort(env, variable, usual) {
-  const port = Number(env[variable] || usual);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new Error(`${variable} is ${JSON.stringify(env[variable])}: a port is a number from 0 to 65535`);
+/** Describes one of the gateways. Each has the next port for devices; operations ports go on behind those of the others. */
+function describeGateway(index, env) {
+  const device = portOf(env, "VOXBUS_GATEWAY", defaultPorts.gateway.device);
+  const ops = opsPortOf(env, "gateway");
+  if (device.port !== 0) device.port += index;
+  if (ops.port !== 0 && index > 0) ops.port += 9 + index;
+  const id = env.VOXBUS_GATEWAY_ID;
+  return {
+    name: index === 0 ? "gateway" : `gateway-${index + 1}`,
+    program: "gateway",
+    variables: {
+      [device.variable]: String(device.port),
+      [ops.variable]: String(ops.port),
+      ...(id && { VOXBUS_GATEWAY_ID: index === 0 ? id : `${id}-${index + 1}` }),
+    },
+    ports: [device, ops],
+  };
 }
 
-function nameOpsVariable(program) {
-  return `VOXBUS_${program.toUpperCase()}_OPS_PORT`;
+function opsPortOf(env, program) {
+  const variable = addressVariables.ops(program);
+  return {
+    variable,
+    host: env.VOXBUS_OPS_HOST || "127.0.0.1",
+    port: readPort(env, variable, defaultPorts[program].ops),
+  };
 }
 
-function at(env, variable, hostVariable, port) {
-  return { variable, host: env[hostVariable] || "127.0.0.1", port };
+function portOf(env, prefix, usual) {
+  const variable = `${prefix}_PORT`;
+  return { variable, host: env[`${prefix}_HOST`] || "127.0.0.1", port: readPort(env, variable, usual) };
 }

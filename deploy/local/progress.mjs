@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 
 /**
- * Runs one step of the set-up and shows it as one line on stderr: what is done, how long it takes so far, how it ended.
- * Resolves or rejects with what `work` does.
+ * Runs one step of the set-up and shows it as one line on stderr: the step, the time it has taken, and how it ended.
+ * Resolves or rejects as `work` does.
  */
 export async function showStep(text, work) {
   const began = Date.now();
@@ -25,16 +25,16 @@ export async function showStep(text, work) {
   }
 }
 
-/** Runs a command quietly and resolves with its output; throws with the end of that output when it fails. */
+/** Runs a command without showing its output, and resolves with it. Throws with the end of the output if it fails. */
 export async function runCommand(command, args, options = {}) {
   const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
   const [code, signal] = await new Promise((resolve, reject) => {
-    child.once("error", (cause) => reject(new Error(`${command} cannot be run: ${cause.message}`, { cause })));
+    child.once("error", (cause) => reject(new Error(`cannot run ${command}: ${cause.message}`, { cause })));
     child.once("close", (...end) => resolve(end));
   });
   if (code === 0) return output;
   const tail = output.trim().split("\n").slice(-40).join("\n");
-  throw new Error(`${[command, ...args].join(" ")} ended with ${signal ?? `code ${code}`}:\n${tail}`);
+  throw new Error(`${[command, ...args].join(" ")} failed (${signal ?? `code ${code}`}):\n${tail}`);
 }

@@ -8,7 +8,7 @@ import { showStep } from "./progress.mjs";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const oldestNode = [20, 19];
 
-/** Everything that a checkout needs before its programs run, in order; each step is skipped when it is done already. */
+/** The steps that a checkout needs before its programs run, in order. A step that is done is skipped. */
 const steps = [
   {
     isDone: () => arePackagesInstalled(root),
@@ -24,7 +24,7 @@ const steps = [
   },
 ];
 
-/** A device and a fleet only talk to a gateway; whoever names a NATS has one. */
+/** The simulators only talk to a gateway, and with VOXBUS_NATS_URL there is a NATS already. */
 function needsNatsServer() {
   const script = process.env.npm_lifecycle_event;
   return !process.env.VOXBUS_NATS_URL && script !== "predevice" && script !== "prefleet";
@@ -33,14 +33,14 @@ function needsNatsServer() {
 function checkNode() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
-    throw new Error(`Node ${oldestNode.join(".")} or newer is needed; this is ${process.version}`);
+    throw new Error(`expected Node ${oldestNode.join(".")} or newer, got ${process.version}`);
   }
 }
 
 async function setUp() {
   checkNode();
   if (steps.every((step) => step.isDone())) return;
-  const wait = () => process.stderr.write("voxbus: another set-up is at work here; waiting for it\n");
+  const wait = () => process.stderr.write("voxbus: waiting for another set-up of this folder\n");
   await runAlone(
     `${root}.cache`,
     async () => {
@@ -53,6 +53,6 @@ async function setUp() {
 try {
   await setUp();
 } catch (error) {
-  process.stderr.write(`voxbus: the set-up stopped: ${error.message}\n`);
+  process.stderr.write(`voxbus: set-up failed: ${error.message}\n`);
   process.exitCode = 1;
 }

@@ -1,105 +1,104 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-const firstDelay = 100;
-const longestDelay = 30_000;
-/** A program that was ready for this long, in ms, is not one that keeps dying. */
-const settled = 10_000;
+const firstDelayMs = 100;
+const longestDelayMs = 30_000;
+/** A program that was ready for this long before it died is restarted after the first delay again. */
+const settledMs = 10_000;
 
 /**
- * Keeps a program running in a process group of its own. One that died is started again after 100 ms, twice as long each
- * further time unless it had run for a while. One that ends by itself before it was ever ready is given up: `ready`
- * rejects.
+ * Keeps a program running in a process group of its own. If it dies it is restarted after 100 ms. Each further restart
+ * takes twice as long, unless the program had run for a while. If it ends by itself before it was ever ready, it is not
+ * restarted, and `ready` rejects.
  *
- * `environment()` is asked at each start; `awaitReady(child)` resolves with what the program says when it is ready;
- * `print(line)` gets its output; `onChange()` is called when a process came or went.
+ * `environment()` gives the variables for each start. `awaitReady(child)` resolves with the program's addresses when it
+ * is ready. `print(line)` gets its output. `onChange()` is called when a process has started or ended.
  */
-export function superviseProgram(options) {
-  const { name, command, args, cwd, environment, awaitReady, print, say, onChange } = options;
+export function superviseProgram({ environment, awaitReady, print, say, onChange, ...program }) {
+  const { name } = program;
+  const ready = createDeferred();
+  const gone = createDeferred();
   let child;
-  let again;
+  let restart;
   let stopping = false;
   let failures = 0;
   let readySince;
-  let announce;
-  const ready = new Promise((resolve, reject) => (announce = { resolve, reject }));
-  let leave;
-  const gone = new Promise((resolve) => (leave = resolve));
 
   const start = () => {
-    const current = spawn(command, args, {
-      cwd,
-      env: environment(),
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-    });
-    child = current;
-    let running = false;
-    for (const stream of [current.stdout, current.stderr]) createInterface({ input: stream }).on("line", print);
-    current.once("error", (error) => print(`cannot be started: ${error.message}`));
-    current.once("exit", () => signalGroup(current.pid, "SIGKILL"));
-    current.once("close", (code, signal) => {
+    let wasReady = false;
+    child = spawnProgram({ ...program, env: environment() }, print, (code, signal) => {
       child = undefined;
       onChange();
-      end(code, signal, running);
+      if (stopping) gone.resolve();
+      else if (readySince === undefined && signal === null) giveUp(code);
+      else restartLater(signal ?? `code ${code}`, wasReady);
     });
     onChange();
-    awaitReady(current).then(
-      (said) => {
-        running = true;
-        if (readySince !== undefined) say(`${name} is back`);
+    awaitReady(child).then(
+      (addresses) => {
+        wasReady = true;
+        if (readySince !== undefined) say(`${name} restarted`);
         readySince = Date.now();
-        announce.resolve(said);
+        ready.resolve(addresses);
       },
       (error) => print(error.message),
     );
   };
-
-  const end = (code, signal, running) => {
-    if (stopping) {
-      leave();
-      return;
-    }
-    const how = signal ?? `code ${code}`;
-    if (readySince === undefined && signal === null) {
-      stopping = true;
-      leave();
-      announce.reject(new Error(`${name} could not start (${how}); its last lines above say why`));
-      return;
-    }
-    if (running && Date.now() - readySince >= settled) failures = 0;
-    const delay = Math.min(firstDelay * 2 ** failures++, longestDelay);
-    say(`${name} died (${how}); it is started again in ${delay} ms`);
-    again = setTimeout(start, delay);
+  const giveUp = (code) => {
+    stopping = true;
+    gone.resolve();
+    ready.reject(new Error(`${name} could not start (code ${code}): see its last lines above`));
+  };
+  const restartLater = (how, wasReady) => {
+    if (wasReady && Date.now() - readySince >= settledMs) failures = 0;
+    const delay = Math.min(firstDelayMs * 2 ** failures++, longestDelayMs);
+    say(`${name} died (${how}), restarting in ${delay} ms`);
+    restart = setTimeout(start, delay);
   };
 
   start();
   return {
     name,
-    /** Resolves with what the program said when it was ready for the first time; rejects when it gave up before. */
-    ready,
-    /** Resolves when it was told to stop and its process is gone. */
-    gone,
-    /** Its process group, while it has one. */
+    /** Resolves with the addresses of the first start. Rejects if the program could not start. */
+    ready: ready.promise,
+    /** Resolves when the program was told to stop and its process is gone. */
+    gone: gone.promise,
+    /** Gives the id of its process group, while it has one. */
     group: () => child?.pid,
-    /** Tells it to stop with a signal; it is not started again. */
-    stop(which) {
+    /** Sends a signal. The program is not restarted. */
+    stop(signal) {
       stopping = true;
-      clearTimeout(again);
-      if (child === undefined) leave();
-      else child.kill(which);
+      clearTimeout(restart);
+      if (child === undefined) gone.resolve();
+      else child.kill(signal);
     },
-    /** Ends its whole process group at once. */
+    /** Kills its whole process group. */
     kill() {
-      if (child?.pid !== undefined) signalGroup(child.pid, "SIGKILL");
+      if (child?.pid !== undefined) killGroup(child.pid);
     },
   };
 }
 
-function signalGroup(group, signal) {
+/** Starts a process in a group of its own. When it ends, the rest of its group is killed. */
+function spawnProgram({ command, args, cwd, env }, print, ended) {
+  const child = spawn(command, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on("line", print);
+  child.once("error", (error) => print(`cannot run ${command}: ${error.message}`));
+  child.once("exit", () => killGroup(child.pid));
+  child.once("close", ended);
+  return child;
+}
+
+function killGroup(group) {
   try {
-    process.kill(-group, signal);
+    process.kill(-group, "SIGKILL");
   } catch (error) {
     if (error.code !== "ESRCH") throw error;
   }
+}
+
+function createDeferred() {
+  let settle;
+  const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
+  return { promise, ...settle };
 }

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const results = join(root, ".cache/test-results.json");
 const began = Date.now();
 
-/** Each counts as one test. */
+/** Checks that run before the tests. Each counts as one test. */
 const checks = {
   "types and build": () => isBuilt(root) || buildPackages(root),
   "lint (oxlint)": () => runTool("oxlint", "--type-aware", "--deny-warnings"),
@@ -40,7 +40,7 @@ async function runCheck(name, check) {
   }
 }
 
-/** Runs vitest with its own output and resolves with how many tests passed and failed. */
+/** Runs vitest, shows its output, and resolves with the numbers of passed and failed tests. */
 async function runTests(args) {
   const start = Date.now();
   mkdirSync(join(root, ".cache"), { recursive: true });
@@ -54,7 +54,7 @@ async function runTests(args) {
   const code = await new Promise((resolve, reject) => vitest.once("error", reject).once("close", resolve));
   const { passed, failed } = countTests();
   process.stdout.write(`${code === 0 ? "ok    " : "FAILED"}  tests (${since(start)})\n`);
-  // A file that cannot be loaded or an error outside any test fails the run without a failed test.
+  // A file that cannot be loaded, or an error outside a test, fails the run without a failed test.
   return { passed, failed: code === 0 ? failed : Math.max(failed, 1) };
 }
 
@@ -67,7 +67,7 @@ function countTests() {
   return { passed: numPassedTests, failed: numFailedTests + unloaded.length };
 }
 
-/** The tests start programs of their own: what the shell configures for `npm start` must not reach them. */
+/** Removes the variables that the shell sets for `npm start`: the tests start programs of their own. */
 async function prepareEnvironment() {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_") || name === "VOXBUS_OFFLINE");
   const wantsPage = args.length === 0 || args.some((arg) => arg.includes("page"));
@@ -87,5 +87,5 @@ if (args.length === 0) {
 const tests = await runTests(args);
 passed += tests.passed;
 failed += tests.failed;
-process.stdout.write(`${since(began)} in all\n${passed} passed, ${failed} failed\n`);
+process.stdout.write(`${since(began)} in total\n${passed} passed, ${failed} failed\n`);
 process.exitCode = failed > 0 ? 1 : 0;

@@ -8,7 +8,7 @@ const setUpVariables: readonly Variable[] = [
   {
     name: "VOXBUS_NATS_PORT",
     meaning:
-      "port of the nats-server that `npm start` runs if `VOXBUS_NATS_URL` is unset; 0: any free one, and a store for this run only",
+      "port of the nats-server that `npm start` runs if `VOXBUS_NATS_URL` is unset; 0: any free port and a temporary store",
     fallback: 4222,
   },
   {

@@ -48,8 +48,8 @@ test("npm start: a killed program, or nats-server, is restarted within a second 
     const [old] = system.processes(name);
     if (!old) throw new Error(`${name} does not run`);
     const shown = name.replace(/^apps\/|\/$| -c$/g, "");
-    const again = system.awaitLine(new RegExp(`${shown} died \\(SIGKILL\\); it is started again in \\d+ ms`));
-    const back = system.awaitLine(new RegExp(`${shown} is back`));
+    const again = system.awaitLine(new RegExp(`${shown} died \\(SIGKILL\\), restarting in \\d+ ms`));
+    const back = system.awaitLine(new RegExp(`${shown} restarted`));
     process.kill(old.pid, "SIGKILL");
     const delay = Number(/in (\d+) ms/.exec(await again)?.[1]);
     expect(delay).toBeLessThan(1_000);
@@ -140,5 +140,5 @@ test("npm start: a program with an invalid configuration stops everything, and i
   expect(ended.status).toBe(1);
   expect(ended.stdout).toContain("VOXBUS_LOG_LEVEL");
   expect(ended.stderr).toMatch(/voxbus: \S+ could not start \(code 1\)/);
-  expect(ended.stdout).toContain("everything ended");
+  expect(ended.stdout).toContain("everything stopped");
 });

@@ -53,7 +53,7 @@ export async function launchSystem(
     return { code: child.exitCode, took: performance.now() - began };
   };
 
-  await awaitLine(/^Ctrl-C ends it/);
+  await awaitLine(/^Press Ctrl-C to stop/);
   const commands = listDescendants(pid).map((one) => one.command);
   const store = /\.data\/nats-\d+/.exec(commands.join("\n"))?.[0];
   const readAddresses = (name: string) =>

@@ -111,7 +111,7 @@ test.skipIf(isSkipped)(
     await page.getByRole("button", { name: "what is seven plus five" }).click();
     await page.locator(".answer", { hasText: "That is 12." }).waitFor();
     await page.locator(".orb.ready").waitFor();
-    const back = system.awaitLine(/gateway is back/);
+    const back = system.awaitLine(/gateway restarted/);
     process.kill(system.processes("apps/gateway/")[0]!.pid, "SIGKILL");
     await page.getByText("The connection to the gateway was lost.").waitFor();
     await back;
