@@ -19,15 +19,7 @@ const addressVariables = {
 export function listPrograms({ gateways, env }) {
   const list = [
     ...Array.from({ length: gateways }, (_, index) => describeGateway(index, env)),
-    ...others.map((program) => ({
-      name: program,
-      program,
-      variables: {},
-      ports: [
-        ...(program === "monitor" ? [portOf(env, "VOXBUS_MONITOR", defaultPorts.monitor.http)] : []),
-        opsPortOf(env, program),
-      ],
-    })),
+    ...others.map((program) => describeOther(program, env)),
   ];
   return list.map((entry) => ({ ...entry, main: join("apps", entry.program, "dist/main.js") }));
 }
@@ -43,7 +35,8 @@ export function keepPorts(program, addresses) {
 
 /** Describes one of the gateways. Each has the next port for devices; operations ports go on behind those of the others. */
 function describeGateway(index, env) {
-  const device = portOf(env, "VOXBUS_GATEWAY", defaultPorts.gateway.device);
+  const variables = { port: "VOXBUS_GATEWAY_PORT", host: "VOXBUS_GATEWAY_HOST" };
+  const device = portOf(env, variables, defaultPorts.gateway.device);
   const ops = opsPortOf(env, "gateway");
   if (device.port !== 0) device.port += index;
   if (ops.port !== 0 && index > 0) ops.port += 9 + index;
@@ -60,16 +53,21 @@ function describeGateway(index, env) {
   };
 }
 
-function opsPortOf(env, program) {
-  const variable = addressVariables.ops(program);
-  return {
-    variable,
-    host: env.VOXBUS_OPS_HOST || "127.0.0.1",
-    port: readPort(env, variable, defaultPorts[program].ops),
-  };
+function describeOther(program, env) {
+  const ports = [opsPortOf(env, program)];
+  if (program === "monitor") {
+    const variables = { port: "VOXBUS_MONITOR_PORT", host: "VOXBUS_MONITOR_HOST" };
+    ports.push(portOf(env, variables, defaultPorts.monitor.http));
+  }
+  return { name: program, program, variables: {}, ports };
 }
 
-function portOf(env, prefix, usual) {
-  const variable = `${prefix}_PORT`;
-  return { variable, host: env[`${prefix}_HOST`] || "127.0.0.1", port: readPort(env, variable, usual) };
+function opsPortOf(env, program) {
+  const variables = { port: addressVariables.ops(program), host: "VOXBUS_OPS_HOST" };
+  return portOf(env, variables, defaultPorts[program].ops);
+}
+
+function portOf(env, variables, usual) {
+  const host = env[variables.host] || "127.0.0.1";
+  return { variable: variables.port, host, port: readPort(env, variables.port, usual) };
 }

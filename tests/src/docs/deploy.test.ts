@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import { defaultPorts } from "@voxbus/protocol";
+import { defaultPorts, dropReasons } from "@voxbus/protocol";
 import { describe, expect, it } from "vitest";
 import { readName, readPage, readTable, root } from "./markdown.ts";
 
@@ -52,6 +52,13 @@ describe("deploy", () => {
     for (const text of textOf("nats/").filter((text) => text.includes("listen:"))) {
       expect(text).toContain(`listen: "0.0.0.0:${nats}"`);
     }
+  });
+
+  it("alerts: the drops are the monitor's, those of class fault", () => {
+    const rules = files.find(({ name }) => name === "alerts/voxbus.rules.yml")?.text ?? "";
+    const alerted = /dropped_frames_total\{reason=~"([^"]*)"/.exec(rules)?.[1]?.split("|") ?? [];
+    const faults = Object.entries(dropReasons).filter(([, drop]) => drop.class === "fault");
+    expect(sorted(alerted)).toEqual(sorted(faults.map(([reason]) => reason)));
   });
 
   it("grafana: the dashboard is JSON, and its panels have targets", () => {
