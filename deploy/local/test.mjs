@@ -15,7 +15,7 @@ const checks = {
   "types and build": () => isBuilt(root) || buildPackages(root),
   "lint (oxlint)": () => runTool("oxlint", "--type-aware", "--deny-warnings"),
   "import law": () =>
-    runCommand(process.execPath, [join(root, "tests/dist/lint/main.js"), "imports", "order"], { cwd: root }),
+    runCommand(process.execPath, [join(root, "tests/dist/lint/main.js"), "imports", "order", "exports"], { cwd: root }),
   "format (prettier)": () => runTool("prettier", "--check", "."),
   "unused code (knip)": () => runTool("knip", "--strict"),
 };

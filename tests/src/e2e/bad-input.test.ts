@@ -11,6 +11,7 @@ import {
   isAudio,
   isMessage,
   nameMessages,
+  oneSentenceTurn,
   readSentences,
   startDevice,
   type ScriptedDevice,
@@ -19,8 +20,6 @@ import {
 vi.setConfig({ testTimeout: 60_000 });
 
 const victim = "victim";
-const turnOfOneSentence = ["stt", "tts/start", "llm", "tts/sentence_start", "audio", "tts/stop"];
-
 let nats: NatsServer;
 let client: NatsConnection;
 let system: LaunchedSystem;
@@ -138,7 +137,7 @@ test("bad input on the bus: it is refused, no program ends, and another device's
   // The target itself noticed nothing, and gets an answer.
   await target.do({ do: "wav", file: "samples/sum.wav" });
   const answered = await target.turn();
-  expect(nameMessages(answered)).toEqual(turnOfOneSentence);
+  expect(nameMessages(answered)).toEqual(oneSentenceTurn);
   expect(readSentences(answered)).toEqual(["That is 12."]);
   expect(system.processes().map(({ pid }) => pid)).toEqual(pids);
   expect(system.output()).not.toMatch(/died|"level":[56]0/);

@@ -11,6 +11,7 @@ import {
   isAudio,
   isMessage,
   nameMessages,
+  oneSentenceTurn,
   readSentences,
   startDevice,
   type ScriptedDevice,
@@ -25,7 +26,6 @@ const spoken = {
   failed: "i am sorry i cannot answer right now",
   interrupted: "this is the beginning i am sorry i lost my thread",
 } as const;
-const turnOfOneSentence = ["stt", "tts/start", "llm", "tts/sentence_start", "audio", "tts/stop"];
 const samples = fileURLToPath(new URL("../../../samples/", import.meta.url));
 
 let directory: string;
@@ -80,7 +80,7 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
     goOn();
     await device.turn();
     const turn = device.lines.slice(device.lines.indexOf(stt));
-    expect(nameMessages(turn)).toEqual([...turnOfOneSentence.slice(0, -1), ...turnOfOneSentence.slice(-3)]);
+    expect(nameMessages(turn)).toEqual([...oneSentenceTurn.slice(0, -1), ...oneSentenceTurn.slice(-3)]);
     expect(turn.find(isMessage({ type: "llm" }))?.message).toMatchObject({ emotion: "happy" });
     expect(readSentences(turn)).toEqual(["The first sentence is here.", "The second one follows."]);
     await device.do({ do: "save", file: join(directory, "answer.wav") });
@@ -90,7 +90,7 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
     server.script.chat = () => write("今天天气很好。");
     await device.do({ do: "text", text: "speak Chinese" });
     const turn = await device.turn();
-    expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+    expect(nameMessages(turn)).toEqual(oneSentenceTurn);
     expect(readSentences(turn)).toEqual(["今天天气很好。"]);
     expect(await listenTo(device)).toBe(spoken.unspeakable);
   });
@@ -99,7 +99,7 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
     server.script.chat = () => 500;
     await device.do({ do: "text", text: "are you well" });
     const turn = await device.turn();
-    expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+    expect(nameMessages(turn)).toEqual(oneSentenceTurn);
     expect(turn.find(isMessage({ type: "llm" }))?.message).toMatchObject({ emotion: "sad" });
     expect(await listenTo(device)).toBe(spoken.failed);
   });
@@ -156,7 +156,7 @@ describe("transcription and speech behind OpenAI-compatible endpoints", () => {
     };
     await device.do({ do: "wav", file: join(samples, "sum.wav") });
     const turn = await device.turn();
-    expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+    expect(nameMessages(turn)).toEqual(oneSentenceTurn);
     expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "Tell me about whales." });
     expect(uploads).toMatchObject([{ language: "en" }]);
     expect(readWav(uploads[0]!.wav)).toMatchObject({ sampleRate: 16_000, channels: 1 });

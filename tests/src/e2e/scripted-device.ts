@@ -45,7 +45,9 @@ export const isMessage =
     message !== undefined && Object.entries(fields).every(([name, value]) => message[name] === value);
 
 /** Tests a line for audio. */
-export const isAudio = ({ got }: Line): boolean => got === "audio";
+export function isAudio({ got }: Line): boolean {
+  return got === "audio";
+}
 
 /**
  * Names the messages of the server in order: `stt`, `tts/start`, …, with `audio` once for consecutive packets. Pings and tool
@@ -58,6 +60,9 @@ export function nameMessages(lines: readonly Line[]): readonly string[] {
   });
   return names.filter((name, at) => name !== "audio" || names[at - 1] !== "audio");
 }
+
+/** The messages of a turn with one sentence, as `nameMessages` names them. */
+export const oneSentenceTurn = ["stt", "tts/start", "llm", "tts/sentence_start", "audio", "tts/stop"];
 
 /** Lists the sentences that the device shows. */
 export function readSentences(lines: readonly Line[]): readonly unknown[] {

@@ -8,6 +8,7 @@ import {
   isAudio,
   isMessage,
   nameMessages,
+  oneSentenceTurn,
   readSentences,
   startDevice,
   type ScriptedDevice,
@@ -21,8 +22,6 @@ const answers = {
   other: "i am sorry i did not understand that say help to hear what i know",
   volume: "the volume is now fifty percent",
 } as const;
-const turnOfOneSentence = ["stt", "tts/start", "llm", "tts/sentence_start", "audio", "tts/stop"];
-
 interface JsonRpc {
   readonly id: number;
   readonly method?: string;
@@ -62,7 +61,7 @@ test.concurrent("speech: a spoken question is recognized and answered in order, 
   const device = await connect("asker");
   await device.do({ do: "wav", file: "samples/sum.wav" });
   const turn = await device.turn();
-  expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+  expect(nameMessages(turn)).toEqual(oneSentenceTurn);
   expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "what is seven plus five" });
   expect(turn.find(isMessage({ type: "llm" }))?.message).toMatchObject({ emotion: "confident" });
   expect(readSentences(turn)).toEqual(["That is 12."]);
@@ -74,7 +73,7 @@ test.concurrent("speech: a spoken question is recognized and answered in order, 
   // The next turn uses the same connection.
   await device.do({ do: "wav", file: "samples/hello.wav" });
   const next = await device.turn();
-  expect(nameMessages(next)).toEqual([...turnOfOneSentence.slice(0, -1), "tts/sentence_start", "audio", "tts/stop"]);
+  expect(nameMessages(next)).toEqual([...oneSentenceTurn.slice(0, -1), "tts/sentence_start", "audio", "tts/stop"]);
   expect(next.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "hello there" });
   expect(await listenTo(device, "hello")).toBe(answers.hello);
 });
@@ -103,7 +102,7 @@ test.concurrent("speech: with a button, its release is the end of speech, even a
   await device.do({ do: "sleep", ms: 1500 });
   const stopped = await device.do({ do: "stop" });
   const turn = await device.turn();
-  expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+  expect(nameMessages(turn)).toEqual(oneSentenceTurn);
   const heard = turn.find(isMessage({ type: "stt", text: "what is nine times eight" }));
   expect(device.lines.indexOf(heard!)).toBeGreaterThan(device.lines.indexOf(stopped));
   expect(readSentences(turn)).toEqual(["That is 72."]);
@@ -118,7 +117,7 @@ test.concurrent("speech: a request to the device calls its tool, and the answer 
   expect(call?.params).toEqual({ name: "self.audio_speaker.set_volume", arguments: { volume: 50 } });
   const answer = turn.find(({ sent }) => (sent?.["payload"] as JsonRpc | undefined)?.id === call?.id)?.sent;
   expect(answer).toMatchObject({ payload: { result: { content: [{ type: "text", text: "true" }], isError: false } } });
-  expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+  expect(nameMessages(turn)).toEqual(oneSentenceTurn);
   expect(await listenTo(device, "volume")).toBe(answers.volume);
 });
 
@@ -133,7 +132,7 @@ test.concurrent("speech: a question during a story stops the story and is answer
   expect(readSentences(cut).length).toBeLessThan(10);
   expect(readSentences(cut)).not.toContain("That is 12.");
   const turn = await device.turn();
-  expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+  expect(nameMessages(turn)).toEqual(oneSentenceTurn);
   expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "what is seven plus five" });
   expect(readSentences(turn)).toEqual(["That is 12."]);
 });

@@ -5,14 +5,13 @@ import {
   isAudio,
   isMessage,
   nameMessages,
+  oneSentenceTurn,
   readSentences,
   startDevice,
   type ScriptedDevice,
 } from "./scripted-device.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
-
-const turnOfOneSentence = ["stt", "tts/start", "llm", "tts/sentence_start", "audio", "tts/stop"];
 
 let system: LaunchedSystem;
 const devices: ScriptedDevice[] = [];
@@ -64,7 +63,7 @@ test.concurrent(
         const device = await connect(gateway, id);
         await device.do({ do: "wav", file: wav });
         const turn = await device.turn();
-        expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+        expect(nameMessages(turn)).toEqual(oneSentenceTurn);
         expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text });
         expect(readSentences(turn)).toEqual([answer]);
         expect(turn.filter(isAudio).every(({ played }) => played)).toBe(true);
@@ -74,7 +73,7 @@ test.concurrent(
         for (const { text, sum } of sums) {
           await device.do({ do: "text", text });
           const turn = await device.turn();
-          expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+          expect(nameMessages(turn)).toEqual(oneSentenceTurn);
           expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text });
           expect(readSentences(turn)).toEqual([`That is ${sum}.`]);
         }
@@ -97,7 +96,7 @@ test.concurrent("two gateways: text from the monitor reaches a device on either 
   }
   for (const [at, id] of ["near", "far"].entries()) {
     const turn = await listeners[at]!.turn();
-    expect(nameMessages(turn)).toEqual(turnOfOneSentence.slice(1));
+    expect(nameMessages(turn)).toEqual(oneSentenceTurn.slice(1));
     expect(readSentences(turn)).toEqual([`Dinner is ready, ${id}.`]);
   }
   const offline = await ask("/api/devices/missing/say", { text: "Hello?" });
@@ -123,7 +122,7 @@ test.concurrent(
     // No part of the story comes before the answer.
     await after.do({ do: "text", text: "what is one plus one" });
     const turn = await after.turn();
-    expect(nameMessages(turn)).toEqual(turnOfOneSentence);
+    expect(nameMessages(turn)).toEqual(oneSentenceTurn);
     expect(readSentences(turn)).toEqual(["That is 2."]);
     expect((await ask("/api/devices/wanderer/say", { text: "Welcome back." })).status).toBe(202);
     expect(readSentences(await after.turn())).toEqual(["Welcome back."]);

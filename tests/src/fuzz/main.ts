@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { quantile } from "./numbers.ts";
+import { takeQuantile } from "../bench/numbers.ts";
 import { fuzz } from "./run.ts";
 
 const help = `npm run test:fuzz -- [--inputs N] [--seed N]
@@ -38,7 +38,8 @@ async function main(): Promise<void> {
     say(`${program.padEnd(24)} ${before} MB, at the end ${after} MB`);
   for (const [what, values] of Object.entries(report.bystander)) {
     if (what === "problems") continue;
-    const [median, high, most] = [0.5, 0.99, 1].map((share) => Math.round(quantile(values as number[], share)));
+    const sorted = (values as number[]).toSorted((a, b) => a - b);
+    const [median, high, most] = [0.5, 0.99, 1].map((share) => Math.round(takeQuantile(sorted, share)));
     say(`bystander, ${what.padEnd(13)} ${values.length}, median ${median} ms, p99 ${high} ms, max ${most} ms`);
   }
   say(`slowest parser           ${Math.round(report.slowestMs)} ms for one input`);

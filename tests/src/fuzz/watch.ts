@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import type { LaunchedSystem } from "../e2e/launcher.ts";
-import { quantile } from "./numbers.ts";
+import { takeMedian } from "../bench/numbers.ts";
 
 /** The memory of one process. */
 export interface Vitals {
@@ -49,7 +49,7 @@ export function startWatch(
   };
   sample();
   const timer = setInterval(sample, everyMs);
-  const middle = (of: Map<number, number[]>, pid: number) => Math.round(quantile(of.get(pid) ?? [], 0.5));
+  const middle = (of: Map<number, number[]>, pid: number) => Math.round(takeMedian(of.get(pid) ?? []));
   return {
     warm() {
       sample();

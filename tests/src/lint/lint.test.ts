@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { checkDialect } from "./dialect.ts";
+import { checkExports } from "./exports.ts";
 import { checkImportOrder } from "./imports.ts";
 import { checkImports, readImportLaw } from "./import-law.ts";
 import { checkParameterObjects } from "./parameter-objects.ts";
@@ -42,6 +43,16 @@ test("import order: node: comes first, then packages, then own files", () => {
   expect(checkImportOrder([{ file: "a.ts", text }]).map(({ line }) => line)).toEqual([4, 6]);
   const ordered = 'import a from "node:a";\nimport type { B } from "b";\nimport { c } from "./c.ts";';
   expect(checkImportOrder([{ file: "a.ts", text: ordered }])).toEqual([]);
+});
+
+test("exports: functions are declarations", () => {
+  const find = (text: string) => checkExports([{ file: "a.ts", text }]).map(({ line }) => line);
+  expect(find("\nexport const a = (b: number): string => `${b}`;")).toEqual([2]);
+  expect(find("export const a: (b: number) => string = async (b) => {};")).toEqual([1]);
+  expect(find("export const a = b => b;")).toEqual([1]);
+  expect(
+    find("export const a = ([1, 2] as const).map((b) => b);\nexport const c = 1;\nexport function d() {}"),
+  ).toEqual([]);
 });
 
 test("tokens: comments, strings and regular expressions are told apart, each on its line", () => {

@@ -1,4 +1,5 @@
 import { checkDialect } from "./dialect.ts";
+import { checkExports } from "./exports.ts";
 import { checkImportOrder } from "./imports.ts";
 import { checkImports, readImportLaw } from "./import-law.ts";
 import { checkParameterObjects } from "./parameter-objects.ts";
@@ -8,6 +9,7 @@ const examples = "tests/src/lint/lint.test.ts";
 const checks: Readonly<Record<string, () => readonly Finding[]>> = {
   imports: () => checkImports(readSources(".ts", ".tsx"), readImportLaw()),
   order: () => checkImportOrder(readSources(".ts", ".tsx", ".mjs")),
+  exports: () => checkExports(readSources(".ts", ".tsx", ".mjs")),
   // The tests of the lint hold examples of the dialect.
   dialect: () => checkDialect(readSources(".ts", ".tsx", ".mjs", ".md").filter(({ file }) => file !== examples)),
   parameters: () => checkParameterObjects(readSources(".ts", ".tsx")),
