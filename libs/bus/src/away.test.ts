@@ -1,17 +1,15 @@
 import { z } from "zod";
 import { channels, encodeEnvelope, type Inbound } from "@voxbus/protocol";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Bus } from "./bus.ts";
 import { BusAwayError } from "./errors.ts";
-import { connectBus } from "./connect.ts";
+import { connectOwnBus } from "./test-bus.ts";
 
-const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;
 let bus: Bus;
 
-const connect = (url = server.url, signal?: AbortSignal): Promise<Bus> =>
-  connectBus({ VOXBUS_NATS_URL: url, VOXBUS_NATS_REPLICAS: 1 }, log, signal);
+const connect = (): Promise<Bus> => connectOwnBus(server.url);
 const makeText = (seq: number): Inbound => ({
   session: "s1",
   seq,
@@ -41,7 +39,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-test("away: a NATS that is stopped but connected is noticed within 2 s, and left", async () => {
+test("away: a stopped NATS that stays connected is noticed within 2 s and left", async () => {
   const seen: number[] = [];
   bus.subscribe(channels.inText("d1"), ({ seq }) => seen.push(seq));
   const change = nextChange();
@@ -62,7 +60,7 @@ test("away: a NATS that is stopped but connected is noticed within 2 s, and left
   expect(bus.stats().reconnects).toBeGreaterThan(0);
 });
 
-test("away: what was stored into a NATS that stopped in mid-publish is stored once", async () => {
+test("away: a message published into a stopped NATS is stored once", async () => {
   server.kill("SIGSTOP");
   const storing = bus.store(channels.heard("d1"), {
     session: "s1",
@@ -79,7 +77,7 @@ test("away: what was stored into a NATS that stopped in mid-publish is stored on
   expect(await bus.stored(channels.heard("d1"), 10)).toHaveLength(1);
 });
 
-test("restart: what was claimed before a wipe does not acknowledge what has its sequence now", async () => {
+test("restart: a claim from before a wipe does not acknowledge the message that has its sequence now", async () => {
   const finish: (() => void)[] = [];
   const work = (): Promise<void> => new Promise((resolve) => finish.push(resolve));
   const options = {
@@ -102,7 +100,7 @@ test("restart: what was claimed before a wipe does not acknowledge what has its 
   expect(again).toBe("d2");
 });
 
-test("restart: with everything kept, what was not acknowledged is handed out again", async () => {
+test("restart: a message that was not acknowledged is delivered again", async () => {
   await bus.store(loose(channels.inControlOpen("d1")), openListen(1), { id: "s1:1" });
   await server.restart();
   expect(await bus.store(loose(channels.inControlOpen("d1")), openListen(1), { id: "s1:1" })).toMatchObject({
@@ -121,7 +119,7 @@ test("restart: with everything kept, what was not acknowledged is handed out aga
   expect(seq).toBe(1);
 });
 
-test("restart: a follower asks for what it missed", async () => {
+test("restart: a follower asks for the frames it missed", async () => {
   const other = await connect();
   let memory: Inbound[] = [];
   other.respond(channels.replay("g1"), ({ from }) => {
@@ -145,7 +143,7 @@ test("restart: a follower asks for what it missed", async () => {
   await other.close();
 });
 
-test("connectBus: a stream that differs is brought in line", async () => {
+test("connectBus: a stream with another configuration is updated", async () => {
   const read = async () => (await server.callApi("STREAM.INFO.TURNS"))["config"] as Record<string, unknown>;
   const before = await read();
   const changed = { ...before, max_age: 1200_000_000_000, max_bytes: 1_000_000 };
@@ -154,7 +152,7 @@ test("connectBus: a stream that differs is brought in line", async () => {
   expect(await read()).toEqual(before);
 });
 
-test("connectBus: a stream that NATS cannot change is refused with a sentence", async () => {
+test("connectBus: a stream that NATS cannot change is refused with an error that names it", async () => {
   const { config } = await server.callApi("STREAM.INFO.TURNS");
   await server.callApi("STREAM.DELETE.TURNS");
   const other = { ...(config as object), storage: "memory" };
@@ -162,20 +160,20 @@ test("connectBus: a stream that NATS cannot change is refused with a sentence", 
   await expect(connect()).rejects.toThrow(/the stream TURNS cannot be created or updated as docs\/bus\.md says/);
 });
 
-test("connectBus: it waits for NATS to be there, or for its signal", async () => {
+test("connectBus: it waits until NATS answers or its signal aborts", async () => {
   const reason = new Error("stopped");
   const abort = new AbortController();
-  const waiting = connect("nats://127.0.0.1:1", abort.signal);
+  const waiting = connectOwnBus("nats://127.0.0.1:1", { signal: abort.signal });
   abort.abort(reason);
   await expect(waiting).rejects.toMatchObject({ cause: reason });
   const { url } = server;
   server.kill("SIGKILL");
-  const later = connect(url);
+  const later = connectOwnBus(url);
   await server.restart();
   await (await later).close();
 });
 
-test("close: it sends what waits, and ends soon when NATS is away", async () => {
+test("close: queued messages are sent, and an absent NATS does not delay it", async () => {
   const other = await connect();
   const seen: number[] = [];
   bus.subscribe(channels.inText("d1"), ({ seq }) => seen.push(seq));

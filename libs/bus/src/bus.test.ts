@@ -1,15 +1,14 @@
 import { busVersion, channels, type Heard, type InText, stored } from "@voxbus/protocol";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus } from "./bus.ts";
 import { BusAwayError, ConflictError } from "./errors.ts";
-import { connectBus } from "./connect.ts";
+import { connectOwnBus } from "./test-bus.ts";
 
-const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;
 let bus: Bus;
 
-const connect = (): Promise<Bus> => connectBus({ VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1 }, log);
+const connect = (): Promise<Bus> => connectOwnBus(server.url);
 const makeText = (seq: number, body = "hello"): InText => ({
   session: "s1",
   seq,
@@ -44,7 +43,7 @@ test("store: the same message id is stored once", async () => {
   expect(await bus.stored(subject, 10)).toHaveLength(1);
 });
 
-test("store: only the first of two with the same expectation is taken", async () => {
+test("store: only the first of several messages with the same expectation is stored", async () => {
   const subject = channels.heard("race");
   const results = await Promise.allSettled([1, 2, 3].map((n) => bus.store(subject, makeHeard(n), { expected: 0 })));
   expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
@@ -55,7 +54,7 @@ test("store: only the first of two with the same expectation is taken", async ()
   expect((await bus.lastStored(subject))?.message.origin).toBe(9);
 });
 
-test("store: what is published before and after it arrives in that order", async () => {
+test("store: messages published before and after it arrive in that order", async () => {
   const seqs: number[] = [];
   const arrived = new Promise<void>((resolve) =>
     bus.subscribe(channels.inbound("order"), ({ seq }) => {
@@ -90,10 +89,10 @@ test("stored: the newest messages, oldest first, over a pattern and several page
   expect(newest.at(-1)?.seq).toBe(
     Math.max(...(await bus.stored(channels.heard("many1"), 1)).map(({ seq }) => seq), newest.at(-1)?.seq ?? 0),
   );
-  expect(await bus.stored(channels.heard("nobody"), 10)).toEqual([]);
+  expect(await bus.stored(channels.heard("absent"), 10)).toEqual([]);
 });
 
-test("stored.>: only what the stream took is published again", async () => {
+test("stored.>: only messages that the stream accepted are published again", async () => {
   const origins: number[] = [];
   const closer = bus.subscribe(stored(channels.heard("once")), ({ origin }, { device }) => {
     expect(device).toBe("once");
@@ -107,7 +106,7 @@ test("stored.>: only what the stream took is published again", async () => {
   closer.close();
 });
 
-test("trace: it travels with text and control, and never with audio", async () => {
+test("trace: text and control carry it, audio never does", async () => {
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   const traces: Readonly<Record<string, string>>[] = [];
   bus.subscribe(channels.inbound("traced"), (_, { trace }) => traces.push(trace));
@@ -118,7 +117,7 @@ test("trace: it travels with text and control, and never with audio", async () =
   await vi.waitFor(() => expect(traces).toEqual([{ traceparent }, {}]));
 });
 
-test("subscribe: what does not decode is counted, and a handler that throws ends nothing", async () => {
+test("subscribe: a message that does not decode is counted, and a handler that throws does not end the subscription", async () => {
   let calls = 0;
   bus.subscribe(channels.inText("broken"), () => {
     calls += 1;
@@ -136,7 +135,7 @@ test("subscribe: what does not decode is counted, and a handler that throws ends
   expect((drops["newer-version"] ?? 0) - (before["newer-version"] ?? 0)).toBe(1);
 });
 
-test("subscribe: of a queue group one member gets each message", async () => {
+test("subscribe: one member of a queue group gets each message", async () => {
   const other = await connect();
   const seen: number[] = [];
   for (const member of [bus, other]) {
@@ -150,11 +149,11 @@ test("subscribe: of a queue group one member gets each message", async () => {
   await other.close();
 });
 
-test("request: answered by respond; BusAwayError without an answer", async () => {
+test("request: respond answers it, and without an answer it throws BusAwayError", async () => {
   const ask = { session: "s1", from: 3 };
   bus.respond(channels.replay("echo"), ({ session, from }) => ({ session, open: true, newest: from + 1, frames: [] }));
   expect((await bus.request(channels.replay("echo"), ask)).newest).toBe(4);
-  await expect(bus.request(channels.replay("nobody"), ask)).rejects.toThrow(BusAwayError);
+  await expect(bus.request(channels.replay("absent"), ask)).rejects.toThrow(BusAwayError);
   bus.respond(channels.replay("silent"), () => {
     throw new Error("a bug in a handler");
   });

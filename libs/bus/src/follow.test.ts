@@ -1,11 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { channels, encodeEnvelope, type Inbound, type ReplayRequest } from "@voxbus/protocol";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus, Closer } from "./bus.ts";
-import { connectBus } from "./connect.ts";
+import { connectOwnBus } from "./test-bus.ts";
 
-const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let server: NatsServer;
 let bus: Bus;
 let gatewayBus: Bus;
@@ -40,11 +40,11 @@ function playGateway(device: string, session: string) {
         gatewayBus.publish(loose(channels.inAudio(device)), make(seq));
       }
     },
-    /** Lost on the way: only a replay brings them. */
+    /** Frames that only a replay brings. */
     miss: (...seqs: number[]) => {
       for (const seq of seqs) memory.set(seq, encodeEnvelope(z.any(), make(seq)));
     },
-    /** Sent, and not to be had again. */
+    /** A frame that no replay brings. */
     sendOnce: (seq: number) => gatewayBus.publish(loose(channels.inAudio(device)), make(seq)),
     endSession: () => (open = false),
     die: () => answers.close(),
@@ -69,15 +69,14 @@ async function follow(device: string, gateway: string, given: { after?: number; 
 
 beforeAll(async () => {
   server = await startNatsServer();
-  const config = { VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1 };
-  [bus, gatewayBus] = await Promise.all([connectBus(config, log), connectBus(config, log)]);
+  [bus, gatewayBus] = await Promise.all([connectOwnBus(server.url), connectOwnBus(server.url)]);
 });
 afterAll(async () => {
   await Promise.all([bus.close(), gatewayBus.close()]);
   await server.stop();
 });
 
-test.concurrent("follow: live frames come in order, once, and nothing is asked for", async () => {
+test.concurrent("follow: live frames come in order, once, without a request to the gateway", async () => {
   const device = nextDevice();
   const gateway = playGateway(device, "s1");
   const { seen, close } = await follow(device, gateway.gateway);
@@ -87,7 +86,7 @@ test.concurrent("follow: live frames come in order, once, and nothing is asked f
   close();
 });
 
-test.concurrent("follow: frames before the first live one are asked for once", async () => {
+test.concurrent("follow: frames before the first live one are requested once", async () => {
   const device = nextDevice();
   const gateway = playGateway(device, "s1");
   gateway.miss(4, 5, 6);
@@ -109,14 +108,14 @@ test.concurrent("follow: a frame that comes late takes its place", async () => {
   close();
 });
 
-test.concurrent("follow: what cannot be had is lost after 300 ms, each gap on its own clock", async () => {
+test.concurrent("follow: each gap counts as lost 300 ms after it was noticed", async () => {
   const device = nextDevice();
   const gateway = playGateway(device, "s1");
   const { seen, close } = await follow(device, gateway.gateway);
   gateway.sendOnce(1);
   gateway.sendOnce(4);
   const shownAt = performance.now();
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  await sleep(150);
   gateway.sendOnce(6);
   await vi.waitFor(() => expect(seen).toEqual([1, "lost 2-3", 4]), { interval: 5 });
   expect(performance.now() - shownAt).toBeGreaterThan(290);
@@ -141,7 +140,7 @@ test.concurrent("follow: after 500 ms without a frame the gateway is asked", asy
   close();
 });
 
-test.concurrent("follow: the frames of other sessions are not ours", async () => {
+test.concurrent("follow: frames of other sessions are ignored", async () => {
   const device = nextDevice();
   const gateway = playGateway(device, "s2");
   const ours = playGateway(`${device}x`, "s1");
@@ -153,7 +152,7 @@ test.concurrent("follow: the frames of other sessions are not ours", async () =>
   close();
 });
 
-test.concurrent("follow: a session that the gateway no longer has is gone, after its last frames", async () => {
+test.concurrent("follow: a session that the gateway no longer holds is gone after its last frames", async () => {
   const device = nextDevice();
   const gateway = playGateway(device, "s1");
   gateway.miss(1, 2, 4);

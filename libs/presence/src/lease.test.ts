@@ -1,33 +1,15 @@
-import { buckets, type Presence } from "@voxbus/protocol";
+import type { Bus } from "@voxbus/bus";
+import { buckets } from "@voxbus/protocol";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import type { Bus } from "@voxbus/bus";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import type { Registry } from "./presence.ts";
 import { watchPresence } from "./presence-view.ts";
-import { createRegistry, type RegistryOptions } from "./registry.ts";
+import { describeSession, never, register } from "./test-registry.ts";
 
-const never = new AbortController().signal;
 let server: NatsServer;
 let bus: Bus;
 
 const connect = (): Promise<Bus> => connectTestBus(server.url);
-const register = (id: string, options: Partial<RegistryOptions> = {}, on = bus): Promise<Registry> =>
-  createRegistry(on, {
-    id,
-    epoch: ulid(),
-    address: "127.0.0.1:0",
-    load: () => ({ connections: 0, speaking: 0 }),
-    ...options,
-  });
-const describeSession = (session: string): Omit<Presence, "term" | "gateway" | "epoch"> => ({
-  session,
-  since: 0,
-  remote: "127.0.0.1",
-  protocol: 1,
-  features: {},
-  state: "active",
-});
 
 beforeAll(async () => {
   server = await startNatsServer();
@@ -39,11 +21,11 @@ afterAll(async () => {
 });
 
 test.concurrent(
-  "lease: when a gateway dies all its devices are offline, without a write; when it stops, at once",
+  "lease: a gateway's devices go offline without a write when it dies, and at once when it stops",
   async () => {
     const doomed = await connect();
-    const stops = await register("stops");
-    const dies = await register("dies", {}, doomed);
+    const stops = await register(bus, "stops");
+    const dies = await register(doomed, "dies");
     const view = await watchPresence(bus);
     await dies.enter("lost", describeSession("s1"), never);
     await stops.enter("left", describeSession("s1"), never);
@@ -62,12 +44,12 @@ test.concurrent(
   20_000,
 );
 
-test.concurrent("lease: a second process with the same id takes over, and the older one says so", async () => {
+test.concurrent("lease: a second process with the same id takes over, and the older one logs it", async () => {
   const errors: object[] = [];
   const log = { info: () => undefined, warn: () => undefined, error: (fields: object) => void errors.push(fields) };
-  const older = await register("same", { epoch: ulid(2), log });
-  const newer = await register("same", { epoch: ulid(3) });
-  await expect(register("same", { epoch: ulid(1) })).rejects.toThrow(/a newer process/);
+  const older = await register(bus, "same", { epoch: ulid(2), log });
+  const newer = await register(bus, "same", { epoch: ulid(3) });
+  await expect(register(bus, "same", { epoch: ulid(1) })).rejects.toThrow(/a newer process/);
   await vi.waitFor(() => expect(errors.length).toBeGreaterThan(0), { timeout: 5000 });
   await Promise.all([older.close(), newer.close()]);
 });

@@ -1,32 +1,15 @@
-import { buckets, channels, type Command, deviceKey, type Presence, Profile } from "@voxbus/protocol";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ConflictError, type Bus } from "@voxbus/bus";
+import { buckets, channels, type Command, deviceKey, type Presence, Profile } from "@voxbus/protocol";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import type { Registry } from "./presence.ts";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { watchPresence } from "./presence-view.ts";
 import { watchProfiles } from "./profiles.ts";
-import { createRegistry, type RegistryOptions } from "./registry.ts";
+import { describeSession, never, register } from "./test-registry.ts";
 
-const never = new AbortController().signal;
 let server: NatsServer;
 let bus: Bus;
 
 const connect = (): Promise<Bus> => connectTestBus(server.url);
-const register = (id: string, options: Partial<RegistryOptions> = {}, on = bus): Promise<Registry> =>
-  createRegistry(on, {
-    id,
-    address: "127.0.0.1:0",
-    load: () => ({ connections: 0, speaking: 0 }),
-    ...options,
-  });
-const describeSession = (session: string): Omit<Presence, "term" | "gateway" | "epoch"> => ({
-  session,
-  since: 0,
-  remote: "127.0.0.1",
-  protocol: 1,
-  features: {},
-  state: "active",
-});
 
 beforeAll(async () => {
   server = await startNatsServer();
@@ -37,8 +20,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-test("enter: the newer session has the higher term, and learns of the one before", async () => {
-  const [one, two] = await Promise.all([register("g1"), register("g2")]);
+test("enter: the newer session gets the higher term and the entry that it replaced", async () => {
+  const [one, two] = await Promise.all([register(bus, "g1"), register(bus, "g2")]);
   const view = await watchPresence(bus);
   const device = "aa:bb:cc:dd:ee:01";
   expect(await one.enter(device, describeSession("s1"), never)).toEqual({ term: 1, previous: undefined });
@@ -57,8 +40,8 @@ test("enter: the newer session has the higher term, and learns of the one before
   await Promise.all([one.close(), two.close()]);
 });
 
-test("enter: of many at once every one ends, as the holder or with a newer one named", async () => {
-  const registries = await Promise.all(["r1", "r2", "r3", "r4"].map((id) => register(id)));
+test("enter: simultaneous sessions all end, as the holder or with a ConflictError", async () => {
+  const registries = await Promise.all(["r1", "r2", "r3", "r4"].map((id) => register(bus, id)));
   const results = await Promise.allSettled(
     registries.map((registry, n) => registry.enter("raced", describeSession(`s${n}`), never)),
   );
@@ -71,10 +54,10 @@ test("enter: of many at once every one ends, as the holder or with a newer one n
   await Promise.all(registries.map((registry) => registry.close()));
 });
 
-test("presence: after a wipe it comes back with its old terms, the higher term wins, and the loser is told", async () => {
+test("presence: it comes back after a wipe with its old terms, the higher term wins, and the loser is notified", async () => {
   const commands: Command[] = [];
   bus.subscribe(channels.command("low"), (command) => commands.push(command));
-  const [high, low] = await Promise.all([register("high"), register("low")]);
+  const [high, low] = await Promise.all([register(bus, "high"), register(bus, "low")]);
   const view = await watchPresence(bus);
   for (let n = 1; n <= 3; n += 1) {
     await high.enter("comes-back", describeSession(`s${n}`), never);
@@ -96,9 +79,9 @@ test("presence: after a wipe it comes back with its old terms, the higher term w
   await Promise.all([high.close(), low.close()]);
 });
 
-test("presence: a gateway that was overtaken finds out when its state changes", async () => {
+test("presence: a gateway notices a newer session when it changes the state", async () => {
   const taken = vi.fn();
-  const [one, two] = await Promise.all([register("over1", { taken }), register("over2")]);
+  const [one, two] = await Promise.all([register(bus, "over1", { taken }), register(bus, "over2")]);
   await one.enter("overtaken", describeSession("s1"), never);
   await two.enter("overtaken", describeSession("s2"), never);
   one.update("overtaken", "s1", "idle");
@@ -110,15 +93,15 @@ test("presence: a gateway that was overtaken finds out when its state changes", 
   await Promise.all([one.close(), two.close()]);
 });
 
-test("enter: it ends with its signal", async () => {
-  const registry = await register("aborted");
+test("enter: it ends when its signal aborts", async () => {
+  const registry = await register(bus, "aborted");
   const reason = new Error("the socket is gone");
   await expect(registry.enter("gone", describeSession("s1"), AbortSignal.abort(reason))).rejects.toBe(reason);
   expect(await bus.bucket(buckets.presence).get("gone")).toBeUndefined();
   await registry.close();
 });
 
-test("profiles: the device's own fields over the default's over the schema's, from the next look on", async () => {
+test("profiles: the device's own fields come before the default profile's, and those before the schema's", async () => {
   const bucket = bus.bucket(buckets.profiles);
   const profiles = await watchProfiles(bus);
   const device = "aa:bb:cc:dd:ee:02";

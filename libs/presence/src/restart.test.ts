@@ -26,7 +26,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-test("restart: with everything lost the streams are made anew and claims, watches and presence go on", async () => {
+test("restart: after a wipe the streams are created again, and claims, watches and presence go on", async () => {
   const claimed: number[] = [];
   const claims = await bus.claim({
     channel: channels.inControlOpen("*"),

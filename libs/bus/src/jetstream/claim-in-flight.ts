@@ -1,6 +1,6 @@
 import type { Msg } from "@nats-io/transport-node";
 import { ackWaitMs } from "./claim-consumer.ts";
-import { verdictBytes, workingBytes, type Delivery, type Verdict } from "./delivery.ts";
+import { verdictBytes, workingBytes, type DeliveryInfo, type Verdict } from "./delivery.ts";
 
 /** A claim that this worker holds. */
 export interface Held {
@@ -26,7 +26,7 @@ export interface InFlight {
   /** Holds a new claim and starts its work in the next microtask. */
   start(key: string, message: Msg, work: (held: Held) => Promise<void>): void;
   /** Takes a further delivery of a held claim as its handle. False if the claim is not held. */
-  adopt(delivery: Delivery, message: Msg): boolean;
+  adopt(delivery: DeliveryInfo, message: Msg): boolean;
   /** Signals progress on every claim whose work is running. */
   signalProgress(): void;
   /** Drops the handles after the stream was created again, where they would acknowledge other messages. */

@@ -6,7 +6,7 @@ import type { BusLog } from "../config.ts";
 import type { ClaimMeter } from "../metrics.ts";
 import { traceAttempt } from "../tracing/spans.ts";
 import { readTrace } from "../tracing/trace.ts";
-import type { Delivery, Verdict } from "./delivery.ts";
+import type { DeliveryInfo, Verdict } from "./delivery.ts";
 import type { Naks } from "./naks.ts";
 
 /** From this delivery on the work is final, not counting the deliveries that followed a nak while draining. */
@@ -25,7 +25,7 @@ interface WorkDeps {
 /** One delivery of a job. */
 interface Job<S extends z.ZodType> {
   readonly arrived: Msg;
-  readonly delivery: Delivery;
+  readonly delivery: DeliveryInfo;
   readonly message: z.infer<S>;
   readonly signal: AbortSignal;
 }

@@ -20,7 +20,7 @@ export const verdictBytes = {
 export type Verdict = keyof typeof verdictBytes;
 
 /** One delivery of a stored message. */
-export interface Delivery {
+export interface DeliveryInfo {
   /** Identifies the message by its sequence and time: a stream that was created again reuses its sequences. */
   readonly key: string;
   /** The number of the delivery, from 1. */
@@ -30,7 +30,7 @@ export interface Delivery {
 }
 
 /** Reads a delivery from the subject on which it is acknowledged. */
-export function readDelivery(ackSubject: string): Delivery {
+export function readDelivery(ackSubject: string): DeliveryInfo {
   const tokens = ackSubject.split(".");
   // $JS.ACK.<stream>.<consumer>.<attempt>.<seq>.…, since 2.11 also with <domain>.<account> before the stream.
   const at = tokens.length === 9 ? 4 : 6;

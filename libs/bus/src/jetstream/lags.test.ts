@@ -2,16 +2,15 @@ import { channels } from "@voxbus/protocol";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus } from "../bus.ts";
-import { connectBus } from "../connect.ts";
+import { connectOwnBus } from "../test-bus.ts";
 
 let nats: NatsServer;
 let bus: Bus;
 let other: Bus;
-const connect = () => connectBus({ VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_REPLICAS: 1 }, console);
 
 beforeAll(async () => {
   nats = await startNatsServer();
-  [bus, other] = [await connect(), await connect()];
+  [bus, other] = await Promise.all([connectOwnBus(nats.url), connectOwnBus(nats.url)]);
 });
 afterAll(async () => {
   await bus?.close();

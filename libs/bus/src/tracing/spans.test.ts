@@ -1,15 +1,14 @@
 import { context, metrics, propagation, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 import { core, node, tracing } from "@opentelemetry/sdk-node";
 import { channels, Heard } from "@voxbus/protocol";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { BrokerTrace } from "./broker-trace.ts";
 import type { Bus, Claim } from "../bus.ts";
-import { connectBus } from "../connect.ts";
 import { spanIdOf, templateOf } from "./spans.ts";
 import { contextOf, traceOf, tracingIsOn } from "./trace.ts";
+import { connectOwnBus } from "../test-bus.ts";
 
-const log = { info: () => undefined, warn: () => undefined, error: console.error };
 let server: NatsServer;
 let bus: Bus;
 const spans = new tracing.InMemorySpanExporter();
@@ -29,7 +28,7 @@ beforeAll(async () => {
 accounts { voxbus { jetstream: enabled, users: [ { user: voxbus } ], msg_trace { dest: "voxbus.trace" } } }
 no_auth_user: voxbus`,
   });
-  bus = await connectBus({ VOXBUS_NATS_URL: server.url, VOXBUS_NATS_REPLICAS: 1, name: "tester" }, log);
+  bus = await connectOwnBus(server.url, { name: "tester" });
 });
 afterAll(async () => {
   await bus?.close();
@@ -53,13 +52,13 @@ afterEach(() => {
   for (const api of [trace, context, propagation, metrics]) api.disable();
 });
 
-/** Works on the next claim of what `subject` stores. */
+/** Claims messages of one device. */
 function claimOnce(device: string, durable: string, work: (claim: Claim<Heard>) => Promise<void>) {
   const options = { channel: channels.heard(device), durable, slots: 1 };
   return bus.claim({ ...options, work });
 }
 
-test("store and claim: a PRODUCER and a CONSUMER span below the sender's, named without the device's id", async () => {
+test("store and claim: they make a PRODUCER and a CONSUMER span below the sender's, without the device's id in the name", async () => {
   startTracing();
   const device = "dev1";
   const turn = trace.getTracer("test").startSpan("turn");
@@ -101,7 +100,7 @@ test("store and claim: a PRODUCER and a CONSUMER span below the sender's, named 
   expect(trace.getSpanContext(contextOf(claim.trace))?.spanId).toBe(active);
 });
 
-test("claim: a second attempt links to the first one", async () => {
+test("claim: a second attempt links to the first", async () => {
   startTracing();
   const device = "dev2";
   const turn = trace.getTracer("test").startSpan("turn");
@@ -118,7 +117,7 @@ test("claim: a second attempt links to the first one", async () => {
   expect(second?.links.map(({ context }) => context.spanId)).toEqual([first?.spanContext().spanId]);
 });
 
-test("store: what belongs to no trace makes no span, and neither does a bus without an SDK", async () => {
+test("store: a message without a trace makes no span, and neither does a bus without an SDK", async () => {
   startTracing();
   await bus.store(channels.heard("dev3"), heard);
   expect(spans.getFinishedSpans()).toEqual([]);
@@ -126,7 +125,7 @@ test("store: what belongs to no trace makes no span, and neither does a bus with
   expect(tracingIsOn()).toBe(false);
   const given = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
   expect(contextOf(given)).toBe(ROOT_CONTEXT);
-  // A program that makes no spans hands on what it was given.
+  // A program that makes no spans passes on the context that it got.
   let take: (claim: Claim<Heard>) => void = () => undefined;
   const claimed = new Promise<Claim<Heard>>((resolve) => (take = resolve));
   const claims = await claimOnce("dev4", "t4", async (claim) => take(claim));
@@ -135,7 +134,7 @@ test("store: what belongs to no trace makes no span, and neither does a bus with
   await claims.drain(2000);
 });
 
-test("brokerTraces: nats-server reports the path of a sampled message, and of no other", async () => {
+test("brokerTraces: nats-server reports the path of sampled messages only", async () => {
   startTracing();
   const reports: BrokerTrace[] = [];
   const closer = bus.brokerTraces((report) => reports.push(report));
@@ -153,14 +152,14 @@ test("brokerTraces: nats-server reports the path of a sampled message, and of no
   closer.close();
 });
 
-test("templateOf: no id is left in it", () => {
+test("templateOf: it replaces every id", () => {
   expect(templateOf("device.aa:bb.in.control.open")).toBe("device.{id}.in.control.open");
   expect(templateOf("stored.device.x.heard")).toBe("stored.device.{id}.heard");
   expect(templateOf("gateway.g1.command")).toBe("gateway.{id}.command");
   expect(templateOf("fleet.out")).toBe("fleet.out");
 });
 
-test("spanIdOf: is a span id, and the same for the same parts", () => {
+test("spanIdOf: the same parts give the same span id", () => {
   expect(spanIdOf("a", 1)).toMatch(/^[0-9a-f]{16}$/);
   expect(spanIdOf("a", 1)).toBe(spanIdOf("a", "1"));
   expect(spanIdOf("a", 2)).not.toBe(spanIdOf("a", 1));
