@@ -67,60 +67,67 @@ export function createAudioFrontEnd({ endMs, maxMs }: EndOfSpeech): AudioFrontEn
   let packetMs = 60;
   let origin = 0;
 
-  function takeFrame(frame: Frame, voiced: boolean): FrontEndEvent[] {
+  // Events are pushed into a list, not returned: silent devices send thousands of packets a second.
+  function takeFrame(frame: Frame, voiced: boolean, events: FrontEndEvent[]) {
     const found = speech.write(voiced);
     if (voiced) origin = frame.seq;
     held.push(frame);
     if (found.state === "silence") {
-      held.splice(0, Math.max(0, held.length - preRollFrames - onsetFrames));
-      return [];
-    }
-    if (found.state === "end") return [...release(tailFrames), { type: "end", origin }];
-    if (found.state === "onset") {
+      if (held.length > preRollFrames + onsetFrames) held = held.slice(-preRollFrames - onsetFrames);
+    } else if (found.state === "end") {
+      release(tailFrames, events);
+      events.push({ type: "end", origin });
+    } else if (found.state === "onset") {
       const first = Math.max(0, held.length - found.frames);
-      const from = held[first]!.seq;
+      events.push({ type: "onset", from: held[first]!.seq });
       held = held.slice(Math.max(0, first - preRollFrames));
-      return [{ type: "onset", from }, ...release(held.length)];
-    }
-    return voiced ? release(held.length) : [];
+      release(held.length, events);
+    } else if (voiced) release(held.length, events);
   }
 
-  function release(frames: number): FrontEndEvent[] {
+  function release(frames: number, events: FrontEndEvent[]) {
     const samples = joinSamples(...held.splice(0, frames).map((frame) => frame.samples));
-    return samples.length > 0 ? [{ type: "speech", samples }] : [];
+    if (samples.length > 0) events.push({ type: "speech", samples });
   }
 
-  function takeSilence(seq: number, frames: number): FrontEndEvent[] {
-    return Array.from({ length: frames }, () => takeFrame({ seq, samples: silence }, false)).flat();
+  function takeSilence(seq: number, frames: number, events: FrontEndEvent[]) {
+    for (let i = 0; i < frames; i++) takeFrame({ seq, samples: silence }, false, events);
   }
 
-  function takePacket(seq: number, packet: Uint8Array): FrontEndEvent[] {
+  function takePacket(seq: number, packet: Uint8Array, events: FrontEndEvent[]) {
     const { durationMs } = readOpusPacket(packet);
     packetMs = durationMs;
     // Most devices are silent most of the time: their packets are not even decoded.
-    if (packet.length <= dtxBytes && !speech.speaking) return takeSilence(seq, Math.ceil(durationMs / frameMs));
-    return cutFrames(decoder.decode(packet)).flatMap((samples) => takeFrame({ seq, samples }, voice.write(samples)));
+    if (packet.length <= dtxBytes && !speech.speaking) return takeSilence(seq, Math.ceil(durationMs / frameMs), events);
+    for (const samples of cutFrames(decoder.decode(packet))) takeFrame({ seq, samples }, voice.write(samples), events);
   }
 
-  function flush(): FrontEndEvent[] {
-    const end: FrontEndEvent[] = speech.speaking ? [...release(tailFrames), { type: "end", origin }] : [];
-    if (speech.speaking) speech.reset();
+  function flush(events: FrontEndEvent[]) {
+    if (speech.speaking) {
+      release(tailFrames, events);
+      events.push({ type: "end", origin });
+      speech.reset();
+    }
     held = [];
-    return [...end, { type: "flushed" }];
+    events.push({ type: "flushed" });
   }
 
   return {
     write(input) {
-      if (input.type === "flush") return flush();
-      if (input.type === "lost") {
-        return takeSilence(input.seq, Math.min(concealedFrames, Math.round((input.frames * packetMs) / frameMs)));
+      const events: FrontEndEvent[] = [];
+      if (input.type === "flush") flush(events);
+      else if (input.type === "lost") {
+        const frames = Math.round((input.frames * packetMs) / frameMs);
+        takeSilence(input.seq, Math.min(concealedFrames, frames), events);
+      } else {
+        try {
+          takePacket(input.seq, input.packet, events);
+        } catch (error) {
+          if (!(error instanceof OpusPacketError)) throw error;
+          events.push({ type: "invalid", code: error.code });
+        }
       }
-      try {
-        return takePacket(input.seq, input.packet);
-      } catch (error) {
-        if (!(error instanceof OpusPacketError)) throw error;
-        return [{ type: "invalid", code: error.code }];
-      }
+      return events;
     },
     close() {
       decoder.close();

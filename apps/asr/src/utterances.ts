@@ -51,20 +51,20 @@ const samplesPerMs = 16;
 /** Creates the utterances of a listen. */
 export function createUtterances(deps: ListenDeps, options: UtterancesOptions): Utterances {
   const { engine, metrics, settings } = deps;
-  const { listen, transcripts, messages, signal, onConcluded, onFailed } = options;
+  const { listen, transcripts, messages, signal } = options;
   /** The utterances that are not stored yet, oldest first. The last one may still be spoken. */
   const open = new Set<Utterance>();
   let current: Utterance | undefined;
   let conclusions = Promise.resolve();
 
   function enqueue(work: () => Promise<void>) {
-    conclusions = conclusions.then(work).catch(onFailed);
+    conclusions = conclusions.then(work).catch(options.onFailed);
   }
   function conclude(outcome: Outcome, ms: number, utterance?: Utterance) {
     if (utterance !== undefined) open.delete(utterance);
     utterance?.span.end(outcome, ms);
     metrics.utteranceEnded(outcome, ms);
-    onConcluded();
+    options.onConcluded();
   }
   async function finish(utterance: Utterance, origin: number, endedAt: number) {
     const recognized = await utterance.recognition.finish();
@@ -93,9 +93,8 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
       return open.size > 0;
     },
     begin(from) {
-      const { language } = listen;
       const onPartial = (text: string) => messages.partial({ utterance: transcripts.next, from, text });
-      const recognition = openRecognition(deps, { language, onPartial }, signal);
+      const recognition = openRecognition(deps, { language: listen.language, onPartial }, signal);
       const span = traceUtterance(listen, { engine: engine.name, from });
       current = { from, recognition, span, discarded: false };
       open.add(current);

@@ -1,7 +1,6 @@
-import { setTimeout as wait } from "node:timers/promises";
 import { writeWav } from "@voxbus/audio";
 import { startModelServer, type ModelScript, type SpeechRequest } from "@voxbus/testing";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createOpenAiEngine, type OpenAiSpeechOptions } from "./openai.ts";
 import { collectSound, testEngine } from "./engine.suite.ts";
 
@@ -129,10 +128,12 @@ test("openai: a server that is not there is named", async () => {
 });
 
 test("openai: a slow reader does not count as silence of the server", async () => {
-  const { engine } = await create(speak(), { timeoutMs: 60 });
+  const { engine } = await create(speak(), { timeoutMs: 10_000 });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
   let pieces = 0;
   for await (const _ of engine.synthesize({ text: "Hello there, friend." }, never)) {
-    if (pieces++ === 0) await wait(120);
+    if (pieces++ === 0) vi.advanceTimersByTime(20_000);
   }
   expect(pieces).toBeGreaterThan(1);
 });
