@@ -15,7 +15,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { asr, buildAsr } from "./app.ts";
 import { joinSamples } from "./join-samples.ts";
 
-// A machine that does much else at the same time is slow, not wrong.
+// Under load the machine is slow, and that is no failure.
 vi.setConfig({ testTimeout: 30_000 });
 
 let nats: NatsServer;
@@ -114,7 +114,7 @@ describe("auto mode", () => {
     expect(order(device.answers)).not.toContain("stt");
   });
 
-  test("packets that are no Opus: are counted and end nothing", async () => {
+  test("invalid packets: are counted, and the listen goes on", async () => {
     const before = await readMetric("voxbus_asr_invalid_packets_total");
     await device.listen("auto");
     const garbage = new Uint8Array(1920).fill(255);
@@ -131,7 +131,7 @@ describe("auto mode", () => {
 });
 
 describe("lost frames", () => {
-  test("frames that did not come live: are asked for again and put in their place", async () => {
+  test("frames that did not arrive live: are requested again and put in their place", async () => {
     await device.listen("auto");
     const packets = say("volume");
     const before = device.send(packets.slice(0, 20));
@@ -182,7 +182,7 @@ describe("realtime mode", () => {
 describe("the end of a listen", () => {
   const half = () => say("volume").slice(0, 25);
 
-  test("abort: discards what was being said, and the next listen starts afresh", async () => {
+  test("abort: discards the open utterance, and the next listen starts afresh", async () => {
     await device.listen("auto");
     device.send(half());
     await device.answer(isUserSpeaking(true));
@@ -194,7 +194,7 @@ describe("the end of a listen", () => {
     expect(await device.heard()).toMatchObject({ text: "tell me a joke", listen, utterance: 1 });
   });
 
-  test("a new start: discards what was being said", async () => {
+  test("a new start: discards the open utterance", async () => {
     await device.listen("auto");
     device.send(half());
     await device.answer(isUserSpeaking(true));
@@ -212,7 +212,7 @@ describe("the end of a listen", () => {
     await expect.poll(() => readMetric("voxbus_asr_listens"), { timeout: 10_000 }).toBe(0);
   });
 
-  test("stop in auto mode: what was said to the end is stored", async () => {
+  test("stop in auto mode: the finished utterance is stored", async () => {
     await device.listen("auto");
     device.send(say("joke", 0));
     await device.control({ type: "stop" });

@@ -19,7 +19,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vi
 import { asr, buildAsr } from "./app.ts";
 import { joinSamples } from "./join-samples.ts";
 
-// A machine that does much else at the same time is slow, not wrong.
+// Under load the machine is slow, and that is no failure.
 vi.setConfig({ testTimeout: 30_000 });
 
 let nats: NatsServer;
@@ -103,7 +103,7 @@ test("an asr killed in mid-utterance: its successor hears the whole utterance, a
 });
 
 test.each(["SIGTERM", "POST /pre-stop"])(
-  "an asr that drains (%s): stores what is being said, hands on what is silent",
+  "an asr that drains (%s): stores the open utterance and hands over silent listens",
   async (how) => {
     const first = await startAsr();
     const quiet = openTestGateway(bus, `device-quiet-${count}`);
@@ -128,7 +128,7 @@ test.each(["SIGTERM", "POST /pre-stop"])(
   },
 );
 
-test("a listen that killed three workers: the fourth only sees to it that the user is told", async () => {
+test("a listen that killed three workers: the fourth only makes sure that the user gets an apology", async () => {
   let attempts = 0;
   const claims = await bus.claim({
     channel: channels.inControlOpen("*"),

@@ -33,6 +33,6 @@ test("asr: the span stands below the opening frame, linked to the listen, with t
   expect(span?.attributes).not.toHaveProperty("voxbus.asr.text");
 });
 
-test("asr: the words are there only if they were asked for", () => {
+test("asr: the transcript is there only if content is traced", () => {
   expect(hear("hello")?.attributes["voxbus.asr.text"]).toBe("hello");
 });

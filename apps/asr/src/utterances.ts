@@ -26,7 +26,7 @@ export interface Utterances {
   settled(): Promise<void>;
 }
 
-/** The surroundings of a listen's utterances. */
+/** Context of a listen's utterances. */
 export interface UtterancesOptions {
   readonly listen: Listen;
   readonly transcripts: TranscriptStore;

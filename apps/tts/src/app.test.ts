@@ -52,7 +52,7 @@ const waitForFrame = (device: string, wanted: (frame: Outbound) => boolean) =>
     });
   });
 
-test("tts: an announcement whose device is offline is let go", async () => {
+test("tts: an announcement to an offline device is dropped", async () => {
   const running = await startSubscriber(tts, buildTts, environment());
   const isHeld = async (held: boolean) => {
     const lag = (await bus.lags()).find(({ durable }) => durable === "tts");
@@ -99,7 +99,7 @@ test("tts: killed in mid-sentence, another one begins the reply again", async ()
   expect(await again).toMatchObject({ sentence: 0, n: 2 });
 });
 
-test("tts: all bad variables are named at once, and an engine that is not there too", async () => {
+test("tts: all bad variables are named together, and so is a missing engine", async () => {
   const bad = { VOXBUS_TTS_ENGINE: "festival", VOXBUS_TTS_URL: "nowhere", VOXBUS_TTS_SAMPLE_RATE: "fast" };
   expect(() => readConfig(ttsConfig, bad)).toThrow(/TTS_ENGINE.*\n.*TTS_URL.*\n.*TTS_SAMPLE_RATE/);
   const unknown = startSubscriber(tts, buildTts, { ...environment(), VOXBUS_TTS_VOICE: "zoe" });

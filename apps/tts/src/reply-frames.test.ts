@@ -15,7 +15,7 @@ test("reply frames: each is named, a valid envelope, and counted from 0 in its s
   expect(frames.durationMs).toBe(360);
 });
 
-test("reply frames: what is behind a name comes again, and its position is the sound before it", () => {
+test("reply frames: the frames behind a name come again, and its position is the sound before it", () => {
   const sentences = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 5 });
   const name = fc.record({ attempt: fc.constant(1), sentence: fc.nat(6), n: fc.nat(5) });
   fc.assert(

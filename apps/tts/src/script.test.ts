@@ -17,10 +17,10 @@ test.each([
   expect(guessLanguage(text, language)).toBe(guess);
 });
 
-test("script: letters are counted by script, nothing else is", () => {
+test("script: only letters are counted, by script", () => {
   expect(Object.fromEntries(countScripts("Ab 1, 你好! é ꆈ"))).toEqual({ Latin: 3, Han: 2, Other: 1 });
 });
 
-test("script: a text without letters is Latin enough for anyone", () => {
+test("script: a text without letters counts as Latin", () => {
   expect([latinShare("42!"), latinShare("a你"), latinShare("你")]).toEqual([1, 0.5, 0]);
 });

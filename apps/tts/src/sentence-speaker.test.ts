@@ -75,13 +75,13 @@ test("sentence speaker: a text without end is spoken piece by piece", async () =
   expect((await speak({ text: "a".repeat(320) })).length).toBeGreaterThan(0);
 });
 
-test("sentence speaker: what no voice speaks is answered by a sentence that says so, never by silence", async () => {
+test("sentence speaker: text that no voice speaks gets a sentence that says so, never silence", async () => {
   const refusal = await speak({ text: "今天天气很好" });
   expect(refusal).toEqual(await speak({ text: "I cannot speak this language yet." }));
   expect(loudness(decode(refusal))).toBeGreaterThan(500);
 });
 
-test("sentence speaker: what is mostly Latin is read as far as it goes before it is refused", async () => {
+test("sentence speaker: text that is mostly Latin is read as far as possible", async () => {
   expect(await speak({ text: "The word 你好 means hello." })).not.toEqual(await speak({ text: "今天天气很好" }));
   expect((await speak({ text: "Guten Morgen", language: "de" })).length).toBeGreaterThan(5);
 });

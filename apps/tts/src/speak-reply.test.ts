@@ -157,7 +157,7 @@ test("tts: a reply that was fenced before it was claimed is not held", async () 
   gateway.close();
 });
 
-test("tts: what the gateway misses comes again, byte for byte", async () => {
+test("tts: frames that the gateway misses are sent again, byte for byte", async () => {
   const gateway = createGateway();
   await startWorker();
   await gateway.say({ sentence: 0, text: "Hello there." });

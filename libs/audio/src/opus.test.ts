@@ -46,7 +46,7 @@ test("Opus: 60 ms at 24 kbit/s are about 180 bytes, read as 60 ms", () => {
   expect(Math.max(...packets.map((packet) => packet.length))).toBeLessThan(400);
 });
 
-test("Opus: a frame of another length is refused, a closed codec too", () => {
+test("Opus: a frame of another length is rejected, and so is a call of a closed codec", () => {
   const encoder = createOpusEncoder({ sampleRate: 24_000 });
   expect(() => encoder.encode(new Int16Array(1000))).toThrow(RangeError);
   encoder.close();
@@ -83,7 +83,7 @@ test.each([
   ["padding whose length never ends", [0x4b, 0x41, 255], "malformed"],
   ["a frame over 1,275 bytes", [0x58, ...Array<number>(1276).fill(1)], "malformed"],
   ["8,193 bytes", Array<number>(8193).fill(1), "too-long"],
-])("Opus packet: %s is refused by name", (_, bytes, code) => {
+])("Opus packet: %s is rejected by name", (_, bytes, code) => {
   expect(() => readOpusPacket(Uint8Array.from(bytes))).toThrow(
     expect.objectContaining({ name: "OpusPacketError", code }),
   );

@@ -88,7 +88,7 @@ test("resampler: after a flush it begins anew", () => {
   expect(once()).toEqual(once());
 });
 
-test.each([0, 3999, 16_000.5, Number.NaN, 200_000])("resampler: a rate of %d is refused", (rate) => {
+test.each([0, 3999, 16_000.5, Number.NaN, 200_000])("resampler: a rate of %d is rejected", (rate) => {
   expect(() => createResampler(rate, 16_000)).toThrow(RangeError);
   expect(() => createResampler(16_000, rate)).toThrow(RangeError);
 });

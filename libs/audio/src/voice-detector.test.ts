@@ -96,7 +96,7 @@ const backgrounds: readonly (readonly [string, Int16Array])[] = [
   ["a rumble of -40 dBFS that comes and goes", makeRumble(10_000, -40)],
 ];
 
-test.each(backgrounds)("voice detector: %s is no voice", (_, samples) => {
+test.each(backgrounds)("voice detector: %s is not voiced", (_, samples) => {
   expect(share(detect(samples), 0, 10_000)).toBeLessThan(0.02);
 });
 
@@ -130,7 +130,7 @@ test("voice detector: two streams do not disturb each other, and a reset begins 
   expect(() => a.write(new Int16Array(320))).toThrow("closed");
 });
 
-test("voice detector: a frame of another length is refused", () => {
+test("voice detector: a frame of another length is rejected", () => {
   const detector = createVoiceDetector();
   expect(() => detector.write(new Int16Array(160))).toThrow(RangeError);
   detector.close();

@@ -22,7 +22,7 @@ const format = (options: { channels?: number; rate?: number; bits?: number; codi
 const file = (...parts: number[][]) =>
   Uint8Array.from([...ascii("RIFF"), ...u32(0xffffffff), ...ascii("WAVE"), ...parts.flat()]);
 
-test("WAV: what is written is read again", () => {
+test("WAV: a written file is read back unchanged", () => {
   fc.assert(
     fc.property(fc.int16Array({ maxLength: 500 }), fc.integer({ min: 4000, max: 192_000 }), (samples, sampleRate) => {
       expect(readWav(writeWav({ sampleRate, samples }))).toEqual({ sampleRate, channels: 1, samples });
@@ -30,12 +30,12 @@ test("WAV: what is written is read again", () => {
   );
 });
 
-test.each([0xffffffff, 0x7ffff000, 0])("WAV: a streamed length of %d is not believed", (length) => {
+test.each([0xffffffff, 0x7ffff000, 0])("WAV: a streamed length of %d is ignored", (length) => {
   const bytes = file(format({}), [...ascii("data"), ...u32(length)], [1, 0, 2, 0, 3]);
   expect([...readWav(bytes).samples]).toEqual([1, 2]);
 });
 
-test("WAV: chunks before and after the samples are passed over", () => {
+test("WAV: chunks before and after the samples are skipped", () => {
   const odd = [...ascii("LIST"), ...u32(3), 1, 2, 3, 0];
   const bytes = file(odd, format({}), odd, [...ascii("data"), ...u32(2), 7, 0], odd);
   expect([...readWav(bytes).samples]).toEqual([7]);
@@ -46,7 +46,7 @@ test("WAV: several channels are mixed to one", () => {
   expect(readWav(bytes)).toEqual({ sampleRate: 16_000, channels: 2, samples: Int16Array.of(15, 40) });
 });
 
-test("WAV: a header that is not complete yet asks for more", () => {
+test("WAV: an incomplete header needs more bytes", () => {
   const whole = file(format({ rate: 22_050 }), [...ascii("data"), ...u32(2)]);
   for (let length = 0; length < whole.length; length++)
     expect(readWavHeader(whole.subarray(0, length))).toBeUndefined();
@@ -61,7 +61,7 @@ test.each([
   ["samples before their format", file([...ascii("data"), ...u32(0)])],
   ["something else", Uint8Array.from(ascii("ID3 this is music"))],
   ["an early end", file(format({}))],
-])("WAV: %s are refused by name", (_, bytes) => {
+])("WAV: %s are rejected by name", (_, bytes) => {
   expect(() => readWav(bytes)).toThrow(WavError);
 });
 

@@ -106,7 +106,7 @@ test("worker pool: a reader that leaves frees the slot", async () => {
   expect(await pool.call({ act: "greet" })).toBe("hello");
 });
 
-test("worker pool: a worker that hears no abort is replaced", async () => {
+test("worker pool: a worker that ignores an abort is replaced", async () => {
   start({ graceMs: 50 });
   const stop = new AbortController();
   const spinning = await first(pool.stream({ act: "spin" }, stop.signal));
@@ -114,7 +114,7 @@ test("worker pool: a worker that hears no abort is replaced", async () => {
   expect(await pool.call({ act: "thread" })).not.toBe(spinning);
 });
 
-test("worker pool: a worker that dies is replaced and its tasks end by name", async () => {
+test("worker pool: a worker that dies is replaced, and its tasks end with died", async () => {
   start({ perWorker: 2 });
   const beside = collect(pool.stream({ act: "wait" }));
   const dying = pool.call({ act: "die" });
@@ -146,7 +146,7 @@ test("worker pool: a worker that cannot start rejects ready() and the tasks that
   await expect(waiting).rejects.toBeInstanceOf(WorkerError);
 });
 
-test("worker pool: closing ends what runs and what waits", async () => {
+test("worker pool: closing ends running and waiting tasks", async () => {
   start();
   const both = [collect(pool.stream({ act: "wait" })), pool.call({ act: "greet" })];
   const ended = Promise.allSettled(both);

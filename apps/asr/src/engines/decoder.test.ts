@@ -2,7 +2,7 @@ import { loadSpeech } from "@voxbus/testing";
 import { expect, test, vi } from "vitest";
 import { createDecoderFactory } from "./decoder.ts";
 
-// A machine that does much else at the same time is slow, not wrong.
+// Under load the machine is slow, and that is no failure.
 vi.setConfig({ testTimeout: 30_000 });
 
 const writeFsg = (states: number, ...lines: readonly string[]) =>

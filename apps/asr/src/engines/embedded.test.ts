@@ -18,7 +18,7 @@ testEngine("embedded", {
   partials: true,
 });
 
-test("embedded engine: a word without a pronunciation ends its start with a sentence", async () => {
+test("embedded engine: a word without a pronunciation is rejected by name", async () => {
   const fsg = "FSG_BEGIN x\nNUM_STATES 2\nSTART_STATE 0\nFINAL_STATE 1\nTRANSITION 0 1 1.0 xyzzyx\nFSG_END\n";
   const start = createEmbeddedEngine({ grammar: { fsg, pronunciations: {} }, garbagePrefix, threads: 1, decoders: 1 });
   await expect(start).rejects.toMatchObject({
@@ -26,7 +26,7 @@ test("embedded engine: a word without a pronunciation ends its start with a sent
   });
 });
 
-test("embedded engine: the same samples give the same text, however loud and whatever came before", async () => {
+test("embedded engine: the same samples give the same text at any level and after any other speech", async () => {
   const engine = await createEmbeddedEngine({ grammar, garbagePrefix, threads: 1, decoders: 1 });
   const hear = async (samples: Int16Array) => {
     const recognition = engine.open({ language: "en" }, new AbortController().signal);

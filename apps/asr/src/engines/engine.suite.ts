@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { AsrEngine, Recognition } from "./engine.ts";
 import { joinSamples } from "../join-samples.ts";
 
-// A machine that does much else at the same time is slow, not wrong.
+// Under load the machine is slow, and that is no failure.
 vi.setConfig({ testTimeout: 30_000 });
 
 /** The engine under test, and where it may differ from others. */
@@ -58,7 +58,7 @@ export function testEngine(name: string, options: EngineSuiteOptions): void {
       expect(texts).toEqual(samples.map((sample) => options.speech[sample]));
     });
 
-    test("what is written later into the same buffer: changes nothing", async () => {
+    test("a later write into the same buffer: changes nothing", async () => {
       const recognition = engine.open(request, never);
       const buffer = new Int16Array(960);
       for (const piece of passThroughOpus(joinSamples(silence(300), loadSpeech(first)))) {
@@ -99,7 +99,7 @@ export function testEngine(name: string, options: EngineSuiteOptions): void {
       expect(partials).toHaveLength(count);
     });
 
-    test("close: ends what is open with an error", async () => {
+    test("close: ends open utterances with an error", async () => {
       const closing = await options.create();
       const finished = say(closing.open(request, never), first).finish();
       const refused = expect(finished).rejects.toThrow();

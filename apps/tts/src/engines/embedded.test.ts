@@ -28,6 +28,6 @@ test("embedded: every voice speaks at 16 kHz, each in its own way", async () => 
   await engine.close();
 });
 
-test("embedded: an unknown default voice is refused by name", async () => {
+test("embedded: an unknown default voice is rejected by name", async () => {
   await expect(createEmbeddedEngine({ threads: 1, voice: "alloy" })).rejects.toThrow("no voice alloy");
 });

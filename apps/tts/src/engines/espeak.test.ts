@@ -24,7 +24,7 @@ describe.skipIf(!program)("with espeak-ng installed", () => {
   });
 });
 
-test("espeak: a program that cannot be run is refused by name", async () => {
+test("espeak: a program that cannot be run is rejected by name", async () => {
   await expect(createEspeakEngine({ program: "/nowhere/espeak-ng", concurrency: 1 })).rejects.toMatchObject({
     name: "TtsError",
     code: "unavailable",

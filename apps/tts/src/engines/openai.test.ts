@@ -37,14 +37,14 @@ async function create(speak: ModelScript["speak"], options?: Partial<OpenAiSpeec
   return { engine, server };
 }
 
-testEngine("openai, WAV", {
+testEngine("openai (WAV)", {
   create: async () => (await create(speak())).engine,
   speed: true,
   speaks: [{ text: "Hello there." }, { text: "今天天气很好" }],
   leaves: [],
 });
 
-testEngine("openai, PCM", {
+testEngine("openai (PCM)", {
   create: async () => (await create(speak(333), { sampleRate: 24_000 })).engine,
   speed: true,
   speaks: [{ text: "Hello there." }],

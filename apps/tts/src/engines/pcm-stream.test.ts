@@ -36,7 +36,7 @@ test("PCM stream: WAV and raw sound survive any cut, odd ones too", async () => 
   );
 });
 
-test("PCM stream: what is no sound is refused by name", async () => {
+test("PCM stream: bytes that are not sound are rejected by name", async () => {
   const text = new TextEncoder().encode('{"error":"no"}');
   await expect(collect(text, [])).rejects.toMatchObject({ name: "TtsError", code: "bad-audio" });
   const cutHeader = writeWav({ sampleRate: 16_000, samples: new Int16Array(9) }).subarray(0, 30);
@@ -46,6 +46,6 @@ test("PCM stream: what is no sound is refused by name", async () => {
   await expect(collect(endless, [])).rejects.toMatchObject({ code: "bad-audio" });
 });
 
-test("PCM stream: no bytes are no sound", async () => {
+test("PCM stream: an empty stream has no sound", async () => {
   expect(await collect(new Uint8Array(0), [])).toEqual({ rate: undefined, samples: [] });
 });
