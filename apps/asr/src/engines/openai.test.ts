@@ -43,7 +43,7 @@ const never = new AbortController().signal;
 
 testEngine("openai", { create: async () => create(), speech, foreign: ["other"], partials: false });
 
-test("openai engine: no more requests at once than slots", async () => {
+test("openai engine: at most as many requests as slots run at the same time", async () => {
   let atOnce = 0;
   let mostAtOnce = 0;
   server.script.transcribe = async (request, context) => {
@@ -67,7 +67,7 @@ test("openai engine: a refusal is an error that names it, and is not tried again
   await engine.close();
 });
 
-test("openai engine: an endpoint that does not answer is given up in time", async () => {
+test("openai engine: a request to an endpoint that does not answer fails in time", async () => {
   server.script.transcribe = () => new Promise(() => undefined);
   const engine = create(100);
   await expect(engine.open({ language: "en" }, never).finish()).rejects.toThrow("100 ms");
@@ -93,7 +93,7 @@ test("openai engine: an abort closes the request", async () => {
   await engine.close();
 });
 
-test("openai engine: an endpoint that is not there is an error", async () => {
+test("openai engine: an unreachable endpoint is an error", async () => {
   const engine = createOpenAiEngine({ url: "http://127.0.0.1:1/v1", model: "small", slots: 1, timeoutMs: 5000 });
   await expect(engine.open({ language: "en" }, never).finish()).rejects.toThrow("transcription endpoint failed");
 });

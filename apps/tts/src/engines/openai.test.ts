@@ -109,7 +109,7 @@ test.each<[string, ModelScript["speak"], string]>([
   ["a server that never answers", () => forever(), "time-out"],
   ["a body that is not audio", () => Buffer.from("<html>"), "bad-audio"],
   ["a connection that breaks", () => ({ end: "drop" }), "unavailable"],
-])("openai: %s is named, and asked only once", async (_, answer, code) => {
+])("openai: %s gives a named error, and is asked only once", async (_, answer, code) => {
   const { engine, server } = await create(answer, { timeoutMs: 150 });
   await expect(collectSound(engine.synthesize({ text: "Hello." }, never))).rejects.toMatchObject({
     name: "TtsError",
@@ -118,7 +118,7 @@ test.each<[string, ModelScript["speak"], string]>([
   expect(server.requests.speech.length).toBe(1);
 });
 
-test("openai: a server that is not there is named", async () => {
+test("openai: an unreachable server gives a named error", async () => {
   const { url, close } = await startModelServer();
   await close();
   const engine = createOpenAiEngine({ url, model: "tts-1", voice: "alloy", timeoutMs: 2000 });
