@@ -97,7 +97,7 @@ test("alerts: each is raised once and resolved once, even if the monitor is kill
     kills += 1;
   }
 
-  // A raise and its end under one id; nobody is told twice, but a webhook whose answer died with the monitor.
+  // A raise and its end share one id. Only a webhook whose answer died with the monitor hears one twice.
   for (const id of new Set(told.map(({ id }) => id))) {
     expect(told.filter((alert) => alert.id === id).map(({ resolved }) => resolved)).toEqual([false, true]);
   }

@@ -11,7 +11,7 @@ let answers: number[] = [];
 const server = createServer((request, response) => {
   keys.push(request.headers["idempotency-key"] as string);
   const status = answers.shift();
-  // Nobody answers: the connection just breaks.
+  // The server does not answer: the connection breaks.
   if (status === undefined) request.socket.destroy();
   else response.writeHead(status).end();
 });
