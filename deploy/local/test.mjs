@@ -14,8 +14,8 @@ const began = Date.now();
 const checks = {
   "types and build": () => isBuilt(root) || buildPackages(root),
   "lint (oxlint)": () => runTool("oxlint", "--type-aware", "--deny-warnings"),
-  "import law": () =>
-    runCommand(process.execPath, [join(root, "tests/dist/lint/main.js"), "imports", "order", "exports"], { cwd: root }),
+  "lint (import law, order, exports, dialect, parameters)": () =>
+    runCommand(process.execPath, [join(root, "tests/dist/lint/main.js")], { cwd: root }),
   "format (prettier)": () => runTool("prettier", "--check", "."),
   "unused code (knip)": () => runTool("knip", "--strict"),
 };
