@@ -7,6 +7,7 @@ import { checkTimes, gatewayConfig, nameGateway, type GatewayConfig } from "./co
 import { createAuth } from "./http/auth.ts";
 import { createCapacity } from "./http/capacity.ts";
 import { createOta } from "./http/ota.ts";
+import { createRefuser } from "./http/refusals.ts";
 import { openServer } from "./http/server.ts";
 import { createUpgrade } from "./http/upgrade.ts";
 import { readLimits } from "./limits.ts";
@@ -44,7 +45,8 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
   const clock = createClock();
   defer(() => clock.close());
 
-  const server = await openServer(config, counters, log);
+  const refuser = createRefuser(counters, log);
+  const server = await openServer(config, refuser, log);
   defer(() => server.close());
   const { address, port } = server;
   const id = config.VOXBUS_GATEWAY_ID ?? nameGateway(port);
@@ -88,7 +90,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
     draining: () => hub.draining,
   });
   server.serve({
-    upgrade: createUpgrade({ config, auth, capacity, counters, log, enter: (handshake) => hub.enter(handshake) }),
+    upgrade: createUpgrade({ config, auth, capacity, refuser, enter: (handshake) => hub.enter(handshake) }),
     ota: createOta({ config, auth, port, log }),
     stats: createStats(id, measured),
   });

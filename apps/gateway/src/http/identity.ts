@@ -20,7 +20,7 @@ function headerOrQuery(request: IncomingMessage, url: URL, name: string): string
   return "";
 }
 
-/** Reads who asks, from headers first, then from the query (docs/protocol.md, upgrade). Throws `bad-id`. */
+/** Reads the identity from headers, or else from the query (docs/protocol.md, upgrade). Throws `bad-id`. */
 export function readIdentity(request: IncomingMessage, url: URL): Identity {
   const token = headerOrQuery(request, url, "authorization").replace(/^Bearer\s+/i, "");
   return {

@@ -1,16 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
 import { listen, type Log } from "@voxbus/service";
 import type { GatewayConfig } from "../config.ts";
 import { fixedLimits } from "../limits.ts";
-import { count, type Counters } from "../observe/counters.ts";
+import { addressOf } from "./capacity.ts";
 import { requestUrl } from "./identity.ts";
 import type { Ota } from "./ota.ts";
-import { RefusedError, refuseRequest } from "./refusals.ts";
+import { RefusedError, type Refuser } from "./refusals.ts";
+import type { Upgrade } from "./upgrade.ts";
 
 /** The parts that answer requests. */
 export interface HttpHandlers {
-  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  readonly upgrade: Upgrade;
   readonly ota: Ota;
   /** Gives the numbers for `GET /ws/stats`. */
   readonly stats: () => object;
@@ -26,7 +26,7 @@ export interface HttpServer {
 }
 
 /** Starts to listen. Throws PortTakenError. */
-export async function openServer(config: GatewayConfig, counters: Counters, log: Log): Promise<HttpServer> {
+export async function openServer(config: GatewayConfig, refuser: Refuser, log: Log): Promise<HttpServer> {
   let serve!: (handlers: HttpHandlers) => void;
   const serving = new Promise<HttpHandlers>((resolve) => (serve = resolve));
 
@@ -34,7 +34,7 @@ export async function openServer(config: GatewayConfig, counters: Counters, log:
     try {
       await route(request, response, await serving);
     } catch (error) {
-      refuseRequest(response, counters, error);
+      refuser.request(response, error);
     }
   };
   const server = createServer(
@@ -52,16 +52,16 @@ export async function openServer(config: GatewayConfig, counters: Counters, log:
   // Node would answer 417 itself, uncounted. Nothing here relies on Expect.
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => void answer(request, response));
   server.on("upgrade", (request, socket, head) => {
-    const destroy = () => socket.destroy();
-    socket.on("error", destroy);
-    void serving.then(({ upgrade }) => {
-      socket.off("error", destroy);
-      upgrade(request, socket, head);
-    });
+    const fail = (err: Error) => {
+      log.debug({ err, remote: addressOf(request) }, "upgrade failed");
+      socket.destroy();
+    };
+    socket.on("error", fail);
+    // A WebSocket has listeners of its own. This one would keep the whole request in memory.
+    void serving.then(({ upgrade }) => upgrade(request, socket, head, () => socket.off("error", fail)));
   });
   server.on("clientError", (err, socket) => {
-    log.debug({ err }, "request invalid");
-    count(counters.refusals, "bad-request");
+    refuser.invalid(err);
     socket.destroy();
   });
   const address = await listen(server, {

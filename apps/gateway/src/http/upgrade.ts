@@ -1,16 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { refusals } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
 import { WebSocketServer } from "ws";
 import type { GatewayConfig } from "../config.ts";
 import { fixedLimits } from "../limits.ts";
-import type { Counters } from "../observe/counters.ts";
 import type { Handshake } from "../session/session.ts";
 import { isLoopback, type Auth } from "./auth.ts";
 import { addressOf, type Capacity } from "./capacity.ts";
 import { checkOrigin, readFraming, readIdentity, requestUrl } from "./identity.ts";
-import { RefusedError, refuseUpgrade } from "./refusals.ts";
+import { RefusedError, type Refuser } from "./refusals.ts";
 
 const devicePaths = new Set(["/xiaozhi/v1", "/"]);
 
@@ -19,15 +17,17 @@ export interface UpgradeDeps {
   readonly config: GatewayConfig;
   readonly auth: Auth;
   readonly capacity: Capacity;
-  readonly counters: Counters;
-  readonly log: Log;
+  readonly refuser: Refuser;
   /** Takes a device whose upgrade was accepted. */
   readonly enter: (handshake: Handshake) => void;
 }
 
+/** Handles an upgrade. Calls `accepted` when the socket has become a WebSocket. */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, accepted: () => void) => void;
+
 /** Makes WebSockets of the upgrades that are accepted, and refuses the others (docs/protocol.md, upgrade). */
-export function createUpgrade(deps: UpgradeDeps): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { capacity, counters, log, enter } = deps;
+export function createUpgrade(deps: UpgradeDeps): Upgrade {
+  const { capacity, refuser, enter } = deps;
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -35,26 +35,20 @@ export function createUpgrade(deps: UpgradeDeps): (request: IncomingMessage, soc
     clientTracking: false,
   });
   // ws would answer a WebSocket request without a proper key or version itself, uncounted.
-  sockets.on("wsClientError", (err, socket) => {
-    log.debug({ err }, "upgrade invalid");
-    refuseUpgrade(socket, counters, new RefusedError("bad-request", "the request is not a valid WebSocket upgrade"));
+  sockets.on("wsClientError", (cause, socket) => {
+    const message = "the request is not a valid WebSocket upgrade";
+    refuser.upgrade(socket, new RefusedError("bad-request", message, { cause }));
   });
-  return (request, socket, head) => {
-    const fail = (err: Error) => {
-      log.debug({ err, remote: addressOf(request) }, "upgrade failed");
-      socket.destroy();
-    };
-    socket.on("error", fail);
+  return (request, socket, head, accepted) => {
     try {
       const handshake = accept(request, deps);
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        // From here on ws listens. This listener would keep the whole request in memory.
-        socket.off("error", fail);
+        accepted();
         webSocket.once("close", capacity.enter(addressOf(request)));
         enter({ ...handshake, socket: webSocket });
       });
     } catch (error) {
-      refuseUpgrade(socket, counters, error);
+      refuser.upgrade(socket, error);
     }
   };
 }

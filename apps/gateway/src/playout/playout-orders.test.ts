@@ -22,7 +22,7 @@ describe("playout", () => {
       weight: 1,
       arbitrary: fc.record({ do: fc.constant("announce" as const), count: fc.integer({ min: 1, max: 4 }) }),
     },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant("hearing" as const), on: fc.boolean() }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("userSpeaking" as const), on: fc.boolean() }) },
   );
 
   it("any order: no stale frame is written, sound stays between start and stop, each reply in order and once", () => {
@@ -47,7 +47,7 @@ describe("playout", () => {
             stage.mark("abort", seq);
             aborted.push({ at: stage.wire.length, seq, announcements });
           } else if (item.do === "bargeIn") stage.playout.bargeIn(stage.inbound());
-          else if (item.do === "hearing") stage.playout.userSpeaking(item.on);
+          else if (item.do === "userSpeaking") stage.playout.userSpeaking(item.on);
           else if (item.do === "announce") {
             announcements += 1;
             for (const frame of replyFrames({ reply: `news${announcements}` }, 1, item.count))

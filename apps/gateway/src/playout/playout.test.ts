@@ -61,7 +61,7 @@ describe("playout", () => {
     expect(stage.states()).toEqual(["stop"]);
   });
 
-  it("typed text: fences what runs and not what it asks itself", () => {
+  it("typed text: cuts the reply that plays, and not its own", () => {
     const stage = createStage();
     const origin = stage.inbound();
     for (const frame of replyFrames({ reply: "a", origin }, 1, 30)) stage.playout.frame(frame);

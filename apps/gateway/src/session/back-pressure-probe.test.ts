@@ -31,7 +31,7 @@ function play(options: { answered: boolean; reads: (now: number) => boolean; wan
   return log;
 }
 
-it("back-pressure probe: a device that answers is pinged every 2 s and never held", () => {
+it("back-pressure probe: a device that answers is pinged every 2 s, and its sound never waits", () => {
   expect(play({ answered: false, reads: () => true })).toMatchObject({ heldAt: 0, slowAt: 0, written: 667 });
   expect(play({ answered: false, reads: () => true }).pings).toBeCloseTo(20, -1);
 });
@@ -44,7 +44,7 @@ it("back-pressure probe: a device that stops reading gets no more sound after 4 
   expect(slowAt - 6000).toBeLessThan(17_100);
 });
 
-it("back-pressure probe: a device that pauses and goes on is held, and then sent more", () => {
+it("back-pressure probe: a device that pauses is sent nothing, and more when it goes on", () => {
   const { heldAt, slowAt, written } = play({ answered: true, reads: (now) => now < 6000 || now > 16_000 });
   expect(heldAt).toBeGreaterThan(9900);
   expect(slowAt).toBe(0);
