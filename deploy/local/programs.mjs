@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { defaultPorts } from "@voxbus/protocol";
 import { readPort } from "./ports.mjs";
 
-/** The programs besides the gateways, in the order in which they are shown. */
-const others = ["asr", "tts", "dialogue", "monitor"];
+/** The programs besides nats-server and the gateways, in the order in which they are shown. */
+const others = Object.keys(defaultPorts).filter((name) => name !== "nats" && name !== "gateway");
 
 /** Variables of a program's addresses, by the names that it gives them when it is ready. */
 const addressVariables = {

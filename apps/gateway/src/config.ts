@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { defaultPorts } from "@voxbus/protocol";
-import { ConfigError, port } from "@voxbus/service";
+import { ConfigError, port } from "@voxbus/subscriber";
 import { z } from "zod";
 import { limitsConfig } from "./limits.ts";
 

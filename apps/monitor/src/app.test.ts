@@ -2,8 +2,7 @@ import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
 import { connectTestBus, startNatsServer } from "@voxbus/testing";
 import { channels, type Command } from "@voxbus/protocol";
-import { ConfigError, PortTakenError, type Running } from "@voxbus/service";
-import { startSubscriber } from "@voxbus/subscriber";
+import { ConfigError, PortTakenError, startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { buildMonitor, monitor } from "./app.ts";
 

@@ -1,5 +1,5 @@
 import { defaultPorts } from "@voxbus/protocol";
-import { flag, port } from "@voxbus/service";
+import { flag, port } from "@voxbus/subscriber";
 import { z } from "zod";
 import { ruleVariables } from "./alerts/rules.ts";
 

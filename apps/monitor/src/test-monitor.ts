@@ -1,8 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { channels, type Stats } from "@voxbus/protocol";
-import type { Running } from "@voxbus/service";
-import { startSubscriber } from "@voxbus/subscriber";
+import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { buildMonitor, monitor } from "./app.ts";
 
 /** A monitor in this process with its own nats-server, and a bus to play the other programs on. */

@@ -18,8 +18,13 @@ export {
 } from "@voxbus/protocol";
 export {
   ConfigError,
+  flag,
+  listen,
+  port,
+  PortTakenError,
   type ConfigShape,
   type Log,
+  type OpsHandler,
   type Program,
   type Running,
   type StopMode,

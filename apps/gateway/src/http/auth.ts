@@ -1,7 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { parseDeviceId } from "@voxbus/protocol";
-import { ConfigError } from "@voxbus/service";
+import { ConfigError } from "@voxbus/subscriber";
 import type { GatewayConfig } from "../config.ts";
 
 /** Identity of a request: device id, client id (empty if unknown), and token (empty without one). */

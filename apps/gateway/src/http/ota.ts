@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import type { GatewayConfig } from "../config.ts";
 import { fixedLimits } from "../limits.ts";
 import type { Auth } from "./auth.ts";

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { ProtocolError, refusals, type Refusal } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { count, type Counters } from "../observe/counters.ts";
 
 /** Thrown for a request that is refused, by the name that it has in docs/protocol.md. */

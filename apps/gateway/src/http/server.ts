@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { listen, type Log } from "@voxbus/service";
+import { listen, type Log } from "@voxbus/subscriber";
 import type { GatewayConfig } from "../config.ts";
 import { fixedLimits } from "../limits.ts";
 import { addressOf } from "./capacity.ts";

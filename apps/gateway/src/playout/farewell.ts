@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import { channels, type Profile } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { fixedLimits } from "../limits.ts";
 import type { Clock } from "./clock.ts";
 import type { Downlink } from "./downlink.ts";

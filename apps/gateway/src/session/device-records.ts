@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BusAwayError, ConflictError, type Bus } from "@voxbus/bus";
 import { buckets, type DeviceRecord, type Presence } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { fixedLimits } from "../limits.ts";
 
 /** Records that are written at once. The others wait: a storm of disconnects becomes a queue. */

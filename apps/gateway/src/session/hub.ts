@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Closer, Trace } from "@voxbus/bus";
 import { channels, type Command, type Outbound, type ReplayAnswer, type ReplayRequest } from "@voxbus/protocol";
-import type { StopMode } from "@voxbus/service";
+import type { StopMode } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import type { DeviceRecords } from "./device-records.ts";
 import { drainSessions } from "./drain.ts";

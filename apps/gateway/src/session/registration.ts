@@ -1,7 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import type { Registry } from "@voxbus/presence";
 import { channels, type Presence } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import type { DeviceRecords } from "./device-records.ts";
 import type { Session } from "./session.ts";
 

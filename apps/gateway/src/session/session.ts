@@ -1,7 +1,7 @@
 import type { Bus, Trace } from "@voxbus/bus";
 import type { Registry } from "@voxbus/presence";
 import type { CloseName, DeviceMessage, DropReason, FramingVersion, Outbound, Profile } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import type { WebSocket } from "ws";
 import type { Limits } from "../limits.ts";
 import type { MemoryBudget } from "../memory-budget.ts";

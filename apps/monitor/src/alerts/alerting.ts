@@ -1,7 +1,7 @@
 import type { Meter } from "@opentelemetry/api";
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import { holdMonitorLease } from "../leader/leader-lease.ts";
 import { createPresenceGc } from "../leader/presence-gc.ts";

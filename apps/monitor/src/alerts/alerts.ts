@@ -1,6 +1,6 @@
 import type { Bus, Closer } from "@voxbus/bus";
 import { channels, type Alert } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import PQueue from "p-queue";
 import { ulid } from "ulid";
 import { addStep, alertId, isDelivered, lastStep, raisedAt } from "./alert-record.ts";

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, startNatsServer } from "@voxbus/testing";
 import { type Alert, channels } from "@voxbus/protocol";
-import { listen } from "@voxbus/service";
+import { listen } from "@voxbus/subscriber";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { hurried, makeStats, speakAs } from "../test-monitor.ts";
 

@@ -1,7 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
 import { buckets } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { findLosses, type KnownGateway } from "./gateway-losses.ts";
 
 const noteId = "=gateways";

@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import { listen } from "@voxbus/service";
+import { listen } from "@voxbus/subscriber";
 import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Alert } from "@voxbus/protocol";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Alert } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 
 const timeoutMs = 5000;
 const usualWaitsMs: readonly number[] = [1000, 2000, 4000, 8000];

@@ -1,5 +1,4 @@
-import type { Log } from "@voxbus/service";
-import type { Send } from "@voxbus/subscriber";
+import type { Log, Send } from "@voxbus/subscriber";
 import PQueue from "p-queue";
 import { Problem } from "../http/problems.ts";
 

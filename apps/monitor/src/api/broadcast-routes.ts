@@ -1,7 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView, Profiles } from "@voxbus/presence";
 import { channels, type OutText } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { z } from "zod";
 import { ByGroup } from "../http/params.ts";
 import { addRoute } from "../http/route.ts";

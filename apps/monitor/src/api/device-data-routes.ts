@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import { buckets, DeviceRecord } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { z } from "zod";
 import { ByDevice } from "../http/params.ts";
 import { Problem } from "../http/problems.ts";

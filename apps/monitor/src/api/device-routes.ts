@@ -1,7 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView, Profiles } from "@voxbus/presence";
 import { channels, type Command, Presence, SessionState } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { z } from "zod";
 import { ByDevice, DeviceId, Name } from "../http/params.ts";
 import { requireBus, requireDevice } from "./require.ts";

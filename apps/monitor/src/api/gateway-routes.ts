@@ -1,7 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
 import { channels, type Command, GatewayLease } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { z } from "zod";
 import { ByGateway } from "../http/params.ts";
 import { Problem } from "../http/problems.ts";

@@ -1,6 +1,6 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
 import { buckets, defaultProfile, OwnProfile, Profile } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { z } from "zod";
 import { ByDevice } from "../http/params.ts";
 import { Problem } from "../http/problems.ts";

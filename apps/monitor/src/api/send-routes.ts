@@ -1,8 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
 import type { OutText } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
-import type { Send } from "@voxbus/subscriber";
+import type { Log, Send } from "@voxbus/subscriber";
 import { z } from "zod";
 import { ByDevice } from "../http/params.ts";
 import { addRoute } from "../http/route.ts";

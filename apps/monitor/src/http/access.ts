@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { ConfigError } from "@voxbus/service";
+import { ConfigError } from "@voxbus/subscriber";
 import { Problem } from "./problems.ts";
 
 /** True for an address that only this machine reaches. */

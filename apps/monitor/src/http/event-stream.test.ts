@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { listen } from "@voxbus/service";
+import { listen } from "@voxbus/subscriber";
 import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { z } from "zod";

@@ -2,7 +2,7 @@ import type { Server } from "node:http";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { BusAwayError } from "@voxbus/bus";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { routePath } from "hono/route";
 import type { z } from "zod";

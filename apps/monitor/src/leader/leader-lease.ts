@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConflictError, type Bus } from "@voxbus/bus";
 import { buckets } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 
 const id = "=lease";
 const retryMs = 1000;

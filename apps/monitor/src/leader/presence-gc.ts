@@ -1,7 +1,7 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
 import { buckets } from "@voxbus/protocol";
-import type { Log } from "@voxbus/service";
+import type { Log } from "@voxbus/subscriber";
 import { findGarbage } from "./garbage.ts";
 
 /** The presence entries of a gateway are removed once it has been gone for this long [ms]. */
