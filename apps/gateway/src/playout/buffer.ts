@@ -1,4 +1,4 @@
-import type { DropReason, OutAudio, OutControlFrame, OutTextFrame, TurnPlayed } from "@voxbus/protocol";
+import type { DropReason, OutAudio, OutControlFrame, OutTextFrame, Outbound, TurnPlayed } from "@voxbus/protocol";
 import { fixedLimits } from "../limits.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
 import type { Outcome, TurnState } from "./turn-state.ts";
@@ -10,6 +10,11 @@ export type ReplyFrame = (OutAudio | OutTextFrame | OutControlFrame) & {
   readonly sentence: number;
   readonly n: number;
 };
+
+/** Tells a numbered frame of a reply from every other frame for a device. */
+export function isReplyFrame(out: Outbound): out is ReplyFrame {
+  return out.reply !== undefined && out.attempt !== undefined && out.sentence !== undefined && out.n !== undefined;
+}
 
 /** The verdict on a frame: taken, or dropped for a reason. */
 export type Accepted = "taken" | DropReason;

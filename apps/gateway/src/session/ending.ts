@@ -8,20 +8,20 @@ export type SessionEnd =
 export class Ending {
   /** Resolves with the first request. */
   readonly requested: Promise<SessionEnd>;
-  #isRequested = false;
+  #end: SessionEnd | undefined;
   #resolve!: (end: SessionEnd) => void;
 
   constructor() {
     this.requested = new Promise((resolve) => (this.#resolve = resolve));
   }
 
-  /** True once an end was requested. */
-  get isRequested(): boolean {
-    return this.#isRequested;
+  /** The first request; undefined before it. */
+  get end(): SessionEnd | undefined {
+    return this.#end;
   }
 
   request(end: SessionEnd): void {
-    this.#isRequested = true;
+    this.#end ??= end;
     this.#resolve(end);
   }
 }

@@ -9,7 +9,7 @@ import { count, type Counters } from "../observe/counters.ts";
 import { SessionEvents } from "../observe/session-events.ts";
 import type { TurnMeter } from "../observe/turn-times.ts";
 import { TurnObserver } from "../observe/turns.ts";
-import type { ReplyFrame } from "../playout/buffer.ts";
+import { isReplyFrame } from "../playout/buffer.ts";
 import type { Clock, Ticker } from "../playout/clock.ts";
 import { Farewell } from "../playout/farewell.ts";
 import { Playout } from "../playout/playout.ts";
@@ -72,6 +72,7 @@ export class Session implements Ticker {
   readonly #farewell: Farewell;
   readonly #framingIsKnown: boolean;
   #isOpen = false;
+  #closeCode: number | undefined;
   #resolveOpened!: () => void;
 
   constructor(deps: SessionDeps, { socket, device, framing, remote }: Handshake, id: string) {
@@ -90,12 +91,8 @@ export class Session implements Ticker {
     const events = (this.events = new SessionEvents({ bus, drops }, device, { gateway, session: id }));
     const turns = (this.#turns = new TurnObserver(observe, events, { id, device, gateway }));
     const uplink = (this.uplink = new Uplink({ bus, memory, drops }, device, id));
-    const outbox = (this.#outbox = new Outbox(
-      { clock, counters, limits, heartbeat, ending },
-      socket,
-      id,
-      framing ?? 1,
-    ));
+    const outboxDeps = { clock, counters, limits, heartbeat, ending };
+    const outbox = (this.#outbox = new Outbox(outboxDeps, socket, id, framing ?? 1));
     const { apology } = settings;
     const playout = new Playout({ downlink: outbox, uplink, clock, memory, drops, turns, profile, apology });
     this.playout = playout;
@@ -134,6 +131,8 @@ export class Session implements Ticker {
       if (hello) this.#open(hello);
     } else if (this.#isOpen) this.#inbox.audio(data, now);
     else this.#drop("before-hello");
+    // At once, so that the socket answers nothing that the device sent behind its last frame.
+    if (this.#ending.end) this.end(this.#ending.end);
   }
 
   /** Answers the hello from memory. Everything slower follows. */
@@ -174,7 +173,7 @@ export class Session implements Ticker {
 
   /** True once an end was requested, or the socket is gone. */
   get ended(): boolean {
-    return this.#ending.isRequested;
+    return this.#ending.end !== undefined;
   }
 
   /** Resolves when the session is to end: then call `end`. */
@@ -272,8 +271,12 @@ export class Session implements Ticker {
     this.#ending.request({ reason });
   }
 
-  /** Ends the session: says `tts` `stop`, closes the socket, reports open turns. Returns the close code. */
-  end({ reason, code = 0 }: SessionEnd): number {
+  /** Ends the session, once: says `tts` `stop`, closes the socket, reports open turns. Returns the close code. */
+  end(end: SessionEnd): number {
+    return (this.#closeCode ??= this.#end(end));
+  }
+
+  #end({ reason, code = 0 }: SessionEnd): number {
     count(this.#deps.observe.counters.closes, reason);
     let closeCode = code;
     if (reason !== "gone") {
@@ -291,8 +294,4 @@ export class Session implements Ticker {
   release(): void {
     this.uplink.close();
   }
-}
-
-function isReplyFrame(out: Outbound): out is ReplyFrame {
-  return out.reply !== undefined && out.attempt !== undefined && out.sentence !== undefined && out.n !== undefined;
 }
