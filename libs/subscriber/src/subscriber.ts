@@ -68,7 +68,7 @@ export function variablesOf<S extends ConfigShape>(program: Program<S>): readonl
 
 /** Adds the variables of NATS to a program's own. */
 function withBus<S extends ConfigShape>(program: Program<S>): Program<S & typeof busConfig> {
-  return { ...program, config: { ...busConfig, ...program.config } } as unknown as Program<S & typeof busConfig>;
+  return { ...program, config: { ...program.config, ...busConfig } } as unknown as Program<S & typeof busConfig>;
 }
 
 function buildOf<S extends ConfigShape>({ name }: Program<S>, setup: Setup<S>): Build<S & typeof busConfig> {
