@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { engineName } from "./engines/registry.ts";
 
 function count(least: number, most: number) {
   return z.coerce.number().int().min(least).max(most);
@@ -7,7 +6,10 @@ function count(least: number, most: number) {
 
 /** The environment variables of asr. */
 export const asrConfig = {
-  VOXBUS_ASR_ENGINE: engineName,
+  VOXBUS_ASR_ENGINE: z
+    .enum(["embedded", "openai"])
+    .default("embedded")
+    .describe("recognizer: embedded knows the sentences of the built-in assistant, openai is an HTTP endpoint"),
   VOXBUS_ASR_URL: z.url().optional().describe("base URL of the openai engine, as in http://localhost:8000/v1"),
   VOXBUS_ASR_MODEL: z.string().default("whisper-1").describe("model of the openai engine"),
   VOXBUS_ASR_KEY: z.string().optional().describe("API key of the openai engine; most local servers need none"),

@@ -1,12 +1,9 @@
-import type { Heard } from "@voxbus/protocol";
 import type { Listen, ListenDeps } from "./listen-deps.ts";
 import type { ListenMessages } from "./listen-messages.ts";
+import type { Outcome } from "./metrics.ts";
 import { openRecognition, type UtteranceRecognition } from "./recognize.ts";
 import type { FinalTranscript, TranscriptStore } from "./transcript-store.ts";
 import { traceUtterance, type UtteranceSpan } from "./utterance-span.ts";
-
-/** The outcome of an utterance. */
-export type Outcome = "heard" | "discarded" | NonNullable<Heard["reason"]>;
 
 /** The utterances of one listen. Each is recognized, shown on the device and stored, in the order of speaking. */
 export interface Utterances {

@@ -1,11 +1,13 @@
 import { z } from "zod";
-import { engineName } from "./engines/registry.ts";
 
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 
 /** The variables of dialogue; `--help` prints them. */
 export const dialogueConfig = {
-  VOXBUS_LLM_ENGINE: engineName,
+  VOXBUS_LLM_ENGINE: z
+    .enum(["embedded", "openai"])
+    .default("embedded")
+    .describe("language model: embedded knows a short list of phrases, openai is any chat completions endpoint"),
   VOXBUS_LLM_URL: z
     .url()
     .optional()

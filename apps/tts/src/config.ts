@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { engineName } from "./engines/registry.ts";
 
 function count(least: number, most: number) {
   return z.coerce.number().int().min(least).max(most);
@@ -7,7 +6,10 @@ function count(least: number, most: number) {
 
 /** The environment variables of tts. */
 export const ttsConfig = {
-  VOXBUS_TTS_ENGINE: engineName,
+  VOXBUS_TTS_ENGINE: z
+    .enum(["embedded", "espeak", "openai"])
+    .default("embedded")
+    .describe("synthesizer: embedded is English only, espeak is the espeak-ng program, openai is an HTTP endpoint"),
   VOXBUS_TTS_URL: z.url().optional().describe("base URL of the openai engine, as in http://localhost:8880/v1"),
   VOXBUS_TTS_MODEL: z.string().default("tts-1").describe("model of the openai engine"),
   VOXBUS_TTS_KEY: z.string().optional().describe("API key of the openai engine; most local servers need none"),

@@ -1,5 +1,6 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Meter } from "@opentelemetry/api";
+import { buckets } from "@voxbus/protocol";
 import { openBucket } from "./kv/bucket.ts";
 import type { Bus, Claims } from "./bus.ts";
 import { BusAwayError } from "./errors.ts";
@@ -80,7 +81,9 @@ export async function connectBus(
     brokerTraces: messages.brokerTraces,
     ...reader,
     claim: async (options) => {
-      const running = await runClaims({ connection, jsm, ensureStreams, publisher, messages, claimMeter }, options);
+      const naks = openBucket({ connection, jsm, publisher }, buckets.naks);
+      const deps = { connection, jsm, ensureStreams, publisher, messages, claimMeter, naks };
+      const running = await runClaims(deps, options);
       claims.add(running);
       return running;
     },

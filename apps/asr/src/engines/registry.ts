@@ -1,15 +1,8 @@
 import { createGrammar, garbagePrefix, intents } from "@voxbus/intents";
-import { z } from "zod";
 import type { AsrConfig } from "../config.ts";
 import { createEmbeddedEngine } from "./embedded.ts";
 import type { AsrEngine } from "./engine.ts";
 import { createOpenAiEngine } from "./openai.ts";
-
-/** The schema of `VOXBUS_ASR_ENGINE`: the name of every engine. */
-export const engineName = z
-  .enum(["embedded", "openai"])
-  .default("embedded")
-  .describe("recognizer: embedded knows the sentences of the built-in assistant, openai is an HTTP endpoint");
 
 /** Creates an engine from the configuration, by its name. */
 export const engines: Readonly<Record<AsrConfig["VOXBUS_ASR_ENGINE"], (config: AsrConfig) => Promise<AsrEngine>>> = {

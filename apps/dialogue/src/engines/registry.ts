@@ -1,14 +1,7 @@
-import { z } from "zod";
 import type { DialogueConfig } from "../config.ts";
 import { createEmbeddedEngine } from "./embedded.ts";
 import type { LlmEngine } from "./engine.ts";
 import { createOpenAiEngine } from "./openai.ts";
-
-/** The schema of `VOXBUS_LLM_ENGINE`: the name of every engine. */
-export const engineName = z
-  .enum(["embedded", "openai"])
-  .default("embedded")
-  .describe("language model: embedded knows a short list of phrases, openai is any chat completions endpoint");
 
 /** Creates an engine from the configuration, by its name. */
 export const engines: Readonly<

@@ -1,16 +1,9 @@
 import { availableParallelism } from "node:os";
-import { z } from "zod";
 import type { TtsConfig } from "../config.ts";
 import { createEmbeddedEngine } from "./embedded.ts";
 import { TtsError, type TtsEngine } from "./engine.ts";
 import { createEspeakEngine, findEspeak } from "./espeak.ts";
 import { createOpenAiEngine } from "./openai.ts";
-
-/** The schema of `VOXBUS_TTS_ENGINE`: the name of every engine. */
-export const engineName = z
-  .enum(["embedded", "espeak", "openai"])
-  .default("embedded")
-  .describe("synthesizer: embedded is English only, espeak is the espeak-ng program, openai is an HTTP endpoint");
 
 type EngineName = TtsConfig["VOXBUS_TTS_ENGINE"];
 

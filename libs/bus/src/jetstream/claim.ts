@@ -1,7 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
 import type { z } from "zod";
-import type { ClaimOptions, Claims } from "../bus.ts";
+import type { Bucket, ClaimOptions, Claims } from "../bus.ts";
 import type { ClaimMeter } from "../metrics.ts";
 import type { Connection } from "../nats/connection.ts";
 import type { Messages } from "../nats/messages.ts";
@@ -27,6 +27,8 @@ export interface ClaimDeps {
   readonly publisher: Publisher;
   readonly messages: Messages;
   readonly claimMeter: ClaimMeter;
+  /** The bucket of nak notes. */
+  readonly naks: Bucket<string[], string[]>;
 }
 
 /** Runs a claim loop. The contract is `Bus.claim`. */
@@ -38,7 +40,7 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
   const draining = new AbortController();
   const ended = new AbortController();
   const stopped = (): boolean => draining.signal.aborted || ended.signal.aborted;
-  const naks = createNaks(deps, { stream, durable });
+  const naks = createNaks({ bucket: deps.naks, log: deps.connection.log }, { stream, durable });
   const inFlight = createInFlight();
   const late: Msg[] = [];
   const consumer = createClaimConsumer(

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { nuid } from "@nats-io/transport-node";
-import { buckets } from "@voxbus/protocol";
-import { openBucket, type BucketDeps } from "../kv/bucket.ts";
+import type { Bucket } from "../bus.ts";
+import type { BusLog } from "../config.ts";
 
 const collectMs = 20;
 const patienceMs = 1000;
@@ -20,9 +20,10 @@ export interface Naks {
 }
 
 /** Creates the nak notes of one consumer. */
-export function createNaks(deps: BucketDeps, { stream, durable }: { stream: string; durable: string }): Naks {
-  const { log } = deps.connection;
-  const bucket = openBucket(deps, buckets.naks);
+export function createNaks(
+  { bucket, log }: { readonly bucket: Bucket<string[], string[]>; readonly log: BusLog },
+  { stream, durable }: { readonly stream: string; readonly durable: string },
+): Naks {
   const prefix = `${stream}.${durable}`;
   let collected: string[] = [];
   let writing: Promise<void> | undefined;
