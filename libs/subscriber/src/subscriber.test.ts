@@ -1,9 +1,17 @@
+import { availableParallelism } from "node:os";
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, startNatsServer, loose } from "@voxbus/testing";
-import { channels, type Heard, type InAudio, type InControlFrame, type Outbound } from "@voxbus/protocol";
-import type { Running } from "@voxbus/service";
+import {
+  buckets,
+  channels,
+  type Heard,
+  type InAudio,
+  type InControlFrame,
+  type Outbound,
+  type Stats,
+} from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { startSubscriber, type Context } from "./index.ts";
+import { ConfigError, startSubscriber, type Context, type Program, type Running } from "./index.ts";
 
 let nats: Awaited<ReturnType<typeof startNatsServer>>;
 let gateway: Bus;
@@ -192,4 +200,38 @@ test("send and on: a device id that could widen a subject is refused", async () 
 test("subscriber: a program is ready while NATS answers", async () => {
   const { program } = await open();
   expect((await fetch(`${program.addresses["ops"]}/readyz`)).status).toBe(200);
+});
+
+test("subscriber: the first report has the numbers that setup added", async () => {
+  const reports: Stats[] = [];
+  const watch = gateway.subscribe(channels.stats("counter"), (stats) => void reports.push(stats));
+  await gateway.flush();
+  await start(({ report }) => {
+    report({ threads: 2 });
+    report({ gauges: () => ({ bells: 3 }) });
+  }, "counter");
+  await vi.waitFor(() => expect(reports).not.toHaveLength(0));
+  expect(reports[0]).toMatchObject({ program: "counter", state: "running", gauges: { bells: 3 } });
+  expect(reports[0]?.cores).toBe(Math.min(2, availableParallelism()));
+  watch.close();
+});
+
+test("subscriber: profiles are watched once, and follow changes", async () => {
+  const { context } = await open();
+  const profiles = await context.profiles();
+  expect(await context.profiles()).toBe(profiles);
+  expect(profiles.of("d1").language).toBe("en");
+  await gateway.bucket(buckets.profiles).put("d1", { language: "de" });
+  await vi.waitFor(() => expect(profiles.of("d1").language).toBe("de"));
+});
+
+test("subscriber: rules between variables are checked before NATS is waited for", async () => {
+  const program: Program = {
+    name: "checked",
+    checkConfig() {
+      throw new ConfigError(["VOXBUS_A: must be set with VOXBUS_B"]);
+    },
+  };
+  const env = { VOXBUS_NATS_URL: "nats://127.0.0.1:1", VOXBUS_LOG_LEVEL: "fatal" };
+  await expect(startSubscriber(program, () => {}, env)).rejects.toThrow("VOXBUS_A: must be set with VOXBUS_B");
 });
