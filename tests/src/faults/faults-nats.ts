@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { bucketNames } from "@voxbus/protocol";
 import type { NatsServer } from "@voxbus/testing";
 import type { Fault } from "./fault.ts";
 import type { Stage } from "./stage.ts";
 
-const buckets = ["gateways", "presence", "profiles", "dialogues", "devices", "monitor"];
 const programs = ["gateway", "asr", "tts", "dialogue", "monitor"] as const;
 
 const allReady = (stage: Stage) => Promise.all(programs.map((program) => stage.world.ready(program)));
@@ -30,7 +30,7 @@ const callForEach = (path: string) => async (stage: Stage) => {
   const [server] = stage.world.nats;
   await stage.next("mid sound");
   stage.begin();
-  for (const bucket of buckets) await server!.callApi(`${path}.KV_${bucket}`);
+  for (const bucket of bucketNames) await server!.callApi(`${path}.KV_${bucket}`);
 };
 
 /** Calls `happen` with each node of a cluster in turn, each time in mid-answer. */
