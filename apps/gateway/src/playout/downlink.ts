@@ -8,6 +8,6 @@ export interface Downlink {
   writeAudio(packet: Uint8Array, late?: number): void;
   /** True if the device takes in sound. If not, play-out waits. */
   writable(): boolean;
-  /** Asks for the end of the session. */
+  /** Closes the session. */
   close(name: CloseName): void;
 }

@@ -171,7 +171,7 @@ export class Playout implements Ticker {
   }
 
   /** Ends what the device says, if it speaks. */
-  hush(): void {
+  #hush(): void {
     if (!this.#speaking) return;
     this.#speaking = false;
     this.#deps.downlink.writeText({ type: "tts", state: "stop" });
@@ -179,6 +179,7 @@ export class Playout implements Ticker {
 
   /** Reports every reply as closed: the session has ended. */
   close(): void {
+    this.#speaking = false;
     this.#awaited = undefined;
     if (this.#current) this.#move(this.#current, "ended");
     for (const reply of this.#queue.all()) this.#move(reply, "ended");
@@ -259,7 +260,7 @@ export class Playout implements Ticker {
     if (this.#awaited && this.#awaited.origin <= fence) this.#move(this.#awaited, "passed");
     const current = this.#current;
     if (current?.origin !== undefined && current.origin <= fence) this.#move(current, "passed");
-    else if (!current && !this.#awaited) this.hush();
+    else if (!current && !this.#awaited) this.#hush();
   }
 
   /** Moves a turn to its next state. An outcome takes the turn out of play-out. */
@@ -277,7 +278,7 @@ export class Playout implements Ticker {
     if (wasPlaying) this.#current = undefined;
     else if (turn === this.#awaited) this.#awaited = undefined;
     else this.#queue.remove(turn);
-    if (silences && wasPlaying) this.hush();
+    if (silences && wasPlaying) this.#hush();
     if (fences && turn.origin !== undefined) {
       this.#fence.raise(turn.origin);
       this.#fence.publish();
@@ -291,6 +292,6 @@ export class Playout implements Ticker {
     if (this.#awaited && this.#awaited.origin <= this.#fence.seq) this.#move(this.#awaited, "overtaken");
     const apology = this.reports.apologize(turn, this.#deps.uplink.seq);
     if (apology) this.#queue.addFirst(apology);
-    else this.hush();
+    else this.#hush();
   }
 }

@@ -5,6 +5,7 @@ import type { StopMode } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import type { DeviceRecords } from "./device-records.ts";
 import { drainSessions } from "./drain.ts";
+import type { SessionEnd } from "./ending.ts";
 import { createRegistration } from "./registration.ts";
 import { Session, type Handshake, type SessionDeps } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
@@ -45,7 +46,7 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
     session.activate();
   };
 
-  const close = (session: Session, reason: string, code: number) => {
+  const close = (session: Session, { reason, code }: SessionEnd) => {
     const { device, id } = session;
     const wasHolder = sessions.letGo(session);
     session.events.publish({ state: "closed", reason, code });
@@ -64,8 +65,8 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
     if (session.isOpen) open(session);
     const end = await session.ending;
     sessions.remove(session);
-    const code = session.end(end);
-    if (session.isOpen) close(session, end.reason, code);
+    session.end(end);
+    if (session.isOpen) close(session, end);
     session.release();
   };
 

@@ -14,7 +14,6 @@ import type { Playout } from "../playout/playout.ts";
 import { TokenBucket } from "../token-bucket.ts";
 import { FrameDecoder } from "../uplink/frame-decoder.ts";
 import type { Uplink } from "../uplink/uplink.ts";
-import type { Ending } from "./ending.ts";
 import type { Outbox } from "./outbox.ts";
 
 type Message<T extends DeviceMessage["type"]> = Extract<DeviceMessage, { type: T }>;
@@ -40,7 +39,6 @@ export interface SessionParts {
   readonly playout: Playout;
   readonly farewell: Farewell;
   readonly outbox: Outbox;
-  readonly ending: Ending;
 }
 
 /** Takes one device's frames in: holds them to the device's budget, parses them, publishes them, and directs play-out. */
@@ -81,7 +79,7 @@ export class Inbox {
     this.#drop("rate");
     if (now - this.#floodAt > fixedLimits.floodPauseMs) this.#floodSince = now;
     this.#floodAt = now;
-    if (now - this.#floodSince >= limits.floodMs) parts.ending.request({ reason: "flood" });
+    if (now - this.#floodSince >= limits.floodMs) parts.outbox.close("flood");
   }
 
   /**
@@ -91,7 +89,7 @@ export class Inbox {
   text(text: string, isOpen: boolean, now: number): DeviceHello | undefined {
     const { counters, parts } = this.#deps;
     if (!this.#messages.take(now)) {
-      parts.ending.request({ reason: "flood" });
+      parts.outbox.close("flood");
       return this.#drop("rate");
     }
     counters.receivedBytes.text += text.length;
@@ -101,7 +99,7 @@ export class Inbox {
     counters.received.control += 1;
     if (message.type === "hello") return message;
     (Inbox.#handlers[message.type] as (inbox: Inbox, message: DeviceMessage) => void)(this, message);
-    if (parts.uplink.overflowed) parts.ending.request({ reason: "overloaded" });
+    if (parts.uplink.overflowed) parts.outbox.close("overloaded");
     return undefined;
   }
 
@@ -122,7 +120,7 @@ export class Inbox {
       inbox.#publish({ type: "iot", ...(descriptors ? { descriptors } : {}), ...(states ? { states } : {}) }),
     goodbye(inbox) {
       inbox.#publish({ type: "goodbye" });
-      inbox.#deps.parts.ending.request({ reason: "done" });
+      inbox.#deps.parts.outbox.close("done");
     },
     ping(inbox) {
       const timestamp = new Date().toISOString().slice(0, 19).replace("T", " ");
@@ -182,13 +180,13 @@ export class Inbox {
 
   /** Publishes frames that waited for NATS, and directs play-out as their seqs require. */
   resume(): void {
-    const { uplink, playout, ending } = this.#deps.parts;
+    const { uplink, playout, outbox } = this.#deps.parts;
     for (const { frame, mark, seq } of uplink.resume()) {
       if (mark === "aborted") playout.raiseFence(seq);
       else if (mark === "stopped") playout.stopped(seq);
       else if (frame.kind === "text") this.#typed(seq, frame.body);
     }
-    if (uplink.overflowed) ending.request({ reason: "overloaded" });
+    if (uplink.overflowed) outbox.close("overloaded");
   }
 
   #drop(reason: DropReason): undefined {

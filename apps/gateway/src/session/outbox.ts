@@ -33,6 +33,8 @@ export class Outbox implements Downlink, Ticker {
   readonly #session: string;
   #probe: BackPressureProbe | undefined;
   #isWatching = false;
+  /** True from `tts` `start` to `tts` `stop`. */
+  #isSpeaking = false;
 
   constructor(deps: OutboxDeps, socket: WebSocket, session: string, framing: FramingVersion) {
     this.#deps = deps;
@@ -48,6 +50,7 @@ export class Outbox implements Downlink, Ticker {
       counters.drops.oversize += 1;
       return;
     }
+    if (message.type === "tts" && message.state !== "sentence_start") this.#isSpeaking = message.state === "start";
     counters.sent.text += 1;
     counters.sentBytes.text += text.length;
     this.#socket.send(text);
@@ -90,15 +93,14 @@ export class Outbox implements Downlink, Ticker {
     else if (next === "slow") this.close("slow");
   }
 
+  /** Ends the session: says `tts` `stop` if the device speaks, and writes a Close frame. TCP is dropped later if need be. */
   close(reason: CloseName): void {
-    this.#deps.ending.request({ reason });
-  }
-
-  /** Writes a Close frame, and drops TCP later if the device has not done so. Returns the code. */
-  end(reason: CloseName): number {
+    const { ending } = this.#deps;
+    if (ending.isRequested) return;
     const { code } = closeCodes[reason];
+    ending.request({ reason, code });
+    if (this.#isSpeaking) this.writeText({ type: "tts", state: "stop" });
     this.#socket.close(code, reason);
     setTimeout(() => this.#socket.terminate(), fixedLimits.lingerMs).unref();
-    return code;
   }
 }

@@ -72,7 +72,6 @@ export class Session implements Ticker {
   readonly #farewell: Farewell;
   readonly #framingIsKnown: boolean;
   #isOpen = false;
-  #closeCode: number | undefined;
   #resolveOpened!: () => void;
 
   constructor(deps: SessionDeps, { socket, device, framing, remote }: Handshake, id: string) {
@@ -98,7 +97,7 @@ export class Session implements Ticker {
     this.playout = playout;
     const farewell = new Farewell({ bus, log, clock, playout, downlink: outbox, profile }, device, id);
     this.#farewell = farewell;
-    const parts = { uplink, playout, farewell, outbox, ending };
+    const parts = { uplink, playout, farewell, outbox };
     this.#inbox = new Inbox({ gateway, counters, limits, profile, turns, parts });
     this.#hear(socket);
     clock.wake(this, clock.now() + limits.helloMs);
@@ -122,17 +121,13 @@ export class Session implements Ticker {
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
-    // Stock devices go on sending after a Close frame.
-    if (this.ended) return;
     const now = this.#deps.clock.now();
     this.#tell(this.#heartbeat.frame(now));
     if (!isBinary) {
       const hello = this.#inbox.text(data.toString("utf8"), this.#isOpen, now);
-      if (hello) this.#open(hello);
+      if (hello && !this.ended) this.#open(hello);
     } else if (this.#isOpen) this.#inbox.audio(data, now);
     else this.#drop("before-hello");
-    // At once, so that the socket answers nothing that the device sent behind its last frame.
-    if (this.#ending.end) this.end(this.#ending.end);
   }
 
   /** Answers the hello from memory. Everything slower follows. */
@@ -173,7 +168,7 @@ export class Session implements Ticker {
 
   /** True once an end was requested, or the socket is gone. */
   get ended(): boolean {
-    return this.#ending.end !== undefined;
+    return this.#ending.isRequested;
   }
 
   /** Resolves when the session is to end: then call `end`. */
@@ -266,28 +261,18 @@ export class Session implements Ticker {
     if (this.#isOpen && !this.ended) this.#farewell.check();
   }
 
-  /** Asks for the end of the session. */
+  /** Closes the socket. Nothing happens if the session has ended. */
   close(reason: CloseName): void {
-    this.#ending.request({ reason });
+    this.#outbox.close(reason);
   }
 
-  /** Ends the session, once: says `tts` `stop`, closes the socket, reports open turns. Returns the close code. */
-  end(end: SessionEnd): number {
-    return (this.#closeCode ??= this.#end(end));
-  }
-
-  #end({ reason, code = 0 }: SessionEnd): number {
+  /** Completes the end: reports open turns, and publishes that the session is closed. */
+  end({ reason, code }: SessionEnd): void {
     count(this.#deps.observe.counters.closes, reason);
-    let closeCode = code;
-    if (reason !== "gone") {
-      this.#heartbeat.happen("close");
-      this.playout.hush();
-      closeCode = this.#outbox.end(reason);
-    }
+    if (reason !== "gone") this.#heartbeat.happen("close");
     this.playout.close();
     this.#turns.close();
-    if (this.#isOpen) this.uplink.send({ kind: "control", body: { type: "closed", code: closeCode, reason } });
-    return closeCode;
+    if (this.#isOpen) this.uplink.send({ kind: "control", body: { type: "closed", code, reason } });
   }
 
   /** Releases the frames that the session keeps. */

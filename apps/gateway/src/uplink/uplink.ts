@@ -85,9 +85,11 @@ export class Uplink {
 
   /**
    * Publishes a frame and returns its seq, or undefined while NATS is away: the frame then waits, and `resume` gives its
-   * seq if it has a mark. `trace` travels with control and text.
+   * seq if it has a mark. `trace` travels with control and text. A closed uplink publishes nothing more: stock devices go
+   * on sending after a Close frame.
    */
   send(frame: UplinkFrame, mark?: TurnMark, trace?: Trace): number | undefined {
+    if (this.#closed) return undefined;
     const at = Date.now();
     const seq = this.#waiting || !this.#bus.connected() ? undefined : this.#publish(frame, at, trace);
     if (seq === undefined) this.#wait({ frame, at, mark, trace });
