@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { deviceKey, deviceOfKey } from "./ids.ts";
+import { line } from "./envelopes/fields.ts";
 import {
   AlertRecord, Canary, DeviceRecord, DeviceTool, Dialogue, GatewayLease, MonitorLease, OwnProfile, Presence, Reminder, SeenGateways,
   ToolCall,
@@ -64,12 +65,12 @@ export const buckets = {
     idOf: (key: string) => (key === defaultProfile ? key : deviceOfKey(key)),
   },
   dialogues: { bucket: "dialogues", pattern: "<device>", schema: Dialogue, ...byDevice },
-  tools: { bucket: "tools", pattern: "<session>", schema: z.array(DeviceTool), ...byName },
+  tools: { bucket: "tools", pattern: "<session>", schema: z.array(DeviceTool).max(64), ...byName },
   toolCalls: { bucket: "tool-calls", pattern: "<session>.<origin>.<k>", schema: ToolCall, ...byName },
   reminders: { bucket: "reminders", pattern: "<device>.<session>-<origin>-<k>", schema: Reminder, ...byDevice },
   devices: { bucket: "devices", pattern: "<device>", schema: DeviceRecord, ...byDevice },
   monitorLease: { bucket: "monitor", pattern: "=lease", schema: MonitorLease, ...single("=lease") },
   seenGateways: { bucket: "monitor", pattern: "=gateways", schema: SeenGateways, ...single("=gateways") },
   alerts: { bucket: "monitor", pattern: "alert.<name>.<target>", schema: AlertRecord, ...byPrefix("alert.") },
-  naks: { bucket: "naks", pattern: "<stream>.<consumer>.<id>", schema: z.array(z.string()), ...byName },
+  naks: { bucket: "naks", pattern: "<stream>.<consumer>.<id>", schema: z.array(line).max(1024), ...byName },
 } as const satisfies Readonly<Record<string, BucketRow>>;

@@ -1,41 +1,46 @@
 import { z } from "zod";
+import { amount, at, count, hasFewKeys, line, map, text, time, word } from "./envelopes/fields.ts";
 import { Alert } from "./envelopes/operations.ts";
 import { SessionState } from "./envelopes/turns.ts";
 
 /** The lease of one gateway process; `epoch` is a ULID of the process, `since` its start in ms since the epoch. */
 export const GatewayLease = z.object({
-  id: z.string(),
-  epoch: z.string(),
-  address: z.string(),
-  load: z.object({ connections: z.number().int(), speaking: z.number().int() }),
+  id: word,
+  epoch: word,
+  address: line,
+  load: z.object({ connections: amount.int(), speaking: amount.int() }),
   draining: z.boolean(),
-  since: z.number(),
+  since: time,
 });
 export type GatewayLease = z.infer<typeof GatewayLease>;
 
 /** The gateway that holds a device. The higher `term` is the newer session; `since` in ms since the epoch. */
 export const Presence = z.object({
-  term: z.number().int().min(1),
-  gateway: z.string(),
-  epoch: z.string(),
-  session: z.string(),
-  since: z.number(),
-  remote: z.string(),
-  protocol: z.number().int(),
-  features: z.record(z.string(), z.unknown()),
+  term: z.number().int().min(1).max(1e15),
+  gateway: word,
+  epoch: word,
+  session: word,
+  since: time,
+  remote: line,
+  protocol: z.number().int().min(0).max(255),
+  features: map,
   state: SessionState,
 });
 export type Presence = z.infer<typeof Presence>;
 
 /** A device's settings with defaults filled in. A change applies to the next turn. */
 export const Profile = z.object({
-  language: z.string().default("en").describe("BCP 47 language that is spoken"),
-  voice: z.string().optional().describe("the synthesizer's voice"),
-  engines: z.object({ asr: z.string().optional(), tts: z.string().optional(), llm: z.string().optional() }).default({}),
+  language: word.default("en").describe("BCP 47 language that is spoken"),
+  voice: line.optional().describe("the synthesizer's voice"),
+  engines: z.object({ asr: word.optional(), tts: word.optional(), llm: word.optional() }).default({}),
   prompt: z.string().max(16_384).optional().describe("the language model's instructions"),
-  timeZone: z.string().default("UTC").describe("IANA time zone"),
-  wakeWords: z.array(z.string()).default([]).describe("texts of listen/detect that are wake words and not typed text"),
-  group: z.string().optional().describe("the group whose fleet.<group>.out reaches the device"),
+  timeZone: word.default("UTC").describe("IANA time zone"),
+  wakeWords: z
+    .array(line)
+    .max(64)
+    .default([])
+    .describe("texts of listen/detect that are wake words and not typed text"),
+  group: word.optional().describe("the group whose fleet.<group>.out reaches the device"),
   lead: z.number().int().min(0).max(3).default(2).describe("frames sent ahead of the play-out clock"),
   deadlineMs: z
     .number()
@@ -64,16 +69,16 @@ export type Profile = z.infer<typeof Profile>;
 
 /** The history of a device's dialogue, at most 50 messages, the oldest first. */
 export const Dialogue = z.object({
-  messages: z.array(z.object({ role: z.enum(["user", "assistant"]), text: z.string(), at: z.number() })).max(50),
+  messages: z.array(z.object({ role: z.enum(["user", "assistant"]), text, at: time })).max(50),
 });
 export type Dialogue = z.infer<typeof Dialogue>;
 
 /** The record of a device that outlives its sessions; times in ms. The open session's time is counted up to `lastSeen`. */
 export const DeviceRecord = z.object({
-  lastSeen: z.number(),
-  lastReason: z.string(),
-  totalOnline: z.number(),
-  session: z.string().optional(),
+  lastSeen: time,
+  lastReason: line,
+  totalOnline: time,
+  session: word.optional(),
 });
 export type DeviceRecord = z.infer<typeof DeviceRecord>;
 
@@ -92,40 +97,42 @@ function withoutDefault(field: z.ZodType): z.ZodType {
 }
 
 /** A gateway process's mark in the bucket `presence`: its absence shows that the bucket was wiped. */
-export const Canary = z.object({ epoch: z.string() });
+export const Canary = z.object({ epoch: word });
 export type Canary = z.infer<typeof Canary>;
 
 /** A tool that a device offers over MCP; `inputSchema` is JSON Schema. */
 export const DeviceTool = z.object({
-  name: z.string(),
-  description: z.string().default(""),
-  inputSchema: z.record(z.string(), z.unknown()).default({ type: "object", properties: {} }),
+  name: line,
+  description: text.default(""),
+  inputSchema: map.default({ type: "object", properties: {} }),
 });
 export type DeviceTool = z.infer<typeof DeviceTool>;
 
 /** A call of a device's tool: stored before it is sent, so that it is made once. `text` is its result. */
-export const ToolCall = z.object({ name: z.string(), args: z.string(), text: z.string().optional() });
+export const ToolCall = z.object({ name: line, args: text, text: text.optional() });
 export type ToolCall = z.infer<typeof ToolCall>;
 
 /** A reminder: `text` is announced on `device` at `dueAt`, ms since the epoch. */
-export const Reminder = z.object({ device: z.string(), text: z.string(), dueAt: z.number() });
+export const Reminder = z.object({ device: word, text, dueAt: time });
 export type Reminder = z.infer<typeof Reminder>;
 
 /** The lease of the active monitor; `at` in ms since the epoch. */
-export const MonitorLease = z.object({ instance: z.string(), at: z.number() });
+export const MonitorLease = z.object({ instance: word, at });
 export type MonitorLease = z.infer<typeof MonitorLease>;
 
 /** The gateways that the active monitor has seen, for the monitor after it; `at` in ms since the epoch. */
 export const SeenGateways = z.object({
-  at: z.number(),
-  gateways: z.record(z.string(), z.object({ epoch: z.string(), leaving: z.boolean() })),
+  at,
+  gateways: z
+    .record(word, z.object({ epoch: word, leaving: z.boolean() }))
+    .refine(hasFewKeys, "must have at most 1024 keys"),
 });
 export type SeenGateways = z.infer<typeof SeenGateways>;
 
 /** The alert raised last of a name and target, and how many of its steps were published and posted. */
 export const AlertRecord = z.object({
-  steps: z.array(Alert).min(1),
-  published: z.number().int().min(0),
-  posted: z.number().int().min(0),
+  steps: z.array(Alert).min(1).max(1024),
+  published: count,
+  posted: count,
 });
 export type AlertRecord = z.infer<typeof AlertRecord>;

@@ -1,16 +1,18 @@
 import { z } from "zod";
+import { line, list, map, typedText, word } from "../envelopes/fields.ts";
 import { ProtocolError } from "../errors.ts";
 
-const number = z.number().finite();
+const number = z.number().min(-1_000_000).max(1_000_000);
 
 // Larger numbers describe no sound, and readers could not take them as integers.
 const quantity = z.number().min(0).max(1_000_000);
 const maxDepth = 24;
+const maxValues = 1024;
 
 /** Audio parameters of a hello, in the spellings that clients use. */
 const AudioParams = z
   .looseObject({
-    format: z.string().optional(),
+    format: word.optional(),
     sample_rate: quantity.optional(),
     channels: quantity.optional(),
     frame_duration: quantity.optional(),
@@ -27,8 +29,8 @@ const AudioParams = z
 export const DeviceHello = z.looseObject({
   type: z.literal("hello"),
   version: number.optional(),
-  transport: z.string().optional(),
-  features: z.record(z.string(), z.unknown()).catch({}).default({}),
+  transport: word.optional(),
+  features: map.catch({}).default({}),
   audio_params: AudioParams.optional(),
   audioParams: AudioParams.optional(),
 });
@@ -46,20 +48,20 @@ export const DeviceListenStop = z.looseObject({ type: z.literal("listen"), state
 export const DeviceListenDetect = z.looseObject({
   type: z.literal("listen"),
   state: z.literal("detect"),
-  text: z.string().default(""),
+  text: typedText.default(""),
 });
 /** Listen in its three states. */
 export const DeviceListen = z.discriminatedUnion("state", [DeviceListenStart, DeviceListenStop, DeviceListenDetect]);
 /** Stop speaking now. */
-export const DeviceAbort = z.looseObject({ type: z.literal("abort"), reason: z.string().optional() });
+export const DeviceAbort = z.looseObject({ type: z.literal("abort"), reason: line.optional() });
 /** A JSON-RPC 2.0 message of the device's MCP server. */
-export const DeviceMcp = z.looseObject({ type: z.literal("mcp"), payload: z.record(z.string(), z.unknown()) });
+export const DeviceMcp = z.looseObject({ type: z.literal("mcp"), payload: map });
 /** Legacy device descriptors and states (firmware up to 1.7). */
 export const DeviceIot = z.looseObject({
   type: z.literal("iot"),
   update: z.boolean().optional(),
-  descriptors: z.array(z.unknown()).optional(),
-  states: z.array(z.unknown()).optional(),
+  descriptors: list.optional(),
+  states: list.optional(),
 });
 /** The device closes its channel. */
 export const DeviceGoodbye = z.looseObject({ type: z.literal("goodbye") });
@@ -82,7 +84,8 @@ export type DeviceMessage = z.infer<(typeof deviceMessages)[DeviceMessageType]>;
 
 /**
  * Parses a device's text frame. An unknown type gives undefined, since devices differ. Throws `bad-json` when it is not a
- * JSON object with a string `type`, and `bad-message` naming the field when it is malformed or nests deeper than 24 levels.
+ * JSON object with a string `type`, and `bad-message` naming the field when it is malformed, nests deeper than 24
+ * levels or holds more than 1024 values.
  */
 export function parseDeviceMessage(text: string): DeviceMessage | undefined {
   let value: unknown;
@@ -95,7 +98,7 @@ export function parseDeviceMessage(text: string): DeviceMessage | undefined {
     throw new ProtocolError("bad-json", "type", "a message is a JSON object with a string `type`");
   }
   if (!Object.hasOwn(deviceMessages, value.type)) return undefined;
-  checkNesting(value, 1);
+  checkStructure(value);
   const result = deviceMessages[value.type as DeviceMessageType].safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
@@ -104,11 +107,18 @@ export function parseDeviceMessage(text: string): DeviceMessage | undefined {
 }
 
 // The message travels on in an envelope, which every reader must accept.
-function checkNesting(value: object, depth: number): void {
-  if (depth > maxDepth) throw new ProtocolError("bad-message", "message", `a message nests at most ${maxDepth} levels`);
-  if (Object.hasOwn(value, "__proto__"))
-    throw new ProtocolError("bad-message", "__proto__", "no field may have this name");
-  for (const inner of Object.values(value) as unknown[]) {
-    if (typeof inner === "object" && inner !== null) checkNesting(inner, depth + 1);
-  }
+function checkStructure(message: object): void {
+  let count = 0;
+  const check = (value: object, depth: number): void => {
+    if (depth > maxDepth)
+      throw new ProtocolError("bad-message", "message", `a message nests at most ${maxDepth} levels`);
+    if (Object.hasOwn(value, "__proto__"))
+      throw new ProtocolError("bad-message", "__proto__", "no field may have this name");
+    const values = Object.values(value) as unknown[];
+    count += values.length;
+    if (count > maxValues)
+      throw new ProtocolError("bad-message", "message", `a message holds at most ${maxValues} values`);
+    for (const inner of values) if (typeof inner === "object" && inner !== null) check(inner, depth + 1);
+  };
+  check(message, 1);
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { line, list, map, text, word } from "../envelopes/fields.ts";
 import { unionByType } from "../union.ts";
 
 /** The faces that stock firmware knows; see docs/protocol.md, llm. */
@@ -19,45 +20,45 @@ export const ServerHello = z.object({
   session_id: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
   audio_params: z.object({
     format: z.literal("opus"),
-    sample_rate: z.number().int(),
+    sample_rate: z.number().int().min(0).max(1_000_000),
     channels: z.literal(1),
-    frame_duration: z.number().int(),
+    frame_duration: z.number().int().min(0).max(1_000_000),
   }),
 });
 /** A transcript, to be shown. */
-export const ServerStt = z.looseObject({ type: z.literal("stt"), text: z.string() });
+export const ServerStt = z.looseObject({ type: z.literal("stt"), text });
 /** The face, and perhaps an emoji. */
-export const ServerLlm = z.looseObject({ type: z.literal("llm"), emotion: z.string(), text: z.string().optional() });
+export const ServerLlm = z.looseObject({ type: z.literal("llm"), emotion: word, text: text.optional() });
 /** Start of speech, subtitle of a sentence, end of speech. */
 export const ServerTts = z.looseObject({
   type: z.literal("tts"),
   state: z.enum(["start", "sentence_start", "sentence_end", "stop"]),
-  text: z.string().optional(),
+  text: text.optional(),
 });
 /** A JSON-RPC 2.0 message to the device's MCP server; ids are int32 numbers. */
-export const ServerMcp = z.looseObject({ type: z.literal("mcp"), payload: z.record(z.string(), z.unknown()) });
+export const ServerMcp = z.looseObject({ type: z.literal("mcp"), payload: map });
 /** A command to the device itself. */
-export const ServerSystem = z.looseObject({ type: z.literal("system"), command: z.string() });
+export const ServerSystem = z.looseObject({ type: z.literal("system"), command: line });
 /** Shown with a sound; all three strings are required by the firmware. */
 export const ServerAlert = z.looseObject({
   type: z.literal("alert"),
-  status: z.string(),
-  message: z.string(),
-  emotion: z.string(),
+  status: text,
+  message: text,
+  emotion: word,
 });
 /** For boards built to receive it. */
-export const ServerCustom = z.looseObject({ type: z.literal("custom"), payload: z.record(z.string(), z.unknown()) });
+export const ServerCustom = z.looseObject({ type: z.literal("custom"), payload: map });
 /** Legacy commands (firmware up to 1.7). */
-export const ServerIot = z.looseObject({ type: z.literal("iot"), commands: z.array(z.unknown()) });
+export const ServerIot = z.looseObject({ type: z.literal("iot"), commands: list });
 /** The server ends the conversation. */
 export const ServerGoodbye = z.looseObject({ type: z.literal("goodbye") });
 /** The answer to a JSON ping; `timestamp` is `YYYY-MM-DD HH:MM:SS`. */
-export const ServerPong = z.looseObject({ type: z.literal("pong"), timestamp: z.string() });
+export const ServerPong = z.looseObject({ type: z.literal("pong"), timestamp: word });
 /** A sound to fetch and play while idle (newer firmware). */
 export const ServerNotify = z.looseObject({
   type: z.literal("notify"),
-  audio_url: z.string(),
-  subtitles: z.array(z.unknown()).optional(),
+  audio_url: text,
+  subtitles: list.optional(),
 });
 
 /** Every message the server sends to a device, by its `type`; the table is in docs/protocol.md. */

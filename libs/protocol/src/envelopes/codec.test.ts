@@ -5,7 +5,6 @@ import { z } from "zod";
 import { generate } from "../values.suite.ts";
 import { busVersion, decodeEnvelope, encodeEnvelope } from "./codec.ts";
 import { envelopes } from "../channels.ts";
-import { InText } from "./inbound.ts";
 import { Outbound } from "./outbound.ts";
 import { Heard } from "./turns.ts";
 import { ProtocolError, type ProtocolErrorCode } from "../errors.ts";
@@ -106,10 +105,10 @@ describe("decodeEnvelope", () => {
   });
 
   it("limits: a text of 65,536 characters passes, one more is refused", () => {
-    const frame = { session: "s", seq: 1, at: 0, kind: "text", body: "x".repeat(65_536) };
-    expect(decodeEnvelope(InText, encodeEnvelope(z.any(), frame)).body).toHaveLength(65_536);
-    const longer = encodeEnvelope(z.any(), { ...frame, body: `${frame.body}x` });
-    expect(catchError(() => decodeEnvelope(InText, longer)).field).toBe("body");
+    const long = { ...heard, text: "x".repeat(65_536) };
+    expect(decodeEnvelope(Heard, encodeEnvelope(z.any(), long)).text).toHaveLength(65_536);
+    const longer = encodeEnvelope(z.any(), { ...long, text: `${long.text}x` });
+    expect(catchError(() => decodeEnvelope(Heard, longer)).field).toBe("text");
   });
 });
 

@@ -1,19 +1,54 @@
 import { z } from "zod";
 import { isName } from "../ids.ts";
 
-/** Binary data; any Uint8Array, Buffers too. */
-export const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, "must be binary");
+/** The most bytes of an audio packet: framing 3 has a 16-bit length. */
+export const maxPacketBytes = 65_535;
+/** One Opus packet; any Uint8Array, Buffers too. */
+export const packet = z.custom<Uint8Array>(
+  (value) => value instanceof Uint8Array && value.byteLength <= maxPacketBytes,
+  `must be binary, at most ${maxPacketBytes} bytes`,
+);
+/** An encoded envelope, at most as long as NATS carries by default. */
+export const encoded = z.custom<Uint8Array>(
+  (value) => value instanceof Uint8Array && value.byteLength <= 1_048_576,
+  "must be binary, at most 1,048,576 bytes",
+);
 /** The id of a session, a gateway or a group: a name that cannot widen a subject. */
 export const name = z.string().refine(isName, "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
 /** The place of a frame among its session's published inbound frames, from 1. */
-export const seq = z.number().int().min(1);
+export const seq = z.number().int().min(1).max(0xffff_ffff);
 /** A count from 0. */
-export const count = z.number().int().min(0);
+export const count = z.number().int().min(0).max(0xffff_ffff);
+/** The latest time of a JavaScript date, ms since the epoch. */
+const maxTime = 8_640_000_000_000_000;
 /** ms since the epoch. */
-export const at = z.number().int().min(0);
+export const at = z.number().int().min(0).max(maxTime);
+/** A time in ms since the epoch, or a duration in ms, which need not be whole. */
+export const time = z.number().min(0).max(maxTime);
+/** A measured number, such as a sum of bytes. */
+export const amount = z.number().min(-1e15).max(1e15);
 /** The number of a job's delivery, from 1. */
-export const attempt = z.number().int().min(1);
+export const attempt = z.number().int().min(1).max(0xffff_ffff);
 /** The id of a reply. */
 export const reply = z.string().min(1).max(160);
+/** A word of a fixed vocabulary, an id or a setting. */
+export const word = z.string().max(64);
+/** A line for people or logs: a reason, an address, a title. */
+export const line = z.string().max(1024);
+/** A map of anything, with at most 1024 keys. */
+export const map = z.record(z.string().max(1024), z.unknown()).refine(hasFewKeys, "must have at most 1024 keys");
+/** A list of anything, with at most 1024 elements. */
+export const list = z.array(z.unknown()).max(1024);
 /** Text that people typed, spoke or hear, at most 65,536 characters. */
 export const text = z.string().max(65_536);
+/** Text that a person typed, at most 4096 bytes of UTF-8. */
+export const typedText = z.string().refine(isShort, "must be at most 4096 bytes");
+
+/** True for a map of at most 1024 keys. */
+export function hasFewKeys(map: object): boolean {
+  return Object.keys(map).length <= 1024;
+}
+
+function isShort(text: string): boolean {
+  return text.length <= 4096 && new TextEncoder().encode(text).byteLength <= 4096;
+}

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { at, attempt, bytes, count, name, reply, seq, text } from "./fields.ts";
+import { at, attempt, count, line, list, map, name, packet, reply, seq, typedText } from "./fields.ts";
 import { unionByType } from "../union.ts";
 
 /** How a listen ends: by voice detection (`auto`, `realtime`) or by the button (`manual`). */
@@ -17,33 +17,33 @@ export const inControls = {
     type: z.literal("opened"),
     gateway: name,
     protocol: z.union([z.literal(1), z.literal(2), z.literal(3)]),
-    features: z.record(z.string(), z.unknown()),
-    sampleRate: z.number().int(),
-    frameDuration: z.number(),
+    features: map,
+    sampleRate: z.number().int().min(0).max(1_000_000),
+    frameDuration: z.number().min(0).max(1_000_000),
   }),
   /** The session ended. */
-  closed: z.object({ type: z.literal("closed"), code: z.number().int(), reason: z.string() }),
+  closed: z.object({ type: z.literal("closed"), code: z.number().int().min(0).max(65_535), reason: line }),
   /** Capture starts (on `in.control.open`); `gateway` answers replays. */
   listen: z.object({ type: z.literal("listen"), mode: ListenMode, gateway: name }),
   /** The button was released. */
   stop: z.object({ type: z.literal("stop") }),
   /** A wake word was detected by the device. */
-  wake: z.object({ type: z.literal("wake"), text }),
+  wake: z.object({ type: z.literal("wake"), text: typedText }),
   /** The user wants silence: the fence rises to this frame's own seq. */
-  abort: z.object({ type: z.literal("abort"), reason: z.string().optional() }),
+  abort: z.object({ type: z.literal("abort"), reason: line.optional() }),
   /** The session's fence now stands at `fence`; `reply` names an announcement that it ended. */
   fence: z.object({ type: z.literal("fence"), fence: count, reply: reply.optional() }),
   /** Inbound frames dropped before they were published: their number, and the time from `from` to `to` in ms since the epoch. */
-  gap: z.object({ type: z.literal("gap"), frames: seq, from: at, to: at, reason: z.string() }),
+  gap: z.object({ type: z.literal("gap"), frames: seq, from: at, to: at, reason: line }),
   /** Asks tts for a reply's frames again: all after `after`, or from the first one. */
   resend: z.object({ type: z.literal("resend"), reply, origin: seq.optional(), after: FrameName.optional() }),
   /** A JSON-RPC message of the device. */
-  mcp: z.object({ type: z.literal("mcp"), payload: z.record(z.string(), z.unknown()) }),
+  mcp: z.object({ type: z.literal("mcp"), payload: map }),
   /** Legacy descriptors and states. */
   iot: z.object({
     type: z.literal("iot"),
-    descriptors: z.array(z.unknown()).optional(),
-    states: z.array(z.unknown()).optional(),
+    descriptors: list.optional(),
+    states: list.optional(),
   }),
   /** The device announces its close. */
   goodbye: z.object({ type: z.literal("goodbye") }),
@@ -54,10 +54,10 @@ export type InControl = z.infer<typeof InControl>;
 
 const inbound = { session: name, seq, at };
 /** One Opus packet of a device. */
-export const InAudio = z.object({ ...inbound, kind: z.literal("audio"), body: bytes });
+export const InAudio = z.object({ ...inbound, kind: z.literal("audio"), body: packet });
 export type InAudio = z.infer<typeof InAudio>;
 /** Typed text, or text that the device recognized itself. */
-export const InText = z.object({ ...inbound, kind: z.literal("text"), body: text });
+export const InText = z.object({ ...inbound, kind: z.literal("text"), body: typedText });
 export type InText = z.infer<typeof InText>;
 /** A control frame of a device. */
 export const InControlFrame = z.object({ ...inbound, kind: z.literal("control"), body: InControl });

@@ -2,16 +2,20 @@ import { ProtocolError } from "../errors.ts";
 
 /** The deepest nesting of containers in a bus message. */
 export const maxEnvelopeDepth = 32;
+/** The most values in the containers of a bus message, all together. */
+export const maxEnvelopeValues = 32_768;
 
 /**
- * Walks a MessagePack value without building it. Throws `bad-envelope` when it nests deeper than 32 levels, or announces
- * more data than it holds. Decoders allocate the announced size, so a few bytes could take all memory.
+ * Walks a MessagePack value without building it. Throws `bad-envelope` when it nests deeper than 32 levels, holds
+ * more than 32,768 values, or announces more data than it holds. Decoders allocate the announced size, so a few bytes
+ * could take all memory.
  */
 export function checkMessagePack(data: Uint8Array): void {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   /** The number of values still to come in each open container. */
   const missing = [1];
   let at = 0;
+  let total = 0;
   const take = (bytes: number): number => {
     if (bytes > data.byteLength - at) throw refuse("announces more than it holds");
     const from = at;
@@ -25,6 +29,8 @@ export function checkMessagePack(data: Uint8Array): void {
   const open = (values: number): void => {
     if (values > data.byteLength - at) throw refuse("announces more than it holds");
     if (missing.length > maxEnvelopeDepth) throw refuse(`nests deeper than ${maxEnvelopeDepth} levels`);
+    total += values;
+    if (total > maxEnvelopeValues) throw refuse(`holds more than ${maxEnvelopeValues} values`);
     missing.push(values);
   };
   while (missing.length > 0) {

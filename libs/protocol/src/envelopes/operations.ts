@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { at, bytes, count, name, seq } from "./fields.ts";
+import { amount, at, count, encoded, hasFewKeys, line, name, seq, time, word } from "./fields.ts";
 
 /** `gateway.<gid>.command`: a command to one gateway. */
 export const Command = z.object({
@@ -7,7 +7,7 @@ export const Command = z.object({
     z.object({ type: z.literal("drain") }),
     z.object({
       type: z.literal("disconnect"),
-      device: z.string(),
+      device: word,
       session: name.optional(),
       reason: z.enum(["replaced", "requested"]),
     }),
@@ -19,25 +19,30 @@ export type Command = z.infer<typeof Command>;
 export const ReplayRequest = z.object({ session: name, from: seq, to: seq.optional() });
 export type ReplayRequest = z.infer<typeof ReplayRequest>;
 /** The answer: encoded inbound frames in order of seq, and the newest published seq. `open` is false when the session is gone. */
-export const ReplayAnswer = z.object({ session: name, open: z.boolean(), newest: count, frames: z.array(bytes) });
+export const ReplayAnswer = z.object({
+  session: name,
+  open: z.boolean(),
+  newest: count,
+  frames: z.array(encoded).max(16_384),
+});
 export type ReplayAnswer = z.infer<typeof ReplayAnswer>;
 
 /** The severities of alerts. */
 export const severities = ["low", "medium", "high"] as const;
 /** `alert.<severity>`: a notice to operators. */
 export const Alert = z.object({
-  id: z.string(),
+  id: word,
   at,
   severity: z.enum(severities),
-  name: z.string(),
+  name: word,
   /** The device, gateway or program that the alert is about. */
-  target: z.string(),
-  message: z.string(),
+  target: line,
+  message: line,
   resolved: z.boolean(),
 });
 export type Alert = z.infer<typeof Alert>;
 
-const amounts = z.record(z.string().max(64), z.number());
+const amounts = z.record(word, amount).refine(hasFewKeys, "must have at most 1024 keys");
 /**
  * `stats.<program>`: one process's numbers about itself, every few seconds. `rss` and `heap` in bytes, `cpu` in cores used, of
  * the `cores` that it can use, `loopDelay` (p99) and `uptime` in ms. `gauges` are current values; `totals` and
@@ -53,12 +58,12 @@ export const Stats = z.object({
   host: z.string().max(255),
   pid: count,
   at,
-  uptime: count,
-  rss: count,
-  heap: count,
-  cpu: z.number().min(0),
-  cores: z.number().min(1),
-  loopDelay: z.number().min(0),
+  uptime: at,
+  rss: at,
+  heap: at,
+  cpu: z.number().min(0).max(65_536),
+  cores: z.number().min(1).max(65_536),
+  loopDelay: time,
   gauges: amounts,
   totals: amounts,
   drops: amounts,

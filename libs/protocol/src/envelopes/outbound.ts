@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OutText } from "../device/outbound.ts";
-import { attempt, bytes, count, name, reply, seq } from "./fields.ts";
+import { attempt, count, name, packet, reply, seq } from "./fields.ts";
 import { unionByType } from "../union.ts";
 
 /** The bodies of control frames to the gateway, by `type`. */
@@ -33,7 +33,7 @@ export const OutAudio = z.object({
   ...outbound,
   kind: z.literal("audio"),
   duration: z.number().min(2.5).max(120),
-  body: bytes,
+  body: packet,
 });
 export type OutAudio = z.infer<typeof OutAudio>;
 /** A JSON message for the device; the gateway adds `session_id`. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Emotion } from "../device/outbound.ts";
-import { at, attempt, count, name, reply, seq, text } from "./fields.ts";
+import { at, attempt, count, line, name, reply, seq, text, time, word } from "./fields.ts";
 
 /**
  * `device.<id>.heard` and `.heard.partial`: a transcript. `listen` is the seq of its opening frame, `utterance` counts from
@@ -14,7 +14,7 @@ export const Heard = z.object({
   from: seq,
   origin: seq,
   text,
-  language: z.string(),
+  language: word,
   confidence: z.number().min(0).max(1).optional(),
   reason: z.enum(["unrecognized", "silence", "failed"]).optional(),
 });
@@ -32,7 +32,7 @@ export const Say = z.object({
   sentence: count,
   text,
   emotion: Emotion.optional(),
-  language: z.string().optional(),
+  language: word.optional(),
   last: z.boolean(),
 });
 export type Say = z.infer<typeof Say>;
@@ -49,12 +49,12 @@ export const TurnPlayed = z.object({
   played: z.tuple([count, count]).optional(),
   complete: z.boolean(),
   /** The outcome of an incomplete reply: `fenced`, `superseded`, `deadline`, `dry` or `closed`. */
-  reason: z.string().optional(),
+  reason: line.optional(),
   fenced: count,
   dropped: count,
   late: count,
   /** ms from the turn's start (stt, text) to the first audio on the socket. */
-  firstAudio: z.number().optional(),
+  firstAudio: time.optional(),
 });
 export type TurnPlayed = z.infer<typeof TurnPlayed>;
 
@@ -64,10 +64,10 @@ export const Event = z.object({
   at,
   gateway: name,
   state: SessionState.optional(),
-  reason: z.string().optional(),
-  code: z.number().int().optional(),
+  reason: line.optional(),
+  code: z.number().int().min(0).max(65_535).optional(),
   /** Average round trip of the session's pings, ms; absent before the first. */
-  rtt: z.number().min(0).optional(),
+  rtt: time.optional(),
   turn: TurnPlayed.optional(),
 });
 export type Event = z.infer<typeof Event>;
