@@ -96,7 +96,10 @@ export const dropReasons = {
     meaning: "A frame of a reply ahead of a missing one; the gateway requests a resend.",
   },
   "stale-attempt": { class: "expected", meaning: "A frame of an attempt that a later one replaced." },
-  "reply-full": { class: "fault", meaning: "A frame beyond the 60 s that a gateway holds of one reply." },
+  "reply-full": {
+    class: "fault",
+    meaning: "A frame beyond the 60 s that a gateway holds of one reply, or beyond its memory budget.",
+  },
   overloaded: {
     class: "fault",
     meaning: "A frame that was published, but is not kept for replay because memory is used up.",

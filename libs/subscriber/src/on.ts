@@ -19,7 +19,7 @@ import type { z } from "zod";
  */
 export type Handler<T> = (message: T, from: Arrival) => void | Promise<void>;
 
-/** Selects messages: those of one `device`, or of all. Programs with the same `queue` share them: each message goes to one. */
+/** Selects messages: those of one `device`, or of all. Of all subscriptions with the same `queue`, one gets each message. */
 export interface Where {
   readonly device?: string;
   readonly queue?: string;
@@ -33,11 +33,11 @@ export interface Where {
 export interface On {
   /** Every Opus packet that a device sends, inside and outside of a listen. */
   audio(handler: Handler<InAudio>, where?: Where): Closer;
-  /** Text typed by the user, or recognized by the device itself. */
+  /** Text typed by the user, or recognized by the device itself. Speech that the system recognizes comes with `heard`. */
   text(handler: Handler<InText>, where?: Where): Closer;
   /** Opened and closed sessions, started and stopped listens, aborts, wake words, MCP answers; see `body.type`. */
   control(handler: Handler<InControlFrame>, where?: Where): Closer;
-  /** Final transcripts, once each. For speech that was not understood, `text` is empty and `reason` is set. */
+  /** Final transcripts, each stored once. For speech that was not understood, `text` is empty and `reason` is set. */
   heard(handler: Handler<Heard>, where?: Where): Closer;
   /** The sentences of every reply and announcement, once each. */
   say(handler: Handler<Say>, where?: Where): Closer;
@@ -66,7 +66,7 @@ export function createOn(bus: Bus, failed: (kind: keyof On, error: unknown) => v
     const closers = toChannels.map((toChannel) => bus.subscribe(toChannel(id), handle, options));
     return { close: () => closers.forEach((closer) => closer.close()) };
   }
-  // The raw channels of heard and say also show what the stream refused: a second worker's result.
+  // A stream may refuse a message, such as the result of a second worker. The raw channels show it nevertheless.
   const heard = (id: string) => stored(channels.heard(id));
   const sayOpen = (id: string) => stored(channels.sayOpen(id));
   const say = (id: string) => stored(channels.say(id));

@@ -45,12 +45,22 @@ export async function generate(programs: readonly Program[]): Promise<ReadonlyMa
     ["set-up", setUpVariables],
   ]);
   let manual = readPage("docs/operations.md");
-  for (const [title, variables] of tables) manual = replaceTable(manual, `variables: ${title}`, tableOf(variables));
+  for (const [title, variables] of tables) {
+    manual = replaceTable(withSection(manual, title), `variables: ${title}`, tableOf(variables));
+  }
   const names = [...tables.values()].flat().map(({ name }) => name);
   return new Map([
     ["docs/operations.md", await tidy("docs/operations.md", manual)],
     ["libs/service/src/variables.ts", await tidy("libs/service/src/variables.ts", listOf(names))],
   ]);
+}
+
+/** Adds the section of a new program before that of the set-up. */
+function withSection(manual: string, program: string): string {
+  const marker = `<!-- variables: ${program} -->`;
+  if (manual.includes(marker)) return manual;
+  const next = "### Set-up and npm start";
+  return manual.replace(next, `### ${program}\n\n${marker}\n\n| |\n\n${next}`);
 }
 
 function tableOf(variables: readonly Variable[]): readonly (readonly string[])[] {

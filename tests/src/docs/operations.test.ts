@@ -7,7 +7,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { readName, readPage, readTable, root } from "./markdown.ts";
 
 const page = readPage("docs/operations.md");
-const programs = ["apps/gateway", "apps/asr", "apps/tts", "apps/dialogue", "apps/monitor", "examples/echo"];
+const { nats: _nats, ...ourPrograms } = defaultPorts;
+const programs = [
+  ...Object.keys(ourPrograms).map((name) => `apps/${name}`),
+  ...readdirSync(`${root}examples`).map((name) => `examples/${name}`),
+];
 const sorted = (list: Iterable<string>) => [...new Set(list)].toSorted();
 
 /** Reads the source files of a folder, without tests. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
-import { launchSystem, type LaunchedSystem } from "./launcher.ts";
+import { freePorts, launchSystem, type LaunchedSystem } from "./launcher.ts";
 import { awaitEnd } from "./processes.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -105,14 +105,9 @@ test("npm start: it names taken ports with their variables and starts nothing", 
     const ended = spawnSync(process.execPath, [launcher], {
       env: {
         ...process.env,
+        ...freePorts,
         VOXBUS_NATS_PORT: String(nats),
         VOXBUS_MONITOR_PORT: String(monitor),
-        VOXBUS_GATEWAY_PORT: "0",
-        VOXBUS_GATEWAY_OPS_PORT: "0",
-        VOXBUS_ASR_OPS_PORT: "0",
-        VOXBUS_TTS_OPS_PORT: "0",
-        VOXBUS_DIALOGUE_OPS_PORT: "0",
-        VOXBUS_MONITOR_OPS_PORT: "0",
       },
       encoding: "utf8",
     });
@@ -128,11 +123,10 @@ test("npm start: it names taken ports with their variables and starts nothing", 
 });
 
 test("npm start: a program with an invalid configuration stops everything, and its error is printed", () => {
-  const ports = ["GATEWAY", "MONITOR", "NATS", "GATEWAY_OPS", "ASR_OPS", "TTS_OPS", "DIALOGUE_OPS", "MONITOR_OPS"];
   const ended = spawnSync(process.execPath, [launcher], {
     env: {
       ...process.env,
-      ...Object.fromEntries(ports.map((name) => [`VOXBUS_${name}_PORT`, "0"])),
+      ...freePorts,
       VOXBUS_LOG_LEVEL: "shouting",
     },
     encoding: "utf8",

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { defaultPorts } from "@voxbus/protocol";
 import { awaitEnd, listDescendants, type Process } from "./processes.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -76,11 +77,23 @@ export async function launchSystem(
   };
 }
 
+/** Variables that give every program free ports. */
+export const freePorts: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(defaultPorts)
+    .flatMap(([name, ports]) =>
+      typeof ports === "number" ? [name] : Object.keys(ports).map((port) => nameOf(name, port)),
+    )
+    .map((name) => [`VOXBUS_${name.toUpperCase()}_PORT`, "0"]),
+);
+
+function nameOf(program: string, port: string): string {
+  return port === "ops" ? `${program}_ops` : program;
+}
+
 /** Makes an environment without the shell's own configuration, in which every port is a free one. */
 function makeEnvironment(): Readonly<Record<string, string | undefined>> {
-  const ports = ["GATEWAY", "MONITOR", "NATS", "GATEWAY_OPS", "ASR_OPS", "TTS_OPS", "DIALOGUE_OPS", "MONITOR_OPS"];
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_"));
-  return Object.fromEntries([...inherited, ...ports.map((name) => [`VOXBUS_${name}_PORT`, "0"])]);
+  return { ...Object.fromEntries(inherited), ...freePorts };
 }
 
 function isRunning(child: ChildProcess): boolean {

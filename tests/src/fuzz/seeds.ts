@@ -37,7 +37,7 @@ export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly obj
     control({ type: "abort", reason: "wake_word_detected" }),
     control({ type: "fence", fence: 6, reply: "r1" }),
     control({ type: "gap", frames: 9, from: 1000, to: 2000, reason: "bus-away" }),
-    control({ type: "replay", reply: "r1", origin: 3, after: { attempt: 1, sentence: 0, n: 4 } }),
+    control({ type: "resend", reply: "r1", origin: 3, after: { attempt: 1, sentence: 0, n: 4 } }),
     control({ type: "mcp", payload: { jsonrpc: "2.0", id: 1, result: { tools: [] } } }),
     control({ type: "iot", descriptors: [{ name: "Lamp" }], states: [] }),
     control({ type: "goodbye" }),
@@ -52,8 +52,8 @@ export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly obj
     { kind: "text", body: { type: "alert", status: "a", message: "b", emotion: "sad" } },
     { kind: "text", body: { type: "tts", state: "sentence_start", text: "Hello." } },
     { kind: "text", body: { type: "system", command: "reboot" } },
-    { kind: "control", body: { type: "fence", seq: 3 } },
-    { kind: "control", body: { type: "hearing", seq: 3, on: true, origin: 3 } },
+    { kind: "control", body: { type: "barge-in", seq: 3 } },
+    { kind: "control", body: { type: "user-speaking", seq: 3, on: true, origin: 3 } },
     { ...turn, kind: "control", body: { type: "end" }, end: "reply" },
     { kind: "audio", duration: 60, body: packets[10] },
   ],
@@ -65,7 +65,7 @@ export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly obj
   "replay request": [{ session, from: 1, to: 90 }, { session, from: 2 ** 40 }],
   "replay answer": [{ session, open: true, newest: 5, frames: [Uint8Array.of(0x80)] }],
   stats: [{ program: "asr", instance: "01K6", state: "running", host: "h", pid: 5, at: 5, uptime: 5, rss: 5, heap: 5, cpu: 0.5, cores: 2, loopDelay: 1, gauges: { listens: 1 }, totals: { utterances: 2 }, drops: { "bad-envelope": 1 } }],
-  alert: [{ id: "a", at: 5, severity: "low", name: "n", subject: "s", message: "m", resolved: false }],
+  alert: [{ id: "a", at: 5, severity: "low", name: "n", target: "s", message: "m", resolved: false }],
 }; // prettier-ignore
 
 /** Valid messages of a device. */

@@ -56,7 +56,7 @@ export class Inbox {
   constructor(deps: InboxDeps) {
     this.#deps = deps;
     const { audioFramesPerSecond: frames, audioBytesPerSecond: bytes, messagesPerSecond: messages } = deps.limits;
-    // After a network stall up to 2.4 s of audio arrive at once (docs/protocol.md, audio).
+    // After a network stall, stock firmware sends up to 2.4 s of audio at once.
     this.#frames = new TokenBucket(frames, frames * 2);
     this.#bytes = new TokenBucket(bytes, bytes * 3);
     this.#messages = new TokenBucket(messages, messages * 3);

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Target } from "../measurements/targets.ts";
 import type { Limits, Severity } from "./hysteresis.ts";
 
-/** One kind of alert: all that a new kind takes, besides its line in docs/operations.md. */
+/** One kind of alert. A new kind needs a row in `rules` and one in docs/operations.md. */
 export interface Rule {
   readonly name: string;
   /** The environment variable with the rule's limit. */

@@ -15,7 +15,7 @@ interface Named {
   readonly label: string;
 }
 
-/** A process, by its last report. Undefined numbers are not known yet. */
+/** A process: the numbers of its last report, but `busy` is their mean since the last measurement. Undefined: not known yet. */
 export interface ProcessTarget extends Named {
   readonly kind: "process";
   readonly stats: Stats;

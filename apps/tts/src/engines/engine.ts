@@ -27,12 +27,12 @@ export class TtsError extends Error {
   }
 }
 
-/** A synthesizer. Every engine passes the suite in engine.suite.ts, which declares where engines may differ. */
+/** A synthesizer. Every engine passes the suite in engine.suite.ts. The suite's flags declare where engines may differ. */
 export interface TtsEngine {
   readonly name: string;
   /** True if the same request gives the same samples in every process. */
   readonly repeatable: boolean;
-  /** The maximum number of characters in a request. Longer text is cut, so that the first sound comes soon. */
+  /** The maximum number of characters in a request. The caller splits longer text, so that the first sound comes soon. */
   readonly longestText: number;
   /** True if the engine can speak all of this text in its language. Cheap, never throws. */
   speaks(request: SpeechRequest): boolean;

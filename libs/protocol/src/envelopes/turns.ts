@@ -41,7 +41,7 @@ export type Say = z.infer<typeof Say>;
 export const SessionState = z.enum(["active", "idle", "suspicious", "closed"]);
 export type SessionState = z.infer<typeof SessionState>;
 
-/** The end of a reply: the last frame played, and the counts of frames that were not. */
+/** The end of a turn's reply, or of an announcement (without `origin`): the last frame played, and counts of frames not played. */
 export const TurnPlayed = z.object({
   origin: seq.optional(),
   reply: reply.optional(),

@@ -1,0 +1,246 @@
+/** One limit. Its description in `--help` is `<unit> <what>; beyond: <beyond>`. */
+export interface Limit {
+  /** The environment variable that sets it, and the range that it accepts. A limit without one is fixed. */
+  readonly variable?: string;
+  readonly range?: readonly [least: number, most: number];
+  readonly default: number;
+  readonly unit: string;
+  readonly what: string;
+  /** The consequence of exceeding it. */
+  readonly beyond: string;
+}
+
+const atLeastOne = [1, Number.MAX_SAFE_INTEGER] as const;
+
+/** Every limit of the gateway. A new one needs a row here, and code where it applies. */
+export const limitTable = {
+  // Connections
+  connections: {
+    variable: "VOXBUS_MAX_CONNECTIONS",
+    range: atLeastOne,
+    default: 10_000,
+    unit: "connections",
+    what: "open at once",
+    beyond: "refused with 503",
+  },
+  pending: {
+    variable: "VOXBUS_MAX_PENDING",
+    range: atLeastOne,
+    default: 2000,
+    unit: "connections",
+    what: "pending: without a hello yet",
+    beyond: "refused with 503",
+  },
+  perAddress: {
+    variable: "VOXBUS_MAX_PER_ADDRESS",
+    range: atLeastOne,
+    default: 1000,
+    unit: "connections",
+    what: "from one address, except this machine's own",
+    beyond: "refused with 503",
+  },
+  connectsPerSecond: {
+    variable: "VOXBUS_MAX_CONNECTS_S",
+    range: atLeastOne,
+    default: 1000,
+    unit: "connections",
+    what: "accepted per second, twice as many in a burst",
+    beyond: "refused with 503",
+  },
+  requestMs: {
+    default: 10_000,
+    unit: "ms",
+    what: "for the headers and the body of an HTTP request",
+    beyond: "the request is cut off",
+  },
+  headerBytes: { default: 8192, unit: "bytes", what: "of an HTTP request's headers", beyond: "refused" },
+  bodyBytes: { default: 65_536, unit: "bytes", what: "of an HTTP request's body", beyond: "refused with 413" },
+  helloMs: {
+    variable: "VOXBUS_HELLO_TIMEOUT_MS",
+    range: [100, 60_000],
+    default: 10_000,
+    unit: "ms",
+    what: "from the upgrade to the device's hello",
+    beyond: "closed with 4000",
+  },
+  pingMs: {
+    variable: "VOXBUS_PING_MS",
+    range: [100, 600_000],
+    default: 30_000,
+    unit: "ms",
+    what: "between pings, and without a text or binary frame",
+    beyond: "the session is idle",
+  },
+  suspectMs: {
+    variable: "VOXBUS_SUSPECT_MS",
+    range: [200, 1_800_000],
+    default: 60_000,
+    unit: "ms",
+    what: "without an inbound byte",
+    beyond: "the session is suspicious, and is pinged once more",
+  },
+  idleTimeoutMs: {
+    variable: "VOXBUS_IDLE_TIMEOUT_MS",
+    range: [300, 3_600_000],
+    default: 90_000,
+    unit: "ms",
+    what: "without an inbound byte",
+    beyond: "closed with 1001",
+  },
+  lingerMs: {
+    default: 2000,
+    unit: "ms",
+    what: "from our Close frame to the end of the connection",
+    // Stock devices neither answer a Close frame nor drop TCP themselves.
+    beyond: "TCP is dropped",
+  },
+  drainMs: {
+    default: 20_000,
+    unit: "ms",
+    what: "for sessions that speak while the gateway drains",
+    beyond: "closed with 1012",
+  },
+  recordsMs: {
+    default: 2000,
+    unit: "ms",
+    what: "for the last device records when the gateway stops",
+    beyond: "they are not written",
+  },
+
+  // Frames from a device
+  messageBytes: {
+    // Stock firmware cannot send more.
+    default: 65_536,
+    unit: "bytes",
+    what: "of a WebSocket message from a device",
+    beyond: "closed with 1009",
+  },
+  packetBytes: { default: 8192, unit: "bytes", what: "of an audio packet from a device", beyond: "dropped" },
+  audioFramesPerSecond: {
+    variable: "VOXBUS_MAX_AUDIO_FRAMES_S",
+    range: atLeastOne,
+    default: 100,
+    unit: "audio frames",
+    what: "per second from one device, twice as many in a burst",
+    beyond: "dropped",
+  },
+  audioBytesPerSecond: {
+    variable: "VOXBUS_MAX_AUDIO_BYTES_S",
+    range: [8192, atLeastOne[1]],
+    default: 65_536,
+    unit: "bytes",
+    what: "of audio per second from one device, three times as many in a burst",
+    beyond: "dropped",
+  },
+  floodMs: {
+    variable: "VOXBUS_FLOOD_MS",
+    range: [100, 600_000],
+    default: 10_000,
+    unit: "ms",
+    what: "that a device's audio exceeds its budget without a pause",
+    beyond: "closed with 4004",
+  },
+  floodPauseMs: {
+    default: 2000,
+    unit: "ms",
+    what: "without audio over the budget",
+    beyond: "the device's flood is over",
+  },
+  messagesPerSecond: {
+    variable: "VOXBUS_MAX_MESSAGES_S",
+    range: atLeastOne,
+    default: 20,
+    unit: "text messages",
+    what: "per second from one device, three times as many in a burst",
+    beyond: "closed with 4004",
+  },
+
+  // Frames that wait for NATS, or for a replay
+  waitingAudio: {
+    default: 100,
+    unit: "audio frames",
+    what: "of a session that wait for NATS",
+    beyond: "the oldest is dropped, and named in a gap",
+  },
+  waitingTexts: { default: 32, unit: "typed texts", what: "of a session that wait for NATS", beyond: "dropped" },
+  waitingControls: {
+    default: 256,
+    unit: "control frames",
+    what: "of a session that wait for NATS",
+    beyond: "closed with 1013",
+  },
+  bufferedMegabytes: {
+    variable: "VOXBUS_MAX_BUFFERED_MB",
+    range: atLeastOne,
+    default: 1024,
+    unit: "megabytes",
+    what: "buffered for all devices: replies to play, frames to replay",
+    beyond: "dropped, or not kept for replay",
+  },
+  replayMs: {
+    // Whole runs of frames are forgotten, so some stay for 5 s more.
+    default: 30_000,
+    unit: "ms",
+    what: "that a published frame is kept for replay",
+    beyond: "forgotten",
+  },
+  replayBytes: {
+    default: 512 * 1024,
+    unit: "bytes",
+    what: "of a session's published frames kept for replay",
+    beyond: "the oldest are forgotten",
+  },
+
+  // Frames to a device
+  replyMs: {
+    default: 60_000,
+    unit: "ms",
+    what: "of one reply's audio buffered (docs/bus.md, play-out)",
+    beyond: "dropped, and asked for again",
+  },
+  queuedReplies: { default: 8, unit: "replies", what: "of a session that wait to play", beyond: "dropped" },
+  knownAnnouncements: {
+    default: 32,
+    unit: "announcements",
+    what: "that a session remembers as played",
+    beyond: "the oldest is forgotten",
+  },
+  announcementWaitMs: {
+    default: 30_000,
+    unit: "ms",
+    what: "that an announcement waits for the user and for a turn",
+    beyond: "played",
+  },
+  farewellMs: {
+    default: 10_000,
+    unit: "ms",
+    what: "for the farewell of a silent conversation",
+    beyond: "closed without it",
+  },
+  playoutSocketBytes: {
+    default: 8192,
+    unit: "bytes",
+    what: "unsent in a device's socket",
+    beyond: "play-out waits",
+  },
+  slowSocketBytes: {
+    default: 1_048_576,
+    unit: "bytes",
+    what: "unsent in a device's socket",
+    beyond: "closed with 4003",
+  },
+  latePongMs: {
+    default: 4000,
+    unit: "ms",
+    what: "that a pong is late while a device is sent sound",
+    beyond: "play-out waits",
+  },
+  slowMs: {
+    variable: "VOXBUS_SLOW_MS",
+    range: [500, 600_000],
+    default: 15_000,
+    unit: "ms",
+    what: "that a pong is late while a device is sent sound",
+    beyond: "closed with 4003",
+  },
+} as const satisfies Readonly<Record<string, Limit>>;

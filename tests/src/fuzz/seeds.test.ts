@@ -1,0 +1,28 @@
+import { deviceMessages, envelopes, inControls, outControls, parseDeviceMessage } from "@voxbus/protocol";
+import { describe, expect, it } from "vitest";
+import { deviceSeeds, envelopeSeeds } from "./seeds.ts";
+
+const typesOf = (seeds: readonly object[], kind: string) =>
+  new Set(
+    (seeds as readonly { readonly kind?: string; readonly body?: { readonly type?: string } }[]).flatMap((seed) =>
+      seed.kind === kind ? [seed.body?.type] : [],
+    ),
+  );
+
+describe("seeds of the fuzz suite", () => {
+  it.each(Object.entries(envelopeSeeds))("%s: every seed is a valid envelope", (name, seeds) => {
+    for (const seed of seeds) {
+      expect(envelopes[name as keyof typeof envelopes].safeParse(seed).error).toBeUndefined();
+    }
+  });
+
+  it("controls: every type has a seed", () => {
+    expect(typesOf(envelopeSeeds["in.control"], "control")).toEqual(new Set(Object.keys(inControls)));
+    expect(typesOf(envelopeSeeds.out, "control")).toEqual(new Set(Object.keys(outControls)));
+  });
+
+  it("device messages: every type has a seed, and every seed is valid", () => {
+    const types = deviceSeeds.map((seed) => parseDeviceMessage(JSON.stringify(seed))?.type);
+    expect(new Set(types)).toEqual(new Set(Object.keys(deviceMessages)));
+  });
+});
