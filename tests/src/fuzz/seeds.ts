@@ -62,7 +62,7 @@ export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly obj
     { session, at: 5, gateway: "g1", turn: { origin: 7, played: [0, 3], complete: true, fenced: 0, dropped: 0, late: 0 } },
   ],
   command: [{ body: { type: "disconnect", device: "fuzz-1", session, reason: "requested" } }],
-  "replay request": [{ session, from: 1, to: 90 }, { session, from: 2 ** 40 }],
+  "replay request": [{ session, from: 1, to: 90 }, { session, from: 2 ** 31 - 1 }],
   "replay answer": [{ session, open: true, newest: 5, frames: [Uint8Array.of(0x80)] }],
   stats: [{ program: "asr", instance: "01K6", state: "running", host: "h", pid: 5, at: 5, uptime: 5, rss: 5, heap: 5, cpu: 0.5, cores: 2, loopDelay: 1, gauges: { listens: 1 }, totals: { utterances: 2 }, drops: { "bad-envelope": 1 } }],
   alert: [{ id: "a", at: 5, severity: "low", name: "n", target: "s", message: "m", resolved: false }],
