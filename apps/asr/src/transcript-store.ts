@@ -1,4 +1,4 @@
-import { ConflictError, type Bus, type Trace } from "@voxbus/bus";
+import { ConflictError, retryConflicts, type Bus, type Trace } from "@voxbus/bus";
 import { channels, type Heard } from "@voxbus/protocol";
 
 /** A final transcript, before it gets its session and number. */
@@ -12,7 +12,7 @@ export interface TranscriptStore {
   readonly next: number;
   /**
    * Stores a transcript. Resolves with false if another worker stored this speech, or later speech of the session: the
-   * listen is in its hands then. Throws BusAwayError.
+   * listen is in its hands then. Throws BusAwayError, or ConflictError if other transcripts kept coming first.
    */
   store(transcript: FinalTranscript, trace: Trace, signal?: AbortSignal): Promise<boolean>;
 }
@@ -27,9 +27,9 @@ export async function openTranscriptStore(
   let last: Heard | undefined;
 
   async function read() {
-    const stored = await bus.lastStored(channel, signal);
-    expected = stored?.seq ?? 0;
-    if (stored?.message.session === session) last = stored.message;
+    const { message, newest } = await bus.lastStored(channel, signal);
+    expected = newest;
+    if (message?.session === session) last = message;
   }
   const next = () => (last?.utterance ?? 0) + 1;
 
@@ -41,9 +41,9 @@ export async function openTranscriptStore(
     get next() {
       return next();
     },
-    async store(transcript, trace, signal) {
-      const id = `heard:${session}:${transcript.origin}`;
-      for (;;) {
+    store: (transcript, trace, signal) =>
+      retryConflicts(async () => {
+        const id = `heard:${session}:${transcript.origin}`;
         const heard: Heard = { ...transcript, session, utterance: next() };
         try {
           const stored = await bus.store(channel, heard, { id, expected, trace }, signal);
@@ -55,8 +55,8 @@ export async function openTranscriptStore(
           // Usually an earlier utterance of the session took longer to recognize. This one comes after it.
           await read();
           if (last !== undefined && last.origin >= transcript.from) return false;
+          throw error;
         }
-      }
-    },
+      }, signal),
   };
 }

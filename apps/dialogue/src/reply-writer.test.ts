@@ -29,7 +29,7 @@ async function readTexts(device: string) {
   const stored = await Promise.all(
     [channels.sayOpen(device), channels.say(device)].map((subject) => bus.stored(subject, 100)),
   );
-  return stored.flat().map(({ message }) => message.text);
+  return stored.flatMap(({ messages }) => messages.map(({ text }) => text));
 }
 
 test("reply: of two writers one stops, at the first sentence and later", async () => {

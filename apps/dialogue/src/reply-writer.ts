@@ -1,4 +1,4 @@
-import { ConflictError, type Bus } from "@voxbus/bus";
+import { ConflictError, retryConflicts, type Bus } from "@voxbus/bus";
 import { channels, type Say } from "@voxbus/protocol";
 import type { Delivery, TurnId } from "./turn-input.ts";
 
@@ -45,9 +45,9 @@ export async function openReplyWriter(
     ended: stored.sentences.some(({ last }) => last),
     superseded: stored.superseded,
     answered: stored.answered,
-    async write(text, { language, emotion, last }) {
-      const say: Say = { session, origin, reply, attempt, sentence, text, emotion, language, last };
-      for (;;) {
+    write: (text, { language, emotion, last }) =>
+      retryConflicts(async () => {
+        const say: Say = { session, origin, reply, attempt, sentence, text, emotion, language, last };
         const opens = sentence === 0;
         try {
           const expected = opens ? expectedOpen : expectedSay;
@@ -56,7 +56,6 @@ export async function openReplyWriter(
           const { seq } = await bus.store(subject, say, { expected, trace }, signal);
           if (!opens) expectedSay = seq;
           sentence += 1;
-          return;
         } catch (error) {
           if (!(error instanceof ConflictError)) throw error;
           const now = await readReply(bus, turn, signal);
@@ -64,9 +63,9 @@ export async function openReplyWriter(
             throw new LostReplyError(`another worker writes the reply ${reply}`, { cause: error });
           }
           ({ expectedOpen, expectedSay } = now);
+          throw error;
         }
-      }
-    },
+      }, signal),
   };
 }
 
@@ -79,17 +78,17 @@ async function readReply(bus: Bus, { device, session, origin }: TurnId, signal: 
     bus.stored(channels.sayOpen(device), openingsRead, signal),
     bus.lastStored(channels.say(device), signal),
   ]);
-  const opening = openings.find(({ message }) => message.reply === reply)?.message;
-  const others = openings.flatMap(({ message }) =>
-    message.session === session && message.origin !== undefined && message.origin !== origin ? [message.origin] : [],
+  const opening = openings.messages.find((say) => say.reply === reply);
+  const others = openings.messages.flatMap((say) =>
+    say.session === session && say.origin !== undefined && say.origin !== origin ? [say.origin] : [],
   );
-  const says = opening === undefined ? [] : await bus.stored(channels.say(device), sentencesRead, signal);
-  const rest = says.flatMap(({ message }) => (message.reply === reply ? [message] : []));
+  const says = opening === undefined ? undefined : await bus.stored(channels.say(device), sentencesRead, signal);
+  const rest = says?.messages.filter((say) => say.reply === reply) ?? [];
   return {
     sentences: opening === undefined ? [] : [opening, ...rest],
     superseded: opening === undefined && others.some((other) => other > origin),
     answered: Math.max(0, ...others.filter((other) => other < origin)),
-    expectedOpen: openings.at(-1)?.seq ?? 0,
-    expectedSay: (says.at(-1) ?? lastSay)?.seq ?? 0,
+    expectedOpen: openings.newest,
+    expectedSay: (says ?? lastSay).newest,
   };
 }

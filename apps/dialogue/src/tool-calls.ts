@@ -64,7 +64,7 @@ export function createToolCalls(bus: Bus, client: McpClient): ToolCalls {
         if (found.text !== undefined) return found.text;
         // The worker that made the call may be gone. The answer may then be in the stream.
         const controls = await bus.stored(channels.inControl(device), controlsRead, signal);
-        for (const { message } of controls) client.handle(message);
+        for (const frame of controls.messages) client.handle(frame);
         return readText(await expected.answer);
       } finally {
         expected.close();

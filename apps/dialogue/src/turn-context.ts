@@ -66,8 +66,8 @@ async function readEarlier(bus: Bus, { device, session, origin }: TurnInput, sig
     bus.stored(channels.inText(device), earlierRead, signal),
   ]);
   return [
-    ...heard.map(({ message }) => ({ session: message.session, origin: message.origin, text: message.text })),
-    ...typed.flatMap(({ message: { session, seq, body, at } }) =>
+    ...heard.messages.map(({ session, origin, text }) => ({ session, origin, text })),
+    ...typed.messages.flatMap(({ session, seq, body, at }) =>
       at > Date.now() - earlierMs ? [{ session, origin: seq, text: body }] : [],
     ),
   ]

@@ -84,7 +84,7 @@ async function readTexts(device: string) {
   const stored = await Promise.all(
     [channels.sayOpen(device), channels.say(device)].map((subject) => bus.stored(subject, 100)),
   );
-  return stored.flat().map(({ message }) => [message.text, message.last]);
+  return stored.flatMap(({ messages }) => messages.map(({ text, last }) => [text, last]));
 }
 
 test("turn: the final delivery only apologizes, in the turn's language", async () => {

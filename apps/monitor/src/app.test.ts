@@ -163,9 +163,9 @@ test("say: stores an announcement and answers with the session", async () => {
   });
   expect(status).toBe(202);
   expect(body).toEqual({ session, reply: expect.stringMatching(/^[0-9A-HJKMNP-TV-Z]{26}$/) });
-  const [stored, ...more] = await bus.stored(channels.sayOpen("say-1"), 10);
-  expect(more).toEqual([]);
-  expect(stored?.message).toEqual({
+  const { messages } = await bus.stored(channels.sayOpen("say-1"), 10);
+  expect(messages).toHaveLength(1);
+  expect(messages[0]).toEqual({
     reply: body["reply"],
     attempt: 1,
     sentence: 0,
@@ -184,7 +184,7 @@ test("say: a device that is offline is refused, and nothing is stored", async ()
     status: 404,
     detail: expect.stringContaining("nobody"),
   });
-  expect(await bus.stored(channels.sayOpen("nobody"), 10)).toEqual([]);
+  expect(await bus.stored(channels.sayOpen("nobody"), 10)).toEqual({ messages: [], newest: 0 });
 });
 
 test.each([

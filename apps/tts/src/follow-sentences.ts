@@ -25,7 +25,8 @@ export async function* followSentences(
     wake();
   };
   const readStored = async () => {
-    for (const { message } of await bus.stored(channels.say(device), mostStored, signal)) take(message);
+    const { messages } = await bus.stored(channels.say(device), mostStored, signal);
+    for (const say of messages) take(say);
   };
   const subscription = bus.subscribe(stored(channels.say(device)), take);
   try {

@@ -59,7 +59,7 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
   try {
     // The newest control may be older than this claim: a fence, or the request that the worker before left open.
     const before = bus.lastStored(channels.inControl(device), signal).then(
-      (last) => last && takeControl(last.message),
+      ({ message }) => message && takeControl(message),
       (err: unknown) => {
         if (!signal.aborted) log.warn({ err, device, reply }, "last control unknown");
       },

@@ -74,7 +74,7 @@ test("away: a message published into a stopped NATS is stored once", async () =>
   await nextChange();
   server.kill("SIGCONT");
   await storing;
-  expect(await bus.stored(channels.heard("d1"), 10)).toHaveLength(1);
+  expect((await bus.stored(channels.heard("d1"), 10)).messages).toHaveLength(1);
 });
 
 test("restart: a claim from before a wipe does not acknowledge the message that has its sequence now", async () => {

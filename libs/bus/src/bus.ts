@@ -34,11 +34,12 @@ export interface StoreOptions {
 /** An envelope of `S` on its way out: as an object without `v`, or encoded. */
 export type Outgoing<S extends z.ZodType> = z.input<S> | Encoded<S>;
 
-/** A message that a stream holds, with its sequence. */
-export interface StoredMessage<S extends z.ZodType> {
-  readonly seq: number;
-  readonly subject: string;
-  readonly message: z.infer<S>;
+/** The messages that a stream holds on a channel. */
+export interface StoredMessages<T> {
+  /** The messages that decode, oldest first. */
+  readonly messages: readonly T[];
+  /** The sequence of the newest message, also of one that does not decode; 0 without one. For `StoreOptions.expected`. */
+  readonly newest: number;
 }
 
 /** A job held by one worker. It passes to another worker when this one dies. */
@@ -127,8 +128,8 @@ export interface Bucket<In, V> {
   /** Writes if the entry is at `revision` (0: absent or removed). Returns the new revision. Throws ConflictError. */
   update(id: string, value: In, revision: number): Promise<number>;
   /**
-   * Reads the entry, changes its value, and writes it by compare-and-set. Tries up to 10 times when another writer was
-   * first, then throws ConflictError. `change` returns undefined to leave the entry as it is.
+   * Reads the entry, changes its value, and writes it by compare-and-set. Tries up to 10 times, about 1 s, when another
+   * writer was first, then throws ConflictError. `change` returns undefined to leave the entry as it is.
    */
   modify(id: string, change: (value: V | undefined) => In | undefined | Promise<In | undefined>): Promise<void>;
   /** Removes the entry. With `revision`, only if the entry is at it. Throws ConflictError. */
@@ -182,23 +183,23 @@ export interface Bus {
   ): Promise<Stored>;
 
   /**
-   * Reads the last message stored on exactly this subject, or undefined. Throws BusAwayError, or a ProtocolError if it
-   * does not decode.
+   * Reads the last message stored on exactly this subject. Where it does not decode, it is counted, and the last one of the
+   * newest 64 that does is read instead. Throws BusAwayError.
    */
   lastStored<S extends z.ZodType>(
     channel: Channel<S, StreamName>,
     signal?: AbortSignal,
-  ): Promise<StoredMessage<S> | undefined>;
+  ): Promise<{ readonly message: z.infer<S> | undefined; readonly newest: number }>;
 
   /**
-   * Reads the newest `limit` messages that a stream holds on the channel, oldest first. Messages that do not decode are
-   * counted and left out. Throws BusAwayError.
+   * Reads the newest `limit` messages that a stream holds on the channel. Messages that do not decode are counted and left
+   * out. Throws BusAwayError.
    */
   stored<S extends z.ZodType>(
     channel: Channel<S, StreamName>,
     limit: number,
     signal?: AbortSignal,
-  ): Promise<readonly StoredMessage<S>[]>;
+  ): Promise<StoredMessages<z.infer<S>>>;
 
   /**
    * Subscribes on core NATS. `handler` runs synchronously in order of arrival. Messages that do not decode are counted by

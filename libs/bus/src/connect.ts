@@ -58,7 +58,7 @@ export async function connectBus(
   const claimMeter = createClaimMeter(config.meter);
   const claims = new Set<Claims>();
   const stats: Bus["stats"] = () => ({
-    drops: messages.drops(),
+    drops: connection.drops.counts(),
     retries: publisher.retries(),
     held: [...claims].reduce((sum, one) => sum + one.held(), 0),
     ...claimMeter.totals(),

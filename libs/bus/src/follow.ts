@@ -33,7 +33,10 @@ export function runFollow(connection: Connection, messages: Messages, options: F
       silence.answered();
       const before = order.next();
       for (const bytes of answer.frames) {
-        const frame = messages.decode(channels.inbound.schema, bytes);
+        const frame = messages.decode(channels.inbound.schema, {
+          subject: channels.replay(gateway).subject,
+          data: bytes,
+        });
         if (frame !== undefined) take(frame);
       }
       if (order.next() > before) silence.progressed();

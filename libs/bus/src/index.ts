@@ -12,12 +12,13 @@ export type {
   FollowOptions,
   Stored,
   StoreOptions,
-  StoredMessage,
+  StoredMessages,
   Outgoing,
 } from "./bus.ts";
 export type { BrokerTrace } from "./tracing/broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connect.ts";
+export { retryConflicts } from "./compare-and-set.ts";
 export { BusAwayError, ConflictError } from "./errors.ts";
 export { spanIdOf, startSpanAs, templateOf } from "./tracing/spans.ts";
 export { contextOf, traceOf, tracingIsOn, type Trace } from "./tracing/trace.ts";

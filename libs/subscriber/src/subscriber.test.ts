@@ -123,8 +123,8 @@ test("on: heard has what was stored, once, and not what the stream refused", asy
   const subject = channels.heard("heard-1");
   await gateway.store(subject, heard(5, "lights on"), { expected: 0 });
   await expect(gateway.store(subject, heard(5, "lights off"), { expected: 0 })).rejects.toThrow();
-  const last = await gateway.lastStored(subject);
-  await gateway.store(subject, heard(9, "thank you"), { expected: last?.seq ?? 0 });
+  const { newest } = await gateway.lastStored(subject);
+  await gateway.store(subject, heard(9, "thank you"), { expected: newest });
   await vi.waitFor(() => expect(texts).toEqual(["lights on", "thank you"]));
 });
 
@@ -165,9 +165,9 @@ test("send: say stores numbered sentences and marks the last one", async () => {
   const long = "The kettle has boiled and the tea is on the table. ".repeat(9);
   const { reply } = await context.send.say("say-1", long, { emotion: "happy", language: "en" });
   expect(reply).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
-  const first = await gateway.stored(channels.sayOpen("say-1"), 10);
-  const rest = await gateway.stored(channels.say("say-1"), 10);
-  const said = [...first, ...rest].map(({ message }) => message);
+  const { messages: first } = await gateway.stored(channels.sayOpen("say-1"), 10);
+  const { messages: rest } = await gateway.stored(channels.say("say-1"), 10);
+  const said = [...first, ...rest];
   expect(first).toHaveLength(1);
   expect(rest.length).toBeGreaterThan(0);
   expect(said.map(({ sentence }) => sentence)).toEqual(said.map((_, index) => index));
@@ -181,8 +181,8 @@ test("send: say stores numbered sentences and marks the last one", async () => {
 test("send: say stores a short text as one sentence, and refuses an empty one", async () => {
   const { context } = await open();
   await context.send.say("say-2", "Dinner is ready.");
-  const stored = await gateway.stored(channels.sayOpen("say-2"), 10);
-  expect(stored.map(({ message }) => [message.text, message.last])).toEqual([["Dinner is ready.", true]]);
+  const { messages } = await gateway.stored(channels.sayOpen("say-2"), 10);
+  expect(messages.map(({ text, last }) => [text, last])).toEqual([["Dinner is ready.", true]]);
   await expect(context.send.say("say-2", " ")).rejects.toThrow(RangeError);
 });
 

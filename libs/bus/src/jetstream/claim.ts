@@ -64,7 +64,7 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
       late.push(arrived);
       return;
     }
-    const message = messages.decode(channel.schema, arrived.data);
+    const message = messages.decode(channel.schema, arrived);
     if (message === undefined) {
       arrived.respond(verdictBytes.term);
       return;

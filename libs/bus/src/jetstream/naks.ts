@@ -47,8 +47,9 @@ export function createNaks(
     for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
     for (const id of ids) {
       if (known.has(id)) continue;
-      const keys = (await bucket.get(id))?.value;
-      if (keys !== undefined) known.set(id, new Set(keys));
+      const entry = await bucket.get(id);
+      // An entry that does not decode counts as empty, and is not read again.
+      if (entry !== undefined) known.set(id, new Set(entry.value));
     }
   };
 

@@ -1,11 +1,13 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
-import { decodeEnvelope, type StreamName } from "@voxbus/protocol";
+import type { StreamName } from "@voxbus/protocol";
 import type { Bus } from "../bus.ts";
 import type { Messages } from "../nats/messages.ts";
 import { isNoMessage } from "../nats/nats-errors.ts";
 import type { Publisher } from "./publish.ts";
 
 const pageSize = 256;
+/** How far `lastStored` looks back behind messages that do not decode. */
+const lastLimit = 64;
 
 /** Creates the reader of the streams. It asks their leaders, which hold everything that was acknowledged. */
 export function createReader(
@@ -13,13 +15,18 @@ export function createReader(
   publisher: Publisher,
   messages: Messages,
 ): Pick<Bus, "lastStored" | "stored"> {
-  const lastStored: Bus["lastStored"] = async ({ subject, schema, delivery: stream }, signal) => {
+  const lastStored: Bus["lastStored"] = async (channel, signal) => {
+    const { subject, schema, delivery: stream } = channel;
     const found = await publisher.retry(
       stream,
       () => jsm.streams.getMessage(stream, { last_by_subj: subject }),
       signal,
     );
-    return found === null ? undefined : { seq: found.seq, subject, message: decodeEnvelope(schema, found.data) };
+    if (found === null) return { message: undefined, newest: 0 };
+    const message = messages.decode(schema, found);
+    if (message !== undefined) return { message, newest: found.seq };
+    const { messages: readable } = await stored(channel, lastLimit, signal);
+    return { message: readable.at(-1), newest: found.seq };
   };
 
   // Any replica may answer with a page, and may lag behind. The leader decides whether there is more.
@@ -47,10 +54,10 @@ export function createReader(
       kept = [...kept, ...found].slice(-limit);
       seq = last.seq + 1;
     }
-    return kept.flatMap(({ seq, subject, data }) => {
-      const message = messages.decode(schema, data);
-      return message === undefined ? [] : [{ seq, subject, message }];
-    });
+    return {
+      messages: kept.flatMap((one) => messages.decode(schema, one) ?? []),
+      newest: kept.at(-1)?.seq ?? 0,
+    };
   };
 
   return { lastStored, stored };

@@ -53,22 +53,22 @@ test("bucket: a compare-and-set on an absent or removed entry needs revision 0",
 });
 
 test.each([
-  ["not JSON", '{"cut'],
-  ["of another shape", '{"lastSeen":"yesterday"}'],
-])("bucket: a value that is %s is read as undefined, logged, and can be written over", async (_what, text) => {
+  ["not JSON", "odd-json", '{"cut'],
+  ["of another shape", "odd-shape", '{"lastSeen":"yesterday"}'],
+])("bucket: a value that is %s is read as undefined, logged, and can be written over", async (_what, id, text) => {
   const bucket = bus.bucket(buckets.devices);
   warnings.length = 0;
-  const { revision: before } = (await bucket.get("odd")) ?? { revision: 0 };
-  bus.publish(loose({ ...channels.out(), subject: "$KV.devices.odd" }), new TextEncoder().encode(text));
+  const { revision: before } = (await bucket.get(id)) ?? { revision: 0 };
+  bus.publish(loose({ ...channels.out(), subject: `$KV.devices.${id}` }), new TextEncoder().encode(text));
   const odd = await vi.waitFor(async () => {
-    const entry = await bucket.get("odd");
+    const entry = await bucket.get(id);
     if (entry === undefined || entry.revision === before) throw new Error("not stored yet");
     return entry;
   });
   expect(odd.value).toBeUndefined();
-  expect(warnings).toContainEqual(expect.objectContaining({ bucket: "devices", id: "odd" }));
-  await bucket.update("odd", record(1), odd.revision);
-  expect(await bucket.get("odd")).toMatchObject({ value: record(1) });
+  expect(warnings).toContainEqual(expect.objectContaining({ subject: `$KV.devices.${id}` }));
+  await bucket.update(id, record(1), odd.revision);
+  expect(await bucket.get(id)).toMatchObject({ value: record(1) });
 });
 
 test("bucket: ids are listed by prefix", async () => {

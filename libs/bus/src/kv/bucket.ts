@@ -2,6 +2,7 @@ import { headers } from "@nats-io/transport-node";
 import type { BucketRow } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { Bucket, Entry } from "../bus.ts";
+import { retryConflicts } from "../compare-and-set.ts";
 import { ConflictError } from "../errors.ts";
 import { bucketStream, bucketSubject } from "../jetstream/streams.ts";
 import { watchBucket } from "./bucket-watch.ts";
@@ -9,7 +10,6 @@ import type { WatcherDeps } from "./watcher.ts";
 
 /** The lifetime of the delete marker of a removed entry, long enough for watches to see it. */
 const markerTtl = "1h";
-const maxModifyTries = 10;
 
 /** Dependencies of a bucket. */
 export type BucketDeps = WatcherDeps;
@@ -22,9 +22,8 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
 
   const subjectOf = (id: string): string => bucketSubject(row.bucket, row.key(id));
   const parse = (id: string, data: Uint8Array, revision: number): Entry<z.infer<S>> => {
-    const { value, problem } = parseValue(row.schema, data);
-    if (problem !== undefined)
-      connection.log.warn({ bucket: row.bucket, id, problem }, "bucket value invalid, ignored");
+    const { value, field } = parseValue(row.schema, data);
+    if (field !== undefined) connection.drops.report({ subject: subjectOf(id), reason: "bad-envelope", field });
     return { id, value, revision };
   };
 
@@ -69,19 +68,12 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
       const start = bucketSubject(row.bucket, "").length;
       return Object.keys(state.subjects ?? {}).flatMap((subject) => row.idOf(subject.slice(start)) ?? []);
     },
-    modify: async (id, change) => {
-      for (let tries = 1; ; tries += 1) {
+    modify: (id, change) =>
+      retryConflicts(async () => {
         const entry = await get(id);
         const value = await change(entry?.value);
-        if (value === undefined) return;
-        try {
-          await update(id, value, entry?.revision ?? 0);
-          return;
-        } catch (error) {
-          if (!(error instanceof ConflictError) || tries === maxModifyTries) throw error;
-        }
-      }
-    },
+        if (value !== undefined) await update(id, value, entry?.revision ?? 0);
+      }),
     remove: async (id, revision) => {
       const marker = headers();
       marker.set("KV-Operation", "DEL");
@@ -93,20 +85,19 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
   };
 }
 
-/** Parses a stored value. `problem` names the invalid field, without the value, which may be private. */
+/** Parses a stored value. `field` names an invalid field, without its value, which may be private. */
 function parseValue<S extends z.ZodType>(
   schema: S,
   data: Uint8Array,
-): { readonly value?: z.infer<S>; readonly problem?: string } {
+): { readonly value?: z.infer<S>; readonly field?: string } {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder().decode(data));
   } catch (error) {
-    if (error instanceof SyntaxError) return { problem: "not JSON" };
+    if (error instanceof SyntaxError) return { field: "value" };
     throw error;
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return { value: parsed.data };
-  const issue = parsed.error.issues[0];
-  return { problem: `${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}` };
+  return { field: parsed.error.issues[0]?.path.join(".") || "value" };
 }

@@ -5,6 +5,7 @@ import type { BusLog } from "../config.ts";
 import { BusAwayError } from "../errors.ts";
 import { createConnectionState, type ConnectionState } from "./connection-state.ts";
 import { dial, type ConnectionConfig } from "./dial.ts";
+import { createDrops, type Drops } from "./drops.ts";
 import { startPings } from "./ping.ts";
 
 /** The longest time that NATS may take to answer before it counts as away, in ms. */
@@ -16,6 +17,8 @@ const closeMs = 1000;
 export interface Connection extends Omit<ConnectionState, "set"> {
   readonly nc: NatsConnection;
   readonly log: BusLog;
+  /** The messages and values that did not decode. */
+  readonly drops: Drops;
   /** True while NATS answers. Becomes false within 2 s after NATS stopped answering. */
   connected(): boolean;
   /** Calls `listener` once, when the bus is closed, so that it can stop its timers. */
@@ -75,6 +78,7 @@ function watchConnection(nc: NatsConnection, log: BusLog): Connection {
   return {
     nc,
     log,
+    drops: createDrops(log),
     connected: state.connected,
     onChange: state.onChange,
     onClose: (listener) => {

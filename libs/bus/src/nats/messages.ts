@@ -9,12 +9,13 @@ import type { Connection } from "./connection.ts";
 
 const requestTimeoutMs = 2000;
 
+/** The bytes of a message, and the subject that it came on. */
+type Arrived = Pick<Msg, "subject" | "data">;
+
 /** Core NATS messages: publish, subscribe, request and respond. The contract is on the methods of `Bus`. */
 export interface Messages extends Pick<Bus, "publish" | "subscribe" | "respond" | "request" | "brokerTraces"> {
-  /** Decodes a message. Returns undefined for a message that does not decode, and counts the reason. */
-  decode<S extends z.ZodType>(schema: S, data: Uint8Array): z.infer<S> | undefined;
-  /** Messages that did not decode, by drop reason. */
-  drops(): Readonly<Record<string, number>>;
+  /** Decodes a message. Returns undefined for a message that does not decode, and reports it as a drop. */
+  decode<S extends z.ZodType>(schema: S, message: Arrived): z.infer<S> | undefined;
 }
 
 /** Encodes an envelope. Bytes are taken as they are. */
@@ -31,21 +32,19 @@ export function traceHeaders(channel: Channel, envelope: unknown, trace: Trace |
 /** Creates the messages of one connection. */
 export function createMessages(connection: Connection): Messages {
   const { nc } = connection;
-  const drops: Record<string, number> = {};
 
-  const decode = <S extends z.ZodType>(schema: S, data: Uint8Array): z.infer<S> | undefined => {
+  const decode = <S extends z.ZodType>(schema: S, { subject, data }: Arrived): z.infer<S> | undefined => {
     try {
       return decodeEnvelope(schema, data);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      drops[error.code] = (drops[error.code] ?? 0) + 1;
+      connection.drops.report({ subject, reason: error.code, field: error.field });
       return undefined;
     }
   };
 
   return {
     decode,
-    drops: () => ({ ...drops }),
     publish: (channel, envelope, trace) => {
       if (!connection.connected()) throw new BusAwayError("NATS is away");
       const headers = traceHeaders(channel, envelope, trace);
@@ -53,7 +52,7 @@ export function createMessages(connection: Connection): Messages {
     },
     subscribe: ({ subject, schema }, handler, options) =>
       listen(connection, { subject, queue: options?.queue }, (arrived) => {
-        const message = decode(schema, arrived.data);
+        const message = decode(schema, arrived);
         if (message === undefined) return;
         const { subject } = arrived;
         handler(message, { subject, device: deviceOfSubject(subject) ?? "", trace: readTrace(arrived) });
@@ -64,7 +63,7 @@ export function createMessages(connection: Connection): Messages {
       ),
     respond: ({ subject, schema, answer }, handler) =>
       listen(connection, { subject }, (arrived) => {
-        const message = decode(schema, arrived.data);
+        const message = decode(schema, arrived);
         if (message !== undefined) arrived.respond(encodeEnvelope(answer, handler(message)));
       }),
     request: async ({ subject, schema, answer }, envelope, { timeoutMs = requestTimeoutMs } = {}, signal) => {

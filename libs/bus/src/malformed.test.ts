@@ -1,0 +1,90 @@
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { buckets, channels, encodeEnvelope, type Heard } from "@voxbus/protocol";
+import { silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import type { Bus } from "./bus.ts";
+import { connectOwnBus } from "./test-bus.ts";
+
+const heard: Heard = { session: "s1", listen: 1, utterance: 1, from: 1, origin: 1, text: "hello", language: "en" };
+const good = encodeEnvelope(z.any(), heard);
+/** One message of each kind that does not decode, with the field that a warning names. */
+const malformed = [
+  { kind: "JSON", data: Buffer.from(JSON.stringify({ v: 1, ...heard })), field: "envelope" },
+  { kind: "truncated", data: good.subarray(0, -1), field: "envelope" },
+  { kind: "of a wrong type", data: encodeEnvelope(z.any(), { ...heard, text: 4711 }), field: "text" },
+  { kind: "of a newer version", data: encodeEnvelope(z.any(), { ...heard, v: 2 }), field: "v" },
+];
+
+let server: NatsServer;
+let client: NatsConnection;
+let bus: Bus;
+let warnings: object[];
+beforeAll(async () => {
+  server = await startNatsServer();
+  client = await connect({ servers: server.url });
+});
+beforeEach(async () => {
+  warnings = [];
+  const log = { ...silentLog, warn: (fields: object) => void warnings.push(fields) };
+  bus = await connectOwnBus(server.url, { log });
+  return () => bus.close();
+});
+afterAll(async () => {
+  await client.close();
+  await server.stop();
+});
+
+test.each(malformed)(
+  "stored: a message that is $kind is skipped, and its sequence is known",
+  async ({ kind, data }) => {
+    const channel = channels.heard(`skipped-${kind.replaceAll(" ", "-")}`);
+    await bus.store(channel, { ...heard, origin: 7 });
+    await client.request(channel.subject, data);
+    const last = await bus.lastStored(channel);
+    expect(last.message).toMatchObject({ origin: 7 });
+    const all = await bus.stored(channel, 10);
+    expect(all.messages.map(({ origin }) => origin)).toEqual([7]);
+    expect(all.newest).toBe(last.newest);
+    await bus.store(channel, { ...heard, origin: 8 }, { expected: last.newest });
+    expect((await bus.lastStored(channel)).message).toMatchObject({ origin: 8 });
+  },
+);
+
+test("stored: where no message decodes, a writer can still be the first", async () => {
+  const channel = channels.heard("unreadable");
+  for (const { data } of malformed) await client.request(channel.subject, data);
+  const { message, newest } = await bus.lastStored(channel);
+  expect(message).toBeUndefined();
+  await bus.store(channel, heard, { expected: newest });
+});
+
+test.each(malformed)("drops: one that is $kind is logged by subject, reason and field, never by value", async (bad) => {
+  const channel = channels.heard(`told-${bad.kind.replaceAll(" ", "-")}`);
+  await client.request(channel.subject, bad.data);
+  for (let read = 0; read < 5; read += 1) await bus.stored(channel, 10);
+  const reason = bad.field === "v" ? "newer-version" : "bad-envelope";
+  expect(warnings).toEqual([{ subject: channel.subject, reason, field: bad.field, suppressed: 0 }]);
+  expect(bus.stats().drops[reason]).toBe(5);
+  expect(JSON.stringify(warnings)).not.toMatch(/hello|4711/);
+});
+
+test("drops: one sender cannot fill the log", async () => {
+  for (let n = 0; n < 30; n += 1) await client.request(channels.heard(`flood-${n}`).subject, malformed[0]!.data);
+  for (let n = 0; n < 30; n += 1) await bus.stored(channels.heard(`flood-${n}`), 10);
+  expect(warnings).toHaveLength(10);
+  expect(bus.stats().drops["bad-envelope"]).toBe(30);
+});
+
+test.each(["{}", '{"messages":7}', "no JSON", ""])(
+  "bucket: the value %j is absent, and can be replaced",
+  async (bad) => {
+    const bucket = bus.bucket(buckets.dialogues);
+    await client.request("$KV.dialogues.odd", Buffer.from(bad));
+    expect((await bucket.get("odd"))?.value).toBeUndefined();
+    await bucket.modify("odd", (value) => (value === undefined ? { messages: [] } : undefined));
+    expect((await bucket.get("odd"))?.value).toEqual({ messages: [] });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatchObject({ subject: "$KV.dialogues.odd", reason: "bad-envelope" });
+  },
+);
