@@ -24,7 +24,7 @@ export const dialogue: Program<typeof dialogueConfig> = {
 
 // A drain lets answers finish. The process must end within 30 s of SIGTERM, and within 5 s of SIGINT.
 const graceMs = { drain: 20_000, quick: 500 } as const;
-const toolListMs = 3000;
+const listMs = 3000;
 const presenceMs = 3000;
 
 /** Builds dialogue: it claims transcripts and typed text, and stores the sentences of the answers. */
@@ -42,7 +42,7 @@ export async function buildDialogue({
   defer(() => presence.close());
 
   const fences = createFences();
-  const tools = createDeviceTools(bus, { timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS });
+  const tools = createDeviceTools(bus, { timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS, listMs });
   const controls = bus.subscribe(channels.inControl("*"), (frame) => {
     fences.handle(frame);
     tools.handle(frame);
@@ -63,7 +63,6 @@ export async function buildDialogue({
     metrics: createMetrics(meter, () => bus.stats().held),
     settings: {
       answerMs: config.VOXBUS_DIALOGUE_TURN_MS,
-      toolListMs,
       traceContent: config.VOXBUS_TRACE_CONTENT,
     },
     fences,

@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, loose, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { channels } from "@voxbus/protocol";
+import { buckets, channels } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createDeviceTools } from "./device-tools.ts";
@@ -47,8 +47,8 @@ function connectDevice(answer: (request: Request) => object | undefined) {
   return { device, session, origin: 5, requests, answer: respond };
 }
 
-function createClient(timeoutMs = 2000) {
-  const tools = createDeviceTools(bus, { timeoutMs });
+function createClient(timeoutMs = 2000, listMs = 2000) {
+  const tools = createDeviceTools(bus, { timeoutMs, listMs });
   const following = bus.subscribe(channels.inControl("*"), (frame) => tools.handle(frame));
   undo.push(() => following.close());
   return tools;
@@ -141,4 +141,61 @@ test("tools: an aborted call ends at once", async () => {
       .toolsOf(turn, [tool("t")])
       .call("t", {}, abort.signal),
   ).rejects.toThrow(ToolError);
+});
+
+test("tools: a device that never lists its tools is asked once, and only the first turn waits", async () => {
+  const turn = connectDevice(() => undefined);
+  const tools = createClient(400, 200);
+  expect(await tools.list(turn)).toEqual([]);
+  const startedAt = performance.now();
+  expect(await tools.list(turn)).toEqual([]);
+  expect(performance.now() - startedAt).toBeLessThan(100);
+  await expect.poll(() => bus.bucket(buckets.tools).get(turn.session)).toMatchObject({ value: [] });
+  expect(await tools.list(turn)).toEqual([]);
+  expect(await createClient(400).list(turn)).toEqual([]);
+  expect(turn.requests).toHaveLength(1);
+});
+
+test("tools: a device that refuses to list its tools is asked once", async () => {
+  const turn = connectDevice(() => ({ error: { code: -32601, message: "no" } }));
+  const tools = createClient();
+  await expect(tools.list(turn)).rejects.toThrow("refused: no");
+  expect(await tools.list(turn)).toEqual([]);
+  expect(turn.requests).toHaveLength(1);
+});
+
+test("tools: a list that comes late serves later turns", async () => {
+  const turn = connectDevice(({ method }) =>
+    method === "initialize" ? undefined : { result: { tools: [tool("a")] } },
+  );
+  const tools = createClient(2000, 50);
+  expect(await tools.list(turn)).toEqual([]);
+  await turn.answer(turn.requests[0]?.id ?? 0, { result: {} });
+  await expect.poll(() => tools.list(turn)).toMatchObject([{ name: "a" }]);
+});
+
+test("tools: a turn that is aborted does not wait for the list, and a closed session is not asked on", async () => {
+  const turn = connectDevice(() => undefined);
+  const tools = createClient(60_000, 60_000);
+  const abort = new AbortController();
+  const [aborted, closed] = [tools.list(turn, abort.signal), tools.list(turn)];
+  abort.abort(new Error("superseded"));
+  await expect(aborted).rejects.toThrow("superseded");
+  const body = { type: "closed", code: 1000, reason: "done" } as const;
+  tools.handle({ session: turn.session, seq: 9, at: 0, kind: "control", body });
+  await expect(closed).rejects.toThrow("aborted");
+});
+
+test("tools: a list holds at most 64 tools and 64 KiB", async () => {
+  const answerWith = (description: string) =>
+    connectDevice(({ method, params }) => {
+      if (method === "initialize") return { result: {} };
+      const page = Number(params["cursor"]);
+      const listed = Array.from({ length: 10 }, (_, at) => ({ ...tool(`${page}.${at}`), description }));
+      return { result: { tools: listed, nextCursor: String(page + 1) } };
+    });
+  expect(await createClient().list(answerWith("short"))).toHaveLength(64);
+  const long = await createClient().list(answerWith("x".repeat(2000)));
+  expect(long).toHaveLength(31);
+  expect(Buffer.byteLength(JSON.stringify(long))).toBeLessThan(65_536);
 });

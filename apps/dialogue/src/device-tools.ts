@@ -10,23 +10,31 @@ import type { TurnId } from "./turn-input.ts";
 export interface DeviceTools {
   /** Handles a control frame of any device. */
   handle(frame: InControlFrame): void;
-  /** Resolves with the tools of a session. The device is asked once. Throws ToolError. */
-  list(of: McpSession): Promise<readonly Tool[]>;
+  /** Resolves with the tools of a session, as ToolLists does. The device is asked once. */
+  list(of: McpSession, signal?: AbortSignal): Promise<readonly Tool[]>;
   /** Gives the tools as one turn calls them. A turn that is started again does not repeat a call. */
   toolsOf(turn: TurnId, list: readonly Tool[]): Tools;
 }
 
-/** Creates access to the tools. A device that does not answer within `timeoutMs` has failed. */
-export function createDeviceTools(bus: Bus, options: { readonly timeoutMs: number }): DeviceTools {
-  const client = createMcpClient(bus, options);
-  const lists = createToolLists(bus, client);
+/** How long devices may take, ms. */
+interface ToolTimes {
+  /** A device that does not answer a request within this time has failed. */
+  readonly timeoutMs: number;
+  /** Turns wait this long for a session's list of tools, from when the device was asked. */
+  readonly listMs: number;
+}
+
+/** Creates access to the tools. */
+export function createDeviceTools(bus: Bus, { timeoutMs, listMs }: ToolTimes): DeviceTools {
+  const client = createMcpClient(bus, { timeoutMs });
+  const lists = createToolLists(bus, client, { waitMs: listMs });
   const calls = createToolCalls(bus, client);
   return {
     handle(frame) {
       if (frame.body.type === "closed") lists.forget(frame.session);
       client.handle(frame);
     },
-    list: (of) => lists.read(of),
+    list: (of, signal) => lists.read(of, signal),
     toolsOf(turn, list) {
       let index = 0;
       return {

@@ -28,3 +28,17 @@ test("history: the newest 50 messages stay, also when two workers append at the 
   expect(texts[0]).toBe("1");
   expect(texts.slice(-2).sort()).toEqual(["x", "y"]);
 });
+
+test("history: it never exceeds 32 KiB, whatever is said", async () => {
+  const history = createHistory(bus);
+  for (const text of ["a", "b", "é", "\u0001"])
+    await history.append(
+      "long",
+      Array.from({ length: 4 }, () => ({ role: "user" as const, text: text.repeat(61_000), at: 1 })),
+    );
+  await history.append("long", [{ role: "user", text: "the last", at: 2 }]);
+  const messages = await history.read("long");
+  expect(messages.at(-1)?.text).toBe("the last");
+  expect(messages.length).toBeGreaterThan(1);
+  expect(Buffer.byteLength(JSON.stringify(messages))).toBeLessThan(33_000);
+});

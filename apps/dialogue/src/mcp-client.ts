@@ -32,8 +32,8 @@ export interface McpClient {
   expect(session: string, id: number, signal?: AbortSignal): ExpectedAnswer;
   /** Sends a request without waiting for its answer. */
   send(to: McpSession, request: McpRequest): void;
-  /** Sends a request and resolves with its result. Throws ToolError. */
-  request(to: McpSession, request: Omit<McpRequest, "id">): Promise<unknown>;
+  /** Sends a request and resolves with its result. Throws ToolError, also when `signal` aborts. */
+  request(to: McpSession, request: Omit<McpRequest, "id">, signal?: AbortSignal): Promise<unknown>;
 }
 
 /** JSON-RPC ids of devices are int32. Ids of tool calls are below this number, those of other requests are not. */
@@ -57,7 +57,7 @@ export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: n
   const expect: McpClient["expect"] = (session, id, signal) => {
     const key = `${session}:${id}`;
     const { promise, resolve, reject } = createDeferred();
-    const abort = () => reject(new ToolError("the tool call was aborted", { cause: signal?.reason }));
+    const abort = () => reject(new ToolError("the request to the device was aborted", { cause: signal?.reason }));
     const late = () => reject(new ToolError(`the device did not answer within ${timeoutMs} ms`));
     const timer = setTimeout(late, timeoutMs);
     const waiter = { resolve, reject };
@@ -94,10 +94,11 @@ export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: n
     },
     expect,
     send,
-    async request(to, { method, params }) {
+    async request(to, { method, params }, signal) {
       const id = firstRequestId + Math.floor(Math.random() * (firstRequestId - 1));
-      const expected = expect(to.session, id);
+      const expected = expect(to.session, id, signal);
       try {
+        signal?.throwIfAborted();
         send(to, { id, method, params });
         return await expected.answer;
       } finally {

@@ -29,7 +29,7 @@ export async function readContext(
   const [earlier, history, tools] = await Promise.all([
     readEarlier(deps.bus, input, signal),
     deps.history.read(input.device),
-    presence.features["mcp"] === true ? listTools(input, deps) : [],
+    presence.features["mcp"] === true ? listTools(input, deps, signal) : [],
   ]);
   return { presence, earlier, history, tools };
 }
@@ -75,20 +75,14 @@ async function readEarlier(bus: Bus, { device, session, origin }: TurnInput, sig
     .sort((a, b) => a.origin - b.origin);
 }
 
-/** Lists the device's tools. If the device takes too long, the turn goes on without them. */
-async function listTools({ device, session }: TurnInput, { devices, log, settings }: TurnDeps) {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly Tool[]>((resolve) => {
-    timer = setTimeout(() => resolve([]), settings.toolListMs);
-  });
-  const listed = devices.tools.list({ device, session }).catch((error: unknown) => {
+/** Lists the device's tools. If the device fails, the turn goes on without them. */
+async function listTools({ device, session }: TurnInput, { devices, log }: TurnDeps, signal: AbortSignal) {
+  try {
+    return await devices.tools.list({ device, session }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
     log.warn({ err: error, cause: describeCause(error), device, session }, "tool list failed, answering without tools");
     return [];
-  });
-  try {
-    return await Promise.race([listed, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

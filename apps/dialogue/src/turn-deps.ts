@@ -21,8 +21,6 @@ export interface Devices {
 export interface TurnSettings {
   /** ms that a whole answer may take. */
   readonly answerMs: number;
-  /** ms that a turn waits for the device to list its tools. */
-  readonly toolListMs: number;
   /** True if traces may contain the text of turns and answers. */
   readonly traceContent: boolean;
 }
