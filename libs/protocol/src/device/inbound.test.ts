@@ -95,6 +95,19 @@ describe("parseDeviceMessage", () => {
     expect(message.features).toEqual((hello as { features?: object | null }).features ?? {});
   });
 
+  it("broken UTF-16: halves of surrogate pairs are replaced in values, and refused in names", () => {
+    const detect = (text: string) => parseDeviceMessage(`{"type":"listen","state":"detect","text":"${text}"}`);
+    expect(detect(String.raw`a\ud83d`)).toMatchObject({ text: "a\ufffd" });
+    expect(detect(String.raw`\uDE00b`)).toMatchObject({ text: "\ufffdb" });
+    expect(detect(String.raw`\ud83d\ude00 \\ud83d`)).toMatchObject({ text: "😀 \\ud83d" });
+    const nested = parseDeviceMessage(String.raw`{"type":"mcp","payload":{"a":["\ud83d"]}}`);
+    expect(nested).toMatchObject({ payload: { a: ["\ufffd"] } });
+    const named = String.raw`{"type":"mcp","payload":{"\ud83d":1}}`;
+    expect(() => parseDeviceMessage(named)).toThrow(refused("bad-message", "message"));
+    const deep = `{"type":"mcp","payload":"\\ud83d","x":${"[".repeat(30_000)}${"]".repeat(30_000)}}`;
+    expect(() => parseDeviceMessage(deep)).toThrow(ProtocolError);
+  });
+
   it("listen: an unknown or missing mode counts as auto, a missing text as empty", () => {
     expect(parse({ type: "listen", state: "start", mode: "unknown" })).toMatchObject({ mode: "auto" });
     expect(parse({ type: "listen", state: "start" })).toMatchObject({ mode: "auto" });

@@ -6,6 +6,8 @@ const number = z.number().min(-1_000_000).max(1_000_000);
 
 // Larger numbers describe no sound, and readers could not take them as integers.
 const quantity = z.number().min(0).max(1_000_000);
+// Text frames are UTF-8, so half a surrogate pair can only come from an escape.
+const surrogateEscape = /\\u[dD][89a-fA-F]/;
 const maxDepth = 24;
 const maxValues = 1024;
 
@@ -90,7 +92,7 @@ export type DeviceMessage = z.infer<(typeof deviceMessages)[DeviceMessageType]>;
 export function parseDeviceMessage(text: string): DeviceMessage | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = surrogateEscape.test(text) ? JSON.parse(text, repair) : JSON.parse(text);
   } catch (cause) {
     throw new ProtocolError("bad-json", "message", "the text frame is not JSON", { cause });
   }
@@ -106,6 +108,11 @@ export function parseDeviceMessage(text: string): DeviceMessage | undefined {
   throw new ProtocolError("bad-message", field, `${value.type}: ${field}: ${issue?.message ?? "invalid"}`);
 }
 
+/** Replaces halves of surrogate pairs, which UTF-8 cannot express, by U+FFFD. */
+function repair(_key: string, value: unknown): unknown {
+  return typeof value === "string" ? value.toWellFormed() : value;
+}
+
 // The message travels on in an envelope, which every reader must accept.
 function checkStructure(message: object): void {
   let count = 0;
@@ -114,6 +121,8 @@ function checkStructure(message: object): void {
       throw new ProtocolError("bad-message", "message", `a message nests at most ${maxDepth} levels`);
     if (Object.hasOwn(value, "__proto__"))
       throw new ProtocolError("bad-message", "__proto__", "no field may have this name");
+    if (!Object.keys(value).every((key) => key.isWellFormed()))
+      throw new ProtocolError("bad-message", "message", "the names of fields must be well-formed Unicode");
     const values = Object.values(value) as unknown[];
     count += values.length;
     if (count > maxValues)
