@@ -15,7 +15,7 @@ const maxDeliver = 1000;
 export interface ClaimConsumer {
   /** Creates the stream and the consumer if they are missing. */
   ensure(): Promise<void>;
-  /** Retries `ensure` every second until it succeeds or the loop stops. Simultaneous calls share one run. */
+  /** Retries `ensure` at most once a second until it succeeds or the loop stops. Simultaneous calls share one run. */
   repair(): Promise<void>;
   /** The repair that runs now. */
   repairing(): Promise<void> | undefined;
@@ -46,6 +46,7 @@ export function createClaimConsumer(
 ): ClaimConsumer {
   let created: string | undefined;
   let repairing: Promise<void> | undefined;
+  let repairedAt = -Infinity;
 
   const ensure = async (): Promise<void> => {
     await ensureStreams(stream);
@@ -56,9 +57,15 @@ export function createClaimConsumer(
   };
 
   const repair = async (): Promise<void> => {
+    const pauseMs = repairedAt + retryMs - performance.now();
+    if (pauseMs > 0) {
+      log.warn({ stream, durable }, "consumer unresponsive, retrying");
+      await sleep(pauseMs);
+    }
     while (!stopped()) {
       try {
         await ensure();
+        repairedAt = performance.now();
         return;
       } catch (err) {
         log.warn({ err, stream, durable }, "consumer unavailable, retrying");

@@ -10,6 +10,8 @@ import type { EnsureStreams } from "./streams.ts";
 const attemptTimeoutMs = 750;
 const patienceMs = 15_000;
 const pauseMs = 100;
+const maxPauseMs = 500;
+const logEveryMs = 10_000;
 
 /** A message for a stream, with the conditions under which it is stored. */
 interface Publication {
@@ -40,22 +42,26 @@ export interface Publisher {
 /** Creates the publisher of one connection. */
 export function createPublisher(connection: Connection, js: JetStreamClient, ensureStreams: EnsureStreams): Publisher {
   let retries = 0;
+  let loggedAt = -Infinity;
 
-  const recover = async (stream: string | undefined, error: unknown): Promise<void> => {
-    if (isUnanswered(error) || isMissing(error)) {
+  const recover = async (stream: string | undefined, err: unknown, tries: number): Promise<void> => {
+    if (performance.now() - loggedAt > logEveryMs) {
+      loggedAt = performance.now();
+      connection.log.warn({ err, stream, retries }, "stream request failed, retrying");
+    }
+    if (isUnanswered(err) || isMissing(err)) {
       try {
         await ensureStreams(stream);
-        return;
       } catch (failure) {
         if (!isTransient(failure)) throw failure;
       }
     }
-    if (!(error instanceof errors.TimeoutError)) await sleep(pauseMs);
+    if (!(err instanceof errors.TimeoutError)) await sleep(Math.min(pauseMs * tries, maxPauseMs));
   };
 
   const retry = async <T>(stream: string | undefined, work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
     const deadline = performance.now() + patienceMs;
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       // The first attempt must not wait: it is in order with core messages that are published beside it.
       if (!connection.connected()) await connection.whenConnected(deadline - performance.now(), signal);
       signal?.throwIfAborted();
@@ -69,7 +75,7 @@ export function createPublisher(connection: Connection, js: JetStreamClient, ens
           throw new BusAwayError(`NATS did not acknowledge within ${patienceMs} ms`, { cause });
         }
         retries += 1;
-        await recover(stream, cause);
+        await recover(stream, cause, tries);
       }
     }
   };

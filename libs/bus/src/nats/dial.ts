@@ -33,6 +33,9 @@ export async function dial(config: ConnectionConfig, log: BusLog, signal?: Abort
   for (let logged = false; ;) {
     signal?.throwIfAborted();
     try {
+      // nats.js adds the peers that a refusing server of a cluster names, and would try them all without a pause or an end.
+      const probe = await connect({ ...options, ignoreClusterUpdates: true });
+      await probe.close();
       return corkWrites(await connect(options));
     } catch (cause) {
       const url = hidePasswords(servers);
