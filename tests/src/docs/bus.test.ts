@@ -185,6 +185,7 @@ describe("docs/bus.md, streams and buckets", () => {
           config.subjects.join(", "),
           formatAge(config.max_age),
           `${config.max_bytes / 1024 ** 3} GiB`,
+          config.max_msgs_per_subject,
           formatAge(config.duplicate_window),
           config.republish?.dest ?? "-",
         ].join(" | "),

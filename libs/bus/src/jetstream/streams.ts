@@ -38,6 +38,8 @@ function defineStreams(replicas: number): readonly Definition[] {
       subjects: subjectsOfStream("DEVICE_IN"),
       max_age: 6 * hour,
       max_bytes: gibibyte,
+      // One device drops its own oldest messages, long before it could fill the stream and drop those of others.
+      max_msgs_per_subject: 256,
       duplicate_window: 2 * minute,
     },
     {
@@ -46,6 +48,7 @@ function defineStreams(replicas: number): readonly Definition[] {
       subjects: subjectsOfStream("TURNS"),
       max_age: hour,
       max_bytes: gibibyte,
+      max_msgs_per_subject: 1024,
       duplicate_window: 10 * minute,
       republish: { src: "device.>", dest: storedPattern.replace("<subject>", "device.>") },
     },
