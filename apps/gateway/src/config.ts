@@ -1,18 +1,8 @@
 import { hostname } from "node:os";
 import { defaultPorts } from "@voxbus/protocol";
-import { ConfigError, port } from "@voxbus/subscriber";
+import { ConfigError, list, port } from "@voxbus/subscriber";
 import { z } from "zod";
 import { limitsConfig } from "./limits.ts";
-
-const list = z
-  .string()
-  .transform((value) =>
-    value
-      .split(",")
-      .map((item) => item.trim())
-      .filter(Boolean),
-  )
-  .default([]);
 
 /** The gateway's variables; `--help` prints them. */
 export const gatewayConfig = {
@@ -54,14 +44,11 @@ export const gatewayConfig = {
   VOXBUS_ORIGINS: list.describe(
     "comma-separated origins of web pages that may connect, besides the gateway's own; * for any",
   ),
-  VOXBUS_HOSTS: list.describe(
-    "comma-separated host names by which web pages may reach the gateway, besides localhost and addresses",
-  ),
   ...limitsConfig,
 };
 
 /** The gateway's configuration as it was read. */
-export type GatewayConfig = z.infer<z.ZodObject<typeof gatewayConfig>>;
+export type GatewayConfig = z.infer<z.ZodObject<typeof gatewayConfig>> & { readonly VOXBUS_HOSTS: readonly string[] };
 
 /** Names a gateway after its host and port. */
 export function nameGateway(port: number): string {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { list } from "./hosts.ts";
 import { knownVariables } from "./variables.ts";
 
 /** Thrown for an invalid configuration. `problems` has one sentence for each problem. */
@@ -26,6 +27,9 @@ export const baseConfig = {
     .describe("log format; auto: pretty in a terminal, JSON otherwise"),
   VOXBUS_TRACE_CONTENT: flag.default(false).describe("1: traces include what users say and what is answered"),
   VOXBUS_OPS_HOST: z.string().default("127.0.0.1").describe("address of the operations port: /livez /readyz /metrics"),
+  VOXBUS_HOSTS: list.describe(
+    "comma-separated host names by which the program may be reached, besides localhost and addresses",
+  ),
 };
 
 /** A TCP port as an environment variable; 0 means any free one. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { isKnownHost } from "./hosts.ts";
 import type { Log } from "./log.ts";
 
 /** A handler of one route of the operations port. */
@@ -38,11 +39,21 @@ export async function listen(
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
-/** Opens the operations port. The program is ready if every one of `checks` returns true. */
+/** Explains why a request may come from a web page, or gives undefined. The operations port serves no page. */
+function suspectPage({ headers }: IncomingMessage, hosts: readonly string[]): string | undefined {
+  if (headers.origin !== undefined) return "expected no Origin: web pages have no access";
+  if (headers["sec-fetch-site"] === "cross-site") return "expected no request from another site";
+  if (isKnownHost(headers.host, hosts)) return undefined;
+  return "expected an IP address or localhost in Host: list other names in VOXBUS_HOSTS";
+}
+
+/** Opens the operations port. It answers 403 to web pages and unknown hosts. The program is ready if every one of `checks` returns true. */
 export async function openOps(options: {
   readonly host: string;
   readonly port: number;
   readonly variable: string;
+  /** Host names that requests may use besides localhost and addresses. */
+  readonly hosts: readonly string[];
   readonly checks: ReadonlyMap<string, () => boolean>;
   readonly routes: ReadonlyMap<string, OpsHandler>;
   readonly metrics: OpsHandler;
@@ -61,6 +72,8 @@ export async function openOps(options: {
     }
   };
   const answer: OpsHandler = (request, response) => {
+    const refusal = suspectPage(request, options.hosts);
+    if (refusal !== undefined) return json(response, 403, { error: refusal });
     const path = (request.url ?? "/").split("?")[0] ?? "/";
     const route = options.routes.get(`${request.method} ${path}`);
     if (route) return route(request, response);

@@ -21,7 +21,7 @@ export interface Program<S extends ConfigShape = ConfigShape> {
   /** Default of the operations port; without it any free port. */
   readonly opsPort?: number;
   /** Checks rules between variables, before anything is built. Throws ConfigError. */
-  checkConfig?(config: z.infer<z.ZodObject<S>>): void;
+  checkConfig?(config: z.infer<z.ZodObject<S>> & BaseConfig): void;
 }
 
 /** Gives a program its process: configuration, log, metrics, health, and an ordered end. */
@@ -92,6 +92,7 @@ export async function startService<S extends ConfigShape>(
       host: config.VOXBUS_OPS_HOST,
       port: Number((config as Record<string, unknown>)[variable]),
       variable,
+      hosts: config.VOXBUS_HOSTS,
       checks,
       routes,
       metrics: (request, response) => exporter.getMetricsRequestHandler(request, response),

@@ -19,6 +19,9 @@ export {
 export {
   ConfigError,
   flag,
+  hostName,
+  isKnownHost,
+  list,
   listen,
   port,
   PortTakenError,

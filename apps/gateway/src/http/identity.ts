@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import { isIP } from "node:net";
 import { parseDeviceId, type FramingVersion } from "@voxbus/protocol";
+import { hostName, isKnownHost } from "@voxbus/subscriber";
 import type { GatewayConfig } from "../config.ts";
-import { isLoopback, type Identity } from "./auth.ts";
+import type { Identity } from "./auth.ts";
 import { RefusedError } from "./refusals.ts";
 
 /** Gives the URL of a request. Its host is made up. Throws RefusedError if the path is malformed. */
@@ -38,11 +38,6 @@ export function readFraming(request: IncomingMessage): FramingVersion | undefine
   throw new RefusedError("bad-protocol-version", "Protocol-Version must be 1, 2 or 3");
 }
 
-/** Gives the host name in a Host header, without its port. */
-export function hostName(host: string): string {
-  return host.startsWith("[") ? host.slice(1, host.indexOf("]")) : (host.split(":")[0] ?? "");
-}
-
 /**
  * Refuses web pages of other origins. Devices send no Origin and always pass. A page is the gateway's own if it comes from
  * the host name that it connects to, and that name is an address, localhost, or configured. Otherwise a foreign name could
@@ -55,9 +50,7 @@ export function checkOrigin(request: IncomingMessage, config: GatewayConfig): vo
   const own = URL.canParse(origin) && new URL(origin).hostname.replace(/^\[|\]$/g, "") === host;
   const { VOXBUS_PUBLIC_URL: publicUrl } = config;
   const known =
-    isLoopback(host) ||
-    isIP(host) > 0 ||
-    config.VOXBUS_HOSTS.includes(host) ||
+    isKnownHost(request.headers.host, config.VOXBUS_HOSTS) ||
     (publicUrl !== undefined && new URL(publicUrl).hostname === host);
   if (!own || !known)
     throw new RefusedError("forbidden", `origin ${origin} is not allowed: see VOXBUS_ORIGINS and VOXBUS_HOSTS`);

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Log } from "@voxbus/subscriber";
+import { hostName, type Log } from "@voxbus/subscriber";
 import type { GatewayConfig } from "../config.ts";
 import { fixedLimits } from "../limits.ts";
 import type { Auth } from "./auth.ts";
-import { checkOrigin, hostName, readIdentity, requestUrl } from "./identity.ts";
+import { checkOrigin, readIdentity, requestUrl } from "./identity.ts";
 import { RefusedError } from "./refusals.ts";
 
 const { bodyBytes } = fixedLimits;
