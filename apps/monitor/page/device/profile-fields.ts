@@ -14,7 +14,7 @@ export interface Field {
 type Values = Readonly<Record<string, unknown>>;
 
 /** A text that may be longer than this (characters) is edited in an area. */
-const longText = 1000;
+const longText = 1024;
 
 function kindOf({ type, enum: options, maxLength = 0, items }: ProfileSchema): Field["kind"] | undefined {
   if (options || type === "boolean") return "choice";
