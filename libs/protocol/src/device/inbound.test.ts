@@ -95,6 +95,18 @@ describe("parseDeviceMessage", () => {
     expect(message.features).toEqual((hello as { features?: object | null }).features ?? {});
   });
 
+  it.each([
+    ["mcp", 16_384],
+    ["hello", 8192],
+  ])("length: %s of at most %i characters passes, and a longer one is refused", (type, most) => {
+    const pad = (length: number) => {
+      const message = { type, payload: {}, pad: "" };
+      return JSON.stringify({ ...message, pad: "x".repeat(length - JSON.stringify(message).length) });
+    };
+    expect(parseDeviceMessage(pad(most))?.type).toBe(type);
+    expect(() => parseDeviceMessage(pad(most + 1))).toThrow(refused("bad-message", "message"));
+  });
+
   it("broken UTF-16: halves of surrogate pairs are replaced in values, and refused in names", () => {
     const detect = (text: string) => parseDeviceMessage(`{"type":"listen","state":"detect","text":"${text}"}`);
     expect(detect(String.raw`a\ud83d`)).toMatchObject({ text: "a\ufffd" });
@@ -104,7 +116,7 @@ describe("parseDeviceMessage", () => {
     expect(nested).toMatchObject({ payload: { a: ["\ufffd"] } });
     const named = String.raw`{"type":"mcp","payload":{"\ud83d":1}}`;
     expect(() => parseDeviceMessage(named)).toThrow(refused("bad-message", "message"));
-    const deep = `{"type":"mcp","payload":"\\ud83d","x":${"[".repeat(30_000)}${"]".repeat(30_000)}}`;
+    const deep = `{"type":"mcp","payload":"\\ud83d","x":${"[".repeat(8000)}${"]".repeat(8000)}}`;
     expect(() => parseDeviceMessage(deep)).toThrow(ProtocolError);
   });
 

@@ -8,6 +8,8 @@ const number = z.number().min(-1_000_000).max(1_000_000);
 const quantity = z.number().min(0).max(1_000_000);
 // Text frames are UTF-8, so half a surrogate pair can only come from an escape.
 const surrogateEscape = /\\u[dD][89a-fA-F]/;
+const maxLength = 16_384;
+const maxHelloLength = 8192;
 const maxDepth = 24;
 const maxValues = 1024;
 
@@ -90,6 +92,8 @@ export type DeviceMessage = z.infer<(typeof deviceMessages)[DeviceMessageType]>;
  * levels or holds more than 1024 values.
  */
 export function parseDeviceMessage(text: string): DeviceMessage | undefined {
+  if (text.length > maxLength)
+    throw new ProtocolError("bad-message", "message", `a message has at most ${maxLength} characters`);
   let value: unknown;
   try {
     value = surrogateEscape.test(text) ? JSON.parse(text, repair) : JSON.parse(text);
@@ -100,6 +104,8 @@ export function parseDeviceMessage(text: string): DeviceMessage | undefined {
     throw new ProtocolError("bad-json", "type", "a message is a JSON object with a string `type`");
   }
   if (!Object.hasOwn(deviceMessages, value.type)) return undefined;
+  if (value.type === "hello" && text.length > maxHelloLength)
+    throw new ProtocolError("bad-message", "message", `a hello has at most ${maxHelloLength} characters`);
   checkStructure(value);
   const result = deviceMessages[value.type as DeviceMessageType].safeParse(value);
   if (result.success) return result.data;
