@@ -73,7 +73,7 @@ export async function buildMonitor(context: MonitorContext): Promise<Readonly<Re
 
   const duration = meter.createHistogram("voxbus_monitor_request_ms", { description: "time to answer, by path" });
   const app = createApp({
-    host: config.VOXBUS_MONITOR_HOST,
+    hosts: config.VOXBUS_HOSTS,
     token: config.VOXBUS_MONITOR_TOKEN,
     log,
     answered: (path, status, ms) => duration.record(ms, { path, status }),

@@ -38,6 +38,22 @@ export function readFraming(request: IncomingMessage): FramingVersion | undefine
   throw new RefusedError("bad-protocol-version", "Protocol-Version must be 1, 2 or 3");
 }
 
+/** Tells whether a request's Host is an address, localhost, a configured name, or that of VOXBUS_PUBLIC_URL. */
+function isOwnHost(request: IncomingMessage, config: GatewayConfig): boolean {
+  const { VOXBUS_PUBLIC_URL: publicUrl, VOXBUS_HOSTS: hosts } = config;
+  return isKnownHost(request.headers.host, publicUrl === undefined ? hosts : [...hosts, new URL(publicUrl).hostname]);
+}
+
+/**
+ * Refuses a browser that asks under a foreign name. A page of that name sends no Origin with a GET. Throws RefusedError.
+ */
+export function checkBrowserHost(request: IncomingMessage, config: GatewayConfig): void {
+  const { origin, host, "sec-fetch-site": site, "user-agent": agent = "" } = request.headers;
+  const browser = origin === undefined && (site !== undefined || agent.startsWith("Mozilla/"));
+  if (browser && !isOwnHost(request, config))
+    throw new RefusedError("forbidden", `host ${host} is not allowed to browsers: see VOXBUS_HOSTS`);
+}
+
 /**
  * Refuses web pages of other origins. Devices send no Origin and always pass. A page is the gateway's own if it comes from
  * the host name that it connects to, and that name is an address, localhost, or configured. Otherwise a foreign name could
@@ -48,10 +64,6 @@ export function checkOrigin(request: IncomingMessage, config: GatewayConfig): vo
   if (origin === undefined || config.VOXBUS_ORIGINS.includes("*") || config.VOXBUS_ORIGINS.includes(origin)) return;
   const host = hostName(request.headers.host ?? "");
   const own = URL.canParse(origin) && new URL(origin).hostname.replace(/^\[|\]$/g, "") === host;
-  const { VOXBUS_PUBLIC_URL: publicUrl } = config;
-  const known =
-    isKnownHost(request.headers.host, config.VOXBUS_HOSTS) ||
-    (publicUrl !== undefined && new URL(publicUrl).hostname === host);
-  if (!own || !known)
+  if (!own || !isOwnHost(request, config))
     throw new RefusedError("forbidden", `origin ${origin} is not allowed: see VOXBUS_ORIGINS and VOXBUS_HOSTS`);
 }

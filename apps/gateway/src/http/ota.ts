@@ -3,7 +3,7 @@ import { hostName, type Log } from "@voxbus/subscriber";
 import type { GatewayConfig } from "../config.ts";
 import { fixedLimits } from "../limits.ts";
 import type { Auth } from "./auth.ts";
-import { checkOrigin, readIdentity, requestUrl } from "./identity.ts";
+import { checkBrowserHost, checkOrigin, readIdentity, requestUrl } from "./identity.ts";
 import { RefusedError } from "./refusals.ts";
 
 const { bodyBytes } = fixedLimits;
@@ -73,6 +73,7 @@ export function createOta(options: {
     owns: (path) => path.startsWith("/xiaozhi/ota"),
     async answer(request, response, path) {
       checkOrigin(request, config);
+      checkBrowserHost(request, config);
       const { origin } = request.headers;
       if (origin !== undefined) {
         response.setHeader("access-control-allow-origin", origin);

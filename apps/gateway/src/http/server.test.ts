@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
+import { request } from "node:http";
 import { connect as connectTcp } from "node:net";
 import type { Running } from "@voxbus/subscriber";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -94,6 +95,23 @@ describe("OTA", () => {
     expect(await refused({ method: "DELETE" })).toEqual([405, "method-not-allowed"]);
     expect(await refused({ headers: { "Device-Id": "a.b" } })).toEqual([400, "bad-device-id"]);
     expect(await refused({ headers: { Origin: "http://evil.example" } })).toEqual([403, "forbidden"]);
+  });
+
+  it("a browser that asks under a foreign name that points here: 403; a device may use any name", async () => {
+    const status = (headers: Readonly<Record<string, string>>) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const all = { "Device-Id": "kitchen", ...headers };
+        const asked = request(one.addresses["ota"] ?? "", { headers: all }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        asked.on("error", reject).end();
+      });
+    const agent = { "User-Agent": "Mozilla/5.0 (X11; Linux x86_64)" };
+    expect(await status({ Host: "evil.example", ...agent })).toBe(403);
+    expect(await status({ Host: "evil.example:8000", "Sec-Fetch-Site": "same-origin" })).toBe(403);
+    expect(await status({ Host: "localhost:8000", ...agent })).toBe(200);
+    expect(await status({ Host: "voxbus.example" })).toBe(200);
   });
 
   it("a body that is cut off: is counted as a bad request, and the gateway goes on", async () => {

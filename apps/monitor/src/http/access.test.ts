@@ -5,7 +5,7 @@ import { Problem } from "./problems.ts";
 type Asked = { readonly method?: string; readonly path?: string; readonly headers?: Record<string, string> };
 
 function ask(
-  options: { host: string; token?: string },
+  options: { hosts: readonly string[]; token?: string },
   { method = "GET", path = "/api/devices", headers = {} }: Asked,
 ) {
   const sent: Record<string, string> = { host: "127.0.0.1:8080", ...headers };
@@ -18,25 +18,27 @@ function ask(
   }
 }
 
-const local = { host: "127.0.0.1" };
-const open = { host: "0.0.0.0" };
-const guarded = { host: "0.0.0.0", token: "s3cret" };
+const local = { hosts: [] };
+const named = { hosts: ["Monitor.example"] };
+const guarded = { hosts: [], token: "s3cret" };
 
-test.each(["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:8080", "127.9.9.9"])(
-  "access: on loopback, the Host %s is let in",
+test.each(["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:8080", "127.9.9.9", "10.0.0.1:8080"])(
+  "access: the Host %s is let in",
   (host) => expect(ask(local, { headers: { host } })).toBe("in"),
 );
 
-test.each(["evil.example", "localhost.evil.example:8080", "127.0.0.1.evil.example", "", "10.0.0.1:8080"])(
-  "access: on loopback, the Host '%s' is forbidden on every path",
+test.each(["evil.example", "localhost.evil.example:8080", "127.0.0.1.evil.example", ""])(
+  "access: the Host '%s' is forbidden on every path",
   (host) => {
     expect(ask(local, { headers: { host } })).toBe("forbidden");
     expect(ask(local, { headers: { host }, path: "/" })).toBe("forbidden");
+    expect(ask(named, { headers: { host } })).toBe("forbidden");
+    expect(ask(guarded, { headers: { host, authorization: "Bearer s3cret" } })).toBe("forbidden");
   },
 );
 
-test("access: beyond loopback, any Host is let in", () => {
-  expect(ask(open, { headers: { host: "monitor.example" } })).toBe("in");
+test("access: a Host in VOXBUS_HOSTS is let in", () => {
+  expect(ask(named, { headers: { host: "monitor.example" } })).toBe("in");
 });
 
 test("access: with a token, /api/ demands it and pages do not", () => {

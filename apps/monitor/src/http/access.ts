@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { ConfigError } from "@voxbus/subscriber";
+import { ConfigError, isKnownHost } from "@voxbus/subscriber";
 import { Problem } from "./problems.ts";
 
 /** True for an address that only this machine reaches. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
@@ -29,19 +29,19 @@ export interface AccessRequest {
 
 /**
  * Creates the check of who may ask, which throws a Problem: `forbidden` or `unauthorized`. With a `token` everything
- * under `/api/` requires it. Without one, on a loopback `host`, the Host header must be loopback too, so that no foreign
- * name that resolves to this machine gets in. A request that changes something and comes from a page must come from a
+ * under `/api/` requires it. The Host header must be an address, localhost or one of `hosts`, so that no foreign name that
+ * resolves to this machine gets in. A request that changes something and comes from a page must come from a
  * page of this monitor.
  */
 export function createAccess(options: {
-  readonly host: string;
+  readonly hosts: readonly string[];
   readonly token: string | undefined;
 }): (request: AccessRequest) => void {
-  const { host, token } = options;
+  const { hosts, token } = options;
   return (request) => {
     const named = request.header("host") ?? "";
-    if (token === undefined && isLoopback(host) && !isLoopback(hostName(named))) {
-      throw new Problem("forbidden", `the Host header must name this machine, such as ${host}`);
+    if (!isKnownHost(named, hosts)) {
+      throw new Problem("forbidden", "the Host header must be an IP address, localhost, or a name in VOXBUS_HOSTS");
     }
     const given = bearer(request.header("authorization"));
     if (token !== undefined && request.path.startsWith("/api/") && !sameSecret(given, token)) {
@@ -56,12 +56,6 @@ export function createAccess(options: {
     }
   };
 }
-
-const hostName = (header: string): string =>
-  header
-    .replace(/:\d+$/, "")
-    .replace(/^\[(.*)\]$/, "$1")
-    .toLowerCase();
 
 const bearer = (header: string | undefined): string => /^Bearer +(.+)$/i.exec(header ?? "")?.[1] ?? "";
 

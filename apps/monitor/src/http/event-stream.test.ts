@@ -11,7 +11,7 @@ import { createApp, createAppServer } from "./server.ts";
 const open = new Set<(name: string, data: unknown) => void>();
 const stopping = new AbortController();
 const app = createApp({
-  host: "127.0.0.1",
+  hosts: [],
   token: undefined,
   log: silentLog,
   answered: () => undefined,

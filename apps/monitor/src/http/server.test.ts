@@ -20,7 +20,7 @@ const nothing = z.strictObject({});
 const answered: [path: string, status: number][] = [];
 
 const app = createApp({
-  host: "127.0.0.1",
+  hosts: [],
   token: undefined,
   log: silentLog,
   answered: (path, status) => answered.push([path, status]),

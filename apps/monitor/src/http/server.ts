@@ -29,7 +29,8 @@ const everyAnswer = {
  * wrong with problem details.
  */
 export function createApp(options: {
-  readonly host: string;
+  /** Host names that requests may use besides localhost and addresses. */
+  readonly hosts: readonly string[];
   readonly token: string | undefined;
   readonly log: Log;
   /** Called after every answer with the path of its route (empty without one), the status, and the duration [ms]. */
