@@ -203,6 +203,8 @@ async function fuzzBus(
   const perhaps: Record<string, number> = {};
   const note = ({ target, refusal, atGateway }: BusMessage) => {
     countOutcome(outcomes, target, refusal ?? "well-formed");
+    // The gateway counts malformed entries of the buckets that it reads.
+    if (target.startsWith("KV ")) perhaps["bad-envelope"] = (perhaps["bad-envelope"] ?? 0) + 1;
     if (refusal === undefined || (target !== "out" && atGateway !== true)) return;
     const counts = atGateway ? sure : perhaps;
     counts[refusal] = (counts[refusal] ?? 0) + 1;
