@@ -3,6 +3,7 @@ import { defaultPorts } from "@voxbus/protocol";
 import { ConfigError, list, port } from "@voxbus/subscriber";
 import { z } from "zod";
 import { limitsConfig } from "./limits.ts";
+import { deviceList, tokenList } from "./tokens.ts";
 
 /** The gateway's variables; `--help` prints them. */
 export const gatewayConfig = {
@@ -28,8 +29,8 @@ export const gatewayConfig = {
     .enum(["none", "token", "hmac"])
     .optional()
     .describe("how devices prove who they are; default: none, on loopback only"),
-  VOXBUS_AUTH_TOKENS: list.describe(
-    "comma-separated `token` or `device-id=token`; an unbound token may speak for any device",
+  VOXBUS_AUTH_TOKENS: tokenList.describe(
+    "comma-separated `token` or `device-id=token`, at least 16 characters each; an unbound token may speak for any device",
   ),
   VOXBUS_AUTH_KEY: z.string().min(16).optional().describe("secret key of hmac tokens, at least 16 characters"),
   VOXBUS_AUTH_TTL_S: z.coerce
@@ -38,7 +39,7 @@ export const gatewayConfig = {
     .min(60)
     .default(2_592_000)
     .describe("seconds that an hmac token is valid; a device renews it only at boot"),
-  VOXBUS_OTA_ALLOW: list.describe(
+  VOXBUS_OTA_ALLOW: deviceList.describe(
     "comma-separated device ids that get a token from OTA while authentication is on; * for any",
   ),
   VOXBUS_ORIGINS: list.describe(

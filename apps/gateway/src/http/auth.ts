@@ -1,6 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
-import { parseDeviceId } from "@voxbus/protocol";
 import { ConfigError } from "@voxbus/subscriber";
 import type { GatewayConfig } from "../config.ts";
 
@@ -64,12 +63,7 @@ export function createAuth(config: GatewayConfig): Auth {
         allowed(device) ? signToken(key, client, device, Math.floor(Date.now() / 1000)) : undefined,
     };
   }
-  const tokens = config.VOXBUS_AUTH_TOKENS.map((entry) => {
-    const at = entry.indexOf("=");
-    return at > 0
-      ? { device: parseDeviceId(entry.slice(0, at)), token: entry.slice(at + 1) }
-      : { device: undefined, token: entry };
-  });
+  const tokens = config.VOXBUS_AUTH_TOKENS;
   return {
     mode,
     verify({ device, token }) {
@@ -77,10 +71,7 @@ export function createAuth(config: GatewayConfig): Auth {
       if (matching.length === 0) return "unauthorized";
       return matching.some((known) => known.device === undefined || known.device === device) ? "ok" : "forbidden";
     },
-    issue(device) {
-      if (!allowed(device)) return undefined;
-      return (tokens.find((known) => known.device === device) ?? tokens.find((known) => known.device === undefined))
-        ?.token;
-    },
+    // An unbound token would let its reader speak for every device.
+    issue: (device) => (allowed(device) ? tokens.find((known) => known.device === device)?.token : undefined),
   };
 }

@@ -56,7 +56,8 @@ export function createOta(options: {
   const configure = (request: IncomingMessage, body: unknown) => {
     const { device, client } = readIdentity(request, requestUrl(request));
     const token = auth.issue(device, client);
-    if (token === undefined) log.warn({ device }, "token refused: device not in VOXBUS_OTA_ALLOW");
+    if (token === undefined)
+      log.warn({ device }, "token refused: device not in VOXBUS_OTA_ALLOW or VOXBUS_AUTH_TOKENS");
     const now = new Date();
     const host = hostName(request.headers.host ?? "") || "127.0.0.1";
     return {

@@ -42,13 +42,41 @@ describe("authentication", () => {
   });
 
   it("token: a bound token speaks for its device only, an unbound one for any", async () => {
-    const safe = await gateways.start({ VOXBUS_AUTH: "token", VOXBUS_AUTH_TOKENS: "AA:BB:CC:DD:EE:FF=mine,anyone" });
+    const [mine, anyone] = ["mine-0123456789ab", "anyone+0123456789=="];
+    const tokens = `AA:BB:CC:DD:EE:FF=${mine},${anyone}`;
+    const safe = await gateways.start({ VOXBUS_AUTH: "token", VOXBUS_AUTH_TOKENS: tokens });
     const tryToken = (id: string, value: string) =>
       gateways.connect(safe, { id, headers: { Authorization: `Bearer ${value}` } });
-    await tryToken("aa:bb:cc:dd:ee:ff", "mine");
-    await tryToken("kitchen", "anyone");
-    await expect(tryToken("kitchen", "mine")).rejects.toThrow("HTTP 403");
+    await tryToken("aa:bb:cc:dd:ee:ff", mine);
+    await tryToken("kitchen", anyone);
+    await expect(tryToken("kitchen", mine)).rejects.toThrow("HTTP 403");
     await expect(tryToken("kitchen", "other")).rejects.toThrow("HTTP 401");
+  });
+
+  it("OTA: a listed device gets its own token, in whatever case its id is listed, and never an unbound one", async () => {
+    const tokens = "AA:BB:CC:DD:EE:FF=mine-0123456789ab,anyone-0123456789";
+    const allow = "AA:BB:CC:DD:EE:FF, kitchen";
+    const safe = await gateways.start({ VOXBUS_AUTH: "token", VOXBUS_AUTH_TOKENS: tokens, VOXBUS_OTA_ALLOW: allow });
+    const tokenOf = async (id: string) => {
+      const response = await fetch(safe.addresses["ota"] ?? "", { headers: { "Device-Id": id } });
+      return ((await response.json()) as { websocket: { token: string } }).websocket.token;
+    };
+    expect(await tokenOf("aa:bb:cc:dd:ee:ff")).toBe("mine-0123456789ab");
+    expect(await tokenOf("AA:BB:CC:DD:EE:FF")).toBe("mine-0123456789ab");
+    expect(await tokenOf("kitchen")).toBe("");
+  });
+
+  it.each([
+    ["kitchen=0123456789abcdef,short", "VOXBUS_AUTH_TOKENS: token 2 "],
+    ["0123456789abcdef,", "VOXBUS_AUTH_TOKENS: token 2 "],
+    ["aa:bb:cc:dd:ee:ff=", "VOXBUS_AUTH_TOKENS: token 1 "],
+    ["0123456789abcdef,,kitchen=0123456789abcde", "VOXBUS_AUTH_TOKENS: token 3 "],
+  ])("tokens %s: the start fails and names the position", async (VOXBUS_AUTH_TOKENS, problem) => {
+    await expect(gateways.start({ VOXBUS_AUTH: "token", VOXBUS_AUTH_TOKENS })).rejects.toThrow(problem);
+  });
+
+  it("an invalid id in VOXBUS_OTA_ALLOW: the start fails and names the position", async () => {
+    await expect(gateways.start({ VOXBUS_OTA_ALLOW: "kitchen,a.b" })).rejects.toThrow("VOXBUS_OTA_ALLOW: item 2 ");
   });
 
   it("beyond loopback: the choice must be explicit", async () => {
