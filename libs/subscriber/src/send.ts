@@ -52,9 +52,10 @@ export function createSend(bus: Bus): Send {
     text,
     alert: (device, message, { status = "Message", emotion = "neutral" } = {}) =>
       text(device, { type: "alert", status, message, emotion }),
-    audio(device, packet, about) {
+    audio(device, packet, { session, origin } = {}) {
       const duration = packetDuration(packet);
-      const frame: OutAudio = { ...about, kind: "audio", duration, body: packet };
+      // This runs for every packet, and a spread costs microseconds. Undefined fields are not sent.
+      const frame: OutAudio = { session, origin, kind: "audio", duration, body: packet };
       bus.publish(channels.out(parseDeviceId(device)), frame);
     },
     async say(device, text, { emotion, language } = {}, signal) {

@@ -150,7 +150,9 @@ export class Uplink {
     const place = { session: this.#session, seq, at };
     let data: Uint8Array;
     if (frame.kind === "audio") {
-      const audio = encodeEnvelope(this.#audio.schema, { ...place, ...frame });
+      // This runs for every packet, and a spread costs microseconds.
+      const { kind, body } = frame;
+      const audio = encodeEnvelope(this.#audio.schema, { session: this.#session, seq, at, kind, body });
       try {
         this.#bus.publish(this.#audio, audio);
       } catch (error) {
