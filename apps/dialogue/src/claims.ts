@@ -28,12 +28,6 @@ export async function claimTurns(bus: Bus, slots: number, answer: AnswerInput): 
   return [heard, typed];
 }
 
-function readClaim({
-  device,
-  storedAt,
-  attempt,
-  final,
-  trace,
-}: Claim<unknown>): Pick<TurnInput, "device" | "delivery"> {
-  return { device, delivery: { storedAt, attempt, final, claimedAt: performance.now(), trace } };
+function readClaim({ device, attempt, final, trace }: Claim<unknown>): Pick<TurnInput, "device" | "delivery"> {
+  return { device, delivery: { attempt, final, claimedAt: performance.now(), trace } };
 }

@@ -24,8 +24,6 @@ export interface ToolCalls {
 
 const maxCallsPerTurn = 64;
 const controlsRead = 64;
-// Longer than a turn can last.
-const answerAgeMs = 900_000;
 
 const CallResult = z.object({
   content: z.array(z.object({ type: z.string(), text: z.string().optional() })),
@@ -65,11 +63,7 @@ export function createToolCalls(bus: Bus, client: McpClient): ToolCalls {
         if (found.name !== name || found.args !== record.args) return undefined;
         if (found.text !== undefined) return found.text;
         // The worker that made the call may be gone. The answer may then be in the stream.
-        const controls = await bus.stored(
-          channels.inControl(device),
-          { limit: controlsRead, since: Date.now() - answerAgeMs },
-          signal,
-        );
+        const controls = await bus.stored(channels.inControl(device), controlsRead, signal);
         for (const frame of controls.messages) client.handle(frame);
         return readText(await expected.answer);
       } finally {

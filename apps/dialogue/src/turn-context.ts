@@ -4,7 +4,7 @@ import type { AnswerRequest, Message, Tool } from "./engines/engine.ts";
 import { describeCause } from "./error-cause.ts";
 import type { ReplyWriter } from "./reply-writer.ts";
 import type { TurnDeps } from "./turn-deps.ts";
-import { earlierMs, type TurnInput } from "./turn-input.ts";
+import type { TurnInput } from "./turn-input.ts";
 
 /** The data that an answer depends on, beside the turn's own text. */
 export interface TurnContext {
@@ -16,6 +16,8 @@ export interface TurnContext {
 }
 
 const earlierRead = 64;
+// Typed text outlives the replies by hours. A text older than this was answered, or its user no longer waits for an answer.
+const earlierMs = 300_000;
 
 /** Reads the context of a turn. Throws BusAwayError, or the reason of `signal`. */
 export async function readContext(
@@ -58,11 +60,10 @@ export function createRequest(
 }
 
 /** Reads the earlier user inputs of the session, spoken and typed, in order. */
-async function readEarlier(bus: Bus, { device, session, origin, delivery }: TurnInput, signal: AbortSignal) {
-  const range = { limit: earlierRead, since: delivery.storedAt - earlierMs };
+async function readEarlier(bus: Bus, { device, session, origin }: TurnInput, signal: AbortSignal) {
   const [heard, typed] = await Promise.all([
-    bus.stored(channels.heard(device), range, signal),
-    bus.stored(channels.inText(device), range, signal),
+    bus.stored(channels.heard(device), earlierRead, signal),
+    bus.stored(channels.inText(device), earlierRead, signal),
   ]);
   return [
     ...heard.messages.map(({ session, origin, text }) => ({ session, origin, text })),

@@ -74,7 +74,7 @@ function createWorker(texts: readonly string[], options: WorkerOptions = {}) {
   return { answer, fence, requests, warnings, runs };
 }
 
-const delivery: Delivery = { attempt: 1, storedAt: Date.now(), final: false, claimedAt: performance.now(), trace: {} };
+const delivery: Delivery = { attempt: 1, final: false, claimedAt: performance.now(), trace: {} };
 function createInput(rest: Partial<TurnInput> = {}): TurnInput {
   const session = ulid();
   return { device: `test-${session}`, session, origin: 10, text: "hi", delivery, ...rest };

@@ -42,18 +42,10 @@ export interface StoredMessages<T> {
   readonly newest: number;
 }
 
-/** Stored messages to read: the newest `limit` of those stored at or after `since`, in ms since the epoch. */
-export interface StoredRange {
-  readonly limit: number;
-  readonly since: number;
-}
-
 /** A job held by one worker. It passes to another worker when this one dies. */
 export interface Claim<T> {
   readonly device: string;
   readonly message: T;
-  /** When the stream stored the message, ms since the epoch. */
-  readonly storedAt: number;
   /** The number of the delivery, from 1. */
   readonly attempt: number;
   /**
@@ -205,7 +197,7 @@ export interface Bus {
    */
   stored<S extends z.ZodType>(
     channel: Channel<S, StreamName>,
-    range: number | StoredRange,
+    limit: number,
     signal?: AbortSignal,
   ): Promise<StoredMessages<z.infer<S>>>;
 

@@ -47,7 +47,7 @@ export async function attemptWork<S extends z.ZodType>(
     final = counted >= finalDelivery;
     if (counted > lastDelivery) throw new Error(`all ${lastDelivery} workers that held this claim failed; dropping it`);
     const device = deviceOfSubject(subject) ?? "";
-    await run(() => work({ device, message, storedAt, attempt, final, trace, sent, signal }));
+    await run(() => work({ device, message, attempt, final, trace, sent, signal }));
     end("done");
     return "ack";
   } catch (err) {
