@@ -46,7 +46,7 @@ export function createToolLists(bus: Bus, client: McpClient, { waitMs }: { reado
       await bucket.put(of.session, tools);
       return tools;
     } catch (error) {
-      // No other dialogue shall ask a device that failed.
+      // Other dialogues then do not ask a device that failed.
       if (error instanceof ToolError && !signal.aborted) await bucket.put(of.session, []);
       throw error;
     }

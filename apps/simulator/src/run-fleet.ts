@@ -44,7 +44,7 @@ export interface FleetProgress {
 // A timer announces itself in a later turn, a story takes a minute and help a quarter of one.
 const unsuited = new Set(["timer", "story", "help"]);
 
-/** Loads the samples that the assistant understands and answers shortly. Throws if there are none. */
+/** Loads the samples that the assistant understands and answers in a few words. Throws if none is suitable. */
 export async function loadFleetLines(directory: URL): Promise<FleetLine[]> {
   const list = JSON.parse(await readFile(new URL("samples.json", directory), "utf8")) as {
     readonly file: string;
