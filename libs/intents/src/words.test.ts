@@ -23,7 +23,7 @@ test("words: reading the result again changes nothing", () => {
       const words = readWords(text);
       expect(readWords(words.join(" "))).toEqual(words);
     }),
-    { examples: [["ı's"], ["it's's"], ["1x1"]] },
+    { examples: [["ı's"], ["it's's"], ["1x1"], ["0x!0"], ["0x-0"], ["a'm0"], ["x'n't'm"]] },
   );
 });
 

@@ -11,17 +11,28 @@ export function readWords(text: string): string[] {
     .replaceAll(/(\d),(?=\d{3}(?!\d))/g, "$1")
     .replaceAll("%", " percent ")
     .replaceAll("+", " plus ")
-    .replaceAll(/[*×]|(?<=\d\s*)x(?=\s*\d)/g, " times ")
+    .replaceAll(/[*×]/g, " times ")
     .replaceAll(/÷|(?<=\d\s*)\/(?=\s*\d)/g, " divided by ")
-    .replaceAll(/(?<=\d\s*)[-−–](?=\s*\d)/g, " minus ")
-    .replaceAll(/\b(what|who|how|where|that|it)'s\b/g, "$1 is")
-    .replaceAll(/\bcan't\b/g, "can not")
-    .replaceAll(/n't\b/g, " not")
-    .replaceAll(/'m\b/g, " am")
-    .replaceAll(/'re\b/g, " are")
-    .replaceAll(/'ll\b/g, " will");
+    .replaceAll(/(?<=\d\s*)[-−–](?=\s*\d)/g, " minus ");
   const words = spelled.match(/\d+(?:\.\d+)?|\p{L}[\p{L}\p{M}]*(?:'\p{L}+)*/gu) ?? [];
-  return words.filter((word) => word !== "please");
+  const spoken = words.flatMap(writeOut).filter((word) => word !== "please");
+  const isNumber = (word: string | undefined) => word !== undefined && /^\d/.test(word);
+  return spoken.map((word, at) =>
+    word === "x" && isNumber(spoken[at - 1]) && isNumber(spoken[at + 1]) ? "times" : word,
+  );
+}
+
+const endings = { "n't": "not", "'m": "am", "'re": "are", "'ll": "will" };
+
+/** Writes out a contraction: "what's" is "what" and "is". */
+function writeOut(word: string): string[] {
+  if (word === "can't") return ["can", "not"];
+  const [first = ""] = word.split("'s", 1);
+  if (contracted.has(first) && word === `${first}'s`) return [first, "is"];
+  for (const [ending, full] of Object.entries(endings)) {
+    if (word.endsWith(ending)) return [...writeOut(word.slice(0, -ending.length).replace(/'$/, "")), full];
+  }
+  return word === "" ? [] : [word];
 }
 
 /** Gives the spoken forms of a path: the path itself, then the one with its "what is" (or the like) contracted to "what's". */
