@@ -21,6 +21,9 @@ import { createDeviceRecords } from "./session/device-records.ts";
 import { createHub } from "./session/hub.ts";
 import { SessionTable } from "./session/session-table.ts";
 
+/** The longest wait for NATS at the end, so that a gateway that stops while NATS restarts does not count as lost, ms. */
+const farewellMs = { drain: 5000, quick: 500 } as const;
+
 /** The gateway as a program. */
 export const gateway: Program<typeof gatewayConfig> = {
   name: "gateway",
@@ -55,10 +58,11 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
     epoch: ulid(),
     address,
     load: () => ({ connections: sessions.connections(), speaking: sessions.speaking() }),
-    taken: (device, session) => sessions.close(device, session, "replaced"),
+    taken: (device, session, loss) =>
+      sessions.close(device, session, loss === "replaced" ? "replaced" : "unregistered"),
     log,
   });
-  defer(() => registry.close());
+  defer((mode) => registry.close(farewellMs[mode]));
   const records = createDeviceRecords(bus, log);
   defer(() => records.close());
 

@@ -132,7 +132,7 @@ export interface Bucket<In, V> {
    * writer was first, then throws ConflictError. `change` returns undefined to leave the entry as it is.
    */
   modify(id: string, change: (value: V | undefined) => In | undefined | Promise<In | undefined>): Promise<void>;
-  /** Removes the entry. With `revision`, only if the entry is at it. Throws ConflictError. */
+  /** Removes the entry. With `revision`, only if the entry is at it; 0: only without an entry. Throws ConflictError. */
   remove(id: string, revision?: number): Promise<void>;
   /**
    * Keeps `entries` up to date. Calls `changed` with each id and its entry, or undefined when it was removed or expired.
@@ -245,6 +245,8 @@ export interface Bus {
 
   /** True while NATS answers. A ping that takes over 1 s means that NATS is away. */
   connected(): boolean;
+  /** Names the NATS that answers. A single server has another name after a restart; a cluster keeps its own. */
+  server(): string;
   /** Calls `listener` at each change of `connected()`. */
   onChange(listener: (connected: boolean) => void): Closer;
   /** Resolves when everything published so far has reached the server. Throws BusAwayError after 1 s. */

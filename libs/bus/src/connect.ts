@@ -91,6 +91,7 @@ export async function connectBus(
     lags: (signal) => readLags(jsm, publisher, signal),
     bucket: (row) => openBucket({ connection, jsm, publisher }, row),
     connected: connection.connected,
+    server: connection.server,
     onChange: connection.onChange,
     flush: connection.flush,
     stats,

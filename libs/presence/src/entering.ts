@@ -4,43 +4,74 @@ import { buckets, type Presence } from "@voxbus/protocol";
 import type { OwnEntry } from "./own-entries.ts";
 
 const retryMs = 500;
+/** A session that reads presence within this time of its opening is newer than any session that it finds, ms. */
+const freshMs = 2000;
 
 /** A presence entry that was just written, and the one that it replaced. */
 interface Entered extends Pick<OwnEntry, "presence" | "revision"> {
   readonly previous: Presence | undefined;
 }
 
-/** Writes presence with a term above the one found. The contract is `Registry.enter`. */
+/** Writes presence with a term above the one found. The contract is `Registry.enter`. `closed`: the registry is closed. */
 export async function enterPresence(
   bus: Bus,
   { device, given }: { readonly device: string; readonly given: Omit<Presence, "term"> },
   signal: AbortSignal,
+  closed: () => boolean,
 ): Promise<Entered> {
   const bucket = bus.bucket(buckets.presence);
-  for (let tried = 0; ;) {
-    signal.throwIfAborted();
-    let found: Presence | undefined;
-    try {
-      const entry = await bucket.get(device);
-      found = entry?.value;
-      if (tried === 0 || found === undefined || found.term <= tried) {
-        tried = Math.max(found?.term ?? 0, tried) + 1;
-        const presence = { ...given, term: tried };
-        const revision = await bucket.update(device, presence, entry?.revision ?? 0);
-        if (signal.aborted) await bucket.remove(device, revision);
+  const began = performance.now();
+  let previous: Presence | undefined;
+  let term = Math.ceil(given.since);
+  /** The write whose outcome is unknown, with the revision that it expects. */
+  let written: Pick<OwnEntry, "presence" | "revision"> | undefined;
+  let isFirst = true;
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        const entry = await bucket.get(device);
+        const found = entry?.value;
+        // Our own write was stored, although no answer came.
+        if (entry && found?.session === given.session) return { presence: found, revision: entry.revision, previous };
+        const isLate = !isFirst || performance.now() - began > freshMs;
+        if (isLate && found !== undefined && found.term >= term && !isOfSameProcess(found, given)) {
+          throw new ReplacedError(`a session with the higher term ${found.term} holds the device`);
+        }
+        isFirst = false;
+        previous = found;
+        term = Math.max((found?.term ?? 0) + 1, term);
+        written = { presence: { ...given, term }, revision: entry?.revision ?? 0 };
+        const revision = await bucket.update(device, written.presence, written.revision);
+        written = { ...written, revision };
         signal.throwIfAborted();
-        return { presence, revision, previous: found };
+        return { ...written, previous };
+      } catch (error) {
+        if (error instanceof BusAwayError) await sleep(retryMs, undefined, { signal });
+        else if (!(error instanceof ConflictError) || error instanceof ReplacedError) throw error;
+        else written = undefined;
       }
-    } catch (error) {
-      if (error instanceof BusAwayError) await sleep(retryMs, undefined, { signal });
-      else if (!(error instanceof ConflictError)) throw error;
-      continue;
     }
-    throw new ConflictError(`a session with the higher term ${found.term} holds the device`);
+  } catch (error) {
+    if (written !== undefined) {
+      const own = { ...written, tail: Promise.resolve() };
+      await leavePresence(bus, { device, own }, closed);
+    }
+    throw error;
   }
 }
 
-/** Removes an own presence entry. Leaves another session's entry alone. Gives up once `closed`. */
+/** Thrown when another session holds the device for good. */
+class ReplacedError extends ConflictError {}
+
+function isOfSameProcess(one: Pick<Presence, "gateway" | "epoch">, other: Pick<Presence, "gateway" | "epoch">) {
+  return one.gateway === other.gateway && one.epoch === other.epoch;
+}
+
+/**
+ * Removes an own presence entry, and makes a write of it that is still on its way fail. Leaves another session's entry
+ * alone. Gives up once `closed`.
+ */
 export async function leavePresence(
   bus: Bus,
   { device, own }: { readonly device: string; readonly own: OwnEntry },
@@ -48,17 +79,25 @@ export async function leavePresence(
 ): Promise<void> {
   const bucket = bus.bucket(buckets.presence);
   await own.tail;
-  for (let { revision } = own; ;) {
-    if (closed()) return;
+  let { revision } = own;
+  const removeOnce = async (): Promise<boolean> => {
     try {
       await bucket.remove(device, revision);
-      return;
+      return true;
     } catch (error) {
-      if (error instanceof BusAwayError) await sleep(retryMs);
-      else if (!(error instanceof ConflictError)) throw error;
+      if (!(error instanceof ConflictError)) throw error;
     }
     const entry = await bucket.get(device);
-    if (entry?.value?.session !== own.presence.session) return;
+    if (entry?.value?.session !== own.presence.session) return true;
     revision = entry.revision;
+    return false;
+  };
+  while (!closed()) {
+    try {
+      if (await removeOnce()) return;
+    } catch (error) {
+      if (!(error instanceof BusAwayError)) throw error;
+      await sleep(retryMs);
+    }
   }
 }

@@ -1,3 +1,5 @@
+export { findProcess } from "./canary.ts";
+export { countUpTo, endRecord } from "./device-record.ts";
 export { createRegistry, type RegistryOptions } from "./registry.ts";
 export { type LeaseOptions } from "./lease.ts";
 export { awaitPresence, watchPresence } from "./presence-view.ts";

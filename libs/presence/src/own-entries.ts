@@ -13,8 +13,8 @@ export interface OwnEntry {
 export interface OwnEntries {
   size(): number;
   add(device: string, entry: Pick<OwnEntry, "presence" | "revision">): void;
-  /** Forgets the entry of a device's session and returns it, or undefined if this gateway does not hold it. */
-  take(device: string, session: string): OwnEntry | undefined;
+  /** Forgets a device's entry, of `session` if given, and returns it. Undefined if this gateway does not hold it. */
+  take(device: string, session?: string): OwnEntry | undefined;
   /** Writes a new state. Resolves to false when the write failed and the entry waits for `restore`. */
   setState(device: string, session: string, state: Presence["state"]): Promise<boolean>;
   /**
@@ -24,10 +24,13 @@ export interface OwnEntries {
   restore(kept: number, all: boolean): Promise<void>;
 }
 
+/** How a session lost its device: a newer session holds it, or its entry was removed. */
+export type Loss = "replaced" | "removed";
+
 /** Options of the own entries. */
 interface OwnEntriesOptions {
-  /** Called when a newer session on another gateway holds the device. */
-  readonly taken: ((device: string, session: string) => void) | undefined;
+  /** Called when an entry is lost for good. */
+  readonly taken: ((device: string, session: string, loss: Loss) => void) | undefined;
   readonly log: BusLog | undefined;
 }
 
@@ -38,9 +41,9 @@ export function createOwnEntries(bus: Bus, { taken, log }: OwnEntriesOptions): O
   /** Devices whose last write failed. */
   const suspects = new Set<string>();
 
-  const find = (device: string, session: string): OwnEntry | undefined => {
+  const find = (device: string, session: string | undefined): OwnEntry | undefined => {
     const own = table.get(device);
-    return own?.presence.session === session ? own : undefined;
+    return session === undefined || own?.presence.session === session ? own : undefined;
   };
 
   /** Runs `write` after the device's earlier writes, if the entry is still in the table. */
@@ -58,10 +61,10 @@ export function createOwnEntries(bus: Bus, { taken, log }: OwnEntriesOptions): O
   };
 
   const restoreOne = async (device: string, own: OwnEntry, found: Entry<Presence> | undefined, kept: number) => {
-    if (!(await restoreEntry(bus, { own, found, kept, device }))) {
-      table.delete(device);
-      taken?.(device, own.presence.session);
-    }
+    const loss = await restoreEntry(bus, { own, found, kept, device });
+    if (loss === undefined) return;
+    table.delete(device);
+    taken?.(device, own.presence.session, loss);
   };
 
   const restoreAll = async (kept: number): Promise<void> => {
@@ -105,8 +108,8 @@ export function createOwnEntries(bus: Bus, { taken, log }: OwnEntriesOptions): O
 }
 
 /**
- * Writes an own entry back where the bucket lacks it. Returns false if the device belongs to another session. In an
- * intact bucket every other entry, or a removal, is newer than ours. After a wipe the higher term wins.
+ * Writes an own entry back where the bucket lacks it, or returns how it was lost. In an intact bucket every other entry, or
+ * a removal, is newer than ours. After a wipe the higher term wins.
  */
 async function restoreEntry(
   bus: Bus,
@@ -116,20 +119,20 @@ async function restoreEntry(
     readonly found: Entry<Presence> | undefined;
     readonly kept: number;
   },
-): Promise<boolean> {
+): Promise<Loss | undefined> {
   const { device, own, found, kept } = options;
   const { session, term, state } = own.presence;
   const other = found?.value;
   if (other?.session === session) {
     own.revision = found?.revision ?? 0;
-    if (other.state === state) return true;
-  } else if (other === undefined ? own.revision <= kept : kept > 0 || other.term > term) {
-    return false;
-  }
+    if (other.state === state) return undefined;
+  } else if (other === undefined) {
+    if (own.revision <= kept) return "removed";
+  } else if (kept > 0 || other.term >= term) return "replaced";
   own.revision = await bus.bucket(buckets.presence).update(device, own.presence, found?.revision ?? 0);
   if (other !== undefined && other.session !== session) {
     const body = { type: "disconnect", device, session: other.session, reason: "replaced" } as const;
     bus.publish(channels.command(other.gateway), { body });
   }
-  return true;
+  return undefined;
 }

@@ -85,12 +85,20 @@ test("presence: a gateway notices a newer session when it changes the state", as
   await one.enter("overtaken", describeSession("s1"), never);
   await two.enter("overtaken", describeSession("s2"), never);
   one.update("overtaken", "s1", "idle");
-  await vi.waitFor(() => expect(taken).toHaveBeenCalledExactlyOnceWith("overtaken", "s1"));
+  await vi.waitFor(() => expect(taken).toHaveBeenCalledExactlyOnceWith("overtaken", "s1", "replaced"));
   expect((await bus.bucket(buckets.presence).get("overtaken"))?.value).toMatchObject({
     session: "s2",
     state: "active",
   });
   await Promise.all([one.close(), two.close()]);
+});
+
+test("enter: a term is at least the session's opening time, so it counts on after a wipe", async () => {
+  const registry = await register(bus, "timed");
+  const at = (since: number) => ({ ...describeSession(`s${since}`), since });
+  expect(await registry.enter("timed", at(5000), never)).toMatchObject({ term: 5000 });
+  expect(await registry.enter("timed", at(4000), never)).toMatchObject({ term: 5001 });
+  await registry.close();
 });
 
 test("enter: it ends when its signal aborts", async () => {

@@ -14,9 +14,10 @@ export interface PresenceView extends Closer {
 /** A gateway's lease and the presence of its devices. */
 export interface Registry {
   /**
-   * Writes presence with a term above the one found, by compare-and-set. Retries until it succeeds or `signal` aborts.
-   * Returns the entry that it replaced, so that the caller can notify its gateway. Throws ConflictError when a newer
-   * session with a higher term was first.
+   * Writes presence by compare-and-set, with a term above the one found and at least `since`. Retries until it succeeds or
+   * `signal` aborts. Returns the entry that it replaced, so that the caller can notify its gateway. Throws ConflictError if
+   * the write was late, and another gateway has a session of the device that was opened after this one. If it throws,
+   * nothing of it is left in the bucket.
    */
   enter(
     device: string,
@@ -25,12 +26,18 @@ export interface Registry {
   ): Promise<{ readonly term: number; readonly previous: Presence | undefined }>;
   /** Changes the state of our own entry. Does nothing if the entry is no longer ours. */
   update(device: string, session: string, state: Presence["state"]): void;
-  /** Removes our own entry. Leaves another gateway's entry alone. */
-  leave(device: string, session: string): Promise<void>;
-  /** Marks the lease as draining and writes it at once. Otherwise the lease renews itself every 3 s. */
+  /** Removes our own entry of a device, of `session` if given. Leaves another gateway's entry alone. */
+  leave(device: string, session?: string): Promise<void>;
+  /**
+   * Notes that this gateway leaves in order, and marks the lease as draining, at once or as soon as NATS answers. Otherwise
+   * the lease renews itself every 3 s.
+   */
   draining(): Promise<void>;
-  /** Removes the lease, so that devices still registered on this gateway go offline at once. */
-  close(): Promise<void>;
+  /**
+   * Removes the lease, so that devices still registered on this gateway go offline at once. Before that it waits up to
+   * `patienceMs` (1 s by default) until the note that this gateway leaves is stored.
+   */
+  close(patienceMs?: number): Promise<void>;
 }
 
 /** Profiles with defaults filled in: the device's own fields over those of `=default` over the schema's. */

@@ -1,19 +1,23 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Bus, BusLog } from "@voxbus/bus";
 import { ulid } from "ulid";
 import { createCanary } from "./canary.ts";
 import { enterPresence, leavePresence } from "./entering.ts";
 import { createLease, type LeaseOptions } from "./lease.ts";
-import { createOwnEntries } from "./own-entries.ts";
+import { createOwnEntries, type Loss } from "./own-entries.ts";
 import type { Registry } from "./presence.ts";
 
 const renewMs = 3000;
+const usualPatienceMs = 1000;
+/** The longest wait for the removal of the lease, which expires anyway, ms. */
+const removalMs = 1000;
 
 /** Options of a gateway's registry. */
 export interface RegistryOptions extends Omit<LeaseOptions, "epoch"> {
   /** Default: a new one. */
   readonly epoch?: string;
-  /** Called when a newer session elsewhere holds the device, so its socket here is to be closed as `replaced`. */
-  readonly taken?: (device: string, session: string) => void;
+  /** Called when a session's presence is lost for good, so its socket here is to be closed. */
+  readonly taken?: (device: string, session: string, loss: Loss) => void;
   readonly log?: BusLog;
 }
 
@@ -29,13 +33,21 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
   let isDraining = false;
   let hasReconnected = false;
   let closed = false;
+  let isNoted = false;
+  let resolveNoted = (): void => undefined;
+  /** Resolves when it is stored that this process leaves. */
+  const noted = new Promise<void>((resolve) => (resolveNoted = resolve));
 
   const renewOnce = async (): Promise<void> => {
     const reconnected = hasReconnected;
+    const leaves = isDraining;
     hasReconnected = false;
-    const kept = await canary.renew();
+    const kept = await canary.renew(leaves);
+    isNoted = leaves;
+    if (leaves) resolveNoted();
+    // First, because the presence of many devices may take longer than the lease lives.
+    await lease.renew(leaves);
     await own.restore(kept, reconnected || kept === 0);
-    await lease.renew(isDraining);
   };
 
   const renewal = createRenewal(renewOnce, () => closed);
@@ -55,7 +67,8 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
 
   return {
     enter: async (device, given, signal) => {
-      const entered = await enterPresence(bus, { device, given: { ...given, gateway: id, epoch } }, signal);
+      const described = { device, given: { ...given, gateway: id, epoch } };
+      const entered = await enterPresence(bus, described, signal, () => closed);
       own.add(device, entered);
       return { term: entered.presence.term, previous: entered.previous };
     },
@@ -67,17 +80,23 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
     },
     draining: async () => {
       isDraining = true;
-      await renewal.run();
+      if (bus.connected()) await renewal.run();
     },
-    close: async () => {
+    close: async (patienceMs = usualPatienceMs) => {
       if (closed) return;
+      isDraining = true;
+      if (!isNoted) renewQuietly();
+      await Promise.race([noted, sleep(patienceMs, undefined, { ref: false })]);
       closed = true;
       clearInterval(timer);
       watch.close();
-      try {
+      if (!bus.connected()) return log?.warn({ id }, "NATS disconnected, lease left to expire");
+      const remove = async () => {
         await renewal.running();
         await lease.remove();
-        await canary.remove();
+      };
+      try {
+        await Promise.race([remove(), sleep(removalMs, undefined, { ref: false })]);
       } catch (err) {
         log?.warn({ err, id }, "lease removal failed, left to expire");
       }

@@ -42,6 +42,12 @@ export const closeCodes = {
   disconnected: { code: 4002, reason: "disconnected", reconnect: false, meaning: "An operator closed the session." },
   slow: { code: 4003, reason: "slow", reconnect: true, meaning: "The device could not be written to." },
   flood: { code: 4004, reason: "flood", reconnect: true, meaning: "The device kept sending more than its budget." },
+  unregistered: {
+    code: 4005,
+    reason: "unregistered",
+    reconnect: true,
+    meaning: "The session's presence could not be written, or was removed.",
+  },
 } as const;
 export type CloseName = keyof typeof closeCodes;
 

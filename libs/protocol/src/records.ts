@@ -96,8 +96,14 @@ function withoutDefault(field: z.ZodType): z.ZodType {
   return field.description === undefined ? bare : bare.describe(field.description);
 }
 
-/** A gateway process's mark in the bucket `presence`: its absence shows that the bucket was wiped. */
-export const Canary = z.object({ epoch: word });
+/** A gateway process: `at` is its last sign of life, and `left` tells that it stopped in order. */
+const GatewayProcess = z.object({ epoch: word, at: at.default(0), left: z.boolean().default(false) });
+
+/**
+ * A gateway process's mark in the bucket `presence`: its absence shows that the bucket was wiped. `before` is the process
+ * that had the id before.
+ */
+export const Canary = GatewayProcess.extend({ before: GatewayProcess.optional() });
 export type Canary = z.infer<typeof Canary>;
 
 /** A tool that a device offers over MCP; `inputSchema` is JSON Schema. */
@@ -120,9 +126,10 @@ export type Reminder = z.infer<typeof Reminder>;
 export const MonitorLease = z.object({ instance: word, at });
 export type MonitorLease = z.infer<typeof MonitorLease>;
 
-/** The gateways that the active monitor has seen, for the monitor after it; `at` in ms since the epoch. */
+/** The gateways that the active monitor has seen on the NATS `server`, for the monitor after it; `at` in ms since the epoch. */
 export const SeenGateways = z.object({
   at,
+  server: line.default(""),
   gateways: z
     .record(word, z.object({ epoch: word, leaving: z.boolean() }))
     .refine(hasFewKeys, "must have at most 1024 keys"),

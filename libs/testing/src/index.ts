@@ -17,3 +17,4 @@ export { startNatsServer, type NatsServer } from "./nats-server.ts";
 export { silentLog } from "./silent-log.ts";
 export { createTone, encodeSpeech, loadSpeech, silence } from "./speech.ts";
 export { loose } from "./loose.ts";
+export { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";

@@ -5,6 +5,7 @@ import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testin
 import {
   buckets,
   busVersion,
+  Canary,
   channels,
   decodeEnvelope,
   DeviceRecord,
@@ -74,6 +75,7 @@ const fieldTables: Readonly<Record<string, readonly z.ZodType[]>> = {
   turn: [TurnPlayed],
   gateways: [GatewayLease],
   presence: [Presence],
+  canaries: [Canary],
   profiles: [Profile],
   dialogues: [Dialogue],
   tools: [DeviceTool],

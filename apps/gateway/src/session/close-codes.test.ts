@@ -166,6 +166,22 @@ const reached: Record<CloseName, () => Promise<End>> = {
     await burst.next(({ type }) => type === "pong");
     return close;
   },
+  async unregistered() {
+    const service = await startGateway({ VOXBUS_GATEWAY_ID: "forgetful" });
+    const device = await connect("forgotten", service);
+    const presence = bus.bucket(buckets.presence);
+    const revisionOf = async () => (await presence.get("forgotten"))?.revision ?? Infinity;
+    const canary = async () => (await bus.bucket(buckets.canaries).get("forgetful"))?.revision ?? 0;
+    await expect.poll(revisionOf).toBeLessThan(Infinity);
+    // From two renewals on, a removal cannot be a wipe.
+    for (let renewals = 0; renewals < 2; renewals += 1) {
+      const before = await canary();
+      await expect.poll(canary, { timeout: 5000 }).toBeGreaterThan(before);
+    }
+    await presence.remove("forgotten");
+    device.send({ type: "ping" });
+    return device.closed;
+  },
 };
 
 beforeAll(async () => {

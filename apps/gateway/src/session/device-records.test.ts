@@ -24,6 +24,8 @@ const until = (device: string, match: (record: DeviceRecord) => boolean): Promis
     if (!record || !match(record)) throw new Error(`not yet: ${JSON.stringify(record)}`);
     return record;
   });
+/** A session that is alive up to now. */
+const session = (device: string, id: string, since = 0) => ({ device, id, since, lastSeen: now });
 const presence = (gateway: string, epoch: string): Presence => ({
   term: 1,
   gateway,
@@ -52,19 +54,19 @@ afterAll(async () => {
 
 it("record: tells when the device was seen, why it left, and how long it was online in all of its sessions", async () => {
   const records = keep();
-  records.opened("plain", "s1", undefined);
+  records.opened(session("plain", "s1"), undefined);
   const first = await until("plain", ({ session }) => session === "s1");
   expect(first).toMatchObject({ lastReason: "", totalOnline: 0 });
   now += 60;
-  records.ended("plain", "s1", 0, "done");
+  records.ended(session("plain", "s1", 0), "done");
   const second = await until("plain", ({ session }) => session === undefined);
   expect(second.lastReason).toBe("done");
   expect(second.totalOnline).toBe(second.lastSeen - first.lastSeen);
   expect(second.totalOnline).toBeGreaterThanOrEqual(50);
   // Another gateway, or this one after a restart, goes on with what is there.
   const others = keep();
-  others.opened("plain", "s2", undefined);
-  others.ended("plain", "s2", 0, "gone");
+  others.opened(session("plain", "s2"), undefined);
+  others.ended(session("plain", "s2", 0), "gone");
   const third = await until("plain", ({ lastReason }) => lastReason === "gone");
   expect(third.totalOnline).toBeGreaterThanOrEqual(second.totalOnline);
   expect(third.totalOnline).toBeLessThan(second.totalOnline + 50);
@@ -72,12 +74,12 @@ it("record: tells when the device was seen, why it left, and how long it was onl
 
 it("a session too short for its presence to be written: counts too, but not over one that is open", async () => {
   const records = keep();
-  records.ended("short", "s1", now - 40, "done");
+  records.ended(session("short", "s1", now - 40), "done");
   const first = await until("short", ({ lastReason }) => lastReason === "done");
   expect(first.totalOnline).toBeGreaterThanOrEqual(40);
   expect(first.totalOnline).toBeLessThan(5000);
-  records.opened("short", "s3", undefined);
-  records.ended("short", "s2", now - 40, "replaced");
+  records.opened(session("short", "s3"), undefined);
+  records.ended(session("short", "s2", now - 40), "replaced");
   const second = await until("short", ({ session }) => session === "s3");
   expect(second).toMatchObject({ lastReason: "done", totalOnline: first.totalOnline });
 });
@@ -85,35 +87,61 @@ it("a session too short for its presence to be written: counts too, but not over
 it("takeover: the time of the session that lost is counted once, by the one that won", async () => {
   await lease("living", "e1", 0);
   const [loser, winner] = [keep(), keep()];
-  loser.opened("moving", "s1", undefined);
+  loser.opened(session("moving", "s1"), undefined);
   const before = await until("moving", ({ session }) => session === "s1");
   now += 30;
-  winner.opened("moving", "s2", presence("living", "e1"));
+  winner.opened(session("moving", "s2"), presence("living", "e1"));
   const after = await until("moving", ({ session }) => session === "s2");
   expect(after).toMatchObject({ lastReason: "replaced", totalOnline: after.lastSeen - before.lastSeen });
-  loser.ended("moving", "s1", 0, "replaced");
-  loser.opened("marker", "s9", undefined);
+  loser.ended(session("moving", "s1", 0), "replaced");
+  loser.opened(session("marker", "s9"), undefined);
   await until("marker", () => true);
   expect(await read("moving")).toEqual(after);
 });
 
-it("a gateway that died: its session counts up to the start of its next process, or to when it was seen last", async () => {
+it("a silent device: its session counts up to its last sign of life", async () => {
+  const records = keep();
+  records.opened(session("silent", "s1"), undefined);
+  const { lastSeen } = await until("silent", () => true);
+  const lastSign = lastSeen + 1000;
+  records.ended({ ...session("silent", "s1"), lastSeen: lastSign }, "heartbeat_timeout");
+  const ended = await until("silent", ({ lastReason }) => lastReason === "heartbeat_timeout");
+  expect(ended).toMatchObject({ lastSeen: lastSign, totalOnline: 1000 });
+});
+
+it("a gateway that died: its session counts up to the gateway's last sign of life, or to when the record was written", async () => {
   const bucket = bus.bucket(buckets.devices);
   const open = { lastSeen: 1000, lastReason: "", totalOnline: 500, session: "s1" } satisfies DeviceRecord;
   await bucket.put("restarted", open);
   await bucket.put("vanished", open);
-  await lease("again", "e2", 4000);
+  await bucket.put("forgotten", open);
+  await bucket.put("unknown", open);
+  await lease("again", "e2", 90_000);
+  const canaries = bus.bucket(buckets.canaries);
+  await canaries.put("again", { epoch: "e2", at: 95_000, before: { epoch: "e1", at: 4000 } });
+  await canaries.put("vanished", { epoch: "e1", at: 3000 });
   const records = keep();
-  records.opened("restarted", "s2", presence("again", "e1"));
-  records.opened("vanished", "s2", presence("nobody", "e1"));
+  records.opened(session("restarted", "s2"), presence("again", "e1"));
+  records.opened(session("vanished", "s2"), presence("vanished", "e1"));
+  records.opened(session("forgotten", "s2"), presence("nobody", "e1"));
+  records.opened(session("unknown", "s2"), undefined);
   const lost = { lastReason: "gateway_lost", session: "s2" };
   expect(await until("restarted", ({ session }) => session === "s2")).toMatchObject({ ...lost, totalOnline: 3500 });
-  expect(await until("vanished", ({ session }) => session === "s2")).toMatchObject({ ...lost, totalOnline: 500 });
+  expect(await until("vanished", ({ session }) => session === "s2")).toMatchObject({ ...lost, totalOnline: 2500 });
+  for (const device of ["forgotten", "unknown"]) {
+    expect(await until(device, ({ session }) => session === "s2")).toMatchObject({ ...lost, totalOnline: 500 });
+  }
 });
 
 it("a device that stays: its record is brought up to date", async () => {
   const records = keep(50);
-  records.opened("staying", "s1", undefined);
+  const staying = {
+    ...session("staying", "s1"),
+    get lastSeen() {
+      return Date.now();
+    },
+  };
+  records.opened(staying, undefined);
   const { lastSeen } = await until("staying", ({ totalOnline }) => totalOnline > 100);
   expect(Date.now() - lastSeen).toBeLessThan(5000);
 });
@@ -121,8 +149,8 @@ it("a device that stays: its record is brought up to date", async () => {
 it("a storm of 2,000 disconnects: is written in a queue, each one, while the bus goes on answering at once", async () => {
   const records = keep();
   const devices = Array.from({ length: 2000 }, (_, n) => `storm-${n}`);
-  for (const device of devices) records.opened(device, `s-${device}`, undefined);
-  for (const device of devices) records.ended(device, `s-${device}`, 0, "gone");
+  for (const device of devices) records.opened(session(device, `s-${device}`), undefined);
+  for (const device of devices) records.ended(session(device, `s-${device}`, 0), "gone");
   const began = performance.now();
   await bus.flush();
   expect(performance.now() - began).toBeLessThan(1000);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BusAwayError, ConflictError, type Bus } from "@voxbus/bus";
+import { countUpTo, endRecord, findProcess } from "@voxbus/presence";
 import { buckets, type DeviceRecord, type Presence } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import { fixedLimits } from "../limits.ts";
@@ -19,14 +20,22 @@ type Change = (record: DeviceRecord) => DeviceRecord | undefined | Promise<Devic
  */
 export interface DeviceRecords {
   /** A session was opened. `previous` is the presence that it found. */
-  opened(device: string, session: string, previous: Presence | undefined): void;
+  opened(session: RecordedSession, previous: Presence | undefined): void;
   /**
-   * A session ended, perhaps before it was opened here. `since` in ms since the epoch. Does nothing if a newer session has
-   * counted it already.
+   * A session ended, perhaps before it was opened here. Its time counts up to its last sign of life. Does nothing if a newer
+   * session has counted it already.
    */
-  ended(device: string, session: string, since: number, reason: string): void;
+  ended(session: RecordedSession, reason: string): void;
   /** Writes the changes that wait, for 2 s at most. */
   close(): Promise<void>;
+}
+
+/** A session as records see it: times in ms since the epoch, `lastSeen` being the last sign of life so far. */
+export interface RecordedSession {
+  readonly device: string;
+  readonly id: string;
+  readonly since: number;
+  readonly lastSeen: number;
 }
 
 /** Creates the records of one gateway's devices. `now` gives the time in ms since the epoch. */
@@ -35,7 +44,7 @@ export function createDeviceRecords(
   log: Log,
   { refreshMs = usualRefreshMs, now = Date.now }: { readonly refreshMs?: number; readonly now?: () => number } = {},
 ): DeviceRecords {
-  const open = new Map<string, string>();
+  const open = new Map<string, RecordedSession>();
   /** Every session that was opened here and has not ended. */
   const sessions = new Set<string>();
   /** Changes that wait, in order, by device. */
@@ -64,33 +73,36 @@ export function createDeviceRecords(
     pump();
   };
   const timer = setInterval(() => {
-    const at = now();
-    for (const [device, session] of open) {
-      change(device, (record) => (record.session === session ? count(record, at) : undefined));
+    for (const [device, { id, lastSeen }] of open) {
+      change(device, (record) => (record.session === id ? countUpTo(record, lastSeen) : undefined));
     }
   }, refreshMs);
 
   return {
-    opened(device, session, previous) {
+    opened(session, previous) {
+      const { device, id } = session;
       open.set(device, session);
-      sessions.add(session);
+      sessions.add(id);
       const at = now();
       change(device, async (record) => {
-        if (record.session === undefined) return { ...record, lastSeen: at, session };
-        const lostAt = previous && (await findEnd(bus, previous, record));
-        const counted = count(record, Math.min(lostAt ?? at, at));
-        return { ...counted, lastSeen: at, lastReason: lostAt === undefined ? "replaced" : "gateway_lost", session };
+        if (record.session === undefined) return { ...record, lastSeen: at, session: id };
+        // Without a presence, nothing tells how long the session lasted.
+        const lostAt = previous ? await findEnd(bus, previous, record) : record.lastSeen;
+        const before = endRecord(
+          record,
+          Math.min(lostAt ?? at, at),
+          lostAt === undefined ? "replaced" : "gateway_lost",
+        );
+        return { ...before, lastSeen: at, session: id };
       });
     },
-    ended(device, session, since, reason) {
-      if (open.get(device) === session) open.delete(device);
-      const wasOpened = sessions.delete(session);
-      const at = now();
+    ended({ device, id, since, lastSeen }, reason) {
+      if (open.get(device)?.id === id) open.delete(device);
+      const wasOpened = sessions.delete(id);
       change(device, (record) => {
-        if (record.session !== (wasOpened ? session : undefined)) return undefined;
+        if (record.session !== (wasOpened ? id : undefined)) return undefined;
         const from = wasOpened ? record : { ...record, lastSeen: Math.max(since, record.lastSeen) };
-        const { session: _, ...rest } = count(from, at);
-        return { ...rest, lastReason: reason };
+        return endRecord(from, lastSeen, reason);
       });
     },
     async close() {
@@ -105,19 +117,14 @@ export function createDeviceRecords(
   };
 }
 
-/** Counts the open session's time up to `at`, ms since the epoch. */
-function count(record: DeviceRecord, at: number): DeviceRecord {
-  const lastSeen = Math.max(record.lastSeen, at);
-  return { ...record, lastSeen, totalOnline: record.totalOnline + lastSeen - record.lastSeen };
-}
-
 /**
- * Gives the time at which a session ended whose gateway is dead: the start of that gateway's next process, or else the time
- * at which its record was written. Undefined while its gateway lives.
+ * Gives the time at which a session ended whose gateway is dead: that gateway's last sign of life, or else the time at which
+ * its record was written. Undefined while its gateway lives.
  */
 async function findEnd(bus: Bus, { gateway, epoch }: Presence, record: DeviceRecord): Promise<number | undefined> {
   const lease = (await bus.bucket(buckets.gateways).get(gateway))?.value;
-  return lease?.epoch === epoch ? undefined : (lease?.since ?? record.lastSeen);
+  if (lease?.epoch === epoch) return undefined;
+  return (await findProcess(bus, { id: gateway, epoch }))?.at ?? record.lastSeen;
 }
 
 /** Changes one record. Waits for NATS while the gateway runs. */

@@ -37,6 +37,11 @@ export class Heartbeat {
     return this.#state;
   }
 
+  /** The time of the last sign of life: the last frame, ping or pong. */
+  get seenAt(): number {
+    return this.#byteAt;
+  }
+
   /** Average round trip of the pings, ms; undefined before the first pong. */
   get rtt(): number | undefined {
     return this.#rtt;

@@ -86,9 +86,10 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
     },
     async stop(mode) {
       draining = true;
+      // First of all, because NATS may be about to stop too.
+      registry.draining().catch((err: unknown) => log.warn({ err }, "drain not noted"));
       if (mode === "drain") {
         log.info({ connections: sessions.connections() }, "drain started");
-        await registry.draining();
         await drainSessions(sessions, clock);
       }
       for (const session of sessions.all()) session.close("restart");

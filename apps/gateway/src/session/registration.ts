@@ -1,13 +1,17 @@
-import type { Bus } from "@voxbus/bus";
+import { ConflictError, type Bus } from "@voxbus/bus";
 import type { Registry } from "@voxbus/presence";
 import { channels, type Presence } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import type { DeviceRecords } from "./device-records.ts";
 import type { Session } from "./session.ts";
+import { isShown } from "./state.ts";
 
 /** Keeps presence and the devices' records in step with this gateway's sessions. */
 export interface Registration {
-  /** A session was opened: writes its presence, and closes the session that the device has elsewhere. */
+  /**
+   * A session was opened: writes its presence, and closes the session that the device has elsewhere. Closes the session if
+   * its presence cannot be written, or if the device has a newer one.
+   */
   opened(session: Session): void;
   /** A session that was opened ended. `wasHolder`: no newer session of the device is here. */
   ended(session: Session, reason: string, wasHolder: boolean): void;
@@ -43,7 +47,9 @@ export function createRegistration({
     const presence = { session: id, since, remote, protocol, features, state: "active" as const };
     const { previous } = await registry.enter(device, presence, abort.signal).finally(() => writing.delete(id));
     if (session.ended) return registry.leave(device, id);
-    records.opened(device, id, previous);
+    // The state may have changed while the entry was being written.
+    if (isShown(session.state)) registry.update(device, id, session.state);
+    records.opened(session, previous);
     if (previous && previous.gateway !== gateway) replaceElsewhere(device, previous);
   };
 
@@ -51,14 +57,18 @@ export function createRegistration({
     opened(session) {
       const { device, id } = session;
       enter(session).catch((err: unknown) => {
-        if (!session.ended) log.warn({ err, device, session: id }, "presence write failed");
+        if (session.ended) return;
+        log.warn({ err, device, session: id }, "registration lost, closing");
+        session.close(err instanceof ConflictError ? "replaced" : "unregistered");
       });
     },
-    ended({ device, id, since }, reason, wasHolder) {
+    ended(session, reason, wasHolder) {
+      const { device, id } = session;
       writing.get(id)?.abort();
-      records.ended(device, id, since, reason);
+      records.ended(session, reason);
       if (!wasHolder) return;
-      registry.leave(device, id).catch((err: unknown) => log.warn({ err, device }, "presence removal failed"));
+      // The entry may be that of an earlier session here, which this one did not replace yet.
+      registry.leave(device).catch((err: unknown) => log.warn({ err, device }, "presence removal failed"));
     },
   };
 }

@@ -176,6 +176,11 @@ export class Session implements Ticker {
     return this.#ending.requested;
   }
 
+  /** The time of the device's last sign of life, ms since the epoch. */
+  get lastSeen(): number {
+    return Date.now() - Math.max(0, Math.round(this.#deps.clock.now() - this.#heartbeat.seenAt));
+  }
+
   get framing(): FramingVersion {
     return this.#outbox.framing;
   }

@@ -31,15 +31,17 @@ const entry = (gateway: string, epoch: string) => ({
   features: {},
   state: "active" as const,
 });
-const open = (id: string) =>
-  createRegistry(bus, { id, epoch: "e1", address: "", load: () => ({ connections: 0, speaking: 0 }) });
+const open = (id: string, on: Bus = bus) =>
+  createRegistry(on, { id, epoch: "e1", address: "", load: () => ({ connections: 0, speaking: 0 }) });
 
 test("presence GC: removes the entries of gateways that are gone, and keeps those of the others", async () => {
   const gateway = await open("here");
   const session = { session: "s1", since: 0, remote: "", protocol: 1, features: {}, state: "active" as const };
   await gateway.enter("mine", session, AbortSignal.timeout(5000));
   await bus.bucket(buckets.presence).put("left", entry("gone", "e1"));
-  await bus.bucket(buckets.canaries).put("gone", { epoch: "e1" });
+  await bus.bucket(buckets.canaries).put("gone", { epoch: "e1", at: 5000 });
+  const records = bus.bucket(buckets.devices);
+  await records.put("left", { lastSeen: 1000, lastReason: "", totalOnline: 100, session: "s1" });
   await vi.waitFor(() => expect(presence.online("mine")).toBeDefined());
   const patient = createPresenceGc({ bus, presence, log: silentLog });
   expect(await patient.collect()).toBe(0);
@@ -47,6 +49,8 @@ test("presence GC: removes the entries of gateways that are gone, and keeps thos
   const gc = createPresenceGc({ bus, presence, log: silentLog, afterMs: 0 });
   expect(await gc.collect()).toBe(2);
   expect(await bus.bucket(buckets.presence).get("left")).toBeUndefined();
+  const ended = { lastSeen: 5000, lastReason: "gateway_lost", totalOnline: 4100 };
+  expect((await records.get("left"))?.value).toEqual(ended);
   expect(await bus.bucket(buckets.canaries).get("gone")).toBeUndefined();
   expect(await bus.bucket(buckets.presence).get("mine")).toBeDefined();
   expect(await gc.collect()).toBe(0);
@@ -54,11 +58,14 @@ test("presence GC: removes the entries of gateways that are gone, and keeps thos
 });
 
 test("gateways: the next monitor misses the gateways that this one had seen", async () => {
-  const gateway = await open("watched");
+  const own = await connectTestBus(nats.url);
+  await open("watched", own);
   await vi.waitFor(() => expect(presence.gateways().map(({ id }) => id)).toContain("watched"));
   const before = watchGateways({ bus, presence, log: silentLog });
   expect((await before.check(new Set())).get("watched")).toBe(0);
-  await gateway.close();
+  // As if it had died, and its lease had expired.
+  await own.close();
+  await bus.bucket(buckets.gateways).remove("watched");
   await vi.waitFor(() => expect(presence.gateways()).toEqual([]));
 
   const after = watchGateways({ bus, presence, log: silentLog, settleMs: 0 });

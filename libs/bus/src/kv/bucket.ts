@@ -46,15 +46,27 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
     return last?.data && parse(id, last.data, last.revision);
   };
 
-  const update = async (id: string, value: z.input<S>, revision: number): Promise<number> => {
+  /** Runs a write that expects `revision`. For 0 the entry may be missing or removed. */
+  const writeAt = async <T>(id: string, revision: number, write: (expected: number) => Promise<T>): Promise<T> => {
     try {
-      return await write(id, value, revision);
+      return await write(revision);
     } catch (error) {
       if (!(error instanceof ConflictError) || revision !== 0) throw error;
       const last = await readLast(id);
       if (last === undefined || last.data !== undefined) throw error;
-      return write(id, value, last.revision);
+      return write(last.revision);
     }
+  };
+
+  const update = (id: string, value: z.input<S>, revision: number): Promise<number> =>
+    writeAt(id, revision, (expected) => write(id, value, expected));
+
+  const writeMarker = async (id: string, expected: number | undefined): Promise<void> => {
+    const marker = headers();
+    marker.set("KV-Operation", "DEL");
+    const subject = subjectOf(id);
+    const data = new Uint8Array();
+    await publisher.publish({ subject, data, stream, expected, headers: marker, ttl: markerTtl });
   };
 
   return {
@@ -74,13 +86,10 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
         const value = await change(entry?.value);
         if (value !== undefined) await update(id, value, entry?.revision ?? 0);
       }),
-    remove: async (id, revision) => {
-      const marker = headers();
-      marker.set("KV-Operation", "DEL");
-      const subject = subjectOf(id);
-      const data = new Uint8Array();
-      await publisher.publish({ subject, data, stream, expected: revision, headers: marker, ttl: markerTtl });
-    },
+    remove: (id, revision) =>
+      revision === undefined
+        ? writeMarker(id, undefined)
+        : writeAt(id, revision, (expected) => writeMarker(id, expected)),
     watch: (changed) => watchBucket(deps, { row, parse, changed }),
   };
 }

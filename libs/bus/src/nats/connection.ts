@@ -21,6 +21,8 @@ export interface Connection extends Omit<ConnectionState, "set"> {
   readonly drops: Drops;
   /** True while NATS answers. Becomes false within 2 s after NATS stopped answering. */
   connected(): boolean;
+  /** Names the NATS that answers. A single server has another name after a restart; a cluster keeps its own. */
+  server(): string;
   /** Calls `listener` once, when the bus is closed, so that it can stop its timers. */
   onClose(listener: () => void): Closer;
   /** Resolves when everything published so far has reached the server. Throws BusAwayError after 1 s. */
@@ -80,6 +82,7 @@ function watchConnection(nc: NatsConnection, log: BusLog): Connection {
     log,
     drops: createDrops(log),
     connected: state.connected,
+    server: () => nc.info?.cluster ?? nc.info?.server_id ?? "",
     onChange: state.onChange,
     onClose: (listener) => {
       closers.add(listener);
