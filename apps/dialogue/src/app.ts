@@ -1,4 +1,4 @@
-import { awaitPresence, watchPresence } from "@voxbus/presence";
+import { awaitPresence, watchPresence, watchSessions } from "@voxbus/presence";
 import { channels, defaultPorts } from "@voxbus/protocol";
 import type { Bus, Closer, Context, Log, Program } from "@voxbus/subscriber";
 import { announce } from "./announce.ts";
@@ -40,6 +40,8 @@ export async function buildDialogue({
   const profiles = await openProfiles();
   const presence = await watchPresence(bus);
   defer(() => presence.close());
+  const sessions = watchSessions(bus, presence);
+  defer(() => sessions.close());
 
   const fences = createFences();
   const tools = createDeviceTools(bus, { timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS, listMs });
@@ -70,6 +72,7 @@ export async function buildDialogue({
       profileOf: (device) => profiles.of(device),
       presenceOf: ({ device, session }, signal) =>
         awaitPresence(presence, { device, session, timeoutMs: presenceMs }, signal),
+      follow: sessions.follow,
       tools,
       reminders,
     },

@@ -1,4 +1,4 @@
-import type { Bus, BusLog } from "@voxbus/bus";
+import type { Bus, BusLog, Closer } from "@voxbus/bus";
 import type { Presence, Profile } from "@voxbus/protocol";
 import type { DeviceTools } from "./device-tools.ts";
 import type { LlmEngine } from "./engines/engine.ts";
@@ -13,6 +13,8 @@ export interface Devices {
   profileOf(device: string): Profile;
   /** Resolves with the presence of the turn's session once it is online; undefined if it does not come online soon. */
   presenceOf(turn: TurnId, signal: AbortSignal): Promise<Presence | undefined>;
+  /** Calls `gone` once the turn's session is no longer the device's, or the lease of its gateway is gone. */
+  follow(turn: TurnId, gone: () => void): Closer;
   readonly tools: DeviceTools;
   readonly reminders: ReminderBook;
 }

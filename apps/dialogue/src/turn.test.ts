@@ -27,6 +27,7 @@ afterAll(async () => {
 interface WorkerOptions {
   readonly engine?: LlmEngine;
   readonly presenceOf?: Devices["presenceOf"];
+  readonly follow?: Devices["follow"];
   readonly answerMs?: number;
 }
 
@@ -56,6 +57,7 @@ function createWorker(texts: readonly string[], options: WorkerOptions = {}) {
     devices: {
       profileOf: () => Profile.parse({}),
       presenceOf: options.presenceOf ?? (async () => ({ features: {} }) as Presence),
+      follow: options.follow ?? (() => ({ close: () => undefined })),
       tools: createDeviceTools(bus, { timeoutMs: 1000, listMs: 1000 }),
       reminders: { of: () => ({ schedule: async () => undefined, cancel: async () => 0 }), close: () => undefined },
     },
@@ -128,6 +130,25 @@ test("turn: a device that is offline gets no answer, and neither does a fenced t
   fence(input.session, 10);
   expect(await answer(input)).toBe("fenced");
   expect(await readTexts(input.device)).toEqual([]);
+});
+
+test("turn: it ends when its session is gone", async () => {
+  let lose = () => {};
+  const follow: Devices["follow"] = (_, gone) => {
+    lose = gone;
+    return { close: () => undefined };
+  };
+  const hanging: LlmEngine = {
+    name: "hanging",
+    async *respond(_, signal) {
+      yield { type: "text", text: "Well. " };
+      setTimeout(lose, 10);
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  };
+  const input = createInput();
+  expect(await createWorker([], { engine: hanging, answerMs: 5000, follow }).answer(input)).toBe("offline");
+  expect(await createHistory(bus).read(input.device)).toEqual([]);
 });
 
 test("turn: an engine that never ends leads to an apology", async () => {

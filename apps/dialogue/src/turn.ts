@@ -24,7 +24,9 @@ export async function answerTurn(
   signal: AbortSignal,
 ): Promise<TurnOutcome> {
   const fence = deps.fences.watch(input);
-  const alive = AbortSignal.any([signal, fence.signal]);
+  const gone = new AbortController();
+  const session = deps.devices.follow(input, () => gone.abort(new SessionGoneError("the session is gone")));
+  const alive = AbortSignal.any([signal, fence.signal, gone.signal]);
   try {
     alive.throwIfAborted();
     const presence = await deps.devices.presenceOf(input, alive);
@@ -39,11 +41,18 @@ export async function answerTurn(
     return await writeReply({ input, request, reply, fence: fence.signal, onStart }, deps, alive);
   } catch (error) {
     if (alive.reason instanceof FencedError) return "fenced";
+    if (alive.reason instanceof SessionGoneError) return "offline";
     if (alive.reason instanceof SupersededError || error instanceof LostReplyError) return "superseded";
     throw error;
   } finally {
     fence.close();
+    session.close();
   }
+}
+
+/** The reason for ending a turn whose device has no such session any more. */
+class SessionGoneError extends Error {
+  override readonly name = "SessionGoneError";
 }
 
 interface TurnWork {

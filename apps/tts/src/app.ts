@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Claim } from "@voxbus/bus";
-import { awaitPresence, watchPresence, type PresenceView } from "@voxbus/presence";
+import { awaitPresence, watchPresence, watchSessions, type PresenceView } from "@voxbus/presence";
 import { channels, defaultPorts, type Say } from "@voxbus/protocol";
 import type { Context, Program } from "@voxbus/subscriber";
 import { ttsConfig } from "./config.ts";
@@ -34,6 +34,8 @@ export async function buildTts({
   report({ threads: availableParallelism() });
   const presence = await watchPresence(bus);
   defer(() => presence.close());
+  const sessions = watchSessions(bus, presence);
+  defer(() => sessions.close());
   const { engines, fallback } = await createPreferredEngines(config, log);
   defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
   log.info({ engines: engines.map(({ name }) => name) }, "engines created");
@@ -41,7 +43,7 @@ export async function buildTts({
   const speaker = await createSentenceSpeaker({ engines, fallback, log, metrics, threads: 1 });
   defer(() => speaker.close());
 
-  const deps: SpeakDeps = { bus, log, metrics, profiles: await profiles(), speaker };
+  const deps: SpeakDeps = { bus, log, metrics, profiles: await profiles(), sessions, speaker };
   const claims = await bus.claim({
     channel: channels.sayOpen("*"),
     durable: "tts",

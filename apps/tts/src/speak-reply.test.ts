@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createEmbeddedEngine } from "./engines/embedded.ts";
 import type { TtsEngine } from "./engines/engine.ts";
 import { createSentenceSpeaker, type SentenceSpeaker } from "./sentence-speaker.ts";
-import { speakReply } from "./speak-reply.ts";
+import { speakReply, type SpeakDeps } from "./speak-reply.ts";
 import { openReplyGateway } from "./test-reply-gateway.ts";
 
 let nats: NatsServer;
@@ -58,7 +58,16 @@ const startWorker = async (on: Bus = bus) => {
 };
 
 const speak = (claim: Claim<Say>, on: Bus = bus) =>
-  speakReply(claim, { bus: on, log: silentLog, metrics, profiles: { of: () => Profile.parse({}) }, speaker });
+  speakReply(claim, { bus: on, log: silentLog, metrics, profiles: { of: () => Profile.parse({}) }, sessions, speaker });
+
+/** Reports that the sessions of the replies are gone, by device. */
+const losers = new Map<string, () => void>();
+const sessions: SpeakDeps["sessions"] = {
+  follow: ({ device }, gone) => {
+    losers.set(device, gone);
+    return { close: () => void losers.delete(device) };
+  },
+};
 
 const ended = (frames: readonly Outbound[]) => frames.some(({ end }) => end === "reply");
 const names = (frames: readonly Outbound[]) => frames.map(({ sentence, n }) => `${sentence}.${n}`);
@@ -110,6 +119,18 @@ test("tts: an end mark without text ends the reply, an announcement has no origi
   await gateway.control({ type: "closed", code: 1000, reason: "done" });
   await gateway.control({ type: "fence", fence: 9, reply: gateway.reply });
   expect(await outcomes[0]).toBe("done");
+  gateway.close();
+});
+
+test("tts: a reply ends when its session is gone", async () => {
+  const gateway = createGateway();
+  const { claims, outcomes } = await startWorker();
+  await gateway.say({ sentence: 0, text: "Hello there.", last: true });
+  await gateway.until(ended);
+  losers.get(gateway.device)?.();
+  expect(await outcomes[0]).toBe("done");
+  await expect.poll(() => claims.held()).toBe(0);
+  expect(losers.has(gateway.device)).toBe(false);
   gateway.close();
 });
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bus, Claim, Closer } from "@voxbus/bus";
-import type { Profiles } from "@voxbus/presence";
+import type { Profiles, SessionWatch } from "@voxbus/presence";
 import { channels, type InControlFrame, type Say } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import { followSentences } from "./follow-sentences.ts";
@@ -16,6 +16,7 @@ export interface SpeakDeps {
   readonly log: Pick<Log, "warn">;
   readonly metrics: Pick<TtsMetrics, "firstSound">;
   readonly profiles: Pick<Profiles, "of">;
+  readonly sessions: Pick<SessionWatch, "follow">;
   readonly speaker: SentenceSpeaker;
 }
 
@@ -26,11 +27,11 @@ const reconnectedMs = 1000;
 
 /**
  * Speaks one reply. Its frames are sent named, at most 10 s ahead of real time. They are kept and sent again on request
- * until the gateway reports that the reply was played, failed or fenced. Resolves then. If the claim is lost, it rejects
- * with the claim's reason, so that another worker begins again.
+ * until the gateway reports that the reply was played, failed or fenced, or until the session is gone. Resolves then. If the
+ * claim is lost, it rejects with the claim's reason, so that another worker begins again.
  */
 export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<void> {
-  const { bus, log, metrics } = deps;
+  const { bus, log, metrics, sessions } = deps;
   const { device, message: opening, attempt } = claim;
   const { session, origin, reply } = opening;
   const span = traceReply({ device, reply, attempt, trace: claim.trace });
@@ -49,6 +50,7 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
   }
   const closers = [
     resendAfterOutage(bus, output),
+    sessions.follow({ device, session }, () => over.abort(new Error("session gone"))),
     bus.subscribe(channels.inControl(device), takeControl),
     bus.subscribe(channels.event(device), ({ turn, session: from }) => {
       if (!turn) return;
