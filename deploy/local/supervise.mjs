@@ -7,7 +7,7 @@ const longestDelayMs = 30_000;
 const settledMs = 10_000;
 
 /**
- * Keeps a program running in a process group of its own. If it dies it is restarted after 100 ms. Each further restart
+ * Keeps a program running in a process group of its own. If it ends it is restarted after 100 ms. Each further restart
  * takes twice as long, unless the program had run for a while. If it ends by itself before it was ever ready, it is not
  * restarted, and `ready` rejects.
  *
@@ -52,7 +52,7 @@ export function superviseProgram({ environment, awaitReady, print, say, onChange
   const restartLater = (how, wasReady) => {
     if (wasReady && Date.now() - readySince >= settledMs) failures = 0;
     const delay = Math.min(firstDelayMs * 2 ** failures++, longestDelayMs);
-    say(`${name} died (${how}), restarting in ${delay} ms`);
+    say(`${name} ${how === "code 0" ? "ended" : `died (${how})`}, restarting in ${delay} ms`);
     restart = setTimeout(start, delay);
   };
 

@@ -91,6 +91,30 @@ describe("run", () => {
     expect(log).toContainEqual(expect.objectContaining({ msg: "undone", mode }));
   });
 
+  it.each([false, true])(
+    "POST /pre-stop: is answered, then the process exits 0 (SIGTERM follows: %s)",
+    async (signals) => {
+      const { child, ready, ended } = launch();
+      const { addresses } = await ready;
+      const answer = await fetch(`${addresses["ops"]}/pre-stop`, { method: "POST" });
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toEqual({ drained: true });
+      if (signals) child.kill("SIGTERM");
+      const { code, output } = await ended;
+      expect(code).toBe(0);
+      expect(messages(output)).toContainEqual(expect.objectContaining({ msg: "undone", mode: "drain" }));
+    },
+  );
+
+  it("POST /pre-stop: the process ends also if the client does not wait", async () => {
+    const { ready, ended } = launch();
+    const { addresses } = await ready;
+    const url = `${addresses["ops"]}/pre-stop`;
+    await expect(fetch(url, { method: "POST", signal: AbortSignal.timeout(1) })).rejects.toThrow();
+    await fetch(url, { method: "POST" });
+    expect((await ended).code).toBe(0);
+  });
+
   it("transcripts: are left out of the log", async () => {
     const { child, ready, ended } = launch();
     await ready;

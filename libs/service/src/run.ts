@@ -5,11 +5,14 @@ import { programShape, startService, type Build, type Program } from "./service.
 
 /** Time until the process exits even if a step hangs, ms. */
 const bounds: Readonly<Record<StopMode, number>> = { drain: 30_000, quick: 4500 };
+/** Time that the client of `POST /pre-stop` gets to read its answer, ms. It may end with this process, as in a container. */
+const preStopMs = 1000;
 
 /**
  * Runs a program as this process, from its start to its end. It reads the configuration from the environment and prints
  * it for `--help`. When the program is ready it logs one line with the real addresses, and sends them to the launcher.
- * SIGTERM drains within 30 s. SIGINT, or the end of the launcher, stops within 5 s.
+ * SIGTERM drains within 30 s. SIGINT, or the end of the launcher, stops within 5 s. After a drain by `POST /pre-stop` the
+ * process ends too, so that a supervisor starts it again.
  */
 export async function run<S extends ConfigShape>(program: Program<S>, build: Build<S>): Promise<void> {
   if (process.argv.includes("--help")) {
@@ -36,13 +39,14 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
   if (process.channel) process.on("disconnect", () => end("quick", "the launcher is gone"));
 
   try {
-    const { addresses, log } = await starting;
+    const { addresses, log, preStopped } = await starting;
     const fatal = (error: unknown) => {
       log.fatal({ err: error }, "unexpected error");
       process.exit(1);
     };
     process.on("uncaughtException", fatal);
     process.on("unhandledRejection", fatal);
+    void preStopped.then(() => setTimeout(() => end("drain", "pre-stop"), preStopMs));
     log.info({ ...addresses }, "ready");
     process.send?.({ type: "ready", program: program.name, addresses });
   } catch (error) {

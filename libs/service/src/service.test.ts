@@ -185,7 +185,11 @@ describe("drain", () => {
     const service = await start(async ({ route }) =>
       route(
         "POST /slow",
-        answerPreStop(() => new Promise(() => {}), 10),
+        answerPreStop(
+          () => new Promise(() => {}),
+          () => {},
+          10,
+        ),
       ),
     );
     expect(await get(service, "/slow", "POST")).toMatchObject({ status: 503, body: { drained: false } });

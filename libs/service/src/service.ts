@@ -43,6 +43,8 @@ export type Build<S extends ConfigShape> = (service: Service<S>) => Promise<Read
 export interface Running extends Pick<Lifecycle, "stop"> {
   readonly addresses: Readonly<Record<string, string>>;
   readonly log: Log;
+  /** Resolves when `POST /pre-stop` was answered: the program has drained, and its process is to end. */
+  readonly preStopped: Promise<void>;
 }
 
 /** Names the variable that holds a program's operations port. */
@@ -85,7 +87,12 @@ export async function startService<S extends ConfigShape>(
     const vitals = observeProcess(meter, name);
     defer(() => vitals.close());
     const checks = new Map<string, () => boolean>([["running", () => !signal.aborted]]);
-    const preStop = answerPreStop(() => life.finish("drain"));
+    let resolvePreStopped = (): void => undefined;
+    const preStopped = new Promise<void>((resolve) => (resolvePreStopped = resolve));
+    const preStop = answerPreStop(
+      () => life.finish("drain"),
+      () => resolvePreStopped(),
+    );
     const routes = new Map<string, OpsHandler>([...logLevelRoutes(log), ["POST /pre-stop", preStop]]);
     const variable = opsVariable(name);
     const ops = await openOps({
@@ -109,7 +116,7 @@ export async function startService<S extends ConfigShape>(
       check: (name, ready) => checks.set(name, ready),
       route: (path, handler) => routes.set(path, handler),
     });
-    return { addresses: { ...addresses, ops: ops.address }, log, stop };
+    return { addresses: { ...addresses, ops: ops.address }, log, preStopped, stop };
   } catch (error) {
     await stop("quick");
     throw error;
