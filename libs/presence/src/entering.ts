@@ -33,7 +33,9 @@ export async function enterPresence(
         const entry = await bucket.get(device);
         const found = entry?.value;
         // Our own write was stored, although no answer came.
-        if (entry && found?.session === given.session) return { presence: found, revision: entry.revision, previous };
+        if (written && entry && found?.session === given.session) {
+          return { presence: found, revision: entry.revision, previous };
+        }
         const isLate = !isFirst || performance.now() - began > freshMs;
         if (isLate && found !== undefined && found.term >= term && !isOfSameProcess(found, given)) {
           throw new ReplacedError(`a session with the higher term ${found.term} holds the device`);

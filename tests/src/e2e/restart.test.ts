@@ -53,7 +53,7 @@ test("restart: Ctrl-C and start again raise no gateway-lost, a killed gateway do
   expect(await readLost(system)).toHaveLength(1);
 });
 
-test("restart: after POST /pre-stop every program is started again, and no gateway is lost", async () => {
+test("restart: after POST /pre-stop, or a drain by the monitor, every program is started again, and no gateway is lost", async () => {
   system = await start(await findFreePort());
   const ready = /"msg":"ready"/;
   const addresses = system
@@ -69,6 +69,12 @@ test("restart: after POST /pre-stop every program is started again, and no gatew
     await ended;
     await back;
   }
+  await vi.waitFor(async () => expect((await read(system!, "/api/gateways"))["gateways"]).toHaveLength(1));
+  const back = system.awaitLine(/gateway restarted/);
+  const ended = system.awaitLine(/gateway ended, restarting in \d+ ms/);
+  expect((await fetch(new URL("/api/gateways/hall/drain", system.monitor), { method: "POST" })).ok).toBe(true);
+  await ended;
+  await back;
   await sleep(2000);
   expect(await readLost(system)).toEqual([]);
 });
