@@ -38,7 +38,7 @@ export async function enterPresence(
         }
         const isLate = !isFirst || performance.now() - began > freshMs;
         if (isLate && found !== undefined && found.term >= term && !isOfSameProcess(found, given)) {
-          throw new ReplacedError(`a session with the higher term ${found.term} holds the device`);
+          throw await describeLoss(bus, found);
         }
         isFirst = false;
         previous = found;
@@ -50,7 +50,7 @@ export async function enterPresence(
         return { ...written, previous };
       } catch (error) {
         if (error instanceof BusAwayError) await sleep(retryMs, undefined, { signal });
-        else if (!(error instanceof ConflictError) || error instanceof ReplacedError) throw error;
+        else if (!(error instanceof ConflictError) || error instanceof HeldError) throw error;
         else written = undefined;
       }
     }
@@ -64,7 +64,14 @@ export async function enterPresence(
 }
 
 /** Thrown when another session holds the device for good. */
-class ReplacedError extends ConflictError {}
+class HeldError extends ConflictError {}
+
+/** The error for a session whose device was given to `found` later. It is no conflict if the gateway of that one is gone. */
+async function describeLoss(bus: Bus, { gateway, epoch, term }: Presence): Promise<Error> {
+  const lease = (await bus.bucket(buckets.gateways).get(gateway))?.value;
+  if (lease?.epoch === epoch) return new HeldError(`a session with the higher term ${term} holds the device`);
+  return new Error(`a session with the higher term ${term} held the device, on a gateway that is gone`);
+}
 
 function isOfSameProcess(one: Pick<Presence, "gateway" | "epoch">, other: Pick<Presence, "gateway" | "epoch">) {
   return one.gateway === other.gateway && one.epoch === other.epoch;

@@ -15,9 +15,9 @@ export interface PresenceView extends Closer {
 export interface Registry {
   /**
    * Writes presence by compare-and-set, with a term above the one found and at least `since`. Retries until it succeeds or
-   * `signal` aborts. Returns the entry that it replaced, so that the caller can notify its gateway. Throws ConflictError if
-   * the write was late, and another gateway has a session of the device that was opened after this one. If it throws,
-   * nothing of it is left in the bucket.
+   * `signal` aborts. Returns the entry that it replaced, so that the caller can notify its gateway. If the write
+   * was late, it throws ConflictError if another gateway has a session of the device that was opened after this one, and
+   * another error if that gateway is gone. If it throws, nothing of it is left in the bucket.
    */
   enter(
     device: string,
