@@ -88,7 +88,8 @@ export function holdMonitorLease(parts: {
       report();
       if (held === undefined || !bus.connected()) return;
       try {
-        await bucket.remove(id, held);
+        // It expires anyway if NATS is about to stop too.
+        await Promise.race([bucket.remove(id, held), sleep(releaseMs)]);
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error;
       }
