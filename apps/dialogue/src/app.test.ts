@@ -241,7 +241,8 @@ test.each([
   const calls: unknown[] = [];
   const answering = bus.subscribe(channels.out(device.device), ({ kind, body }) => {
     if (kind !== "text" || body.type !== "mcp") return;
-    const { id, method, params } = body.payload as { id: number; method: string; params: Record<string, unknown> };
+    const request = JSON.parse(body.payload) as { id: number; method: string; params: Record<string, unknown> };
+    const { id, method, params } = request;
     const results: Record<string, object> = {
       initialize: { protocolVersion: "2024-11-05", capabilities: { tools: {} } },
       "tools/list": {
@@ -250,7 +251,7 @@ test.each([
       "tools/call": { content: [{ type: "text", text: "true" }], isError: false },
     };
     if (method === "tools/call") calls.push(params);
-    void device.control({ type: "mcp", payload: { jsonrpc: "2.0", id, result: results[method] } });
+    void device.control({ type: "mcp", payload: JSON.stringify({ jsonrpc: "2.0", id, result: results[method] }) });
   });
   await device.hear("set the volume to fifty");
   expect(await device.whenSaid()).toEqual(expected);

@@ -89,7 +89,7 @@ function listNewTools(bus: Bus, tools: DeviceTools, log: Log): Closer {
   return bus.subscribe(
     channels.inControl("*"),
     ({ session, body }, { device }) => {
-      if (body.type !== "opened" || body.features["mcp"] !== true) return;
+      if (body.type !== "opened" || body.features.mcp !== true) return;
       tools.list({ device, session }).catch((error: unknown) => log.debug({ err: error, device }, "tool list failed"));
     },
     { queue: "dialogue" },

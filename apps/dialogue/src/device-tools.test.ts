@@ -2,7 +2,7 @@ import type { Bus } from "@voxbus/bus";
 import { connectTestBus, loose, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { buckets, channels } from "@voxbus/protocol";
 import { ulid } from "ulid";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { createDeviceTools } from "./device-tools.ts";
 import { ToolError } from "./engines/engine.ts";
 
@@ -33,13 +33,13 @@ function connectDevice(answer: (request: Request) => object | undefined) {
   let seq = 0;
   const following = bus.subscribe(channels.out(device), ({ kind, body }) => {
     if (kind !== "text" || body.type !== "mcp") return;
-    const request = body.payload as Request;
+    const request = JSON.parse(body.payload) as Request;
     requests.push(request);
     const given = answer(request);
     if (given !== undefined) void respond(request.id, given);
   });
   const respond = (id: number, given: object) => {
-    const body = { type: "mcp", payload: { jsonrpc: "2.0", id, ...given } };
+    const body = { type: "mcp", payload: JSON.stringify({ jsonrpc: "2.0", id, ...given }) };
     const frame = { session, seq: (seq += 1), at: 0, kind: "control", body };
     return bus.store(loose(channels.inControl(device)), frame);
   };
@@ -186,6 +186,25 @@ test("tools: a turn that is aborted does not wait for the list, and a closed ses
   await expect(closed).rejects.toThrow("aborted");
 });
 
+test("tools: messages without an open request are not parsed", async () => {
+  const turn = connectDevice(() => undefined);
+  const tools = createClient(60_000);
+  const handle = (session: string, id: number) => {
+    const payload = JSON.stringify({ jsonrpc: "2.0", id, result: Array.from({ length: 900 }, () => 0) });
+    tools.handle({ session, seq: 1, at: 0, kind: "control", body: { type: "mcp", payload } });
+  };
+  const call = tools.toolsOf(turn, [tool("t")]).call("t", {});
+  await expect.poll(() => turn.requests.length, { interval: 5 }).toBe(1);
+  const id = turn.requests[0]?.id ?? 0;
+  const parse = vi.spyOn(JSON, "parse");
+  handle("another", id);
+  handle(turn.session, id + 1);
+  expect(parse.mock.calls.filter(([text]) => text.length > 20)).toEqual([]);
+  parse.mockRestore();
+  await turn.answer(id, text("true"));
+  expect(await call).toBe("true");
+});
+
 test("tools: a list holds at most 64 tools and 64 KiB", async () => {
   const answerWith = (description: string) =>
     connectDevice(({ method, params }) => {
@@ -195,7 +214,7 @@ test("tools: a list holds at most 64 tools and 64 KiB", async () => {
       return { result: { tools: listed, nextCursor: String(page + 1) } };
     });
   expect(await createClient().list(answerWith("short"))).toHaveLength(64);
-  const long = await createClient().list(answerWith("x".repeat(2000)));
-  expect(long).toHaveLength(31);
+  const long = await createClient().list(answerWith("x".repeat(1500)));
+  expect(long).toHaveLength(41);
   expect(Buffer.byteLength(JSON.stringify(long))).toBeLessThan(65_536);
 });

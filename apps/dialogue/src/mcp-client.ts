@@ -1,5 +1,5 @@
 import type { Bus } from "@voxbus/bus";
-import { channels, type InControlFrame, type OutTextFrame } from "@voxbus/protocol";
+import { channels, parseJson, splitObject, type InControlFrame, type OutTextFrame } from "@voxbus/protocol";
 import { z } from "zod";
 import { ToolError } from "./engines/engine.ts";
 
@@ -26,7 +26,10 @@ export interface ExpectedAnswer {
 
 /** The client of the devices' own MCP servers (docs/protocol.md, device MCP). */
 export interface McpClient {
-  /** Handles a control frame of any device. An MCP answer settles the request that it belongs to. */
+  /**
+   * Handles a control frame of any device. An MCP answer settles the request that it belongs to; without such a request
+   * it is not parsed.
+   */
   handle(frame: InControlFrame): void;
   /** Waits for the answer to request `id` of a session. Close it in the end. */
   expect(session: string, id: number, signal?: AbortSignal): ExpectedAnswer;
@@ -40,7 +43,6 @@ export interface McpClient {
 export const firstRequestId = 2 ** 30;
 
 const Answer = z.object({
-  id: z.number(),
   result: z.unknown().optional(),
   error: z.looseObject({ message: z.string().default("no message") }).optional(),
 });
@@ -52,16 +54,18 @@ interface Waiter {
 
 /** Creates the client. A device that does not answer within `timeoutMs` has failed. */
 export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: number }): McpClient {
-  const waiting = new Map<string, Waiter>();
+  /** The open requests of each session, by the id as devices write it. */
+  const waiting = new Map<string, Map<string, Waiter>>();
 
   const expect: McpClient["expect"] = (session, id, signal) => {
-    const key = `${session}:${id}`;
+    const requests = waiting.get(session) ?? new Map<string, Waiter>();
+    waiting.set(session, requests);
     const { promise, resolve, reject } = createDeferred();
     const abort = () => reject(new ToolError("the request to the device was aborted", { cause: signal?.reason }));
     const late = () => reject(new ToolError(`the device did not answer within ${timeoutMs} ms`));
     const timer = setTimeout(late, timeoutMs);
     const waiter = { resolve, reject };
-    waiting.set(key, waiter);
+    requests.set(`${id}`, waiter);
     signal?.addEventListener("abort", abort);
     if (signal?.aborted === true) abort();
     return {
@@ -69,7 +73,8 @@ export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: n
       close() {
         clearTimeout(timer);
         signal?.removeEventListener("abort", abort);
-        if (waiting.get(key) === waiter) waiting.delete(key);
+        if (requests.get(`${id}`) === waiter) requests.delete(`${id}`);
+        if (requests.size === 0 && waiting.get(session) === requests) waiting.delete(session);
       },
     };
   };
@@ -78,16 +83,18 @@ export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: n
     const frame: OutTextFrame = {
       session,
       kind: "text",
-      body: { type: "mcp", payload: { jsonrpc: "2.0", ...request } },
+      body: { type: "mcp", payload: JSON.stringify({ jsonrpc: "2.0", ...request }) },
     };
     bus.publish(channels.out(device), frame);
   };
 
   return {
     handle({ session, body }) {
-      const parsed = body.type === "mcp" ? Answer.safeParse(body.payload).data : undefined;
-      const waiter = parsed && waiting.get(`${session}:${parsed.id}`);
-      if (parsed === undefined || waiter === undefined) return;
+      const requests = body.type === "mcp" ? waiting.get(session) : undefined;
+      if (body.type !== "mcp" || requests === undefined) return;
+      const waiter = requests.get(readId(body.payload));
+      const parsed = waiter && Answer.safeParse(parseJson(body.payload)).data;
+      if (waiter === undefined || parsed === undefined) return;
       const { error, result } = parsed;
       if (error === undefined) waiter.resolve(result);
       else waiter.reject(new ToolError(`the device refused: ${error.message}`));
@@ -106,6 +113,15 @@ export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: n
       }
     },
   };
+}
+
+/** Reads the id of a JSON-RPC message without parsing the rest; empty if it has no id. */
+function readId(payload: string): string {
+  try {
+    return splitObject(payload)?.get("id") ?? "";
+  } catch {
+    return "";
+  }
 }
 
 /** Parses a result of a device. Throws ToolError. */

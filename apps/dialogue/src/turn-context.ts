@@ -8,7 +8,6 @@ import type { TurnInput } from "./turn-input.ts";
 
 /** The data that an answer depends on, beside the turn's own text. */
 export interface TurnContext {
-  readonly presence: Presence;
   /** The earlier user inputs of the session, in order. */
   readonly earlier: readonly { readonly origin: number; readonly text: string }[];
   readonly history: readonly Message[];
@@ -29,15 +28,15 @@ export async function readContext(
   const [earlier, history, tools] = await Promise.all([
     readEarlier(deps.bus, input, signal),
     deps.history.read(input.device),
-    presence.features["mcp"] === true ? listTools(input, deps, signal) : [],
+    presence.features.mcp === true ? listTools(input, deps, signal) : [],
   ]);
-  return { presence, earlier, history, tools };
+  return { earlier, history, tools };
 }
 
 /** Combines a turn with its context into a request. It includes the text of earlier turns without an answer. */
 export function createRequest(
   input: TurnInput,
-  { presence, earlier, history, tools }: TurnContext,
+  { earlier, history, tools }: TurnContext,
   reply: ReplyWriter,
   { devices, fences }: TurnDeps,
 ): AnswerRequest {
@@ -51,7 +50,6 @@ export function createRequest(
     history,
     profile,
     device: {
-      features: presence.features,
       tools: devices.tools.toolsOf(input, tools),
       reminders: devices.reminders.of(input),
     },

@@ -5,7 +5,6 @@ const base: Omit<IntentContext, "slots"> = {
   now: new Date("2025-11-20T14:07:00Z"),
   timeZone: "Europe/Berlin",
   locale: "en-US",
-  features: {},
   tools: [],
 };
 

@@ -25,8 +25,6 @@ export interface IntentContext {
   /** A BCP 47 tag, as in "en-US". */
   readonly locale: string;
   readonly slots: Readonly<Record<string, SlotValue>>;
-  /** The features that the device announced in its hello. */
-  readonly features: Readonly<Record<string, unknown>>;
   /** The names of the device's own tools; empty if it has none. */
   readonly tools: readonly string[];
   /** Calls a tool of the device and resolves with its text. Rejects if the call fails. Absent if the device has no tools. */

@@ -64,7 +64,7 @@ describe("bounds", () => {
   it("a message: holds at most 32,768 values, in whatever containers", () => {
     const decode = (values: number) => {
       const payload = { list: Array.from({ length: 8 }, () => Array.from({ length: values / 8 }, () => 0)) };
-      const body = { type: "mcp", payload };
+      const body = { type: "custom", payload };
       return () => decodeEnvelope(Outbound, encodeEnvelope(z.any(), { kind: "text", body }));
     };
     expect(decode(32_000)).not.toThrow();

@@ -17,9 +17,12 @@ export {
   type DeviceMessage,
   type DeviceMessageType,
 } from "./device/inbound.ts";
+export { parseJson, splitObject } from "./json-text.ts";
+export { Features } from "./envelopes/fields.ts";
 export {
   Emotion,
   emotions,
+  formatServerMessage,
   maxDeviceTextBytes,
   OutText,
   ServerAlert,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { amount, at, count, hasFewKeys, line, map, text, time, word } from "./envelopes/fields.ts";
+import { amount, at, count, Features, hasFewKeys, line, map, text, time, word } from "./envelopes/fields.ts";
 import { Alert } from "./envelopes/operations.ts";
 import { SessionState } from "./envelopes/turns.ts";
 
@@ -23,7 +23,7 @@ export const Presence = z.object({
   since: time,
   remote: line,
   protocol: z.number().int().min(0).max(255),
-  features: map,
+  features: Features,
   state: SessionState,
 });
 export type Presence = z.infer<typeof Presence>;

@@ -98,7 +98,7 @@ function listOdd(session: string): Readonly<Record<string, readonly object[]>> {
       { ...inbound, seq: 1, kind: "text", body: 7 },
       { ...inbound, session: "gone", seq: 1, kind: "text", body: "what time is it" },
     ],
-    [`device.${victim}.in.control`]: [{ ...inbound, seq: 1, kind: "control", body: { type: "mcp", payload: "text" } }],
+    [`device.${victim}.in.control`]: [{ ...inbound, seq: 1, kind: "control", body: { type: "mcp", payload: {} } }],
     [`device.${victim}.event`]: [{ session, at: 0, gateway, turn: { played: [0] } }],
     [`gateway.${gateway}.command`]: [
       { body: { type: "dance" } },

@@ -24,7 +24,7 @@ export function createEmbeddedEngine({
     }
     const match = matchIntent(intents, request.text);
     if (match === undefined) return repeat(request);
-    const { features, tools, reminders } = request.device;
+    const { tools, reminders } = request.device;
     const { list, call } = tools;
     const result = await match.intent.answer(
       {
@@ -32,7 +32,6 @@ export function createEmbeddedEngine({
         timeZone: request.profile.timeZone,
         locale: request.language,
         slots: match.slots,
-        features,
         tools: list.map((tool) => tool.name),
         callTool: list.length === 0 ? undefined : (name, ...rest) => traceTool(name, () => call(name, ...rest)),
         reminders,

@@ -37,8 +37,6 @@ export interface Reminders {
 
 /** The device that an answer is for, as far as an engine may use it. */
 export interface DeviceAccess {
-  /** The features that the device announced in its hello. */
-  readonly features: Readonly<Record<string, unknown>>;
   readonly tools: Tools;
   readonly reminders: Reminders;
 }

@@ -11,7 +11,6 @@ export const setVolume: Tool = {
 /** A device without tools and reminders, except for those given. */
 export function createAccess(rest: Partial<DeviceAccess> = {}): DeviceAccess {
   return {
-    features: {},
     tools: { list: [], call: () => Promise.reject(new ToolError("no tools")) },
     reminders: { schedule: async () => undefined, cancel: async () => 0 },
     ...rest,

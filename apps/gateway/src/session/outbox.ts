@@ -1,6 +1,7 @@
 import {
   closeCodes,
   encodeFrame,
+  formatServerMessage,
   maxDeviceTextBytes,
   type CloseName,
   type FramingVersion,
@@ -45,7 +46,7 @@ export class Outbox implements Downlink, Ticker {
 
   writeText(message: OutText | ServerMessage): void {
     const { counters } = this.#deps;
-    const text = JSON.stringify(message.type === "hello" ? message : { ...message, session_id: this.#session });
+    const text = formatServerMessage(message, this.#session);
     if (Buffer.byteLength(text) > maxDeviceTextBytes) {
       counters.drops.oversize += 1;
       return;

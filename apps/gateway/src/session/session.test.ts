@@ -35,7 +35,7 @@ describe("session", () => {
     device.send({
       type: "hello",
       version: 1,
-      features: { mcp: true },
+      features: { mcp: true, notes: ["x".repeat(4000)], aec: {} },
       audio_params: { sample_rate: 16000, frame_duration: 20 },
     });
     expect(await device.next(({ type }) => type === "hello")).toEqual({
@@ -44,13 +44,29 @@ describe("session", () => {
       session_id: expect.stringMatching(/^[0-9A-Z]{26}$/),
       audio_params: { format: "opus", sample_rate: 24000, channels: 1, frame_duration: 60 },
     });
-    expect(await untilControl(inbound, "opened")).toMatchObject({
-      seq: 1,
-      body: { gateway: "one", protocol: 1, frameDuration: 20, features: { mcp: true } },
-    });
+    const opened = await untilControl(inbound, "opened");
+    expect(opened).toMatchObject({ seq: 1, body: { gateway: "one", protocol: 1, frameDuration: 20 } });
+    expect(opened).toHaveProperty("body.features", { mcp: true });
     await expect.poll(() => view.online("aa:bb:cc:dd:ee:01")?.gateway).toBe("one");
+    expect(view.online("aa:bb:cc:dd:ee:01")?.features).toEqual({ mcp: true });
     device.vanish();
     await expect.poll(() => view.online("aa:bb:cc:dd:ee:01")).toBeUndefined();
+  });
+
+  it("mcp: payloads pass in both directions as JSON text that the gateway does not parse", async () => {
+    const device = await gateways.connect(one, { id: "talker" });
+    const inbound = await watchInbound(bus, "talker");
+    device.send('{"type":"mcp","payload": {"id":1.0, "result":{"a":[1, "}"]}} ,"session_id":"x"}');
+    expect(await untilControl(inbound, "mcp")).toMatchObject({
+      body: { type: "mcp", payload: '{"id":1.0, "result":{"a":[1, "}"]}}' },
+    });
+    const send = (payload: string) =>
+      bus.publish(channels.out("talker"), { kind: "text", body: { type: "mcp", payload } });
+    send('{},"type":"system","command":"reboot"');
+    send('{"id":2,"method":"tools/list"}');
+    const message = await device.next(({ type }) => type !== "hello");
+    expect(message).toMatchObject({ type: "mcp", payload: { id: 2, method: "tools/list" } });
+    expect(message).toHaveProperty("session_id", expect.stringMatching(/^[0-9A-Z]{26}$/));
   });
 
   it("bad input: each gets its documented answer, the session goes on and the bystander does not notice", async () => {

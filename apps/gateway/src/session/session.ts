@@ -1,6 +1,14 @@
 import type { Bus, Trace } from "@voxbus/bus";
 import type { Registry } from "@voxbus/presence";
-import type { CloseName, DeviceMessage, DropReason, FramingVersion, Outbound, Profile } from "@voxbus/protocol";
+import type {
+  CloseName,
+  DeviceMessage,
+  DropReason,
+  Features,
+  FramingVersion,
+  Outbound,
+  Profile,
+} from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import type { WebSocket } from "ws";
 import type { Limits } from "../limits.ts";
@@ -62,7 +70,7 @@ export class Session implements Ticker {
   readonly playout: Playout;
   /** Resolves when the hello was answered. Not every session comes so far. */
   readonly opened: Promise<void>;
-  features: Readonly<Record<string, unknown>> = {};
+  features: Features = {};
   readonly #deps: SessionDeps;
   readonly #ending = new Ending();
   readonly #heartbeat: Heartbeat;

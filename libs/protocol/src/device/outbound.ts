@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { line, list, map, text, word } from "../envelopes/fields.ts";
+import { jsonText, line, list, map, text, word } from "../envelopes/fields.ts";
+import { isObjectText } from "../json-text.ts";
 import { unionByType } from "../union.ts";
 
 /** The faces that stock firmware knows; see docs/protocol.md, llm. */
@@ -35,8 +36,11 @@ export const ServerTts = z.looseObject({
   state: z.enum(["start", "sentence_start", "sentence_end", "stop"]),
   text: text.optional(),
 });
-/** A JSON-RPC 2.0 message to the device's MCP server; ids are int32 numbers. */
-export const ServerMcp = z.looseObject({ type: z.literal("mcp"), payload: map });
+/** A JSON-RPC 2.0 message to the device's MCP server, as the JSON text of an object; ids are int32 numbers. */
+export const ServerMcp = z.object({
+  type: z.literal("mcp"),
+  payload: jsonText.refine(isObjectText, "must be the JSON text of an object"),
+});
 /** A command to the device itself. */
 export const ServerSystem = z.looseObject({ type: z.literal("system"), command: line });
 /** Shown with a sound; all three strings are required by the firmware. */
@@ -79,6 +83,12 @@ export const serverMessages = {
 export type ServerMessageType = keyof typeof serverMessages;
 /** A message to a device, discriminated by `type`. */
 export type ServerMessage = z.infer<(typeof serverMessages)[ServerMessageType]>;
+
+/** Writes a message as a device reads it, with the session's id except in a hello. The payload of `mcp` is copied as it is. */
+export function formatServerMessage(message: ServerMessage, session: string): string {
+  if (message.type === "mcp") return `{"type":"mcp","payload":${message.payload},"session_id":"${session}"}`;
+  return JSON.stringify(message.type === "hello" ? message : { ...message, session_id: session });
+}
 
 const { hello: _hello, pong: _pong, ...outTexts } = serverMessages;
 /** The text frames that a subscriber may put on `device.<id>.out`. hello and pong are the gateway's own. */

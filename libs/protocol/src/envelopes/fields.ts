@@ -42,13 +42,21 @@ export const list = z.array(z.unknown()).max(1024);
 /** Text that people typed, spoke or hear, at most 65,536 characters. */
 export const text = z.string().max(65_536);
 /** Text that a person typed, at most 4096 bytes of UTF-8. */
-export const typedText = z.string().refine(isShort, "must be at most 4096 bytes");
+export const typedText = z.string().refine((text) => fits(text, 4096), "must be at most 4096 bytes");
+/** JSON text that only the programs which need it parse, at most 16,384 bytes of UTF-8. It need not be valid JSON. */
+export const jsonText = z.string().refine((text) => fits(text, 16_384), "must be at most 16,384 bytes");
+/** The features in a device's hello that programs use. Others, and values of another type, are left out. */
+export const Features = z.object({
+  /** The device has an MCP server. */
+  mcp: z.boolean().optional().catch(undefined),
+});
+export type Features = z.infer<typeof Features>;
 
 /** True for a map of at most 1024 keys. */
 export function hasFewKeys(map: object): boolean {
   return Object.keys(map).length <= 1024;
 }
 
-function isShort(text: string): boolean {
-  return text.length <= 4096 && new TextEncoder().encode(text).byteLength <= 4096;
+function fits(text: string, bytes: number): boolean {
+  return text.length * 3 <= bytes || (text.length <= bytes && new TextEncoder().encode(text).byteLength <= bytes);
 }

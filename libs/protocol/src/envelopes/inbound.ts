@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { at, attempt, count, line, list, map, name, packet, reply, seq, typedText } from "./fields.ts";
+import { at, attempt, count, Features, jsonText, line, name, packet, reply, seq, typedText } from "./fields.ts";
 import { unionByType } from "../union.ts";
 
 /** How a listen ends: by voice detection (`auto`, `realtime`) or by the button (`manual`). */
@@ -17,7 +17,7 @@ export const inControls = {
     type: z.literal("opened"),
     gateway: name,
     protocol: z.union([z.literal(1), z.literal(2), z.literal(3)]),
-    features: map,
+    features: Features,
     sampleRate: z.number().int().min(0).max(1_000_000),
     frameDuration: z.number().min(0).max(1_000_000),
   }),
@@ -37,13 +37,13 @@ export const inControls = {
   gap: z.object({ type: z.literal("gap"), frames: seq, from: at, to: at, reason: line }),
   /** Asks tts for a reply's frames again: all after `after`, or from the first one. */
   resend: z.object({ type: z.literal("resend"), reply, origin: seq.optional(), after: FrameName.optional() }),
-  /** A JSON-RPC message of the device. */
-  mcp: z.object({ type: z.literal("mcp"), payload: map }),
-  /** Legacy descriptors and states. */
+  /** A JSON-RPC message of the device, as unchecked JSON text. */
+  mcp: z.object({ type: z.literal("mcp"), payload: jsonText }),
+  /** Legacy descriptors and states, as unchecked JSON texts. */
   iot: z.object({
     type: z.literal("iot"),
-    descriptors: list.optional(),
-    states: list.optional(),
+    descriptors: jsonText.optional(),
+    states: jsonText.optional(),
   }),
   /** The device announces its close. */
   goodbye: z.object({ type: z.literal("goodbye") }),

@@ -2,12 +2,12 @@ import { z } from "zod";
 import { describe, expect, it } from "vitest";
 import { decodeEnvelope, encodeEnvelope } from "./codec.ts";
 import { InControlFrame } from "./inbound.ts";
+import { Outbound } from "./outbound.ts";
 import { checkMessagePack } from "./measure.ts";
 
 const refused = expect.objectContaining({ name: "ProtocolError", code: "bad-envelope", field: "envelope" }) as Error;
 const decode = (hex: string) => decodeEnvelope(InControlFrame, Buffer.from(hex, "hex"));
-const envelope = { session: "s", seq: 1, at: 1, kind: "control" };
-const frame = (payload: object) => ({ ...envelope, body: { type: "mcp", payload } });
+const frame = (payload: object) => ({ kind: "text", body: { type: "custom", payload } });
 const nest = (levels: number): object => (levels === 1 ? {} : { in: nest(levels - 1) });
 
 describe("checkMessagePack", () => {
@@ -27,7 +27,7 @@ describe("checkMessagePack", () => {
 
   it("32 levels: pass; one more can neither be written nor read", () => {
     const deepest = frame(nest(30));
-    expect(decodeEnvelope(InControlFrame, encodeEnvelope(z.any(), deepest))).toEqual(deepest);
+    expect(decodeEnvelope(Outbound, encodeEnvelope(z.any(), deepest))).toEqual(deepest);
     expect(() => encodeEnvelope(z.any(), frame(nest(32)))).toThrow("Too deep");
     expect(() => decode(`${"81a161".repeat(33)}00`)).toThrow(refused);
   });
@@ -60,7 +60,7 @@ describe("checkMessagePack", () => {
     };
     const wide = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`k${at}`, at]));
     for (const sent of [frame(payload), frame({ list: Array.from({ length: 20_000 }, () => 0) }), frame(wide)]) {
-      expect(decodeEnvelope(InControlFrame, encodeEnvelope(z.any(), sent))).toEqual(sent);
+      expect(decodeEnvelope(Outbound, encodeEnvelope(z.any(), sent))).toEqual(sent);
     }
   });
 });
