@@ -1,6 +1,6 @@
 import { awaitPresence, watchPresence, watchSessions } from "@voxbus/presence";
 import { channels, defaultPorts } from "@voxbus/protocol";
-import type { Bus, Closer, Context, Log, Program } from "@voxbus/subscriber";
+import { describeCause, type Bus, type Closer, type Context, type Log, type Program } from "@voxbus/subscriber";
 import { announce } from "./announce.ts";
 import { claimTurns, type AnswerInput } from "./claims.ts";
 import { dialogueConfig } from "./config.ts";
@@ -90,7 +90,9 @@ function listNewTools(bus: Bus, tools: DeviceTools, log: Log): Closer {
     channels.inControl("*"),
     ({ session, body }, { device }) => {
       if (body.type !== "opened" || body.features.mcp !== true) return;
-      tools.list({ device, session }).catch((error: unknown) => log.debug({ err: error, device }, "tool list failed"));
+      tools
+        .list({ device, session })
+        .catch((error: unknown) => log.debug({ cause: describeCause(error), device }, "tool list failed"));
     },
     { queue: "dialogue" },
   );

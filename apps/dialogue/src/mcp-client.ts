@@ -1,7 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import { channels, parseJson, splitObject, type InControlFrame, type OutTextFrame } from "@voxbus/protocol";
 import { z } from "zod";
-import { ToolError } from "./engines/engine.ts";
+import { RefusedToolError, ToolError } from "./engines/engine.ts";
 
 /** A session of a device that has an MCP server. */
 export interface McpSession {
@@ -97,7 +97,7 @@ export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: n
       if (waiter === undefined || parsed === undefined) return;
       const { error, result } = parsed;
       if (error === undefined) waiter.resolve(result);
-      else waiter.reject(new ToolError(`the device refused: ${error.message}`));
+      else waiter.reject(new RefusedToolError(`the device refused: ${error.message}`));
     },
     expect,
     send,

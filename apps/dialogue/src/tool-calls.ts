@@ -1,7 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import { buckets, channels, type ToolCall as StoredCall } from "@voxbus/protocol";
 import { z } from "zod";
-import { ToolError } from "./engines/engine.ts";
+import { RefusedToolError } from "./engines/engine.ts";
 import { firstRequestId, parseResult, type McpClient } from "./mcp-client.ts";
 import type { TurnId } from "./turn-input.ts";
 
@@ -76,6 +76,6 @@ export function createToolCalls(bus: Bus, client: McpClient): ToolCalls {
 function readText(result: unknown): string {
   const { content, isError } = parseResult(CallResult, result);
   const text = content.map((part) => part.text ?? "").join("\n");
-  if (isError) throw new ToolError(`the device refused: ${text}`);
+  if (isError) throw new RefusedToolError(`the device refused: ${text}`);
   return text;
 }

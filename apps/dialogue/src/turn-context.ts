@@ -1,7 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import { channels, type Presence } from "@voxbus/protocol";
+import { describeCause } from "@voxbus/subscriber";
 import type { AnswerRequest, Message, Tool } from "./engines/engine.ts";
-import { describeCause } from "./error-cause.ts";
 import type { ReplyWriter } from "./reply-writer.ts";
 import type { TurnDeps } from "./turn-deps.ts";
 import type { TurnInput } from "./turn-input.ts";
@@ -79,7 +79,7 @@ async function listTools({ device, session }: TurnInput, { devices, log }: TurnD
     return await devices.tools.list({ device, session }, signal);
   } catch (error) {
     signal.throwIfAborted();
-    log.warn({ err: error, cause: describeCause(error), device, session }, "tool list failed, answering without tools");
+    log.warn({ cause: describeCause(error), device, session }, "tool list failed, answering without tools");
     return [];
   }
 }

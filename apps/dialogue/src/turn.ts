@@ -1,7 +1,7 @@
+import { describeCause } from "@voxbus/subscriber";
 import { ModelError, writeAnswer } from "./answer.ts";
 import { apologize } from "./apologies.ts";
 import type { AnswerRequest } from "./engines/engine.ts";
-import { describeCause } from "./error-cause.ts";
 import { FencedError } from "./fences.ts";
 import type { History } from "./history.ts";
 import type { TurnMetrics } from "./metrics.ts";

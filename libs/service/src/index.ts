@@ -1,4 +1,5 @@
 export { ConfigError, flag, listVariables, port, readConfig, type ConfigShape, type Variable } from "./config.ts";
+export { describeCause, withoutText, type ErrorCause } from "./error-cause.ts";
 export { hostName, isKnownHost, list } from "./hosts.ts";
 export { type StopMode } from "./lifecycle.ts";
 export { createLog, type Log } from "./log.ts";

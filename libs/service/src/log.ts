@@ -1,6 +1,7 @@
 import { isSpanContextValid, trace } from "@opentelemetry/api";
 import { pino, type Logger } from "pino";
 import pretty from "pino-pretty";
+import { describeError } from "./error-cause.ts";
 
 /** A structured log: fixed message text, values in fields. Transcripts go under `transcript`, which is never written. */
 export type Log = Logger;
@@ -21,6 +22,7 @@ export function createLog(options: {
     name: options.name,
     level: options.level,
     mixin: nameTrace,
+    serializers: { err: describeError },
     redact: { paths: ["transcript", "*.transcript"], remove: true },
   };
   const forPeople = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY);

@@ -18,6 +18,8 @@ export {
 } from "@voxbus/protocol";
 export {
   ConfigError,
+  describeCause,
+  type ErrorCause,
   flag,
   hostName,
   isKnownHost,
@@ -32,6 +34,7 @@ export {
   type Running,
   type StopMode,
   type Variable,
+  withoutText,
 } from "@voxbus/service";
 /** zod, for the shape of a program's own configuration. */
 export { z } from "zod";

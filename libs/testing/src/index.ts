@@ -11,6 +11,7 @@ export {
   type RequestContext,
   type SpeechRequest,
   type TranscriptionRequest,
+  type ErrorAnswer,
 } from "./model-server.ts";
 export { dialects, type ChatEvent, type Dialect, type EarlyEnd } from "./model-stream.ts";
 export { startNatsServer, type NatsServer } from "./nats-server.ts";

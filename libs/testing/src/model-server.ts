@@ -33,8 +33,14 @@ export interface RequestContext {
   readonly gone: AbortSignal;
 }
 
+/** An error answer with a body of its own, sent as JSON. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly body: object;
+}
+
 type Pieces<T> = Iterable<T> | AsyncIterable<T>;
-type Answer<T> = T | number | EarlyEnd | Promise<T | number | EarlyEnd>;
+type Answer<T> = T | Refusal | Promise<T | Refusal>;
 
 /** The behavior of the models, which a test may change at any time. A number answers with that HTTP status. */
 export interface ModelScript {
@@ -119,8 +125,9 @@ export async function startModelServer(
     const route = request.method === "POST" ? routes[request.url ?? ""] : undefined;
     const reply: Reply = route ? await route(Buffer.concat(chunks), context) : 404;
     if (typeof reply === "function") await reply(response);
-    else if (typeof reply === "number") refuse(response, reply);
-    else endEarly(response, reply);
+    else if (typeof reply === "number") refuse(response, { status: reply, body: { error: { message: "no" } } });
+    else if ("end" in reply) endEarly(response, reply);
+    else refuse(response, reply);
   }
 
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -138,19 +145,22 @@ export async function startModelServer(
   };
 }
 
-type Refusal = number | EarlyEnd;
+type Refusal = number | EarlyEnd | ErrorAnswer;
 type Reply = Refusal | ((response: ServerResponse) => void | Promise<void>);
 
 function isRefusal(answer: unknown): answer is Refusal {
-  return typeof answer === "number" || (typeof answer === "object" && answer !== null && "end" in answer);
+  return (
+    typeof answer === "number" ||
+    (typeof answer === "object" && answer !== null && ("end" in answer || "status" in answer))
+  );
 }
 
-function refuse(response: ServerResponse, status: number): void {
-  response.writeHead(status, { "content-type": "application/json" }).end('{"error":{"message":"no"}}');
+function refuse(response: ServerResponse, { status, body }: ErrorAnswer): void {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 }
 
 function endEarly(response: ServerResponse, { end }: EarlyEnd): void {
-  if (end === "fail") refuse(response, 500);
+  if (end === "fail") refuse(response, { status: 500, body: { error: { message: "no" } } });
   else if (end === "drop") response.destroy();
   else response.writeHead(200).flushHeaders();
 }

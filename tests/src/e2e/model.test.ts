@@ -104,6 +104,18 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
     expect(await listenTo(device)).toBe(spoken.failed);
   });
 
+  test("model: if its error quotes the question, no program prints it", async () => {
+    const question = "is my rash contagious";
+    const body = { error: { message: question, code: question, param: question } };
+    server.script.chat = () => ({ status: 400, body });
+    const failed = system.awaitLine(/turn failed/);
+    await device.do({ do: "text", text: question });
+    expect(await failed).toContain("BadRequestError");
+    await device.turn();
+    expect(await listenTo(device)).toBe(spoken.failed);
+    expect(system.output()).not.toContain("rash");
+  });
+
   test("model: if it breaks off, the device plays its beginning and an apology", async () => {
     server.script.chat = async function* () {
       yield "This is the beginning. And";

@@ -1,5 +1,7 @@
 import { setTimeout } from "node:timers/promises";
+import { inspect } from "node:util";
 import { readWav } from "@voxbus/audio";
+import { describeCause } from "@voxbus/subscriber";
 import {
   loadSpeech,
   silence,
@@ -42,6 +44,15 @@ const create = (timeoutMs = 5000) =>
 const never = new AbortController().signal;
 
 testEngine("openai", { create: async () => create(), speech, foreign: ["other"], partials: false });
+
+test("openai engine: a server whose error quotes the speech: the engine's error does not", async () => {
+  const said = "my rash is back";
+  server.script.transcribe = () => ({ status: 422, body: { error: { message: said, code: said } } });
+  const failure = create().open({ language: "en" }, never).finish();
+  const error = await failure.catch((error: unknown) => error);
+  expect(inspect(error, { depth: 20, showHidden: true })).not.toContain("rash");
+  expect(describeCause(error)).toEqual({ name: "UnprocessableEntityError", status: 422 });
+});
 
 test("openai engine: at most as many requests as slots run at the same time", async () => {
   let atOnce = 0;

@@ -1,4 +1,5 @@
 import { writeWav } from "@voxbus/audio";
+import { withoutText } from "@voxbus/subscriber";
 import OpenAI, { toFile } from "openai";
 import PQueue from "p-queue";
 import type { AsrEngine, Transcript } from "./engine.ts";
@@ -19,7 +20,9 @@ export function createOpenAiEngine(options: {
   readonly timeoutMs: number;
 }): AsrEngine {
   const { url, model, key = "none", slots, timeoutMs } = options;
-  const client = new OpenAI({ baseURL: url ?? "https://api.openai.com/v1", apiKey: key, maxRetries: 0 });
+  const baseURL = url ?? "https://api.openai.com/v1";
+  // The client's own log quotes answers.
+  const client = new OpenAI({ baseURL, apiKey: key, maxRetries: 0, logLevel: "off" });
   const closing = new AbortController();
   const requests = new PQueue({ concurrency: slots });
 
@@ -33,9 +36,9 @@ export function createOpenAiEngine(options: {
       );
       const heard = text.trim();
       return heard === "" ? { text: heard, language, reason: "unrecognized" } : { text: heard, language };
-    } catch (cause) {
+    } catch (error) {
       signal.throwIfAborted();
-      throw new Error(`the transcription endpoint failed or took over ${timeoutMs} ms`, { cause });
+      throw nameProblem(error, timeoutMs);
     }
   }
 
@@ -57,4 +60,8 @@ export function createOpenAiEngine(options: {
       closing.abort(new Error("the openai engine is closed"));
     },
   };
+}
+
+function nameProblem(error: unknown, timeoutMs: number): Error {
+  return new Error(`the transcription endpoint failed or took over ${timeoutMs} ms`, { cause: withoutText(error) });
 }

@@ -19,7 +19,12 @@ export interface Tools {
 
 /** A tool call that failed: the tool is unknown, the device refused the call, or it did not answer in time. */
 export class ToolError extends Error {
-  override readonly name = "ToolError";
+  override readonly name: string = "ToolError";
+}
+
+/** A tool call that the device refused. The message is the device's, and may quote what people said. */
+export class RefusedToolError extends ToolError {
+  override readonly name = "RefusedToolError";
 }
 
 /** A model that did not answer in time. */

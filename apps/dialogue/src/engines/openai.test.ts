@@ -1,12 +1,20 @@
+import { inspect } from "node:util";
 import { Profile } from "@voxbus/protocol";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { startModelServer, type ChatEvent, type ChatRequest, type ModelServer } from "@voxbus/testing";
+import { describeCause } from "@voxbus/subscriber";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import {
+  startModelServer,
+  type ChatEvent,
+  type ChatRequest,
+  type ErrorAnswer,
+  type ModelServer,
+} from "@voxbus/testing";
 import { testEngine } from "./engine.suite.ts";
 import { ModelTimeoutError, type Delta } from "./engine.ts";
 import { createOpenAiEngine, type OpenAiOptions } from "./openai.ts";
 import { collectText, createRequest } from "./test-request.ts";
 
-function answerLikeAModel({ messages, tools }: ChatRequest): readonly ChatEvent[] | number {
+function answerLikeAModel({ messages, tools }: ChatRequest): readonly ChatEvent[] | number | ErrorAnswer {
   const last = messages.at(-1)?.content ?? "";
   if (messages.at(-1)?.role === "tool") return [`Done: ${last}`];
   if (last.startsWith("Your answer was cut off")) return ["And the rest."];
@@ -19,9 +27,16 @@ function answerLikeAModel({ messages, tools }: ChatRequest): readonly ChatEvent[
   if (last === "hang") return [{ end: "hang" }];
   if (last === "hang later") return ["Well, ", { end: "hang" }];
   if (last === "nothing") return [];
+  if (last.startsWith("refuse: "))
+    return { status: 400, body: { error: { message: last, param: last, code: last, type: last } } };
+  if (last.startsWith("break: "))
+    return ["Well, ", { raw: `data: {"error":{"message":"${last}","code":"overloaded"}}\n\n` }];
+  if (last.startsWith("garble: ")) return ["Well, ", { raw: `data: ${last.slice(8)}\n\n` }];
   return ["Hel", "lo, you said ", last, "."];
 }
 
+// Clients keep the function that they find when they are created.
+const printed = vi.spyOn(console, "error").mockReturnValue();
 let server: ModelServer;
 beforeAll(async () => {
   server = await startModelServer({ chat: answerLikeAModel });
@@ -54,6 +69,23 @@ test.each([
   await expect(read()).rejects.toThrow('the model "test"');
   expect(deltas).toHaveLength(count);
 });
+
+test.each([
+  ["refuse", { name: "BadRequestError", status: 400 }],
+  ["break", { name: "APIError", code: "overloaded" }],
+  ["garble", { name: "SyntaxError" }],
+])(
+  "openai: a model whose error quotes the question (%s): the engine's error does not, and nothing is printed",
+  async (how, cause) => {
+    const failure = collectText(createEngine(), createRequest(`${how}: rash, what can I do?`)).catch(
+      (error: unknown) => error,
+    );
+    const error = await failure;
+    expect(inspect(error, { depth: 20, showHidden: true })).not.toContain("rash");
+    expect(describeCause(error)).toEqual(cause);
+    expect(printed).not.toHaveBeenCalled();
+  },
+);
 
 test.each([
   ["hang", { firstTokenMs: 300 }],

@@ -1,4 +1,5 @@
 import { tracingIsOn } from "@voxbus/bus";
+import { withoutText } from "@voxbus/subscriber";
 import OpenAI, { BadRequestError, UnprocessableEntityError } from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
 import { apologizeForHearing } from "../apologies.ts";
@@ -46,8 +47,8 @@ type Complete = (
 
 /** Asks for the number of tokens while tracing is on, until a server refuses that option. */
 function createCompleter({ url, key }: OpenAiOptions): Complete {
-  // The client requires a key. It must not retry on its own while the device waits.
-  const client = new OpenAI({ baseURL: url, apiKey: key ?? "none", maxRetries: 0 });
+  // The client requires a key. It must not retry on its own while the device waits, and its log quotes answers.
+  const client = new OpenAI({ baseURL: url, apiKey: key ?? "none", maxRetries: 0, logLevel: "off" });
   let tellsUsage = true;
   return async (completion, options) => {
     if (!tracingIsOn() || !tellsUsage) return client.chat.completions.create(completion, options);
@@ -149,11 +150,15 @@ async function* streamCompletion(
     if (signal.aborted) return;
     failure = error;
     patience.signal.throwIfAborted();
-    throw new Error(`the model "${model}" failed`, { cause: error });
+    throw nameProblem(error, model);
   } finally {
     clearTimeout(timer);
     span.end(failure);
   }
+}
+
+function nameProblem(error: unknown, model: string): Error {
+  return new Error(`the model "${model}" failed`, { cause: withoutText(error) });
 }
 
 /** Adds a part to its call. Some servers omit the index or the id of a call that comes in one piece. */

@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
-import { listen } from "@voxbus/subscriber";
+import { inspect } from "node:util";
+import { listen, type Log } from "@voxbus/subscriber";
 import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Alert } from "@voxbus/protocol";
@@ -60,6 +61,17 @@ test("webhook: a step is given up after five attempts, and at once if it is refu
   expect(await webhook.post(step)).toBe(true);
   expect(keys).toHaveLength(6);
   expect(outcomes).toEqual(["failed", "refused"]);
+});
+
+test("webhook: its address, which may hold a secret, is not in the log", async () => {
+  const lines: unknown[] = [];
+  const log = Object.assign(Object.create(silentLog), { error: (fields: unknown) => lines.push(fields) }) as Log;
+  const address = url.replace("//", "//user:secret@");
+  const signal = new AbortController().signal;
+  const webhook = createWebhook({ url: address, log, signal, waitsMs: [], posted: () => undefined });
+  expect(await webhook.post(step)).toBe(true);
+  expect(inspect(lines, { depth: 20, showHidden: true })).not.toContain("secret");
+  expect(lines).toMatchObject([{ alert: "a1", attempts: 1, cause: { name: "TypeError" } }]);
 });
 
 test("webhook: a monitor that stops leaves the step to the next one", async () => {

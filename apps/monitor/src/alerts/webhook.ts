@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Alert } from "@voxbus/protocol";
-import type { Log } from "@voxbus/subscriber";
+import { describeCause, type ErrorCause, type Log } from "@voxbus/subscriber";
 
 const timeoutMs = 5000;
 const usualWaitsMs: readonly number[] = [1000, 2000, 4000, 8000];
@@ -25,8 +25,8 @@ export function createWebhook(parts: {
 }): Webhook {
   const { url, log, posted, signal, waitsMs = usualWaitsMs } = parts;
 
-  /** Resolves with the answer's status, or with the error if there was no answer in time. */
-  const attempt = async (step: Alert): Promise<{ readonly status?: number; readonly err?: unknown }> => {
+  /** Resolves with the answer's status, or with the reason why there was none in time. */
+  const attempt = async (step: Alert): Promise<{ readonly status?: number; readonly cause?: ErrorCause }> => {
     const phase = step.resolved ? "resolved" : step.severity;
     try {
       const response = await fetch(url, {
@@ -40,14 +40,15 @@ export function createWebhook(parts: {
       await response.body?.cancel();
       return { status: response.status };
     } catch (error) {
-      return { err: error };
+      // The error's text may hold the address, and with it a secret.
+      return { cause: describeCause(error) };
     }
   };
 
   return {
     async post(step) {
       for (let tries = 0; ; tries += 1) {
-        const { status, err } = await attempt(step);
+        const { status, cause } = await attempt(step);
         if (signal.aborted && status === undefined) return false;
         if (status !== undefined && status >= 200 && status < 300) {
           posted("taken");
@@ -57,7 +58,7 @@ export function createWebhook(parts: {
         const wait = waitsMs[tries];
         if (final || wait === undefined) {
           posted(final ? "refused" : "failed");
-          log.error({ err, alert: step.id, status, attempts: tries + 1 }, "alert not posted to the webhook");
+          log.error({ cause, alert: step.id, status, attempts: tries + 1 }, "alert not posted to the webhook");
           return true;
         }
         try {

@@ -1,4 +1,6 @@
+import { inspect } from "node:util";
 import { writeWav } from "@voxbus/audio";
+import { describeCause } from "@voxbus/subscriber";
 import { startModelServer, type ModelScript, type SpeechRequest } from "@voxbus/testing";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createOpenAiEngine, type OpenAiSpeechOptions } from "./openai.ts";
@@ -116,6 +118,14 @@ test.each<[string, ModelScript["speak"], string]>([
     code,
   });
   expect(server.requests.speech.length).toBe(1);
+});
+
+test("openai: a server whose error quotes the text: the engine's error does not", async () => {
+  const { engine } = await create(({ input }) => ({ status: 400, body: { error: { message: input, code: input } } }));
+  const spoken = collectSound(engine.synthesize({ text: "Your rash is back." }, never));
+  const error = await spoken.catch((error: unknown) => error);
+  expect(inspect(error, { depth: 20, showHidden: true })).not.toContain("rash");
+  expect(describeCause(error)).toEqual({ name: "BadRequestError", status: 400, code: "refused" });
 });
 
 test("openai: an unreachable server gives a named error", async () => {

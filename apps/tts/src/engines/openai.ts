@@ -1,3 +1,4 @@
+import { withoutText } from "@voxbus/subscriber";
 import OpenAI, { APIConnectionError, APIError } from "openai";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
 import { readPcmStream } from "./pcm-stream.ts";
@@ -21,8 +22,14 @@ export interface OpenAiSpeechOptions {
  */
 export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
   const { url, key, model, voice: standard, sampleRate, timeoutMs } = options;
-  // The client needs a key, although most local servers do not.
-  const client = new OpenAI({ baseURL: url ?? null, apiKey: key ?? "none", maxRetries: 0, timeout: timeoutMs });
+  // The client needs a key, although most local servers do not. Its own log quotes texts.
+  const client = new OpenAI({
+    baseURL: url ?? null,
+    apiKey: key ?? "none",
+    maxRetries: 0,
+    timeout: timeoutMs,
+    logLevel: "off",
+  });
   const closing = new AbortController();
   return {
     name: "openai",
@@ -66,13 +73,14 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
   };
 }
 
-function nameProblem(cause: unknown): TtsError {
-  if (cause instanceof TtsError) return cause;
-  if (cause instanceof APIConnectionError) {
+function nameProblem(error: unknown): TtsError {
+  if (error instanceof TtsError) return error;
+  const cause = withoutText(error);
+  if (error instanceof APIConnectionError) {
     return new TtsError("unavailable", "the speech server cannot be reached", { cause });
   }
-  if (cause instanceof APIError) {
-    return new TtsError("refused", `the speech server answered ${String(cause.status ?? "an error")}`, { cause });
+  if (error instanceof APIError) {
+    return new TtsError("refused", `the speech server answered ${String(error.status ?? "an error")}`, { cause });
   }
   return new TtsError("failed", "the speech server broke off", { cause });
 }
