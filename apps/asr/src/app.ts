@@ -44,7 +44,7 @@ export async function buildAsr({
   defer(() => frontEnds.close());
   await frontEnds.ready();
 
-  const profiles = await openProfiles();
+  const profiles = await openProfiles({ asr: [engine.name] });
   const deps = {
     bus,
     log,

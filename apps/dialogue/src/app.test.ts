@@ -2,6 +2,7 @@ import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
 import {
   connectTestBus,
+  looseRow,
   startModelServer,
   startNatsServer,
   type ChatEvent,
@@ -231,6 +232,24 @@ test("dialogue: another worker continues after the sentences that are stored", a
     [0, false],
     [1, true],
   ]);
+});
+
+test.each([
+  ["timeZone", "Mars/Base"],
+  ["timeZone", "constructor"],
+  ["language", "xx-invalid-"],
+  ["language", "en_US"],
+  ["language", "__proto__"],
+  ["engines", { llm: "constructor" }],
+  ["engines", { llm: "a.b" }],
+  ["group", "*.>"],
+  ["prompt", 7],
+])("profile: with the %s %j the device's turns are answered as without it", async (field, value) => {
+  const device = await connectDevice();
+  const profiles = bus.bucket(looseRow(buckets.profiles));
+  await profiles.put(device.device, { wakeWords: ["computer"], [field]: value });
+  await device.type("what time is it");
+  expect(await device.whenSaid()).toMatchObject([expect.stringMatching(/^It is \d/)]);
 });
 
 test.each([

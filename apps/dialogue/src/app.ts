@@ -6,6 +6,7 @@ import { claimTurns, type AnswerInput } from "./claims.ts";
 import { dialogueConfig } from "./config.ts";
 import { createDeviceTools, type DeviceTools } from "./device-tools.ts";
 import { createEngineChoice } from "./engines/engine-choice.ts";
+import { engines } from "./engines/registry.ts";
 import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
 import { createMetrics } from "./metrics.ts";
@@ -37,7 +38,7 @@ export async function buildDialogue({
   defer,
   drain,
 }: Context<typeof dialogueConfig>): Promise<void> {
-  const profiles = await openProfiles();
+  const profiles = await openProfiles({ llm: Object.keys(engines) });
   const presence = await watchPresence(bus);
   defer(() => presence.close());
   const sessions = watchSessions(bus, presence);

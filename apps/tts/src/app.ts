@@ -43,7 +43,14 @@ export async function buildTts({
   const speaker = await createSentenceSpeaker({ engines, fallback, log, metrics, threads: 1 });
   defer(() => speaker.close());
 
-  const deps: SpeakDeps = { bus, log, metrics, profiles: await profiles(), sessions, speaker };
+  const deps: SpeakDeps = {
+    bus,
+    log,
+    metrics,
+    profiles: await profiles({ tts: engines.map(({ name }) => name) }),
+    sessions,
+    speaker,
+  };
   const claims = await bus.claim({
     channel: channels.sayOpen("*"),
     durable: "tts",

@@ -104,7 +104,7 @@ function parsePath(phrase: string, slots: Readonly<Record<string, Slot>>, where:
       return readWords(part);
     }
     const [name = "", kind = name] = part.slice(1, -1).split(":");
-    const slot = slots[kind];
+    const slot = Object.hasOwn(slots, kind) ? slots[kind] : undefined;
     if (slot === undefined) {
       throw new Error(`${where}: unknown slot {${kind}}; known slots are ${Object.keys(slots).join(", ")}`);
     }

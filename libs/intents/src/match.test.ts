@@ -46,4 +46,7 @@ test("define: an empty phrase, an open bracket and an unknown slot are refused b
   );
   expect(() => defineIntent({ name: "c", phrases: ["go [on"], answer })).toThrow("a bracket is not closed");
   expect(() => defineIntent({ name: "d", phrases: ["to {place}"], answer })).toThrow("unknown slot {place}");
+  expect(() => defineIntent({ name: "d", phrases: ["to {constructor}"], answer })).toThrow(
+    "unknown slot {constructor}",
+  );
 });

@@ -1,6 +1,7 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
 import { buckets, channels, type Command, deviceKey, type Presence, Profile } from "@voxbus/protocol";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { connectTestBus, looseRow, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { watchPresence } from "./presence-view.ts";
 import { watchProfiles } from "./profiles.ts";
@@ -111,7 +112,7 @@ test("enter: it ends when its signal aborts", async () => {
 
 test("profiles: the device's own fields come before the default profile's, and those before the schema's", async () => {
   const bucket = bus.bucket(buckets.profiles);
-  const profiles = await watchProfiles(bus);
+  const profiles = await watchProfiles(bus, silentLog);
   const device = "aa:bb:cc:dd:ee:02";
   expect(profiles.of(device)).toEqual(Profile.parse({}));
   await bucket.put("=default", { language: "de", lead: 1 });
@@ -120,5 +121,47 @@ test("profiles: the device's own fields come before the default profile's, and t
   expect(profiles.of("another")).toMatchObject({ language: "de", lead: 1 });
   await bucket.put(deviceKey(device), { lead: 99 });
   await vi.waitFor(() => expect(profiles.of(device)).toMatchObject({ language: "de", lead: 1 }));
+  await bucket.put("=default", {});
   profiles.close();
 });
+
+test.each<[string, unknown, (string | undefined)?]>([
+  ...["language", "timeZone", "group"].flatMap((field) =>
+    ["", "a/b c", "__proto__ ", "x".repeat(65), 7, null, {}, ["en"]].map((value): [string, unknown] => [field, value]),
+  ),
+  ...["xx-invalid-", "en_US", "constructor", "english (US)"].map((value): [string, unknown] => ["language", value]),
+  ...["Mars/Base", "constructor", "toString", "__proto__", "+99:00"].map((value): [string, unknown] => [
+    "timeZone",
+    value,
+  ]),
+  ...["a.b", "*", ">", "a:b"].map((value): [string, unknown] => ["group", value]),
+  ...["constructor", "toString", "__proto__", "a.b", "", 7].map((llm): [string, unknown, string] => ["engines", { llm, tts: "espeak" }, "engines.llm"]), // prettier-ignore
+  ["engines", "openai"],
+  ["engines", null],
+  ["voice", 7],
+  ["prompt", "x".repeat(16_385)],
+  ["wakeWords", "computer"],
+  ["wakeWords", ["computer", 7]],
+  ["lead", 99],
+  ["deadlineMs", "15000"],
+  ["dryMs", 0],
+  ["silenceMs", -1],
+  ["farewell", {}],
+])(
+  "profiles: with the %s %j, only that field counts as absent, and it is logged once",
+  async (field, value, named = field) => {
+    const lines: { readonly device?: string; readonly message: string }[] = [];
+    const log = { warn: (fields: object, message: string) => lines.push({ ...fields, message }) };
+    const bucket = bus.bucket(looseRow(buckets.profiles));
+    const device = `odd-${ulid()}`;
+    const profiles = await watchProfiles(bus, log, { llm: ["embedded"] });
+    const rest = field === "lead" ? { dryMs: 2000 } : { lead: 3 };
+    await bucket.put(device, { ...rest, [field]: value });
+    const engines = named === "engines.llm" ? { tts: "espeak" } : {};
+    await vi.waitFor(() => expect(profiles.of(device)).toEqual({ ...Profile.parse({}), ...rest, engines }));
+    expect(profiles.of(device)).toBe(profiles.of(device));
+    const own = lines.filter((line) => line.device === device);
+    expect(own).toEqual([{ device, fields: [named], message: "profile fields invalid, ignored" }]);
+    profiles.close();
+  },
+);

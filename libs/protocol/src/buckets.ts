@@ -2,8 +2,8 @@ import { z } from "zod";
 import { deviceKey, deviceOfKey } from "./ids.ts";
 import { line } from "./envelopes/fields.ts";
 import {
-  AlertRecord, Canary, DeviceRecord, DeviceTool, Dialogue, GatewayLease, MonitorLease, OwnProfile, Presence, Reminder, SeenGateways,
-  ToolCall,
+  AlertRecord, Canary, DeviceRecord, DeviceTool, Dialogue, GatewayLease, MonitorLease, Presence, Reminder, SeenGateways,
+  StoredProfile, ToolCall,
 } from "./records.ts"; // prettier-ignore
 
 const second = 1000;
@@ -60,7 +60,7 @@ export const buckets = {
   profiles: {
     bucket: "profiles",
     pattern: "<device>",
-    schema: OwnProfile,
+    schema: StoredProfile,
     key: deviceKey,
     idOf: (key: string) => (key === defaultProfile ? key : deviceOfKey(key)),
   },

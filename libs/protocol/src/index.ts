@@ -18,7 +18,7 @@ export {
   type DeviceMessageType,
 } from "./device/inbound.ts";
 export { parseJson, splitObject } from "./json-text.ts";
-export { Features } from "./envelopes/fields.ts";
+export { Features, isLanguage } from "./envelopes/fields.ts";
 export {
   Emotion,
   emotions,
@@ -68,6 +68,7 @@ export {
   Profile,
   Reminder,
   SeenGateways,
+  StoredProfile,
   ToolCall,
 } from "./records.ts";
 export { bucketLifetimes, bucketNames, buckets, defaultProfile, type BucketName, type BucketRow } from "./buckets.ts";

@@ -1,5 +1,18 @@
 import { z } from "zod";
-import { amount, at, count, Features, hasFewKeys, line, map, text, time, word } from "./envelopes/fields.ts";
+import {
+  amount,
+  at,
+  count,
+  Features,
+  hasFewKeys,
+  language,
+  line,
+  map,
+  name,
+  text,
+  time,
+  word,
+} from "./envelopes/fields.ts";
 import { Alert } from "./envelopes/operations.ts";
 import { SessionState } from "./envelopes/turns.ts";
 
@@ -30,17 +43,20 @@ export type Presence = z.infer<typeof Presence>;
 
 /** A device's settings with defaults filled in. A change applies to the next turn. */
 export const Profile = z.object({
-  language: word.default("en").describe("BCP 47 language that is spoken"),
+  language: language.default("en").describe("BCP 47 language that is spoken"),
   voice: line.optional().describe("the synthesizer's voice"),
-  engines: z.object({ asr: word.optional(), tts: word.optional(), llm: word.optional() }).default({}),
+  engines: z.object({ asr: name.optional(), tts: name.optional(), llm: name.optional() }).default({}),
   prompt: z.string().max(16_384).optional().describe("the language model's instructions"),
-  timeZone: word.default("UTC").describe("IANA time zone"),
+  timeZone: word
+    .refine(isTimeZone, "must be an IANA time zone such as Europe/Berlin")
+    .default("UTC")
+    .describe("IANA time zone"),
   wakeWords: z
     .array(line)
     .max(64)
     .default([])
     .describe("texts of listen/detect that are wake words and not typed text"),
-  group: word.optional().describe("the group whose fleet.<group>.out reaches the device"),
+  group: name.optional().describe("the group whose fleet.<group>.out reaches the device"),
   lead: z.number().int().min(0).max(3).default(2).describe("frames sent ahead of the play-out clock"),
   deadlineMs: z
     .number()
@@ -89,6 +105,47 @@ export const OwnProfile = z.object(
   },
 );
 export type OwnProfile = z.infer<typeof OwnProfile>;
+
+/** The fields of a stored profile that are valid, and the names of those that are not. */
+export interface StoredProfile {
+  readonly own: OwnProfile;
+  readonly invalid: readonly string[];
+}
+/** A profile as it is read from its bucket: a field that is not valid counts as absent. */
+export const StoredProfile = map.transform((stored): StoredProfile => {
+  const invalid: string[] = [];
+  const own = keepValid(OwnProfile.shape, stored, (field) => invalid.push(field));
+  return { own, invalid };
+}) as unknown as z.ZodType<StoredProfile, OwnProfile>;
+
+function keepValid(
+  shape: Readonly<Record<string, z.ZodType>>,
+  stored: Readonly<Record<string, unknown>>,
+  report: (field: string) => void,
+): Record<string, unknown> {
+  const known = Object.entries(stored).filter(([field]) => Object.hasOwn(shape, field));
+  return Object.fromEntries(
+    known.flatMap(([field, value]) => {
+      const parsed = shape[field]!.safeParse(value);
+      if (parsed.success) return [[field, parsed.data]];
+      const inner = shape[field] instanceof z.ZodOptional ? shape[field].unwrap() : undefined;
+      if (inner instanceof z.ZodObject && typeof value === "object" && value !== null)
+        return [
+          [field, keepValid(inner.shape, value as Record<string, unknown>, (name) => report(`${field}.${name}`))],
+        ];
+      report(field);
+      return [];
+    }),
+  );
+}
+
+function isTimeZone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone !== "";
+  } catch {
+    return false;
+  }
+}
 
 // A stored default would hide the fleet's, as if somebody had chosen it.
 function withoutDefault(field: z.ZodType): z.ZodType {

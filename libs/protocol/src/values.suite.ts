@@ -45,7 +45,7 @@ function generateObject(shape: Readonly<Record<string, z.ZodType>>): fc.Arbitrar
 // A rule that a string must keep (a pattern, a refinement) is met by names, and by what passes it. Some are the texts of JSON.
 function generateString(schema: z.ZodString): fc.Arbitrary<unknown> {
   const name = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
-  const foreign = fc.constantFrom("", "你好，世界", "Größe", "👩‍🚀", "\u0000\n\u2028", '"\\');
+  const foreign = fc.constantFrom("en", "zh-CN", "", "你好，世界", "Größe", "👩‍🚀", "\u0000\n\u2028", '"\\');
   const texts = fc.oneof(json, fc.array(fc.integer(), { maxLength: 3 })).map((value) => JSON.stringify(value));
   return fc.oneof(fc.string({ maxLength: 40 }), name, foreign, texts).filter((text) => schema.safeParse(text).success);
 }

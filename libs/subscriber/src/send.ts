@@ -2,6 +2,7 @@ import type { Bus } from "@voxbus/bus";
 import {
   channels,
   type Emotion,
+  isLanguage,
   type OutAudio,
   type OutText,
   type OutTextFrame,
@@ -31,7 +32,8 @@ export interface Send {
   audio(device: string, packet: Uint8Array, about?: About): void;
   /**
    * Announces a text: the device speaks it as soon as it is silent, at the latest after 30 s. Resolves when the whole
-   * text is stored, with the reply id that the device's events name. Throws RangeError for an empty text, BusAwayError
+   * text is stored, with the reply id that the device's events name. Throws RangeError for an empty text or a language
+   * that is not BCP 47, BusAwayError
    * if it could not be stored within 15 s, or the signal's reason.
    */
   say(
@@ -60,6 +62,8 @@ export function createSend(bus: Bus): Send {
     },
     async say(device, text, { emotion, language } = {}, signal) {
       const id = parseDeviceId(device);
+      if (language !== undefined && !isLanguage(language))
+        throw new RangeError("expected a BCP 47 language such as en or zh-CN");
       const sentences = splitSentences(text, language);
       if (sentences[0] === "") throw new RangeError("expected a text to say; it is empty");
       const reply = ulid();

@@ -184,6 +184,8 @@ test("send: say stores a short text as one sentence, and refuses an empty one", 
   const { messages } = await gateway.stored(channels.sayOpen("say-2"), 10);
   expect(messages.map(({ text, last }) => [text, last])).toEqual([["Dinner is ready.", true]]);
   await expect(context.send.say("say-2", " ")).rejects.toThrow(RangeError);
+  for (const language of ["", "en_US", "xx-invalid-", "constructor"])
+    await expect(context.send.say("say-2", "Hello.", { language })).rejects.toThrow(RangeError);
 });
 
 test("send and on: a device id that could widen a subject is refused", async () => {

@@ -1,5 +1,5 @@
 import { busConfig, connectBus, type Bus, type BusConfig } from "@voxbus/bus";
-import { watchProfiles, type Profiles } from "@voxbus/presence";
+import { watchProfiles, type EngineNames, type Profiles } from "@voxbus/presence";
 import {
   createVitals,
   listVariables,
@@ -23,8 +23,11 @@ export interface Context<S extends ConfigShape = typeof busConfig> extends Servi
   readonly send: Send;
   /** Gives access to everything else: requests, claims, buckets. */
   readonly bus: Bus;
-  /** Watches the devices' profiles from the first call until the program has stopped. */
-  profiles(): Promise<Profiles>;
+  /**
+   * Watches the devices' profiles from the first call until the program has stopped. `engines` names those that the
+   * program has: another engine in a profile is ignored and logged.
+   */
+  profiles(engines?: EngineNames): Promise<Profiles>;
   /** Adds numbers to those that the program reports on the bus. The first report is sent after setup. */
   report(details: ReportDetails): void;
 }
@@ -82,8 +85,8 @@ function buildOf<S extends ConfigShape>({ name }: Program<S>, setup: Setup<S>): 
     let stopReport = (): void => undefined;
     defer(() => stopReport());
     let profiles: Promise<Profiles> | undefined;
-    const openProfiles = async () => {
-      const opened = await watchProfiles(bus);
+    const openProfiles = async (engines?: EngineNames) => {
+      const opened = await watchProfiles(bus, log, engines);
       defer(() => opened.close());
       return opened;
     };
@@ -93,7 +96,7 @@ function buildOf<S extends ConfigShape>({ name }: Program<S>, setup: Setup<S>): 
       bus,
       on: createOn(bus, createFailureLog(service)),
       send: createSend(bus),
-      profiles: () => (profiles ??= openProfiles()),
+      profiles: (engines) => (profiles ??= openProfiles(engines)),
       report: (more) => void (details = { ...details, ...more }),
     });
     // Ready means that every subscription stands.

@@ -17,5 +17,5 @@ export { dialects, type ChatEvent, type Dialect, type EarlyEnd } from "./model-s
 export { startNatsServer, type NatsServer } from "./nats-server.ts";
 export { silentLog } from "./silent-log.ts";
 export { createTone, encodeSpeech, loadSpeech, silence } from "./speech.ts";
-export { loose } from "./loose.ts";
+export { loose, looseRow } from "./loose.ts";
 export { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";

@@ -1,4 +1,4 @@
-import type { Channel } from "@voxbus/protocol";
+import type { BucketRow, Channel } from "@voxbus/protocol";
 import { z } from "zod";
 
 /**
@@ -7,4 +7,9 @@ import { z } from "zod";
  */
 export function loose(channel: Channel): Channel<z.ZodAny, any> {
   return { ...channel, schema: z.any() };
+}
+
+/** Gives a kind of entry without its schema, for tests that store malformed entries. */
+export function looseRow(row: BucketRow): BucketRow<z.ZodAny> {
+  return { ...row, schema: z.any() };
 }

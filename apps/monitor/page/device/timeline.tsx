@@ -1,5 +1,5 @@
 import type { TurnView } from "../../src/live/live.ts";
-import { showMs, showTime, useNow } from "../shared/show.ts";
+import { showMs, showTime, showWord, useNow } from "../shared/show.ts";
 import { turnSteps } from "../shared/turn-steps.ts";
 import { useWords } from "../shared/words.ts";
 import { layOutTurns, scaleOf, type Bar, type TurnBars } from "./turn-bars.ts";
@@ -58,7 +58,7 @@ function TurnHead(props: {
       <time dateTime={new Date(startedAt).toISOString()}>{showTime(startedAt)}</time>
       {turn.origin === undefined && <span>{words.announcement}</span>}
       <span class={isBad ? "bad" : ""}>
-        {outcome === undefined ? words.running : (words.outcomes[outcome] ?? outcome)}
+        {outcome === undefined ? words.running : showWord(words.outcomes, outcome)}
       </span>
       <span>{words.sentences(turn.sentences)}</span>
       {fenced + dropped + late > 0 && <span>{words.counts(fenced, dropped, late)}</span>}

@@ -1,6 +1,6 @@
 import type { DeviceView } from "../../src/live/live.ts";
 import { linkDevice } from "../shared/route.ts";
-import { showAge, showMs } from "../shared/show.ts";
+import { showAge, showMs, showWord } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
 
 /** A device's row in the table, `top` px below the first. */
@@ -53,7 +53,7 @@ function LastTurnCells({ last, now }: { readonly last: DeviceView["last"]; reado
       <div role="cell" class="last">
         {last ? (
           <span class={last.outcome === "played" ? "" : "bad"}>
-            {showAge(last.at, now)} · {more.outcomes[last.outcome] ?? last.outcome}
+            {showAge(last.at, now)} · {showWord(more.outcomes, last.outcome)}
           </span>
         ) : (
           <span class="quiet">{words.never}</span>

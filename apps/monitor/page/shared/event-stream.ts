@@ -79,7 +79,7 @@ function handleBlock(block: string, handlers: EventHandlers): void {
   const lines = block.split("\n");
   const name = lines.find((line) => line.startsWith("event: "))?.slice(7) as keyof LiveEvents | undefined;
   const data = lines.find((line) => line.startsWith("data: "))?.slice(6);
-  if (name === undefined || data === undefined) return;
+  if (name === undefined || data === undefined || !Object.hasOwn(handlers, name)) return;
   (handlers[name] as ((data: unknown) => void) | undefined)?.(JSON.parse(data));
 }
 

@@ -15,6 +15,11 @@ export function showAge(since: number, now: number): string {
   return minutes > 0 ? `${minutes} min` : `${seconds} s`;
 }
 
+/** Returns the text of a key, or the key itself if there is no text for it. */
+export function showWord(texts: Readonly<Record<string, string>>, key: string): string {
+  return Object.hasOwn(texts, key) ? texts[key]! : key;
+}
+
 /** Formats a time of day; `at` is in ms since the epoch. */
 export function showTime(at: number): string {
   return new Date(at).toLocaleTimeString(undefined, { hour12: false });

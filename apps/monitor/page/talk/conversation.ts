@@ -194,6 +194,7 @@ export class Conversation {
   };
 
   #handle(message: ServerMessage): void {
+    if (!Object.hasOwn(this.#handlers, message.type)) return;
     (this.#handlers[message.type] as ((message: ServerMessage) => void) | undefined)?.(message);
   }
 

@@ -28,8 +28,8 @@ export function addProfileRoutes(app: App, { bus, log }: { readonly bus: Bus; re
 
   const show = async (id: string): Promise<z.infer<typeof Shown>> => {
     const [entry, fallback] = await Promise.all([bucket.get(id), bucket.get(defaultProfile)]);
-    const own = entry?.value ?? {};
-    return { revision: entry?.revision ?? 0, own, profile: Profile.parse({ ...fallback?.value, ...own }) };
+    const own = entry?.value?.own ?? {};
+    return { revision: entry?.revision ?? 0, own, profile: Profile.parse({ ...fallback?.value?.own, ...own }) };
   };
 
   addRoute(app, "get", "/api/devices/{id}/profile", {

@@ -1,4 +1,12 @@
-import { Emotion, maxDeviceTextBytes, ServerCustom, ServerIot, ServerNotify, ServerSystem } from "@voxbus/protocol";
+import {
+  Emotion,
+  isLanguage,
+  maxDeviceTextBytes,
+  ServerCustom,
+  ServerIot,
+  ServerNotify,
+  ServerSystem,
+} from "@voxbus/protocol";
 import { z } from "zod";
 
 // The gateway adds the session id.
@@ -37,8 +45,8 @@ export const Say = z.strictObject({
   emotion: Emotion.optional().describe("the face while it is spoken"),
   language: z
     .string()
-    .regex(/^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$/, "must be a BCP 47 language such as en or zh-CN")
-    .max(35)
+    .max(64)
+    .refine(isLanguage, "must be a BCP 47 language such as en or zh-CN")
     .optional()
     .describe("BCP 47 language of the text; default: the device's"),
 });

@@ -190,6 +190,24 @@ test("live: a program that stops ends its streams at once", async () => {
   expect(performance.now() - began).toBeLessThan(1500);
 });
 
+test.each([
+  ["language", "xx-invalid-", "language"],
+  ["language", "constructor", "language"],
+  ["timeZone", "Mars/Base", "timeZone"],
+  ["timeZone", "toString", "timeZone"],
+  ["group", "a.b", "group"],
+  ["group", ">", "group"],
+  ["engines", { asr: "" }, "engines.asr"],
+  ["engines", { tts: "*" }, "engines.tts"],
+  ["engines", { llm: "x".repeat(65) }, "engines.llm"],
+  ["voice", 7, "voice"],
+])("profile: the %s %j is refused, naming the field", async (field, value, named) => {
+  const url = `${silent.addresses["monitor"]}api/devices/odd/profile`;
+  const headers = { "content-type": "application/json", "if-match": '"0"' };
+  const response = await fetch(url, { method: "PUT", headers, body: JSON.stringify({ [field]: value }) });
+  expect(await response.json()).toMatchObject({ type: "/problems/bad-field", errors: [{ field: named }] });
+});
+
 test("profile: own fields are kept apart from the defaults, and a change names its revision", async () => {
   const url = `${silent.addresses["monitor"]}api/devices/lamp/profile`;
   const put = async (body: object, revision?: string) => {

@@ -33,6 +33,8 @@ export const attempt = z.number().int().min(1).max(0xffff_ffff);
 export const reply = z.string().min(1).max(160);
 /** A word of a fixed vocabulary, an id or a setting. */
 export const word = z.string().max(64);
+/** A BCP 47 tag that `Intl` takes. */
+export const language = word.refine(isLanguage, "must be a BCP 47 language such as en or zh-CN");
 /** A line for people or logs: a reason, an address, a title. */
 export const line = z.string().max(1024);
 /** A map of anything, with at most 1024 keys. */
@@ -45,12 +47,21 @@ export const text = z.string().max(65_536);
 export const typedText = z.string().refine((text) => fits(text, 4096), "must be at most 4096 bytes");
 /** JSON text that only the programs which need it parse, at most 16,384 bytes of UTF-8. It need not be valid JSON. */
 export const jsonText = z.string().refine((text) => fits(text, 16_384), "must be at most 16,384 bytes");
-/** The features in a device's hello that programs use. Others, and values of another type, are left out. */
+/** The features in a device's hello that programs use. Others are left out. */
 export const Features = z.object({
   /** The device has an MCP server. */
-  mcp: z.boolean().optional().catch(undefined),
+  mcp: z.boolean().optional(),
 });
 export type Features = z.infer<typeof Features>;
+
+/** True for a language that `Intl` takes. Given to `Intl`, any other throws. */
+export function isLanguage(tag: string): boolean {
+  try {
+    return new Intl.Locale(tag).language !== "";
+  } catch {
+    return false;
+  }
+}
 
 /** True for a map of at most 1024 keys. */
 export function hasFewKeys(map: object): boolean {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Emotion } from "../device/outbound.ts";
-import { at, attempt, count, line, name, reply, seq, text, time, word } from "./fields.ts";
+import { at, attempt, count, line, name, reply, seq, text, time, language } from "./fields.ts";
 
 /**
  * `device.<id>.heard` and `.heard.partial`: a transcript. `listen` is the seq of its opening frame, `utterance` counts from
@@ -14,7 +14,7 @@ export const Heard = z.object({
   from: seq,
   origin: seq,
   text,
-  language: word,
+  language,
   confidence: z.number().min(0).max(1).optional(),
   reason: z.enum(["unrecognized", "silence", "failed"]).optional(),
 });
@@ -32,7 +32,7 @@ export const Say = z.object({
   sentence: count,
   text,
   emotion: Emotion.optional(),
-  language: word.optional(),
+  language: language.optional(),
   last: z.boolean(),
 });
 export type Say = z.infer<typeof Say>;
