@@ -1,4 +1,4 @@
-import { channels, decodeEnvelope, envelopes, GatewayLease, Profile, ProtocolError } from "@voxbus/protocol";
+import { channels, decodeEnvelope, envelopes, GatewayLease, ProtocolError, StoredProfile } from "@voxbus/protocol";
 import { z } from "@voxbus/subscriber";
 import { distort } from "./absurd.ts";
 import { mutateBytes } from "./mutate.ts";
@@ -154,7 +154,7 @@ function makeRecord(random: Random, to: Addressees, absurd: readonly unknown[]):
       data = Buffer.from("{"); // a bigint, which JSON lacks
     }
   }
-  // A valid record would be a setting, a takeover or a rival, and not bad input.
+  // A valid record, or a field of a profile, would be a setting, a takeover or a rival, and not bad input.
   const isMeant = isShared(key, to) && isValid(bucket, data);
   return { target: `KV ${bucket}`, subject: `$KV.${bucket}.${isMeant ? "=other" : key}`, data };
 }
@@ -171,7 +171,9 @@ function isShared(key: string, { gateway }: Addressees): boolean {
 }
 
 function isValid(bucket: string, data: Uint8Array): boolean {
-  const schema = { gateways: GatewayLease, profiles: Profile, presence: z.looseObject({ epoch: z.unknown() }) }[bucket];
+  const schema = { gateways: GatewayLease, profiles: StoredProfile, presence: z.looseObject({ epoch: z.unknown() }) }[
+    bucket
+  ];
   try {
     return schema?.safeParse(JSON.parse(Buffer.from(data).toString("utf8"))).success ?? false;
   } catch {
