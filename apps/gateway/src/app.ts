@@ -12,17 +12,20 @@ import { openServer } from "./http/server.ts";
 import { createUpgrade } from "./http/upgrade.ts";
 import { readLimits } from "./limits.ts";
 import { createMemoryBudget } from "./memory-budget.ts";
+import { createMemoryGuard } from "./memory-guard.ts";
 import { countForReport, createStats, observe } from "./metrics.ts";
 import { createCounters } from "./observe/counters.ts";
 import { createTurnMeter } from "./observe/turn-times.ts";
 import { readApology } from "./playout/apology.ts";
-import { createClock } from "./playout/clock.ts";
+import { createTimingWheel } from "./playout/clock.ts";
 import { createDeviceRecords } from "./session/device-records.ts";
 import { createHub } from "./session/hub.ts";
+import { createTurnBudget } from "./session/turn-budget.ts";
 import { SessionTable } from "./session/session-table.ts";
 
 /** The longest wait for NATS at the end, so that a gateway that stops while NATS restarts does not count as lost, ms. */
 const farewellMs = { drain: 5000, quick: 500 } as const;
+const memoryCheckMs = 1000;
 
 /** The gateway as a program. */
 export const gateway: Program<typeof gatewayConfig> = {
@@ -44,9 +47,20 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
   const limits = readLimits(config);
   const memory = createMemoryBudget(limits.bufferedMegabytes * 1_048_576);
   const sessions = new SessionTable();
+  const guard = createMemoryGuard({
+    thresholdBytes: limits.memoryMegabytes * 1_048_576,
+    shed() {
+      counters.errors.memory_error += 1;
+      for (const { uplink } of sessions.all()) counters.drops.overloaded += uplink.forget();
+    },
+    log,
+  });
+  const guarding = setInterval(() => guard.check(), memoryCheckMs);
+  defer(() => clearInterval(guarding));
+  check("memory", () => !guard.refusing());
   const profiles = await context.profiles();
-  const clock = createClock();
-  defer(() => clock.close());
+  const wheel = createTimingWheel();
+  defer(() => wheel.close());
 
   const refuser = createRefuser(counters, log);
   const server = await openServer(config, refuser, log);
@@ -70,9 +84,10 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
     gateway: id,
     bus,
     registry,
-    clock,
+    wheel,
     memory,
     limits,
+    turnBudget: createTurnBudget(limits.turnsPerMinute),
     observe: { counters, turnMeter: createTurnMeter(meter), log },
     settings: {
       profile: (device: string) => profiles.of(device),
@@ -83,7 +98,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
   check("accepting devices", () => !hub.draining);
   context.drain((mode) => hub.stop(mode));
 
-  const measured = { bus, counters, memory, sessions };
+  const measured = { bus, counters, memory, sessions, wheel, guard };
   observe(meter, measured);
   context.report({ id, ...countForReport(measured) });
 
@@ -92,6 +107,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
     pending: () => sessions.pending(),
     connected: () => bus.connected(),
     draining: () => hub.draining,
+    outOfMemory: () => guard.refusing(),
   });
   server.serve({
     upgrade: createUpgrade({ config, auth, capacity, refuser, enter: (handshake) => hub.enter(handshake) }),

@@ -116,43 +116,67 @@ export const limitTable = {
     beyond: "closed with 1009",
   },
   packetBytes: { default: 8192, unit: "bytes", what: "of an audio packet from a device", beyond: "dropped" },
-  audioFramesPerSecond: {
-    variable: "VOXBUS_MAX_AUDIO_FRAMES_S",
+  messageParts: { default: 64, unit: "frames", what: "that make up one message", beyond: "closed with 1008" },
+  messageChunks: {
+    // A message of the largest size comes in some 120 TCP segments on a network with small ones.
+    default: 1024,
+    unit: "reads",
+    what: "from the socket until a frame is complete",
+    beyond: "closed with 1008",
+  },
+  framesPerSecond: {
+    variable: "VOXBUS_MAX_FRAMES_S",
     range: atLeastOne,
     default: 100,
-    unit: "audio frames",
-    what: "per second from one device, twice as many in a burst",
-    beyond: "dropped",
+    unit: "frames",
+    what: "of any kind per second from one device, twice as many in a burst",
+    beyond: "the gateway pauses reading from the device, and drops the audio that it has read",
   },
-  audioBytesPerSecond: {
-    variable: "VOXBUS_MAX_AUDIO_BYTES_S",
+  bytesPerSecond: {
+    variable: "VOXBUS_MAX_BYTES_S",
     range: [8192, atLeastOne[1]],
     default: 65_536,
     unit: "bytes",
-    what: "of audio per second from one device, three times as many in a burst",
-    beyond: "dropped",
+    what: "per second from one device, three times as many in a burst",
+    beyond: "the same",
+  },
+  costPerSecond: {
+    // Twenty short texts, or the most frames and half as many texts.
+    variable: "VOXBUS_MAX_COST_S",
+    range: [1000, atLeastOne[1]],
+    default: 5000,
+    unit: "µs",
+    what: "of estimated CPU time per second for one device's input, three times as many in a burst",
+    beyond: "the same",
   },
   floodMs: {
     variable: "VOXBUS_FLOOD_MS",
     range: [100, 600_000],
     default: 10_000,
     unit: "ms",
-    what: "that a device's audio exceeds its budget without a pause",
+    what: "that a device exceeds a budget without a pause, or would need to get back into it",
     beyond: "closed with 4004",
   },
   floodPauseMs: {
     default: 2000,
     unit: "ms",
-    what: "without audio over the budget",
+    what: "within all budgets",
     beyond: "the device's flood is over",
   },
-  messagesPerSecond: {
-    variable: "VOXBUS_MAX_MESSAGES_S",
+
+  turnsPerMinute: {
+    variable: "VOXBUS_MAX_TURNS_MIN",
     range: atLeastOne,
     default: 20,
-    unit: "text messages",
-    what: "per second from one device, three times as many in a burst",
-    beyond: "closed with 4004",
+    unit: "turns",
+    what: "per minute of one device: typed texts, listens, and transcripts after a listen's first",
+    beyond: "dropped, a listen waits; an alert tells the device once a minute",
+  },
+  knownTurnBudgets: {
+    default: 20_000,
+    unit: "devices",
+    what: "whose turns of the last minute are remembered",
+    beyond: "the oldest is forgotten",
   },
 
   // Frames that wait for NATS, or for a replay
@@ -162,11 +186,16 @@ export const limitTable = {
     what: "of a session that wait for NATS",
     beyond: "the oldest is dropped, and named in a gap",
   },
-  waitingTexts: { default: 32, unit: "typed texts", what: "of a session that wait for NATS", beyond: "dropped" },
+  waitingTexts: {
+    default: 32,
+    unit: "typed texts",
+    what: "of a session that NATS does not have yet",
+    beyond: "dropped",
+  },
   waitingControls: {
     default: 256,
     unit: "control frames",
-    what: "of a session that wait for NATS",
+    what: "of a session that NATS does not have yet",
     beyond: "closed with 1013",
   },
   bufferedMegabytes: {
@@ -174,8 +203,16 @@ export const limitTable = {
     range: atLeastOne,
     default: 1024,
     unit: "megabytes",
-    what: "buffered for all devices: replies to play, frames to replay",
-    beyond: "dropped, or not kept for replay",
+    what: "buffered for all devices: replies to play, frames to replay, frames that NATS does not have yet",
+    beyond: "dropped, or not kept for replay; a control frame closes its session with 1013",
+  },
+  memoryMegabytes: {
+    variable: "VOXBUS_MAX_MEMORY_MB",
+    range: [64, atLeastOne[1]],
+    default: 1536,
+    unit: "megabytes",
+    what: "of objects and buffers in the process",
+    beyond: "frames kept for replay are dropped; after a second above it, new devices are refused with 503",
   },
   replayMs: {
     // Whole runs of frames are forgotten, so some stay for 5 s more.

@@ -1,7 +1,9 @@
 import type { Bus } from "@voxbus/bus";
 import type { Context, ReportDetails } from "@voxbus/subscriber";
 import type { MemoryBudget } from "./memory-budget.ts";
+import type { MemoryGuard } from "./memory-guard.ts";
 import { latenessMs, type Counters } from "./observe/counters.ts";
+import type { TimingWheel } from "./playout/clock.ts";
 import type { SessionTable } from "./session/session-table.ts";
 import { lifeStates } from "./session/state.ts";
 
@@ -11,10 +13,12 @@ export interface Measured {
   readonly counters: Counters;
   readonly memory: MemoryBudget;
   readonly sessions: SessionTable;
+  readonly wheel: Pick<TimingWheel, "waiting">;
+  readonly guard: Pick<MemoryGuard, "refusing">;
 }
 
 /** Shows the gateway's counts on its operations port. */
-export function observe(meter: Context["meter"], { bus, counters, memory, sessions }: Measured): void {
+export function observe(meter: Context["meter"], { bus, counters, memory, sessions, wheel, guard }: Measured): void {
   const gauge = (name: string, description: string, read: () => number) =>
     meter.createObservableGauge(name, { description }).addCallback((result) => result.observe(read()));
   const counter = (name: string, description: string, label: string, read: () => Iterable<readonly [string, number]>) =>
@@ -32,8 +36,14 @@ export function observe(meter: Context["meter"], { bus, counters, memory, sessio
       const states = sessions.states();
       for (const state of lifeStates) result.observe(states.get(state) ?? 0, { state });
     });
-  gauge("voxbus_gateway_buffered_bytes", "Buffered for all devices: replies, frames for replay", () => memory.bytes);
+  gauge(
+    "voxbus_gateway_buffered_bytes",
+    "Buffered for all devices: replies, frames for replay and for NATS",
+    () => memory.bytes,
+  );
   gauge("voxbus_gateway_waiting_frames", "Frames that wait for NATS", () => sessions.waiting());
+  gauge("voxbus_gateway_wakeups", "Calls of sessions that are due later", () => wheel.waiting());
+  gauge("voxbus_gateway_memory_refusing", "1 while devices are refused for memory", () => Number(guard.refusing()));
   gauge("voxbus_gateway_connection_bytes", "Memory beyond an empty gateway's, per connection", perConnection);
   gauge("voxbus_gateway_speaking", "Sessions that speak", () => sessions.speaking());
   gauge("voxbus_gateway_nats_connected", "1 while NATS answers", () => Number(bus.connected()));
@@ -51,6 +61,7 @@ export function observe(meter: Context["meter"], { bus, counters, memory, sessio
     Object.entries({ ...counters.drops, ...bus.stats().drops }),
   );
   counter("voxbus_gateway_closes", "Sessions closed", "reason", () => counters.closes);
+  counter("voxbus_gateway_errors", "Errors of the gateway itself", "class", () => Object.entries(counters.errors));
   counter("voxbus_gateway_refusals", "Requests refused", "reason", () => counters.refusals);
   counter("voxbus_gateway_turns", "Turns that ended", "outcome", () => [
     ["complete", counters.turnsComplete],
@@ -59,7 +70,11 @@ export function observe(meter: Context["meter"], { bus, counters, memory, sessio
 }
 
 /** Gives the gateway's own numbers for its report on the bus (docs/bus.md, stats). */
-export function countForReport({ counters, memory, sessions }: Omit<Measured, "bus">): ReportDetails {
+export function countForReport({
+  counters,
+  memory,
+  sessions,
+}: Pick<Measured, "counters" | "memory" | "sessions">): ReportDetails {
   const sum = (numbers: Iterable<number>) => [...numbers].reduce((total, one) => total + one, 0);
   return {
     gauges: () => ({
@@ -84,7 +99,7 @@ export function countForReport({ counters, memory, sessions }: Omit<Measured, "b
 }
 
 /** Makes the answer of `GET /ws/stats`: the numbers of the gateway `id`. */
-export function createStats(id: string, { bus, counters, memory, sessions }: Measured): () => object {
+export function createStats(id: string, { bus, counters, memory, sessions, wheel }: Measured): () => object {
   const started = Date.now();
   return () => ({
     gateway: id,
@@ -94,10 +109,13 @@ export function createStats(id: string, { bus, counters, memory, sessions }: Mea
     nats: bus.connected(),
     memory: process.memoryUsage().rss,
     buffered: memory.bytes,
+    waiting: sessions.waiting(),
+    wakeups: wheel.waiting(),
     received: counters.received,
     sent: counters.sent,
     turns: { complete: counters.turnsComplete, failed: counters.turnsFailed },
     drops: { ...counters.drops, ...bus.stats().drops },
+    errors: counters.errors,
     closes: Object.fromEntries(counters.closes),
     refusals: Object.fromEntries(counters.refusals),
   });

@@ -21,7 +21,13 @@ interface Stats {
   readonly drops: Readonly<Record<string, number>>;
   readonly closes: Readonly<Record<string, number>>;
   readonly refusals: Readonly<Record<string, number>>;
+  readonly errors: Readonly<Record<string, number>>;
   readonly nats: boolean;
+  readonly connections: number;
+  /** Bytes in the memory budget, frames that wait for NATS, and calls of sessions that are due later. */
+  readonly buffered: number;
+  readonly waiting: number;
+  readonly wakeups: number;
 }
 
 /** Gateways on a nats-server of their own, and a program on the bus that watches them. */

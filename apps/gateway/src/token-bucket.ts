@@ -13,10 +13,21 @@ export class TokenBucket {
 
   /** Takes `amount` tokens. Takes nothing and returns false if there are fewer. `now` in ms. */
   take(now: number, amount = 1): boolean {
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate);
-    this.#at = now;
+    this.#fill(now);
     if (this.#tokens < amount) return false;
     this.#tokens -= amount;
     return true;
+  }
+
+  /** Takes `amount` tokens, on credit if there are fewer. Returns the time until the debt is paid, 0 without one; ms. */
+  spend(now: number, amount: number): number {
+    this.#fill(now);
+    this.#tokens -= amount;
+    return this.#tokens < 0 ? (-this.#tokens / this.#rate) * 1000 : 0;
+  }
+
+  #fill(now: number): void {
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate);
+    this.#at = now;
   }
 }

@@ -253,7 +253,8 @@ export interface Bus {
   flush(): Promise<void>;
   /**
    * Reads counts since the start: messages that did not decode (by drop reason), reconnects, retries, claims, redelivered
-   * claims, bytes received and sent. Also the claims held now and the last round trip in ms.
+   * claims, bytes received and sent. Also the claims held now, the bytes that wait to be written to NATS, and the last
+   * round trip in ms.
    */
   stats(): {
     readonly drops: Readonly<Record<string, number>>;
@@ -264,6 +265,7 @@ export interface Bus {
     readonly received: number;
     readonly sent: number;
     readonly held: number;
+    readonly queued: number;
     readonly rtt: number;
   };
   /** Drains subscriptions, sends queued messages, and closes, within 6 s. */

@@ -39,6 +39,9 @@ export function observeBus(meter: Meter, stats: Bus["stats"]): void {
     .createObservableGauge("voxbus_bus_rtt_ms", { description: "Last round trip to NATS" })
     .addCallback((result) => result.observe(stats().rtt));
   meter
+    .createObservableGauge("voxbus_bus_queued_bytes", { description: "Bytes that wait to be written to NATS" })
+    .addCallback((result) => result.observe(stats().queued));
+  meter
     .createObservableCounter("voxbus_bus_reconnects", { description: "Reconnects to NATS" })
     .addCallback((result) => result.observe(stats().reconnects));
   meter

@@ -30,6 +30,18 @@ export const closeCodes = {
     reconnect: false,
     meaning: "The WebSocket protocol itself was broken.",
   },
+  fragmented: {
+    code: 1008,
+    reason: "fragmented",
+    reconnect: false,
+    meaning: "A message came in too many parts.",
+  },
+  error: {
+    code: 1011,
+    reason: "error",
+    reconnect: true,
+    meaning: "The gateway failed in handling this session. Its log names the cause.",
+  },
   restart: { code: 1012, reason: "restart", reconnect: true, meaning: "The gateway stops; another one answers." },
   overloaded: { code: 1013, reason: "overloaded", reconnect: true, meaning: "The gateway cannot take more now." },
   hello_timeout: { code: 4000, reason: "hello_timeout", reconnect: true, meaning: "No hello came in time." },
@@ -68,6 +80,7 @@ export const refusals = {
   "too-many": { status: 503, meaning: "The gateway has reached its limit of connections." },
   "bus-away": { status: 503, meaning: "NATS cannot be reached." },
   draining: { status: 503, meaning: "The gateway is being drained." },
+  "out-of-memory": { status: 503, meaning: "The gateway is over its memory threshold." },
 } as const;
 export type Refusal = keyof typeof refusals;
 
@@ -86,7 +99,9 @@ export const dropReasons = {
   },
   "before-hello": { class: "expected", meaning: "A frame that came before the hello." },
   "second-hello": { class: "expected", meaning: "A hello after the first." },
-  rate: { class: "fault", meaning: "A frame over the session's budget." },
+  "after-end": { class: "expected", meaning: "A frame that came after the session's end." },
+  rate: { class: "fault", meaning: "Audio over the session's budget." },
+  "turn-rate": { class: "fault", meaning: "A turn over the device's budget of turns per minute." },
   "bus-away": { class: "fault", meaning: "Audio that became too old while NATS was away." },
   "bus-full": { class: "fault", meaning: "A text frame that did not fit into the queue to NATS." },
   fenced: { class: "expected", meaning: "A frame of a turn at or below the fence." },

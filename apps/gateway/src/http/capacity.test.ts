@@ -7,7 +7,14 @@ const plenty = { connections: 10_000, pending: 10_000, perAddress: 10_000, conne
 const create = (limits: Partial<Limits> = {}, state: Partial<CapacityState> = {}) =>
   createCapacity(
     { ...plenty, ...limits },
-    { connections: () => 0, pending: () => 0, connected: () => true, draining: () => false, ...state },
+    {
+      connections: () => 0,
+      pending: () => 0,
+      connected: () => true,
+      draining: () => false,
+      outOfMemory: () => false,
+      ...state,
+    },
   );
 
 it("capacity: neither connections nor pending ones exceed their limit", () => {
@@ -49,5 +56,6 @@ it("capacity: a burst is twice the rate, and a refused connection uses nothing u
 
 it("capacity: every connection is refused by name while the gateway drains or NATS is away", () => {
   expect(create({}, { draining: () => true }).refuse("10.0.0.1")).toBe("draining");
+  expect(create({}, { outOfMemory: () => true }).refuse("10.0.0.1")).toBe("out-of-memory");
   expect(create({}, { connected: () => false }).refuse("10.0.0.1")).toBe("bus-away");
 });

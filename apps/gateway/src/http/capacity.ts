@@ -20,6 +20,8 @@ export interface CapacityState {
   /** True while NATS answers. */
   connected(): boolean;
   draining(): boolean;
+  /** True while the process is over its memory threshold. */
+  outOfMemory(): boolean;
 }
 
 /** Gives the address of a connection's peer. */
@@ -38,6 +40,7 @@ export function createCapacity(
     refuse(address) {
       if (state.draining()) return "draining";
       if (!state.connected()) return "bus-away";
+      if (state.outOfMemory()) return "out-of-memory";
       const full =
         state.connections() >= limits.connections ||
         state.pending() >= limits.pending ||

@@ -4,7 +4,7 @@ import { refusals } from "@voxbus/protocol";
 import { WebSocketServer } from "ws";
 import type { GatewayConfig } from "../config.ts";
 import { fixedLimits } from "../limits.ts";
-import type { Handshake } from "../session/session.ts";
+import type { Handshake } from "../session/handshake.ts";
 import { isLoopback, type Auth } from "./auth.ts";
 import { addressOf, type Capacity } from "./capacity.ts";
 import { checkOrigin, readFraming, readIdentity, requestUrl } from "./identity.ts";
@@ -32,6 +32,8 @@ export function createUpgrade(deps: UpgradeDeps): Upgrade {
     noServer: true,
     perMessageDeflate: false,
     maxPayload: fixedLimits.messageBytes,
+    maxFragments: fixedLimits.messageParts,
+    maxBufferedChunks: fixedLimits.messageChunks,
     clientTracking: false,
   });
   // ws would answer a WebSocket request without a proper key or version itself, uncounted.
@@ -45,7 +47,7 @@ export function createUpgrade(deps: UpgradeDeps): Upgrade {
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
         accepted();
         webSocket.once("close", capacity.enter(addressOf(request)));
-        enter({ ...handshake, socket: webSocket });
+        enter({ ...handshake, socket: webSocket, stream: socket });
       });
     } catch (error) {
       refuser.upgrade(socket, error);
@@ -54,7 +56,10 @@ export function createUpgrade(deps: UpgradeDeps): Upgrade {
 }
 
 /** Checks an upgrade. Throws RefusedError or ProtocolError. */
-function accept(request: IncomingMessage, { config, auth, capacity }: UpgradeDeps): Omit<Handshake, "socket"> {
+function accept(
+  request: IncomingMessage,
+  { config, auth, capacity }: UpgradeDeps,
+): Omit<Handshake, "socket" | "stream"> {
   const url = requestUrl(request);
   if (!devicePaths.has(url.pathname.replace(/(?<=.)\/$/, "")))
     throw new RefusedError("not-found", "devices connect to /xiaozhi/v1/");

@@ -1,5 +1,8 @@
 import { dropReasons, type CloseName, type DropReason, type Kind } from "@voxbus/protocol";
 
+/** `session_error`: an exception ended a session. `memory_error`: the process was over its memory threshold at a check. */
+export type ErrorClass = "session_error" | "memory_error";
+
 /** Counts of one gateway process, as plain numbers. `/ws/stats` and `/metrics` read them. */
 export interface Counters {
   readonly received: Record<Kind, number>;
@@ -13,6 +16,8 @@ export interface Counters {
   connects: number;
   readonly drops: Record<DropReason, number>;
   readonly closes: Map<CloseName | "gone", number>;
+  /** Errors of the gateway itself by class. */
+  readonly errors: Record<ErrorClass, number>;
   /** Refused upgrades and requests by name. */
   readonly refusals: Map<string, number>;
   turnsComplete: number;
@@ -33,6 +38,7 @@ export function createCounters(): Counters {
     connects: 0,
     drops: Object.fromEntries(Object.keys(dropReasons).map((reason) => [reason, 0])) as Record<DropReason, number>,
     closes: new Map(),
+    errors: { session_error: 0, memory_error: 0 },
     refusals: new Map(),
     turnsComplete: 0,
     turnsFailed: 0,

@@ -1,4 +1,4 @@
-import type { Bus } from "@voxbus/bus";
+import { BusAwayError, type Bus } from "@voxbus/bus";
 import { channels, type Profile } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import { fixedLimits } from "../limits.ts";
@@ -14,6 +14,8 @@ export interface FarewellDeps {
   readonly playout: Playout;
   readonly downlink: Downlink;
   readonly profile: () => Profile;
+  /** Ends the session after an error. */
+  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -56,7 +58,7 @@ export class Farewell {
 
   /** Asks tts for the farewell. */
   #ask(): void {
-    const { bus, log, playout, downlink, profile } = this.#deps;
+    const { bus, log, playout, downlink, profile, failed } = this.#deps;
     const { farewell: text, language } = profile();
     const session = this.#session;
     const reply = `farewell-${session}`;
@@ -65,6 +67,7 @@ export class Farewell {
     playout.reports.closeAfter(reply);
     const say = { session, reply, attempt: 1, sentence: 0, text, language, last: true };
     bus.store(channels.sayOpen(this.#device), say, { id: reply }).catch((err: unknown) => {
+      if (!(err instanceof BusAwayError)) return failed(err);
       log.warn({ err, device: this.#device, session }, "farewell failed, closing");
       downlink.close("done");
     });

@@ -1,10 +1,11 @@
-import type { DropReason, OutAudio, OutTextFrame, Profile } from "@voxbus/protocol";
+import type { DropReason, Profile } from "@voxbus/protocol";
 import { fixedLimits } from "../limits.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import { createAnnouncements, type Announcements } from "./announcements.ts";
 import { PlayoutBuffer, type ReplyFrame } from "./buffer.ts";
 import type { Clock, Ticker } from "./clock.ts";
 import { Fence } from "./fence.ts";
+import { LiveFrames } from "./live-frames.ts";
 import { Pacer } from "./pacer.ts";
 import { ReplyQueue } from "./reply-queue.ts";
 import { TurnReports, type AwaitedTurn, type Turn, type TurnReportsDeps } from "./turn-reports.ts";
@@ -25,6 +26,7 @@ export interface PlayoutDeps extends TurnReportsDeps {
  */
 export class Playout implements Ticker {
   readonly reports: TurnReports;
+  readonly live: LiveFrames;
   readonly #deps: PlayoutDeps;
   readonly #fence: Fence;
   readonly #watchdog: Watchdog;
@@ -42,6 +44,7 @@ export class Playout implements Ticker {
   constructor(deps: PlayoutDeps) {
     this.#deps = deps;
     this.#fence = new Fence(deps.uplink, deps.drops);
+    this.live = new LiveFrames(deps, this.#fence);
     this.#watchdog = new Watchdog(deps.uplink, deps.profile);
     this.#pacer = new Pacer(deps.downlink, this.#watchdog, deps.profile);
     this.reports = new TurnReports(deps, this.#fence, this.#pacer);
@@ -57,10 +60,10 @@ export class Playout implements Ticker {
     return this.#speaking;
   }
 
-  /** True while the user speaks, or something is being thought or said. */
+  /** True while the user speaks, something is being thought or said, or live audio goes on. */
   get busy(): boolean {
-    const turns = this.#current ?? this.#awaited;
-    return this.#speaking || this.#userSpeaks || turns !== undefined || this.#queue.size > 0;
+    if (this.#speaking || this.#userSpeaks || this.live.playing) return true;
+    return (this.#current ?? this.#awaited) !== undefined || this.#queue.size > 0;
   }
 
   /** Typed text was published as `seq`. It cuts the reply that plays, and its turn begins. */
@@ -76,6 +79,13 @@ export class Playout implements Ticker {
     this.#beginTurn(origin, text);
   }
 
+  /** Leaves a transcript, and all turns before it, without an answer. */
+  refuse(origin: number): void {
+    if (!this.#fence.admits(origin)) return;
+    this.raiseFence(origin);
+    this.#fence.publish();
+  }
+
   #beginTurn(origin: number, text: string): void {
     this.#deps.downlink.writeText({ type: "stt", text });
     this.#await(origin, "awaited");
@@ -89,7 +99,7 @@ export class Playout implements Ticker {
 
   /**
    * The device asks for silence: every turn so far ends, and the device gets `tts` `stop` in any case. `seq` is the
-   * abort's own. While NATS is away it has none: pass the newest seq, and call `raiseFence` later.
+   * abort's own. While NATS is away, pass the newest seq, and call `raiseFence` later.
    */
   abort(seq: number): void {
     const spoke = this.#speaking;
@@ -109,8 +119,7 @@ export class Playout implements Ticker {
   /** asr found new speech from `seq` on. It cuts the reply that plays; a turn that is still being thought goes on. */
   bargeIn(seq: number): void {
     if (seq > this.#deps.uplink.seq) return this.#drop("future-origin");
-    if (!this.#current) return;
-    this.#cut(this.#current, seq);
+    if (this.#current) this.#cut(this.#current, seq);
     this.#next();
   }
 
@@ -124,20 +133,11 @@ export class Playout implements Ticker {
     this.#next();
   }
 
-  /** Passes on a frame that belongs to no numbered reply: live audio, a face, a subtitle. */
-  live(frame: OutAudio | OutTextFrame): void {
-    if (frame.origin !== undefined && !this.#fence.admits(frame.origin)) return;
-    const { downlink } = this.#deps;
-    if (frame.kind === "text") return downlink.writeText(frame.body);
-    if (downlink.writable()) downlink.writeAudio(frame.body);
-    else this.#drop("slow");
-  }
-
   /** Takes a numbered frame of a reply. */
   frame(frame: ReplyFrame): void {
     const now = this.#deps.clock.now();
-    const current = this.#current?.id === frame.reply ? this.#current : undefined;
-    const reply = current ?? this.#queue.find(frame.reply) ?? this.#enqueue(frame, now);
+    const current = this.#current?.id === frame.reply ? this.#current : this.#queue.find(frame.reply);
+    const reply = current ?? this.#enqueue(frame, now);
     if (!reply) return;
     const verdict = reply.accept(frame, now);
     if (verdict !== "taken") this.#drop(verdict);

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { fixedLimits } from "../limits.ts";
-import type { Clock } from "../playout/clock.ts";
+import type { TimingWheel } from "../playout/clock.ts";
 import type { SessionTable } from "./session-table.ts";
-import { isShown } from "./state.ts";
 
 /** Devices that are sent away come back to another gateway. So they leave at this interval, ms, … */
 const paceMs = 50;
@@ -16,13 +15,13 @@ const stepMs = 25;
  * Closes every session, each at a moment of its own: silent ones soon, those that speak when they have finished or their
  * time is up. Resolves when none is left.
  */
-export async function drainSessions(sessions: SessionTable, clock: Clock): Promise<void> {
-  const began = clock.now();
+export async function drainSessions(sessions: SessionTable, wheel: Pick<TimingWheel, "now">): Promise<void> {
+  const began = wheel.now();
   const pace = sessions.connections() * paceMs;
   const shares = new Map(sessions.all().map(({ id }) => [id, Math.random()]));
-  for (const { state, events } of sessions.all()) if (isShown(state)) events.publish({ state, reason: "draining" });
+  for (const session of sessions.all()) session.drain();
   for (;;) {
-    const spent = clock.now() - began;
+    const spent = wheel.now() - began;
     for (const session of sessions.all()) {
       const share = shares.get(session.id) ?? 0;
       const at = session.playout.busy

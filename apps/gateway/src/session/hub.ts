@@ -6,8 +6,10 @@ import { ulid } from "ulid";
 import type { DeviceRecords } from "./device-records.ts";
 import { drainSessions } from "./drain.ts";
 import type { SessionEnd } from "./ending.ts";
+import type { Handshake } from "./handshake.ts";
 import { createRegistration } from "./registration.ts";
-import { Session, type Handshake, type SessionDeps } from "./session.ts";
+import { Session } from "./session.ts";
+import type { SessionDeps } from "./session-deps.ts";
 import type { SessionTable } from "./session-table.ts";
 
 const sweepMs = 1000;
@@ -26,7 +28,7 @@ export interface Hub {
 
 /** Creates the hub, and answers for it on the bus: frames for devices, commands, replays. */
 export function createHub(deps: SessionDeps, sessions: SessionTable, records: DeviceRecords): Hub {
-  const { bus, registry, clock, gateway, observe } = deps;
+  const { bus, registry, wheel, gateway, observe } = deps;
   const { counters, log } = observe;
   const registration = createRegistration({ bus, registry, records, gateway, log });
   /** Subscriptions to the frames of each device. They outlive a takeover on this gateway, so that no frame is missed. */
@@ -49,24 +51,26 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
   const close = (session: Session, { reason, code }: SessionEnd) => {
     const { device, id } = session;
     const wasHolder = sessions.letGo(session);
-    session.events.publish({ state: "closed", reason, code });
+    if (wasHolder) {
+      subscriptions.get(device)?.close();
+      subscriptions.delete(device);
+    }
     registration.ended(session, reason, wasHolder);
+    session.contain(() => session.events.publish({ state: "closed", reason, code }));
     const seconds = Math.round((Date.now() - session.since) / 1000);
     log.info({ device, session: id, reason, code, seconds }, "device disconnected");
-    if (!wasHolder) return;
-    subscriptions.get(device)?.close();
-    subscriptions.delete(device);
   };
 
   /** The life of a session, from its socket to its end. */
-  const run = async (session: Session) => {
+  const run = async (handshake: Handshake) => {
+    const session = new Session(deps, handshake, ulid());
     sessions.add(session);
     await Promise.race([session.opened, session.ending]);
-    if (session.isOpen) open(session);
+    if (session.isOpen) session.contain(() => open(session));
     const end = await session.ending;
     sessions.remove(session);
     session.end(end);
-    if (session.isOpen) close(session, end);
+    if (session.isOpen) session.contain(() => close(session, end));
     session.release();
   };
 
@@ -79,7 +83,10 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
   return {
     enter(handshake) {
       counters.connects += 1;
-      void run(new Session(deps, handshake, ulid()));
+      run(handshake).catch((err: unknown) => {
+        log.error({ err, device: handshake.device }, "session failed, TCP dropped");
+        handshake.socket.terminate();
+      });
     },
     get draining() {
       return draining;
@@ -90,7 +97,7 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
       registry.draining().catch((err: unknown) => log.warn({ err }, "drain not noted"));
       if (mode === "drain") {
         log.info({ connections: sessions.connections() }, "drain started");
-        await drainSessions(sessions, clock);
+        await drainSessions(sessions, wheel);
       }
       for (const session of sessions.all()) session.close("restart");
       clearInterval(sweep);
@@ -104,7 +111,9 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
 function listenOnBus({ bus, gateway, settings, observe }: SessionDeps, sessions: SessionTable): readonly Closer[] {
   const deliverAll = (frame: Outbound, trace: Trace, group?: string) => {
     for (const [device, session] of sessions.devices()) {
-      if (group === undefined || settings.profile(device).group === group) session.deliver(frame, trace);
+      session.contain(() => {
+        if (group === undefined || settings.profile(device).group === group) session.deliver(frame, trace);
+      });
     }
   };
   const replay = (request: ReplayRequest): ReplayAnswer => {

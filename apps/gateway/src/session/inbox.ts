@@ -4,17 +4,17 @@ import {
   type DeviceMessage,
   type DropReason,
   type InControl,
+  type ListenMode,
   type Profile,
 } from "@voxbus/protocol";
-import { fixedLimits, type Limits } from "../limits.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { TurnObserver } from "../observe/turns.ts";
 import type { Farewell } from "../playout/farewell.ts";
 import type { Playout } from "../playout/playout.ts";
-import { TokenBucket } from "../token-bucket.ts";
 import { FrameDecoder } from "../uplink/frame-decoder.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import type { Outbox } from "./outbox.ts";
+import type { TurnLimit } from "./turn-limit.ts";
 
 type Message<T extends DeviceMessage["type"]> = Extract<DeviceMessage, { type: T }>;
 type DeviceHello = Message<"hello">;
@@ -27,7 +27,6 @@ type Handlers = {
 export interface InboxDeps {
   readonly gateway: string;
   readonly counters: Counters;
-  readonly limits: Limits;
   readonly profile: () => Profile;
   readonly turns: TurnObserver;
   readonly parts: SessionParts;
@@ -39,59 +38,39 @@ export interface SessionParts {
   readonly playout: Playout;
   readonly farewell: Farewell;
   readonly outbox: Outbox;
+  readonly turnLimit: TurnLimit;
 }
 
-/** Takes one device's frames in: holds them to the device's budget, parses them, publishes them, and directs play-out. */
+/** Takes one device's frames in: parses them, publishes them, and directs play-out. */
 export class Inbox {
   readonly #deps: InboxDeps;
   readonly #decoder = new FrameDecoder();
-  readonly #frames: TokenBucket;
-  readonly #bytes: TokenBucket;
-  readonly #messages: TokenBucket;
-  /** When the device's audio began to exceed its budget without a pause, and when it last did, ms. */
-  #floodSince = 0;
-  #floodAt = -Infinity;
   #sentAudio = false;
+  /** A listen that waits because the device has no turns left. */
+  #waitingListen: ListenMode | undefined;
 
   constructor(deps: InboxDeps) {
     this.#deps = deps;
-    const { audioFramesPerSecond: frames, audioBytesPerSecond: bytes, messagesPerSecond: messages } = deps.limits;
-    // After a network stall, stock firmware sends up to 2.4 s of audio at once.
-    this.#frames = new TokenBucket(frames, frames * 2);
-    this.#bytes = new TokenBucket(bytes, bytes * 3);
-    this.#messages = new TokenBucket(messages, messages * 3);
   }
 
-  /** Takes a binary message of an open session. `now` in ms. */
-  audio(data: Buffer, now: number): void {
+  /** Takes a binary message of an open session. */
+  audio(data: Buffer): void {
     const { counters, parts } = this.#deps;
     counters.received.audio += 1;
     counters.receivedBytes.audio += data.byteLength;
     const packet = this.#decoder.decode(parts.outbox.framing, data);
     if (typeof packet === "string") return this.#drop(packet);
-    if (!this.#frames.take(now) || !this.#bytes.take(now, packet.byteLength)) return this.#overBudget(now);
     this.#sentAudio = true;
+    if (this.#waitingListen) return this.#drop("turn-rate");
     parts.uplink.send({ kind: "audio", body: packet });
-  }
-
-  #overBudget(now: number): void {
-    const { limits, parts } = this.#deps;
-    this.#drop("rate");
-    if (now - this.#floodAt > fixedLimits.floodPauseMs) this.#floodSince = now;
-    this.#floodAt = now;
-    if (now - this.#floodSince >= limits.floodMs) parts.outbox.close("flood");
   }
 
   /**
    * Takes a text message. Gives back a hello, which opens the session, and acts on everything else. `isOpen`: the hello
-   * was answered. `now` in ms.
+   * was answered.
    */
-  text(text: string, isOpen: boolean, now: number): DeviceHello | undefined {
+  text(text: string, isOpen: boolean): DeviceHello | undefined {
     const { counters, parts } = this.#deps;
-    if (!this.#messages.take(now)) {
-      parts.outbox.close("flood");
-      return this.#drop("rate");
-    }
     counters.receivedBytes.text += text.length;
     const message = this.#parse(text);
     if (!message) return undefined;
@@ -134,13 +113,13 @@ export class Inbox {
 
   /** Listen in its three states (docs/protocol.md, listen). */
   #listen(message: Message<"listen">): void {
-    const { gateway, turns, parts } = this.#deps;
-    const { uplink, farewell } = parts;
+    const { parts } = this.#deps;
+    const { uplink, farewell, turnLimit } = parts;
+    if (message.state !== "detect") this.#waitingListen = undefined;
     if (message.state === "start") {
-      farewell.listening = true;
       farewell.userActed();
-      const body = { type: "listen" as const, mode: message.mode, gateway };
-      uplink.send({ kind: "control", body }, undefined, turns.listening(message.mode));
+      if (turnLimit.listen()) this.#startListen(message.mode);
+      else this.#waitingListen = message.mode;
     } else if (message.state === "stop") {
       const mark = farewell.listening ? "stopped" : undefined;
       farewell.listening = false;
@@ -149,12 +128,25 @@ export class Inbox {
     } else this.#detect(message.text.trim());
   }
 
+  #startListen(mode: ListenMode): void {
+    const { gateway, turns, parts } = this.#deps;
+    this.#waitingListen = undefined;
+    parts.farewell.listening = true;
+    parts.uplink.send({ kind: "control", body: { type: "listen", mode, gateway } }, undefined, turns.listening(mode));
+  }
+
+  /** Starts a listen that has waited for a turn. Called now and then. */
+  check(): void {
+    if (this.#waitingListen && this.#deps.parts.turnLimit.listenLate()) this.#startListen(this.#waitingListen);
+  }
+
   /** A wake word, or text that the user typed. */
   #detect(text: string): void {
     const { counters, profile, turns, parts } = this.#deps;
     const isWake = text === "" || this.#sentAudio || profile().wakeWords.includes(text);
     if (isWake) return this.#publish({ type: "wake", text });
     counters.received.text += 1;
+    if (!parts.turnLimit.type()) return;
     const seq = parts.uplink.send({ kind: "text", body: text }, "typed", turns.typing());
     if (seq !== undefined) this.#typed(seq, text);
   }
@@ -170,6 +162,7 @@ export class Inbox {
     const { turns, parts } = this.#deps;
     const { uplink, playout, farewell } = parts;
     farewell.listening = false;
+    this.#waitingListen = undefined;
     turns.event("abort");
     const since = playout.speaking ? Date.now() : undefined;
     const body = { type: "abort" as const, ...(reason === undefined ? {} : { reason }) };

@@ -55,7 +55,7 @@ export class Outbox implements Downlink, Ticker {
     counters.sent.text += 1;
     counters.sentBytes.text += text.length;
     this.#socket.send(text);
-    if (this.#socket.bufferedAmount > fixedLimits.slowSocketBytes) this.close("slow");
+    this.#checkSocket();
   }
 
   writeAudio(packet: Uint8Array, late = 0): void {
@@ -81,9 +81,19 @@ export class Outbox implements Downlink, Ticker {
     this.#socket.ping();
   }
 
+  /** A ping came, and was answered. */
+  pinged(): void {
+    this.#checkSocket();
+  }
+
   /** A pong came. */
   pong(): void {
     this.#probe?.pong();
+  }
+
+  /** Closes a device that does not read what it is sent. */
+  #checkSocket(): void {
+    if (this.#socket.bufferedAmount > fixedLimits.slowSocketBytes) this.close("slow");
   }
 
   /** Checks whether the device is slow; called by the clock. */
@@ -102,6 +112,12 @@ export class Outbox implements Downlink, Ticker {
     ending.request({ reason, code });
     if (this.#isSpeaking) this.writeText({ type: "tts", state: "stop" });
     this.#socket.close(code, reason);
-    setTimeout(() => this.#socket.terminate(), fixedLimits.lingerMs).unref();
+    const linger = setTimeout(() => this.#socket.terminate(), fixedLimits.lingerMs).unref();
+    this.#socket.once("close", () => clearTimeout(linger));
+  }
+
+  /** Drops TCP at once. */
+  terminate(): void {
+    this.#socket.terminate();
   }
 }

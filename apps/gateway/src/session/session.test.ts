@@ -128,7 +128,7 @@ describe("session", () => {
     silent.send({ type: "listen", state: "start" });
     expect(await silent.closed).toEqual({ code: 4000, reason: "hello_timeout" });
     const flood = await gateways.connect(one, { id: "flood" });
-    for (let n = 0; n < 200; n += 1) flood.send({ type: "ping" });
+    for (let n = 0; n < 500; n += 1) flood.send({ type: "ping" });
     expect(await flood.closed).toEqual({ code: 4004, reason: "flood" });
     expect((await readStats(one)).drops["before-hello"]).toBeGreaterThanOrEqual(2);
   });

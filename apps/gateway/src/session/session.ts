@@ -1,65 +1,30 @@
-import type { Bus, Trace } from "@voxbus/bus";
-import type { Registry } from "@voxbus/presence";
-import type {
-  CloseName,
-  DeviceMessage,
-  DropReason,
-  Features,
-  FramingVersion,
-  Outbound,
-  Profile,
-} from "@voxbus/protocol";
-import type { Log } from "@voxbus/subscriber";
+import type { Trace } from "@voxbus/bus";
+import type { CloseName, DeviceMessage, DropReason, Features, FramingVersion, Outbound } from "@voxbus/protocol";
 import type { WebSocket } from "ws";
-import type { Limits } from "../limits.ts";
-import type { MemoryBudget } from "../memory-budget.ts";
-import { count, type Counters } from "../observe/counters.ts";
+import { count } from "../observe/counters.ts";
 import { SessionEvents } from "../observe/session-events.ts";
-import type { TurnMeter } from "../observe/turn-times.ts";
 import { TurnObserver } from "../observe/turns.ts";
-import { isReplyFrame } from "../playout/buffer.ts";
-import type { Clock, Ticker } from "../playout/clock.ts";
+import type { SessionClock, Ticker } from "../playout/clock.ts";
 import { Farewell } from "../playout/farewell.ts";
 import { Playout } from "../playout/playout.ts";
 import { Uplink } from "../uplink/uplink.ts";
+import { Delivery } from "./delivery.ts";
 import { Ending, type SessionEnd } from "./ending.ts";
+import { Gate } from "./gate.ts";
+import type { Handshake } from "./handshake.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
+import type { SessionDeps } from "./session-deps.ts";
 import { isShown, type LifeState } from "./state.ts";
+import { TurnLimit } from "./turn-limit.ts";
 
 const downlinkFormat = { format: "opus", sample_rate: 24_000, channels: 1, frame_duration: 60 } as const;
 
-/** A device whose upgrade was accepted, and its socket. */
-export interface Handshake {
-  readonly socket: WebSocket;
-  readonly device: string;
-  /** The framing that the device announced, if it did. */
-  readonly framing: FramingVersion | undefined;
-  /** The device's address, as a proxy on this machine reports it if there is one. */
-  readonly remote: string;
-}
-
-/** Dependencies that all sessions of a gateway share. */
-export interface SessionDeps {
-  readonly gateway: string;
-  readonly bus: Bus;
-  readonly registry: Registry;
-  readonly clock: Clock;
-  readonly memory: MemoryBudget;
-  readonly limits: Limits;
-  readonly observe: { readonly counters: Counters; readonly turnMeter: TurnMeter; readonly log: Log };
-  readonly settings: DeviceSettings;
-}
-
-/** Settings of devices. */
-export interface DeviceSettings {
-  profile(device: string): Profile;
-  /** Gives the spoken apology in a language as Opus packets of 60 ms, or undefined if that language has no apology. */
-  apology(language: string): readonly Uint8Array[] | undefined;
-}
-
-/** One WebSocket connection of one device: frames in, frames out, play-out, and the signs of life. */
+/**
+ * One WebSocket connection of one device: frames in, frames out, play-out, and the signs of life. Its methods never throw:
+ * an exception in a session's path ends that session, with 1011.
+ */
 export class Session implements Ticker {
   readonly id: string;
   readonly device: string;
@@ -72,18 +37,21 @@ export class Session implements Ticker {
   readonly opened: Promise<void>;
   features: Features = {};
   readonly #deps: SessionDeps;
+  readonly #clock: SessionClock;
+  readonly #gate: Gate;
   readonly #ending = new Ending();
   readonly #heartbeat: Heartbeat;
   readonly #turns: TurnObserver;
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
+  readonly #delivery: Delivery;
   readonly #farewell: Farewell;
   readonly #framingIsKnown: boolean;
   #isOpen = false;
   #resolveOpened!: () => void;
 
-  constructor(deps: SessionDeps, { socket, device, framing, remote }: Handshake, id: string) {
-    const { gateway, bus, clock, memory, limits, observe, settings } = deps;
+  constructor(deps: SessionDeps, { socket, stream, device, framing, remote }: Handshake, id: string) {
+    const { gateway, bus, wheel, memory, limits, observe, settings, turnBudget: budget } = deps;
     const { counters, log } = observe;
     const { drops } = counters;
     this.#deps = deps;
@@ -93,34 +61,50 @@ export class Session implements Ticker {
     this.#framingIsKnown = framing !== undefined;
     this.opened = new Promise((resolve) => (this.#resolveOpened = resolve));
     const profile = () => settings.profile(device);
+    const failed = (error: unknown) => this.#fail(error);
+    const clock = (this.#clock = wheel.open(failed));
+    this.#gate = new Gate({ clock, limits, flooded: () => this.close("flood") }, socket, stream);
     const ending = this.#ending;
     const heartbeat = (this.#heartbeat = new Heartbeat(limits, clock.now()));
     const events = (this.events = new SessionEvents({ bus, drops }, device, { gateway, session: id }));
     const turns = (this.#turns = new TurnObserver(observe, events, { id, device, gateway }));
-    const uplink = (this.uplink = new Uplink({ bus, memory, drops }, device, id));
+    const uplink = (this.uplink = new Uplink({ bus, memory, drops, failed }, device, id));
     const outboxDeps = { clock, counters, limits, heartbeat, ending };
     const outbox = (this.#outbox = new Outbox(outboxDeps, socket, id, framing ?? 1));
     const { apology } = settings;
     const playout = new Playout({ downlink: outbox, uplink, clock, memory, drops, turns, profile, apology });
     this.playout = playout;
-    const farewell = new Farewell({ bus, log, clock, playout, downlink: outbox, profile }, device, id);
+    const farewell = new Farewell({ bus, log, clock, playout, downlink: outbox, profile, failed }, device, id);
     this.#farewell = farewell;
-    const parts = { uplink, playout, farewell, outbox };
-    this.#inbox = new Inbox({ gateway, counters, limits, profile, turns, parts });
+    const turnLimit = new TurnLimit({ budget, clock, drops, downlink: outbox }, device);
+    const parts = { uplink, playout, farewell, outbox, turnLimit };
+    this.#inbox = new Inbox({ gateway, counters, profile, turns, parts });
+    this.#delivery = new Delivery(turns, parts);
     this.#hear(socket);
     clock.wake(this, clock.now() + limits.helloMs);
   }
 
   #hear(socket: WebSocket): void {
-    const { clock } = this.#deps;
-    socket.on("message", (data, isBinary) => this.#receive(data as Buffer, isBinary));
+    const clock = this.#clock;
+    socket.on("message", (data: Buffer, isBinary) =>
+      this.contain(() => (isBinary ? this.#receiveAudio(data) : this.#receiveText(data))),
+    );
     socket.on("pong", () => {
-      this.#tell(this.#heartbeat.pong(clock.now()));
-      this.events.rtt = this.#heartbeat.rtt;
-      this.#outbox.pong();
+      if (!this.#gate.frame() || this.ended) return;
+      this.contain(() => {
+        this.#tell(this.#heartbeat.pong(clock.now()));
+        this.events.rtt = this.#heartbeat.rtt;
+        this.#outbox.pong();
+      });
     });
-    socket.on("ping", () => this.#tell(this.#heartbeat.sign(clock.now())));
-    socket.on("error", (error: Error & { readonly code?: string }) => this.#fail(error));
+    socket.on("ping", () => {
+      if (!this.#gate.frame() || this.ended) return;
+      this.contain(() => {
+        this.#tell(this.#heartbeat.sign(clock.now()));
+        this.#outbox.pinged();
+      });
+    });
+    socket.on("error", (error: Error & { readonly code?: string }) => this.contain(() => this.#judge(error)));
     socket.on("close", (code) => {
       this.#heartbeat.happen("gone");
       this.#ending.request({ reason: "gone", code });
@@ -128,13 +112,22 @@ export class Session implements Ticker {
     });
   }
 
-  #receive(data: Buffer, isBinary: boolean): void {
-    const now = this.#deps.clock.now();
-    this.#tell(this.#heartbeat.frame(now));
-    if (!isBinary) {
-      const hello = this.#inbox.text(data.toString("utf8"), this.#isOpen, now);
-      if (hello && !this.ended) this.#open(hello);
-    } else if (this.#isOpen) this.#inbox.audio(data, now);
+  #receiveText(data: Buffer): void {
+    // Text that was read before the socket paused still counts: without a `stop`, a listen would never end.
+    this.#gate.text(data.byteLength);
+    // ws delivers what comes after our Close frame too.
+    if (this.ended) return this.#drop("after-end");
+    this.#tell(this.#heartbeat.frame(this.#clock.now()));
+    const hello = this.#inbox.text(data.toString("utf8"), this.#isOpen);
+    if (hello && !this.ended) this.#open(hello);
+  }
+
+  #receiveAudio(data: Buffer): void {
+    const admitted = this.#gate.frame();
+    if (this.ended) return this.#drop("after-end");
+    if (!admitted) return this.#drop("rate");
+    this.#tell(this.#heartbeat.frame(this.#clock.now()));
+    if (this.#isOpen) this.#inbox.audio(data);
     else this.#drop("before-hello");
   }
 
@@ -158,7 +151,31 @@ export class Session implements Ticker {
     this.#resolveOpened();
   }
 
-  #fail(error: Error & { readonly code?: string }): void {
+  /** Runs `act`. An exception ends this session, and nothing else. */
+  contain(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Ends the session after an exception in its path. */
+  #fail(err: unknown): void {
+    const { device, id: session } = this;
+    const { counters, log } = this.#deps.observe;
+    counters.errors.session_error += 1;
+    log.error({ err, device, session }, "session failed, closing");
+    try {
+      this.#outbox.close("error");
+    } catch (err) {
+      log.error({ err, device, session }, "session failed to close, TCP dropped");
+      this.#outbox.terminate();
+    }
+  }
+
+  /** Judges an error of the socket. */
+  #judge(error: Error & { readonly code?: string }): void {
     const { device, id: session } = this;
     const { log } = this.#deps.observe;
     const { code = "" } = error;
@@ -166,6 +183,7 @@ export class Session implements Ticker {
     log.warn({ err: error, device, session }, "frame invalid, closing");
     // Longer than the limit, or longer than a number can tell.
     if (/^WS_ERR_UNSUPPORTED_(MESSAGE|DATA_PAYLOAD)_LENGTH$/.test(code)) this.close("frame_too_big");
+    else if (code === "WS_ERR_TOO_MANY_BUFFERED_PARTS") this.close("fragmented");
     else this.close(code === "WS_ERR_INVALID_UTF8" ? "invalid_text" : "invalid_frame");
   }
 
@@ -186,7 +204,7 @@ export class Session implements Ticker {
 
   /** The time of the device's last sign of life, ms since the epoch. */
   get lastSeen(): number {
-    return Date.now() - Math.max(0, Math.round(this.#deps.clock.now() - this.#heartbeat.seenAt));
+    return Date.now() - Math.max(0, Math.round(this.#clock.now() - this.#heartbeat.seenAt));
   }
 
   get framing(): FramingVersion {
@@ -200,7 +218,13 @@ export class Session implements Ticker {
   /** The hello was answered, and frames for the device arrive from the bus: the session becomes active. */
   activate(): void {
     this.#tell(this.#heartbeat.happen("welcomed"));
-    this.tick(this.#deps.clock.now());
+    this.tick(this.#clock.now());
+  }
+
+  /** Tells observers that the gateway drains. */
+  drain(): void {
+    const { state } = this;
+    if (isShown(state)) this.contain(() => this.events.publish({ state, reason: "draining" }));
   }
 
   /** Tells observers and presence of another state. */
@@ -219,43 +243,18 @@ export class Session implements Ticker {
       else return this.close(beat.reason);
     }
     const next = this.#heartbeat.nextCheck(now);
-    if (next !== undefined) this.#deps.clock.wake(this, next);
+    if (next !== undefined) this.#clock.wake(this, next);
   }
 
   /** Takes a frame of the bus for this device. */
   deliver(out: Outbound, trace: Trace): void {
-    if (!this.#isOpen || this.ended) return this.#drop("no-session");
-    if (out.session !== undefined && out.session !== this.id) return this.#drop("other-session");
-    if (isReplyFrame(out)) {
-      if (out.sentence === 0 && out.n === 0) this.#turns.replying(out.reply, trace);
-      if (out.kind === "audio") this.#turns.audioArrived(out.origin);
-      return this.playout.frame(out);
-    }
-    if (out.kind === "audio") return this.playout.live(out);
-    if (out.kind === "control") {
-      if (out.body.type === "barge-in") this.#bargeIn(out.body.seq);
-      else if (out.body.type === "user-speaking") {
-        this.#farewell.userActed();
-        this.playout.userSpeaking(out.body.on, out.body.origin);
-      }
-      return;
-    }
-    const { origin, body } = out;
-    if (body.type === "stt" && origin !== undefined) {
-      this.#turns.heard(origin, this.uplink.publishedAt(origin));
-      this.playout.transcript(origin, body.text);
-    } else if (body.type === "stt" || body.type === "llm" || body.type === "tts") this.playout.live(out);
-    else this.#outbox.writeText(body);
+    this.contain(() => this.#deliver(out, trace));
   }
 
-  #bargeIn(seq: number): void {
-    const { playout } = this;
-    const spoke = playout.speaking;
-    const since = spoke ? this.uplink.publishedAt(seq) : undefined;
-    playout.bargeIn(seq);
-    if (!spoke || playout.speaking) return;
-    this.#turns.event("barge-in");
-    if (since !== undefined) this.#turns.silenced(since, "voice");
+  #deliver(out: Outbound, trace: Trace): void {
+    if (!this.#isOpen || this.ended) return this.#drop("no-session");
+    if (out.session !== undefined && out.session !== this.id) return this.#drop("other-session");
+    this.#delivery.take(out, trace);
   }
 
   #drop(reason: DropReason): void {
@@ -264,31 +263,37 @@ export class Session implements Ticker {
 
   /** Publishes frames that waited for NATS. */
   resume(): void {
-    this.#inbox.resume();
+    if (!this.ended) this.contain(() => this.#inbox.resume());
   }
 
   /** Does what is due every second: forgets old frames, and ends a silent conversation. `wall` in ms since the epoch. */
   sweep(wall: number): void {
     this.uplink.prune(wall);
     this.resume();
-    if (this.#isOpen && !this.ended) this.#farewell.check();
+    if (!this.#isOpen || this.ended) return;
+    this.contain(() => {
+      this.#inbox.check();
+      this.#farewell.check();
+    });
   }
 
   /** Closes the socket. Nothing happens if the session has ended. */
   close(reason: CloseName): void {
-    this.#outbox.close(reason);
+    this.contain(() => this.#outbox.close(reason));
   }
 
   /** Completes the end: reports open turns, and publishes that the session is closed. */
   end({ reason, code }: SessionEnd): void {
     count(this.#deps.observe.counters.closes, reason);
     if (reason !== "gone") this.#heartbeat.happen("close");
-    this.playout.close();
-    this.#turns.close();
-    if (this.#isOpen) this.uplink.send({ kind: "control", body: { type: "closed", code, reason } });
+    this.#clock.close();
+    this.contain(() => this.playout.close());
+    this.contain(() => this.#turns.close());
+    if (!this.#isOpen) return;
+    this.contain(() => this.uplink.send({ kind: "control", body: { type: "closed", code, reason } }));
   }
 
-  /** Releases the frames that the session keeps. */
+  /** Releases everything that the session keeps. */
   release(): void {
     this.uplink.close();
   }

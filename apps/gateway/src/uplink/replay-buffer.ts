@@ -74,8 +74,10 @@ export class ReplayBuffer {
     return frames;
   }
 
-  /** Forgets everything. */
-  clear(): void {
+  /** Forgets everything. Returns the number of frames. */
+  clear(): number {
+    const frames = this.#runs.reduce((sum, { ends }) => sum + ends.length, 0);
     while (this.#runs.length > 0) this.#forgetOldest();
+    return frames;
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { BusAwayError, type Bus, type Trace } from "@voxbus/bus";
 import {
   channels,
@@ -14,6 +15,14 @@ import { fixedLimits } from "../limits.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
 import type { Counters } from "../observe/counters.ts";
 import { ReplayBuffer } from "./replay-buffer.ts";
+
+const { waitingAudio, waitingTexts, waitingControls } = fixedLimits;
+const mostHeld = { audio: waitingAudio, text: waitingTexts, control: waitingControls } as const;
+/** Estimates of the memory that a frame takes beside its bytes: while it waits, and while it is stored. */
+const waitingOverhead = 256;
+const storingOverhead = 2048;
+/** Pause after 15 s without an acknowledgement, ms. */
+const retryMs = 500;
 
 /** A frame of the device before it has a seq. */
 export type UplinkFrame =
@@ -36,11 +45,22 @@ interface Waiting {
   readonly at: number;
   readonly mark: TurnMark | undefined;
   readonly trace: Trace | undefined;
+  readonly bytes: number;
+}
+
+/** Dependencies of an uplink. */
+export interface UplinkDeps {
+  readonly bus: Bus;
+  readonly memory: MemoryBudget;
+  readonly drops: Counters["drops"];
+  /** Ends the session after an error. */
+  readonly failed: (error: unknown) => void;
 }
 
 /**
  * One session's way to the bus. It numbers each frame, publishes it, and keeps it for replay while the socket lives.
  * While NATS is away, control and text wait, and so does the newest audio. One `gap` names the audio that was dropped.
+ * Frames that NATS has not taken yet are charged to the process's memory budget.
  */
 export class Uplink {
   readonly #bus: Bus;
@@ -48,23 +68,25 @@ export class Uplink {
   readonly #session: string;
   readonly #audio: ReturnType<typeof channels.inAudio>;
   readonly #drops: Counters["drops"];
+  readonly #memory: MemoryBudget;
+  readonly #failed: UplinkDeps["failed"];
   readonly #replay: ReplayBuffer;
   #seq = 0;
   #waiting: Waiting[] | undefined;
   #gap: { frames: number; from: number; to: number } | undefined;
+  /** Frames that wait for NATS, or for its acknowledgement. */
+  readonly #held = { audio: 0, text: 0, control: 0 };
   #overflowed = false;
   #closed = false;
 
-  constructor(
-    { bus, memory, drops }: { readonly bus: Bus; readonly memory: MemoryBudget; readonly drops: Counters["drops"] },
-    device: string,
-    session: string,
-  ) {
+  constructor({ bus, memory, drops, failed }: UplinkDeps, device: string, session: string) {
     this.#bus = bus;
     this.#device = device;
     this.#session = session;
     this.#audio = channels.inAudio(device);
     this.#drops = drops;
+    this.#memory = memory;
+    this.#failed = failed;
     this.#replay = new ReplayBuffer(memory);
   }
 
@@ -78,46 +100,71 @@ export class Uplink {
     return this.#waiting?.length ?? 0;
   }
 
-  /** True once more control frames waited than the limit allows: the session can no longer be published whole. */
+  /** True once a control frame found no room to wait: the session can no longer be published whole. */
   get overflowed(): boolean {
     return this.#overflowed;
   }
 
   /**
-   * Publishes a frame and returns its seq, or undefined while NATS is away: the frame then waits, and `resume` gives its
-   * seq if it has a mark. `trace` travels with control and text. A closed uplink publishes nothing more: stock devices go
-   * on sending after a Close frame.
+   * Publishes a frame and returns its seq. Returns undefined while NATS is away: the frame then waits, and `resume` gives
+   * its seq if it has a mark. Returns undefined too if the frame finds no room and is dropped. `trace` travels with control
+   * and text. A closed uplink publishes nothing more: stock devices go on sending after a Close frame.
    */
   send(frame: UplinkFrame, mark?: TurnMark, trace?: Trace): number | undefined {
     if (this.#closed) return undefined;
     const at = Date.now();
-    const seq = this.#waiting || !this.#bus.connected() ? undefined : this.#publish(frame, at, trace);
-    if (seq === undefined) this.#wait({ frame, at, mark, trace });
-    return seq;
+    const seq = this.#waiting || !this.#bus.connected() ? "away" : this.#publish(frame, at, trace);
+    if (typeof seq === "number") return seq;
+    if (seq === "away") this.#wait({ frame, at, mark, trace, bytes: this.#measure(frame) + waitingOverhead });
+    return undefined;
+  }
+
+  #measure(frame: UplinkFrame): number {
+    if (frame.kind === "audio") return frame.body.byteLength;
+    if (frame.kind === "text") return Buffer.byteLength(frame.body);
+    const place = { session: this.#session, seq: 0, at: 0 };
+    return encodeEnvelope(channels.inControl.schema, { ...place, ...frame }).byteLength;
   }
 
   #wait(item: Waiting): void {
     const waiting = (this.#waiting ??= []);
-    const { kind } = item.frame;
-    const alike = waiting.filter(({ frame }) => frame.kind === kind).length;
-    if (kind === "text" && alike >= fixedLimits.waitingTexts) {
-      this.#drops["bus-full"] += 1;
-      return;
-    }
-    if (kind === "control" && alike >= fixedLimits.waitingControls) {
-      this.#overflowed = true;
-      return;
-    }
-    if (kind === "audio" && alike >= fixedLimits.waitingAudio) {
+    const { frame, bytes } = item;
+    if (frame.kind === "audio" && this.#held.audio >= waitingAudio) {
       const [oldest] = waiting.splice(
         waiting.findIndex(({ frame }) => frame.kind === "audio"),
         1,
       );
-      this.#drops["bus-away"] += 1;
-      const at = oldest?.at ?? item.at;
-      this.#gap = { frames: (this.#gap?.frames ?? 0) + 1, from: this.#gap?.from ?? at, to: at };
+      if (oldest) this.#forgetAudio(oldest);
     }
-    waiting.push(item);
+    if (this.#reserve(frame.kind, bytes)) waiting.push(item);
+    else if (frame.kind === "audio") this.#miss(item);
+  }
+
+  #forgetAudio(item: Waiting): void {
+    this.#release("audio", item.bytes);
+    this.#miss(item);
+  }
+
+  /** Counts audio that is lost, and names it in the gap. */
+  #miss({ at }: Waiting): void {
+    this.#drops["bus-away"] += 1;
+    this.#gap = { frames: (this.#gap?.frames ?? 0) + 1, from: this.#gap?.from ?? at, to: at };
+  }
+
+  /** Reserves room for a frame that NATS does not have yet. Returns false if there is none. */
+  #reserve(kind: UplinkFrame["kind"], bytes: number): boolean {
+    if (this.#held[kind] < mostHeld[kind] && this.#memory.take(bytes)) {
+      this.#held[kind] += 1;
+      return true;
+    }
+    if (kind !== "audio") this.#drops["bus-full"] += 1;
+    if (kind === "control") this.#overflowed = true;
+    return false;
+  }
+
+  #release(kind: UplinkFrame["kind"], bytes: number): void {
+    this.#held[kind] -= 1;
+    this.#memory.give(bytes);
   }
 
   /**
@@ -137,18 +184,19 @@ export class Uplink {
     const late: LatePublication[] = [];
     for (const item of waiting) {
       const { frame, at, mark, trace } = item;
-      const seq = this.#waiting ? undefined : this.#publish(frame, at, trace);
-      if (seq === undefined) this.#wait(item);
-      else if (mark) late.push({ frame, mark, seq });
+      this.#release(frame.kind, item.bytes);
+      const seq = this.#waiting ? "away" : this.#publish(frame, at, trace);
+      if (seq === "away") this.#wait(item);
+      else if (mark && seq !== "full") late.push({ frame, mark, seq });
     }
     return late;
   }
 
-  /** Returns the frame's seq, or undefined if NATS is away. */
-  #publish(frame: UplinkFrame, at: number, trace: Trace | undefined): number | undefined {
+  /** Returns the frame's seq, or `away` if NATS is away, or `full` if the frame found no room and is dropped. */
+  #publish(frame: UplinkFrame, at: number, trace: Trace | undefined): number | "away" | "full" {
     const seq = this.#seq + 1;
     const place = { session: this.#session, seq, at };
-    let data: Uint8Array;
+    let data: Uint8Array | undefined;
     if (frame.kind === "audio") {
       // This runs for every packet, and a spread costs microseconds.
       const { kind, body } = frame;
@@ -157,7 +205,7 @@ export class Uplink {
         this.#bus.publish(this.#audio, audio);
       } catch (error) {
         if (!(error instanceof BusAwayError)) throw error;
-        return undefined;
+        return "away";
       }
       data = audio;
     } else if (frame.kind === "text") data = this.#store(channels.inText(this.#device), { ...place, ...frame }, trace);
@@ -165,27 +213,46 @@ export class Uplink {
       const channel = frame.body.type === "listen" ? channels.inControlOpen : channels.inControl;
       data = this.#store(channel(this.#device), { ...place, ...frame }, trace);
     }
+    if (!data) return "full";
     this.#seq = seq;
     if (!this.#replay.keep(seq, at, data)) this.#drops.overloaded += 1;
     return seq;
   }
 
-  /** Stores control or text, once by its id. Tries until the stream has it, however long that takes. */
+  /**
+   * Stores control or text, once by its id. Tries until the stream has it, however long that takes. Returns undefined if
+   * there is no room for it meanwhile.
+   */
   #store<S extends typeof InText | typeof InControlFrame>(
     channel: Channel<S, "DEVICE_IN">,
     envelope: z.input<S>,
     trace: Trace | undefined,
-  ): Uint8Array {
+  ): Uint8Array | undefined {
     const data = encodeEnvelope(channel.schema, envelope);
+    const bytes = data.byteLength + storingOverhead;
+    if (!this.#reserve(envelope.kind, bytes)) return undefined;
     const options = { id: `${envelope.session}:${envelope.seq}`, ...(trace ? { trace } : {}) };
-    const attempt = (): Promise<unknown> =>
-      this.#bus.store(channel, data, options).catch((error: unknown) => {
-        if (error instanceof BusAwayError && !this.#closed) return attempt();
+    this.#storeSurely(() => this.#bus.store(channel, data, options))
+      .catch((error: unknown) => {
         this.#drops["bus-full"] += 1;
-        return undefined;
-      });
-    void attempt();
+        if (!(error instanceof BusAwayError)) this.#failed(error);
+      })
+      .finally(() => this.#release(envelope.kind, bytes))
+      .catch(this.#failed);
     return data;
+  }
+
+  /** Throws BusAwayError only after the end of the session. */
+  async #storeSurely(store: () => Promise<unknown>): Promise<void> {
+    for (;;) {
+      try {
+        await store();
+        return;
+      } catch (error) {
+        if (!(error instanceof BusAwayError) || this.#closed) throw error;
+        await sleep(retryMs);
+      }
+    }
   }
 
   /** Forgets frames that are too old for a replay. `now` in ms since the epoch. */
@@ -204,9 +271,15 @@ export class Uplink {
     return frame && decodeEnvelope(channels.inbound.schema, frame).at;
   }
 
+  /** Forgets what was published. Returns the number of frames. */
+  forget(): number {
+    return this.#replay.clear();
+  }
+
   /** Forgets what waits and what was published: the socket is gone. */
   close(): void {
     this.#closed = true;
+    for (const { frame, bytes } of this.#waiting ?? []) this.#release(frame.kind, bytes);
     this.#waiting = undefined;
     this.#replay.clear();
   }

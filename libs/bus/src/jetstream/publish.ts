@@ -92,7 +92,11 @@ export function createPublisher(connection: Connection, js: JetStreamClient, ens
         ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
       };
       try {
-        const { seq, duplicate } = await retry(stream, () => js.publish(subject, data, options), signal);
+        const send = () => {
+          connection.checkRoom();
+          return js.publish(subject, data, options);
+        };
+        const { seq, duplicate } = await retry(stream, send, signal);
         return { seq, duplicate };
       } catch (cause) {
         if (!isConflict(cause)) throw cause;

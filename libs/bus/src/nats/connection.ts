@@ -10,6 +10,8 @@ import { startPings } from "./ping.ts";
 
 /** The longest time that NATS may take to answer before it counts as away, in ms. */
 const awayMs = 1000;
+/** Bytes that may wait to be written to NATS. nats.js and the socket would take any number while NATS does not read. */
+const mostQueuedBytes = 32 * 1_048_576;
 const drainMs = 5000;
 const closeMs = 1000;
 
@@ -23,12 +25,22 @@ export interface Connection extends Omit<ConnectionState, "set"> {
   connected(): boolean;
   /** Names the NATS that answers. A single server has another name after a restart; a cluster keeps its own. */
   server(): string;
+  /** Bytes that wait to be written to NATS. */
+  queued(): number;
+  /** Throws BusAwayError while NATS is away, or while as many bytes wait for it as may. */
+  checkRoom(): void;
   /** Calls `listener` once, when the bus is closed, so that it can stop its timers. */
   onClose(listener: () => void): Closer;
   /** Resolves when everything published so far has reached the server. Throws BusAwayError after 1 s. */
   flush(): Promise<void>;
-  /** Reconnects so far, the last round trip in ms, and bytes from and to NATS. */
-  stats(): { readonly reconnects: number; readonly rtt: number; readonly received: number; readonly sent: number };
+  /** Reconnects so far, the last round trip in ms, bytes from and to NATS, and bytes that wait to be written. */
+  stats(): {
+    readonly reconnects: number;
+    readonly rtt: number;
+    readonly received: number;
+    readonly sent: number;
+    readonly queued: number;
+  };
   /** Drains subscriptions, sends what is queued, and closes, within 5 s. */
   close(): Promise<void>;
 }
@@ -83,6 +95,12 @@ function watchConnection(nc: NatsConnection, log: BusLog): Connection {
     drops: createDrops(log),
     connected: state.connected,
     server: () => nc.info?.cluster ?? nc.info?.server_id ?? "",
+    queued: () => countQueued(nc),
+    checkRoom: () => {
+      if (!state.connected()) throw new BusAwayError("NATS is away");
+      if (countQueued(nc) > mostQueuedBytes)
+        throw new BusAwayError(`more than ${mostQueuedBytes} bytes wait to be written to NATS`);
+    },
     onChange: state.onChange,
     onClose: (listener) => {
       closers.add(listener);
@@ -99,7 +117,7 @@ function watchConnection(nc: NatsConnection, log: BusLog): Connection {
     },
     stats: () => {
       const { inBytes, outBytes } = nc.stats();
-      return { reconnects, rtt: pings.rtt(), received: inBytes, sent: outBytes };
+      return { reconnects, rtt: pings.rtt(), received: inBytes, sent: outBytes, queued: countQueued(nc) };
     },
     close: async () => {
       if (closing) return;
@@ -134,6 +152,14 @@ async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+// None of this is documented. A nats.js with other internals counts nothing.
+function countQueued(nc: NatsConnection): number {
+  const { protocol } = nc as unknown as {
+    protocol?: { outbound?: { size?(): number }; transport?: { socket?: Socket } };
+  };
+  return (protocol?.outbound?.size?.() ?? 0) + (protocol?.transport?.socket?.writableLength ?? 0);
 }
 
 // nats.js has no public way to do this. Its own reconnect() first waits for a write, which a stopped server never accepts.

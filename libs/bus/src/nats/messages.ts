@@ -46,7 +46,7 @@ export function createMessages(connection: Connection): Messages {
   return {
     decode,
     publish: (channel, envelope, trace) => {
-      if (!connection.connected()) throw new BusAwayError("NATS is away");
+      connection.checkRoom();
       const headers = traceHeaders(channel, envelope, trace);
       nc.publish(channel.subject, toBytes(channel.schema, envelope), headers === undefined ? undefined : { headers });
     },

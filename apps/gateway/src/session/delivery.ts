@@ -1,0 +1,52 @@
+import type { Trace } from "@voxbus/bus";
+import type { Outbound } from "@voxbus/protocol";
+import type { TurnObserver } from "../observe/turns.ts";
+import { isReplyFrame } from "../playout/buffer.ts";
+import type { SessionParts } from "./inbox.ts";
+
+/** Hands one session's frames from the bus to its parts. */
+export class Delivery {
+  readonly #turns: TurnObserver;
+  readonly #parts: SessionParts;
+
+  constructor(turns: TurnObserver, parts: SessionParts) {
+    this.#turns = turns;
+    this.#parts = parts;
+  }
+
+  /** Takes a frame that is for this session. */
+  take(out: Outbound, trace: Trace): void {
+    const { uplink, playout, farewell, outbox, turnLimit } = this.#parts;
+    if (isReplyFrame(out)) {
+      if (out.sentence === 0 && out.n === 0) this.#turns.replying(out.reply, trace);
+      if (out.kind === "audio") this.#turns.audioArrived(out.origin);
+      return playout.frame(out);
+    }
+    if (out.kind === "audio") return playout.live.pass(out);
+    if (out.kind === "control") {
+      if (out.body.type === "barge-in") this.#bargeIn(out.body.seq);
+      else if (out.body.type === "user-speaking") {
+        farewell.userActed();
+        playout.userSpeaking(out.body.on, out.body.origin);
+      }
+      return;
+    }
+    const { origin, body } = out;
+    if (body.type === "stt" && origin !== undefined) {
+      if (!turnLimit.transcript()) return playout.refuse(origin);
+      this.#turns.heard(origin, uplink.publishedAt(origin));
+      playout.transcript(origin, body.text);
+    } else if (body.type === "stt" || body.type === "llm" || body.type === "tts") playout.live.pass(out);
+    else outbox.writeText(body);
+  }
+
+  #bargeIn(seq: number): void {
+    const { uplink, playout } = this.#parts;
+    const spoke = playout.speaking;
+    const since = spoke ? uplink.publishedAt(seq) : undefined;
+    playout.bargeIn(seq);
+    if (!spoke || playout.speaking) return;
+    this.#turns.event("barge-in");
+    if (since !== undefined) this.#turns.silenced(since, "voice");
+  }
+}

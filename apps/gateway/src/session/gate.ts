@@ -1,0 +1,63 @@
+import type { Duplex } from "node:stream";
+import type { WebSocket } from "ws";
+import type { Limits } from "../limits.ts";
+import type { Clock, Ticker } from "../playout/clock.ts";
+import { Budget, framePrice, priceRead, priceText, type Charge } from "./budget.ts";
+
+/** Dependencies of a gate. */
+export interface GateDeps {
+  readonly clock: Clock;
+  readonly limits: Limits;
+  /** Called when the device exceeds its budgets for long. */
+  readonly flooded: () => void;
+}
+
+/**
+ * Charges everything that arrives on one socket before anything else looks at it. While the device is over its budgets,
+ * the gateway does not read from it: what it sends waits in its own network.
+ */
+export class Gate implements Ticker {
+  readonly #deps: GateDeps;
+  readonly #socket: WebSocket;
+  readonly #budget: Budget;
+  #isPaused = false;
+
+  /** `stream` is the TCP connection below the WebSocket. */
+  constructor(deps: GateDeps, socket: WebSocket, stream: Duplex) {
+    this.#deps = deps;
+    this.#socket = socket;
+    this.#budget = new Budget(deps.limits);
+    // ws reports whole messages. Their parts are seen only here, before ws sees them.
+    stream.prependListener("data", (chunk: Buffer) => this.#charge(priceRead(chunk.byteLength)));
+  }
+
+  /** Charges a binary, ping or pong frame. Returns false if it is over the budget. */
+  frame(): boolean {
+    return this.#charge(framePrice);
+  }
+
+  /** Charges a text message. Returns false if it is over the budget. */
+  text(bytes: number): boolean {
+    return this.#charge(priceText(bytes));
+  }
+
+  #charge(charge: Charge): boolean {
+    const { clock, flooded } = this.#deps;
+    const verdict = this.#budget.charge(clock.now(), charge);
+    if (verdict === "within") return true;
+    if (!this.#isPaused) {
+      this.#isPaused = true;
+      this.#socket.pause();
+      clock.wake(this, this.#budget.until);
+    }
+    if (verdict === "flood") flooded();
+    return false;
+  }
+
+  /** Reads again if the debt is paid; called by the clock. */
+  tick(now: number): void {
+    if (now < this.#budget.until) return this.#deps.clock.wake(this, this.#budget.until);
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+}

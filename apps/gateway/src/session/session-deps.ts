@@ -1,0 +1,30 @@
+import type { Bus } from "@voxbus/bus";
+import type { Registry } from "@voxbus/presence";
+import type { Profile } from "@voxbus/protocol";
+import type { Log } from "@voxbus/subscriber";
+import type { Limits } from "../limits.ts";
+import type { MemoryBudget } from "../memory-budget.ts";
+import type { Counters } from "../observe/counters.ts";
+import type { TurnMeter } from "../observe/turn-times.ts";
+import type { TimingWheel } from "../playout/clock.ts";
+import type { TurnBudget } from "./turn-budget.ts";
+
+/** Dependencies that all sessions of a gateway share. */
+export interface SessionDeps {
+  readonly gateway: string;
+  readonly bus: Bus;
+  readonly registry: Registry;
+  readonly wheel: TimingWheel;
+  readonly memory: MemoryBudget;
+  readonly limits: Limits;
+  readonly turnBudget: TurnBudget;
+  readonly observe: { readonly counters: Counters; readonly turnMeter: TurnMeter; readonly log: Log };
+  readonly settings: DeviceSettings;
+}
+
+/** Settings of devices. */
+export interface DeviceSettings {
+  profile(device: string): Profile;
+  /** Gives the spoken apology in a language as Opus packets of 60 ms, or undefined if that language has no apology. */
+  apology(language: string): readonly Uint8Array[] | undefined;
+}
