@@ -22,6 +22,7 @@ interface Stats {
   readonly closes: Readonly<Record<string, number>>;
   readonly refusals: Readonly<Record<string, number>>;
   readonly errors: Readonly<Record<string, number>>;
+  readonly received: Readonly<Record<string, number>>;
   readonly nats: boolean;
   readonly connections: number;
   /** Bytes in the memory budget, frames that wait for NATS, and calls of sessions that are due later. */
