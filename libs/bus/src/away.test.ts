@@ -187,3 +187,18 @@ test("close: queued messages are sent, and an absent NATS does not delay it", as
   await bus.close();
   expect(performance.now() - startedAt).toBeLessThan(7000);
 });
+
+test("away: bytes for a NATS that does not read are bounded, before it counts as away too", async () => {
+  server.kill("SIGSTOP");
+  const body = "x".repeat(4000);
+  let published = 0;
+  const publish = (): void => {
+    for (; published < 20_000; published += 1)
+      bus.publish(loose(channels.inText("d1")), { ...makeText(published), body });
+  };
+  expect(publish).toThrow(BusAwayError);
+  expect(bus.stats().queued).toBeGreaterThan(16 * 1_048_576);
+  expect(bus.stats().queued).toBeLessThan(34 * 1_048_576);
+  server.kill("SIGCONT");
+  await vi.waitFor(() => expect(bus.stats().queued).toBe(0), { timeout: 10_000 });
+});

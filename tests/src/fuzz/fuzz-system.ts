@@ -45,9 +45,10 @@ const settleMs = 3000;
 const growthMb = 96;
 // The gateway's limits have tests of their own and would stop the inputs here.
 const unlimited = {
-  VOXBUS_MAX_MESSAGES_S: "1000000",
-  VOXBUS_MAX_AUDIO_FRAMES_S: "1000000",
-  VOXBUS_MAX_AUDIO_BYTES_S: "1000000000",
+  VOXBUS_MAX_FRAMES_S: "1000000",
+  VOXBUS_MAX_BYTES_S: "1000000000",
+  VOXBUS_MAX_COST_S: "1000000000",
+  VOXBUS_MAX_TURNS_MIN: "1000000",
   VOXBUS_MAX_CONNECTS_S: "1000000",
 };
 

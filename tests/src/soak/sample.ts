@@ -17,6 +17,10 @@ export interface Sample {
   readonly at: number;
   readonly processes: ReadonlyMap<string, ProcessSample>;
   readonly connections: number;
+  /** The bytes in the gateway's memory budget, its frames that wait for NATS, and its calls that are due later. */
+  readonly buffered: number;
+  readonly waiting: number;
+  readonly wakeups: number;
   readonly subscriptions: number;
   /** The consumers of each stream. */
   readonly consumers: Readonly<Record<string, number>>;
@@ -63,13 +67,16 @@ export async function takeSample(system: SoakSystem): Promise<Sample> {
   const [subsz, jsz, stats] = await Promise.all([
     ask<{ num_subscriptions: number }>(`${system.monitoring}/subsz`),
     ask<Jsz>(`${system.monitoring}/jsz?accounts=true&streams=true`),
-    ask<{ connections: number }>(system.stats),
+    ask<Pick<Sample, "connections" | "buffered" | "waiting" | "wakeups">>(system.stats),
   ]);
   const streams = (jsz.account_details ?? []).flatMap(({ stream_detail = [] }) => stream_detail);
   return {
     at,
     processes,
     connections: stats.connections,
+    buffered: stats.buffered,
+    waiting: stats.waiting,
+    wakeups: stats.wakeups,
     subscriptions: subsz.num_subscriptions,
     consumers: Object.fromEntries(streams.map(({ name, state }) => [name, state.consumer_count])),
     stored: jsz.messages,

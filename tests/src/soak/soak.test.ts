@@ -8,6 +8,9 @@ const sample = (at: number, held: number, rest: Partial<Sample> = {}): Sample =>
   at,
   processes: new Map([["asr", { pid: 1, rss: 100, held, timers: 3, handles: 20 }]]),
   connections: 0,
+  buffered: 0,
+  waiting: 0,
+  wakeups: 0,
   subscriptions: 50,
   consumers: { TURNS: 10 },
   stored: 0,
@@ -38,6 +41,9 @@ it("verdict: everything that remains of the devices is named", () => {
   const after = sample(minute, 20, {
     processes: new Map([["asr", { pid: 1, rss: 100, held: 20, timers: 30, handles: 90 }]]),
     connections: 2,
+    buffered: 10,
+    waiting: 3,
+    wakeups: 4,
     subscriptions: 60,
     consumers: { TURNS: 11 },
     keys: { presence: 4 },
@@ -48,6 +54,9 @@ it("verdict: everything that remains of the devices is named", () => {
     "nats-server: 10 more subscriptions than before",
     "TURNS: 1 more consumers than before",
     "gateway: 2 connections remain",
+    "gateway: 10 bytes remain in its memory budget",
+    "gateway: 3 frames still wait for NATS",
+    "gateway: 4 calls of sessions are still due",
     "presence: 3 keys remain",
   ]);
   const restarted = sample(minute, 20, {

@@ -66,6 +66,9 @@ export function findLeaks(options: {
     if (more > bounds.consumers) leaks.push(`${stream}: ${more} more consumers than before`);
   }
   if (after.connections > 0) leaks.push(`gateway: ${after.connections} connections remain`);
+  if (after.buffered > 0) leaks.push(`gateway: ${after.buffered} bytes remain in its memory budget`);
+  if (after.waiting > 0) leaks.push(`gateway: ${after.waiting} frames still wait for NATS`);
+  if (after.wakeups > 0) leaks.push(`gateway: ${after.wakeups} calls of sessions are still due`);
   // The other buckets keep their records of a device beyond its sessions.
   const present = (after.keys["presence"] ?? 0) - (before.keys["presence"] ?? 0);
   if (present > 0) leaks.push(`presence: ${present} keys remain`);

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { BusAwayError, type Bus } from "@voxbus/bus";
 import { channels, decodeEnvelope, Inbound } from "@voxbus/protocol";
 import type { Running } from "@voxbus/subscriber";
+import { startNatsServer } from "@voxbus/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   isTts,
@@ -128,4 +130,57 @@ describe("uplink", () => {
       "listen",
     ]);
   }, 30_000);
+});
+
+describe("uplink: memory", () => {
+  it("what waits for NATS is charged to the memory budget, and released once NATS has it", async () => {
+    const own = await startNatsServer();
+    const service = await gateways.start({ VOXBUS_NATS_URL: own.url });
+    const devices = await Promise.all([1, 2, 3, 4].map((n) => gateways.connect(service, { id: `waiting-${n}` })));
+    const steady = async () => (await readStats(service)).buffered;
+    const before = await vi.waitFor(async () => {
+      const bytes = await steady();
+      await sleep(100);
+      expect(await steady()).toBe(bytes);
+      return bytes;
+    });
+    own.kill("SIGSTOP");
+    // This is stored, and not acknowledged: the gateway does not know yet that NATS is away.
+    const payload = { text: "x".repeat(8000) };
+    for (const device of devices) device.send({ type: "mcp", payload });
+    await vi.waitFor(async () => expect(await steady()).toBeGreaterThan(before + 4 * 8000));
+    await untilAway(service);
+    // And this waits.
+    const waiting = await steady();
+    for (const device of devices) {
+      device.send({ type: "mcp", payload });
+      for (let n = 0; n < 20; n += 1) device.send(new Uint8Array(1000));
+    }
+    await vi.waitFor(async () => expect(await steady()).toBeGreaterThan(waiting + 4 * 28_000));
+    own.kill("SIGCONT");
+    await vi.waitFor(async () => expect((await readStats(service)).waiting).toBe(0), { timeout: 10_000 });
+    await gateways.leaveAll();
+    await vi.waitFor(async () => expect(await steady()).toBe(0), { timeout: 10_000 });
+    await service.stop("quick");
+    await own.stop();
+  });
+
+  it("a gateway whose memory budget is used up closes those sessions that it cannot publish whole", async () => {
+    const own = await startNatsServer();
+    const service = await gateways.start({ VOXBUS_NATS_URL: own.url, VOXBUS_MAX_BUFFERED_MB: "1" });
+    const devices = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => gateways.connect(service, { id: `full-${n}` })),
+    );
+    own.kill("SIGSTOP");
+    await untilAway(service);
+    const payload = { text: "x".repeat(15_000) };
+    for (const device of devices) for (let n = 0; n < 8; n += 1) device.send({ type: "mcp", payload });
+    expect((await Promise.race(devices.map(({ closed }) => closed))).reason).toBe("overloaded");
+    expect((await readStats(service)).buffered).toBeLessThanOrEqual(1_048_576);
+    own.kill("SIGCONT");
+    await gateways.leaveAll();
+    await vi.waitFor(async () => expect((await readStats(service)).buffered).toBe(0), { timeout: 10_000 });
+    await service.stop("quick");
+    await own.stop();
+  });
 });
