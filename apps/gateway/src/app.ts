@@ -85,9 +85,8 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
     bus,
     registry,
     wheel,
-    memory,
+    budgets: { memory, turns: createTurnBudget(limits.turnsPerMinute) },
     limits,
-    turnBudget: createTurnBudget(limits.turnsPerMinute),
     observe: { counters, turnMeter: createTurnMeter(meter), log },
     settings: {
       profile: (device: string) => profiles.of(device),

@@ -38,7 +38,7 @@ export function createMemoryGuard(options: {
         state = state === "calm" ? "shedding" : "refusing";
         shed();
       } else if (state === "shedding" || (state === "refusing" && bytes < thresholdBytes * calmShare)) {
-        log.warn({ megabytes }, "memory back below its threshold");
+        log.warn({ megabytes }, "memory threshold kept again");
         state = "calm";
       }
     },

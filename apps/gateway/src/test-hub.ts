@@ -59,9 +59,8 @@ export async function openTestHub(limits: Partial<Limits> = {}): Promise<TestHub
     bus,
     registry,
     wheel,
-    memory,
+    budgets: { memory, turns: createTurnBudget(limits.turnsPerMinute ?? all.turnsPerMinute) },
     limits: { ...all, ...limits },
-    turnBudget: createTurnBudget(limits.turnsPerMinute ?? all.turnsPerMinute),
     observe: { counters, turnMeter: createTurnMeter(createNoopMeter()), log },
     settings: {
       profile(device: string) {

@@ -103,7 +103,7 @@ export const dropReasons = {
   rate: { class: "fault", meaning: "Audio over the session's budget." },
   "turn-rate": { class: "fault", meaning: "A turn over the device's budget of turns per minute." },
   "bus-away": { class: "fault", meaning: "Audio that became too old while NATS was away." },
-  "bus-full": { class: "fault", meaning: "A text frame that did not fit into the queue to NATS." },
+  "bus-full": { class: "fault", meaning: "A text or control frame that did not fit into the queue to NATS." },
   fenced: { class: "expected", meaning: "A frame of a turn at or below the fence." },
   superseded: { class: "expected", meaning: "A frame of a reply older than one that has started." },
   "other-session": { class: "expected", meaning: "A frame for another session." },

@@ -15,9 +15,8 @@ export interface SessionDeps {
   readonly bus: Bus;
   readonly registry: Registry;
   readonly wheel: TimingWheel;
-  readonly memory: MemoryBudget;
+  readonly budgets: { readonly memory: MemoryBudget; readonly turns: TurnBudget };
   readonly limits: Limits;
-  readonly turnBudget: TurnBudget;
   readonly observe: { readonly counters: Counters; readonly turnMeter: TurnMeter; readonly log: Log };
   readonly settings: DeviceSettings;
 }

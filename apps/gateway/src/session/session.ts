@@ -51,7 +51,8 @@ export class Session implements Ticker {
   #resolveOpened!: () => void;
 
   constructor(deps: SessionDeps, { socket, stream, device, framing, remote }: Handshake, id: string) {
-    const { gateway, bus, wheel, memory, limits, observe, settings, turnBudget: budget } = deps;
+    const { gateway, bus, wheel, limits, observe, settings } = deps;
+    const { memory, turns: budget } = deps.budgets;
     const { counters, log } = observe;
     const { drops } = counters;
     this.#deps = deps;

@@ -151,7 +151,7 @@ export class Uplink {
     this.#gap = { frames: (this.#gap?.frames ?? 0) + 1, from: this.#gap?.from ?? at, to: at };
   }
 
-  /** Reserves room for a frame that NATS does not have yet. Returns false if there is none. */
+  /** Reserves room for a frame that NATS does not have yet. Returns false without any. */
   #reserve(kind: UplinkFrame["kind"], bytes: number): boolean {
     if (this.#held[kind] < mostHeld[kind] && this.#memory.take(bytes)) {
       this.#held[kind] += 1;
