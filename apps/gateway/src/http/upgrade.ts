@@ -35,6 +35,8 @@ export function createUpgrade(deps: UpgradeDeps): Upgrade {
     maxFragments: fixedLimits.messageParts,
     maxBufferedChunks: fixedLimits.messageChunks,
     clientTracking: false,
+    // One event per turn of the event loop: a read with thousands of tiny frames must not hold up other devices.
+    allowSynchronousEvents: false,
   });
   // ws would answer a WebSocket request without a proper key or version itself, uncounted.
   sockets.on("wsClientError", (cause, socket) => {
