@@ -9,7 +9,7 @@ import {
   type TestDevice,
   type TestDeviceOptions,
 } from "@voxbus/testing";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { addressOf, openTestGateways, readStats, untilAway, watchEvents, type TestGateways } from "../test-gateways.ts";
 
 let gateways: TestGateways;
@@ -211,11 +211,11 @@ const reached: Record<CloseName, () => Promise<End>> = {
     const presence = bus.bucket(buckets.presence);
     const revisionOf = async () => (await presence.get("forgotten"))?.revision ?? Infinity;
     const canary = async () => (await bus.bucket(buckets.canaries).get("forgetful"))?.revision ?? 0;
-    await expect.poll(revisionOf).toBeLessThan(Infinity);
+    await vi.waitFor(async () => expect(await revisionOf()).toBeLessThan(Infinity));
     // From two renewals on, a removal cannot be a wipe.
     for (let renewals = 0; renewals < 2; renewals += 1) {
       const before = await canary();
-      await expect.poll(canary, { timeout: 5000 }).toBeGreaterThan(before);
+      await vi.waitFor(async () => expect(await canary()).toBeGreaterThan(before), { timeout: 5000 });
     }
     await presence.remove("forgotten");
     device.send({ type: "ping" });
