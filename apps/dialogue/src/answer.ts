@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Emotion } from "@voxbus/protocol";
 import type { AnswerRequest, Delta, LlmEngine } from "./engines/engine.ts";
 import type { EngineRun } from "./metrics.ts";
 import type { ReplyWriter } from "./reply-writer.ts";
 import { createSentenceCutter, type Sentence } from "./sentences.ts";
+import { noThoughts } from "./thoughts.ts";
 
 /** A model that failed, took too long, or gave nothing that can be spoken. The cause says why. */
 export class ModelError extends Error {
@@ -40,15 +42,61 @@ export async function writeAnswer(
     emotion = undefined;
   };
 
-  for await (const delta of readEngine(engine, request, options, signal)) {
-    if (delta.type === "emotion") emotion = delta.emotion;
-    else for (const sentence of cutter.push(delta.text)) await write(sentence, false);
+  const writeAll = async (sentences: readonly Sentence[]) => {
+    for (const sentence of sentences) await write(sentence, false);
+  };
+  const { follow } = engine.thoughts ?? noThoughts;
+  let filter = follow();
+  const endParagraph = () => {
+    const sentences = [...cutter.push(filter.end()), ...cutter.end()];
+    filter = follow();
+    return sentences;
+  };
+  try {
+    for await (const delta of markPauses(readEngine(engine, request, options, signal))) {
+      if (delta.type === "emotion") emotion = delta.emotion;
+      else if (delta.type === "text") await writeAll(cutter.push(filter.push(delta.text)));
+      else if (delta.type === "paragraph") await writeAll(endParagraph());
+      else await writeAll([...cutter.push(filter.pause()), ...cutter.pause()]);
+    }
+  } catch (error) {
+    if (error instanceof ModelError && !signal.aborted) await writeAll(endParagraph());
+    throw error;
   }
   if (signal.aborted) return;
-  const rest = cutter.end().filter((sentence) => sentence.text !== "");
+  const rest = endParagraph().filter((sentence) => sentence.text !== "");
   for (const [i, sentence] of rest.entries()) await write(sentence, i === rest.length - 1);
   if (!spoken) throw new ModelError(`the engine "${engine.name}" gave nothing that can be spoken`);
   if (rest.length === 0) await options.write("", { language, last: true });
+}
+
+const pauseMs = 300;
+
+/**
+ * Passes deltas on, and marks the pauses between them: 300 ms, or for a slow writer twice the time that a delta has taken
+ * on average.
+ */
+async function* markPauses(deltas: AsyncGenerator<Delta>): AsyncGenerator<Delta | { readonly type: "pause" }> {
+  const startedAt = performance.now();
+  let count = 0;
+  try {
+    for (;;) {
+      const next = deltas.next();
+      const average = count === 0 ? 0 : (performance.now() - startedAt) / count;
+      const timer = new AbortController();
+      const pause = sleep(Math.max(pauseMs, 2 * average), "pause" as const, { signal: timer.signal }).catch(
+        () => "pause",
+      );
+      const first = await Promise.race([next, pause]).finally(() => timer.abort());
+      if (first === "pause") yield { type: "pause" };
+      const { done, value } = await next;
+      if (done === true) return;
+      count += 1;
+      yield value;
+    }
+  } finally {
+    await deltas.return(undefined);
+  }
 }
 
 /** Reads the engine's deltas. It wraps the engine's failures in ModelError, which tells them from those of the reader. */

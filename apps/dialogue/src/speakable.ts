@@ -33,22 +33,101 @@ const faceOf = new Map(
   Object.entries(faces).flatMap(([emotion, emoji]) => Array.from(emoji, (face) => [face, emotion as Emotion] as const)),
 );
 
-/** Removes markdown and emoji from a piece of text, so that no voice reads "asterisk asterisk". */
+const mathSigns: Readonly<Record<string, string>> = {
+  times: "×",
+  cdot: "·",
+  div: "÷",
+  pm: "±",
+  leq: "≤",
+  le: "≤",
+  geq: "≥",
+  ge: "≥",
+  neq: "≠",
+  ne: "≠",
+  approx: "≈",
+  infty: "∞",
+  pi: "π",
+  circ: "°",
+  to: "→",
+  rightarrow: "→",
+  left: "",
+  right: "",
+};
+const entities: Readonly<Record<string, string>> = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  "#39": "'",
+  apos: "'",
+  nbsp: " ",
+};
+
+/** Patterns that are left out of a text or written in another way, so that it can be spoken. Applied in this order. */
+const rules: readonly (readonly [pattern: RegExp, spoken: string | ((...found: string[]) => string)])[] = [
+  // Marks that a model's template or a search leaves behind.
+  [/<\|[^|<>]{1,40}\|>|<\/?s>|【\d+[^】]*】/g, ""],
+  // Links and HTML.
+  [/!?\[([^\]]*)\]\((?=[^)]*[/.#:])[^)\s]*(?:\s"[^"]*")?\)/g, "$1"],
+  [
+    /<\/?(?:a|b|i|u|s|p|em|br|hr|h[1-6]|li|ol|ul|td|th|tr|div|img|pre|sub|sup|code|span|table|tbody|thead|strong|font|center|details|summary)(?:\s+[\w-]+\s*=[^<>]*)?\s*\/?>/gi,
+    "",
+  ],
+  // Formulas.
+  [/\\[()[\]]|\$\$/g, ""],
+  [/\$(?=\S)([^$\n]*[\\^_=][^$\n]*)(?<=\S)\$(?!\d)/g, "$1"],
+  [/\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}/g, (_, over, under) => `${group(over)}/${group(under)}`],
+  [/\\sqrt\{([^{}]*)\}/g, (_, under) => `√${group(under)}`],
+  [/\\(?:text|mathrm|mathbf|mathit|operatorname|boxed)\{([^{}]*)\}/g, "$1"],
+  // A word behind a backslash is also a folder on some machines.
+  [
+    /(?<!\w:\S*)\\([a-zA-Z]+)(?![a-zA-Z])/g,
+    (found, sign) => (Object.hasOwn(mathSigns, sign) ? (mathSigns[sign] ?? "") : found),
+  ],
+  [/\\([$%#&_{}])/g, "$1"],
+  [/\\[,;!]/g, " "],
+  // Markdown.
+  [/^[ \t]*(?:[-*_][ \t]*){3,}$/gm, ""],
+  [/^[ \t]*(?:#{1,6}[ \t]+|[-*+•][ \t]+|>[ \t]?(?![ \t]*\d))+/gm, ""],
+  [/`+/g, ""],
+  [/~~(?=\S)([^~\n]+)(?<=\S)~~/g, "$1"],
+  [/(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]*[^\s_])_(?![\p{L}\p{N}_])/gu, "$1"],
+  [/(?<![\p{L}\p{N}_])__(?![a-z]+__)(?=[^\s_])([^\n]*?[^\s_])__(?![\p{L}\p{N}_])/gu, "$1"],
+  [/^[ \t]*\|[ \t:|-]*$/gm, ""],
+  [/^[ \t]*\|(.*\|.*)\|[ \t]*$/gm, (_, cells) => cells.trim().replaceAll(/\s*\|\s*/g, ", ")],
+  // Emoji. A sign such as © is one only with a variation selector.
+  [
+    /(?:[\p{Emoji_Presentation}\p{Regional_Indicator}\p{Emoji_Modifier}]|\p{Extended_Pictographic}\ufe0f)(?:\ufe0f|\u200d\p{Extended_Pictographic})*/gu,
+    "",
+  ],
+  [/[\ufe0e\ufe0f\u20e3]/g, ""],
+  [/&(amp|lt|gt|quot|apos|nbsp|#39);/g, (_, name) => entities[name] ?? ""],
+];
+
+/** Removes markup, formula delimiters and emoji from a piece of text, so that no voice reads "asterisk asterisk". */
 export function makeSpeakable(written: string): Speakable {
   const emotion = Array.from(written, (char) => faceOf.get(char)).find((face) => face !== undefined);
-  const text = written
-    .replaceAll(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
-    .replaceAll(/<\/?[a-z][^<>]*>/gi, "")
-    .replaceAll(/^[ \t]*(?:#{1,6}[ \t]+|[-*+•][ \t]+|>[ \t]?)+/gm, "")
-    .replaceAll(/^[ \t]*(?:[-*_][ \t]*){3,}$/gm, "")
-    .replaceAll(/(?<!\s)\*+|\*+(?!\s)|`+|~~|(?<![\p{L}\p{N}])_+|_+(?![\p{L}\p{N}])/gu, "")
-    .replaceAll(/^[ \t]*\|[ \t:|-]*$/gm, "")
-    .replaceAll(/^[ \t]*\|(.*)\|[ \t]*$/gm, (_, cells: string) => cells.trim().replaceAll(/\s*\|\s*/g, ", "))
-    .replaceAll(
-      /\p{Extended_Pictographic}|\p{Regional_Indicator}|\p{Emoji_Modifier}|\p{Variation_Selector}|\u200d|\u20e3/gu,
-      "",
-    )
-    .replaceAll(/\s+/g, " ")
-    .trim();
+  let text = Array.from(written, (char) => (faceOf.has(char) ? "" : char)).join("");
+  for (const [pattern, spoken] of rules)
+    text = typeof spoken === "string" ? text.replaceAll(pattern, spoken) : text.replaceAll(pattern, spoken);
+  text = removeStars(text).replaceAll(/\s+/g, " ").trim();
   return { text: /[\p{L}\p{N}]/u.test(text) ? text : "", emotion };
+}
+
+/** Puts an expression in parentheses if it is more than a word or a number. */
+function group(expression: string): string {
+  return /^[\w.]*$/.test(expression) ? expression : `(${expression})`;
+}
+
+/** Removes the stars of emphasis. Stars between numbers or names multiply, and one behind a number is a grade or a note. */
+function removeStars(text: string): string {
+  let open = false;
+  return text.replaceAll(/\*+/g, (stars, at: number) => {
+    const [before, after] = [text[at - 1] ?? " ", text[at + stars.length] ?? " "];
+    if (/[a-zA-Z0-9)\]]/.test(before) && /[a-zA-Z0-9([]/.test(after)) return stars;
+    if (/\s/.test(before) && /\s/.test(after)) return stars;
+    const wasOpen = open;
+    open = /\s/.test(before) || (!/\s/.test(after) && !open);
+    return !wasOpen && /\d/.test(before) && stars === "*" ? stars : "";
+  });
 }

@@ -1,5 +1,7 @@
 import type { Dialogue, Emotion, Heard, Profile } from "@voxbus/protocol";
 
+import type { ThoughtFilter } from "../thoughts.ts";
+
 /** One message of a dialogue's history; `at` in ms since the epoch. */
 export type Message = Dialogue["messages"][number];
 
@@ -61,15 +63,22 @@ export interface AnswerRequest {
   readonly spoken: string;
 }
 
-/** A piece of an answer: text in the order in which it is spoken, or a face for the text that follows. */
+/**
+ * A piece of an answer: text in the order in which it is spoken, a face for the text that follows, or the end of a
+ * paragraph. The text before that end is spoken at once, as before a tool runs.
+ */
 export type Delta =
-  { readonly type: "text"; readonly text: string } | { readonly type: "emotion"; readonly emotion: Emotion };
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "emotion"; readonly emotion: Emotion }
+  | { readonly type: "paragraph" };
 
 /** A language model, or a program that answers in its place. */
 export interface LlmEngine {
   readonly name: string;
   /** The language of its answers, BCP 47. Absent if it answers in the language of the request. */
   readonly language?: string;
+  /** Recognizes the thoughts of its model. Absent if it has none. */
+  readonly thoughts?: ThoughtFilter;
   /**
    * Answers a request, in plain text or markdown.
    * - It yields at least one text delta, as soon as there is one.

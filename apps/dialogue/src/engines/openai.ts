@@ -3,6 +3,7 @@ import { withoutText } from "@voxbus/subscriber";
 import OpenAI, { BadRequestError, UnprocessableEntityError } from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
 import { apologizeForHearing } from "../apologies.ts";
+import { createThoughtFilter } from "../thoughts.ts";
 import { ModelTimeoutError, ToolError, type AnswerRequest, type Delta, type LlmEngine } from "./engine.ts";
 import { startModelSpan, traceTool } from "./model-span.ts";
 import { createMessages } from "./openai-messages.ts";
@@ -28,6 +29,7 @@ export function createOpenAiEngine(options: OpenAiOptions): LlmEngine {
   const complete = createCompleter(options);
   return {
     name: "openai",
+    thoughts: createThoughtFilter(),
     async *respond(request, signal): AsyncGenerator<Delta> {
       if (signal.aborted) return;
       if (request.text !== "") yield* answer(complete, request, options, signal);
@@ -91,14 +93,13 @@ async function* answer(
       if (!spoken) throw new Error(`the model "${options.model}" gave an empty answer`);
       return;
     }
+    yield { type: "paragraph" };
     messages.push(describeCalls(text, calls));
     for (const call of calls) {
       const content = await callTool(request, named, call, signal);
       if (signal.aborted) return;
       messages.push({ role: "tool", tool_call_id: call.id, content });
     }
-    // Text after the calls is a sentence of its own.
-    if (text !== "" && !/\s$/.test(text)) yield { type: "text", text: "\n" };
   }
 }
 
