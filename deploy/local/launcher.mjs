@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { startGuard } from "./guard-client.mjs";
 import { findNatsServer } from "./nats-server.mjs";
 import { prepareNats } from "./nats.mjs";
@@ -30,7 +31,8 @@ export function createLauncher({ root, print, say }) {
   return {
     /** Starts a nats-server and resolves with its URL when it answers. */
     async startNats(port) {
-      const nats = prepareNats({ root, port });
+      const data = resolve(root, process.env.VOXBUS_DATA_DIR || ".data");
+      const nats = prepareNats({ root, data, port, say });
       if (process.env.VOXBUS_NATS_PORT === "0") process.once("exit", nats.remove);
       const server = supervise("servers", {
         name: "nats-server",

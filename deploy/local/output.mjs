@@ -2,10 +2,30 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { defaultPorts } from "@voxbus/protocol";
 
-/** Prints lines behind the name of their process: `print(name, line)`, and `say(line)` for the launcher itself. */
+/** Most bytes that wait for a reader of the output. */
+const maxWaitingBytes = 4_194_304;
+
+/**
+ * Prints lines behind the name of their process: `print(name, line)`, and `say(line)` for the launcher itself. Lines that
+ * cannot be written are dropped: neither a full disk nor a reader that stalls or is gone stops the system.
+ */
 export function createOutput(names) {
   const width = Math.max(...names.map((name) => name.length));
-  const print = (name, line) => void process.stdout.write(`${name.padEnd(width)} | ${line}\n`);
+  let dropped = 0;
+  process.stdout.on("error", () => (dropped += 1));
+  const write = (name, line) => process.stdout.write(`${name.padEnd(width)} | ${line}\n`);
+  const print = (name, line) => {
+    if (process.stdout.writableLength > maxWaitingBytes) {
+      dropped += 1;
+      return;
+    }
+    if (dropped > 0) {
+      const lines = dropped;
+      dropped = 0;
+      write("voxbus", `${lines} lines could not be written`);
+    }
+    write(name, line);
+  };
   return { print, say: (line) => print("voxbus", line) };
 }
 

@@ -18,6 +18,7 @@ that replies can finish.
 
   VOXBUS_NATS_URL      URL of a NATS that already runs; unset: npm start runs its own nats-server
   VOXBUS_NATS_PORT     port of its own nats-server on 127.0.0.1 [${defaultPorts.nats}]; 0: any free port and a temporary store
+  VOXBUS_DATA_DIR      folder of its nats-server's data [.data]
   VOXBUS_GATEWAY_PORT  port of the first gateway [${defaultPorts.gateway.device}]; further gateways take the next ports
   VOXBUS_MONITOR_PORT  port of the monitor [${defaultPorts.monitor.http}]
 
@@ -39,14 +40,22 @@ function readOptions() {
   throw new Error(`--gateways: expected a number from 1 to 99, got ${values.gateways}`);
 }
 
-function stopOnSignals(launcher) {
+function stopOnSignals(launcher, say) {
   process.on("SIGINT", () => launcher.stop("SIGINT", "Ctrl-C"));
   process.on("SIGTERM", () => launcher.stop("SIGTERM", "SIGTERM"));
-  process.on("SIGHUP", () => launcher.stop("SIGINT", "the terminal was closed"));
-  process.stdout.on("error", () => launcher.isStopping() || launcher.stop("SIGINT", "the output was closed"));
+  let watch;
+  process.on("SIGHUP", () => {
+    if (process.stdout.isTTY || process.stderr.isTTY) {
+      launcher.stop("SIGTERM", "the terminal was closed");
+      return;
+    }
+    // Started under nohup, or the like. Node does not keep a signal ignored, so npm ends here. The system goes on.
+    clearInterval(watch);
+    say("hangup ignored: the output is not a terminal");
+  });
   if (process.env.npm_lifecycle_event !== "start") return;
   const parent = process.ppid;
-  setInterval(() => process.ppid === parent || launcher.stop("SIGINT", "npm ended"), 500).unref();
+  watch = setInterval(() => process.ppid === parent || launcher.stop("SIGINT", "npm ended"), 500).unref();
 }
 
 /** Gives the variables that all programs share. */
@@ -86,7 +95,7 @@ async function start({ gateways, traces }) {
   const [natsPort] = await probePorts([...(given ? [] : [nats]), ...list.flatMap(({ ports }) => ports)]);
   const output = createOutput(["nats-server", ...list.map(({ name }) => name)]);
   const launcher = createLauncher({ root, ...output });
-  stopOnSignals(launcher);
+  stopOnSignals(launcher, output.say);
   try {
     const url = given || (await launcher.startNats(natsPort));
     if (launcher.isStopping()) return;

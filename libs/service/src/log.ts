@@ -1,7 +1,8 @@
 import { isSpanContextValid, trace } from "@opentelemetry/api";
 import { pino, type Logger } from "pino";
-import pretty from "pino-pretty";
+import { prettyFactory } from "pino-pretty";
 import { describeError } from "./error-cause.ts";
+import { logOutput, type LogOutput } from "./log-output.ts";
 
 /** A structured log: fixed message text, values in fields. Transcripts go under `transcript`, which is never written. */
 export type Log = Logger;
@@ -26,16 +27,29 @@ export function createLog(options: {
     redact: { paths: ["transcript", "*.transcript"], remove: true },
   };
   const forPeople = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY);
-  return forPeople
-    ? pino(
-        settings,
-        pretty({
-          colorize: true,
-          ignore: "pid,hostname,name",
-          translateTime: "HH:MM:ss.l",
-          singleLine: true,
-          sync: true,
-        }),
-      )
-    : pino({ ...settings, base: { pid: process.pid } }, pino.destination({ dest: 1, sync: true }));
+  const output = logOutput();
+  const format = prettyFactory({
+    colorize: true,
+    ignore: "pid,hostname,name",
+    translateTime: "HH:MM:ss.l",
+    singleLine: true,
+  });
+  const write = (line: string) => output.write(forPeople ? format(line) : line);
+  const log: Log = pino(forPeople ? settings : { ...settings, base: { pid: process.pid } }, {
+    write: tellOfDrops(output, write, (lines) => log.warn({ lines }, "log lines dropped")),
+  });
+  return log;
+}
+
+/** Writes lines. When the output takes lines again after some were dropped, calls `tell` with their number. */
+function tellOfDrops(output: LogOutput, write: (line: string) => void, tell: (lines: number) => void) {
+  let told = output.dropped();
+  return (line: string) => {
+    const before = output.dropped();
+    write(line);
+    const lines = before - told;
+    if (lines === 0 || output.dropped() > before) return;
+    told = before;
+    tell(lines);
+  };
 }

@@ -1,4 +1,5 @@
 import { ConfigError, describeConfig, type ConfigShape } from "./config.ts";
+import { logOutput } from "./log-output.ts";
 import { PortTakenError } from "./ops.ts";
 import type { StopMode } from "./lifecycle.ts";
 import { programShape, startService, type Build, type Program } from "./service.ts";
@@ -11,7 +12,7 @@ const preStopMs = 1000;
 /**
  * Runs a program as this process, from its start to its end. It reads the configuration from the environment and prints
  * it for `--help`. When the program is ready it logs one line with the real addresses, and sends them to the launcher.
- * SIGTERM drains within 30 s. SIGINT, or the end of the launcher, stops within 5 s. After a drain by `POST /pre-stop` the
+ * SIGTERM or SIGHUP drains within 30 s. SIGINT, or the end of the launcher, stops within 5 s. After a drain by `POST /pre-stop` the
  * process ends too, so that a supervisor starts it again.
  */
 export async function run<S extends ConfigShape>(program: Program<S>, build: Build<S>): Promise<void> {
@@ -30,11 +31,13 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
         log.info({ why, mode }, "stopping");
         await stop(mode);
         log.info("stopped");
+        await logOutput().flush();
         process.exit(0);
       })
       .catch(() => process.exit(0));
   };
   process.on("SIGTERM", () => end("drain", "SIGTERM"));
+  process.on("SIGHUP", () => end("drain", "SIGHUP"));
   process.on("SIGINT", () => end("quick", "SIGINT"));
   if (process.channel) process.on("disconnect", () => end("quick", "the launcher is gone"));
 
@@ -42,7 +45,9 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
     const { addresses, log, preStopped } = await starting;
     const fatal = (error: unknown) => {
       log.fatal({ err: error }, "unexpected error");
-      process.exit(1);
+      void logOutput()
+        .flush()
+        .then(() => process.exit(1));
     };
     process.on("uncaughtException", fatal);
     process.on("unhandledRejection", fatal);

@@ -4,6 +4,7 @@ import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { z } from "zod";
 import { baseConfig, port, readConfig, type ConfigShape } from "./config.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
+import { logOutput } from "./log-output.ts";
 import { logLevelRoutes } from "./log-level.ts";
 import { createLog, type Log } from "./log.ts";
 import { openOps, type OpsHandler } from "./ops.ts";
@@ -84,6 +85,11 @@ export async function startService<S extends ConfigShape>(
     const meter = meters.getMeter("voxbus");
     const telemetry = await startTelemetry({ name, log }, env);
     defer(() => telemetry?.close());
+    meter
+      .createObservableCounter("voxbus_process_log_lines_dropped", {
+        description: "Log lines that could not be written",
+      })
+      .addCallback((result) => result.observe(logOutput().dropped(), { program: name }));
     const vitals = observeProcess(meter, name);
     defer(() => vitals.close());
     const checks = new Map<string, () => boolean>([["running", () => !signal.aborted]]);

@@ -20,6 +20,7 @@ export const knownVariables: readonly string[] = [
   "VOXBUS_AUTH_KEY",
   "VOXBUS_AUTH_TOKENS",
   "VOXBUS_AUTH_TTL_S",
+  "VOXBUS_DATA_DIR",
   "VOXBUS_DIALOGUE_OPS_PORT",
   "VOXBUS_DIALOGUE_TOOL_MS",
   "VOXBUS_DIALOGUE_TURNS",

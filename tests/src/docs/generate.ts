@@ -12,6 +12,11 @@ const setUpVariables: readonly Variable[] = [
     fallback: 4222,
   },
   {
+    name: "VOXBUS_DATA_DIR",
+    meaning: "folder of that nats-server's data; if it cannot be written to, a temporary one is used",
+    fallback: ".data",
+  },
+  {
     name: "VOXBUS_OFFLINE",
     meaning: "1: never download a nats-server from outside the configured Debian mirror",
     fallback: undefined,

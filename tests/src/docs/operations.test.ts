@@ -55,7 +55,7 @@ describe("docs/operations.md, variables", () => {
     ] as const;
     const setUp = directories.flatMap(([directory, suffix]) => readSources(directory, suffix)).join("\n");
     const rest = [...documented.keys()].filter((name) => !printed.has(name));
-    expect(rest).toEqual(["VOXBUS_NATS_PORT", "VOXBUS_OFFLINE", "VOXBUS_NATS_SERVER"]);
+    expect(rest).toEqual(["VOXBUS_NATS_PORT", "VOXBUS_DATA_DIR", "VOXBUS_OFFLINE", "VOXBUS_NATS_SERVER"]);
     expect(rest.filter((name) => !setUp.includes(name))).toEqual([]);
   });
 

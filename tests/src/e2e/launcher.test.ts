@@ -97,6 +97,25 @@ test("npm start: a signal to npm alone, even SIGKILL, ends everything", async ()
   }
 });
 
+test("npm start: it survives its shell and a reader that is gone, when its output is not a terminal", async () => {
+  system = await launchSystem();
+  const told = system.awaitLine(/hangup ignored/);
+  process.kill(system.pid, "SIGHUP");
+  await told;
+  system.deafen();
+  const [gateway] = system.processes("apps/gateway/");
+  if (!gateway) throw new Error("no gateway runs");
+  process.kill(gateway.pid, "SIGKILL");
+  await vi.waitFor(async () => expect(await askForUrl(system!.ota[0]!)).toBe(system!.devices[0]), { timeout: 10_000 });
+  const { code } = await system.end("SIGTERM");
+  expect(code).toBe(0);
+});
+
+test("npm start: a data folder that cannot be written to is replaced by a temporary one", async () => {
+  system = await launchSystem({ env: { VOXBUS_DATA_DIR: "/dev/null/voxbus" } });
+  expect(system.output()).toMatch(/\/dev\/null\/voxbus cannot be written to \(E\w+\): the data is in .*VOXBUS_DATA_DIR/);
+});
+
 test("npm start: it names taken ports with their variables and starts nothing", async () => {
   const servers = [createServer(), createServer()];
   for (const server of servers) await once(server.listen(0, "127.0.0.1"), "listening");

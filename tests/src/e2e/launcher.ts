@@ -21,6 +21,8 @@ export interface LaunchedSystem {
   processes(part?: string): readonly Process[];
   /** Resolves with the next printed line that matches. Rejects if the system ends before. */
   awaitLine(pattern: RegExp): Promise<string>;
+  /** Closes the reading ends of its output. */
+  deafen(): void;
   /** Sends the launcher a signal and waits for its end. Resolves with the exit code and the time it took, in ms. */
   end(signal: NodeJS.Signals): Promise<{ readonly code: number | null; readonly took: number }>;
   /** Ends the system if it runs, and removes its data from .data. */
@@ -67,6 +69,10 @@ export async function launchSystem(
     output,
     processes: (part = "") => listDescendants(pid).filter((one) => one.command.includes(part)),
     awaitLine,
+    deafen() {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    },
     end,
     async close() {
       const pids = listDescendants(pid).map((one) => one.pid);

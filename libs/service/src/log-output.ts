@@ -1,0 +1,51 @@
+import { fstatSync } from "node:fs";
+import { pino } from "pino";
+
+/** Most bytes of log lines that wait for a reader or a disk. */
+const maxWaitingBytes = 1_048_576;
+const flushMs = 500;
+
+/** Standard output as the log uses it. It never waits and never throws. */
+export interface LogOutput {
+  /** Writes a line, or drops it if too many bytes wait or the output fails. */
+  write(line: string): void;
+  /** Number of lines that were dropped so far. */
+  dropped(): number;
+  /** Resolves when all lines are written, after 500 ms at most. */
+  flush(): Promise<void>;
+}
+
+function openOutput(): LogOutput {
+  let dropped = 0;
+  const drop = () => void (dropped += 1);
+  if (fstatSync(1).isFile()) {
+    // Node writes to files synchronously: a slow disk would stop the process.
+    const file = pino.destination({ dest: 1, sync: false, maxLength: maxWaitingBytes });
+    file.on("drop", drop);
+    file.on("error", drop);
+    const flush = () => new Promise<void>((resolve) => file.flush(() => resolve()));
+    return { write: (line) => void file.write(line), dropped: () => dropped, flush: () => withinFlushTime(flush()) };
+  }
+  const { stdout } = process;
+  stdout.on("error", drop);
+  const flush = () => new Promise<void>((resolve) => stdout.write("", () => resolve()));
+  return {
+    write: (line) => void (stdout.writableLength > maxWaitingBytes ? drop() : stdout.write(line)),
+    dropped: () => dropped,
+    flush: () => withinFlushTime(flush()),
+  };
+}
+
+async function withinFlushTime(flushed: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, flushMs)));
+  await Promise.race([flushed, late]);
+  clearTimeout(timer);
+}
+
+let output: LogOutput | undefined;
+
+/** The one log output of this process. */
+export function logOutput(): LogOutput {
+  return (output ??= openOutput());
+}
