@@ -13,6 +13,18 @@ export class ProtocolError extends Error {
   }
 }
 
+const fieldName = /^[A-Za-z_][\w-]{0,31}$/;
+const maxPath = 128;
+
+/**
+ * Writes the path of a field, or `whole` for an empty one, in at most 128 characters. Keys of maps are the sender's own:
+ * one that does not look like a field's name becomes `*`.
+ */
+export function namePath(path: readonly PropertyKey[] | undefined, whole: string): string {
+  const names = path?.map((key) => (typeof key === "number" || fieldName.test(String(key)) ? String(key) : "*"));
+  return names?.join(".").slice(0, maxPath) || whole;
+}
+
 /** The codes for refused input. docs/protocol.md has the same table. */
 export const protocolErrors = {
   "bad-id": "An identifier has an illegal character or length.",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Features, jsonText, line, typedText, word } from "../envelopes/fields.ts";
-import { ProtocolError } from "../errors.ts";
+import { namePath, ProtocolError } from "../errors.ts";
 import { parseJson, splitObject } from "../json-text.ts";
 
 const number = z.number().min(-1_000_000).max(1_000_000);
@@ -107,7 +107,7 @@ export function parseDeviceMessage(text: string): DeviceMessage | undefined {
   const result = deviceMessages[type].safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  const field = issue?.path.join(".") || "message";
+  const field = namePath(issue?.path, "message");
   throw new ProtocolError("bad-message", field, `${type}: ${field}: ${issue?.message ?? "invalid"}`);
 }
 

@@ -124,3 +124,51 @@ describe("encodeEnvelope", () => {
     expect(first).toEqual(copy);
   });
 });
+
+describe("an error of a malformed message", () => {
+  const secret = "private_9f3";
+  const keys = ["x".repeat(60_000), "my secret", "__proto__", "a\nb"];
+
+  it.each(Object.entries<z.ZodType>(envelopes))(
+    "%s: names the field in 128 characters, and no value",
+    (_name, schema) => {
+      fc.assert(
+        fc.property(generate(schema), fc.constantFrom(...keys), fc.nat(), (value, key, at) => {
+          const spoiled = spoil(value as Record<string, unknown>, { secret, key, at });
+          const error = catchErrorOf(() => decodeEnvelope(schema, encodeEnvelope(z.any(), spoiled)));
+          if (error === undefined) return;
+          expect(error.field.length).toBeLessThanOrEqual(128);
+          expect(`${error.field} ${error.message}`).not.toContain(secret);
+          expect(error.message.length).toBeLessThan(2000);
+          expect(`${error.field} ${error.message}`).not.toMatch(/xxx|my secret|\n/);
+        }),
+        { numRuns: 60 },
+      );
+    },
+  );
+});
+
+/** Replaces one value somewhere by a secret one, and adds a secret value under `key` to the map that holds it. */
+function spoil(
+  value: Readonly<Record<string, unknown>>,
+  how: { readonly secret: string; readonly key: string; readonly at: number },
+): Record<string, unknown> {
+  const { secret, key, at } = how;
+  const names = Object.keys(value);
+  const name = names[at % Math.max(1, names.length)];
+  if (name === undefined) return { [key]: [secret] };
+  const inner = value[name];
+  const isMap = typeof inner === "object" && inner !== null && !(inner instanceof Uint8Array) && !Array.isArray(inner);
+  if (isMap) return { ...value, [name]: spoil(inner as Record<string, unknown>, { ...how, at: at >> 2 }) };
+  return { ...value, [name]: { [secret]: secret }, [key]: { [secret]: secret } };
+}
+
+function catchErrorOf(act: () => unknown): ProtocolError | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    if (error instanceof ProtocolError) return error;
+    throw error;
+  }
+}

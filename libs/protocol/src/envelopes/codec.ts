@@ -1,6 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import type { z } from "zod";
-import { ProtocolError } from "../errors.ts";
+import { namePath, ProtocolError } from "../errors.ts";
 import { checkMessagePack, maxEnvelopeDepth } from "./measure.ts";
 
 /** The major version of the bus contract that this library speaks: the field `v` of every message. */
@@ -38,7 +38,7 @@ export function decodeEnvelope<S extends z.ZodType>(schema: S, data: Uint8Array)
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  const field = issue?.path.join(".") || "envelope";
+  const field = namePath(issue?.path, "envelope");
   throw new ProtocolError("bad-envelope", field, `${field}: ${issue?.message ?? "invalid"}`);
 }
 
