@@ -1,6 +1,8 @@
-import { request } from "node:http";
+import { createServer, request } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import type { ConfigShape } from "./config.ts";
+import type { Log } from "./log.ts";
+import { listen } from "./ops.ts";
 import { startService, type Build, type Running } from "./service.ts";
 
 const running: Running[] = [];
@@ -58,5 +60,19 @@ describe("operations port: web pages", () => {
       expect([Host, await ask(service, "GET /livez", { Host })]).toEqual([Host, 200]);
     }
     expect(await ask(service, "GET /livez", { "Sec-Fetch-Site": "none" })).toBe(200);
+  });
+});
+
+describe("listen", () => {
+  it("a connection that cannot be accepted: is logged, each time, and the server goes on", async () => {
+    const warnings: string[] = [];
+    const server = createServer((_request, response) => void response.end("here"));
+    const log = { warn: (_fields: object, message: string) => void warnings.push(message) } as unknown as Log;
+    const address = await listen(server, { host: "127.0.0.1", port: 0, variable: "", log });
+    for (let times = 0; times < 2; times += 1) server.emit("error", new Error("accept EMFILE"));
+    expect(warnings).toEqual(["connection not accepted", "connection not accepted"]);
+    expect(await (await fetch(address)).text()).toBe("here");
+    server.close();
+    server.closeAllConnections();
   });
 });

@@ -17,23 +17,28 @@ export class PortTakenError extends Error {
   override readonly name = "PortTakenError";
 }
 
-/** Starts to listen and returns the real address, `http://HOST:PORT`. Throws PortTakenError, which names `variable`. */
+/** Starts to listen and returns the real address, `http://HOST:PORT`. Throws PortTakenError, which names `variable`. Later errors are logged. */
 export async function listen(
   server: Server,
-  options: { readonly host: string; readonly port: number; readonly variable: string },
+  options: {
+    readonly host: string;
+    readonly port: number;
+    readonly variable: string;
+    readonly log?: Pick<Log, "warn">;
+  },
 ): Promise<string> {
+  const { host, port: wanted, variable, log } = options;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      reject(
-        cause.code === "EADDRINUSE"
-          ? new PortTakenError(
-              `port ${options.port} on ${options.host} is taken: set ${options.variable} to another one`,
-              { cause },
-            )
-          : cause,
-      );
+    const fail = (cause: NodeJS.ErrnoException) => {
+      const taken = `port ${wanted} on ${host} is taken: set ${variable} to another one`;
+      reject(cause.code === "EADDRINUSE" ? new PortTakenError(taken, { cause }) : cause);
+    };
+    server.once("error", fail);
+    server.listen({ host, port: wanted }, () => {
+      server.off("error", fail);
+      server.on("error", (err) => log?.warn({ err }, "connection not accepted"));
+      resolve();
     });
-    server.listen({ host: options.host, port: options.port }, resolve);
   });
   const { address, port, family } = server.address() as AddressInfo;
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;

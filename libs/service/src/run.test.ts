@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 const directory = mkdtempSync(join(tmpdir(), "voxbus-run-"));
 const main = join(directory, "main.mjs");
@@ -14,12 +14,22 @@ beforeAll(() => {
   const library = new URL("../dist/index.js", import.meta.url).href;
   writeFileSync(
     main,
-    `import { run, port } from ${JSON.stringify(library)};
+    `import { EventEmitter } from "node:events";
+     import { run, port } from ${JSON.stringify(library)};
      await run({ name: "bell", opsPort: 0, config: { VOXBUS_BELL_PORT: port.default(1).describe("port of the bell") } },
        async ({ log, defer, config }) => {
          defer((mode) => log.info({ mode }, "undone"));
          log.info({ transcript: "a secret", turn: { transcript: "another secret", origin: 4 } }, "heard");
-         if (process.env.BELL_CRASHES) setTimeout(() => { throw new Error("cracked"); }, 10);
+         const errors = {
+           timer: () => { throw new Error("cracked"); },
+           "no Error": () => { throw "cracked"; },
+           undefined: () => { throw undefined; },
+           promise: () => { Promise.reject(new Error("cracked")); },
+           emitter: () => { new EventEmitter().emit("error", new Error("cracked")); },
+         };
+         const crash = errors[process.env.BELL_CRASHES];
+         if (crash) setInterval(crash, 10);
+         if (process.env.BELL_BREAKS) setInterval(() => { for (let i = 0; i < 200; i += 1) setTimeout(errors.timer); }, 1);
          if (process.env.BELL_HANGS) defer(() => new Promise((resolve) => setTimeout(resolve, 60_000)));
          return { bell: "ring://" + config.VOXBUS_BELL_PORT };
        });`,
@@ -143,10 +153,26 @@ describe("run", () => {
     expect(performance.now() - began).toBeLessThan(5000);
   });
 
-  it("an unexpected error: is logged and ends the process with code 1", async () => {
-    const { ended } = launch({ BELL_CRASHES: "1" });
-    const { code, output } = await ended;
+  it.each(["timer", "no Error", "undefined", "promise", "emitter"])(
+    "an unexpected error (%s): is counted and logged, and the program goes on",
+    async (kind) => {
+      const { child, ready, ended } = launch({ BELL_CRASHES: kind });
+      const { addresses } = await ready;
+      await vi.waitFor(async () => {
+        const metrics = await (await fetch(`${addresses["ops"]}/metrics`)).text();
+        expect(metrics).toMatch(/voxbus_process_unexpected_errors_total\{[^}]*\} [1-9]\d/);
+      }, 5000);
+      child.kill("SIGTERM");
+      const { code, output } = await ended;
+      expect(code).toBe(0);
+      expect(messages(output)).toContainEqual(expect.objectContaining({ msg: "unexpected error", level: 50 }));
+    },
+  );
+
+  it("unexpected errors without end: more than 1000 in a minute end the process with code 1", async () => {
+    const { code, output } = await launch({ BELL_BREAKS: "1" }).ended;
     expect(code).toBe(1);
-    expect(messages(output)).toContainEqual(expect.objectContaining({ msg: "unexpected error" }));
+    expect(messages(output)).toContainEqual(expect.objectContaining({ msg: "too many unexpected errors, ending" }));
+    expect(messages(output).length).toBeLessThan(20);
   });
 });

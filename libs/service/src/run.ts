@@ -12,8 +12,9 @@ const preStopMs = 1000;
 /**
  * Runs a program as this process, from its start to its end. It reads the configuration from the environment and prints
  * it for `--help`. When the program is ready it logs one line with the real addresses, and sends them to the launcher.
- * SIGTERM or SIGHUP drains within 30 s. SIGINT, or the end of the launcher, stops within 5 s. After a drain by `POST /pre-stop` the
- * process ends too, so that a supervisor starts it again.
+ * SIGTERM or SIGHUP drains within 30 s. SIGINT, or the end of the launcher, stops within 5 s. After a drain by
+ * `POST /pre-stop` the process ends too, so that a supervisor starts it again. An error that nothing has caught is logged
+ * and counted; more than 1000 of them in a minute end the process.
  */
 export async function run<S extends ConfigShape>(program: Program<S>, build: Build<S>): Promise<void> {
   if (process.argv.includes("--help")) {
@@ -42,15 +43,17 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
   if (process.channel) process.on("disconnect", () => end("quick", "the launcher is gone"));
 
   try {
-    const { addresses, log, preStopped } = await starting;
-    const fatal = (error: unknown) => {
-      log.fatal({ err: error }, "unexpected error");
+    const { addresses, log, preStopped, bearError } = await starting;
+    // An error ends what it happened in. Ending the process would also end the work for everybody else.
+    const bear = (error: unknown) => {
+      if (bearError(error)) return;
+      log.fatal("too many unexpected errors, ending");
       void logOutput()
         .flush()
         .then(() => process.exit(1));
     };
-    process.on("uncaughtException", fatal);
-    process.on("unhandledRejection", fatal);
+    process.on("uncaughtException", bear);
+    process.on("unhandledRejection", bear);
     void preStopped.then(() => setTimeout(() => end("drain", "pre-stop"), preStopMs));
     log.info({ ...addresses }, "ready");
     process.send?.({ type: "ready", program: program.name, addresses });

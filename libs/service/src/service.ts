@@ -11,6 +11,7 @@ import { openOps, type OpsHandler } from "./ops.ts";
 import { answerPreStop } from "./pre-stop.ts";
 import { observeProcess } from "./process-metrics.ts";
 import { startTelemetry } from "./telemetry.ts";
+import { createUnexpectedErrors, type BearError } from "./unexpected-errors.ts";
 
 type BaseConfig = z.infer<z.ZodObject<typeof baseConfig>>;
 
@@ -46,6 +47,8 @@ export interface Running extends Pick<Lifecycle, "stop"> {
   readonly log: Log;
   /** Resolves when `POST /pre-stop` was answered: the program has drained, and its process is to end. */
   readonly preStopped: Promise<void>;
+  /** Takes an error that nothing has caught. */
+  readonly bearError: BearError;
 }
 
 /** Names the variable that holds a program's operations port. */
@@ -83,6 +86,7 @@ export async function startService<S extends ConfigShape>(
     const meters = new MeterProvider({ readers: [exporter] });
     defer(() => meters.shutdown());
     const meter = meters.getMeter("voxbus");
+    const bearError = createUnexpectedErrors(meter, log);
     const telemetry = await startTelemetry({ name, log }, env);
     defer(() => telemetry?.close());
     meter
@@ -122,7 +126,7 @@ export async function startService<S extends ConfigShape>(
       check: (name, ready) => checks.set(name, ready),
       route: (path, handler) => routes.set(path, handler),
     });
-    return { addresses: { ...addresses, ops: ops.address }, log, preStopped, stop };
+    return { addresses: { ...addresses, ops: ops.address }, log, preStopped, stop, bearError };
   } catch (error) {
     await stop("quick");
     throw error;
