@@ -1,4 +1,4 @@
-import type { BucketRow, Channel, Encoded, Inbound, RequestChannel, StreamName } from "@voxbus/protocol";
+import type { BadMessage, BucketRow, Channel, Encoded, Inbound, RequestChannel, StreamName } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { BrokerTrace } from "./tracing/broker-trace.ts";
 
@@ -100,11 +100,11 @@ export interface FollowOptions {
   /** The last seq that is already known. */
   readonly after: number;
   /** Called once with each frame, in order of seq. */
-  readonly frame: (frame: Inbound) => void;
+  readonly frame: (frame: Inbound) => unknown;
   /** Called when frames `from` to `to` did not arrive within 300 ms of the request for them. */
-  readonly lost: (from: number, to: number) => void;
+  readonly lost: (from: number, to: number) => unknown;
   /** Called when the gateway answers that the session is gone, or has not answered for `goneMs` (default 12 s). */
-  readonly gone: () => void;
+  readonly gone: () => unknown;
   readonly goneMs?: number;
 }
 
@@ -136,9 +136,9 @@ export interface Bucket<In, V> {
   remove(id: string, revision?: number): Promise<void>;
   /**
    * Keeps `entries` up to date. Calls `changed` with each id and its entry, or undefined when it was removed or expired.
-   * Resolves when the first snapshot is complete.
+   * Resolves when the first snapshot is complete. An error of `changed` is handled as in `Bus.subscribe`.
    */
-  watch(changed?: (id: string, entry: Entry<V> | undefined) => void): Promise<BucketWatch<V>>;
+  watch(changed?: (id: string, entry: Entry<V> | undefined) => unknown): Promise<BucketWatch<V>>;
 }
 
 /** A live view of one kind of entry, by id. Open one per process, never one per device. */
@@ -203,21 +203,28 @@ export interface Bus {
 
   /**
    * Subscribes on core NATS. `handler` runs synchronously in order of arrival. Messages that do not decode are counted by
-   * reason and skipped. With `queue`, one member of the group gets each message. Survives reconnects.
+   * reason and skipped. An error that `handler` throws, or rejects with, is logged and counted as `handler-failed`, and the
+   * next message is handled. With `queue`, one member of the group gets each message. Survives reconnects.
    */
   subscribe<S extends z.ZodType>(
     channel: Channel<S>,
-    handler: (message: z.infer<S>, arrival: Arrival) => void,
+    handler: (message: z.infer<S>, arrival: Arrival) => unknown,
     options?: { readonly queue?: string },
   ): Closer;
 
-  /** Answers requests. A handler that throws is logged and leaves the request unanswered. */
+  /**
+   * Answers requests. A request that does not decode, or whose handler throws, is answered with the reason in the header
+   * `Nats-Service-Error`.
+   */
   respond<Q extends z.ZodType, A extends z.ZodType>(
     channel: RequestChannel<Q, A>,
     handler: (message: z.infer<Q>) => z.input<A>,
   ): Closer;
 
-  /** Sends a request without trace context. Throws BusAwayError if no answer comes within `timeoutMs` (default 2 s). */
+  /**
+   * Sends a request without trace context. Throws BusAwayError if no answer comes within `timeoutMs` (default 2 s), and an
+   * Error with the reason if the request is refused.
+   */
   request<Q extends z.ZodType, A extends z.ZodType>(
     channel: RequestChannel<Q, A>,
     envelope: z.input<Q>,
@@ -248,13 +255,13 @@ export interface Bus {
   /** Names the NATS that answers. A single server has another name after a restart; a cluster keeps its own. */
   server(): string;
   /** Calls `listener` at each change of `connected()`. */
-  onChange(listener: (connected: boolean) => void): Closer;
+  onChange(listener: (connected: boolean) => unknown): Closer;
   /** Resolves when everything published so far has reached the server. Throws BusAwayError after 1 s. */
   flush(): Promise<void>;
   /**
-   * Reads counts since the start: messages that did not decode (by drop reason), reconnects, retries, claims, redelivered
-   * claims, bytes received and sent. Also the claims held now, the bytes that wait to be written to NATS, and the last
-   * round trip in ms.
+   * Reads counts since the start: messages that did not decode or whose handler failed (by drop reason), reconnects,
+   * retries, claims, redelivered claims, bytes received and sent. Also the claims held now, the bytes that wait to be
+   * written to NATS, and the last round trip in ms.
    */
   stats(): {
     readonly drops: Readonly<Record<string, number>>;
@@ -268,6 +275,8 @@ export interface Bus {
     readonly queued: number;
     readonly rtt: number;
   };
+  /** The kinds of messages that were dropped in the last 10 minutes, as `stats` reports them. */
+  badMessages(): readonly BadMessage[];
   /** Drains subscriptions, sends queued messages, and closes, within 6 s. */
   close(): Promise<void>;
 }

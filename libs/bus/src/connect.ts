@@ -46,7 +46,7 @@ export async function connectBus(
         await publisher.retry(undefined, () => ensureStreams(), signal);
         break;
       } catch (err) {
-        if (!(err instanceof BusAwayError)) throw err;
+        if (!(err instanceof BusAwayError) || connection.nc.isClosed()) throw err;
         log.warn({ err }, "streams unavailable, retrying");
       }
     }
@@ -95,6 +95,7 @@ export async function connectBus(
     onChange: connection.onChange,
     flush: connection.flush,
     stats,
+    badMessages: connection.drops.recent,
     close: connection.close,
   };
 }

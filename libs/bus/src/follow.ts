@@ -16,7 +16,8 @@ export function runFollow(connection: Connection, messages: Messages, options: F
   const { log, connected } = connection;
   let closed = false;
 
-  const order = createFrameOrder(options.after, catchFailures(connection, options));
+  const handlers = catchFailures(connection, options);
+  const order = createFrameOrder(options.after, handlers);
   const gaps = createGapTimer(order);
 
   const take = (frame: Inbound): void => {
@@ -55,7 +56,7 @@ export function runFollow(connection: Connection, messages: Messages, options: F
   const end = (): void => {
     if (closed) return;
     close();
-    options.gone();
+    handlers.gone();
   };
 
   const subscription = messages.subscribe(channels.inbound(device), (frame) => {
@@ -84,23 +85,13 @@ export function runFollow(connection: Connection, messages: Messages, options: F
   return { close };
 }
 
-/** The handlers of a follow. An error that they throw is logged and does not end the follow. */
-function catchFailures({ log }: Connection, { device, session, frame, lost }: FollowOptions) {
+/** The handlers of a follow. An error that they throw does not end the follow. */
+function catchFailures({ drops }: Connection, { device, frame, lost, gone }: FollowOptions) {
+  const { subject } = channels.inbound(device);
   return {
-    frame: (one: Inbound): void => {
-      try {
-        frame(one);
-      } catch (err) {
-        log.error({ err, device, session, seq: one.seq }, "frame handler failed");
-      }
-    },
-    lost: (from: number, to: number): void => {
-      try {
-        lost(from, to);
-      } catch (err) {
-        log.error({ err, device, session }, "lost handler failed");
-      }
-    },
+    frame: (one: Inbound) => drops.guard(subject, () => frame(one)),
+    lost: (from: number, to: number) => drops.guard(subject, () => lost(from, to)),
+    gone: () => drops.guard(subject, gone),
   };
 }
 

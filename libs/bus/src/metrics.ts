@@ -48,7 +48,9 @@ export function observeBus(meter: Meter, stats: Bus["stats"]): void {
     .createObservableCounter("voxbus_bus_retries", { description: "Retried operations on streams" })
     .addCallback((result) => result.observe(stats().retries));
   meter
-    .createObservableCounter("voxbus_bus_drops", { description: "Messages that did not decode" })
+    .createObservableCounter("voxbus_bus_drops", {
+      description: "Messages that did not decode, or whose handler failed",
+    })
     .addCallback((result) => {
       for (const [reason, total] of Object.entries(stats().drops)) result.observe(total, { reason });
     });

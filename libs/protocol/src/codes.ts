@@ -77,6 +77,7 @@ export const refusals = {
   "bad-request": { status: 400, meaning: "The request is not HTTP, or it broke off." },
   "body-too-big": { status: 413, meaning: "The request's body is over 64 KiB." },
   "bad-body": { status: 400, meaning: "The request's body is not the expected JSON." },
+  internal: { status: 500, meaning: "The gateway failed; its log says why." },
   "too-many": { status: 503, meaning: "The gateway has reached its limit of connections." },
   "bus-away": { status: 503, meaning: "NATS cannot be reached." },
   draining: { status: 503, meaning: "The gateway is being drained." },
@@ -127,6 +128,7 @@ export const dropReasons = {
   },
   "bad-envelope": { class: "fault", meaning: "A malformed bus message." },
   "newer-version": { class: "fault", meaning: "A bus message of a newer major version." },
+  "handler-failed": { class: "fault", meaning: "A bus message whose handler failed." },
   "no-session": { class: "expected", meaning: "A frame for a device that has no open session on this gateway." },
   slow: { class: "fault", meaning: "A live frame for a device that does not read." },
 } as const satisfies Readonly<Record<string, { readonly class: DropClass; readonly meaning: string }>>;

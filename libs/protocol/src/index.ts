@@ -1,4 +1,4 @@
-export { ProtocolError, protocolErrors, type ProtocolErrorCode } from "./errors.ts";
+export { namePath, ProtocolError, protocolErrors, type ProtocolErrorCode } from "./errors.ts";
 export { deviceKey, deviceOfKey, isDeviceId, isName, parseDeviceId, parseName } from "./ids.ts";
 export { decodeFrame, encodeFrame, type AudioFrame, type FramingVersion } from "./device/framing.ts";
 export {
@@ -53,7 +53,7 @@ export {
 } from "./envelopes/inbound.ts";
 export { OutAudio, Outbound, OutControl, OutControlFrame, outControls, OutTextFrame } from "./envelopes/outbound.ts";
 export { Event, Heard, Say, SessionState, TurnPlayed } from "./envelopes/turns.ts";
-export { Alert, Command, ReplayAnswer, ReplayRequest, severities, Stats } from "./envelopes/operations.ts";
+export { Alert, BadMessage, Command, ReplayAnswer, ReplayRequest, severities, Stats } from "./envelopes/operations.ts";
 export { busVersion, decodeEnvelope, encodeEnvelope, type Encoded } from "./envelopes/codec.ts";
 export {
   AlertRecord,

@@ -15,7 +15,8 @@ import type { z } from "zod";
 
 /**
  * Handles a message; `from.device` is its sender. An async handler may run for several messages at once, in any order.
- * An error that it throws or rejects with is counted and logged. The next messages are handled nevertheless.
+ * An error that it throws or rejects with is logged, and counted as the drop `handler-failed`. The next messages are
+ * handled nevertheless.
  */
 export type Handler<T> = (message: T, from: Arrival) => void | Promise<void>;
 
@@ -45,25 +46,16 @@ export interface On {
   event(handler: Handler<Event>, where?: Where): Closer;
 }
 
-/** Creates `on` for a connection. `failed` is called with each error of a handler. */
-export function createOn(bus: Bus, failed: (kind: keyof On, error: unknown) => void): On {
+/** Creates `on` for a connection. */
+export function createOn(bus: Bus): On {
   function listen<S extends z.ZodType>(
-    kind: keyof On,
     toChannels: readonly ((device: string) => Channel<S>)[],
     handler: Handler<z.infer<S>>,
     { device, queue }: Where = {},
   ): Closer {
-    const fail = (error: unknown) => failed(kind, error);
-    const handle = (message: z.infer<S>, from: Arrival) => {
-      try {
-        handler(message, from)?.catch(fail);
-      } catch (error) {
-        fail(error);
-      }
-    };
     const id = device === undefined ? "*" : parseDeviceId(device);
     const options = queue === undefined ? {} : { queue };
-    const closers = toChannels.map((toChannel) => bus.subscribe(toChannel(id), handle, options));
+    const closers = toChannels.map((toChannel) => bus.subscribe(toChannel(id), handler, options));
     return { close: () => closers.forEach((closer) => closer.close()) };
   }
   // A stream may refuse a message, such as the result of a second worker. The raw channels show it nevertheless.
@@ -71,11 +63,11 @@ export function createOn(bus: Bus, failed: (kind: keyof On, error: unknown) => v
   const sayOpen = (id: string) => stored(channels.sayOpen(id));
   const say = (id: string) => stored(channels.say(id));
   return {
-    audio: (handler, where) => listen("audio", [channels.inAudio], handler, where),
-    text: (handler, where) => listen("text", [channels.inText], handler, where),
-    control: (handler, where) => listen("control", [channels.inControl, channels.inControlOpen], handler, where),
-    heard: (handler, where) => listen("heard", [heard], handler, where),
-    say: (handler, where) => listen("say", [sayOpen, say], handler, where),
-    event: (handler, where) => listen("event", [channels.event], handler, where),
+    audio: (handler, where) => listen([channels.inAudio], handler, where),
+    text: (handler, where) => listen([channels.inText], handler, where),
+    control: (handler, where) => listen([channels.inControl, channels.inControlOpen], handler, where),
+    heard: (handler, where) => listen([heard], handler, where),
+    say: (handler, where) => listen([sayOpen, say], handler, where),
+    event: (handler, where) => listen([channels.event], handler, where),
   };
 }

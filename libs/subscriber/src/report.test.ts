@@ -1,6 +1,6 @@
 import { connectBus, type Bus } from "@voxbus/bus";
 import { channels, type Stats } from "@voxbus/protocol";
-import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { loose, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { reportVitals } from "./report.ts";
 
@@ -53,4 +53,28 @@ test("report: is published at the start, at intervals, when the program drains, 
   expect(seen.filter(({ state }) => state === "stopped")).toHaveLength(1);
   expect(closed).toBe(1);
   subscription.close();
+});
+
+test("report: names the messages that were dropped, and adds the program's drops to those of the bus", async () => {
+  const own = await connect();
+  own.subscribe(channels.inText("*"), () => undefined);
+  await own.flush();
+  const subject = channels.inText("d1");
+  for (const seq of [0, -1])
+    other.publish(loose(subject), { session: "s1", seq, at: 0, kind: "text", body: "private" });
+  await vi.waitFor(() => expect(own.stats().drops).toEqual({ "bad-envelope": 2 }));
+
+  const seen: Stats[] = [];
+  const subscription = other.subscribe(channels.stats("reporter"), (stats) => void seen.push(stats));
+  await other.flush();
+  const vitals = { read: readVitals, close: () => undefined };
+  const report = reportVitals(own, { program: "reporter", vitals, drops: () => ({ "bad-envelope": 1, rate: 3 }) });
+  await vi.waitFor(() => expect(seen).toHaveLength(1));
+  expect(seen[0]?.drops).toEqual({ "bad-envelope": 3, rate: 3 });
+  const at = expect.any(Number) as number;
+  const bad = { subject: "device.d1.in.text", reason: "bad-envelope", field: "seq", count: 2, at };
+  expect(seen[0]?.badMessages).toEqual([bad]);
+  report.close();
+  subscription.close();
+  await own.close();
 });

@@ -44,6 +44,7 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
   const report = (state: Stats["state"]): void => {
     if (!bus.connected()) return;
     const { drops, held, rtt, ...totals } = bus.stats();
+    const badMessages = [...bus.badMessages()];
     const { id } = options;
     const stats: Stats = {
       program,
@@ -58,7 +59,8 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
       cores,
       gauges: { claims: held, rtt: Math.round(rtt * 100) / 100, ...options.gauges?.() },
       totals: { ...totals, ...options.totals?.() },
-      drops: { ...drops, ...options.drops?.() },
+      drops: sumByName(drops, options.drops?.() ?? {}),
+      ...(badMessages.length > 0 ? { badMessages } : {}),
     };
     bus.publish(channels.stats(program), stats);
   };
@@ -80,4 +82,11 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
       vitals.close();
     },
   };
+}
+
+/** Adds two sets of counts: a program may count under the same names as the bus. */
+function sumByName(some: Readonly<Record<string, number>>, more: Readonly<Record<string, number>>) {
+  const sum = { ...some };
+  for (const [name, count] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
 }

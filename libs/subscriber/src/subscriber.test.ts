@@ -98,7 +98,7 @@ test("on: errors of handlers are counted, and the next messages come", async () 
   });
   for (const seq of [1, 2, 3]) gateway.publish(loose(channels.inAudio("d1")), frame(seq));
   await vi.waitFor(async () =>
-    expect(await metrics(program)).toMatch(/voxbus_subscriber_failures_total\{[^}]*on="audio"[^}]*\} 6/),
+    expect(await metrics(program)).toMatch(/voxbus_bus_drops_total\{[^}]*reason="handler-failed"[^}]*\} 6/),
   );
   expect(got).toEqual([1, 2, 3]);
 });

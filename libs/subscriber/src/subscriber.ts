@@ -94,7 +94,7 @@ function buildOf<S extends ConfigShape>({ name }: Program<S>, setup: Setup<S>): 
     const addresses = await setup({
       ...service,
       bus,
-      on: createOn(bus, createFailureLog(service)),
+      on: createOn(bus),
       send: createSend(bus),
       profiles: (engines) => (profiles ??= openProfiles(engines)),
       report: (more) => void (details = { ...details, ...more }),
@@ -103,19 +103,5 @@ function buildOf<S extends ConfigShape>({ name }: Program<S>, setup: Setup<S>): 
     await bus.flush();
     stopReport = reportVitals(bus, { ...details, program: name, vitals: createVitals(), signal }).close;
     return addresses;
-  };
-}
-
-const logEveryMs = 1000;
-
-/** Counts what handlers throw, and logs it at most once a second: a handler may fail at every frame. */
-function createFailureLog({ log, meter }: Pick<Service<ConfigShape>, "log" | "meter">) {
-  const failures = meter.createCounter("voxbus_subscriber_failures", { description: "handlers that threw" });
-  let quietUntil = 0;
-  return (kind: keyof On, err: unknown): void => {
-    failures.add(1, { on: kind });
-    if (Date.now() < quietUntil) return;
-    quietUntil = Date.now() + logEveryMs;
-    log.error({ err, on: kind }, "handler failed");
   };
 }

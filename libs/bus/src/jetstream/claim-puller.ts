@@ -29,7 +29,7 @@ interface PullerOptions {
 }
 
 /** Creates a puller. It requests nothing before `pull`. */
-export function createPuller({ nc, log, connected }: Connection, options: PullerOptions): Puller {
+export function createPuller({ nc, log, drops, connected }: Connection, options: PullerOptions): Puller {
   const { stream, durable, free, job, unavailable } = options;
   const inbox = createInbox();
   const api = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`;
@@ -72,16 +72,12 @@ export function createPuller({ nc, log, connected }: Connection, options: Puller
 
   const subscription = nc.subscribe(inbox, {
     callback: (err, message) => {
-      try {
-        if (err) throw err;
-        if (message.subject === inbox) readStatus(message);
-        else {
-          settle(1);
-          job(message);
-          pull();
-        }
-      } catch (err) {
-        log.error({ err, durable }, "claim handler failed");
+      if (err) log.error({ err, durable }, "subscription failed");
+      else if (message.subject === inbox) drops.guard(durable, () => readStatus(message));
+      else {
+        settle(1);
+        drops.guard(message.subject, () => job(message));
+        pull();
       }
     },
   });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection } from "../nats/connection.ts";
 import { isTransient } from "../nats/nats-errors.ts";
 import { ackWaitMs, type ClaimConsumer } from "./claim-consumer.ts";
@@ -6,6 +7,7 @@ import { verdictBytes, type Verdict } from "./delivery.ts";
 
 const timeoutMs = 1000;
 const maxTries = 5;
+const pauseMs = 200;
 
 /** The claim loop that a verdict belongs to. */
 interface VerdictOptions {
@@ -16,10 +18,10 @@ interface VerdictOptions {
   readonly ended: AbortSignal;
 }
 
-/** Sends a claim's verdict until NATS confirms it, 5 times at most. */
+/** Sends a claim's verdict until NATS confirms it, 5 times at most, with a pause in between. */
 export async function sendVerdict(held: Held, verdict: Verdict, options: VerdictOptions): Promise<void> {
   const { connection, consumer, durable, draining, ended } = options;
-  for (let tries = 0; tries < maxTries && !ended.aborted; tries += 1) {
+  for (let tries = 1; tries <= maxTries && !ended.aborted; tries += 1) {
     try {
       if (!connection.connected()) {
         if (draining.aborted) return;
@@ -32,7 +34,9 @@ export async function sendVerdict(held: Held, verdict: Verdict, options: Verdict
       if (allowed && subject) await connection.nc.request(subject, verdictBytes[verdict], { timeout: timeoutMs });
       return;
     } catch (err) {
-      if (!isTransient(err)) connection.log.warn({ err, durable }, "claim verdict not delivered");
+      if (tries === maxTries || !isTransient(err))
+        connection.log.warn({ err, durable, tries }, "claim verdict not delivered");
+      await sleep(pauseMs);
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Msg } from "@nats-io/transport-node";
 import { deviceOfSubject } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { ClaimOptions } from "../bus.ts";
-import type { BusLog } from "../config.ts";
+import type { Connection } from "../nats/connection.ts";
 import type { ClaimMeter } from "../metrics.ts";
 import { traceAttempt } from "../tracing/spans.ts";
 import { readTrace } from "../tracing/trace.ts";
@@ -18,7 +18,7 @@ const lastDelivery = 5;
 interface WorkDeps {
   readonly naks: Naks;
   readonly claimMeter: ClaimMeter;
-  readonly log: BusLog;
+  readonly connection: Pick<Connection, "log" | "drops">;
   readonly draining: AbortSignal;
 }
 
@@ -32,7 +32,7 @@ interface Job<S extends z.ZodType> {
 
 /** Does the work on one delivery of a job, inside a span of its own, and gives the verdict. */
 export async function attemptWork<S extends z.ZodType>(
-  { naks, claimMeter, log, draining }: WorkDeps,
+  { naks, claimMeter, connection, draining }: WorkDeps,
   { durable, work }: Pick<ClaimOptions<S>, "durable" | "work">,
   { arrived, delivery, message, signal }: Job<S>,
 ): Promise<Verdict> {
@@ -52,8 +52,11 @@ export async function attemptWork<S extends z.ZodType>(
     return "ack";
   } catch (err) {
     end(final ? "terminated" : "nakked", err);
-    log.warn({ err, durable, attempt }, "claim failed");
-    if (final) return "term";
+    connection.log.warn({ err, subject, durable, attempt }, "claim failed");
+    if (final) {
+      connection.drops.failed(subject, err);
+      return "term";
+    }
     return draining.aborted ? "nak" : "nakLater";
   }
 }

@@ -71,7 +71,7 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
     }
     inFlight.start(delivery.key, arrived, async (held) => {
       const { signal } = held.abort;
-      const work = { naks, claimMeter, log, draining: draining.signal };
+      const work = { naks, claimMeter, connection, draining: draining.signal };
       const verdict = await attemptWork(work, options, { arrived, delivery, message, signal });
       // The drain has already settled it when the grace is over.
       if (held.verdict === undefined) await settle(held, verdict);

@@ -3,9 +3,9 @@ import type { KvWatchEntry } from "@nats-io/kv";
 import type { BucketRow } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { BucketWatch, Entry } from "../bus.ts";
-import { bucketStream } from "../jetstream/streams.ts";
+import { bucketStream, bucketSubject } from "../jetstream/streams.ts";
 import { createWatchedEntries, type WatchedEntries } from "./watched-entries.ts";
-import { closeWatcher, isStale, openWatcher, type Watcher, type WatcherDeps } from "./watcher.ts";
+import { closeWatcher, isStale, openWatcher, readWatcher, type Watcher, type WatcherDeps } from "./watcher.ts";
 
 const checkMs = 3000;
 const retryMs = 500;
@@ -16,7 +16,7 @@ interface WatchOptions<S extends z.ZodType> {
   readonly row: BucketRow<S>;
   readonly parse: (id: string, data: Uint8Array, revision: number) => Entry<z.infer<S>>;
   /** Called at each change. */
-  readonly changed: ((id: string, entry: Entry<z.infer<S>> | undefined) => void) | undefined;
+  readonly changed: ((id: string, entry: Entry<z.infer<S>> | undefined) => unknown) | undefined;
 }
 
 /**
@@ -33,13 +33,10 @@ export async function watchBucket<S extends z.ZodType>(
   const { log } = connection;
   let current: Watcher<V> | undefined;
   let reopening = false;
+  let openedAt = -Infinity;
   let closed = false;
   const view = createWatchedEntries<V>((id, entry) => {
-    try {
-      changed?.(id, entry);
-    } catch (err) {
-      log.error({ err, bucket, id }, "watch handler failed");
-    }
+    connection.drops.guard(bucketSubject(bucket, row.key(id)), () => changed?.(id, entry));
   });
 
   const open = async (): Promise<void> => {
@@ -55,19 +52,22 @@ export async function watchBucket<S extends z.ZodType>(
   };
 
   const read = async (watcher: Watcher<V>): Promise<void> => {
-    for await (const change of watcher.iterator) {
-      if (watcher !== current) return;
-      takeChange(watcher, view, { change, row, parse });
-    }
+    await readWatcher(deps, watcher, (change) => {
+      if (watcher === current) takeChange(watcher, view, { change, row, parse });
+      return watcher === current;
+    });
     if (watcher === current) void reopen();
   };
 
   async function reopen(): Promise<void> {
     if (reopening || closed) return;
     reopening = true;
+    // A watcher may end as soon as it is open.
+    await sleep(Math.max(0, openedAt + retryMs - performance.now()));
     for (;;) {
       try {
         await open();
+        openedAt = performance.now();
         break;
       } catch (err) {
         if (closed) break;

@@ -2,6 +2,7 @@ import { headers } from "@nats-io/transport-node";
 import type { BucketRow } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { Bucket, Entry } from "../bus.ts";
+import { parseJson } from "../json.ts";
 import { retryConflicts } from "../compare-and-set.ts";
 import { ConflictError } from "../errors.ts";
 import { bucketStream, bucketSubject } from "../jetstream/streams.ts";
@@ -22,7 +23,7 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
 
   const subjectOf = (id: string): string => bucketSubject(row.bucket, row.key(id));
   const parse = (id: string, data: Uint8Array, revision: number): Entry<z.infer<S>> => {
-    const { value, field } = parseValue(row.schema, data);
+    const { value, field } = parseJson(row.schema, data);
     if (field !== undefined) connection.drops.report({ subject: subjectOf(id), reason: "bad-envelope", field });
     return { id, value, revision };
   };
@@ -92,21 +93,4 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
         : writeAt(id, revision, (expected) => writeMarker(id, expected)),
     watch: (changed) => watchBucket(deps, { row, parse, changed }),
   };
-}
-
-/** Parses a stored value. `field` names an invalid field, without its value, which may be private. */
-function parseValue<S extends z.ZodType>(
-  schema: S,
-  data: Uint8Array,
-): { readonly value?: z.infer<S>; readonly field?: string } {
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder().decode(data));
-  } catch (error) {
-    if (error instanceof SyntaxError) return { field: "value" };
-    throw error;
-  }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return { value: parsed.data };
-  return { field: parsed.error.issues[0]?.path.join(".") || "value" };
 }

@@ -50,6 +50,19 @@ export async function openWatcher<V>(deps: WatcherDeps, bucket: BucketName): Pro
   };
 }
 
+/** Calls `take` with each change, until it returns false or the watcher ends. */
+export async function readWatcher<V>(
+  { connection }: WatcherDeps,
+  { iterator }: Watcher<V>,
+  take: (change: KvWatchEntry) => boolean,
+): Promise<void> {
+  try {
+    for await (const change of iterator) if (!take(change)) return;
+  } catch (err) {
+    connection.log.warn({ err }, "watch failed");
+  }
+}
+
 /** Stops a watcher and deletes its consumer, which nats-server would otherwise keep for 5 minutes. */
 export function closeWatcher({ connection }: WatcherDeps, bucket: BucketName, { iterator }: Watcher<unknown>): void {
   iterator.stop();

@@ -1,6 +1,6 @@
 import type { Closer } from "../bus.ts";
-import type { BusLog } from "../config.ts";
 import { BusAwayError } from "../errors.ts";
+import type { Drops } from "./drops.ts";
 
 /** The state of a connection, connected or away, with its listeners. It starts connected. */
 export interface ConnectionState {
@@ -8,17 +8,17 @@ export interface ConnectionState {
   /** Changes the state and calls the listeners. Without a change it does nothing. */
   set(connected: boolean): void;
   /** Calls `listener` at each change. */
-  onChange(listener: (connected: boolean) => void): Closer;
+  onChange(listener: (connected: boolean) => unknown): Closer;
   /** Resolves when connected. Throws BusAwayError after `timeoutMs`, or the reason of `signal`. */
   whenConnected(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 }
 
 /** Creates the state of one connection. */
-export function createConnectionState(log: BusLog): ConnectionState {
-  const listeners = new Set<(connected: boolean) => void>();
+export function createConnectionState(drops: Drops): ConnectionState {
+  const listeners = new Set<(connected: boolean) => unknown>();
   let up = true;
 
-  const onChange = (listener: (connected: boolean) => void): Closer => {
+  const onChange = (listener: (connected: boolean) => unknown): Closer => {
     listeners.add(listener);
     return { close: () => void listeners.delete(listener) };
   };
@@ -29,13 +29,7 @@ export function createConnectionState(log: BusLog): ConnectionState {
     set: (connected) => {
       if (up === connected) return;
       up = connected;
-      for (const listener of listeners) {
-        try {
-          listener(connected);
-        } catch (err) {
-          log.error({ err }, "connection listener failed");
-        }
-      }
+      for (const listener of listeners) drops.guard("connection", () => listener(connected));
     },
     whenConnected: async (timeoutMs, signal) => {
       signal?.throwIfAborted();

@@ -51,7 +51,8 @@ export async function openConnection(config: ConnectionConfig, log: BusLog, sign
 }
 
 function watchConnection(nc: NatsConnection, log: BusLog): Connection {
-  const state = createConnectionState(log);
+  const drops = createDrops(log);
+  const state = createConnectionState(drops);
   const closers = new Set<() => void>();
   let closing = false;
   let reconnects = 0;
@@ -92,7 +93,7 @@ function watchConnection(nc: NatsConnection, log: BusLog): Connection {
   return {
     nc,
     log,
-    drops: createDrops(log),
+    drops,
     connected: state.connected,
     server: () => nc.info?.cluster ?? nc.info?.server_id ?? "",
     queued: () => countQueued(nc),
@@ -122,7 +123,7 @@ function watchConnection(nc: NatsConnection, log: BusLog): Connection {
     close: async () => {
       if (closing) return;
       closing = true;
-      for (const closer of closers) closer();
+      for (const closer of closers) drops.guard("connection", closer);
       await drainAndClose(nc, state, log);
     },
   };

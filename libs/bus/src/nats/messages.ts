@@ -1,21 +1,27 @@
-import { errors, type Msg } from "@nats-io/transport-node";
+import { errors, headers, type Msg } from "@nats-io/transport-node";
 import { decodeEnvelope, deviceOfSubject, encodeEnvelope, ProtocolError, type Channel } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { Bus, Closer, Outgoing } from "../bus.ts";
 import { BusAwayError } from "../errors.ts";
 import { BrokerTrace, brokerTraceSubject } from "../tracing/broker-trace.ts";
 import { readTrace, writeTrace, type Trace } from "../tracing/trace.ts";
+import { parseJson } from "../json.ts";
 import type { Connection } from "./connection.ts";
 
 const requestTimeoutMs = 2000;
+const refusalHeader = "Nats-Service-Error";
 
 /** The bytes of a message, and the subject that it came on. */
 type Arrived = Pick<Msg, "subject" | "data">;
 
 /** Core NATS messages: publish, subscribe, request and respond. The contract is on the methods of `Bus`. */
 export interface Messages extends Pick<Bus, "publish" | "subscribe" | "respond" | "request" | "brokerTraces"> {
-  /** Decodes a message. Returns undefined for a message that does not decode, and reports it as a drop. */
-  decode<S extends z.ZodType>(schema: S, message: Arrived): z.infer<S> | undefined;
+  /** Decodes a message. Returns undefined for a message that does not decode, reports it as a drop, and calls `refused`. */
+  decode<S extends z.ZodType>(
+    schema: S,
+    message: Arrived,
+    refused?: (error: ProtocolError) => void,
+  ): z.infer<S> | undefined;
 }
 
 /** Encodes an envelope. Bytes are taken as they are. */
@@ -33,12 +39,15 @@ export function traceHeaders(channel: Channel, envelope: unknown, trace: Trace |
 export function createMessages(connection: Connection): Messages {
   const { nc } = connection;
 
-  const decode = <S extends z.ZodType>(schema: S, { subject, data }: Arrived): z.infer<S> | undefined => {
+  const decode: Messages["decode"] = (schema, { subject, data }, refused) => {
     try {
       return decodeEnvelope(schema, data);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      connection.drops.report({ subject, reason: error.code, field: error.field });
+      if (error instanceof ProtocolError) {
+        const reason = error.code === "newer-version" ? error.code : "bad-envelope";
+        connection.drops.report({ subject, reason, field: error.field });
+        refused?.(error);
+      } else connection.drops.failed(subject, error);
       return undefined;
     }
   };
@@ -47,47 +56,62 @@ export function createMessages(connection: Connection): Messages {
     decode,
     publish: (channel, envelope, trace) => {
       connection.checkRoom();
-      const headers = traceHeaders(channel, envelope, trace);
-      nc.publish(channel.subject, toBytes(channel.schema, envelope), headers === undefined ? undefined : { headers });
+      const traced = traceHeaders(channel, envelope, trace);
+      nc.publish(channel.subject, toBytes(channel.schema, envelope), traced && { headers: traced });
     },
     subscribe: ({ subject, schema }, handler, options) =>
       listen(connection, { subject, queue: options?.queue }, (arrived) => {
         const message = decode(schema, arrived);
-        if (message === undefined) return;
+        if (message === undefined) return undefined;
         const { subject } = arrived;
-        handler(message, { subject, device: deviceOfSubject(subject) ?? "", trace: readTrace(arrived) });
+        return handler(message, { subject, device: deviceOfSubject(subject) ?? "", trace: readTrace(arrived) });
       }),
     brokerTraces: (handler) =>
-      listen(connection, { subject: brokerTraceSubject, queue: brokerTraceSubject.replace(".", "-") }, (arrived) =>
-        handler(BrokerTrace.parse(JSON.parse(arrived.string()))),
-      ),
+      listen(connection, { subject: brokerTraceSubject, queue: brokerTraceSubject.replace(".", "-") }, (arrived) => {
+        const { value, field } = parseJson(BrokerTrace, arrived.data);
+        if (value !== undefined) return handler(value);
+        return connection.drops.report({ subject: arrived.subject, reason: "bad-envelope", field: field ?? "value" });
+      }),
     respond: ({ subject, schema, answer }, handler) =>
       listen(connection, { subject }, (arrived) => {
-        const message = decode(schema, arrived);
-        if (message !== undefined) arrived.respond(encodeEnvelope(answer, handler(message)));
+        const message = decode(schema, arrived, (error) => refuse(arrived, 400, `${error.code}: ${error.message}`));
+        if (message === undefined) return;
+        try {
+          arrived.respond(encodeEnvelope(answer, handler(message)));
+        } catch (error) {
+          refuse(arrived, 500, "handler-failed");
+          throw error;
+        }
       }),
     request: async ({ subject, schema, answer }, envelope, { timeoutMs = requestTimeoutMs } = {}, signal) => {
       const data = encodeEnvelope(schema, envelope);
-      return decodeEnvelope(answer, await requestOnce(connection, { subject, data, timeoutMs }, signal));
+      const answered = await requestOnce(connection, { subject, data, timeoutMs }, signal);
+      const refusal = answered.headers?.get(refusalHeader);
+      if (refusal) throw new Error(`the request on ${subject} was refused: ${refusal}`);
+      return decodeEnvelope(answer, answered.data);
     },
   };
 }
 
+/** Answers a request with an error, as the programs of NATS's own service API do (ADR-32). */
+function refuse(request: Msg, code: 400 | 500, reason: string): void {
+  const refusal = headers();
+  refusal.set(refusalHeader, reason);
+  refusal.set(`${refusalHeader}-Code`, String(code));
+  request.respond(undefined, { headers: refusal });
+}
+
 // An error that reached nats.js would silently end its reading of the connection.
 function listen(
-  { nc, log }: Connection,
+  { nc, log, drops }: Connection,
   { subject, queue }: { readonly subject: string; readonly queue?: string | undefined },
-  handle: (message: Msg) => void,
+  handle: (message: Msg) => unknown,
 ): Closer {
   const subscription = nc.subscribe(subject, {
     ...(queue === undefined ? {} : { queue }),
     callback: (err, message) => {
-      try {
-        if (err) throw err;
-        handle(message);
-      } catch (err) {
-        log.error({ err, subject }, "message handler failed");
-      }
+      if (err) log.error({ err, subject }, "subscription failed");
+      else drops.guard(message.subject, () => handle(message));
     },
   });
   return {
@@ -101,11 +125,11 @@ async function requestOnce(
   connection: Connection,
   { subject, data, timeoutMs }: { readonly subject: string; readonly data: Uint8Array; readonly timeoutMs: number },
   signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
+): Promise<Msg> {
   signal?.throwIfAborted();
   if (!connection.connected()) throw new BusAwayError("NATS is away");
   try {
-    return (await raceAbort(connection.nc.request(subject, data, { timeout: timeoutMs }), signal)).data;
+    return await raceAbort(connection.nc.request(subject, data, { timeout: timeoutMs }), signal);
   } catch (cause) {
     const unanswered = [errors.TimeoutError, errors.RequestError, errors.ClosedConnectionError].some(
       (kind) => cause instanceof kind,

@@ -42,6 +42,10 @@ export const Alert = z.object({
 });
 export type Alert = z.infer<typeof Alert>;
 
+/** A kind of message that a process dropped: how often, and when last. `field` is the path of the invalid field. */
+export const BadMessage = z.object({ subject: line, reason: word, field: line.optional(), count, at });
+export type BadMessage = z.infer<typeof BadMessage>;
+
 const amounts = z.record(word, amount).refine(hasFewKeys, "must have at most 1024 keys");
 /**
  * `stats.<program>`: one process's numbers about itself, every few seconds. `rss` and `heap` in bytes, `cpu` in cores used, of
@@ -67,5 +71,7 @@ export const Stats = z.object({
   gauges: amounts,
   totals: amounts,
   drops: amounts,
+  /** The messages dropped in the last 10 minutes, by subject, reason and field. */
+  badMessages: z.array(BadMessage).max(16).optional(),
 });
 export type Stats = z.infer<typeof Stats>;
