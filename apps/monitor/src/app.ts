@@ -91,6 +91,7 @@ export async function buildMonitor(context: MonitorContext): Promise<Readonly<Re
     host: config.VOXBUS_MONITOR_HOST,
     port: config.VOXBUS_MONITOR_PORT,
     variable: "VOXBUS_MONITOR_PORT",
+    log,
   });
   defer(() => closeServer(server));
   return { monitor: `${address}/` };

@@ -1,5 +1,5 @@
 import type { SessionState } from "@voxbus/protocol";
-import type { AlertView, Numbers, Point, ProgramNumbers } from "../../src/live/live.ts";
+import type { AlertView, BadMessageView, Numbers, Point, ProgramNumbers } from "../../src/live/live.ts";
 import { numbers, points } from "../shared/live-state.ts";
 import { showAge, showBytes, showCount, showMs, showTime, useNow } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
@@ -26,6 +26,7 @@ export function SystemPage() {
               <Queues queues={now.queues} />
             </div>
           </div>
+          <BadMessages messages={now.badMessages} />
         </>
       )}
     </>
@@ -191,6 +192,50 @@ function Queues({ queues }: { readonly queues: Numbers["queues"] }) {
           </div>
         ))}
       </dl>
+    </section>
+  );
+}
+
+function BadMessages({ messages }: { readonly messages: readonly BadMessageView[] }) {
+  const { system: words } = useWords();
+  return (
+    <section class="card" aria-labelledby="bad-messages-title">
+      <h2 id="bad-messages-title">{words.badMessages}</h2>
+      {messages.length === 0 && <p class="empty good">{words.noBadMessages}</p>}
+      {messages.length > 0 && (
+        <div class="scroll" tabIndex={0} role="group" aria-labelledby="bad-messages-title">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{words.subject}</th>
+                <th scope="col">{words.why}</th>
+                <th scope="col">{words.field}</th>
+                <th scope="col">{words.times}</th>
+                <th scope="col">{words.lastTime}</th>
+                <th scope="col">{words.droppedBy}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {messages.map(({ subject, reason, field = "", count, at, program, id }) => (
+                <tr key={`${program} ${id} ${subject} ${reason} ${field}`}>
+                  <th scope="row" class="subject" title={subject}>
+                    {subject}
+                  </th>
+                  <td>{words.reasons[reason] ?? reason}</td>
+                  <td>{field || "–"}</td>
+                  <td>{showCount(count)}</td>
+                  <td>
+                    <time dateTime={new Date(at).toISOString()}>{showTime(at)}</time>
+                  </td>
+                  <td>
+                    {program} <small title={id}>{id}</small>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
     </section>
   );
 }

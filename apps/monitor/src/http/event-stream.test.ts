@@ -32,6 +32,20 @@ addRoute(app, "get", "/api/events", {
       stopping.signal,
     ),
 });
+addRoute(app, "get", "/api/broken", {
+  summary: "",
+  answer: z.string(),
+  type: "text/event-stream",
+  problems: [],
+  handle: ({ context }) =>
+    streamEvents(
+      context,
+      () => {
+        throw new Error("broken");
+      },
+      stopping.signal,
+    ),
+});
 const server = createAppServer(app);
 let url: string;
 beforeAll(async () => {
@@ -97,10 +111,18 @@ test("event stream: a reader that leaves 16 MiB unread is cut off, and one that 
   await drained;
 });
 
-test("event stream: ends with the program", async () => {
+test("event stream: one that cannot be opened ends, and the server goes on", async () => {
+  const broken = new URL("/api/broken", url);
+  await expect(fetch(broken).then((response) => response.text())).rejects.toThrow();
+  expect((await fetch(url, { method: "HEAD" })).status).toBe(200);
+});
+
+test("event stream: ends with the program, and what is sent afterwards is left out", async () => {
   const response = await fetch(url);
   await vi.waitFor(() => expect(open.size).toBe(1));
+  const [send] = open;
   stopping.abort();
+  send!("late", {});
   expect(await response.text()).toContain("event: hello");
   const late = await fetch(url);
   expect(await late.text()).toContain("event: hello");

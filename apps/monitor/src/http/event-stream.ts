@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Closer } from "@voxbus/subscriber";
 import type { Context } from "hono";
@@ -21,13 +22,17 @@ export function streamEvents(
   // Written to the connection itself, which shows how much of it is unread.
   const { outgoing } = c.env;
   outgoing.writeHead(200, Object.fromEntries(response.headers));
-  outgoing.write("retry: 1000\n\n");
-  const opened = open((name, data) => {
-    outgoing.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
-    if (outgoing.writableLength > maxUnreadBytes) outgoing.destroy();
-  });
+  // A slow reader leaves the stream open after its end. Writing to it then would be an error that nothing catches.
+  const write = (text: string) => void (outgoing.writableEnded || outgoing.write(text));
+  write("retry: 1000\n\n");
+  const opened = openOrDestroy(outgoing, () =>
+    open((name, data) => {
+      write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+      if (outgoing.writableLength > maxUnreadBytes) outgoing.destroy();
+    }),
+  );
   // A connection that was lost silently is noticed by writing to it.
-  const keepAlive = setInterval(() => outgoing.write(": alive\n\n"), keepAliveMs);
+  const keepAlive = setInterval(() => write(": alive\n\n"), keepAliveMs);
   const end = () => outgoing.end();
   signal.addEventListener("abort", end);
   outgoing.once("close", () => {
@@ -37,4 +42,14 @@ export function streamEvents(
   });
   if (signal.aborted) end();
   return RESPONSE_ALREADY_SENT;
+}
+
+/** Opens the subscription. If that throws, no answer with a reason can be sent any more: the connection ends. */
+function openOrDestroy(outgoing: Writable, open: () => Closer): Closer {
+  try {
+    return open();
+  } catch (error) {
+    outgoing.destroy();
+    throw error;
+  }
 }

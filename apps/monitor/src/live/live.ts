@@ -1,4 +1,4 @@
-import type { Alert, SessionState } from "@voxbus/protocol";
+import type { Alert, BadMessage, SessionState } from "@voxbus/protocol";
 import type { LastTurn, Latencies, TurnView } from "../turns/turn-view.ts";
 
 export type { TurnView } from "../turns/turn-view.ts";
@@ -96,6 +96,12 @@ export interface QueueNumbers {
   readonly depth: number;
 }
 
+/** A kind of message that a process has dropped in the last 10 minutes, and that process's name and id. */
+export interface BadMessageView extends BadMessage {
+  readonly program: string;
+  readonly id: string;
+}
+
 /** An alert as the page lists it. */
 export type AlertView = Omit<Alert, "v">;
 
@@ -110,6 +116,8 @@ export interface Numbers {
   readonly programs: readonly ProgramNumbers[];
   readonly queues: readonly QueueNumbers[];
   readonly alerts: readonly AlertView[];
+  /** The newest first, 100 at most. */
+  readonly badMessages: readonly BadMessageView[];
 }
 
 /** The part of `Numbers` that the charts keep. */

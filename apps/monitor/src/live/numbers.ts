@@ -5,9 +5,10 @@ import type { Measurements } from "../measurements/measurements.ts";
 import type { ProgramView } from "../measurements/programs.ts";
 import { consumerTarget, processTarget } from "../measurements/snapshot.ts";
 import type { Turns } from "../turns/turns.ts";
-import type { AlertView, Numbers, ProgramNumbers, QueueNumbers } from "./live.ts";
+import type { AlertView, BadMessageView, Numbers, ProgramNumbers, QueueNumbers } from "./live.ts";
 
 const maxAlerts = 100;
+const maxBadMessages = 100;
 
 /** Dependencies of the numbers. */
 export interface NumbersParts {
@@ -43,6 +44,7 @@ export function readNumbers({ bus, presence, turns, measurements, alerts }: Numb
         const { raisedAt: _, ...alert } = standing;
         return alert;
       }),
+    badMessages: listBadMessages(measurements),
   };
 }
 
@@ -86,4 +88,16 @@ function listQueues({ lags, programs }: Measurements): readonly QueueNumbers[] {
     return queue === undefined ? [] : [{ name: processTarget(stats), depth: queue }];
   });
   return [...consumers, ...own];
+}
+
+/** The messages that processes dropped, by their reports. */
+function listBadMessages({ programs }: Measurements): readonly BadMessageView[] {
+  return programs
+    .list()
+    .flatMap(({ stats }) => {
+      const { program, id = stats.instance, badMessages = [] } = stats;
+      return badMessages.map((message): BadMessageView => ({ ...message, program, id }));
+    })
+    .sort((a, b) => b.at - a.at)
+    .slice(0, maxBadMessages);
 }
