@@ -33,13 +33,14 @@ export async function buildAsr({
   drain,
 }: Context<typeof asrConfig>): Promise<void> {
   report({ threads: 1 + config.VOXBUS_ASR_FRONT_END_THREADS + config.VOXBUS_ASR_THREADS });
-  const engine = await engines[config.VOXBUS_ASR_ENGINE](config);
+  const engine = await engines[config.VOXBUS_ASR_ENGINE](config, log);
   defer(() => engine.close());
   const frontEnds = createWorkerPool<AudioFrontEndContract>({
     url: new URL("../dist/audio-front-end-worker.js", import.meta.url),
     size: config.VOXBUS_ASR_FRONT_END_THREADS,
     perWorker: Math.ceil(config.VOXBUS_ASR_LISTENS / config.VOXBUS_ASR_FRONT_END_THREADS),
     workerData: null,
+    onLost: (err) => log.warn({ err }, "worker thread lost, replacing"),
   });
   defer(() => frontEnds.close());
   await frontEnds.ready();

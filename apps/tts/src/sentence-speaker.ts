@@ -41,6 +41,7 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
   const encoder = await createSpeechEncoder({
     threads,
     onSynthesized: (engine, ms) => metrics.synthesized(engine, ms),
+    log,
   });
 
   /** The engines that speak the sentence, in order. Text that is mostly Latin is at least tried by the fallback. */

@@ -1,3 +1,4 @@
+import type { Log } from "@voxbus/subscriber";
 import { createWorkerPool } from "@voxbus/workers";
 import type { EncodeContract } from "./encode-worker.ts";
 import { type SpeechRequest, type TtsEngine, TtsError } from "./engines/engine.ts";
@@ -30,13 +31,16 @@ const maxWaiting = 10_000;
 export async function createSpeechEncoder(options: {
   readonly threads: number;
   readonly onSynthesized: (engine: string, ms: number) => void;
+  readonly log?: Pick<Log, "warn">;
 }): Promise<SpeechEncoder> {
+  const { log } = options;
   const encoders = createWorkerPool<EncodeContract>({
     url: new URL("../dist/encode-worker.js", import.meta.url),
     size: options.threads,
     workerData: null,
     perWorker: tasksPerThread,
     maxWaiting,
+    onLost: (err) => log?.warn({ err }, "worker thread lost, replacing"),
   });
   await encoders.ready();
 

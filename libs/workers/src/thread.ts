@@ -7,6 +7,8 @@ import type { TaskFailure, TaskMessage, TaskReply } from "./worker-messages.ts";
 export interface Thread extends TaskThread {
   /** True once the worker has called `serveWorker`. */
   readonly ready: boolean;
+  /** By `performance.now()`. */
+  readonly startedAt: number;
   /** The number of tasks it runs. */
   readonly busy: number;
   /** Runs a task. */
@@ -59,6 +61,7 @@ export function startThread(options: {
   });
 
   const thread: Thread = {
+    startedAt: performance.now(),
     get ready() {
       return ready;
     },

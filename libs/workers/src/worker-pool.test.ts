@@ -34,6 +34,7 @@ const start = (options?: {
   maxWaiting?: number;
   graceMs?: number;
   hangMs?: number;
+  onLost?: (error: WorkerError) => void;
 }) => {
   pool = createWorkerPool<Contract>({ url, size: 1, workerData: data, ...options });
   return pool;
@@ -121,6 +122,18 @@ test("worker pool: a worker that dies is replaced, and its tasks end with died",
   await expect(dying).rejects.toMatchObject({ name: "WorkerError", code: "died" });
   await expect(beside).rejects.toMatchObject({ code: "died" });
   expect(await pool.call({ act: "greet" })).toBe("hello");
+});
+
+test("worker pool: a thread that ends young is reported, and replaced a second after its start", async () => {
+  const lost: string[] = [];
+  const began = performance.now();
+  start({ onLost: ({ code }) => lost.push(code) });
+  for (const times of [1, 2]) {
+    await expect(pool.call({ act: "die" })).rejects.toMatchObject({ code: "died" });
+    expect(lost).toHaveLength(times);
+  }
+  expect(performance.now() - began).toBeGreaterThan(1000);
+  expect(lost).toEqual(["died", "died"]);
 });
 
 test("worker pool: the queue is bounded", async () => {

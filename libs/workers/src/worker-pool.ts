@@ -47,16 +47,18 @@ export interface WorkerPoolOptions<Contract extends WorkerContract> {
   readonly graceMs?: number;
   /** Time without a return to the event loop after which a worker is replaced (10 s), in ms. */
   readonly hangMs?: number;
+  /** Called when a thread has ended. Another one replaces it, but none within a second of its own start. */
+  readonly onLost?: (error: WorkerError) => void;
 }
 
-// A worker that never became ready would fail again at once.
+// A worker that ends young would do so again at once.
 const restartMs = 1000;
 
 /** Starts a pool. A worker that dies is replaced, and its tasks end with the `WorkerError` `died`. */
 export function createWorkerPool<Contract extends WorkerContract>(
   options: WorkerPoolOptions<Contract>,
 ): WorkerPool<Contract> {
-  const { url, size, workerData, perWorker = 1, maxWaiting = 100, graceMs = 5000, hangMs = 10_000 } = options;
+  const { url, size, workerData, perWorker = 1, maxWaiting = 100, graceMs = 5000, hangMs = 10_000, onLost } = options;
   const threads = new Set<Thread>();
   const waiting = new Set<Task>();
   const restarts = new Set<NodeJS.Timeout>();
@@ -79,10 +81,14 @@ export function createWorkerPool<Contract extends WorkerContract>(
   function replace(thread: Thread, error: WorkerError) {
     threads.delete(thread);
     if (closed) return;
-    if (error.code === "died") return start();
-    started.reject(error);
-    if (threads.size === 0) endWaiting(error);
-    const timer = setTimeout(() => (restarts.delete(timer), start()), restartMs);
+    onLost?.(error);
+    if (error.code === "not-started") {
+      started.reject(error);
+      if (threads.size === 0) endWaiting(error);
+    }
+    const pauseMs = thread.startedAt + restartMs - performance.now();
+    if (pauseMs <= 0) return start();
+    const timer = setTimeout(() => (restarts.delete(timer), start()), pauseMs);
     restarts.add(timer);
   }
   function endWaiting(error: WorkerError) {

@@ -1,13 +1,14 @@
 import { createGrammar, garbagePrefix, intents } from "@voxbus/intents";
 import { loadSpeech } from "@voxbus/testing";
 import { expect, test } from "vitest";
+import { silentLog } from "@voxbus/testing";
 import { createEmbeddedEngine } from "./embedded.ts";
 import { testEngine } from "./engine.suite.ts";
 
 const grammar = createGrammar(intents);
 
 testEngine("embedded", {
-  create: () => createEmbeddedEngine({ grammar, garbagePrefix, threads: 1, decoders: 2 }),
+  create: () => createEmbeddedEngine({ grammar, garbagePrefix, threads: 1, decoders: 2, log: silentLog }),
   speech: {
     time: "what time is it",
     joke: "tell me a joke",
@@ -20,14 +21,20 @@ testEngine("embedded", {
 
 test("embedded engine: a word without a pronunciation is rejected by name", async () => {
   const fsg = "FSG_BEGIN x\nNUM_STATES 2\nSTART_STATE 0\nFINAL_STATE 1\nTRANSITION 0 1 1.0 xyzzyx\nFSG_END\n";
-  const start = createEmbeddedEngine({ grammar: { fsg, pronunciations: {} }, garbagePrefix, threads: 1, decoders: 1 });
+  const start = createEmbeddedEngine({
+    grammar: { fsg, pronunciations: {} },
+    garbagePrefix,
+    threads: 1,
+    decoders: 1,
+    log: silentLog,
+  });
   await expect(start).rejects.toMatchObject({
     cause: { cause: { message: "words of the grammar without a pronunciation in en-us: xyzzyx" } },
   });
 });
 
 test("embedded engine: the same samples give the same text at any level and after any other speech", async () => {
-  const engine = await createEmbeddedEngine({ grammar, garbagePrefix, threads: 1, decoders: 1 });
+  const engine = await createEmbeddedEngine({ grammar, garbagePrefix, threads: 1, decoders: 1, log: silentLog });
   const hear = async (samples: Int16Array) => {
     const recognition = engine.open({ language: "en" }, new AbortController().signal);
     recognition.write(samples);

@@ -1,3 +1,4 @@
+import type { Log } from "@voxbus/subscriber";
 import { createWorkerPool } from "@voxbus/workers";
 import type { Grammar } from "./decoder.ts";
 import type { AsrEngine, Transcript } from "./engine.ts";
@@ -16,14 +17,16 @@ export async function createEmbeddedEngine(options: {
   readonly garbagePrefix: string;
   readonly threads: number;
   readonly decoders: number;
+  readonly log: Pick<Log, "warn">;
 }): Promise<AsrEngine> {
-  const { grammar, garbagePrefix, threads, decoders } = options;
+  const { grammar, garbagePrefix, threads, decoders, log } = options;
   const { fsg, pronunciations } = grammar;
   const pool = createWorkerPool<RecognizerContract>({
     url: new URL("../../dist/engines/recognizer-worker.js", import.meta.url),
     size: threads,
     perWorker: decoders,
     workerData: { model: "en-us", grammar: { fsg, pronunciations }, garbagePrefix },
+    onLost: (err) => log.warn({ err }, "worker thread lost, replacing"),
   });
   try {
     await pool.ready();

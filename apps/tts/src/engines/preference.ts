@@ -14,12 +14,12 @@ export interface PreferredEngines {
 /** Creates the engines. Throws TtsError when the configured one is not available. */
 export async function createPreferredEngines(config: TtsConfig, log: BusLog): Promise<PreferredEngines> {
   const chosen = config.VOXBUS_TTS_ENGINE;
-  const first = await engines[chosen](config);
-  const fallback = chosen === "embedded" ? first : await engines.embedded(config);
+  const first = await engines[chosen](config, log);
+  const fallback = chosen === "embedded" ? first : await engines.embedded(config, log);
   const preferred = new Set([first, fallback]);
   if (chosen !== "espeak") {
     try {
-      preferred.add(await engines.espeak(config));
+      preferred.add(await engines.espeak(config, log));
     } catch (error) {
       log.info({ reason: error instanceof Error ? error.message : error }, "espeak-ng not found, languages missing");
     }

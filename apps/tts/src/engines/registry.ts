@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import type { Log } from "@voxbus/subscriber";
 import type { TtsConfig } from "../config.ts";
 import { createEmbeddedEngine } from "./embedded.ts";
 import { TtsError, type TtsEngine } from "./engine.ts";
@@ -12,28 +13,30 @@ const cores = Math.min(4, availableParallelism());
 const openAiTimeoutMs = 3500;
 
 /** Creates an engine from the configuration, by its name. Throws TtsError when it is not installed or has no such voice. */
-export const engines: Readonly<Record<EngineName, (config: TtsConfig) => Promise<TtsEngine>>> = {
-  embedded: (config) =>
-    createEmbeddedEngine({
-      // One thread is enough for a stand-in.
-      threads: config.VOXBUS_TTS_ENGINE === "embedded" ? cores : 1,
-      voice: voiceOf(config, "embedded"),
-    }),
-  espeak: async (config) => {
-    const program = await findEspeak();
-    if (program === undefined) throw new TtsError("unavailable", "there is no espeak-ng on PATH");
-    return createEspeakEngine({ program, concurrency: cores, voice: voiceOf(config, "espeak") });
-  },
-  openai: async (config) =>
-    createOpenAiEngine({
-      url: config.VOXBUS_TTS_URL,
-      key: config.VOXBUS_TTS_KEY,
-      model: config.VOXBUS_TTS_MODEL,
-      voice: voiceOf(config, "openai") ?? "alloy",
-      sampleRate: config.VOXBUS_TTS_SAMPLE_RATE,
-      timeoutMs: openAiTimeoutMs,
-    }),
-};
+export const engines: Readonly<Record<EngineName, (config: TtsConfig, log: Pick<Log, "warn">) => Promise<TtsEngine>>> =
+  {
+    embedded: (config, log) =>
+      createEmbeddedEngine({
+        // One thread is enough for a stand-in.
+        threads: config.VOXBUS_TTS_ENGINE === "embedded" ? cores : 1,
+        voice: voiceOf(config, "embedded"),
+        log,
+      }),
+    espeak: async (config) => {
+      const program = await findEspeak();
+      if (program === undefined) throw new TtsError("unavailable", "there is no espeak-ng on PATH");
+      return createEspeakEngine({ program, concurrency: cores, voice: voiceOf(config, "espeak") });
+    },
+    openai: async (config) =>
+      createOpenAiEngine({
+        url: config.VOXBUS_TTS_URL,
+        key: config.VOXBUS_TTS_KEY,
+        model: config.VOXBUS_TTS_MODEL,
+        voice: voiceOf(config, "openai") ?? "alloy",
+        sampleRate: config.VOXBUS_TTS_SAMPLE_RATE,
+        timeoutMs: openAiTimeoutMs,
+      }),
+  };
 
 /** The configured voice, which is one of the chosen engine only. */
 function voiceOf(config: TtsConfig, engine: EngineName): string | undefined {
