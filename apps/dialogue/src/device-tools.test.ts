@@ -218,3 +218,15 @@ test("tools: a list holds at most 64 tools and 64 KiB", async () => {
   expect(long).toHaveLength(41);
   expect(Buffer.byteLength(JSON.stringify(long))).toBeLessThan(65_536);
 });
+
+test("tools: a turn makes at most 64 calls, those of earlier attempts included", async () => {
+  const turn = connectDevice(() => text("done"));
+  const bucket = bus.bucket(buckets.toolCalls);
+  const ids = Array.from({ length: 100 }, (_, k) => `${turn.session}.${turn.origin}.${k + 1}`);
+  await Promise.all(ids.map((id) => bucket.put(id, { name: "other", args: "{}" })));
+  const tools = createClient().toolsOf(turn, [tool("a")]);
+  const { signal } = new AbortController();
+  await expect(tools.call("a", {}, signal)).rejects.toThrow("at most 64 calls");
+  await expect(tools.call("a", {}, signal)).rejects.toThrow(ToolError);
+  expect(turn.requests).toEqual([]);
+});

@@ -2,7 +2,7 @@ import type { Bus } from "@voxbus/bus";
 import type { InControlFrame } from "@voxbus/protocol";
 import { ToolError, type Tool, type Tools } from "./engines/engine.ts";
 import { createMcpClient, type McpSession } from "./mcp-client.ts";
-import { createToolCalls } from "./tool-calls.ts";
+import { createToolCalls, maxCallsPerTurn } from "./tool-calls.ts";
 import { createToolLists } from "./tool-lists.ts";
 import type { TurnId } from "./turn-input.ts";
 
@@ -41,11 +41,12 @@ export function createDeviceTools(bus: Bus, { timeoutMs, listMs }: ToolTimes): D
         list,
         async call(name, args, signal) {
           if (!list.some((tool) => tool.name === name)) throw new ToolError(`the device has no tool "${name}"`);
-          for (;;) {
+          while (index < maxCallsPerTurn) {
             index += 1;
             const text = await calls.make(turn, { index, name, args }, signal);
             if (text !== undefined) return text;
           }
+          throw new ToolError(`a turn makes at most ${maxCallsPerTurn} calls`);
         },
       };
     },

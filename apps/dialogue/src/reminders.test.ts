@@ -30,6 +30,7 @@ async function open(): Promise<ReminderBook> {
   const announce = async ({ device, text }: Reminder, id: string) => {
     tries.push(text);
     if (text.startsWith("fails once") && tries.filter((one) => one === text).length === 1) throw new Error("away");
+    if (text === "always fails") throw new Error("no such device");
     if (!announced.has(id)) announced.set(id, `${device}: ${text}`);
   };
   const book = openReminderBook({ bus, announce, log: silentLog, clock });
@@ -87,6 +88,14 @@ test("reminders: a failed announcement is tried again", async () => {
   expect(heard("again")).toEqual([]);
   await clock.advance(1000);
   expect(heard("again")).toEqual(["again: fails once"]);
+});
+
+test("reminders: one whose announcement always fails is given up", async () => {
+  const book = await open();
+  await book.of(turn("odd")).schedule(100, "always fails");
+  await clock.advance(60_000);
+  expect(tries.filter((text) => text === "always fails")).toHaveLength(5);
+  expect(await book.of(turn("odd")).cancel()).toBe(1);
 });
 
 test("reminders: a turn that is started again schedules nothing twice, and another worker can cancel", async () => {

@@ -1,4 +1,4 @@
-import type { Bucket, Bus, BusLog } from "@voxbus/bus";
+import { BusAwayError, type Bucket, type Bus, type BusLog } from "@voxbus/bus";
 import { buckets, type Reminder } from "@voxbus/protocol";
 import { systemClock, type Clock } from "./clock.ts";
 import type { Reminders } from "./engines/engine.ts";
@@ -17,7 +17,10 @@ export interface ReminderBook {
 /** Dependencies of a reminder book. */
 export interface ReminderBookOptions {
   readonly bus: Bus;
-  /** Announces a reminder, once for each `id`. If it rejects, it is called again later. */
+  /**
+   * Announces a reminder, once for each `id`. If it rejects, it is called again: until NATS is back after BusAwayError, else 5
+   * times at most.
+   */
   readonly announce: (reminder: Reminder, id: string) => Promise<unknown>;
   readonly log: BusLog;
   readonly clock?: Clock;
@@ -31,6 +34,7 @@ const scanMs = 5000;
 /** Extra time that their own worker has to announce them, up to twice as much, ms. */
 const othersMs = 500;
 const retryMs = 1000;
+const maxTries = 5;
 
 /** Opens the book and watches its reminders until it is closed. */
 export function openReminderBook({ bus, announce, log, clock = systemClock }: ReminderBookOptions): ReminderBook {
@@ -39,15 +43,15 @@ export function openReminderBook({ bus, announce, log, clock = systemClock }: Re
   const timers = new Map<string, (() => void) | undefined>();
   let closed = false;
 
-  const arm = (id: string, ms: number) => {
+  const arm = (id: string, ms: number, tries?: number) => {
     if (closed) return;
     timers.get(id)?.();
     timers.set(
       id,
-      clock.after(Math.max(0, ms), () => fire(id)),
+      clock.after(Math.max(0, ms), () => fire(id, tries)),
     );
   };
-  const fire = async (id: string) => {
+  const fire = async (id: string, tries = 1) => {
     try {
       const reminder = (await bucket.get(id))?.value;
       if (reminder !== undefined) {
@@ -56,8 +60,14 @@ export function openReminderBook({ bus, announce, log, clock = systemClock }: Re
       }
       timers.set(id, undefined);
     } catch (error) {
-      log.warn({ err: error, reminder: id }, "reminder failed, retrying");
-      arm(id, retryMs);
+      const away = error instanceof BusAwayError;
+      if (away || tries < maxTries) {
+        log.warn({ err: error, reminder: id }, "reminder failed, retrying");
+        arm(id, retryMs * tries, away ? tries : tries + 1);
+      } else {
+        log.error({ err: error, reminder: id }, "reminder failed, given up");
+        timers.set(id, undefined);
+      }
     }
   };
   const scan = async () => {

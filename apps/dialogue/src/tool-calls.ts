@@ -22,7 +22,8 @@ export interface ToolCalls {
   make(turn: TurnId, call: ToolCall, signal?: AbortSignal): Promise<string | undefined>;
 }
 
-const maxCallsPerTurn = 64;
+/** The maximum number of calls in one turn, those of earlier attempts included. */
+export const maxCallsPerTurn = 64;
 const controlsRead = 64;
 
 const CallResult = z.object({
