@@ -27,20 +27,21 @@ export interface Refuser {
 /** Creates the refuser of one gateway. */
 export function createRefuser(counters: Counters, log: Log): Refuser {
   const refuse = (error: unknown) => {
-    // Any other error comes from a request that is not HTTP, or broke off.
-    let name: Refusal = "bad-request";
+    // An error of Node with a code comes from a request that is not HTTP, or broke off. Any other is our own.
+    let name: Refusal = error instanceof Error && "code" in error ? "bad-request" : "internal";
     let message: string = refusals[name].meaning;
     if (error instanceof RefusedError) ({ refusal: name, message } = error);
     else if (error instanceof ProtocolError) [name, message] = ["bad-device-id", error.message];
     count(counters.refusals, name);
-    log.debug({ err: error, refusal: name }, "request refused");
+    if (name === "internal") log.error({ err: error }, "request failed");
+    else log.debug({ err: error, refusal: name }, "request refused");
     return { name, status: refusals[name].status, body: `${JSON.stringify({ error: name, message })}\n` };
   };
   return {
     request(response, error) {
       const { status, body } = refuse(error);
-      response.setHeader("content-type", "application/json");
-      response.writeHead(status).end(body);
+      if (response.headersSent) response.destroy();
+      else response.writeHead(status, { "content-type": "application/json" }).end(body);
     },
     upgrade(socket, error) {
       const { name, status, body } = refuse(error);

@@ -68,6 +68,7 @@ export async function openServer(config: GatewayConfig, refuser: Refuser, log: L
     host: config.VOXBUS_GATEWAY_HOST,
     port: config.VOXBUS_GATEWAY_PORT,
     variable: "VOXBUS_GATEWAY_PORT",
+    log,
   });
   return {
     address,
