@@ -1,4 +1,4 @@
-import type { BusLog } from "@voxbus/bus";
+import type { Log } from "@voxbus/subscriber";
 import type { TtsConfig } from "../config.ts";
 import type { TtsEngine } from "./engine.ts";
 import { engines } from "./registry.ts";
@@ -12,7 +12,7 @@ export interface PreferredEngines {
 }
 
 /** Creates the engines. Throws TtsError when the configured one is not available. */
-export async function createPreferredEngines(config: TtsConfig, log: BusLog): Promise<PreferredEngines> {
+export async function createPreferredEngines(config: TtsConfig, log: Log): Promise<PreferredEngines> {
   const chosen = config.VOXBUS_TTS_ENGINE;
   const first = await engines[chosen](config, log);
   const fallback = chosen === "embedded" ? first : await engines.embedded(config, log);
