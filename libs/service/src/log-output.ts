@@ -23,24 +23,26 @@ function openOutput(): LogOutput {
     const file = pino.destination({ dest: 1, sync: false, maxLength: maxWaitingBytes });
     file.on("drop", drop);
     file.on("error", drop);
-    const flush = () => new Promise<void>((resolve) => file.flush(() => resolve()));
-    return { write: (line) => void file.write(line), dropped: () => dropped, flush: () => withinFlushTime(flush()) };
+    const flush = async () => {
+      try {
+        file.flushSync();
+      } catch {
+        // The disk is full, and this is the end.
+      }
+    };
+    return { write: (line) => void file.write(line), dropped: () => dropped, flush };
   }
   const { stdout } = process;
   stdout.on("error", drop);
-  const flush = () => new Promise<void>((resolve) => stdout.write("", () => resolve()));
   return {
     write: (line) => void (stdout.writableLength > maxWaitingBytes ? drop() : stdout.write(line)),
     dropped: () => dropped,
-    flush: () => withinFlushTime(flush()),
+    flush: () =>
+      new Promise((resolve) => {
+        setTimeout(resolve, flushMs);
+        stdout.write("", () => resolve());
+      }),
   };
-}
-
-async function withinFlushTime(flushed: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, flushMs)));
-  await Promise.race([flushed, late]);
-  clearTimeout(timer);
 }
 
 let output: LogOutput | undefined;
