@@ -3,7 +3,7 @@ import { pino } from "pino";
 
 /** Most bytes of log lines that wait for a reader or a disk. */
 const maxWaitingBytes = 1_048_576;
-const flushMs = 500;
+const endMs = 500;
 
 /** Standard output as the log uses it. It never waits and never throws. */
 export interface LogOutput {
@@ -11,8 +11,8 @@ export interface LogOutput {
   write(line: string): void;
   /** Number of lines that were dropped so far. */
   dropped(): number;
-  /** Resolves when all lines are written, after 500 ms at most. */
-  flush(): Promise<void>;
+  /** Ends the output, for the end of the process. Resolves when all lines are written, after 500 ms at most. */
+  end(): Promise<void>;
 }
 
 function openOutput(): LogOutput {
@@ -23,23 +23,28 @@ function openOutput(): LogOutput {
     const file = pino.destination({ dest: 1, sync: false, maxLength: maxWaitingBytes });
     file.on("drop", drop);
     file.on("error", drop);
-    const flush = async () => {
-      try {
-        file.flushSync();
-      } catch {
-        // The disk is full, and this is the end.
-      }
+    let ended = false;
+    return {
+      write: (line) => void (ended ? drop() : file.write(line)),
+      dropped: () => dropped,
+      end: () =>
+        new Promise((resolve) => {
+          setTimeout(resolve, endMs);
+          file.once("error", () => resolve());
+          file.once("close", () => resolve());
+          if (!ended) file.end();
+          ended = true;
+        }),
     };
-    return { write: (line) => void file.write(line), dropped: () => dropped, flush };
   }
   const { stdout } = process;
   stdout.on("error", drop);
   return {
     write: (line) => void (stdout.writableLength > maxWaitingBytes ? drop() : stdout.write(line)),
     dropped: () => dropped,
-    flush: () =>
+    end: () =>
       new Promise((resolve) => {
-        setTimeout(resolve, flushMs);
+        setTimeout(resolve, endMs);
         stdout.write("", () => resolve());
       }),
   };

@@ -32,7 +32,7 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
         log.info({ why, mode }, "stopping");
         await stop(mode);
         log.info("stopped");
-        await logOutput().flush();
+        await logOutput().end();
         process.exit(0);
       })
       .catch(() => process.exit(0));
@@ -49,7 +49,7 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
       if (bearError(error)) return;
       log.fatal("too many unexpected errors, ending");
       void logOutput()
-        .flush()
+        .end()
         .then(() => process.exit(1));
     };
     process.on("uncaughtException", bear);
