@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { list } from "./hosts.ts";
+import { proxyList } from "./proxies.ts";
 import { knownVariables } from "./variables.ts";
 
 /** Thrown for an invalid configuration. `problems` has one sentence for each problem. */
@@ -29,6 +30,9 @@ export const baseConfig = {
   VOXBUS_OPS_HOST: z.string().default("127.0.0.1").describe("address of the operations port: /livez /readyz /metrics"),
   VOXBUS_HOSTS: list.describe(
     "comma-separated host names by which the program may be reached, besides localhost and addresses",
+  ),
+  VOXBUS_TRUSTED_PROXIES: proxyList.describe(
+    "comma-separated addresses and networks (CIDR) of proxies: behind them, the last other address in X-Forwarded-For counts",
   ),
 };
 

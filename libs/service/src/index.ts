@@ -1,10 +1,13 @@
 export { ConfigError, flag, listVariables, port, readConfig, type ConfigShape, type Variable } from "./config.ts";
 export { describeCause, withoutText, type ErrorCause } from "./error-cause.ts";
+export { createGuesses, type Guesses } from "./guesses.ts";
 export { hostName, isKnownHost, list } from "./hosts.ts";
 export { type StopMode } from "./lifecycle.ts";
+export { countDropped, listen, PortTakenError, serverTimes } from "./listen.ts";
 export { createLog, type Log } from "./log.ts";
-export { listen, PortTakenError, type OpsHandler } from "./ops.ts";
-export { createVitals } from "./process-metrics.ts";
+export { type OpsHandler } from "./ops.ts";
+export { createMemoryReader, createVitals } from "./process-metrics.ts";
+export { createProxies, type Client, type Proxies } from "./proxies.ts";
 export { run } from "./run.ts";
 export { programShape, startService, type Build, type Program, type Running, type Service } from "./service.ts";
 export { knownVariables } from "./variables.ts";

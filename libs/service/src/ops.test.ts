@@ -2,7 +2,7 @@ import { createServer, request } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import type { ConfigShape } from "./config.ts";
 import type { Log } from "./log.ts";
-import { listen } from "./ops.ts";
+import { listen } from "./listen.ts";
 import { startService, type Build, type Running } from "./service.ts";
 
 const running: Running[] = [];

@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { isKnownHost } from "./hosts.ts";
+import { listen, serverTimes, type ListenOptions } from "./listen.ts";
 import type { Log } from "./log.ts";
 
 /** A handler of one route of the operations port. */
@@ -12,37 +12,7 @@ export interface Ops {
   close(): Promise<void>;
 }
 
-/** Thrown when a port is already in use. The message names the port and the variable to change. */
-export class PortTakenError extends Error {
-  override readonly name = "PortTakenError";
-}
-
-/** Starts to listen and returns the real address, `http://HOST:PORT`. Throws PortTakenError, which names `variable`. Later errors are logged. */
-export async function listen(
-  server: Server,
-  options: {
-    readonly host: string;
-    readonly port: number;
-    readonly variable: string;
-    readonly log?: Pick<Log, "warn">;
-  },
-): Promise<string> {
-  const { host, port: wanted, variable, log } = options;
-  await new Promise<void>((resolve, reject) => {
-    const fail = (cause: NodeJS.ErrnoException) => {
-      const taken = `port ${wanted} on ${host} is taken: set ${variable} to another one`;
-      reject(cause.code === "EADDRINUSE" ? new PortTakenError(taken, { cause }) : cause);
-    };
-    server.once("error", fail);
-    server.listen({ host, port: wanted }, () => {
-      server.off("error", fail);
-      server.on("error", (err) => log?.warn({ err }, "connection not accepted"));
-      resolve();
-    });
-  });
-  const { address, port, family } = server.address() as AddressInfo;
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
-}
+const opsLimits = { total: 64, perAddress: 32 };
 
 /** Explains why a request may come from a web page, or gives undefined. The operations port serves no page. */
 function suspectPage({ headers }: IncomingMessage, hosts: readonly string[]): string | undefined {
@@ -54,9 +24,7 @@ function suspectPage({ headers }: IncomingMessage, hosts: readonly string[]): st
 
 /** Opens the operations port. It answers 403 to web pages and unknown hosts. The program is ready if every one of `checks` returns true. */
 export async function openOps(options: {
-  readonly host: string;
-  readonly port: number;
-  readonly variable: string;
+  readonly listener: ListenOptions;
   /** Host names that requests may use besides localhost and addresses. */
   readonly hosts: readonly string[];
   readonly checks: ReadonlyMap<string, () => boolean>;
@@ -66,6 +34,8 @@ export async function openOps(options: {
 }): Promise<Ops> {
   const { log } = options;
   const json = (response: ServerResponse, status: number, body: object) => {
+    // A refused client has no further use for its connection.
+    if (status >= 400 && status < 500) response.setHeader("connection", "close");
     response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
   };
   const isReady = (name: string, check: () => boolean) => {
@@ -97,8 +67,8 @@ export async function openOps(options: {
       else json(response, 500, { error: error instanceof Error ? error.message : String(error) });
     }
   };
-  const server = createServer((request, response) => void handle(request, response));
-  const address = await listen(server, options);
+  const server = createServer(serverTimes, (request, response) => void handle(request, response));
+  const address = await listen(server, { limits: opsLimits, ...options.listener });
   return {
     address,
     close: () =>

@@ -1,7 +1,7 @@
 import { ConfigError, describeConfig, type ConfigShape } from "./config.ts";
-import { logOutput } from "./log-output.ts";
-import { PortTakenError } from "./ops.ts";
 import type { StopMode } from "./lifecycle.ts";
+import { PortTakenError } from "./listen.ts";
+import { logOutput } from "./log-output.ts";
 import { programShape, startService, type Build, type Program } from "./service.ts";
 
 /** Time until the process exits even if a step hangs, ms. */

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ConfigError } from "./config.ts";
-import { PortTakenError } from "./ops.ts";
+import { PortTakenError } from "./listen.ts";
 import { answerPreStop } from "./pre-stop.ts";
 import type { StopMode } from "./lifecycle.ts";
 import { startService, type Build, type Running } from "./service.ts";

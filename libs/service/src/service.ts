@@ -7,9 +7,11 @@ import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { logOutput } from "./log-output.ts";
 import { logLevelRoutes } from "./log-level.ts";
 import { createLog, type Log } from "./log.ts";
+import { countDropped } from "./listen.ts";
 import { openOps, type OpsHandler } from "./ops.ts";
 import { answerPreStop } from "./pre-stop.ts";
 import { observeProcess } from "./process-metrics.ts";
+import { createProxies } from "./proxies.ts";
 import { startTelemetry } from "./telemetry.ts";
 import { createUnexpectedErrors, type BearError } from "./unexpected-errors.ts";
 
@@ -106,9 +108,14 @@ export async function startService<S extends ConfigShape>(
     const routes = new Map<string, OpsHandler>([...logLevelRoutes(log), ["POST /pre-stop", preStop]]);
     const variable = opsVariable(name);
     const ops = await openOps({
-      host: config.VOXBUS_OPS_HOST,
-      port: Number((config as Record<string, unknown>)[variable]),
-      variable,
+      listener: {
+        host: config.VOXBUS_OPS_HOST,
+        port: Number((config as Record<string, unknown>)[variable]),
+        variable,
+        proxies: createProxies(config.VOXBUS_TRUSTED_PROXIES),
+        dropped: countDropped(meter, "operations"),
+        log,
+      },
       hosts: config.VOXBUS_HOSTS,
       checks,
       routes,

@@ -1,0 +1,88 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Meter } from "@opentelemetry/api";
+import { limitConnections, type ConnectionLimits } from "./connection-limits.ts";
+import { readDescriptorLimit } from "./descriptors.ts";
+import type { Log } from "./log.ts";
+import { createProxies, type Proxies } from "./proxies.ts";
+
+/** Thrown when a port is already in use. The message names the port and the variable to change. */
+export class PortTakenError extends Error {
+  override readonly name = "PortTakenError";
+}
+
+/** Options of `createServer` with which no request and no idle connection holds a descriptor for long. */
+export const serverTimes = {
+  requestTimeout: 10_000,
+  headersTimeout: 10_000,
+  keepAliveTimeout: 5000,
+  // Node checks the first two only now and then, by default every 30 s.
+  connectionsCheckingInterval: 1000,
+} as const;
+
+/** Longest silence of a connection over HTTP, ms: longer than the wait for any answer. */
+const silenceMs = 40_000;
+const usualLimits: ConnectionLimits = { total: 1024, perAddress: 128 };
+
+/** Makes the counter of the connections that a listener drops, and gives the function that counts one. */
+export function countDropped(meter: Meter, port: string): () => void {
+  const counter = meter.createCounter("voxbus_process_dropped_connections", {
+    description: "TCP connections dropped at a limit",
+  });
+  return () => counter.add(1, { port });
+}
+
+/** Describes a listener. */
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  /** The variable that sets the port. */
+  readonly variable: string;
+  /** Open connections that it holds; default 1024, and 128 of one address. */
+  readonly limits?: ConnectionLimits;
+  /** The proxies whose connections count for no address. */
+  readonly proxies?: Proxies;
+  /** Called for each connection that is dropped because of a limit. */
+  readonly dropped?: () => void;
+  readonly log?: Log;
+}
+
+/**
+ * Starts to listen and returns the real address, `http://HOST:PORT`. Open connections are limited, and a failed accept is
+ * logged. Throws PortTakenError, which names `variable`.
+ */
+export async function listen(server: Server, options: ListenOptions): Promise<string> {
+  const { host, port, variable, limits = usualLimits, proxies = createProxies(), log } = options;
+  const descriptors = readDescriptorLimit();
+  const most = Math.max(16, Math.floor((descriptors * 7) / 8) - 128);
+  if (limits.total > most) log?.warn({ descriptors, connections: most, variable }, "connections limited");
+  const total = Math.min(limits.total, most);
+  const makeRoom = limitConnections(server, {
+    limits: { ...limits, total },
+    proxies,
+    dropped: options.dropped ?? (() => undefined),
+  });
+  server.setTimeout(silenceMs);
+
+  await new Promise<void>((resolve, reject) => {
+    const fail = (cause: NodeJS.ErrnoException) => {
+      const message = `port ${port} on ${host} is taken: set ${variable} to another one`;
+      reject(cause.code === "EADDRINUSE" ? new PortTakenError(message, { cause }) : cause);
+    };
+    server.once("error", fail);
+    server.listen({ host, port }, () => {
+      server.off("error", fail);
+      resolve();
+    });
+  });
+  let silentUntil = 0;
+  // Without descriptors accepting fails again and again, and an unheard error would end the process.
+  server.on("error", (err) => {
+    makeRoom();
+    if (performance.now() < silentUntil) return;
+    silentUntil = performance.now() + 1000;
+    log?.warn({ err, variable }, "accept failed");
+  });
+  const { address, port: real, family } = server.address() as AddressInfo;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${real}`;
+}
