@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { createRegistry } from "@voxbus/presence";
-import { defaultPorts } from "@voxbus/protocol";
-import type { Context, Program } from "@voxbus/subscriber";
+import { buckets, defaultPorts } from "@voxbus/protocol";
+import { createGuesses, createProxies, type Context, type Program } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import { checkTimes, gatewayConfig, nameGateway, type GatewayConfig } from "./config.ts";
 import { createAuth } from "./http/auth.ts";
@@ -10,7 +10,7 @@ import { createOta } from "./http/ota.ts";
 import { createRefuser } from "./http/refusals.ts";
 import { openServer } from "./http/server.ts";
 import { createUpgrade } from "./http/upgrade.ts";
-import { readLimits } from "./limits.ts";
+import { fixedLimits, readLimits } from "./limits.ts";
 import { createMemoryBudget } from "./memory-budget.ts";
 import { createMemoryGuard } from "./memory-guard.ts";
 import { countForReport, createStats, observe } from "./metrics.ts";
@@ -19,9 +19,10 @@ import { createTurnMeter } from "./observe/turn-times.ts";
 import { readApology } from "./playout/apology.ts";
 import { createTimingWheel } from "./playout/clock.ts";
 import { createDeviceRecords } from "./session/device-records.ts";
+import type { Handshake } from "./session/handshake.ts";
 import { createHub } from "./session/hub.ts";
-import { createTurnBudget } from "./session/turn-budget.ts";
 import { SessionTable } from "./session/session-table.ts";
+import { createTurnBudget } from "./session/turn-budget.ts";
 
 /** The longest wait for NATS at the end, so that a gateway that stops while NATS restarts does not count as lost, ms. */
 const farewellMs = { drain: 5000, quick: 500 } as const;
@@ -42,7 +43,8 @@ export const gateway: Program<typeof gatewayConfig> = {
 export async function buildGateway(context: Context<typeof gatewayConfig>): Promise<Readonly<Record<string, string>>> {
   const { config, bus, log, meter, defer, check } = context;
   const apologyInEnglish = await readApology(new URL("../assets/apology.en.bin", import.meta.url));
-  const auth = createAuth(config);
+  const known = bus.bucket(buckets.devices);
+  const auth = createAuth(config, async (device) => (await known.get(device))?.value?.lastSeen);
   const counters = createCounters();
   const limits = readLimits(config);
   const memory = createMemoryBudget(limits.bufferedMegabytes * 1_048_576);
@@ -63,7 +65,8 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
   defer(() => wheel.close());
 
   const refuser = createRefuser(counters, log);
-  const server = await openServer(config, refuser, log);
+  const proxies = createProxies(config.VOXBUS_TRUSTED_PROXIES);
+  const server = await openServer(config, { refuser, proxies, limits, log });
   defer(() => server.close());
   const { address, port } = server;
   const id = config.VOXBUS_GATEWAY_ID ?? nameGateway(port);
@@ -108,8 +111,10 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
     draining: () => hub.draining,
     outOfMemory: () => guard.refusing(),
   });
+  const guesses = createGuesses({ burst: fixedLimits.guesses, refillMs: fixedLimits.guessMs });
+  const enter = (handshake: Handshake) => hub.enter(handshake);
   server.serve({
-    upgrade: createUpgrade({ config, auth, capacity, refuser, enter: (handshake) => hub.enter(handshake) }),
+    upgrade: createUpgrade({ config, auth, proxies, guesses, capacity, refuser, enter }),
     ota: createOta({ config, auth, port, log }),
     stats: createStats(id, measured),
   });

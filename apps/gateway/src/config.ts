@@ -3,7 +3,7 @@ import { defaultPorts } from "@voxbus/protocol";
 import { ConfigError, list, port } from "@voxbus/subscriber";
 import { z } from "zod";
 import { limitsConfig } from "./limits.ts";
-import { deviceList, tokenList } from "./tokens.ts";
+import { deviceList, keyList, tokenList } from "./tokens.ts";
 
 /** The gateway's variables; `--help` prints them. */
 export const gatewayConfig = {
@@ -32,13 +32,17 @@ export const gatewayConfig = {
   VOXBUS_AUTH_TOKENS: tokenList.describe(
     "comma-separated `token` or `device-id=token`, at least 16 characters each; an unbound token may speak for any device",
   ),
-  VOXBUS_AUTH_KEY: z.string().min(16).optional().describe("secret key of hmac tokens, at least 16 characters"),
+  VOXBUS_AUTH_KEY: keyList.describe(
+    "secret key of hmac tokens, or `new,old`: the first signs, each is accepted; at least 16 characters each",
+  ),
   VOXBUS_AUTH_TTL_S: z.coerce
     .number()
     .int()
     .min(60)
     .default(2_592_000)
-    .describe("seconds that an hmac token is valid; a device renews it only at boot"),
+    .describe(
+      "seconds that an hmac token is valid: from when it was made, and then from when its device was last here",
+    ),
   VOXBUS_OTA_ALLOW: deviceList.describe(
     "comma-separated device ids that get a token from OTA while authentication is on; * for any",
   ),
@@ -49,7 +53,10 @@ export const gatewayConfig = {
 };
 
 /** The gateway's configuration as it was read. */
-export type GatewayConfig = z.infer<z.ZodObject<typeof gatewayConfig>> & { readonly VOXBUS_HOSTS: readonly string[] };
+export type GatewayConfig = z.infer<z.ZodObject<typeof gatewayConfig>> & {
+  readonly VOXBUS_HOSTS: readonly string[];
+  readonly VOXBUS_TRUSTED_PROXIES: readonly string[];
+};
 
 /** Names a gateway after its host and port. */
 export function nameGateway(port: number): string {

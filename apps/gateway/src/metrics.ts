@@ -1,5 +1,5 @@
 import type { Bus } from "@voxbus/bus";
-import type { Context, ReportDetails } from "@voxbus/subscriber";
+import { createMemoryReader, type Context, type ReportDetails } from "@voxbus/subscriber";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { MemoryGuard } from "./memory-guard.ts";
 import { latenessMs, type Counters } from "./observe/counters.ts";
@@ -25,10 +25,11 @@ export function observe(meter: Context["meter"], { bus, counters, memory, sessio
     meter.createObservableCounter(name, { description }).addCallback((result) => {
       for (const [value, total] of read()) result.observe(total, { [label]: value });
     });
-  const empty = process.memoryUsage().rss;
+  const readMemory = createMemoryReader();
+  const empty = readMemory();
   const perConnection = () => {
     const connections = sessions.connections();
-    return connections === 0 ? 0 : Math.max(0, Math.round((process.memoryUsage().rss - empty) / connections));
+    return connections === 0 ? 0 : Math.max(0, Math.round((readMemory() - empty) / connections));
   };
   meter
     .createObservableGauge("voxbus_gateway_connections", { description: "Open connections" })
@@ -101,13 +102,14 @@ export function countForReport({
 /** Makes the answer of `GET /ws/stats`: the numbers of the gateway `id`. */
 export function createStats(id: string, { bus, counters, memory, sessions, wheel }: Measured): () => object {
   const started = Date.now();
+  const readMemory = createMemoryReader();
   return () => ({
     gateway: id,
     uptime: Math.round((Date.now() - started) / 1000),
     connections: sessions.connections(),
     speaking: sessions.speaking(),
     nats: bus.connected(),
-    memory: process.memoryUsage().rss,
+    memory: readMemory(),
     buffered: memory.bytes,
     waiting: sessions.waiting(),
     wakeups: wheel.waiting(),

@@ -1,7 +1,7 @@
 import { parseDeviceId, ProtocolError } from "@voxbus/protocol";
 import { z } from "zod";
 
-const minTokenLength = 16;
+const minLength = 16;
 
 /** A token of VOXBUS_AUTH_TOKENS. Without a `device` it may speak for any. */
 export interface Token {
@@ -26,17 +26,36 @@ function readToken(item: string): Token {
   return { device, token: device === undefined ? item : item.slice(at + 1) };
 }
 
+/** Refuses empty and short secrets by their position. */
+function checkLengths(kind: string, secrets: readonly string[], context: z.RefinementCtx): void {
+  for (const [index, { length }] of secrets.entries()) {
+    if (length >= minLength) continue;
+    const message = `${kind} ${index + 1} must have at least ${minLength} characters, it has ${length}`;
+    context.addIssue({ code: "custom", message });
+  }
+}
+
 /** Comma-separated `token` or `device-id=token`. Empty and short tokens are refused by their position. */
 export const tokenList = z
   .string()
   .transform((value, context) => {
     const tokens = value.split(",").map((item) => readToken(item.trim()));
-    for (const [index, { token }] of tokens.entries()) {
-      if (token.length >= minTokenLength) continue;
-      const message = `token ${index + 1} must have at least ${minTokenLength} characters, it has ${token.length}`;
-      context.addIssue({ code: "custom", message });
-    }
+    checkLengths(
+      "token",
+      tokens.map(({ token }) => token),
+      context,
+    );
     return tokens;
+  })
+  .default([]);
+
+/** Comma-separated keys. Empty and short keys are refused by their position. */
+export const keyList = z
+  .string()
+  .transform((value, context) => {
+    const keys = value.split(",").map((key) => key.trim());
+    checkLengths("key", keys, context);
+    return keys;
   })
   .default([]);
 

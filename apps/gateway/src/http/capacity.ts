@@ -1,15 +1,13 @@
-import type { IncomingMessage } from "node:http";
 import type { Refusal } from "@voxbus/protocol";
 import type { Limits } from "../limits.ts";
 import { TokenBucket } from "../token-bucket.ts";
-import { isLoopback } from "./auth.ts";
 
 /** Decides whether the gateway accepts one more connection: in all, pending, from one address, in one second. */
 export interface Capacity {
-  /** Gives the reason to refuse a connection from `address` now, or undefined. */
-  refuse(address: string): Refusal | undefined;
-  /** Counts a connection from `address`. Call the result when the connection is gone. */
-  enter(address: string): () => void;
+  /** Gives the reason to refuse a connection of a group (`Client.group`) now, or undefined. */
+  refuse(group: string | undefined): Refusal | undefined;
+  /** Counts a connection of a group. Call the result when the connection is gone. */
+  enter(group: string | undefined): () => void;
 }
 
 /** The state of the gateway that its capacity depends on. */
@@ -24,36 +22,31 @@ export interface CapacityState {
   outOfMemory(): boolean;
 }
 
-/** Gives the address of a connection's peer. */
-export function addressOf(request: IncomingMessage): string {
-  return (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
-}
-
-/** Creates the capacity of one gateway. This machine's own connections count for no address. */
+/** Creates the capacity of one gateway. Connections without a group count only in all. */
 export function createCapacity(
   limits: Pick<Limits, "connections" | "pending" | "perAddress" | "connectsPerSecond">,
   state: CapacityState,
 ): Capacity {
-  const addresses = new Map<string, number>();
+  const groups = new Map<string, number>();
   const connects = new TokenBucket(limits.connectsPerSecond, limits.connectsPerSecond * 2);
   return {
-    refuse(address) {
+    refuse(group) {
       if (state.draining()) return "draining";
       if (!state.connected()) return "bus-away";
       if (state.outOfMemory()) return "out-of-memory";
       const full =
         state.connections() >= limits.connections ||
         state.pending() >= limits.pending ||
-        (addresses.get(address) ?? 0) >= limits.perAddress;
+        (group !== undefined && (groups.get(group) ?? 0) >= limits.perAddress);
       return full || !connects.take(performance.now()) ? "too-many" : undefined;
     },
-    enter(address) {
-      if (isLoopback(address)) return () => undefined;
-      addresses.set(address, (addresses.get(address) ?? 0) + 1);
+    enter(group) {
+      if (group === undefined) return () => undefined;
+      groups.set(group, (groups.get(group) ?? 0) + 1);
       return () => {
-        const left = (addresses.get(address) ?? 1) - 1;
-        if (left > 0) addresses.set(address, left);
-        else addresses.delete(address);
+        const left = (groups.get(group) ?? 1) - 1;
+        if (left > 0) groups.set(group, left);
+        else groups.delete(group);
       };
     },
   };

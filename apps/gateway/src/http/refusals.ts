@@ -1,7 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { ProtocolError, refusals, type Refusal } from "@voxbus/protocol";
-import type { Log } from "@voxbus/subscriber";
+import { BusAwayError, type Log } from "@voxbus/subscriber";
+import { fixedLimits } from "../limits.ts";
 import { count, type Counters } from "../observe/counters.ts";
 
 /** Thrown for a request that is refused, by the name that it has in docs/protocol.md. */
@@ -22,6 +23,8 @@ export interface Refuser {
   upgrade(socket: Duplex, error: unknown): void;
   /** Counts a request that cannot be answered, because it is not HTTP. */
   invalid(error: unknown): void;
+  /** Counts a connection that is dropped at a limit before its request was read. */
+  dropped(): void;
 }
 
 /** Creates the refuser of one gateway. */
@@ -32,6 +35,7 @@ export function createRefuser(counters: Counters, log: Log): Refuser {
     let message: string = refusals[name].meaning;
     if (error instanceof RefusedError) ({ refusal: name, message } = error);
     else if (error instanceof ProtocolError) [name, message] = ["bad-device-id", error.message];
+    else if (error instanceof BusAwayError) [name, message] = ["bus-away", refusals["bus-away"].meaning];
     count(counters.refusals, name);
     if (name === "internal") log.error({ err: error }, "request failed");
     else log.debug({ err: error, refusal: name }, "request refused");
@@ -41,7 +45,7 @@ export function createRefuser(counters: Counters, log: Log): Refuser {
     request(response, error) {
       const { status, body } = refuse(error);
       if (response.headersSent) response.destroy();
-      else response.writeHead(status, { "content-type": "application/json" }).end(body);
+      else response.writeHead(status, { "content-type": "application/json", connection: "close" }).end(body);
     },
     upgrade(socket, error) {
       const { name, status, body } = refuse(error);
@@ -51,8 +55,13 @@ export function createRefuser(counters: Counters, log: Log): Refuser {
         "Content-Type: application/json",
         `Content-Length: ${Buffer.byteLength(body)}`,
       ];
-      socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+      // Ended alone, it would stay until the peer ends it too.
+      const destroy = () => socket.destroy();
+      const timer = setTimeout(destroy, fixedLimits.lingerMs);
+      socket.once("close", () => clearTimeout(timer));
+      socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, destroy);
     },
     invalid: (error) => void refuse(error),
+    dropped: () => count(counters.refusals, "too-many"),
   };
 }

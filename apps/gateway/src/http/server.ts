@@ -1,8 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { listen, type Log } from "@voxbus/subscriber";
+import { listen, serverTimes, type Log, type Proxies } from "@voxbus/subscriber";
 import type { GatewayConfig } from "../config.ts";
-import { fixedLimits } from "../limits.ts";
-import { addressOf } from "./capacity.ts";
+import { fixedLimits, type Limits } from "../limits.ts";
 import { requestUrl } from "./identity.ts";
 import type { Ota } from "./ota.ts";
 import { RefusedError, type Refuser } from "./refusals.ts";
@@ -16,6 +15,14 @@ export interface HttpHandlers {
   readonly stats: () => object;
 }
 
+/** Dependencies of the server. */
+interface ServerDeps {
+  readonly refuser: Refuser;
+  readonly proxies: Proxies;
+  readonly limits: Pick<Limits, "connections" | "perAddress">;
+  readonly log: Log;
+}
+
 /** The gateway's HTTP server: upgrades, OTA, numbers. */
 export interface HttpServer {
   readonly address: string;
@@ -26,7 +33,10 @@ export interface HttpServer {
 }
 
 /** Starts to listen. Throws PortTakenError. */
-export async function openServer(config: GatewayConfig, refuser: Refuser, log: Log): Promise<HttpServer> {
+export async function openServer(
+  config: GatewayConfig,
+  { refuser, proxies, limits, log }: ServerDeps,
+): Promise<HttpServer> {
   let serve!: (handlers: HttpHandlers) => void;
   const serving = new Promise<HttpHandlers>((resolve) => (serve = resolve));
 
@@ -34,15 +44,15 @@ export async function openServer(config: GatewayConfig, refuser: Refuser, log: L
     try {
       await route(request, response, await serving);
     } catch (error) {
-      refuser.request(response, error);
+      // A request that broke off is counted at `clientError`.
+      if (request.errored === null) refuser.request(response, error);
     }
   };
   const server = createServer(
     {
+      ...serverTimes,
       requestTimeout: fixedLimits.requestMs,
       headersTimeout: fixedLimits.requestMs,
-      // Node checks these two only now and then, by default every 30 s.
-      connectionsCheckingInterval: 1000,
       maxHeaderSize: fixedLimits.headerBytes,
       // Node would refuse a request without Host itself, uncounted. Nothing here relies on Host.
       requireHostHeader: false,
@@ -53,7 +63,7 @@ export async function openServer(config: GatewayConfig, refuser: Refuser, log: L
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => void answer(request, response));
   server.on("upgrade", (request, socket, head) => {
     const fail = (err: Error) => {
-      log.debug({ err, remote: addressOf(request) }, "upgrade failed");
+      log.debug({ err, remote: request.socket.remoteAddress }, "upgrade failed");
       socket.destroy();
     };
     socket.on("error", fail);
@@ -68,6 +78,12 @@ export async function openServer(config: GatewayConfig, refuser: Refuser, log: L
     host: config.VOXBUS_GATEWAY_HOST,
     port: config.VOXBUS_GATEWAY_PORT,
     variable: "VOXBUS_GATEWAY_PORT",
+    limits: {
+      total: limits.connections + fixedLimits.otherConnections,
+      perAddress: limits.perAddress + fixedLimits.otherPerAddress,
+    },
+    proxies,
+    dropped: () => refuser.dropped(),
     log,
   });
   return {

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { refusals } from "@voxbus/protocol";
+import type { Client, Guesses, Proxies } from "@voxbus/subscriber";
 import { WebSocketServer } from "ws";
 import type { GatewayConfig } from "../config.ts";
 import { fixedLimits } from "../limits.ts";
 import type { Handshake } from "../session/handshake.ts";
-import { isLoopback, type Auth } from "./auth.ts";
-import { addressOf, type Capacity } from "./capacity.ts";
+import type { Auth, Identity } from "./auth.ts";
+import type { Capacity } from "./capacity.ts";
 import { checkOrigin, readFraming, readIdentity, requestUrl } from "./identity.ts";
 import { RefusedError, type Refuser } from "./refusals.ts";
 
@@ -16,6 +17,8 @@ const devicePaths = new Set(["/xiaozhi/v1", "/"]);
 export interface UpgradeDeps {
   readonly config: GatewayConfig;
   readonly auth: Auth;
+  readonly proxies: Proxies;
+  readonly guesses: Guesses;
   readonly capacity: Capacity;
   readonly refuser: Refuser;
   /** Takes a device whose upgrade was accepted. */
@@ -27,7 +30,7 @@ export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, a
 
 /** Makes WebSockets of the upgrades that are accepted, and refuses the others (docs/protocol.md, upgrade). */
 export function createUpgrade(deps: UpgradeDeps): Upgrade {
-  const { capacity, refuser, enter } = deps;
+  const { proxies, capacity, refuser, enter } = deps;
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -43,38 +46,50 @@ export function createUpgrade(deps: UpgradeDeps): Upgrade {
     const message = "the request is not a valid WebSocket upgrade";
     refuser.upgrade(socket, new RefusedError("bad-request", message, { cause }));
   });
-  return (request, socket, head, accepted) => {
+  const answer = async (...[request, socket, head, accepted]: Parameters<Upgrade>) => {
     try {
-      const handshake = accept(request, deps);
+      const client = proxies.clientOf(request.socket.remoteAddress, request.headers["x-forwarded-for"]);
+      const handshake = await accept(request, client, deps);
+      // Nothing may wait between these checks and the count.
+      const busy = capacity.refuse(client.group);
+      if (busy) throw new RefusedError(busy, refusals[busy].meaning);
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
         accepted();
-        webSocket.once("close", capacity.enter(addressOf(request)));
-        enter({ ...handshake, socket: webSocket, stream: socket });
+        webSocket.once("close", capacity.enter(client.group));
+        enter({ ...handshake, remote: client.address, socket: webSocket, stream: socket });
       });
     } catch (error) {
       refuser.upgrade(socket, error);
     }
   };
+  return (...upgrade) => void answer(...upgrade);
 }
 
-/** Checks an upgrade. Throws RefusedError or ProtocolError. */
-function accept(
+/** Checks an upgrade. Rejects with RefusedError, ProtocolError or BusAwayError. */
+async function accept(
   request: IncomingMessage,
-  { config, auth, capacity }: UpgradeDeps,
-): Omit<Handshake, "socket" | "stream"> {
+  client: Client,
+  { config, auth, guesses }: UpgradeDeps,
+): Promise<Omit<Handshake, "socket" | "stream" | "remote">> {
   const url = requestUrl(request);
   if (!devicePaths.has(url.pathname.replace(/(?<=.)\/$/, "")))
     throw new RefusedError("not-found", "devices connect to /xiaozhi/v1/");
   const identity = readIdentity(request, url);
   const framing = readFraming(request);
   checkOrigin(request, config);
-  const verdict = auth.verify(identity);
-  if (verdict === "unauthorized") throw new RefusedError(verdict, "the token is missing or wrong");
-  if (verdict === "forbidden") throw new RefusedError(verdict, "the token is bound to another device");
-  const address = addressOf(request);
-  const busy = capacity.refuse(address);
-  if (busy) throw new RefusedError(busy, refusals[busy].meaning);
-  const forwarded = isLoopback(address) ? request.headers["x-forwarded-for"] : undefined;
-  const remote = (typeof forwarded === "string" && forwarded.split(",")[0]?.trim()) || address;
-  return { device: identity.device, framing, remote: remote.slice(0, 64) };
+  if (auth.mode !== "none") await checkToken(identity, client, { auth, guesses });
+  return { device: identity.device, framing };
+}
+
+/** Checks a token unless too many from its address were wrong. The refusal does not tell what is wrong with it. */
+async function checkToken(
+  identity: Identity,
+  { group }: Client,
+  { auth, guesses }: Pick<UpgradeDeps, "auth" | "guesses">,
+): Promise<void> {
+  const { device } = identity;
+  if (!guesses.allows(group, device)) throw new RefusedError("too-many-guesses", refusals["too-many-guesses"].meaning);
+  if (await auth.verify(identity)) return guesses.right(group, device);
+  guesses.wrong(group, device);
+  throw new RefusedError("unauthorized", refusals.unauthorized.meaning);
 }

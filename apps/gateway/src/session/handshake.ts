@@ -10,6 +10,6 @@ export interface Handshake {
   readonly device: string;
   /** The framing that the device announced, if it did. */
   readonly framing: FramingVersion | undefined;
-  /** The device's address, as a proxy on this machine reports it if there is one. */
+  /** The device's address, as a trusted proxy reports it if there is one. */
   readonly remote: string;
 }
