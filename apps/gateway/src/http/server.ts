@@ -45,7 +45,7 @@ export async function openServer(
       await route(request, response, await serving);
     } catch (error) {
       // A request that broke off is counted at `clientError`.
-      if (request.errored === null) refuser.request(response, error);
+      if (request.errored === null || error instanceof RefusedError) refuser.request(response, error);
     }
   };
   const server = createServer(
