@@ -227,7 +227,7 @@ test("health: counts what is online", async () => {
 });
 
 test("monitor: with a token, the API demands it and the page does not", async () => {
-  const guarded = await start({ VOXBUS_MONITOR_TOKEN: "s3cret", VOXBUS_MONITOR_HOST: "0.0.0.0" });
+  const guarded = await start({ VOXBUS_MONITOR_TOKEN: "s3cret-0123456789", VOXBUS_MONITOR_HOST: "0.0.0.0" });
   try {
     const address = guarded.addresses["monitor"]!.replace("0.0.0.0", "127.0.0.1");
     const refused = await fetch(`${address}api/devices`);
@@ -235,7 +235,7 @@ test("monitor: with a token, the API demands it and the page does not", async ()
     expect(refused.headers.get("www-authenticate")).toContain("Bearer");
     expect(await refused.json()).toMatchObject({ type: "/problems/unauthorized" });
     expect((await fetch(address)).status).toBe(200);
-    const headers = { authorization: "Bearer s3cret" };
+    const headers = { authorization: "Bearer s3cret-0123456789" };
     expect((await fetch(`${address}api/devices`, { headers })).status).toBe(200);
   } finally {
     await guarded.stop("quick");
@@ -244,6 +244,7 @@ test("monitor: with a token, the API demands it and the page does not", async ()
 
 test("monitor: does not listen beyond loopback unless it is configured", async () => {
   await expect(start({ VOXBUS_MONITOR_HOST: "0.0.0.0" })).rejects.toThrow(ConfigError);
+  await expect(start({ VOXBUS_MONITOR_TOKEN: "short" })).rejects.toThrow("VOXBUS_MONITOR_TOKEN: ");
 });
 
 test("monitor: the error names a port that is taken", async () => {

@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import { watchPresence, type PresenceView } from "@voxbus/presence";
 import { defaultPorts } from "@voxbus/protocol";
-import { listen, type Context, type Program } from "@voxbus/subscriber";
+import { countDropped, createProxies, listen, type Context, type Program } from "@voxbus/subscriber";
 import { createAlerting, type Alerting } from "./alerts/alerting.ts";
 import { createAnnouncer } from "./api/announcer.ts";
 import { addBroadcastRoutes } from "./api/broadcast-routes.ts";
@@ -72,8 +72,10 @@ export async function buildMonitor(context: MonitorContext): Promise<Readonly<Re
   defer(() => live.close());
 
   const duration = meter.createHistogram("voxbus_monitor_request_ms", { description: "time to answer, by path" });
+  const proxies = createProxies(config.VOXBUS_TRUSTED_PROXIES);
   const app = createApp({
     hosts: config.VOXBUS_HOSTS,
+    proxies,
     token: config.VOXBUS_MONITOR_TOKEN,
     log,
     answered: (path, status, ms) => duration.record(ms, { path, status }),
@@ -91,6 +93,8 @@ export async function buildMonitor(context: MonitorContext): Promise<Readonly<Re
     host: config.VOXBUS_MONITOR_HOST,
     port: config.VOXBUS_MONITOR_PORT,
     variable: "VOXBUS_MONITOR_PORT",
+    proxies,
+    dropped: countDropped(meter, "monitor"),
     log,
   });
   defer(() => closeServer(server));

@@ -9,7 +9,11 @@ export const monitorConfig = {
   VOXBUS_MONITOR_PORT: port
     .default(defaultPorts.monitor.http)
     .describe("port of the dashboard and the API; 0: any free one"),
-  VOXBUS_MONITOR_TOKEN: z.string().min(1).optional().describe("token that /api/ requires (Authorization: Bearer …)"),
+  VOXBUS_MONITOR_TOKEN: z
+    .string()
+    .min(16, "must have at least 16 characters")
+    .optional()
+    .describe("token that /api/ requires (Authorization: Bearer …), at least 16 characters"),
   VOXBUS_AUTH: z
     .enum(["none", "token", "hmac"])
     .optional()

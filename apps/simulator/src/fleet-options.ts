@@ -20,6 +20,7 @@ export const fleetHelp = `Runs many devices on the real protocol and measures ho
   --timeout S        seconds without a message after which a turn is lost (20)
   --help
 
+All devices have this machine's address: for more than 1,000, raise VOXBUS_MAX_PER_ADDRESS of the gateway.
 The devices say the recordings in samples/. Ctrl-C begins no more turns and prints the report.
 Exit code: 1 if a turn was lost, messages came in the wrong order, or no turn began.
 `;

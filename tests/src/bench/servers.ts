@@ -28,6 +28,7 @@ const raised = {
   VOXBUS_MAX_COST_S: "1000000000",
   VOXBUS_MAX_TURNS_MIN: "1000000",
   VOXBUS_MAX_CONNECTS_S: "1000000",
+  VOXBUS_MAX_PER_ADDRESS: "1000000",
 };
 
 /** Starts a contender, each program in its own process. `flags` are Node's flags for the process with the connections. */

@@ -50,6 +50,7 @@ const unlimited = {
   VOXBUS_MAX_COST_S: "1000000000",
   VOXBUS_MAX_TURNS_MIN: "1000000",
   VOXBUS_MAX_CONNECTS_S: "1000000",
+  VOXBUS_MAX_PER_ADDRESS: "1000000",
 };
 
 /** Starts a whole system and sends it WebSocket messages, bytes on its port, and bus messages, one kind after the other. */

@@ -5,7 +5,7 @@ import { isSkipped, openBrowser, type Browser } from "./browser.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const token = "open sesame";
+const token = "open sesame, please";
 const authorization = `Bearer ${token}`;
 
 let system: LaunchedSystem;

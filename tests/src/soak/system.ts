@@ -31,6 +31,7 @@ export async function startSystem(): Promise<SoakSystem> {
     env: {
       VOXBUS_NATS_URL: nats.url,
       VOXBUS_LOG_LEVEL: "warn",
+      VOXBUS_MAX_PER_ADDRESS: "1000000",
       NODE_OPTIONS: `--import ${new URL("inspect.js", import.meta.url).href}`,
       SOAK_DIRECTORY: directory,
     },

@@ -87,7 +87,9 @@ async function checkToken(
   { group }: Client,
   { auth, guesses }: Pick<UpgradeDeps, "auth" | "guesses">,
 ): Promise<void> {
-  const { device } = identity;
+  const { device, token } = identity;
+  // A device without a token does not guess.
+  if (token === "") throw new RefusedError("unauthorized", refusals.unauthorized.meaning);
   if (!guesses.allows(group, device)) throw new RefusedError("too-many-guesses", refusals["too-many-guesses"].meaning);
   if (await auth.verify(identity)) return guesses.right(group, device);
   guesses.wrong(group, device);

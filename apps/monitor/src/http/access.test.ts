@@ -2,15 +2,23 @@ import { expect, test } from "vitest";
 import { checkExposure, createAccess } from "./access.ts";
 import { Problem } from "./problems.ts";
 
-type Asked = { readonly method?: string; readonly path?: string; readonly headers?: Record<string, string> };
+type Asked = {
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: Record<string, string>;
+  readonly from?: string;
+};
 
-function ask(
-  options: { hosts: readonly string[]; token?: string },
-  { method = "GET", path = "/api/devices", headers = {} }: Asked,
+const ask = (options: { hosts: readonly string[]; token?: string }, asked: Asked) =>
+  askOf(createAccess({ token: undefined, ...options }), asked);
+
+function askOf(
+  access: ReturnType<typeof createAccess>,
+  { method = "GET", path = "/api/devices", headers = {}, from = "10.0.0.1" }: Asked,
 ) {
   const sent: Record<string, string> = { host: "127.0.0.1:8080", ...headers };
   try {
-    createAccess({ token: undefined, ...options })({ method, path, header: (name) => sent[name] });
+    access({ method, path, header: (name) => sent[name] }, { address: from, group: from });
     return "in";
   } catch (error) {
     if (error instanceof Problem) return error.problem;
@@ -49,6 +57,23 @@ test("access: with a token, /api/ demands it and pages do not", () => {
   expect(ask(guarded, { headers: { authorization: "Bearer s3cret" } })).toBe("in");
   expect(ask(guarded, { headers: { authorization: "bearer s3cret" } })).toBe("in");
   expect(ask(guarded, { path: "/" })).toBe("in");
+});
+
+test("access: an address that guesses is refused before its tokens are compared, and others are not", () => {
+  const access = createAccess({ hosts: [], token: "s3cret" });
+  const guess = (token: string, from?: string) =>
+    askOf(access, { headers: token ? { authorization: `Bearer ${token}` } : {}, ...(from && { from }) });
+  for (let n = 0; n < 100; n += 1) guess(`guess-${n}`);
+  expect(guess("guess")).toBe("too-many-guesses");
+  expect(guess("s3cret")).toBe("too-many-guesses");
+  expect(guess("")).toBe("unauthorized");
+  expect(guess("s3cret", "10.0.0.2")).toBe("in");
+});
+
+test("access: a page that has no token yet does not guess", () => {
+  const access = createAccess({ hosts: [], token: "s3cret" });
+  for (let n = 0; n < 100; n += 1) expect(askOf(access, {})).toBe("unauthorized");
+  expect(askOf(access, { headers: { authorization: "Bearer s3cret" } })).toBe("in");
 });
 
 test("access: a POST comes from a page of this monitor, or from no page", () => {

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { ConfigError, isKnownHost } from "@voxbus/subscriber";
+import { ConfigError, createGuesses, isKnownHost, type Client } from "@voxbus/subscriber";
 import { Problem } from "./problems.ts";
 
 /** True for an address that only this machine reaches. */
@@ -28,27 +28,34 @@ export interface AccessRequest {
 }
 
 /**
- * Creates the check of who may ask, which throws a Problem: `forbidden` or `unauthorized`. With a `token` everything
- * under `/api/` requires it. The Host header must be an address, localhost or one of `hosts`, so that no foreign name that
+ * Creates the check of who may ask, which throws a Problem: `forbidden`, `unauthorized` or `too-many-guesses`. With a `token`
+ * everything under `/api/` requires it. The Host header must be an address, localhost or one of `hosts`, so that no foreign name that
  * resolves to this machine gets in. A request that changes something and comes from a page must come from a
  * page of this monitor.
  */
 export function createAccess(options: {
   readonly hosts: readonly string[];
   readonly token: string | undefined;
-}): (request: AccessRequest) => void {
+}): (request: AccessRequest, client: Client) => void {
   const { hosts, token } = options;
-  return (request) => {
+  const guesses = createGuesses();
+  const checkToken = (given: string, { group }: Client) => {
+    if (token === undefined) return;
+    if (given !== "" && !guesses.allows(group, "")) {
+      throw new Problem("too-many-guesses", "too many wrong tokens came from this address, try again later");
+    }
+    if (sameSecret(given, token)) return;
+    if (given !== "") guesses.wrong(group, "");
+    throw new Problem("unauthorized", "send the monitor's token as `Authorization: Bearer …`", {
+      headers: { "www-authenticate": 'Bearer realm="voxbus"' },
+    });
+  };
+  return (request, client) => {
     const named = request.header("host") ?? "";
     if (!isKnownHost(named, hosts)) {
       throw new Problem("forbidden", "the Host header must be an IP address, localhost, or a name in VOXBUS_HOSTS");
     }
-    const given = bearer(request.header("authorization"));
-    if (token !== undefined && request.path.startsWith("/api/") && !sameSecret(given, token)) {
-      throw new Problem("unauthorized", "send the monitor's token as `Authorization: Bearer …`", {
-        headers: { "www-authenticate": 'Bearer realm="voxbus"' },
-      });
-    }
+    if (request.path.startsWith("/api/")) checkToken(bearer(request.header("authorization")), client);
     const origin = request.header("origin");
     const own = origin === undefined || origin === `http://${named}` || origin === `https://${named}`;
     if (!own && request.method !== "GET" && request.method !== "HEAD") {

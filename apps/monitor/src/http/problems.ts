@@ -13,6 +13,7 @@ export const problems = {
     title: "A field of the body, or a query parameter, is missing, unknown or out of bounds.",
   },
   unauthorized: { status: 401, title: "No token, or a wrong one." },
+  "too-many-guesses": { status: 429, title: "Too many wrong tokens came from this address. Try again later." },
   forbidden: { status: 403, title: "The request comes from another site: its Origin or Host is not this monitor's." },
   "not-found": { status: 404, title: "No such path." },
   "device-offline": { status: 404, title: "The device has no open session." },

@@ -66,7 +66,14 @@ export function addRoute<
     },
     responses: {
       [status]: { description: status === 202 ? "On its way." : "As asked.", content: { [type]: { schema: answer } } },
-      ...describeRefusals([...row.problems, ...(body ? bodyProblems : []), "unauthorized", "forbidden", "internal"]),
+      ...describeRefusals([
+        ...row.problems,
+        ...(body ? bodyProblems : []),
+        "unauthorized",
+        "too-many-guesses",
+        "forbidden",
+        "internal",
+      ]),
     },
     middleware: body ? [readJson] : [],
   });

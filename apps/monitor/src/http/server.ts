@@ -2,7 +2,7 @@ import type { Server } from "node:http";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { BusAwayError } from "@voxbus/bus";
-import type { Log } from "@voxbus/subscriber";
+import { createProxies, serverTimes, type Log, type Proxies } from "@voxbus/subscriber";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { routePath } from "hono/route";
 import type { z } from "zod";
@@ -32,11 +32,13 @@ export function createApp(options: {
   /** Host names that requests may use besides localhost and addresses. */
   readonly hosts: readonly string[];
   readonly token: string | undefined;
+  /** The proxies that are trusted; default: none. */
+  readonly proxies?: Proxies;
   readonly log: Log;
   /** Called after every answer with the path of its route (empty without one), the status, and the duration [ms]. */
   readonly answered: (path: string, status: number, ms: number) => void;
 }): App {
-  const { log, answered } = options;
+  const { log, answered, proxies = createProxies() } = options;
   const app: App = new OpenAPIHono({ defaultHook: refuseInvalid });
   app.use(async (c, next) => {
     const began = performance.now();
@@ -46,8 +48,9 @@ export function createApp(options: {
     answered(path === "/*" ? "" : path, c.res.status, performance.now() - began);
   });
   const checkAccess = createAccess(options);
-  app.use(async ({ req }, next) => {
-    checkAccess(req);
+  app.use(async ({ req, env }, next) => {
+    const { socket, headers } = env.incoming;
+    checkAccess(req, proxies.clientOf(socket.remoteAddress, headers["x-forwarded-for"]));
     await next();
   });
   app.use(
@@ -85,7 +88,7 @@ export function createAppServer(app: App): Server {
     hostname: "localhost",
     // The process keeps Node's own Request and Response.
     overrideGlobalObjects: false,
-    serverOptions: { requestTimeout: 10_000, headersTimeout: 5000 },
+    serverOptions: serverTimes,
   }) as Server;
 }
 
