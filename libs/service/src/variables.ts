@@ -84,6 +84,7 @@ export const knownVariables: readonly string[] = [
   "VOXBUS_SLOW_MS",
   "VOXBUS_SUSPECT_MS",
   "VOXBUS_TRACE_CONTENT",
+  "VOXBUS_TRUSTED_PROXIES",
   "VOXBUS_TTS_ENGINE",
   "VOXBUS_TTS_KEY",
   "VOXBUS_TTS_MODEL",
