@@ -25,8 +25,8 @@ interface Held {
 }
 
 /**
- * Limits a server's connections before their HTTP is read. At a limit the oldest idle connection gives way; if there is
- * none, the new one is dropped. A server that takes upgrades must listen for them before. Returns a function that makes
+ * Limits a server's connections before their HTTP is read. At a limit the oldest idle connection gives way. Without an
+ * idle one, the new connection is dropped. A server that takes upgrades must listen for them before. Returns a function that makes
  * room for one connection.
  */
 export function limitConnections(

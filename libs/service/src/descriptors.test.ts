@@ -44,7 +44,7 @@ async function launch(limit: number) {
   children.push(child);
   const lines: string[] = [];
   const ready = new Promise<string>((resolve) => {
-    createInterface({ input: child.stdout! }).on("line", (line) => {
+    createInterface({ input: child.stdout }).on("line", (line) => {
       lines.push(line);
       const entry = JSON.parse(line) as { msg: string; ops: string };
       if (entry.msg === "ready") resolve(entry.ops);

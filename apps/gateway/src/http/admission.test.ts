@@ -1,3 +1,4 @@
+import { text as readText } from "node:stream/consumers";
 import { readdirSync } from "node:fs";
 import { request, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
@@ -46,10 +47,11 @@ function upgrade(to: Running, { device = "kitchen", token, forwarded, from = "12
         sockets.add(socket.on("error", () => undefined));
         resolve("101");
       })
-      .on("response", async (response: IncomingMessage) => {
-        let body = "";
-        for await (const chunk of response) body += String(chunk);
-        resolve(`${response.statusCode} ${(JSON.parse(body) as { error: string }).error}`);
+      .on("response", (response: IncomingMessage) => {
+        readText(response).then(
+          (body) => resolve(`${response.statusCode} ${(JSON.parse(body) as { error: string }).error}`),
+          reject,
+        );
       })
       .on("error", reject)
       .end();
