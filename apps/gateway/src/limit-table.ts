@@ -56,7 +56,7 @@ export const limitTable = {
     range: atLeastOne,
     default: 1000,
     unit: "connections",
-    what: "accepted per second, twice as many in a burst",
+    what: "accepted per second, twice as many in a burst, half as many of one address",
     beyond: "refused with 503",
   },
   requestMs: {

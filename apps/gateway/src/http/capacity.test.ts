@@ -51,7 +51,16 @@ it("capacity: a burst is twice the rate, and a refused connection uses nothing u
   const capacity = create({ connectsPerSecond: 1, connections: 1 }, { connections: () => connections });
   for (let n = 0; n < 100; n += 1) expect(capacity.refuse("10.0.0.1")).toBe("too-many");
   connections = 0;
-  expect([1, 2, 3].map(() => capacity.refuse("10.0.0.1"))).toEqual([undefined, undefined, "too-many"]);
+  expect([1, 2, 3].map((n) => capacity.refuse(`10.0.0.${n}`))).toEqual([undefined, undefined, "too-many"]);
+});
+
+it("capacity: an address that connects again and again leaves half of the rate to others", () => {
+  const capacity = create({ connectsPerSecond: 10 });
+  const connect = (group: string | undefined) => Array.from({ length: 6 }, () => capacity.refuse(group));
+  for (const group of ["10.0.0.1", "10.0.0.2"]) {
+    expect(connect(group)).toEqual([undefined, undefined, undefined, undefined, undefined, "too-many"]);
+  }
+  expect(connect(undefined)).toEqual(Array.from({ length: 6 }));
 });
 
 it("capacity: every connection is refused by name while the gateway drains or NATS is away", () => {

@@ -29,6 +29,7 @@ export function createCapacity(
 ): Capacity {
   const groups = new Map<string, number>();
   const connects = new TokenBucket(limits.connectsPerSecond, limits.connectsPerSecond * 2);
+  const share = createShare(Math.ceil(limits.connectsPerSecond / 2));
   return {
     refuse(group) {
       if (state.draining()) return "draining";
@@ -38,7 +39,10 @@ export function createCapacity(
         state.connections() >= limits.connections ||
         state.pending() >= limits.pending ||
         (group !== undefined && (groups.get(group) ?? 0) >= limits.perAddress);
-      return full || !connects.take(performance.now()) ? "too-many" : undefined;
+      const now = performance.now();
+      if (full || !share.has(group, now) || !connects.take(now)) return "too-many";
+      share.take(group);
+      return undefined;
     },
     enter(group) {
       if (group === undefined) return () => undefined;
@@ -48,6 +52,24 @@ export function createCapacity(
         if (left > 0) groups.set(group, left);
         else groups.delete(group);
       };
+    },
+  };
+}
+
+/** Limits the connections of each group in a second to `most`. */
+function createShare(most: number) {
+  const taken = new Map<string, number>();
+  let until = 0;
+  return {
+    has(group: string | undefined, now: number): boolean {
+      if (now >= until) {
+        taken.clear();
+        until = now + 1000;
+      }
+      return group === undefined || (taken.get(group) ?? 0) < most;
+    },
+    take(group: string | undefined): void {
+      if (group !== undefined) taken.set(group, (taken.get(group) ?? 0) + 1);
     },
   };
 }
