@@ -22,6 +22,8 @@ export const serverTimes = {
 
 /** Longest silence of a connection over HTTP, ms: longer than the wait for any answer. */
 const silenceMs = 40_000;
+/** Connections that wait to be accepted. In a flood, one that finds no place tries again only after a second. */
+const backlog = 4096;
 const usualLimits: ConnectionLimits = { total: 1024, perAddress: 128 };
 
 /** Makes the counter of the connections that a listener drops, and gives the function that counts one. */
@@ -70,7 +72,7 @@ export async function listen(server: Server, options: ListenOptions): Promise<st
       reject(cause.code === "EADDRINUSE" ? new PortTakenError(message, { cause }) : cause);
     };
     server.once("error", fail);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog }, () => {
       server.off("error", fail);
       resolve();
     });
