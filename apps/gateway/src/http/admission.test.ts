@@ -24,7 +24,7 @@ afterAll(() => gateways.stop());
 interface Asked {
   readonly device?: string;
   readonly token?: string;
-  readonly forwarded?: string | readonly string[];
+  readonly forwarded?: string | string[];
   readonly from?: string;
 }
 
