@@ -18,6 +18,7 @@ export type {
 export type { BrokerTrace } from "./tracing/broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connect.ts";
+export { checkBusConfig } from "./nats/credentials.ts";
 export { retryConflicts } from "./compare-and-set.ts";
 export { BusAwayError, ConflictError } from "./errors.ts";
 export { spanIdOf, startSpanAs, templateOf } from "./tracing/spans.ts";

@@ -1,12 +1,20 @@
 import { silentLog } from "@voxbus/testing";
 import type { Bus } from "./bus.ts";
-import type { BusLog } from "./config.ts";
+import type { BusConfig, BusLog } from "./config.ts";
 import { connectBus } from "./connect.ts";
 
 /** Connects this package's own bus, from its sources, to the nats-server at `url`. */
 export function connectOwnBus(
   url: string,
-  { name = "test", log = silentLog, signal }: { name?: string; log?: BusLog; signal?: AbortSignal } = {},
+  options: {
+    readonly name?: string;
+    readonly config?: Partial<BusConfig>;
+    readonly streams?: readonly [];
+    readonly log?: BusLog;
+    readonly signal?: AbortSignal;
+  } = {},
 ): Promise<Bus> {
-  return connectBus({ VOXBUS_NATS_URL: url, VOXBUS_NATS_REPLICAS: 1, name }, log, signal);
+  const { name = "test", config, streams, log = silentLog, signal } = options;
+  const all = { VOXBUS_NATS_URL: url, VOXBUS_NATS_REPLICAS: 1, name, ...config };
+  return connectBus(streams === undefined ? all : { ...all, streams }, log, signal);
 }

@@ -29,9 +29,10 @@ interface PullerOptions {
 }
 
 /** Creates a puller. It requests nothing before `pull`. */
-export function createPuller({ nc, log, drops, connected }: Connection, options: PullerOptions): Puller {
+export function createPuller(connection: Connection, options: PullerOptions): Puller {
+  const { nc, log, drops, connected, inboxPrefix } = connection;
   const { stream, durable, free, job, unavailable } = options;
-  const inbox = createInbox();
+  const inbox = createInbox(inboxPrefix);
   const api = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`;
   const encoder = new TextEncoder();
   /** Requests that have not been answered in full and have not expired, oldest first. */

@@ -1,12 +1,13 @@
 import type { Socket } from "node:net";
-import type { NatsConnection } from "@nats-io/transport-node";
+import { errors, type NatsConnection } from "@nats-io/transport-node";
 import type { Closer } from "../bus.ts";
 import type { BusLog } from "../config.ts";
 import { BusAwayError } from "../errors.ts";
 import { createConnectionState, type ConnectionState } from "./connection-state.ts";
-import { dial, type ConnectionConfig } from "./dial.ts";
+import { dial, inboxPrefixOf, type ConnectionConfig } from "./dial.ts";
 import { createDrops, type Drops } from "./drops.ts";
 import { startPings } from "./ping.ts";
+import { createWarn } from "./warnings.ts";
 
 /** The longest time that NATS may take to answer before it counts as away, in ms. */
 const awayMs = 1000;
@@ -19,6 +20,8 @@ const closeMs = 1000;
 export interface Connection extends Omit<ConnectionState, "set"> {
   readonly nc: NatsConnection;
   readonly log: BusLog;
+  /** The prefix of the subjects on which this connection gets answers. */
+  readonly inboxPrefix: string;
   /** The messages and values that did not decode. */
   readonly drops: Drops;
   /** True while NATS answers. Becomes false within 2 s after NATS stopped answering. */
@@ -33,9 +36,11 @@ export interface Connection extends Omit<ConnectionState, "set"> {
   onClose(listener: () => void): Closer;
   /** Resolves when everything published so far has reached the server. Throws BusAwayError after 1 s. */
   flush(): Promise<void>;
-  /** Reconnects so far, the last round trip in ms, bytes from and to NATS, and bytes that wait to be written. */
+  /** Reconnects and denials so far, the last round trip in ms, bytes from and to NATS, and bytes that wait to be written. */
   stats(): {
     readonly reconnects: number;
+    /** Publishes and subscriptions that NATS did not permit. */
+    readonly denied: number;
     readonly rtt: number;
     readonly received: number;
     readonly sent: number;
@@ -47,15 +52,17 @@ export interface Connection extends Omit<ConnectionState, "set"> {
 
 /** Connects to NATS and watches whether it answers. Waits and throws as `dial` does. */
 export async function openConnection(config: ConnectionConfig, log: BusLog, signal?: AbortSignal): Promise<Connection> {
-  return watchConnection(await dial(config, log, signal), log);
+  return watchConnection(await dial(config, log, signal), inboxPrefixOf(config.name), log);
 }
 
-function watchConnection(nc: NatsConnection, log: BusLog): Connection {
+function watchConnection(nc: NatsConnection, inboxPrefix: string, log: BusLog): Connection {
   const drops = createDrops(log);
   const state = createConnectionState(drops);
   const closers = new Set<() => void>();
   let closing = false;
   let reconnects = 0;
+  let denied = 0;
+  const warn = createWarn(log);
 
   const pings = startPings(nc, {
     patienceMs: awayMs,
@@ -78,7 +85,12 @@ function watchConnection(nc: NatsConnection, log: BusLog): Connection {
         log.info({ server: status.server }, "NATS reconnected");
         state.set(true);
       } else if (status.type === "error") {
-        log.warn({ err: status.error }, "NATS reported an error");
+        const { error } = status;
+        if (error instanceof errors.PermissionViolationError) {
+          denied += 1;
+          const { operation, subject } = error;
+          warn(`${operation} ${subject}`, { operation, subject }, "NATS permission denied");
+        } else warn(error.message, { err: error }, "NATS reported an error");
       }
     }
   };
@@ -93,6 +105,7 @@ function watchConnection(nc: NatsConnection, log: BusLog): Connection {
   return {
     nc,
     log,
+    inboxPrefix,
     drops,
     connected: state.connected,
     server: () => nc.info?.cluster ?? nc.info?.server_id ?? "",
@@ -118,7 +131,8 @@ function watchConnection(nc: NatsConnection, log: BusLog): Connection {
     },
     stats: () => {
       const { inBytes, outBytes } = nc.stats();
-      return { reconnects, rtt: pings.rtt(), received: inBytes, sent: outBytes, queued: countQueued(nc) };
+      const queued = countQueued(nc);
+      return { reconnects, denied, rtt: pings.rtt(), received: inBytes, sent: outBytes, queued };
     },
     close: async () => {
       if (closing) return;

@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, credsAuthenticator, errors, type NatsConnection } from "@nats-io/transport-node";
+import { connect, errors, type NatsConnection } from "@nats-io/transport-node";
 import type { BusConfig, BusLog } from "../config.ts";
 import { corkWrites } from "./cork.ts";
+import { readCredentials } from "./credentials.ts";
+import { findTlsRefusal } from "./tls-refusal.ts";
 
 const retryMs = 500;
 
@@ -10,17 +11,23 @@ const retryMs = 500;
 export type ConnectionConfig = BusConfig & { readonly name?: string };
 
 /**
+ * Names the prefix of the subjects on which a program gets answers. It is the program's own, so that NATS can keep others
+ * from reading them.
+ */
+export function inboxPrefixOf(name: string | undefined): string {
+  return name === undefined ? "_INBOX" : `_INBOX.${name.replaceAll(/[^\w-]/g, "_")}`;
+}
+
+/**
  * Connects to NATS. Tries until NATS answers or `signal` aborts. Throws at once when NATS refuses the credentials or a
  * file cannot be read. The connection then reconnects forever.
  */
 export async function dial(config: ConnectionConfig, log: BusLog, signal?: AbortSignal): Promise<NatsConnection> {
-  const servers = config.VOXBUS_NATS_URL.split(",").map((url) => url.trim());
-  const creds = config.VOXBUS_NATS_CREDS;
+  const credentials = readCredentials(config, log);
   const options = {
-    servers,
+    ...credentials,
     ...(config.name === undefined ? {} : { name: config.name }),
-    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(readFileSync(creds)) }),
-    ...(config.VOXBUS_NATS_CA === undefined ? {} : { tls: { caFile: config.VOXBUS_NATS_CA } }),
+    inboxPrefix: inboxPrefixOf(config.name),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
@@ -38,9 +45,13 @@ export async function dial(config: ConnectionConfig, log: BusLog, signal?: Abort
       await probe.close();
       return corkWrites(await connect(options));
     } catch (cause) {
-      const url = hidePasswords(servers);
+      const url = credentials.servers.map((address) => `nats://${address}`).join(",");
       if (cause instanceof errors.AuthorizationError || cause instanceof errors.InvalidArgumentError) {
         throw new Error(`NATS at ${url} cannot be used: ${cause.message}`, { cause });
+      }
+      const refusal = await findRefusal(credentials, cause);
+      if (refusal !== undefined) {
+        throw new Error(`NATS at ${url} cannot be used: it refuses the client certificate (${refusal})`, { cause });
       }
       if (!logged) log.warn({ url, err: cause }, "NATS unavailable, retrying");
       logged = true;
@@ -49,6 +60,14 @@ export async function dial(config: ConnectionConfig, log: BusLog, signal?: Abort
   }
 }
 
-function hidePasswords(servers: readonly string[]): string {
-  return servers.map((url) => url.replace(/\/\/[^@/]*@/, "//")).join(",");
+async function findRefusal(
+  { servers, tls }: ReturnType<typeof readCredentials>,
+  cause: unknown,
+): Promise<string | undefined> {
+  if (!(tls && cause instanceof errors.TimeoutError)) return undefined;
+  for (const server of servers) {
+    const refusal = await findTlsRefusal(server, tls);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
 }
