@@ -12,6 +12,7 @@ export const asr: Program<typeof asrConfig> = {
   name: "asr",
   opsPort: defaultPorts.asr.ops,
   config: asrConfig,
+  streams: ["DEVICE_IN", "TURNS", "profiles", "naks"],
   checkConfig: checkListens,
 };
 

@@ -21,6 +21,18 @@ export const dialogue: Program<typeof dialogueConfig> = {
   name: "dialogue",
   opsPort: defaultPorts.dialogue.ops,
   config: dialogueConfig,
+  streams: [
+    "DEVICE_IN",
+    "TURNS",
+    "gateways",
+    "presence",
+    "profiles",
+    "dialogues",
+    "tools",
+    "tool-calls",
+    "reminders",
+    "naks",
+  ],
 };
 
 // A drain lets answers finish. The process must end within 30 s of SIGTERM, and within 5 s of SIGINT.

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import { watchPresence, type PresenceView } from "@voxbus/presence";
-import { defaultPorts } from "@voxbus/protocol";
+import { bucketNames, defaultPorts, streamNames } from "@voxbus/protocol";
 import { countDropped, createProxies, listen, type Context, type Program } from "@voxbus/subscriber";
 import { createAlerting, type Alerting } from "./alerts/alerting.ts";
 import { createAnnouncer } from "./api/announcer.ts";
@@ -34,6 +34,8 @@ export const monitor: Program<typeof monitorConfig> = {
   name: "monitor",
   opsPort: defaultPorts.monitor.ops,
   config: monitorConfig,
+  // It brings all of them up to date, which the other programs need no permission for.
+  streams: [...streamNames, ...bucketNames],
   checkConfig: checkExposure,
 };
 

@@ -10,7 +10,12 @@ import { createSentenceSpeaker } from "./sentence-speaker.ts";
 import { speakReply, type SpeakDeps } from "./speak-reply.ts";
 
 /** The program: its name, its operations port and its variables. */
-export const tts: Program<typeof ttsConfig> = { name: "tts", opsPort: defaultPorts.tts.ops, config: ttsConfig };
+export const tts: Program<typeof ttsConfig> = {
+  name: "tts",
+  opsPort: defaultPorts.tts.ops,
+  config: ttsConfig,
+  streams: ["DEVICE_IN", "TURNS", "gateways", "presence", "profiles", "naks"],
+};
 
 // A claim is held until its reply was played, so there are far more claims than syntheses. Each keeps a reply's packets, at
 // most a few hundred KB.

@@ -260,13 +260,14 @@ export interface Bus {
   flush(): Promise<void>;
   /**
    * Reads counts since the start: messages that did not decode or whose handler failed (by drop reason), reconnects,
-   * retries, claims, redelivered claims, bytes received and sent. Also the claims held now, the bytes that wait to be
-   * written to NATS, and the last round trip in ms.
+   * retries, claims, redelivered claims, bytes received and sent, and what NATS did not permit. Also the claims held
+   * now, the bytes that wait to be written to NATS, and the last round trip in ms.
    */
   stats(): {
     readonly drops: Readonly<Record<string, number>>;
     readonly reconnects: number;
     readonly retries: number;
+    readonly denied: number;
     readonly claims: number;
     readonly redeliveries: number;
     readonly received: number;

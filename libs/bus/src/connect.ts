@@ -1,6 +1,6 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Meter } from "@opentelemetry/api";
-import { buckets } from "@voxbus/protocol";
+import { buckets, streamNames, type BucketName, type StreamName } from "@voxbus/protocol";
 import { openBucket } from "./kv/bucket.ts";
 import type { Bus, Claims } from "./bus.ts";
 import { BusAwayError } from "./errors.ts";
@@ -14,16 +14,19 @@ import { createMessages, toBytes, traceHeaders } from "./nats/messages.ts";
 import { traceSend } from "./tracing/spans.ts";
 import { createPublisher } from "./jetstream/publish.ts";
 import { createReader } from "./jetstream/read.ts";
-import { createEnsureStreams } from "./jetstream/streams.ts";
+import { bucketStream, createEnsureStreams } from "./jetstream/streams.ts";
 
 const apiTimeoutMs = 2000;
 
 /**
  * Connects a process to the bus and creates its streams and buckets. Waits until NATS answers or `signal` aborts. Then
- * reconnects forever. Throws an error with the reason when NATS refuses the credentials or a stream.
+ * reconnects forever. Throws an error with the reason when NATS refuses the credentials or a stream. Without streams it
+ * asks JetStream for nothing.
  */
 export async function connectBus(
   config: BusConfig & {
+    /** The streams and buckets to create or update at the start. Default: all. */
+    readonly streams?: readonly (StreamName | BucketName)[];
     /** The name of the program, under which NATS lists the connection. */
     readonly name?: string;
     /** Exports metrics of the connection and its claims. */
@@ -35,15 +38,20 @@ export async function connectBus(
   const connection = await openConnection(config, log, signal);
   const js = jetstream(connection.nc, { timeout: apiTimeoutMs });
   const jsm = await jetstreamManager(connection.nc, { timeout: apiTimeoutMs, checkAPI: false });
-  const ensureStreams = createEnsureStreams(jsm, config.VOXBUS_NATS_REPLICAS);
+  const ensureStreams = createEnsureStreams(jsm, config.VOXBUS_NATS_REPLICAS, log);
   const publisher = createPublisher(connection, js, ensureStreams);
   const messages = createMessages(connection);
   const reader = createReader(jsm, publisher, messages);
 
+  const ensure = async (names: readonly (StreamName | BucketName)[] | undefined): Promise<void> => {
+    if (names === undefined) await ensureStreams();
+    else await Promise.all(names.map((name) => ensureStreams(streamOf(name))));
+  };
+
   try {
     for (;;) {
       try {
-        await publisher.retry(undefined, () => ensureStreams(), signal);
+        await publisher.retry(undefined, () => ensure(config.streams), signal);
         break;
       } catch (err) {
         if (!(err instanceof BusAwayError) || connection.nc.isClosed()) throw err;
@@ -98,4 +106,8 @@ export async function connectBus(
     badMessages: connection.drops.recent,
     close: connection.close,
   };
+}
+
+function streamOf(name: StreamName | BucketName): string {
+  return (streamNames as readonly string[]).includes(name) ? name : bucketStream(name as BucketName);
 }

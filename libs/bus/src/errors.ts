@@ -3,6 +3,11 @@ export class ConflictError extends Error {
   override readonly name = "ConflictError";
 }
 
+/** Thrown when NATS does not permit this program to do something. */
+export class DeniedError extends Error {
+  override readonly name = "DeniedError";
+}
+
 /** Thrown when NATS could not be reached within the time that the call allows. */
 export class BusAwayError extends Error {
   override readonly name = "BusAwayError";

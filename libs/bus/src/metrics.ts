@@ -45,6 +45,9 @@ export function observeBus(meter: Meter, stats: Bus["stats"]): void {
     .createObservableCounter("voxbus_bus_reconnects", { description: "Reconnects to NATS" })
     .addCallback((result) => result.observe(stats().reconnects));
   meter
+    .createObservableCounter("voxbus_bus_denied", { description: "What NATS did not permit the program to do" })
+    .addCallback((result) => result.observe(stats().denied));
+  meter
     .createObservableCounter("voxbus_bus_retries", { description: "Retried operations on streams" })
     .addCallback((result) => result.observe(stats().retries));
   meter

@@ -1,4 +1,4 @@
-export { startSubscriber, subscriber, variablesOf, type Context, type Setup } from "./subscriber.ts";
+export { startSubscriber, subscriber, variablesOf, type Context, type Program, type Setup } from "./subscriber.ts";
 export type { Handler, On, Where } from "./on.ts";
 export type { ReportDetails } from "./report.ts";
 export type { About, Send } from "./send.ts";
@@ -37,7 +37,6 @@ export {
   type Guesses,
   type Log,
   type OpsHandler,
-  type Program,
   type Proxies,
   type Running,
   type StopMode,

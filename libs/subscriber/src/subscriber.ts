@@ -1,6 +1,8 @@
-import { busConfig, connectBus, type Bus, type BusConfig } from "@voxbus/bus";
+import { busConfig, checkBusConfig, connectBus, type Bus, type BusConfig } from "@voxbus/bus";
 import { watchProfiles, type EngineNames, type Profiles } from "@voxbus/presence";
+import type { BucketName, StreamName } from "@voxbus/protocol";
 import {
+  ConfigError,
   createVitals,
   listVariables,
   programShape,
@@ -8,7 +10,7 @@ import {
   startService,
   type Build,
   type ConfigShape,
-  type Program,
+  type Program as ServiceProgram,
   type Running,
   type Service,
   type Variable,
@@ -30,6 +32,15 @@ export interface Context<S extends ConfigShape = typeof busConfig> extends Servi
   profiles(engines?: EngineNames): Promise<Profiles>;
   /** Adds numbers to those that the program reports on the bus. The first report is sent after setup. */
   report(details: ReportDetails): void;
+}
+
+/** Describes a program on the bus: its name, its variables, its default ports, and what it uses of JetStream. */
+export interface Program<S extends ConfigShape = ConfigShape> extends ServiceProgram<S> {
+  /**
+   * The streams and buckets that it uses. They are created or updated before its setup. Any other is created at its first
+   * use if it is missing. A program that uses none asks JetStream for nothing.
+   */
+  readonly streams?: readonly (StreamName | BucketName)[];
 }
 
 /** Puts a program together. It may return addresses by name for the line that says the program is ready. */
@@ -69,16 +80,25 @@ export function variablesOf<S extends ConfigShape>(program: Program<S>): readonl
   return listVariables(programShape(withBus(program)));
 }
 
-/** Adds the variables of NATS to a program's own. */
-function withBus<S extends ConfigShape>(program: Program<S>): Program<S & typeof busConfig> {
-  return { ...program, config: { ...program.config, ...busConfig } } as unknown as Program<S & typeof busConfig>;
+/** Adds the variables of NATS to a program's own, and their rules. */
+function withBus<S extends ConfigShape>(program: Program<S>): ServiceProgram<S & typeof busConfig> {
+  const checkConfig: Program<S>["checkConfig"] = (config) => {
+    const problems = checkBusConfig(config as unknown as BusConfig);
+    if (problems.length > 0) throw new ConfigError(problems);
+    program.checkConfig?.(config);
+  };
+  const config = { ...program.config, ...busConfig };
+  return { ...program, config, checkConfig } as unknown as ServiceProgram<S & typeof busConfig>;
 }
 
-function buildOf<S extends ConfigShape>({ name }: Program<S>, setup: Setup<S>): Build<S & typeof busConfig> {
+function buildOf<S extends ConfigShape>(
+  { name, streams = [] }: Program<S>,
+  setup: Setup<S>,
+): Build<S & typeof busConfig> {
   return async (service) => {
     const { log, meter, signal, defer } = service;
     const config = service.config as unknown as BusConfig;
-    const bus = await connectBus({ ...config, name, meter }, log, signal);
+    const bus = await connectBus({ ...config, name, meter, streams }, log, signal);
     defer(() => bus.close());
     service.check("nats", () => bus.connected());
     let details: ReportDetails = {};

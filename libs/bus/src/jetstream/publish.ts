@@ -4,7 +4,7 @@ import { errors, nuid, type MsgHdrs } from "@nats-io/transport-node";
 import type { Stored } from "../bus.ts";
 import { BusAwayError, ConflictError } from "../errors.ts";
 import type { Connection } from "../nats/connection.ts";
-import { isConflict, isMissing, isTransient, isUnanswered } from "../nats/nats-errors.ts";
+import { explainDenial, isConflict, isMissing, isTransient, isUnanswered } from "../nats/nats-errors.ts";
 import type { EnsureStreams } from "./streams.ts";
 
 const attemptTimeoutMs = 750;
@@ -32,7 +32,7 @@ export interface Publisher {
   publish(publication: Publication, signal?: AbortSignal): Promise<Stored>;
   /**
    * Runs `work`, and again after errors that may pass. Creates `stream` (undefined: all streams) if it is missing.
-   * Throws BusAwayError after 15 s.
+   * Throws BusAwayError after 15 s, DeniedError at once.
    */
   retry<T>(stream: string | undefined, work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** Retries so far. */
@@ -67,7 +67,8 @@ export function createPublisher(connection: Connection, js: JetStreamClient, ens
       signal?.throwIfAborted();
       try {
         return await work();
-      } catch (cause) {
+      } catch (error) {
+        const cause = explainDenial(error);
         if (connection.nc.isClosed() || connection.nc.isDraining())
           throw new BusAwayError("the bus is closed", { cause });
         if (!isTransient(cause)) throw cause;

@@ -9,7 +9,9 @@ import {
   type BucketName,
   type StreamName,
 } from "@voxbus/protocol";
-import { isMissing, isNameTaken, isTransient } from "../nats/nats-errors.ts";
+import type { BusLog } from "../config.ts";
+import { DeniedError } from "../errors.ts";
+import { explainDenial, isMissing, isNameTaken, isTransient } from "../nats/nats-errors.ts";
 
 const second = 1_000_000_000;
 const minute = 60 * second;
@@ -71,12 +73,12 @@ function defineStreams(replicas: number): readonly Definition[] {
 
 /**
  * Creates or updates one stream, or all of them, to match `defineStreams`. Throws an error that names the stream when NATS
- * rejects the change.
+ * rejects the change, or does not permit to create it. A program that may not update a stream uses it as it is.
  */
 export type EnsureStreams = (name?: string) => Promise<void>;
 
 /** Creates `EnsureStreams`. Simultaneous calls for one stream share one run. */
-export function createEnsureStreams(jsm: JetStreamManager, replicas: number): EnsureStreams {
+export function createEnsureStreams(jsm: JetStreamManager, replicas: number, log: BusLog): EnsureStreams {
   const definitions = new Map(defineStreams(replicas).map((definition) => [definition.name, definition]));
   const running = new Map<string, Promise<void>>();
 
@@ -84,7 +86,7 @@ export function createEnsureStreams(jsm: JetStreamManager, replicas: number): En
     const { name } = definition;
     let promise = running.get(name);
     if (promise === undefined) {
-      promise = ensureStream(jsm, definition).finally(() => running.delete(name));
+      promise = ensureStream(jsm, definition, log).finally(() => running.delete(name));
       running.set(name, promise);
     }
     return promise;
@@ -96,17 +98,35 @@ export function createEnsureStreams(jsm: JetStreamManager, replicas: number): En
   };
 }
 
-async function ensureStream(jsm: JetStreamManager, definition: Definition): Promise<void> {
+async function ensureStream(jsm: JetStreamManager, definition: Definition, log: BusLog): Promise<void> {
   const { name } = definition;
   try {
     const current = await findStream(jsm, definition);
     const differing = Object.entries(definition).filter(
       ([key, value]) => !isDeepStrictEqual(current[key as keyof StreamConfig], value),
     );
-    if (differing.length > 0) await jsm.streams.update(name, Object.fromEntries(differing));
-  } catch (cause) {
+    if (differing.length > 0) await updateStream(jsm, { name, changes: Object.fromEntries(differing) }, log);
+  } catch (error) {
+    const cause = explainDenial(error);
+    if (cause instanceof DeniedError) {
+      throw new Error(`the stream ${name} cannot be looked up or created: ${cause.message}`, { cause });
+    }
     if (!(cause instanceof JetStreamApiError) || isTransient(cause)) throw cause;
     throw new Error(`the stream ${name} cannot be created or updated as docs/bus.md says: ${cause.message}`, { cause });
+  }
+}
+
+async function updateStream(
+  jsm: JetStreamManager,
+  { name, changes }: { readonly name: string; readonly changes: Partial<StreamConfig> },
+  log: BusLog,
+): Promise<void> {
+  try {
+    await jsm.streams.update(name, changes);
+  } catch (error) {
+    const err = explainDenial(error);
+    if (!(err instanceof DeniedError)) throw error;
+    log.warn({ err, stream: name, fields: Object.keys(changes) }, "stream update denied, used as it is");
   }
 }
 

@@ -2,11 +2,12 @@ import { errors, headers, type Msg } from "@nats-io/transport-node";
 import { decodeEnvelope, deviceOfSubject, encodeEnvelope, ProtocolError, type Channel } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { Bus, Closer, Outgoing } from "../bus.ts";
-import { BusAwayError } from "../errors.ts";
+import { BusAwayError, DeniedError } from "../errors.ts";
 import { BrokerTrace, brokerTraceSubject } from "../tracing/broker-trace.ts";
 import { readTrace, writeTrace, type Trace } from "../tracing/trace.ts";
 import { parseJson } from "../json.ts";
 import type { Connection } from "./connection.ts";
+import { explainDenial } from "./nats-errors.ts";
 
 const requestTimeoutMs = 2000;
 const refusalHeader = "Nats-Service-Error";
@@ -110,6 +111,7 @@ function listen(
   const subscription = nc.subscribe(subject, {
     ...(queue === undefined ? {} : { queue }),
     callback: (err, message) => {
+      if (err instanceof errors.PermissionViolationError) return; // the connection has logged it
       if (err) log.error({ err, subject }, "subscription failed");
       else drops.guard(message.subject, () => handle(message));
     },
@@ -130,7 +132,9 @@ async function requestOnce(
   if (!connection.connected()) throw new BusAwayError("NATS is away");
   try {
     return await raceAbort(connection.nc.request(subject, data, { timeout: timeoutMs }), signal);
-  } catch (cause) {
+  } catch (error) {
+    const cause = explainDenial(error);
+    if (cause instanceof DeniedError) throw cause;
     const unanswered = [errors.TimeoutError, errors.RequestError, errors.ClosedConnectionError].some(
       (kind) => cause instanceof kind,
     );

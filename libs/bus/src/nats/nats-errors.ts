@@ -1,6 +1,6 @@
 import { JetStreamApiCodes, JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
 import { errors } from "@nats-io/nats-core";
-import { BusAwayError } from "../errors.ts";
+import { BusAwayError, DeniedError } from "../errors.ts";
 
 // nats-server's error codes that nats.js does not name.
 const streamNameInUse = 10058;
@@ -26,6 +26,17 @@ export function isUnanswered(error: unknown): boolean {
       return true;
   }
   return false;
+}
+
+/** Gives the error with the subject if NATS denied a permission, otherwise the error itself. */
+export function explainDenial(error: unknown): unknown {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof errors.PermissionViolationError) {
+      const what = at.operation === "publish" ? "publish on" : "subscribe to";
+      return new DeniedError(`NATS does not permit this program to ${what} ${at.subject}`, { cause: error });
+    }
+  }
+  return error;
 }
 
 /** True when NATS answers that the stream or the consumer does not exist. */
