@@ -23,8 +23,9 @@ const { parseSourcesList, parseDeb822Sources, pickDebianMirrors } = (await load(
   pickDebianMirrors: (sources: readonly Source[], os: { id?: string; codename?: string }) => string[];
 };
 const { isNewEnough } = (await load("nats-server.mjs")) as { isNewEnough: (text: string) => boolean };
-const { unpackRelease } = (await load("release.mjs")) as {
-  unpackRelease: (release: { base: string; archive: string; directory: string }) => Promise<string>;
+const { nameRelease, unpackRelease } = (await load("release.mjs")) as {
+  nameRelease: (platform: string, architecture: string) => { archive: string; checksum: string };
+  unpackRelease: (release: { base: string; archive: string; checksum: string; directory: string }) => Promise<string>;
 };
 
 let directory = "";
@@ -101,7 +102,7 @@ deb http://other.example/repository stable nightly
   expect(pickDebianMirrors(ubuntu, { id: "ubuntu", codename: "noble" })).toEqual([]);
 });
 
-test("official release: an archive is used only if its checksum is the published one", async () => {
+test("official release: an archive is used only if it has the checksum that stands in the launcher", async () => {
   const archive = "nats-server-v9.9.9-linux-amd64.tar.gz";
   const inside = join(directory, "nats-server-v9.9.9-linux-amd64");
   mkdirSync(inside);
@@ -109,10 +110,8 @@ test("official release: an archive is used only if its checksum is the published
   execFileSync("tar", ["-czf", join(directory, archive), "-C", directory, "nats-server-v9.9.9-linux-amd64"]);
   const bytes = readFileSync(join(directory, archive));
   const right = createHash("sha256").update(bytes).digest("hex");
-  let sums = "";
   const server = createServer((request, response) => {
-    if (request.url === "/SHA256SUMS") response.end(sums);
-    else if (request.url === `/${archive}`) response.end(bytes);
+    if (request.url === `/${archive}`) response.end(bytes);
     else response.writeHead(404).end();
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -120,14 +119,19 @@ test("official release: an archive is used only if its checksum is the published
   const into = join(directory, "into");
   mkdirSync(into);
   try {
-    sums = `${"0".repeat(64)}  another.tar.gz\n${right}  ${archive}\n`;
-    const path = await unpackRelease({ base, archive, directory: into });
+    const release = { base, archive, checksum: right, directory: into };
+    const path = await unpackRelease(release);
     expect(execFileSync(path, { encoding: "utf8" })).toBe("nats-server: v9.9.9\n");
-    sums = `${"0".repeat(64)}  ${archive}\n`;
-    await expect(unpackRelease({ base, archive, directory: into })).rejects.toThrow("expected checksum");
-    sums = `${right}  another.tar.gz\n`;
-    await expect(unpackRelease({ base, archive, directory: into })).rejects.toThrow("does not list");
-    await expect(unpackRelease({ base: `${base}/gone`, archive, directory: into })).rejects.toThrow("status 404");
+    await expect(unpackRelease({ ...release, checksum: "0".repeat(64) })).rejects.toThrow("expected checksum");
+    await expect(unpackRelease({ ...release, base: `${base}/gone` })).rejects.toThrow("status 404");
+    for (const [platform, architecture] of [
+      ["linux", "x64"],
+      ["linux", "arm64"],
+      ["darwin", "arm64"],
+    ] as const) {
+      expect(nameRelease(platform, architecture).checksum).toMatch(/^[0-9a-f]{64}$/);
+    }
+    expect(() => nameRelease("freebsd", "x64")).toThrow("no checksum");
   } finally {
     server.close();
   }
