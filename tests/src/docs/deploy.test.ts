@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { defaultPorts, dropReasons } from "@voxbus/protocol";
 import { describe, expect, it } from "vitest";
 import { readName, readPage, readTable, root } from "./markdown.ts";
+import { grants, passwordVariable } from "./permissions.ts";
 
 const page = readPage("docs/operations.md");
 const folders = ["alerts", "compose", "grafana", "kubernetes", "nats"];
@@ -54,6 +55,47 @@ describe("deploy", () => {
     }
   });
 
+  it("kubernetes: NATS and the operations ports are open only to those that need them", () => {
+    const text = files.find(({ name }) => name === "kubernetes/network.yaml")?.text ?? "";
+    const { nats, ...programs } = defaultPorts;
+    const names = Object.keys(programs);
+    const policies = text.split(/^---$/m).map((policy) => {
+      const [head = "", rules] = policy.split(/^  ingress:$/m);
+      return {
+        name: /^metadata: \{ name: (\w+) \}$/m.exec(head)?.[1],
+        apps: /podSelector: (?:\{ matchLabels: \{ app: (\w+) \} \}|.*values: \[([\w, ]+)\])/
+          .exec(head)
+          ?.slice(1)
+          .find(Boolean),
+        open: (rules?.split(/^    - /m).slice(1) ?? []).map((rule) => ({
+          ports: [...rule.matchAll(/(?:port|endPort): (\d+)/g)].map(([, port]) => Number(port)),
+          from: [...rule.matchAll(/(?:app|voxbus\.\w+): "?(\w+)"?|values: \[([\w, ]+)\]/g)].map(([all]) => all),
+        })),
+      };
+    });
+    const all = names.toSorted().join();
+    const order = (list: string | undefined) => list?.split(", ").toSorted().join();
+    const ops = Object.values(programs).map((ports) => ports.ops);
+    const ours = /values: \[([\w, ]+)\]/.exec(text)?.[0];
+    expect(policies.map(({ name, apps, open }) => [name, order(apps), open])).toEqual([
+      ["closed", undefined, []],
+      [
+        "nats",
+        "nats",
+        [
+          { ports: [nats], from: [ours, 'voxbus.bus: "true"'] },
+          { ports: [6222], from: ["app: nats"] },
+        ],
+      ],
+      ["gateway", "gateway", [{ ports: [programs.gateway.device], from: [] }]],
+      ["monitor", "monitor", [{ ports: [programs.monitor.http], from: [] }]],
+      ["operations", all, [{ ports: [Math.min(...ops), Math.max(...ops)], from: ['voxbus.metrics: "true"'] }]],
+    ]);
+    expect(order(ours?.slice("values: [".length, -1))).toBe(all);
+    const kustomization = files.find(({ name }) => name === "kubernetes/kustomization.yaml")?.text;
+    expect(kustomization).toContain("network.yaml");
+  });
+
   it("alerts: the drops are the monitor's, those of class fault", () => {
     const rules = files.find(({ name }) => name === "alerts/voxbus.rules.yml")?.text ?? "";
     const alerted = /dropped_frames_total\{reason=~"([^"]*)"/.exec(rules)?.[1]?.split("|") ?? [];
@@ -67,20 +109,22 @@ describe("deploy", () => {
     for (const { type, targets } of panels) if (type !== "row") expect(targets?.length).toBeGreaterThan(0);
   });
 
-  it.each(["single", "cluster"])("nats: nats-server accepts %s.conf", async (name) => {
+  it.each(["single", "cluster", "accounts"])("nats: nats-server accepts %s.conf", async (name) => {
     const run = promisify(execFile);
     const { stdout } = await run(process.execPath, [`${root}deploy/local/nats-server.mjs`]);
-    const env = { ...process.env, NATS_NAME: "nats-0", NATS_ROUTES: "[nats://nats-1:6222]" };
+    const passwords = Object.fromEntries(grants.map((grant) => [passwordVariable(grant), "secret"]));
+    const env = { ...process.env, NATS_NAME: "nats-0", NATS_ROUTES: "[nats://nats-1:6222]", ...passwords };
     const { stderr } = await run(stdout.trim(), ["-t", "-c", `${root}deploy/nats/${name}.conf`], { env });
     expect(stderr).toContain("is valid");
   });
 
-  it("nats: the cluster on Kubernetes has the same settings", () => {
+  it("nats: accounts.conf and the cluster on Kubernetes have the same settings", () => {
     const textOf = (name: string) => files.find((file) => file.name === name)?.text ?? "";
     const settings = textOf("nats/voxbus.conf").match(/^(?:no_fast_producer_stall|write_deadline|no_auth_user): .+$/gm);
     expect(settings).toHaveLength(3);
     for (const setting of settings ?? []) expect(textOf("kubernetes/nats.yaml")).toContain(setting);
-    for (const name of ["nats/voxbus.conf", "kubernetes/nats.yaml"]) {
+    for (const setting of settings?.slice(0, 2) ?? []) expect(textOf("nats/accounts.conf")).toContain(setting);
+    for (const name of ["nats/voxbus.conf", "nats/accounts.conf", "kubernetes/nats.yaml"]) {
       expect(textOf(name)).toContain('msg_trace { dest: "voxbus.trace" }');
     }
   });

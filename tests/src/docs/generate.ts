@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { variablesOf, type Program, type Variable } from "@voxbus/subscriber";
 import { format, resolveConfig } from "prettier";
 import { readPage, replaceTable, root } from "./markdown.ts";
+import { grants, listGrants, passwordVariable, writeAccounts } from "./permissions.ts";
 
 /** Variables that no program reads: those of the set-up, of `npm start` and of the tests. */
 const setUpVariables: readonly Variable[] = [
@@ -22,6 +23,11 @@ const setUpVariables: readonly Variable[] = [
     fallback: undefined,
   },
   { name: "VOXBUS_NATS_SERVER", meaning: "path of the nats-server that the tests run", fallback: undefined },
+  ...grants.map((grant) => ({
+    name: passwordVariable(grant),
+    meaning: `password of the user \`${grant.user}\` of deploy/nats/accounts.conf, for nats-server`,
+    fallback: undefined,
+  })),
 ];
 
 /** Loads the description of every program, our own and the examples. */
@@ -53,8 +59,12 @@ export async function generate(programs: readonly Program[]): Promise<ReadonlyMa
   for (const [title, variables] of tables) {
     manual = replaceTable(withSection(manual, title), `variables: ${title}`, tableOf(variables));
   }
+  const streamsOf = (user: string) => programs.find(({ name }) => name === user)?.streams ?? [];
+  const contract = replaceTable(readPage("docs/bus.md"), "table: permissions", listGrants());
   const names = [...tables.values()].flat().map(({ name }) => name);
   return new Map([
+    ["deploy/nats/accounts.conf", writeAccounts(streamsOf)],
+    ["docs/bus.md", await tidy("docs/bus.md", contract)],
     ["docs/operations.md", await tidy("docs/operations.md", manual)],
     ["libs/service/src/variables.ts", await tidy("libs/service/src/variables.ts", listOf(names))],
   ]);

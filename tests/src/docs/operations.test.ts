@@ -5,6 +5,7 @@ import { defaultPorts } from "@voxbus/protocol";
 import { knownVariables } from "@voxbus/service";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readName, readPage, readTable, root } from "./markdown.ts";
+import { grants, passwordVariable } from "./permissions.ts";
 
 const page = readPage("docs/operations.md");
 const { nats: _nats, ...ourPrograms } = defaultPorts;
@@ -52,10 +53,13 @@ describe("docs/operations.md, variables", () => {
       ["deploy/local", ".mjs"],
       ["libs/bus/src", ".ts"],
       ["libs/testing/src", ".ts"],
+      ["deploy/nats", ".conf"],
     ] as const;
     const setUp = directories.flatMap(([directory, suffix]) => readSources(directory, suffix)).join("\n");
     const rest = [...documented.keys()].filter((name) => !printed.has(name));
-    expect(rest).toEqual(["VOXBUS_NATS_PORT", "VOXBUS_DATA_DIR", "VOXBUS_OFFLINE", "VOXBUS_NATS_SERVER"]);
+    const passwords = grants.map(passwordVariable);
+    const setUpOnly = ["VOXBUS_NATS_PORT", "VOXBUS_DATA_DIR", "VOXBUS_OFFLINE", "VOXBUS_NATS_SERVER"];
+    expect(rest).toEqual([...setUpOnly, ...passwords]);
     expect(rest.filter((name) => !setUp.includes(name))).toEqual([]);
   });
 

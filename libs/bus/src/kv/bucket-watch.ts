@@ -3,6 +3,7 @@ import type { KvWatchEntry } from "@nats-io/kv";
 import type { BucketRow } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { BucketWatch, Entry } from "../bus.ts";
+import { DeniedError } from "../errors.ts";
 import { bucketStream, bucketSubject } from "../jetstream/streams.ts";
 import { createWatchedEntries, type WatchedEntries } from "./watched-entries.ts";
 import { closeWatcher, isStale, openWatcher, readWatcher, type Watcher, type WatcherDeps } from "./watcher.ts";
@@ -35,6 +36,7 @@ export async function watchBucket<S extends z.ZodType>(
   let reopening = false;
   let openedAt = -Infinity;
   let closed = false;
+  let denied: DeniedError | undefined;
   const view = createWatchedEntries<V>((id, entry) => {
     connection.drops.guard(bucketSubject(bucket, row.key(id)), () => changed?.(id, entry));
   });
@@ -70,6 +72,10 @@ export async function watchBucket<S extends z.ZodType>(
         openedAt = performance.now();
         break;
       } catch (err) {
+        if (err instanceof DeniedError && current === undefined) {
+          denied = err;
+          close();
+        }
         if (closed) break;
         log.warn({ err, bucket }, "bucket unavailable, retrying");
         await sleep(retryMs);
@@ -101,6 +107,7 @@ export async function watchBucket<S extends z.ZodType>(
   const closing = connection.onClose(close);
   void reopen();
   await view.filled;
+  if (denied !== undefined) throw denied;
   return { entries: view.entries, close };
 }
 

@@ -28,9 +28,10 @@ export function isUnanswered(error: unknown): boolean {
   return false;
 }
 
-/** Gives the error with the subject if NATS denied a permission, otherwise the error itself. */
+/** Gives an error that names the subject if NATS denied a permission, otherwise the error itself. */
 export function explainDenial(error: unknown): unknown {
   for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof DeniedError) return error;
     if (at instanceof errors.PermissionViolationError) {
       const what = at.operation === "publish" ? "publish on" : "subscribe to";
       return new DeniedError(`NATS does not permit this program to ${what} ${at.subject}`, { cause: error });
@@ -66,6 +67,7 @@ export function isConflict(error: unknown): boolean {
 /** True when a retry may succeed. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof BusAwayError) return true;
+  if (explainDenial(error) !== error) return false;
   if (error instanceof errors.TimeoutError || error instanceof errors.RequestError) return true;
   if (error instanceof JetStreamApiError) {
     // Not every 5xx: NATS also answers 500 to a configuration that it rejects.

@@ -1,0 +1,190 @@
+import { PermissionViolationError } from "@nats-io/transport-node";
+import { bucketNames, channels, streamNames } from "@voxbus/protocol";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { loadPrograms } from "../docs/generate.ts";
+import { grants, listenerUser, permissionsOf, streamOf } from "../docs/permissions.ts";
+import { startGuardedNats, startProgram, type GuardedNats, type StartedProgram } from "./accounts.ts";
+import { nameMessages, oneSentenceTurn, readSentences, startDevice } from "./scripted-device.ts";
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+
+const users = grants.map(({ user }) => user);
+const streams = [...streamNames, ...bucketNames].map(streamOf);
+
+/** Subjects of every kind, with what a user might try to reach. */
+const tried: readonly string[] = [
+  ...Object.values(channels).map((channel) => channel("x1").subject),
+  ...["heard", "say", "say.open"].map((name) => `stored.device.x1.${name}`),
+  ...[...users, "other"].flatMap((user) => [`stats.${user}`, `_INBOX.${user}.x1`]),
+  ...bucketNames.map((bucket) => `$KV.${bucket}.x1`),
+  ...["INFO", "CREATE", "UPDATE", "DELETE", "PURGE", "MSG.GET", "MSG.DELETE", "SNAPSHOT", "RESTORE"].flatMap((call) =>
+    streams.map((stream) => `$JS.API.STREAM.${call}.${stream}`),
+  ),
+  ...streams.flatMap((stream) => [
+    `$JS.API.DIRECT.GET.${stream}`,
+    `$JS.API.CONSUMER.LIST.${stream}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.x1`,
+    `$JS.API.CONSUMER.CREATE.${stream}.x1.$KV.${stream.slice(3)}.>`,
+    `$JS.API.CONSUMER.CREATE.${stream}.x1.device.>`,
+    ...[...users, "other"].flatMap((consumer) => [
+      `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${consumer}`,
+      `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+      `$JS.API.CONSUMER.DELETE.${stream}.${consumer}`,
+      `$JS.ACK.${stream}.${consumer}.1.1.1.1.1`,
+    ]),
+  ]),
+  "$JS.API.INFO",
+  "$JS.API.STREAM.LIST",
+  "$JS.API.STREAM.NAMES",
+  "$JS.API.STREAM.CREATE.MINE",
+  "$SYS.REQ.SERVER.PING",
+  "voxbus.trace",
+  "anything",
+];
+const wildcards = [
+  ">",
+  "*",
+  "*.>",
+  "device.>",
+  "device.*.*",
+  "fleet.>",
+  "gateway.>",
+  "stored.>",
+  "$KV.>",
+  "$JS.>",
+  "_INBOX.>",
+];
+
+/** What a mistake in the table must not give away, by user: to publish, and to subscribe to. */
+const neverAllowed: Readonly<Record<string, readonly [readonly string[], readonly string[]]>> = {
+  gateway: [
+    ["device.x1.heard", "device.x1.out", "$KV.dialogues.x1", "$KV.profiles.x1", "$JS.API.STREAM.MSG.GET.KV_dialogues"],
+    ["device.x1.in.audio", "device.x1.heard", "stored.device.x1.say", "_INBOX.asr.x1"],
+  ],
+  asr: [
+    ["device.x1.say.open", "device.x1.in.text", "$KV.presence.x1", "gateway.x1.command", "$JS.ACK.TURNS.tts.1.1.1.1.1"],
+    ["device.x1.out", "stored.device.x1.say"],
+  ],
+  dialogue: [["device.x1.heard", "device.x1.in.text", "$KV.profiles.x1", "gateway.x1.command"], ["device.x1.in.audio"]],
+  tts: [["device.x1.say.open", "device.x1.heard", "$KV.presence.x1", "gateway.x1.command"], ["device.x1.in.audio"]],
+  monitor: [["device.x1.in.text", "device.x1.heard", "device.x1.event", "$KV.gateways.x1"], ["_INBOX.gateway.x1"]],
+  [listenerUser]: [["device.x1.out", "device.x1.say.open", "stats.gateway", "$JS.API.INFO"], ["_INBOX.listener.x1"]],
+};
+
+function covers(pattern: string, subject: string): boolean {
+  const [wanted, given] = [pattern.split("."), subject.split(".")];
+  if (wanted.at(-1) === ">")
+    return (
+      given.length >= wanted.length &&
+      covers(wanted.slice(0, -1).join("."), given.slice(0, wanted.length - 1).join("."))
+    );
+  return (
+    wanted.length === given.length &&
+    wanted.every((token, at) => (token === "*" && given[at] !== ">") || token === given[at])
+  );
+}
+
+describe("accounts.conf", () => {
+  let nats: GuardedNats;
+  let declared: ReadonlyMap<string, readonly string[]>;
+  beforeAll(async () => {
+    nats = await startGuardedNats();
+    declared = new Map((await loadPrograms()).map(({ name, streams = [] }) => [name, streams]));
+  });
+  afterAll(() => nats.server.stop());
+
+  test.each(grants)("$user: every subject outside its row is denied, and every one inside is not", async (grant) => {
+    const allowed = permissionsOf(grant, declared.get(grant.user) ?? []);
+    const client = await nats.connectAs(grant.user);
+    const denied = { publish: new Set<string>(), subscription: new Set<string>() };
+    void (async () => {
+      for await (const status of client.status()) {
+        if (status.type !== "error" || !(status.error instanceof PermissionViolationError)) continue;
+        const { operation, subject } = status.error;
+        denied[operation].add(subject);
+      }
+    })();
+    const subscribed = [...tried, ...wildcards];
+    for (const subject of subscribed) client.subscribe(subject, { callback: () => undefined }).unsubscribe();
+    for (const subject of tried) client.publish(subject, "{}");
+    await client.flush();
+    const isAllowed = (list: readonly string[]) => (subject: string) =>
+      list.some((pattern) => covers(pattern, subject));
+    const mayPublish = (subject: string) =>
+      isAllowed(allowed.publish)(subject) && !isAllowed(allowed.publishDenied)(subject);
+    const maySubscribe = isAllowed(allowed.subscribe);
+    const expected = [
+      tried.filter((subject) => !mayPublish(subject)).toSorted(),
+      subscribed.filter((subject) => !maySubscribe(subject)).toSorted(),
+    ];
+    // nats.js reports the errors a little later than the answer to the flush.
+    await vi.waitFor(() =>
+      expect([denied.publish, denied.subscription].map((set) => [...set].toSorted())).toEqual(expected),
+    );
+    await client.close();
+    const [publish, subscribe] = neverAllowed[grant.user]!;
+    expect(publish.filter((subject) => !denied.publish.has(subject))).toEqual([]);
+    expect(subscribe.filter((subject) => !denied.subscription.has(subject))).toEqual([]);
+  });
+
+  test("an unknown password, and no user at all, are refused", async () => {
+    await expect(nats.connectAs("nobody")).rejects.toThrow("Authorization Violation");
+  });
+});
+
+describe("programs under their own users", () => {
+  let nats: GuardedNats;
+  const programs = new Map<string, StartedProgram>();
+  beforeAll(async () => {
+    nats = await startGuardedNats();
+    const start = async (main: string, name: string, user: string) => {
+      const secret = { VOXBUS_NATS_USER: user, VOXBUS_NATS_PASSWORD: nats.passwords[user] ?? "" };
+      programs.set(name, await startProgram(main, { name, env: { VOXBUS_NATS_URL: nats.server.url, ...secret } }));
+    };
+    await Promise.all([
+      ...users.filter((user) => user !== listenerUser).map((user) => start(`apps/${user}/dist/main.js`, user, user)),
+      start("examples/echo/dist/main.js", "echo", listenerUser),
+    ]);
+  });
+  afterAll(async () => {
+    await Promise.all([...programs.values()].map((program) => program.end()));
+    await nats.server.stop();
+  });
+
+  const readDenials = (name: string) =>
+    programs
+      .get(name)!
+      .lines.flatMap(({ msg, operation, subject }) =>
+        msg === "NATS permission denied" ? [`${String(operation)} ${String(subject)}`] : [],
+      );
+
+  test("a device is answered, and the monitor speaks on it; only the listener's sending is denied", async () => {
+    const device = await startDevice(programs.get("gateway")!.addresses["device"]!, "d1");
+    await device.do({ do: "text", text: "what is nine times eight" });
+    expect(readSentences(await device.turn())).toEqual(["That is 72."]);
+    await device.do({ do: "wav", file: "samples/sum.wav" });
+    const turn = await device.turn();
+    expect(nameMessages(turn)).toEqual(oneSentenceTurn);
+    expect(readSentences(turn)).toEqual(["That is 12."]);
+    const api = `${programs.get("monitor")!.addresses["monitor"]}api/devices/d1`;
+    const post = { method: "POST", headers: { "content-type": "application/json" } };
+    await fetch(`${api}/say`, { ...post, body: JSON.stringify({ text: "dinner is ready" }) });
+    expect(readSentences(await device.turn())).toEqual(["dinner is ready"]);
+    const profile = { method: "PUT", headers: { ...post.headers, "if-match": "0" }, body: JSON.stringify({ lead: 1 }) };
+    expect((await fetch(`${api}/profile`, profile)).status).toBe(200);
+    expect((await fetch(`${api}/dialogue`, { method: "DELETE" })).status).toBeLessThan(300);
+    // The echo hears what is said and cannot send it back. It has no permission for JetStream, and asked for none.
+    await vi.waitFor(() => expect(readDenials("echo")).toEqual(["publish device.d1.out"]));
+    expect(programs.get("echo")!.isRunning()).toBe(true);
+    // The programs hand over what they are doing.
+    await device.do({ do: "wav", file: "samples/sum.wav" });
+    const codes = await Promise.all([...programs.values()].map((program) => program.end()));
+    expect(codes).toEqual([...programs.values()].map(() => 0));
+    await device.end();
+    for (const { name, lines, output } of programs.values()) {
+      if (name !== "echo") expect([name, readDenials(name)]).toEqual([name, []]);
+      expect([name, lines.filter(({ level }) => Number(level) >= 50)]).toEqual([name, []]);
+      for (const password of Object.values(nats.passwords)) expect(output()).not.toContain(password);
+    }
+  });
+});
