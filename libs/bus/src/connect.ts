@@ -14,7 +14,7 @@ import { createMessages, toBytes, traceHeaders } from "./nats/messages.ts";
 import { traceSend } from "./tracing/spans.ts";
 import { createPublisher } from "./jetstream/publish.ts";
 import { createReader } from "./jetstream/read.ts";
-import { bucketStream, createEnsureStreams } from "./jetstream/streams.ts";
+import { bucketStream, createEnsureStreams, type EnsureStreams } from "./jetstream/streams.ts";
 
 const apiTimeoutMs = 2000;
 
@@ -43,15 +43,10 @@ export async function connectBus(
   const messages = createMessages(connection);
   const reader = createReader(jsm, publisher, messages);
 
-  const ensure = async (names: readonly (StreamName | BucketName)[] | undefined): Promise<void> => {
-    if (names === undefined) await ensureStreams();
-    else await Promise.all(names.map((name) => ensureStreams(streamOf(name))));
-  };
-
   try {
     for (;;) {
       try {
-        await publisher.retry(undefined, () => ensure(config.streams), signal);
+        await publisher.retry(undefined, () => ensureNamed(ensureStreams, config.streams), signal);
         break;
       } catch (err) {
         if (!(err instanceof BusAwayError) || connection.nc.isClosed()) throw err;
@@ -106,6 +101,11 @@ export async function connectBus(
     badMessages: connection.drops.recent,
     close: connection.close,
   };
+}
+
+async function ensureNamed(ensureStreams: EnsureStreams, names: readonly (StreamName | BucketName)[] | undefined) {
+  if (names === undefined) await ensureStreams();
+  else await Promise.all(names.map((name) => ensureStreams(streamOf(name))));
 }
 
 function streamOf(name: StreamName | BucketName): string {

@@ -3,7 +3,7 @@ import { bucketNames, channels, storedPattern, type BucketName, type StreamName 
 /** A name of the table of channels. */
 type ChannelName = keyof typeof channels;
 
-/** What one user of NATS may do, in the words of docs/bus.md. */
+/** The permissions of one user of NATS, in the words of docs/bus.md. */
 export interface Grant {
   readonly user: string;
   /** The channels that it publishes on. */

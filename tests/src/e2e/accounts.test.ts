@@ -55,7 +55,7 @@ const wildcards = [
   "_INBOX.>",
 ];
 
-/** What a mistake in the table must not give away, by user: to publish, and to subscribe to. */
+/** Subjects that a mistake in the table must not give away, by user: to publish, and to subscribe to. */
 const neverAllowed: Readonly<Record<string, readonly [readonly string[], readonly string[]]>> = {
   gateway: [
     ["device.x1.heard", "device.x1.out", "$KV.dialogues.x1", "$KV.profiles.x1", "$JS.API.STREAM.MSG.GET.KV_dialogues"],

@@ -106,10 +106,10 @@ async function ensureStream(jsm: JetStreamManager, definition: Definition, log: 
       ([key, value]) => !isDeepStrictEqual(current[key as keyof StreamConfig], value),
     );
     if (differing.length > 0) await updateStream(jsm, { name, changes: Object.fromEntries(differing) }, log);
-  } catch (error) {
-    const cause = explainDenial(error);
-    if (cause instanceof DeniedError) {
-      throw new Error(`the stream ${name} cannot be looked up or created: ${cause.message}`, { cause });
+  } catch (cause) {
+    const denial = explainDenial(cause);
+    if (denial instanceof DeniedError) {
+      throw new DeniedError(`the stream ${name} cannot be looked up or created: ${denial.message}`, { cause });
     }
     if (!(cause instanceof JetStreamApiError) || isTransient(cause)) throw cause;
     throw new Error(`the stream ${name} cannot be created or updated as docs/bus.md says: ${cause.message}`, { cause });
@@ -126,7 +126,7 @@ async function updateStream(
   } catch (error) {
     const err = explainDenial(error);
     if (!(err instanceof DeniedError)) throw error;
-    log.warn({ err, stream: name, fields: Object.keys(changes) }, "stream update denied, used as it is");
+    log.warn({ err, stream: name, fields: Object.keys(changes) }, "stream update denied");
   }
 }
 

@@ -152,9 +152,9 @@ describe("NATS credentials", () => {
     ],
     ["an unreadable CA", { VOXBUS_NATS_CA: "/nowhere" }, ["VOXBUS_NATS_CA: cannot read /nowhere (ENOENT)"]],
     ["an empty file", { VOXBUS_NATS_TOKEN_FILE: "/dev/null" }, ["VOXBUS_NATS_TOKEN_FILE: /dev/null is empty"]],
-    ["a seed that is none", { VOXBUS_NATS_NKEY: "s3cret" }, ["VOXBUS_NATS_NKEY: the content is not an nkey seed"]],
+    ["an invalid seed", { VOXBUS_NATS_NKEY: "s3cret" }, ["VOXBUS_NATS_NKEY: the content is not an nkey seed"]],
     [
-      "credentials that are none",
+      "an invalid credentials file",
       { VOXBUS_NATS_CREDS: "/dev/null" },
       ["VOXBUS_NATS_CREDS: the content is not a credentials file"],
     ],

@@ -27,8 +27,8 @@ class ProblemError extends Error {
 }
 
 /**
- * Finds what is wrong with the variables of NATS, one sentence each: contradictions, unreadable files, and credentials
- * that are none. No sentence quotes a secret.
+ * Finds what is wrong with the variables of NATS, one sentence each: contradictions, unreadable files, and invalid
+ * credentials. No sentence quotes a secret.
  */
 export function checkBusConfig(config: BusConfig): readonly string[] {
   const servers = readServerUrls(config.VOXBUS_NATS_URL);
@@ -124,7 +124,7 @@ function readFile(variable: Variable, path: string): Buffer {
 }
 
 function codeOf(error: unknown): string {
-  return String((error as { readonly code?: unknown }).code ?? "unknown error");
+  return (error as { readonly code?: string }).code ?? "unknown error";
 }
 
 /** Signs a nonce once, because nats.js would close the connection for good at a bad seed. */
