@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Bus } from "@voxbus/bus";
+import { connect } from "@nats-io/transport-node";
 import { connectTestBus, startNatsServer, loose } from "@voxbus/testing";
 import {
   buckets,
@@ -236,4 +237,36 @@ test("subscriber: rules between variables are checked before NATS is waited for"
   };
   const env = { VOXBUS_NATS_URL: "nats://127.0.0.1:1", VOXBUS_LOG_LEVEL: "fatal" };
   await expect(startSubscriber(program, () => {}, env)).rejects.toThrow("VOXBUS_A: must be set with VOXBUS_B");
+});
+
+test("NATS credentials: contradictions stop the program before it connects, with sentences that hold no secret", async () => {
+  const env = {
+    VOXBUS_NATS_URL: "nats://u:s3cret@127.0.0.1",
+    VOXBUS_NATS_TOKEN: "s3cret",
+    VOXBUS_NATS_KEY: "/nowhere",
+  };
+  const error: unknown = await startSubscriber({ name: "test" }, () => undefined, env).catch(
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ConfigError);
+  expect((error as ConfigError).problems).toEqual([
+    "VOXBUS_NATS_URL, VOXBUS_NATS_TOKEN: expected one way to sign in to NATS, these are 2",
+    "VOXBUS_NATS_KEY: VOXBUS_NATS_CERT is missing",
+    "VOXBUS_NATS_KEY: cannot read /nowhere (ENOENT)",
+  ]);
+});
+
+test("JetStream: a program that only listens asks it for nothing", async () => {
+  const client = await connect({ servers: nats.url });
+  const asked: string[] = [];
+  client.subscribe("$JS.>", { callback: (_, { subject }) => void asked.push(subject) });
+  await client.flush();
+  await start(({ on }) => {
+    on.audio(() => undefined);
+    on.heard(() => undefined);
+    on.say(() => undefined);
+  });
+  await client.flush();
+  expect(asked).toEqual([]);
+  await client.close();
 });

@@ -116,6 +116,8 @@ export function permissionsOf(grant: Grant, streams: readonly string[]): Permiss
     publish: [
       ...subjects(publishes),
       channels.stats(isListener ? "*" : user).subject,
+      // nats-server reports on a traced message in the name of its publisher.
+      ...(isListener ? [] : [brokerTraces]),
       ...listBucketSubjects(grant),
       ...listJetStream(grant, streams),
     ],
@@ -211,11 +213,11 @@ export function listGrants(): readonly (readonly string[])[] {
   const patterns = (names: readonly ChannelName[]) => names.map((name) => channels[name].pattern);
   const rows = grants.map(({ user, publishes, subscribes, follows = [], ...rest }) => {
     const { claims = [], reads = [], watches = [], writes = [], keepsStreams } = rest;
-    const stats = user === listenerUser ? "stats.<program>" : `stats.${user}`;
+    const own = user === listenerUser ? ["stats.<program>"] : [`stats.${user}`, brokerTraces];
     const stored = patterns(follows).map((pattern) => storedPattern.replace("<subject>", pattern));
     return [
       `\`${user}\``,
-      code([...patterns(publishes), stats]),
+      code([...patterns(publishes), ...own]),
       code([...patterns(subscribes), ...stored, ...(keepsStreams ? [brokerTraces] : [])]),
       code(claims),
       code(reads),

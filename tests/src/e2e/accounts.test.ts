@@ -1,4 +1,4 @@
-import { PermissionViolationError } from "@nats-io/transport-node";
+import { headers, PermissionViolationError } from "@nats-io/transport-node";
 import { bucketNames, channels, streamNames } from "@voxbus/protocol";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { loadPrograms } from "../docs/generate.ts";
@@ -125,6 +125,19 @@ describe("accounts.conf", () => {
     const [publish, subscribe] = neverAllowed[grant.user]!;
     expect(publish.filter((subject) => !denied.publish.has(subject))).toEqual([]);
     expect(subscribe.filter((subject) => !denied.subscription.has(subject))).toEqual([]);
+  });
+
+  test("a traced message: nats-server's report reaches the monitor", async () => {
+    const [gateway, monitor] = await Promise.all([nats.connectAs("gateway"), nats.connectAs("monitor")]);
+    const report = new Promise<string>((resolve) => {
+      monitor.subscribe("voxbus.trace", { callback: (_, message) => resolve(message.string()) });
+    });
+    await monitor.flush();
+    const traced = headers();
+    traced.set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    gateway.publish("device.x1.event", "", { headers: traced });
+    expect(await report).toContain("00f067aa0ba902b7");
+    await Promise.all([gateway.close(), monitor.close()]);
   });
 
   test("an unknown password, and no user at all, are refused", async () => {
