@@ -6,6 +6,8 @@ import { readCredentials } from "./credentials.ts";
 import { findTlsRefusal } from "./tls-refusal.ts";
 
 const retryMs = 500;
+/** Errors that no retry can help. */
+const hopeless = [errors.AuthorizationError, errors.UserAuthenticationExpiredError, errors.InvalidArgumentError];
 
 /** The configuration of a connection, and the name under which NATS lists it. */
 export type ConnectionConfig = BusConfig & { readonly name?: string };
@@ -46,7 +48,7 @@ export async function dial(config: ConnectionConfig, log: BusLog, signal?: Abort
       return corkWrites(await connect(options));
     } catch (cause) {
       const url = credentials.servers.map((address) => `nats://${address}`).join(",");
-      if (cause instanceof errors.AuthorizationError || cause instanceof errors.InvalidArgumentError) {
+      if (cause instanceof Error && hopeless.some((kind) => cause instanceof kind)) {
         throw new Error(`NATS at ${url} cannot be used: ${cause.message}`, { cause });
       }
       const refusal = await findRefusal(credentials, cause);
