@@ -54,7 +54,7 @@ export interface StartedProgram {
   /** Everything that it printed. */
   output(): string;
   isRunning(): boolean;
-  /** Sends SIGTERM and resolves with the exit code. */
+  /** Sends SIGINT and resolves with the exit code. */
   end(): Promise<number | null>;
 }
 
@@ -92,7 +92,7 @@ export async function startProgram(
     output: () => output,
     isRunning: () => child.exitCode === null && child.signalCode === null,
     async end() {
-      if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+      if (child.exitCode === null && child.signalCode === null) child.kill("SIGINT");
       await exited;
       return child.exitCode;
     },
