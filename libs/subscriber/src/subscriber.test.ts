@@ -259,7 +259,7 @@ test("NATS credentials: contradictions stop the program before it connects, with
 test("JetStream: a program that only listens asks it for nothing", async () => {
   const client = await connect({ servers: nats.url });
   const asked: string[] = [];
-  client.subscribe("$JS.>", { callback: (_, { subject }) => void asked.push(subject) });
+  client.subscribe("$JS.API.>", { callback: (_, { subject }) => void asked.push(subject) });
   await client.flush();
   await start(({ on }) => {
     on.audio(() => undefined);
