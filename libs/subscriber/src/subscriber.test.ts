@@ -1,6 +1,5 @@
 import { availableParallelism } from "node:os";
 import type { Bus } from "@voxbus/bus";
-import { connect } from "@nats-io/transport-node";
 import { connectTestBus, startNatsServer, loose } from "@voxbus/testing";
 import {
   buckets,
@@ -254,19 +253,4 @@ test("NATS credentials: contradictions stop the program before it connects, with
     "VOXBUS_NATS_KEY: VOXBUS_NATS_CERT is missing",
     "VOXBUS_NATS_KEY: cannot read /nowhere (ENOENT)",
   ]);
-});
-
-test("JetStream: a program that only listens asks it for nothing", async () => {
-  const client = await connect({ servers: nats.url });
-  const asked: string[] = [];
-  client.subscribe("$JS.API.>", { callback: (_, { subject }) => void asked.push(subject) });
-  await client.flush();
-  await start(({ on }) => {
-    on.audio(() => undefined);
-    on.heard(() => undefined);
-    on.say(() => undefined);
-  });
-  await client.flush();
-  expect(asked).toEqual([]);
-  await client.close();
 });
