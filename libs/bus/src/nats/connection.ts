@@ -61,8 +61,7 @@ function watchConnection(nc: NatsConnection, inboxPrefix: string, log: BusLog): 
   const closers = new Set<() => void>();
   let closing = false;
   let reconnects = 0;
-  let denied = 0;
-  const warn = createWarn(log);
+  const reported = createErrorReport(log);
 
   const pings = startPings(nc, {
     patienceMs: awayMs,
@@ -85,12 +84,7 @@ function watchConnection(nc: NatsConnection, inboxPrefix: string, log: BusLog): 
         log.info({ server: status.server }, "NATS reconnected");
         state.set(true);
       } else if (status.type === "error") {
-        const { error } = status;
-        if (error instanceof errors.PermissionViolationError) {
-          denied += 1;
-          const { operation, subject } = error;
-          warn(`${operation} ${subject}`, { operation, subject }, "NATS permission denied");
-        } else warn(error.message, { err: error }, "NATS reported an error");
+        reported.report(status.error);
       }
     }
   };
@@ -132,13 +126,29 @@ function watchConnection(nc: NatsConnection, inboxPrefix: string, log: BusLog): 
     stats: () => {
       const { inBytes, outBytes } = nc.stats();
       const queued = countQueued(nc);
-      return { reconnects, denied, rtt: pings.rtt(), received: inBytes, sent: outBytes, queued };
+      return { reconnects, denied: reported.denied(), rtt: pings.rtt(), received: inBytes, sent: outBytes, queued };
     },
     close: async () => {
       if (closing) return;
       closing = true;
       for (const closer of closers) drops.guard("connection", closer);
       await drainAndClose(nc, state, log);
+    },
+  };
+}
+
+/** Logs the errors that NATS reports, and counts what it did not permit. */
+function createErrorReport(log: BusLog) {
+  const warn = createWarn(log);
+  let denied = 0;
+  return {
+    denied: () => denied,
+    report: (error: Error): void => {
+      if (error instanceof errors.PermissionViolationError) {
+        denied += 1;
+        const { operation, subject } = error;
+        warn(`${operation} ${subject}`, { operation, subject }, "NATS permission denied");
+      } else warn(error.message, { err: error }, "NATS reported an error");
     },
   };
 }
