@@ -28,6 +28,7 @@ export async function claimTurns(bus: Bus, slots: number, answer: AnswerInput): 
   return [heard, typed];
 }
 
-function readClaim({ device, attempt, final, trace }: Claim<unknown>): Pick<TurnInput, "device" | "delivery"> {
-  return { device, delivery: { attempt, final, claimedAt: performance.now(), trace } };
+function readClaim(claim: Claim<unknown>): Pick<TurnInput, "device" | "delivery"> {
+  const { device, storedAt, attempt, final, trace } = claim;
+  return { device, delivery: { storedAt, attempt, final, claimedAt: performance.now(), trace } };
 }

@@ -20,7 +20,8 @@ afterAll(async () => {
 const createTurn = (origin = 10, session = ulid(), device = `test-${session}`) => {
   return { device, session, origin };
 };
-const open = (turn: ReturnType<typeof createTurn>) => openReplyWriter(bus, turn, { attempt: 1, trace: {} }, never);
+const open = (turn: ReturnType<typeof createTurn>) =>
+  openReplyWriter(bus, turn, { attempt: 1, storedAt: Date.now(), trace: {} }, never);
 const announce = (device: string) => {
   const say: Say = { reply: ulid(), attempt: 1, sentence: 0, text: "Dinner!", last: true };
   return bus.store(channels.sayOpen(device), say);

@@ -1,6 +1,6 @@
 import { ConflictError, retryConflicts, type Bus } from "@voxbus/bus";
 import { channels, type Say } from "@voxbus/protocol";
-import type { Delivery, TurnId } from "./turn-input.ts";
+import { earlierMs, type Delivery, type TurnId } from "./turn-input.ts";
 
 /** Another worker writes this reply, or a newer reply of the session answers the turn too. The writer must stop. */
 export class LostReplyError extends Error {
@@ -31,12 +31,12 @@ const sentencesRead = 1024;
 export async function openReplyWriter(
   bus: Bus,
   turn: TurnId,
-  { attempt, trace }: Pick<Delivery, "attempt" | "trace">,
+  { attempt, storedAt, trace }: Pick<Delivery, "attempt" | "storedAt" | "trace">,
   signal: AbortSignal,
 ): Promise<ReplyWriter> {
   const { device, session, origin } = turn;
   const reply = `${session}:${origin}`;
-  const stored = await readReply(bus, turn, signal);
+  const stored = await readReply(bus, turn, storedAt, signal);
   let sentence = stored.sentences.length;
   let { expectedOpen, expectedSay } = stored;
 
@@ -58,7 +58,7 @@ export async function openReplyWriter(
           sentence += 1;
         } catch (error) {
           if (!(error instanceof ConflictError)) throw error;
-          const now = await readReply(bus, turn, signal);
+          const now = await readReply(bus, turn, storedAt, signal);
           if (now.sentences.length !== sentence || now.superseded) {
             throw new LostReplyError(`another worker writes the reply ${reply}`, { cause: error });
           }
@@ -70,19 +70,21 @@ export async function openReplyWriter(
 }
 
 /** Reads the stored part of a reply, and the sequences that its next sentence must follow. */
-async function readReply(bus: Bus, { device, session, origin }: TurnId, signal: AbortSignal) {
+async function readReply(bus: Bus, { device, session, origin }: TurnId, storedAt: number, signal: AbortSignal) {
+  const from = { time: storedAt - earlierMs };
   const reply = `${session}:${origin}`;
   // Until the first sentence is stored, no writer has stored a second one. So `lastSay` is what the second one must
   // follow. Read any later, it could be a rival's second sentence.
   const [openings, lastSay] = await Promise.all([
-    bus.stored(channels.sayOpen(device), openingsRead, signal),
+    bus.stored(channels.sayOpen(device), { limit: openingsRead, from }, signal),
     bus.lastStored(channels.say(device), signal),
   ]);
   const opening = openings.messages.find((say) => say.reply === reply);
   const others = openings.messages.flatMap((say) =>
     say.session === session && say.origin !== undefined && say.origin !== origin ? [say.origin] : [],
   );
-  const says = opening === undefined ? undefined : await bus.stored(channels.say(device), sentencesRead, signal);
+  const says =
+    opening === undefined ? undefined : await bus.stored(channels.say(device), { limit: sentencesRead, from }, signal);
   const rest = says?.messages.filter((say) => say.reply === reply) ?? [];
   return {
     sentences: opening === undefined ? [] : [opening, ...rest],

@@ -4,7 +4,7 @@ import { describeCause } from "@voxbus/subscriber";
 import type { AnswerRequest, Message, Tool } from "./engines/engine.ts";
 import type { ReplyWriter } from "./reply-writer.ts";
 import type { TurnDeps } from "./turn-deps.ts";
-import type { TurnInput } from "./turn-input.ts";
+import { earlierMs, type TurnInput } from "./turn-input.ts";
 
 /** The data that an answer depends on, beside the turn's own text. */
 export interface TurnContext {
@@ -15,8 +15,6 @@ export interface TurnContext {
 }
 
 const earlierRead = 64;
-// Typed text outlives the replies by hours. A text older than this was answered, or its user no longer waits for an answer.
-const earlierMs = 300_000;
 
 /** Reads the context of a turn. Throws BusAwayError, or the reason of `signal`. */
 export async function readContext(
@@ -58,16 +56,15 @@ export function createRequest(
 }
 
 /** Reads the earlier user inputs of the session, spoken and typed, in order. */
-async function readEarlier(bus: Bus, { device, session, origin }: TurnInput, signal: AbortSignal) {
+async function readEarlier(bus: Bus, { device, session, origin, delivery }: TurnInput, signal: AbortSignal) {
+  const range = { limit: earlierRead, from: { time: delivery.storedAt - earlierMs } };
   const [heard, typed] = await Promise.all([
-    bus.stored(channels.heard(device), earlierRead, signal),
-    bus.stored(channels.inText(device), earlierRead, signal),
+    bus.stored(channels.heard(device), range, signal),
+    bus.stored(channels.inText(device), range, signal),
   ]);
   return [
     ...heard.messages.map(({ session, origin, text }) => ({ session, origin, text })),
-    ...typed.messages.flatMap(({ session, seq, body, at }) =>
-      at > Date.now() - earlierMs ? [{ session, origin: seq, text: body }] : [],
-    ),
+    ...typed.messages.map(({ session, seq, body }) => ({ session, origin: seq, text: body })),
   ]
     .filter((one) => one.session === session && one.origin < origin)
     .sort((a, b) => a.origin - b.origin);

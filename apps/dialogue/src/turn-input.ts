@@ -8,12 +8,17 @@ export interface TurnId {
   readonly origin: number;
 }
 
+/** How long before a turn its session's older turns and replies matter, ms. Their users no longer wait for an answer. */
+export const earlierMs = 300_000;
+
 /** One delivery of a turn to a worker. */
 export interface Delivery {
   /** The number of the delivery, from 1. */
   readonly attempt: number;
   /** True at the last delivery, at which the worker only apologizes. */
   readonly final: boolean;
+  /** When the turn was stored, by the clock of NATS, ms since the epoch. */
+  readonly storedAt: number;
   /** The time of the claim (`performance.now()`, ms). */
   readonly claimedAt: number;
   /** The trace headers that sentences are stored with. */

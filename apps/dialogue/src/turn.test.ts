@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { channels, type InText, type Presence, Profile } from "@voxbus/protocol";
@@ -9,7 +10,7 @@ import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
 import type { EngineRun } from "./metrics.ts";
 import type { Devices, TurnDeps } from "./turn-deps.ts";
-import type { Delivery, TurnInput } from "./turn-input.ts";
+import { earlierMs, type Delivery, type TurnInput } from "./turn-input.ts";
 import { answerTurn } from "./turn.ts";
 
 const never = new AbortController().signal;
@@ -76,7 +77,7 @@ function createWorker(texts: readonly string[], options: WorkerOptions = {}) {
   return { answer, fence, requests, warnings, runs };
 }
 
-const delivery: Delivery = { attempt: 1, final: false, claimedAt: performance.now(), trace: {} };
+const delivery: Delivery = { attempt: 1, storedAt: Date.now(), final: false, claimedAt: performance.now(), trace: {} };
 function createInput(rest: Partial<TurnInput> = {}): TurnInput {
   const session = ulid();
   return { device: `test-${session}`, session, origin: 10, text: "hi", delivery, ...rest };
@@ -165,12 +166,20 @@ test("turn: an engine that never ends leads to an apology", async () => {
 });
 
 test("turn: earlier turns without an answer are answered too, but not old, answered or fenced ones", async () => {
-  const input = createInput({ origin: 50 });
-  const type = (seq: number, body: string, at = Date.now()) => {
-    const text: InText = { session: input.session, seq, at, kind: "text", body };
-    return bus.store(channels.inText(input.device), text);
+  const { session, device } = createInput();
+  const type = (seq: number, body: string) => {
+    const text: InText = { session, seq, at: 0, kind: "text", body };
+    return bus.store(channels.inText(device), text);
   };
-  await type(9, "hours ago", Date.now() - 3_600_000);
+  await type(9, "too long ago");
+  await sleep(10);
+  const input = createInput({
+    session,
+    device,
+    origin: 50,
+    delivery: { ...delivery, storedAt: Date.now() + earlierMs },
+  });
+  await sleep(10);
   await type(10, "answered");
   await type(20, "fenced");
   await type(30, "open");

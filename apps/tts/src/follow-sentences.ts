@@ -8,13 +8,13 @@ const mostStored = 1000;
 
 /**
  * Yields a reply's sentences in order, each once, from the opening sentence to the last. They come live, or from the stream
- * if one is missing. Ends early if no sentence came for a minute. Throws the signal's reason.
+ * if one is missing, where they are read from `openedAt` on, the sequence of the opening sentence. Ends early if no sentence came for a minute. Throws the signal's reason.
  */
 export async function* followSentences(
-  options: { readonly bus: Bus; readonly device: string; readonly opening: Say },
+  options: { readonly bus: Bus; readonly device: string; readonly opening: Say; readonly openedAt: number },
   signal: AbortSignal,
 ): AsyncGenerator<Say> {
-  const { bus, device, opening } = options;
+  const { bus, device, opening, openedAt } = options;
   yield opening;
   if (opening.last) return;
   const known = new Map<number, Say>();
@@ -25,7 +25,7 @@ export async function* followSentences(
     wake();
   };
   const readStored = async () => {
-    const { messages } = await bus.stored(channels.say(device), mostStored, signal);
+    const { messages } = await bus.stored(channels.say(device), { limit: mostStored, from: { seq: openedAt } }, signal);
     for (const say of messages) take(say);
   };
   const subscription = bus.subscribe(stored(channels.say(device)), take);

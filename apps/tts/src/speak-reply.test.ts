@@ -230,7 +230,17 @@ test("tts: at the last delivery it only apologizes, behind what was accepted", a
     session: gateway.session, origin: 5, reply: gateway.reply, attempt: 1, sentence: 0, text: "Poison.", last: false,
   }; // prettier-ignore
   const { signal } = new AbortController();
-  const work = speak({ device: gateway.device, message, attempt: 4, final: true, trace: {}, sent: {}, signal });
+  const work = speak({
+    device: gateway.device,
+    message,
+    seq: 1,
+    storedAt: Date.now(),
+    attempt: 4,
+    final: true,
+    trace: {},
+    sent: {},
+    signal,
+  });
   const frames = await gateway.until(ended);
   expect(frames.every(({ sentence, attempt }) => sentence === 3 && attempt === 4)).toBe(true);
   expect(frames[0]).toMatchObject({ n: 0, body: { type: "llm", emotion: "sad" } });

@@ -69,7 +69,7 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
     if (attempt > 1) await before;
     const sent = claim.final
       ? sendApology(deps.speaker, { opening, output, sendSentence }, signal)
-      : sendSentences(deps, { device, opening, sendSentence }, signal);
+      : sendSentences(deps, { device, opening, openedAt: claim.seq, sendSentence }, signal);
     await Promise.all([before, sent]);
     await delay(output.durationMs + outcomeMs, undefined, { signal });
     log.warn({ device, reply }, "reply outcome missing");
@@ -88,12 +88,17 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
 /** Sends the sentences of a reply as they are stored, each spoken by the profile's voice. */
 async function sendSentences(
   { bus, profiles, speaker }: SpeakDeps,
-  reply: { readonly device: string; readonly opening: Say; readonly sendSentence: SendSentence },
+  reply: {
+    readonly device: string;
+    readonly opening: Say;
+    readonly openedAt: number;
+    readonly sendSentence: SendSentence;
+  },
   signal: AbortSignal,
 ): Promise<void> {
-  const { device, opening, sendSentence } = reply;
+  const { device, opening, openedAt, sendSentence } = reply;
   const profile = profiles.of(device);
-  for await (const say of followSentences({ bus, device, opening }, signal)) {
+  for await (const say of followSentences({ bus, device, opening, openedAt }, signal)) {
     const request = {
       text: say.text,
       language: say.language ?? profile.language,

@@ -1,4 +1,5 @@
-import { busVersion, channels, type Heard, type InText, stored } from "@voxbus/protocol";
+import { setTimeout as sleep } from "node:timers/promises";
+import { busVersion, channels, type Heard, type InText, type Say, stored } from "@voxbus/protocol";
 import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bus } from "./bus.ts";
@@ -25,6 +26,8 @@ const makeHeard = (origin: number): Heard => ({
   text: "hello",
   language: "en",
 });
+
+const makeSay = (sentence: number): Say => ({ reply: "r1", attempt: 1, sentence, text: "Hello.", last: false });
 
 beforeAll(async () => {
   server = await startNatsServer();
@@ -87,6 +90,66 @@ test("stored: the newest messages, oldest first, over a pattern and several page
   expect(messages.map(({ origin }) => origin)).toEqual(Array.from({ length: 20 }, (_, n) => 581 + n));
   expect(newest).toBe((await bus.stored(channels.heard("many1"), 1)).newest);
   expect(await bus.stored(channels.heard("absent"), 10)).toEqual({ messages: [], newest: 0 });
+});
+
+test("stored: from a sequence on, from a time on, and always with the newest sequence", async () => {
+  const subject = channels.heard("since");
+  const first = await bus.store(subject, makeHeard(1));
+  await Promise.all(Array.from({ length: 599 }, (_, n) => bus.store(subject, makeHeard(n + 2))));
+  await sleep(20);
+  const time = Date.now() + 0.9; // nats-server runs on this machine, so its clock is ours
+  const before = await bus.stored(subject, { limit: 10, from: { time } });
+  expect(before.messages).toEqual([]);
+  expect(before.newest).toBe((await bus.lastStored(subject)).newest);
+  const { seq } = await bus.store(subject, makeHeard(601));
+  await bus.store(channels.heard("others"), makeHeard(1));
+  const ranges = [{ time }, { seq }, { seq: seq - 1 }].map((from) => bus.stored(subject, { limit: 1, from }));
+  for (const { messages, newest } of await Promise.all(ranges)) {
+    expect(messages.map(({ origin }) => origin)).toEqual([601]);
+    expect(newest).toBe(seq);
+  }
+  const all = await bus.stored(subject, { limit: 1000, from: { seq: first.seq + 1 } });
+  expect(all.messages).toHaveLength(600);
+  const absent = channels.heard("absent");
+  expect(await bus.stored(absent, { limit: 10, from: { time } })).toEqual({ messages: [], newest: 0 });
+});
+
+test("stored: everything from a message's time on, also what was stored within the same millisecond", async () => {
+  for (let run = 0; run < 30; run += 1) {
+    const device = `same-ms-${run}`;
+    const opening = bus.store(channels.sayOpen(device), makeSay(0));
+    await Promise.all([opening, ...[1, 2, 3].map((n) => bus.store(channels.say(device), makeSay(n)))]);
+  }
+  const seen: string[] = [];
+  const claims = await bus.claim({
+    channel: channels.sayOpen("*"),
+    durable: "same-ms",
+    slots: 30,
+    work: async ({ device, seq, storedAt }) => {
+      for (const from of [{ time: storedAt }, { seq }]) {
+        const { messages } = await bus.stored(channels.say(device), { limit: 10, from });
+        seen.push(messages.map(({ sentence }) => sentence).join());
+      }
+    },
+  });
+  await vi.waitFor(() => expect(seen).toHaveLength(60), { timeout: 4000 });
+  expect(new Set(seen)).toEqual(new Set(["1,2,3"]));
+  await claims.drain(0);
+});
+
+test("stored: from a time on costs the same, whatever came before", async () => {
+  const subject = channels.inText("history");
+  const read = async () => {
+    const received = bus.stats().received;
+    await bus.stored(subject, { limit: 64, from: { time: Date.now() - 1 } });
+    return bus.stats().received - received;
+  };
+  await bus.store(subject, makeText(1));
+  await sleep(20);
+  const short = await read();
+  await Promise.all(Array.from({ length: 250 }, (_, n) => bus.store(subject, makeText(n + 2))));
+  await sleep(20);
+  expect(await read()).toBeLessThan(short * 1.2);
 });
 
 test("stored.>: only messages that the stream accepted are published again", async () => {

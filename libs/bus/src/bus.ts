@@ -42,10 +42,23 @@ export interface StoredMessages<T> {
   readonly newest: number;
 }
 
+/**
+ * The newest `limit` of the messages that were stored from a point on: a message's sequence, or a time of NATS in ms since
+ * the epoch, such as `Claim.storedAt`. Default: from the beginning.
+ */
+export interface StoredRange {
+  readonly limit: number;
+  readonly from?: { readonly seq: number } | { readonly time: number };
+}
+
 /** A job held by one worker. It passes to another worker when this one dies. */
 export interface Claim<T> {
   readonly device: string;
   readonly message: T;
+  /** The place of the message in its stream. */
+  readonly seq: number;
+  /** When the stream stored the message, by the clock of NATS, ms since the epoch. */
+  readonly storedAt: number;
   /** The number of the delivery, from 1. */
   readonly attempt: number;
   /**
@@ -192,12 +205,12 @@ export interface Bus {
   ): Promise<{ readonly message: z.infer<S> | undefined; readonly newest: number }>;
 
   /**
-   * Reads the newest `limit` messages that a stream holds on the channel. Messages that do not decode are counted and left
-   * out. Throws BusAwayError.
+   * Reads the newest messages of a range (a number: its limit) that a stream holds on the channel. Messages that do not decode are counted and
+   * left out. `newest` is known even if the range from a time is empty. Throws BusAwayError.
    */
   stored<S extends z.ZodType>(
     channel: Channel<S, StreamName>,
-    limit: number,
+    range: number | StoredRange,
     signal?: AbortSignal,
   ): Promise<StoredMessages<z.infer<S>>>;
 

@@ -13,6 +13,7 @@ export type {
   Stored,
   StoreOptions,
   StoredMessages,
+  StoredRange,
   Outgoing,
 } from "./bus.ts";
 export type { BrokerTrace } from "./tracing/broker-trace.ts";

@@ -37,7 +37,7 @@ export async function attemptWork<S extends z.ZodType>(
   { arrived, delivery, message, signal }: Job<S>,
 ): Promise<Verdict> {
   const { subject } = arrived;
-  const { key, attempt, storedAt } = delivery;
+  const { key, attempt, seq, storedAt } = delivery;
   const sent = readTrace(arrived);
   const { trace, run, end } = traceAttempt({ subject, durable, key, attempt }, sent);
   claimMeter.claimed(durable, attempt, Date.now() - storedAt);
@@ -47,7 +47,7 @@ export async function attemptWork<S extends z.ZodType>(
     final = counted >= finalDelivery;
     if (counted > lastDelivery) throw new Error(`all ${lastDelivery} workers that held this claim failed; dropping it`);
     const device = deviceOfSubject(subject) ?? "";
-    await run(() => work({ device, message, attempt, final, trace, sent, signal }));
+    await run(() => work({ device, message, seq, storedAt, attempt, final, trace, sent, signal }));
     end("done");
     return "ack";
   } catch (err) {

@@ -25,6 +25,8 @@ export interface DeliveryInfo {
   readonly key: string;
   /** The number of the delivery, from 1. */
   readonly attempt: number;
+  /** The place of the message in its stream. */
+  readonly seq: number;
   /** When the message was stored, in ms since the epoch by the server's clock. */
   readonly storedAt: number;
 }
@@ -37,6 +39,7 @@ export function readDelivery(ackSubject: string): DeliveryInfo {
   return {
     key: `${tokens[at + 1]}@${tokens[at + 3]}`,
     attempt: Number(tokens[at]),
+    seq: Number(tokens[at + 1]),
     storedAt: Number(tokens[at + 3]) / 1e6,
   };
 }

@@ -1,4 +1,4 @@
-import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type { DirectBatchOptions, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import type { StreamName } from "@voxbus/protocol";
 import type { Bus } from "../bus.ts";
 import type { Messages } from "../nats/messages.ts";
@@ -29,34 +29,54 @@ export function createReader(
     return { message: readable.at(-1), newest: found.seq };
   };
 
-  // Any replica may answer with a page, and may lag behind. The leader decides whether there is more.
-  const readFrom = async (stream: StreamName, subject: string, seq: number): Promise<StoredMsg[]> => {
+  const readPage = async (stream: StreamName, start: DirectBatchOptions): Promise<readonly StoredMsg[]> => {
     const found: StoredMsg[] = [];
     try {
-      const batch = await jsm.direct.getBatch(stream, { next_by_subj: subject, seq, batch: pageSize });
-      for await (const message of batch) found.push(message);
+      for await (const message of await jsm.direct.getBatch(stream, start)) found.push(message);
     } catch (error) {
       if (!isNoMessage(error)) throw error;
     }
+    return found;
+  };
+
+  // Any replica may answer with a page, and may lag behind. The leader decides whether there is more.
+  const readFrom = async (stream: StreamName, subject: string, seq: number): Promise<readonly StoredMsg[]> => {
+    const found = await readPage(stream, { next_by_subj: subject, seq, batch: pageSize });
     if (found.length > 0) return found;
     const query = { next_by_subj: subject, seq }; // nats.js types this for direct reads only
     const next = await jsm.streams.getMessage(stream, query);
     return next === null ? [] : [next];
   };
 
-  const stored: Bus["stored"] = async ({ subject, schema, delivery: stream }, limit, signal) => {
-    let kept: StoredMsg[] = [];
-    for (let seq = 1; ;) {
-      const from = seq;
-      const found = await publisher.retry(stream, () => readFrom(stream, subject, from), signal);
-      const last = found.at(-1);
-      if (last === undefined) break;
-      kept = [...kept, ...found].slice(-limit);
-      seq = last.seq + 1;
+  /** Reads the first page from a time on. If nothing is that new, gives the subject's last message as `older`. */
+  const readSince = async (stream: StreamName, subject: string, time: number) => {
+    const page = await readPage(stream, { next_by_subj: subject, start_time: new Date(time), batch: pageSize });
+    if (page.length > 0) return { page };
+    const last = await jsm.streams.getMessage(stream, { last_by_subj: subject });
+    if (last === null) return { page };
+    if (last.time.getTime() < time) return { page, older: last };
+    // It was stored just now, or the replica lags behind.
+    return { page: await readFrom(stream, subject, 1) };
+  };
+
+  const stored: Bus["stored"] = async ({ subject, schema, delivery: stream }, range, signal) => {
+    const { limit, from = { seq: 1 } } = typeof range === "number" ? { limit: range } : range;
+    // nats.js rounds stored times down to ms. A fraction of a ms here would leave out what was stored within the same ms.
+    const since = "time" in from ? Math.floor(from.time) : 0;
+    const retry = <T>(work: () => Promise<T>): Promise<T> => publisher.retry(stream, work, signal);
+    const first =
+      "seq" in from
+        ? { page: await retry(() => readFrom(stream, subject, from.seq)) }
+        : await retry(() => readSince(stream, subject, since));
+    let kept: readonly StoredMsg[] = [];
+    for (let { page } = first; page.length > 0;) {
+      kept = [...kept, ...page].slice(-limit);
+      const next = (page.at(-1)?.seq ?? 0) + 1;
+      page = await retry(() => readFrom(stream, subject, next));
     }
     return {
-      messages: kept.flatMap((one) => messages.decode(schema, one) ?? []),
-      newest: kept.at(-1)?.seq ?? 0,
+      messages: kept.filter(({ time }) => time.getTime() >= since).flatMap((one) => messages.decode(schema, one) ?? []),
+      newest: (kept.at(-1) ?? first.older)?.seq ?? 0,
     };
   };
 
