@@ -8,13 +8,15 @@ import { programShape, startService, type Build, type Program } from "./service.
 const bounds: Readonly<Record<StopMode, number>> = { drain: 30_000, quick: 4500 };
 /** Time that the client of `POST /pre-stop` gets to read its answer, ms. It may end with this process, as in a container. */
 const preStopMs = 1000;
+/** Time that a start may take to notice that it is to stop, ms. Then the process exits: it has nothing to finish yet. */
+const startBoundMs = 700;
 
 /**
  * Runs a program as this process, from its start to its end. It reads the configuration from the environment and prints
  * it for `--help`. When the program is ready it logs one line with the real addresses, and sends them to the launcher.
- * SIGTERM or SIGHUP drains within 30 s. SIGINT, or the end of the launcher, stops within 5 s. After a drain by
- * `POST /pre-stop` the process ends too, so that a supervisor starts it again. An error that nothing has caught is logged
- * and counted; more than 1000 of them in a minute end the process.
+ * SIGTERM or SIGHUP drains within 30 s, or ends a program that is not ready yet within 1 s. SIGINT, or the end of the
+ * launcher, stops within 5 s. After a drain by `POST /pre-stop` the process ends too, so that a supervisor starts it again.
+ * An error that nothing has caught is logged and counted; more than 1000 of them in a minute end the process.
  */
 export async function run<S extends ConfigShape>(program: Program<S>, build: Build<S>): Promise<void> {
   if (process.argv.includes("--help")) {
@@ -27,8 +29,10 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
     if (early.signal.aborted && mode === "drain") return;
     early.abort(new Error(`the program stops: ${why}`));
     setTimeout(() => process.exit(1), bounds[mode]).unref();
+    const giveUp = setTimeout(() => process.exit(0), startBoundMs);
     starting
       .then(async ({ stop, log }) => {
+        clearTimeout(giveUp);
         log.info({ why, mode }, "stopping");
         await stop(mode);
         log.info("stopped");
