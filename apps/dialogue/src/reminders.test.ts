@@ -1,7 +1,7 @@
-import type { Reminder } from "@voxbus/protocol";
+import { buckets, type Reminder } from "@voxbus/protocol";
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { openReminderBook, type ReminderBook } from "./reminders.ts";
 import { createTestClock } from "./test-clock.ts";
 
@@ -114,4 +114,16 @@ test("reminders: a device has at most 20", async () => {
   await expect(reminders.schedule(60_000, "x")).rejects.toThrow(RangeError);
   expect(await other.of(turn("few")).cancel()).toBe(0);
   expect(await other.of(turn("many")).cancel()).toBe(20);
+});
+
+test("reminders: they are due by the clock of NATS, although this machine's clock is hours off", async () => {
+  const right = Date.now.bind(Date);
+  vi.spyOn(Date, "now").mockImplementation(() => right() + 5 * 3_600_000);
+  const book = openReminderBook({ bus, announce: async () => undefined, log: silentLog });
+  books.push(book);
+  await book.of(turn("off")).schedule(60_000, "in a minute");
+  const [id] = await bus.bucket(buckets.reminders).ids("off");
+  const { dueAt } = (await bus.bucket(buckets.reminders).get(id!))!.value!;
+  expect(Math.abs(dueAt - right() - 60_000)).toBeLessThan(1000);
+  vi.restoreAllMocks();
 });

@@ -23,6 +23,7 @@ export interface ReminderBookOptions {
    */
   readonly announce: (reminder: Reminder, id: string) => Promise<unknown>;
   readonly log: BusLog;
+  /** Default: the clock of NATS, which all workers share. */
   readonly clock?: Clock;
 }
 
@@ -37,7 +38,8 @@ const retryMs = 1000;
 const maxTries = 5;
 
 /** Opens the book and watches its reminders until it is closed. */
-export function openReminderBook({ bus, announce, log, clock = systemClock }: ReminderBookOptions): ReminderBook {
+export function openReminderBook({ bus, announce, log, ...options }: ReminderBookOptions): ReminderBook {
+  const { clock = { ...systemClock, now: bus.now } } = options;
   const bucket = bus.bucket(buckets.reminders);
   /** The function that cancels the timer of each known reminder; undefined once the reminder is gone. */
   const timers = new Map<string, (() => void) | undefined>();

@@ -73,7 +73,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
   const id = config.VOXBUS_GATEWAY_ID ?? nameGateway(port);
   const registry = await createRegistry(bus, {
     id,
-    epoch: ulid(),
+    epoch: ulid(bus.now()),
     address,
     load: () => ({ connections: sessions.connections(), speaking: sessions.speaking() }),
     taken: (device, session, loss) =>
@@ -81,7 +81,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
     log,
   });
   defer((mode) => registry.close(farewellMs[mode]));
-  const records = createDeviceRecords(bus, log);
+  const records = createDeviceRecords(bus, log, { now: bus.now });
   defer(() => records.close());
 
   const deps = {
@@ -108,7 +108,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
   const capacity = createCapacity(limits, {
     connections: () => sessions.connections(),
     pending: () => sessions.pending(),
-    connected: () => bus.connected(),
+    connected: () => bus.connected() && bus.storing(),
     draining: () => hub.draining,
     outOfMemory: () => guard.refusing(),
   });

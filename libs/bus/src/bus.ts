@@ -185,8 +185,8 @@ export interface Bus {
 
   /**
    * Publishes into a stream and waits for the acknowledgement. Retries for at least 15 s with the same `id`, so the message
-   * is stored once. The first attempt is sent at once, in order with `publish`. Throws ConflictError, or BusAwayError when
-   * the time is up.
+   * is stored once. The first attempt is sent at once, in order with `publish`. Throws ConflictError, StorageFullError, or
+   * BusAwayError when the time is up.
    */
   store<S extends z.ZodType>(
     channel: Channel<S, StreamName>,
@@ -267,13 +267,21 @@ export interface Bus {
   connected(): boolean;
   /** Names the NATS that answers. A single server has another name after a restart; a cluster keeps its own. */
   server(): string;
+  /**
+   * False from 4 s after NATS stopped to store messages until it stores again, although it may be connected. Always true in
+   * a program that stores nothing.
+   */
+  storing(): boolean;
+  /** Gives the time by the clock of NATS, in ms since the epoch. The clock of this machine may be off by hours. */
+  now(): number;
   /** Calls `listener` at each change of `connected()`. */
   onChange(listener: (connected: boolean) => unknown): Closer;
   /** Resolves when everything published so far has reached the server. Throws BusAwayError after 1 s. */
   flush(): Promise<void>;
   /**
    * Reads counts since the start: messages that did not decode or whose handler failed (by drop reason), reconnects,
-   * retries, claims, redelivered claims, bytes received and sent, and what NATS did not permit. Also the claims held
+   * retries, claims, redelivered claims, bytes received and sent, what NATS did not permit, and messages that found the
+   * storage full. Also the claims held
    * now, the bytes that wait to be written to NATS, and the last round trip in ms.
    */
   stats(): {
@@ -281,6 +289,7 @@ export interface Bus {
     readonly reconnects: number;
     readonly retries: number;
     readonly denied: number;
+    readonly full: number;
     readonly claims: number;
     readonly redeliveries: number;
     readonly received: number;

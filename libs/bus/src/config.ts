@@ -4,6 +4,20 @@ import { z } from "zod";
 function text(meaning: string) {
   return z.string().optional().describe(meaning);
 }
+const megabytes = z.coerce.number().int().min(16).max(1_048_576);
+
+/** The variables with the sizes of the streams and buckets. They must be the same for every program. */
+export const sizeConfig = {
+  VOXBUS_DEVICE_IN_MB: megabytes
+    .default(256)
+    .describe("megabytes of the stream DEVICE_IN in NATS; beyond: its oldest messages are dropped"),
+  VOXBUS_TURNS_MB: megabytes
+    .default(128)
+    .describe("megabytes of the stream TURNS in NATS; beyond: its oldest messages are dropped"),
+  VOXBUS_BUCKETS_MB: megabytes
+    .default(256)
+    .describe("megabytes of all buckets in NATS, of which each has a share; beyond: a bucket takes no new entry"),
+};
 
 /** The variables with which a program reaches NATS. Spread them into its configuration schema. */
 export const busConfig = {
@@ -34,10 +48,22 @@ export const busConfig = {
     .max(5)
     .default(1)
     .describe("copies that NATS keeps of each stream and bucket: 1 on one server, 3 in a cluster"),
+  ...sizeConfig,
 };
 
 /** The parsed form of `busConfig`. */
 export type BusConfig = z.infer<z.ZodObject<typeof busConfig>>;
+
+/** The sizes of the streams and buckets, in megabytes. */
+export type StreamSizes = z.infer<z.ZodObject<typeof sizeConfig>>;
+
+/** The part of a configuration with which a program finds NATS and signs in. */
+export type LoginConfig = Omit<BusConfig, keyof StreamSizes | "VOXBUS_NATS_REPLICAS">;
+
+/** Picks the sizes from a configuration. Those that are missing have their defaults. */
+export function readSizes(config: Partial<StreamSizes>): StreamSizes {
+  return z.object(sizeConfig).parse(config);
+}
 
 /** The part of a log that the bus uses. A pino log has this shape. */
 export interface BusLog {

@@ -6,14 +6,16 @@ import type { Bus, Claims } from "./bus.ts";
 import { BusAwayError } from "./errors.ts";
 import { createClaimMeter, observeBus } from "./metrics.ts";
 import { runClaims } from "./jetstream/claim.ts";
-import type { BusConfig, BusLog } from "./config.ts";
+import { readSizes, type BusConfig, type BusLog, type StreamSizes } from "./config.ts";
 import { runFollow } from "./follow.ts";
 import { readLags } from "./jetstream/lags.ts";
+import { createNatsClock } from "./nats/clock.ts";
 import { openConnection } from "./nats/connection.ts";
 import { createMessages, toBytes, traceHeaders } from "./nats/messages.ts";
 import { traceSend } from "./tracing/spans.ts";
 import { createPublisher } from "./jetstream/publish.ts";
 import { createReader } from "./jetstream/read.ts";
+import { createStorageWatch } from "./jetstream/storage-watch.ts";
 import { bucketStream, createEnsureStreams, type EnsureStreams } from "./jetstream/streams.ts";
 
 const apiTimeoutMs = 2000;
@@ -24,22 +26,25 @@ const apiTimeoutMs = 2000;
  * asks JetStream for nothing.
  */
 export async function connectBus(
-  config: BusConfig & {
-    /** The streams and buckets to create or update at the start. Default: all. */
-    readonly streams?: readonly (StreamName | BucketName)[];
-    /** The name of the program, under which NATS lists the connection. */
-    readonly name?: string;
-    /** Exports metrics of the connection and its claims. */
-    readonly meter?: Meter;
-  },
+  config: Omit<BusConfig, keyof StreamSizes> &
+    Partial<StreamSizes> & {
+      /** The streams and buckets to create or update at the start. Default: all. */
+      readonly streams?: readonly (StreamName | BucketName)[];
+      /** The name of the program, under which NATS lists the connection. */
+      readonly name?: string;
+      /** Exports metrics of the connection and its claims. */
+      readonly meter?: Meter;
+    },
   log: BusLog,
   signal?: AbortSignal,
 ): Promise<Bus> {
   const connection = await openConnection(config, log, signal);
   const js = jetstream(connection.nc, { timeout: apiTimeoutMs });
   const jsm = await jetstreamManager(connection.nc, { timeout: apiTimeoutMs, checkAPI: false });
-  const ensureStreams = createEnsureStreams(jsm, config.VOXBUS_NATS_REPLICAS, log);
-  const publisher = createPublisher(connection, js, ensureStreams);
+  const clock = createNatsClock();
+  const ensureStreams = createEnsureStreams({ jsm, clock, log }, config.VOXBUS_NATS_REPLICAS, readSizes(config));
+  const watch = createStorageWatch(connection, { js, jsm, ensureStreams, clock });
+  const publisher = createPublisher(connection, { js, ensureStreams, watch });
   const messages = createMessages(connection);
   const reader = createReader(jsm, publisher, messages);
 
@@ -63,6 +68,7 @@ export async function connectBus(
   const stats: Bus["stats"] = () => ({
     drops: connection.drops.counts(),
     retries: publisher.retries(),
+    full: publisher.full(),
     held: [...claims].reduce((sum, one) => sum + one.held(), 0),
     ...claimMeter.totals(),
     ...connection.stats(),
@@ -86,6 +92,7 @@ export async function connectBus(
     claim: async (options) => {
       const naks = openBucket({ connection, jsm, publisher }, buckets.naks);
       const deps = { connection, jsm, ensureStreams, publisher, messages, claimMeter, naks };
+      watch.begin();
       const running = await runClaims(deps, options);
       claims.add(running);
       return running;
@@ -95,6 +102,8 @@ export async function connectBus(
     bucket: (row) => openBucket({ connection, jsm, publisher }, row),
     connected: connection.connected,
     server: connection.server,
+    storing: watch.storing,
+    now: clock.now,
     onChange: connection.onChange,
     flush: connection.flush,
     stats,

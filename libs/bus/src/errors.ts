@@ -10,5 +10,10 @@ export class DeniedError extends Error {
 
 /** Thrown when NATS could not be reached within the time that the call allows. */
 export class BusAwayError extends Error {
-  override readonly name = "BusAwayError";
+  override readonly name: string = "BusAwayError";
+}
+
+/** Thrown when NATS cannot store a message because a bucket, or the storage of the account, is full. */
+export class StorageFullError extends BusAwayError {
+  override readonly name = "StorageFullError";
 }

@@ -51,6 +51,9 @@ export function observeBus(meter: Meter, stats: Bus["stats"]): void {
     .createObservableCounter("voxbus_bus_retries", { description: "Retried operations on streams" })
     .addCallback((result) => result.observe(stats().retries));
   meter
+    .createObservableCounter("voxbus_bus_full", { description: "Messages that found the storage of NATS full" })
+    .addCallback((result) => result.observe(stats().full));
+  meter
     .createObservableCounter("voxbus_bus_drops", {
       description: "Messages that did not decode, or whose handler failed",
     })

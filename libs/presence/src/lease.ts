@@ -22,7 +22,7 @@ export interface Lease {
 /** Creates the lease of one gateway process. The first `renew` writes it. */
 export function createLease(bus: Bus, { id, epoch, address, load }: LeaseOptions): Lease {
   const bucket = bus.bucket(buckets.gateways);
-  const since = Date.now();
+  const since = bus.now();
   return {
     renew: (draining) =>
       bucket.modify(id, (holder) => {

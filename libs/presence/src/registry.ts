@@ -26,7 +26,7 @@ export interface RegistryOptions extends Omit<LeaseOptions, "epoch"> {
  * the bucket, missing presence is written again with its old terms. Throws when a newer process holds the id.
  */
 export async function createRegistry(bus: Bus, options: RegistryOptions): Promise<Registry> {
-  const { id, epoch = ulid(), taken, log } = options;
+  const { id, epoch = ulid(bus.now()), taken, log } = options;
   const lease = createLease(bus, { ...options, epoch });
   const canary = createCanary(bus, { id, epoch });
   const own = createOwnEntries(bus, { taken, log });

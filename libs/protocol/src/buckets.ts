@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { deviceKey, deviceOfKey } from "./ids.ts";
-import { line } from "./envelopes/fields.ts";
+import { line, time } from "./envelopes/fields.ts";
 import {
   AlertRecord, Canary, DeviceRecord, DeviceTool, Dialogue, GatewayLease, MonitorLease, Presence, Reminder, SeenGateways,
   StoredProfile, ToolCall,
@@ -19,14 +19,30 @@ export const bucketLifetimes = {
   tools: hour,
   "tool-calls": 6 * hour,
   reminders: 7 * day,
-  devices: undefined,
+  devices: 90 * day,
   monitor: undefined,
   // As long as a job can be claimed.
   naks: 6 * hour,
+  probes: 60 * second,
 } as const;
 export type BucketName = keyof typeof bucketLifetimes;
 /** Every bucket by its name in NATS. */
 export const bucketNames = Object.keys(bucketLifetimes) as readonly BucketName[];
+
+/** The share of each bucket in the storage of all buckets, in 64ths. */
+export const bucketShares: Readonly<Record<BucketName, number>> = {
+  gateways: 1,
+  presence: 6,
+  profiles: 6,
+  dialogues: 20,
+  tools: 15,
+  "tool-calls": 3,
+  reminders: 3,
+  devices: 6,
+  monitor: 1,
+  naks: 2,
+  probes: 1,
+};
 
 /** A kind of entry in a bucket: its keys and the schema of its values. */
 export interface BucketRow<S extends z.ZodType = z.ZodType> {
@@ -72,5 +88,6 @@ export const buckets = {
   monitorLease: { bucket: "monitor", pattern: "=lease", schema: MonitorLease, ...single("=lease") },
   seenGateways: { bucket: "monitor", pattern: "=gateways", schema: SeenGateways, ...single("=gateways") },
   alerts: { bucket: "monitor", pattern: "alert.<name>.<target>", schema: AlertRecord, ...byPrefix("alert.") },
+  probes: { bucket: "probes", pattern: "<instance>", schema: z.object({ at: time }), ...byName },
   naks: { bucket: "naks", pattern: "<stream>.<consumer>.<id>", schema: z.array(line).max(1024), ...byName },
 } as const satisfies Readonly<Record<string, BucketRow>>;

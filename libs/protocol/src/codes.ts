@@ -77,7 +77,7 @@ export const refusals = {
   "bad-body": { status: 400, meaning: "The request's body is not the expected JSON." },
   internal: { status: 500, meaning: "The gateway failed; its log says why." },
   "too-many": { status: 503, meaning: "The gateway has reached a limit of connections." },
-  "bus-away": { status: 503, meaning: "NATS cannot be reached." },
+  "bus-away": { status: 503, meaning: "NATS cannot be reached, or does not store." },
   draining: { status: 503, meaning: "The gateway is being drained." },
   "out-of-memory": { status: 503, meaning: "The gateway is over its memory threshold." },
 } as const;

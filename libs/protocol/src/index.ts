@@ -71,7 +71,15 @@ export {
   StoredProfile,
   ToolCall,
 } from "./records.ts";
-export { bucketLifetimes, bucketNames, buckets, defaultProfile, type BucketName, type BucketRow } from "./buckets.ts";
+export {
+  bucketLifetimes,
+  bucketNames,
+  buckets,
+  bucketShares,
+  defaultProfile,
+  type BucketName,
+  type BucketRow,
+} from "./buckets.ts";
 export {
   channels,
   deviceOfSubject,

@@ -101,6 +101,7 @@ function buildOf<S extends ConfigShape>(
     const bus = await connectBus({ ...config, name, meter, streams }, log, signal);
     defer(() => bus.close());
     service.check("nats", () => bus.connected());
+    service.check("streams", () => bus.storing());
     let details: ReportDetails = {};
     let stopReport = (): void => undefined;
     defer(() => stopReport());

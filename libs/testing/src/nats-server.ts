@@ -11,10 +11,14 @@ import { findFreePort } from "./free-port.ts";
 export interface NatsServer {
   readonly url: string;
   readonly pid: number;
+  /** The directory of the store. */
+  readonly store: string;
   /** Sends the process a signal, such as SIGSTOP or SIGKILL. */
   kill(signal: NodeJS.Signals): void;
   /** Ends the process and starts a new one on the same port. `wipe` empties the store. */
   restart(options?: { readonly wipe?: boolean }): Promise<void>;
+  /** Replaces the added settings, and makes nats-server read them. Resolves before they apply. */
+  reload(config: string): void;
   /** Calls the JetStream API directly, such as `STREAM.PURGE.KV_presence`, and returns the raw answer. */
   callApi(path: string, body?: object): Promise<Record<string, unknown>>;
   /** Ends the process and removes the store. */
@@ -32,15 +36,17 @@ export async function startNatsServer(options: { readonly config?: string } = {}
   const settings = join(directory, "nats.conf");
   // nats-server takes a random port too (-1), but a restart must come back on the same one.
   const port = await findFreePort();
-  writeFileSync(
-    settings,
-    `listen: "127.0.0.1:${port}"
+  const configure = (config = ""): void =>
+    writeFileSync(
+      settings,
+      `listen: "127.0.0.1:${port}"
 jetstream { store_dir: ${JSON.stringify(store)} }
 no_fast_producer_stall: true
 write_deadline: "2s"
-${options.config ?? ""}
+${config}
 `,
-  );
+    );
+  configure(options.config);
 
   let child: ChildProcess;
   const end = async (): Promise<void> => {
@@ -67,6 +73,7 @@ ${options.config ?? ""}
 
   return {
     url: `nats://127.0.0.1:${port}`,
+    store,
     get pid() {
       return child.pid ?? 0;
     },
@@ -75,6 +82,10 @@ ${options.config ?? ""}
       await end();
       if (wipe) rmSync(store, { recursive: true, force: true });
       await start();
+    },
+    reload: (config) => {
+      configure(config);
+      child.kill("SIGHUP");
     },
     callApi: async (path, body) => {
       const nc = await connect({ servers: `127.0.0.1:${port}` });

@@ -41,6 +41,7 @@ function listKeys(device: string, session: string): Readonly<Record<(typeof buck
     "tool-calls": [1, 2, 3, 4].flatMap((origin) => [`${session}.${origin}.0`, `${session}.${origin}.1`]),
     reminders: [`${device}.${session}-1-0`],
     devices: [device],
+    probes: ["odd"],
     monitor: [`alert.odd.${device}`],
     naks: ["TURNS.tts.odd", "TURNS.dialogue.odd", "DEVICE_IN.asr.odd", "DEVICE_IN.dialogue.odd"],
   };

@@ -15,7 +15,7 @@ export interface CapacityState {
   connections(): number;
   /** Connections without a hello yet. */
   pending(): number;
-  /** True while NATS answers. */
+  /** True while NATS answers and stores. */
   connected(): boolean;
   draining(): boolean;
   /** True while the process is over its memory threshold. */

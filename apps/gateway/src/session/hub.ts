@@ -57,7 +57,7 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
     }
     registration.ended(session, reason, wasHolder);
     session.contain(() => session.events.publish({ state: "closed", reason, code }));
-    const seconds = Math.round((Date.now() - session.since) / 1000);
+    const seconds = Math.round((bus.now() - session.since) / 1000);
     log.info({ device, session: id, reason, code, seconds }, "device disconnected");
   };
 

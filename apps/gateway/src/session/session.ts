@@ -29,7 +29,8 @@ export class Session implements Ticker {
   readonly id: string;
   readonly device: string;
   readonly remote: string;
-  readonly since = Date.now();
+  /** ms since the epoch, by the clock of NATS. */
+  readonly since: number;
   readonly events: SessionEvents;
   readonly uplink: Uplink;
   readonly playout: Playout;
@@ -57,6 +58,7 @@ export class Session implements Ticker {
     const { drops } = counters;
     this.#deps = deps;
     this.id = id;
+    this.since = bus.now();
     this.device = device;
     this.remote = remote;
     this.#framingIsKnown = framing !== undefined;

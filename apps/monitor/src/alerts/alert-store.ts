@@ -1,4 +1,4 @@
-import { ConflictError, type Bus, type Closer } from "@voxbus/bus";
+import { BusAwayError, ConflictError, type Bus, type Closer } from "@voxbus/bus";
 import { buckets, type AlertRecord } from "@voxbus/protocol";
 
 /** The alerts of the system in KV `monitor`, as far as this monitor knows them. */
@@ -7,9 +7,12 @@ export interface AlertStore extends Closer {
   entries(): readonly (readonly [id: string, record: AlertRecord])[];
   /**
    * Writes a record by compare-and-set. Resolves with false if another monitor was faster; its record is then known here.
-   * Writes of one id must follow each other. Throws BusAwayError.
+   * While NATS does not store, the record is kept here for `save`. Writes of one id must follow each other. Throws
+   * BusAwayError.
    */
   write(id: string, record: AlertRecord): Promise<boolean>;
+  /** Writes the records that were kept while NATS did not store. Throws BusAwayError. */
+  save(): Promise<void>;
   /** Removes a record, if no other monitor has changed it. Throws BusAwayError, ConflictError. */
   remove(id: string): Promise<void>;
 }
@@ -19,6 +22,9 @@ export async function openAlertStore(bus: Bus): Promise<AlertStore> {
   const bucket = bus.bucket(buckets.alerts);
   const known = new Map<string, { readonly record: AlertRecord; readonly revision: number }>();
 
+  /** Ids of records that NATS did not store. */
+  const unsaved = new Set<string>();
+
   const learn = (id: string, record: AlertRecord | undefined, revision: number) => {
     if (record !== undefined && revision > (known.get(id)?.revision ?? 0)) known.set(id, { record, revision });
   };
@@ -27,20 +33,37 @@ export async function openAlertStore(bus: Bus): Promise<AlertStore> {
     else learn(id, entry.value, entry.revision);
   });
 
+  const keep = (id: string, record: AlertRecord): true => {
+    known.set(id, { record, revision: known.get(id)?.revision ?? 0 });
+    unsaved.add(id);
+    return true;
+  };
+  const write = async (id: string, record: AlertRecord): Promise<boolean> => {
+    if (!bus.storing()) return keep(id, record);
+    try {
+      const revision = await bucket.update(id, record, known.get(id)?.revision ?? 0);
+      known.set(id, { record, revision });
+      return true;
+    } catch (error) {
+      if (error instanceof BusAwayError && !bus.storing()) return keep(id, record);
+      if (!(error instanceof ConflictError)) throw error;
+      const found = await bucket.get(id);
+      if (found === undefined) known.delete(id);
+      else learn(id, found.value, found.revision);
+      return false;
+    }
+  };
+
   return {
     get: (id) => known.get(id)?.record,
     entries: () => [...known].map(([id, { record }]) => [id, record] as const),
-    async write(id, record) {
-      try {
-        const revision = await bucket.update(id, record, known.get(id)?.revision ?? 0);
-        known.set(id, { record, revision });
-        return true;
-      } catch (error) {
-        if (!(error instanceof ConflictError)) throw error;
-        const found = await bucket.get(id);
-        if (found === undefined) known.delete(id);
-        else learn(id, found.value, found.revision);
-        return false;
+    write,
+    async save() {
+      if (!bus.storing()) return;
+      for (const id of unsaved) {
+        unsaved.delete(id);
+        const record = known.get(id)?.record;
+        if (record !== undefined) await write(id, record);
       }
     },
     async remove(id) {

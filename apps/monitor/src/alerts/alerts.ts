@@ -85,6 +85,7 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
       }),
     deliver: () =>
       writes.add(async () => {
+        await store.save();
         for (const [id] of store.entries()) await publish(id);
         post?.();
       }),

@@ -95,6 +95,13 @@ const rows = [
     say: (label, value) => `${value} messages wait at ${label}.`,
   },
   {
+    name: "streams",
+    levels: () => ({ levels: [[1, "high"]], clear: 1, raiseAfter: 1, clearAfter: 1 }),
+    measure: { process: ({ stats }) => stats.gauges["storageFailed"] },
+    say: (label) => `NATS stores nothing that ${label} sends, although it is connected.`,
+    over: (label) => `NATS stores what ${label} sends again, or ${label} is gone.`,
+  },
+  {
     name: "memory-trend",
     levels: () => single(50 * megabyte, "low", 0.5),
     measure: { process: ({ rise }) => rise("memory") },

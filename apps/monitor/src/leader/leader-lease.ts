@@ -36,7 +36,8 @@ export function holdMonitorLease(parts: {
   let reported = false;
 
   // A renewal counts from before it was sent. A monitor that takes over counts from when it saw it, which is later.
-  const active = () => revision !== undefined && performance.now() - renewedAt < leaseMs;
+  // While NATS does not store, no other can take over, and somebody must raise the alert.
+  const active = () => revision !== undefined && (performance.now() - renewedAt < leaseMs || !bus.storing());
 
   const take = async (expected: number) => {
     const began = performance.now();

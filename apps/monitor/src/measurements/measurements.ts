@@ -1,4 +1,4 @@
-import type { Bus, ConsumerLag } from "@voxbus/bus";
+import { BusAwayError, type Bus, type ConsumerLag } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
 import type { Turns } from "../turns/turns.ts";
 import { createCounters } from "./counters.ts";
@@ -15,7 +15,10 @@ export interface Measurements {
   readonly history: History;
   /** The lag of each consumer at the last measurement. */
   lags(): readonly ConsumerLag[];
-  /** Measures once, records the samples, and lists the targets for the rules. Throws BusAwayError. */
+  /**
+   * Measures once, records the samples, and lists the targets for the rules. While JetStream does not answer, the lags stay
+   * as they were.
+   */
   measure(signal: AbortSignal): Promise<readonly Target[]>;
   close(): void;
 }
@@ -38,7 +41,7 @@ export function createMeasurements(parts: {
     history,
     lags: () => lags,
     async measure(signal) {
-      lags = await bus.lags(signal);
+      lags = await readLags(bus, lags, signal);
       const now = Date.now();
       const snapshot = {
         programs: programs.take(),
@@ -52,4 +55,18 @@ export function createMeasurements(parts: {
     },
     close: () => programs.close(),
   };
+}
+
+async function readLags(
+  bus: Bus,
+  before: readonly ConsumerLag[],
+  signal: AbortSignal,
+): Promise<readonly ConsumerLag[]> {
+  if (!bus.storing()) return before;
+  try {
+    return await bus.lags(signal);
+  } catch (error) {
+    if (!(error instanceof BusAwayError)) throw error;
+    return before;
+  }
 }

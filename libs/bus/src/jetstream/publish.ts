@@ -2,9 +2,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamClient } from "@nats-io/jetstream";
 import { errors, nuid, type MsgHdrs } from "@nats-io/transport-node";
 import type { Stored } from "../bus.ts";
-import { BusAwayError, ConflictError } from "../errors.ts";
+import { BusAwayError, ConflictError, StorageFullError } from "../errors.ts";
 import type { Connection } from "../nats/connection.ts";
-import { explainDenial, isConflict, isMissing, isTransient, isUnanswered } from "../nats/nats-errors.ts";
+import {
+  explainDenial,
+  isConflict,
+  isFull,
+  isMissing,
+  isQuota,
+  isTransient,
+  isUnanswered,
+} from "../nats/nats-errors.ts";
+import type { StorageWatch } from "./storage-watch.ts";
 import type { EnsureStreams } from "./streams.ts";
 
 const attemptTimeoutMs = 750;
@@ -12,6 +21,8 @@ const patienceMs = 15_000;
 const pauseMs = 100;
 const maxPauseMs = 500;
 const logEveryMs = 10_000;
+/** Messages that wait to be stored hold at most about this many bytes. */
+const maxWaitingBytes = 64 * 1024 ** 2;
 
 /** A message for a stream, with the conditions under which it is stored. */
 interface Publication {
@@ -28,7 +39,10 @@ interface Publication {
 
 /** Acknowledged work on streams. It waits while NATS is away and creates missing streams again. */
 export interface Publisher {
-  /** Publishes at once, and again under the same id until it is acknowledged. Throws ConflictError, or BusAwayError after 15 s. */
+  /**
+   * Publishes at once, and again under the same id until it is acknowledged. Throws ConflictError, StorageFullError, or
+   * BusAwayError after 15 s, at once when 64 MiB wait already.
+   */
   publish(publication: Publication, signal?: AbortSignal): Promise<Stored>;
   /**
    * Runs `work`, and again after errors that may pass. Creates `stream` (undefined: all streams) if it is missing.
@@ -37,12 +51,36 @@ export interface Publisher {
   retry<T>(stream: string | undefined, work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** Retries so far. */
   retries(): number;
+  /** Messages so far that were not stored because the storage is full. */
+  full(): number;
 }
 
 /** Creates the publisher of one connection. */
-export function createPublisher(connection: Connection, js: JetStreamClient, ensureStreams: EnsureStreams): Publisher {
+export function createPublisher(
+  connection: Connection,
+  {
+    js,
+    ensureStreams,
+    watch,
+  }: { readonly js: JetStreamClient; readonly ensureStreams: EnsureStreams; readonly watch: StorageWatch },
+): Publisher {
   let retries = 0;
+  let full = 0;
+  let waitingBytes = 0;
   let loggedAt = -Infinity;
+  let fullLoggedAt = -Infinity;
+
+  /** Gives the error for a message that NATS did not store. */
+  const explain = (cause: unknown, stream: string, subject: string): unknown => {
+    if (isConflict(cause)) return new ConflictError(`another writer was first on ${subject}`, { cause });
+    if (!isFull(cause, stream)) return cause;
+    full += 1;
+    if (performance.now() - fullLoggedAt > logEveryMs) {
+      fullLoggedAt = performance.now();
+      connection.log.error({ err: cause, stream, full }, "message not stored, storage full");
+    }
+    return new StorageFullError(`NATS has no room for ${subject} in ${stream}`, { cause });
+  };
 
   const recover = async (stream: string | undefined, err: unknown, tries: number): Promise<void> => {
     if (performance.now() - loggedAt > logEveryMs) {
@@ -71,7 +109,7 @@ export function createPublisher(connection: Connection, js: JetStreamClient, ens
         const cause = explainDenial(error);
         if (connection.nc.isClosed() || connection.nc.isDraining())
           throw new BusAwayError("the bus is closed", { cause });
-        if (!isTransient(cause)) throw cause;
+        if (!isTransient(cause) || (stream !== undefined && isFull(cause, stream))) throw cause;
         if (performance.now() >= deadline) {
           throw new BusAwayError(`NATS did not acknowledge within ${patienceMs} ms`, { cause });
         }
@@ -84,6 +122,7 @@ export function createPublisher(connection: Connection, js: JetStreamClient, ens
   return {
     retry,
     retries: () => retries,
+    full: () => full,
     publish: async ({ subject, data, stream, id = nuid.next(), expected, headers, ttl }, signal) => {
       const options = {
         msgID: id,
@@ -92,16 +131,28 @@ export function createPublisher(connection: Connection, js: JetStreamClient, ens
         ...(ttl === undefined ? {} : { ttl }),
         ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
       };
-      try {
-        const send = () => {
+      if (waitingBytes > maxWaitingBytes) throw new BusAwayError("too much waits for NATS to be stored");
+      watch.begin();
+      waitingBytes += data.byteLength;
+      const attempt = async () => {
+        try {
           connection.checkRoom();
-          return js.publish(subject, data, options);
-        };
-        const { seq, duplicate } = await retry(stream, send, signal);
+          return await js.publish(subject, data, options);
+        } catch (error) {
+          if (connection.connected() && (isQuota(error) || error instanceof errors.TimeoutError)) {
+            watch.attempted(stream, false);
+          }
+          throw error;
+        }
+      };
+      try {
+        const { seq, duplicate } = await retry(stream, attempt, signal);
+        watch.attempted(stream, true);
         return { seq, duplicate };
       } catch (cause) {
-        if (!isConflict(cause)) throw cause;
-        throw new ConflictError(`another writer was first on ${subject}`, { cause });
+        throw explain(cause, stream, subject);
+      } finally {
+        waitingBytes -= data.byteLength;
       }
     },
   };

@@ -4,19 +4,22 @@ import type { StreamConfig } from "@nats-io/jetstream";
 import {
   bucketLifetimes,
   bucketNames,
+  bucketShares,
   storedPattern,
   subjectsOfStream,
   type BucketName,
   type StreamName,
 } from "@voxbus/protocol";
-import type { BusLog } from "../config.ts";
+import type { BusLog, StreamSizes } from "../config.ts";
 import { DeniedError } from "../errors.ts";
-import { explainDenial, isMissing, isNameTaken, isTransient } from "../nats/nats-errors.ts";
+import type { NatsClock } from "../nats/clock.ts";
+import { explainDenial, isMissing, isNameTaken, isQuota, isTransient } from "../nats/nats-errors.ts";
 
 const second = 1_000_000_000;
 const minute = 60 * second;
 const hour = 60 * minute;
-const gibibyte = 1024 ** 3;
+const megabyte = 1024 ** 2;
+const allShares = Object.values(bucketShares).reduce((sum, share) => sum + share, 0);
 
 /** The name of the stream behind a bucket. */
 export function bucketStream(bucket: BucketName): string {
@@ -31,7 +34,7 @@ export function bucketSubject(bucket: BucketName, key: string): string {
 type Definition = Partial<StreamConfig> & { readonly name: string };
 
 /** The configuration of every stream and bucket (docs/bus.md). It is the same in every program. Ages are in ns. */
-function defineStreams(replicas: number): readonly Definition[] {
+function defineStreams(replicas: number, sizes: StreamSizes): readonly Definition[] {
   const every = { storage: StorageType.File, num_replicas: replicas, allow_direct: true };
   const streams: readonly (Definition & { readonly name: StreamName })[] = [
     {
@@ -39,7 +42,7 @@ function defineStreams(replicas: number): readonly Definition[] {
       name: "DEVICE_IN",
       subjects: subjectsOfStream("DEVICE_IN"),
       max_age: 6 * hour,
-      max_bytes: gibibyte,
+      max_bytes: sizes.VOXBUS_DEVICE_IN_MB * megabyte,
       // One device drops its own oldest messages, long before it could fill the stream and drop those of others.
       max_msgs_per_subject: 256,
       duplicate_window: 2 * minute,
@@ -49,7 +52,7 @@ function defineStreams(replicas: number): readonly Definition[] {
       name: "TURNS",
       subjects: subjectsOfStream("TURNS"),
       max_age: hour,
-      max_bytes: gibibyte,
+      max_bytes: sizes.VOXBUS_TURNS_MB * megabyte,
       max_msgs_per_subject: 1024,
       duplicate_window: 10 * minute,
       republish: { src: "device.>", dest: storedPattern.replace("<subject>", "device.>") },
@@ -60,6 +63,7 @@ function defineStreams(replicas: number): readonly Definition[] {
     name: bucketStream(bucket),
     subjects: [bucketSubject(bucket, ">")],
     max_msgs_per_subject: 1,
+    max_bytes: Math.floor((sizes.VOXBUS_BUCKETS_MB * megabyte * bucketShares[bucket]) / allShares),
     discard: DiscardPolicy.New,
     allow_rollup_hdrs: true,
     deny_delete: true,
@@ -73,53 +77,104 @@ function defineStreams(replicas: number): readonly Definition[] {
 
 /**
  * Creates or updates one stream, or all of them, to match `defineStreams`. Throws an error that names the stream when NATS
- * rejects the change, or does not permit to create it. A program that may not update a stream uses it as it is.
+ * rejects the change or does not permit to create it, or the storage that is needed when NATS grants less. A program that
+ * may not update a stream uses it as it is.
  */
 export type EnsureStreams = (name?: string) => Promise<void>;
 
+/** Dependencies of `EnsureStreams`. */
+interface StreamDeps {
+  readonly jsm: JetStreamManager;
+  /** Told the time at which NATS answered a request that was sent at `sentAt` (`performance.now()`). */
+  readonly clock: Pick<NatsClock, "learn">;
+  readonly log: BusLog;
+}
+
 /** Creates `EnsureStreams`. Simultaneous calls for one stream share one run. */
-export function createEnsureStreams(jsm: JetStreamManager, replicas: number, log: BusLog): EnsureStreams {
-  const definitions = new Map(defineStreams(replicas).map((definition) => [definition.name, definition]));
+export function createEnsureStreams(deps: StreamDeps, replicas: number, sizes: StreamSizes): EnsureStreams {
+  const definitions = defineStreams(replicas, sizes);
   const running = new Map<string, Promise<void>>();
+
+  const ensureWithin = async (definition: Definition): Promise<void> => {
+    try {
+      await ensureStream(deps, definition);
+    } catch (error) {
+      if (!isQuota(error)) throw error;
+      // Streams that exist may still reserve what they no longer need.
+      await Promise.all(definitions.map((other) => shrinkStream(deps, other)));
+      try {
+        await ensureStream(deps, definition);
+      } catch (cause) {
+        if (!isQuota(cause)) throw cause;
+        throw await explainQuota(deps.jsm, { replicas, sizes, cause });
+      }
+    }
+  };
 
   const ensureOne = (definition: Definition): Promise<void> => {
     const { name } = definition;
     let promise = running.get(name);
     if (promise === undefined) {
-      promise = ensureStream(jsm, definition, log).finally(() => running.delete(name));
+      promise = ensureWithin(definition).finally(() => running.delete(name));
       running.set(name, promise);
     }
     return promise;
   };
 
   return async (name) => {
-    const wanted = [...definitions.values()].filter((definition) => name === undefined || definition.name === name);
-    await Promise.all(wanted.map(ensureOne));
+    await Promise.all(definitions.filter((one) => name === undefined || one.name === name).map(ensureOne));
   };
 }
 
-async function ensureStream(jsm: JetStreamManager, definition: Definition, log: BusLog): Promise<void> {
+/** Explains that NATS grants too little storage, with the number that is needed. */
+async function explainQuota(
+  jsm: JetStreamManager,
+  { replicas, sizes, cause }: { readonly replicas: number; readonly sizes: StreamSizes; readonly cause: unknown },
+): Promise<Error> {
+  const all = Object.values(sizes).reduce((sum, size) => sum + size, 0);
+  const copies = replicas === 1 ? "" : ` in each of ${replicas} copies, ${all * replicas} MB in all`;
+  const granted = await jsm.getAccountInfo().then(
+    ({ limits }) => limits.max_storage,
+    () => -1,
+  );
+  const limit = granted > 0 ? ` This account may use ${Math.floor(granted / megabyte)} MB.` : "";
+  return new Error(
+    `NATS has too little storage: the streams and buckets need ${all} MB${copies}.${limit} Raise the limit of NATS, or lower ${Object.keys(sizes).join(", ")}`,
+    { cause },
+  );
+}
+
+/** Lowers the size of a stream that exists and is larger than defined. */
+async function shrinkStream({ jsm }: StreamDeps, { name, max_bytes = 0 }: Definition): Promise<void> {
+  try {
+    const { config } = await jsm.streams.info(name);
+    if (config.max_bytes < 0 || config.max_bytes > max_bytes) await jsm.streams.update(name, { max_bytes });
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+async function ensureStream(deps: StreamDeps, definition: Definition): Promise<void> {
   const { name } = definition;
   try {
-    const current = await findStream(jsm, definition);
+    const current = await findStream(deps, definition);
     const differing = Object.entries(definition).filter(
       ([key, value]) => !isDeepStrictEqual(current[key as keyof StreamConfig], value),
     );
-    if (differing.length > 0) await updateStream(jsm, { name, changes: Object.fromEntries(differing) }, log);
+    if (differing.length > 0) await updateStream(deps, { name, changes: Object.fromEntries(differing) });
   } catch (cause) {
     const denial = explainDenial(cause);
     if (denial instanceof DeniedError) {
       throw new DeniedError(`the stream ${name} cannot be looked up or created: ${denial.message}`, { cause });
     }
-    if (!(cause instanceof JetStreamApiError) || isTransient(cause)) throw cause;
+    if (!(cause instanceof JetStreamApiError) || isTransient(cause) || isQuota(cause)) throw cause;
     throw new Error(`the stream ${name} cannot be created or updated as docs/bus.md says: ${cause.message}`, { cause });
   }
 }
 
 async function updateStream(
-  jsm: JetStreamManager,
+  { jsm, log }: StreamDeps,
   { name, changes }: { readonly name: string; readonly changes: Partial<StreamConfig> },
-  log: BusLog,
 ): Promise<void> {
   try {
     await jsm.streams.update(name, changes);
@@ -130,14 +185,20 @@ async function updateStream(
   }
 }
 
-async function findStream(jsm: JetStreamManager, definition: Definition): Promise<StreamConfig> {
+async function findStream({ jsm, clock }: StreamDeps, definition: Definition): Promise<StreamConfig> {
   try {
-    return (await jsm.streams.info(definition.name)).config;
+    const sentAt = performance.now();
+    const { config, ts } = await jsm.streams.info(definition.name);
+    clock.learn(ts, sentAt);
+    return config;
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
   try {
-    return (await jsm.streams.add(definition)).config;
+    const sentAt = performance.now();
+    const { config, ts } = await jsm.streams.add(definition);
+    clock.learn(ts, sentAt);
+    return config;
   } catch (error) {
     if (!isNameTaken(error)) throw error;
     return (await jsm.streams.info(definition.name)).config;

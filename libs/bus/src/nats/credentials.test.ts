@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { nkeys } from "@nats-io/transport-node";
 import { silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import type { BusConfig } from "../config.ts";
+import type { LoginConfig } from "../config.ts";
 import { connectOwnBus } from "../test-bus.ts";
 import { checkBusConfig } from "./credentials.ts";
 
@@ -33,7 +33,7 @@ async function start(config: string): Promise<NatsServer> {
   return server;
 }
 
-async function connects(url: string, config: Partial<BusConfig> = {}): Promise<void> {
+async function connects(url: string, config: Partial<LoginConfig> = {}): Promise<void> {
   const signal = AbortSignal.timeout(patienceMs);
   const bus = await connectOwnBus(url, { config, streams: [], signal });
   await bus.close();
@@ -112,7 +112,7 @@ describe("NATS credentials", () => {
     await bus.close();
   });
 
-  test.each<[string, Partial<BusConfig>, readonly string[]]>([
+  test.each<[string, Partial<LoginConfig>, readonly string[]]>([
     ["nothing", {}, []],
     ["a user without a password", { VOXBUS_NATS_USER: "u" }, []],
     [
@@ -190,8 +190,8 @@ describe("NATS credentials", () => {
   });
 });
 
-function configOf(config: Partial<BusConfig>): BusConfig {
-  return { VOXBUS_NATS_URL: "nats://host:4222", VOXBUS_NATS_REPLICAS: 1, ...config };
+function configOf(config: Partial<LoginConfig>): LoginConfig {
+  return { VOXBUS_NATS_URL: "nats://host:4222", ...config };
 }
 
 function describeError(value: unknown): string {

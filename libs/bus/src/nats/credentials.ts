@@ -8,11 +8,11 @@ import {
   type Authenticator,
   type ConnectionOptions,
 } from "@nats-io/transport-node";
-import type { BusConfig, BusLog } from "../config.ts";
+import type { BusLog, LoginConfig } from "../config.ts";
 import { readServerUrls, type ServerUrls } from "./server-urls.ts";
 import type { TlsFiles } from "./tls-refusal.ts";
 
-type Variable = keyof BusConfig;
+type Variable = keyof LoginConfig;
 
 /** A way to sign in: the variables that hold it, and how it reads them. */
 interface Login {
@@ -30,7 +30,7 @@ class ProblemError extends Error {
  * Finds what is wrong with the variables of NATS, one sentence each: contradictions, unreadable files, and invalid
  * credentials. No sentence quotes a secret.
  */
-export function checkBusConfig(config: BusConfig): readonly string[] {
+export function checkBusConfig(config: LoginConfig): readonly string[] {
   const servers = readServerUrls(config.VOXBUS_NATS_URL);
   const logins = listLogins(config, servers);
   const problems = [...servers.problems, ...findContradictions(config, logins)];
@@ -51,7 +51,7 @@ export function checkBusConfig(config: BusConfig): readonly string[] {
  * unreadable is logged, and the last content is used. Throws an error with all sentences of `checkBusConfig`.
  */
 export function readCredentials(
-  config: BusConfig,
+  config: LoginConfig,
   log: BusLog,
 ): Pick<ConnectionOptions, "authenticator"> & { readonly servers: string[]; readonly tls?: TlsFiles } {
   const problems = checkBusConfig(config);
@@ -71,7 +71,7 @@ export function readCredentials(
   };
 }
 
-function listLogins(config: BusConfig, { login: inUrl }: ServerUrls): readonly Login[] {
+function listLogins(config: LoginConfig, { login: inUrl }: ServerUrls): readonly Login[] {
   const logins: Login[] = [];
   if (inUrl !== undefined) {
     const { user, password } = inUrl;
@@ -102,7 +102,7 @@ function listLogins(config: BusConfig, { login: inUrl }: ServerUrls): readonly L
 }
 
 /** Makes the reader of a secret that stands in a variable or in a file. Undefined if neither is set. */
-function readerOf(config: BusConfig, plain: Variable, inFile: Variable) {
+function readerOf(config: LoginConfig, plain: Variable, inFile: Variable) {
   const [secret, path] = [config[plain], config[inFile]] as readonly (string | undefined)[];
   const variables = [...(secret === undefined ? [] : [plain]), ...(path === undefined ? [] : [inFile])];
   if (variables.length === 0) return undefined;
@@ -137,7 +137,7 @@ function tryOut(variables: readonly Variable[], expected: string, authenticator:
   }
 }
 
-function findContradictions(config: BusConfig, logins: readonly Login[]): readonly string[] {
+function findContradictions(config: LoginConfig, logins: readonly Login[]): readonly string[] {
   const problems: string[] = [];
   const isSet = (variable: Variable) => config[variable] !== undefined;
   const twice = ["VOXBUS_NATS_PASSWORD", "VOXBUS_NATS_TOKEN", "VOXBUS_NATS_NKEY"] as const;
@@ -161,7 +161,7 @@ function findContradictions(config: BusConfig, logins: readonly Login[]): readon
 }
 
 /** Reads the files of TLS, and checks that they fit together. */
-function checkTls(config: BusConfig): void {
+function checkTls(config: LoginConfig): void {
   const variables = ["VOXBUS_NATS_CA", "VOXBUS_NATS_CERT", "VOXBUS_NATS_KEY"] as const;
   const [ca, cert, key] = variables.map((variable) => {
     const path = config[variable];

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, errors, type NatsConnection } from "@nats-io/transport-node";
-import type { BusConfig, BusLog } from "../config.ts";
+import type { BusLog, LoginConfig } from "../config.ts";
 import { corkWrites } from "./cork.ts";
 import { readCredentials } from "./credentials.ts";
 import { findTlsRefusal } from "./tls-refusal.ts";
@@ -10,7 +10,7 @@ const retryMs = 500;
 const hopeless = [errors.AuthorizationError, errors.UserAuthenticationExpiredError, errors.InvalidArgumentError];
 
 /** The configuration of a connection, and the name under which NATS lists it. */
-export type ConnectionConfig = BusConfig & { readonly name?: string };
+export type ConnectionConfig = LoginConfig & { readonly name?: string };
 
 /**
  * Names the prefix of the subjects on which a program gets answers. It is the program's own, so that NATS can keep others

@@ -7,6 +7,10 @@ const streamNameInUse = 10058;
 const consumerExists = 10148;
 const consumerNameInUse = 10013;
 const messageIdInProgress = 10158;
+const accountLimitExceeded = 10002;
+const insufficientResources = 10023;
+const insufficientStorage = 10047;
+const storeFailed = 10077;
 
 /** True when a direct read found no message. */
 export function isNoMessage(error: unknown): boolean {
@@ -55,6 +59,20 @@ export function isNameTaken(error: unknown): boolean {
   );
 }
 
+/** True when the storage that NATS grants is too small for a stream. */
+export function isQuota(error: unknown): boolean {
+  return (
+    error instanceof JetStreamApiError &&
+    [accountLimitExceeded, insufficientResources, insufficientStorage].includes(error.code)
+  );
+}
+
+/** True when the account's storage or the bucket behind `stream` is full. Other streams make room by themselves. */
+export function isFull(error: unknown, stream: string): boolean {
+  if (isQuota(error)) return true;
+  return error instanceof JetStreamApiError && error.code === storeFailed && stream.startsWith("KV_");
+}
+
 /** True when a compare-and-set lost. */
 export function isConflict(error: unknown): boolean {
   return (
@@ -62,6 +80,14 @@ export function isConflict(error: unknown): boolean {
     (error.code === JetStreamApiCodes.StreamWrongLastSequence ||
       error.code === JetStreamApiCodes.StreamWrongLastSequenceUnknown)
   );
+}
+
+/** True when JetStream is off for this account, as while an operator reloads the settings of NATS. */
+function isDisabled(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof JetStreamApiError && at.code === JetStreamApiCodes.JetStreamNotEnabledForAccount) return true;
+  }
+  return false;
 }
 
 /** True when a retry may succeed. */
@@ -73,5 +99,5 @@ export function isTransient(error: unknown): boolean {
     // Not every 5xx: NATS also answers 500 to a configuration that it rejects.
     return error.status === 503 || error.code === messageIdInProgress || isMissing(error);
   }
-  return isUnanswered(error);
+  return isDisabled(error) || isUnanswered(error);
 }
