@@ -42,3 +42,18 @@ test("history: it never exceeds 32 KiB, whatever is said", async () => {
   expect(messages.length).toBeGreaterThan(1);
   expect(Buffer.byteLength(JSON.stringify(messages))).toBeLessThan(33_000);
 });
+
+test("history: a full bucket refuses new devices quietly, and keeps those that it has", async () => {
+  const sizes = { VOXBUS_DEVICE_IN_MB: 16, VOXBUS_TURNS_MB: 16, VOXBUS_BUCKETS_MB: 16 };
+  const server = await startNatsServer();
+  const small = await connectTestBus(server.url, { config: sizes });
+  const history = createHistory(small);
+  const long = Array.from({ length: 7 }, () => ({ role: "user" as const, text: "a".repeat(4000), at: 1 }));
+  await Promise.all(Array.from({ length: 300 }, (_, n) => history.append(`d${n}`, long)));
+  const kept = await Promise.all(Array.from({ length: 300 }, (_, n) => history.read(`d${n}`)));
+  expect(kept.filter((messages) => messages.length > 0).length).toBeGreaterThan(100);
+  expect(small.stats().full).toBe(kept.filter((messages) => messages.length === 0).length);
+  expect(small.stats().full).toBeGreaterThan(10);
+  await small.close();
+  await server.stop();
+});

@@ -1,4 +1,4 @@
-import type { Bus } from "@voxbus/bus";
+import { StorageFullError, type Bus } from "@voxbus/bus";
 import { buckets } from "@voxbus/protocol";
 import type { Message } from "./engines/engine.ts";
 
@@ -12,7 +12,8 @@ export interface History {
   read(device: string): Promise<readonly Message[]>;
   /**
    * Appends messages, also while other workers append. The oldest ones are dropped until the rest fits into 32 KiB of
-   * JSON. A text of more than 4096 characters is cut there.
+   * JSON. A text of more than 4096 characters is cut there. Messages are
+   * forgotten if the bucket is full.
    */
   append(device: string, messages: readonly Message[]): Promise<void>;
 }
@@ -22,10 +23,14 @@ export function createHistory(bus: Bus): History {
   const bucket = bus.bucket(buckets.dialogues);
   return {
     read: async (device) => (await bucket.get(device))?.value?.messages ?? [],
-    append: (device, added) =>
-      bucket.modify(device, (dialogue) => ({
-        messages: trim([...(dialogue?.messages ?? []), ...added]),
-      })),
+    async append(device, added) {
+      try {
+        await bucket.modify(device, (dialogue) => ({ messages: trim([...(dialogue?.messages ?? []), ...added]) }));
+      } catch (error) {
+        // The bus has logged it. The answer does not depend on it.
+        if (!(error instanceof StorageFullError)) throw error;
+      }
+    },
   };
 }
 

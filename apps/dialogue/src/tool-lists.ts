@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { buckets, DeviceTool } from "@voxbus/protocol";
-import type { Bus } from "@voxbus/bus";
+import { StorageFullError, type Bus } from "@voxbus/bus";
 import QuickLRU from "quick-lru";
 import { z } from "zod";
 import { ToolError, type Tool } from "./engines/engine.ts";
@@ -38,16 +38,24 @@ export function createToolLists(bus: Bus, client: McpClient, { waitMs }: { reado
   const bucket = bus.bucket(buckets.tools);
   const lists = new QuickLRU<string, AskedList>({ maxSize: maxSessions });
 
+  const keep = async (session: string, tools: readonly Tool[]): Promise<void> => {
+    try {
+      await bucket.put(session, [...tools]);
+    } catch (error) {
+      // The bus has logged it. The device is asked again by each dialogue.
+      if (!(error instanceof StorageFullError)) throw error;
+    }
+  };
   const load = async (of: McpSession, signal: AbortSignal): Promise<readonly Tool[]> => {
     const known = (await bucket.get(of.session))?.value;
     if (known !== undefined) return known;
     try {
       const tools = await askDevice(client, of, signal);
-      await bucket.put(of.session, tools);
+      await keep(of.session, tools);
       return tools;
     } catch (error) {
       // Other dialogues then do not ask a device that failed.
-      if (error instanceof ToolError && !signal.aborted) await bucket.put(of.session, []);
+      if (error instanceof ToolError && !signal.aborted) await keep(of.session, []);
       throw error;
     }
   };

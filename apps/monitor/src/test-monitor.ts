@@ -25,9 +25,9 @@ export const hurried = {
   VOXBUS_MONITOR_LEASE_MS: "600",
 };
 
-/** Starts a monitor. */
-export async function startTestMonitor(env: Readonly<Record<string, string>> = {}): Promise<TestMonitor> {
-  const nats = await startNatsServer();
+/** Starts a monitor. `config` is added to the settings of nats-server. */
+export async function startTestMonitor(env: Readonly<Record<string, string>> = {}, config = ""): Promise<TestMonitor> {
+  const nats = await startNatsServer({ config });
   const bus = await connectTestBus(nats.url);
   const another = (more: Readonly<Record<string, string>> = {}) =>
     startSubscriber(monitor, buildMonitor, { VOXBUS_NATS_URL: nats.url, ...hurried, ...env, ...more });

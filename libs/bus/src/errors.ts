@@ -13,7 +13,7 @@ export class BusAwayError extends Error {
   override readonly name: string = "BusAwayError";
 }
 
-/** Thrown when NATS cannot store a message because a bucket, or the storage of the account, is full. */
+/** Thrown at once when a bucket or the storage of the account is full, or when 64 MiB wait to be stored already. */
 export class StorageFullError extends BusAwayError {
   override readonly name = "StorageFullError";
 }

@@ -57,7 +57,12 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
       uptime: Math.round(performance.now() - started),
       ...vitals.read(),
       cores,
-      gauges: { claims: held, storageFailed: bus.storing() ? 0 : 1, rtt: Math.round(rtt * 100) / 100, ...options.gauges?.() },
+      gauges: {
+        claims: held,
+        storageFailed: bus.storing() ? 0 : 1,
+        rtt: Math.round(rtt * 100) / 100,
+        ...options.gauges?.(),
+      },
       totals: { ...totals, ...options.totals?.() },
       drops: sumByName(drops, options.drops?.() ?? {}),
       ...(badMessages.length > 0 ? { badMessages } : {}),

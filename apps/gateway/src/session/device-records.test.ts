@@ -164,3 +164,22 @@ it("a storm of 2,000 disconnects: is written in a queue, each one, while the bus
   );
   view.close();
 }, 30_000);
+
+it("gives up the record of a new device when the bucket is full, and goes on with the others", async () => {
+  const sizes = { VOXBUS_DEVICE_IN_MB: 16, VOXBUS_TURNS_MB: 16, VOXBUS_BUCKETS_MB: 16 };
+  const server = await startNatsServer();
+  const small = await connectTestBus(server.url, { config: sizes });
+  const records = createDeviceRecords(small, silentLog);
+  const bucket = small.bucket(buckets.devices);
+  await bucket.put("known", { lastSeen: 1, lastReason: "r".repeat(200), totalOnline: 0, session: "s0" });
+  const other = { lastSeen: 1, lastReason: "r".repeat(1000), totalOnline: 0 };
+  const filled = await Promise.allSettled(Array.from({ length: 2000 }, (_, n) => bucket.put(`other-${n}`, other)));
+  expect(filled.at(-1)?.status).toBe("rejected");
+  // More than are written at once.
+  for (let n = 0; n < 40; n += 1) records.opened(`new-${n}-${"x".repeat(50)}`, `s${n}`, undefined);
+  records.opened("known", "s1", undefined);
+  await vi.waitFor(async () => expect((await bucket.get("known"))?.value).toMatchObject({ session: "s1" }));
+  await records.close();
+  await small.close();
+  await server.stop();
+});

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { BusAwayError, ConflictError, type Bus } from "@voxbus/bus";
+import { BusAwayError, ConflictError, StorageFullError, type Bus } from "@voxbus/bus";
 import { countUpTo, endRecord, findProcess } from "@voxbus/presence";
 import { buckets, type DeviceRecord, type Presence } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
@@ -139,6 +139,7 @@ async function write(bus: Bus, device: string, changes: readonly Change[], close
     try {
       return await bus.bucket(buckets.devices).modify(device, apply);
     } catch (error) {
+      if (error instanceof StorageFullError) throw error;
       if (error instanceof BusAwayError && !closed()) await sleep(retryMs);
       else if (!(error instanceof ConflictError)) throw error;
     }

@@ -1,4 +1,4 @@
-import { BusAwayError, ConflictError, type Bus, type Closer } from "@voxbus/bus";
+import { BusAwayError, ConflictError, StorageFullError, type Bus, type Closer } from "@voxbus/bus";
 import { buckets, type AlertRecord } from "@voxbus/protocol";
 
 /** The alerts of the system in KV `monitor`, as far as this monitor knows them. */
@@ -45,7 +45,8 @@ export async function openAlertStore(bus: Bus): Promise<AlertStore> {
       known.set(id, { record, revision });
       return true;
     } catch (error) {
-      if (error instanceof BusAwayError && !bus.storing()) return keep(id, record);
+      const isUnstored = error instanceof StorageFullError || (error instanceof BusAwayError && !bus.storing());
+      if (isUnstored) return keep(id, record);
       if (!(error instanceof ConflictError)) throw error;
       const found = await bucket.get(id);
       if (found === undefined) known.delete(id);
@@ -60,7 +61,7 @@ export async function openAlertStore(bus: Bus): Promise<AlertStore> {
     write,
     async save() {
       if (!bus.storing()) return;
-      for (const id of unsaved) {
+      for (const id of [...unsaved]) {
         unsaved.delete(id);
         const record = known.get(id)?.record;
         if (record !== undefined) await write(id, record);

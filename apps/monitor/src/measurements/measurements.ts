@@ -8,6 +8,7 @@ import { createHistory, keptPoints, type History } from "./series.ts";
 import { listTargets, type Target } from "./targets.ts";
 
 const settledMs = 5 * 60_000;
+const lagsMs = 3000;
 
 /** Numbers of all programs, consumers and turns, and their history. */
 export interface Measurements {
@@ -57,16 +58,18 @@ export function createMeasurements(parts: {
   };
 }
 
+/** Reads the lags. Gives those from before if JetStream fails or takes over 3 s. */
 async function readLags(
   bus: Bus,
   before: readonly ConsumerLag[],
   signal: AbortSignal,
 ): Promise<readonly ConsumerLag[]> {
   if (!bus.storing()) return before;
+  const overdue = AbortSignal.timeout(lagsMs);
   try {
-    return await bus.lags(signal);
+    return await bus.lags(AbortSignal.any([signal, overdue]));
   } catch (error) {
-    if (!(error instanceof BusAwayError)) throw error;
+    if (!overdue.aborted && !(error instanceof BusAwayError)) throw error;
     return before;
   }
 }

@@ -40,8 +40,8 @@ interface Publication {
 /** Acknowledged work on streams. It waits while NATS is away and creates missing streams again. */
 export interface Publisher {
   /**
-   * Publishes at once, and again under the same id until it is acknowledged. Throws ConflictError, StorageFullError, or
-   * BusAwayError after 15 s, at once when 64 MiB wait already.
+   * Publishes at once, and again under the same id until it is acknowledged. Throws ConflictError, StorageFullError (also
+   * when 64 MiB wait already), or BusAwayError after 15 s.
    */
   publish(publication: Publication, signal?: AbortSignal): Promise<Stored>;
   /**
@@ -131,7 +131,8 @@ export function createPublisher(
         ...(ttl === undefined ? {} : { ttl }),
         ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
       };
-      if (waitingBytes > maxWaitingBytes) throw new BusAwayError("too much waits for NATS to be stored");
+      if (waitingBytes > maxWaitingBytes)
+        throw new StorageFullError(`more than ${maxWaitingBytes} bytes wait to be stored`);
       watch.begin();
       waitingBytes += data.byteLength;
       const attempt = async () => {
