@@ -10,10 +10,10 @@ import { readSizes, type BusConfig, type BusLog, type StreamSizes } from "./conf
 import { runFollow } from "./follow.ts";
 import { readLags } from "./jetstream/lags.ts";
 import { createNatsClock } from "./nats/clock.ts";
-import { openConnection } from "./nats/connection.ts";
+import { openConnection, type Connection } from "./nats/connection.ts";
 import { createMessages, toBytes, traceHeaders } from "./nats/messages.ts";
 import { traceSend } from "./tracing/spans.ts";
-import { createPublisher } from "./jetstream/publish.ts";
+import { createPublisher, type Publisher } from "./jetstream/publish.ts";
 import { createReader } from "./jetstream/read.ts";
 import { createStorageWatch } from "./jetstream/storage-watch.ts";
 import { bucketStream, createEnsureStreams, type EnsureStreams } from "./jetstream/streams.ts";
@@ -49,15 +49,7 @@ export async function connectBus(
   const reader = createReader(jsm, publisher, messages);
 
   try {
-    for (;;) {
-      try {
-        await publisher.retry(undefined, () => ensureNamed(ensureStreams, config.streams), signal);
-        break;
-      } catch (err) {
-        if (!(err instanceof BusAwayError) || connection.nc.isClosed()) throw err;
-        log.warn({ err }, "streams unavailable, retrying");
-      }
-    }
+    await openStreams({ connection, publisher, ensure: () => ensureNamed(ensureStreams, config.streams) }, signal);
   } catch (error) {
     await connection.close();
     throw error;
@@ -119,4 +111,24 @@ async function ensureNamed(ensureStreams: EnsureStreams, names: readonly (Stream
 
 function streamOf(name: StreamName | BucketName): string {
   return (streamNames as readonly string[]).includes(name) ? name : bucketStream(name as BucketName);
+}
+
+/** Creates or updates the streams. Waits while NATS does not answer. */
+async function openStreams(
+  {
+    connection,
+    publisher,
+    ensure,
+  }: { readonly connection: Connection; readonly publisher: Publisher; readonly ensure: () => Promise<void> },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (;;) {
+    try {
+      await publisher.retry(undefined, ensure, signal);
+      return;
+    } catch (err) {
+      if (!(err instanceof BusAwayError) || connection.nc.isClosed()) throw err;
+      connection.log.warn({ err }, "streams unavailable, retrying");
+    }
+  }
 }

@@ -20,7 +20,9 @@ export const knownVariables: readonly string[] = [
   "VOXBUS_AUTH_KEY",
   "VOXBUS_AUTH_TOKENS",
   "VOXBUS_AUTH_TTL_S",
+  "VOXBUS_BUCKETS_MB",
   "VOXBUS_DATA_DIR",
+  "VOXBUS_DEVICE_IN_MB",
   "VOXBUS_DIALOGUE_OPS_PORT",
   "VOXBUS_DIALOGUE_TOOL_MS",
   "VOXBUS_DIALOGUE_TURNS",
@@ -107,4 +109,5 @@ export const knownVariables: readonly string[] = [
   "VOXBUS_TTS_SAMPLE_RATE",
   "VOXBUS_TTS_URL",
   "VOXBUS_TTS_VOICE",
+  "VOXBUS_TURNS_MB",
 ];

@@ -186,7 +186,7 @@ describe("docs/bus.md, streams and buckets", () => {
           config.name,
           config.subjects.join(", "),
           formatAge(config.max_age),
-          `${config.max_bytes / 1024 ** 3} GiB`,
+          `${config.max_bytes / 1024 ** 2} MB`,
           config.max_msgs_per_subject,
           formatAge(config.duplicate_window),
           config.republish?.dest ?? "-",
@@ -196,13 +196,13 @@ describe("docs/bus.md, streams and buckets", () => {
   });
 
   it("buckets: the table lists what a program creates on an empty NATS", () => {
-    const documented = readTable(page, "table: buckets").map(([name, , , age]) => [readName(name), age]);
+    const documented = readTable(page, "table: buckets").map(([name, , , age, size]) => [readName(name), [age, size]]);
     expect(readTable(page, "table: buckets").map(([name, key]) => [readName(name), readName(key)])).toEqual(
       Object.values<BucketRow>(buckets).map(({ bucket, pattern }) => [bucket, pattern]),
     );
     const made = configs
       .filter(({ name }) => name.startsWith("KV_"))
-      .map(({ name, max_age }) => [name.slice(3), formatAge(max_age)]);
+      .map(({ name, max_age, max_bytes }) => [name.slice(3), [formatAge(max_age), `${max_bytes / 1024 ** 2} MB`]]);
     expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(made));
   });
 });

@@ -43,11 +43,13 @@ export async function openAlertStore(bus: Bus): Promise<AlertStore> {
     try {
       const revision = await bucket.update(id, record, known.get(id)?.revision ?? 0);
       known.set(id, { record, revision });
+      unsaved.delete(id);
       return true;
     } catch (error) {
       const isUnstored = error instanceof StorageFullError || (error instanceof BusAwayError && !bus.storing());
       if (isUnstored) return keep(id, record);
       if (!(error instanceof ConflictError)) throw error;
+      unsaved.delete(id);
       const found = await bucket.get(id);
       if (found === undefined) known.delete(id);
       else learn(id, found.value, found.revision);
@@ -61,8 +63,8 @@ export async function openAlertStore(bus: Bus): Promise<AlertStore> {
     write,
     async save() {
       if (!bus.storing()) return;
-      for (const id of [...unsaved]) {
-        unsaved.delete(id);
+      const ids = Array.from(unsaved);
+      for (const id of ids) {
         const record = known.get(id)?.record;
         if (record !== undefined) await write(id, record);
       }

@@ -55,32 +55,75 @@ export interface Publisher {
   full(): number;
 }
 
+/** Dependencies of a publisher. */
+interface PublisherDeps {
+  readonly js: JetStreamClient;
+  readonly ensureStreams: EnsureStreams;
+  readonly watch: StorageWatch;
+}
+
 /** Creates the publisher of one connection. */
-export function createPublisher(
-  connection: Connection,
-  {
-    js,
-    ensureStreams,
-    watch,
-  }: { readonly js: JetStreamClient; readonly ensureStreams: EnsureStreams; readonly watch: StorageWatch },
-): Publisher {
-  let retries = 0;
+export function createPublisher(connection: Connection, { js, ensureStreams, watch }: PublisherDeps): Publisher {
+  const { retry, retries } = createRetry(connection, ensureStreams);
   let full = 0;
   let waitingBytes = 0;
   let loggedAt = -Infinity;
-  let fullLoggedAt = -Infinity;
 
-  /** Gives the error for a message that NATS did not store. */
-  const explain = (cause: unknown, stream: string, subject: string): unknown => {
-    if (isConflict(cause)) return new ConflictError(`another writer was first on ${subject}`, { cause });
-    if (!isFull(cause, stream)) return cause;
+  const refuse = (stream: string, reason: string, cause?: unknown): StorageFullError => {
     full += 1;
-    if (performance.now() - fullLoggedAt > logEveryMs) {
-      fullLoggedAt = performance.now();
+    if (performance.now() - loggedAt > logEveryMs) {
+      loggedAt = performance.now();
       connection.log.error({ err: cause, stream, full }, "message not stored, storage full");
     }
-    return new StorageFullError(`NATS has no room for ${subject} in ${stream}`, { cause });
+    return new StorageFullError(reason, { cause });
   };
+
+  const send = async (publication: Publication, id: string) => {
+    const { subject, data, stream, expected, headers, ttl } = publication;
+    try {
+      connection.checkRoom();
+      return await js.publish(subject, data, {
+        msgID: id,
+        timeout: attemptTimeoutMs,
+        ...(headers === undefined ? {} : { headers }),
+        ...(ttl === undefined ? {} : { ttl }),
+        ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
+      });
+    } catch (error) {
+      const isStorage = isQuota(error) || error instanceof errors.TimeoutError;
+      if (isStorage && connection.connected()) watch.attempted(stream, false);
+      throw error;
+    }
+  };
+
+  return {
+    retry,
+    retries,
+    full: () => full,
+    publish: async (publication, signal) => {
+      const { subject, data, stream, id = nuid.next() } = publication;
+      if (waitingBytes > maxWaitingBytes) throw refuse(stream, `more than ${maxWaitingBytes} bytes wait to be stored`);
+      watch.begin();
+      waitingBytes += data.byteLength;
+      try {
+        const { seq, duplicate } = await retry(stream, () => send(publication, id), signal);
+        watch.attempted(stream, true);
+        return { seq, duplicate };
+      } catch (cause) {
+        if (isConflict(cause)) throw new ConflictError(`another writer was first on ${subject}`, { cause });
+        if (isFull(cause, stream)) throw refuse(stream, `NATS has no room for ${subject} in ${stream}`, cause);
+        throw cause;
+      } finally {
+        waitingBytes -= data.byteLength;
+      }
+    },
+  };
+}
+
+/** Creates `Publisher.retry`. */
+function createRetry(connection: Connection, ensureStreams: EnsureStreams): Pick<Publisher, "retry" | "retries"> {
+  let retries = 0;
+  let loggedAt = -Infinity;
 
   const recover = async (stream: string | undefined, err: unknown, tries: number): Promise<void> => {
     if (performance.now() - loggedAt > logEveryMs) {
@@ -97,63 +140,27 @@ export function createPublisher(
     if (!(err instanceof errors.TimeoutError)) await sleep(Math.min(pauseMs * tries, maxPauseMs));
   };
 
-  const retry = async <T>(stream: string | undefined, work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
-    const deadline = performance.now() + patienceMs;
-    for (let tries = 1; ; tries += 1) {
-      // The first attempt must not wait: it is in order with core messages that are published beside it.
-      if (!connection.connected()) await connection.whenConnected(deadline - performance.now(), signal);
-      signal?.throwIfAborted();
-      try {
-        return await work();
-      } catch (error) {
-        const cause = explainDenial(error);
-        if (connection.nc.isClosed() || connection.nc.isDraining())
-          throw new BusAwayError("the bus is closed", { cause });
-        if (!isTransient(cause) || (stream !== undefined && isFull(cause, stream))) throw cause;
-        if (performance.now() >= deadline) {
-          throw new BusAwayError(`NATS did not acknowledge within ${patienceMs} ms`, { cause });
-        }
-        retries += 1;
-        await recover(stream, cause, tries);
-      }
-    }
-  };
-
   return {
-    retry,
     retries: () => retries,
-    full: () => full,
-    publish: async ({ subject, data, stream, id = nuid.next(), expected, headers, ttl }, signal) => {
-      const options = {
-        msgID: id,
-        timeout: attemptTimeoutMs,
-        ...(headers === undefined ? {} : { headers }),
-        ...(ttl === undefined ? {} : { ttl }),
-        ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
-      };
-      if (waitingBytes > maxWaitingBytes)
-        throw new StorageFullError(`more than ${maxWaitingBytes} bytes wait to be stored`);
-      watch.begin();
-      waitingBytes += data.byteLength;
-      const attempt = async () => {
+    retry: async (stream, work, signal) => {
+      const deadline = performance.now() + patienceMs;
+      for (let tries = 1; ; tries += 1) {
+        // The first attempt must not wait: it is in order with core messages that are published beside it.
+        if (!connection.connected()) await connection.whenConnected(deadline - performance.now(), signal);
+        signal?.throwIfAborted();
         try {
-          connection.checkRoom();
-          return await js.publish(subject, data, options);
+          return await work();
         } catch (error) {
-          if (connection.connected() && (isQuota(error) || error instanceof errors.TimeoutError)) {
-            watch.attempted(stream, false);
+          const cause = explainDenial(error);
+          if (connection.nc.isClosed() || connection.nc.isDraining())
+            throw new BusAwayError("the bus is closed", { cause });
+          if (!isTransient(cause) || (stream !== undefined && isFull(cause, stream))) throw cause;
+          if (performance.now() >= deadline) {
+            throw new BusAwayError(`NATS did not acknowledge within ${patienceMs} ms`, { cause });
           }
-          throw error;
+          retries += 1;
+          await recover(stream, cause, tries);
         }
-      };
-      try {
-        const { seq, duplicate } = await retry(stream, attempt, signal);
-        watch.attempted(stream, true);
-        return { seq, duplicate };
-      } catch (cause) {
-        throw explain(cause, stream, subject);
-      } finally {
-        waitingBytes -= data.byteLength;
       }
     },
   };

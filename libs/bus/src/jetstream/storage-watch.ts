@@ -14,7 +14,7 @@ const probeBytes = 4096;
 const clockMs = 10_000;
 /** Storage has failed when nothing was stored for this time. Longer than an election in a cluster usually takes. */
 const failedMs = 4000;
-/** A failed attempt on a stream counts for this time, unless a later one succeeds. */
+/** Failed attempts on a stream count for this time after the last one, unless a later one succeeds. */
 const rememberedMs = 10_000;
 
 /**
@@ -44,8 +44,8 @@ export function createStorageWatch(
   const stream = bucketStream("probes");
   const subject = bucketSubject("probes", nuid.next());
   const encoder = new TextEncoder();
-  /** The last failure on each stream that has not stored since. */
-  const failures = new Map<string, number>();
+  /** The first and the last failure on each stream that has not stored since. */
+  const failures = new Map<string, { readonly first: number; readonly last: number }>();
   let storedAt = Infinity;
   let askedAt = -Infinity;
   let begun = false;
@@ -54,7 +54,10 @@ export function createStorageWatch(
 
   const storing = (): boolean => {
     const now = performance.now();
-    return now - storedAt < failedMs && ![...failures.values()].some((at) => now - at < rememberedMs);
+    const failed = [...failures.values()].some(
+      ({ first, last }) => now - first > failedMs && now - last < rememberedMs,
+    );
+    return now - storedAt < failedMs && !failed;
   };
 
   const probe = async (): Promise<void> => {
@@ -97,7 +100,10 @@ export function createStorageWatch(
     },
     attempted: (name, stored) => {
       if (stored) failures.delete(name);
-      else failures.set(name, performance.now());
+      else {
+        const last = performance.now();
+        failures.set(name, { first: failures.get(name)?.first ?? last, last });
+      }
     },
   };
 }
