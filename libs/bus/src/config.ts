@@ -16,7 +16,7 @@ export const sizeConfig = {
     .describe("megabytes of the stream TURNS in NATS; beyond: its oldest messages are dropped"),
   VOXBUS_BUCKETS_MB: megabytes
     .default(256)
-    .describe("megabytes of all buckets in NATS, of which each has a share; beyond: a bucket takes no new entry"),
+    .describe("megabytes of all buckets in NATS, each with its share; beyond: a bucket takes no new entry"),
 };
 
 /** The variables with which a program reaches NATS. Spread them into its configuration schema. */

@@ -23,6 +23,8 @@ const maxPauseMs = 500;
 const logEveryMs = 10_000;
 /** Messages that wait to be stored hold at most about this many bytes. */
 const maxWaitingBytes = 64 * 1024 ** 2;
+/** What a waiting message costs beside its data, measured. */
+const overheadBytes = 4096;
 
 /** A message for a stream, with the conditions under which it is stored. */
 interface Publication {
@@ -104,7 +106,7 @@ export function createPublisher(connection: Connection, { js, ensureStreams, wat
       const { subject, data, stream, id = nuid.next() } = publication;
       if (waitingBytes > maxWaitingBytes) throw refuse(stream, `more than ${maxWaitingBytes} bytes wait to be stored`);
       watch.begin();
-      waitingBytes += data.byteLength;
+      waitingBytes += data.byteLength + overheadBytes;
       try {
         const { seq, duplicate } = await retry(stream, () => send(publication, id), signal);
         watch.attempted(stream, true);
@@ -114,7 +116,7 @@ export function createPublisher(connection: Connection, { js, ensureStreams, wat
         if (isFull(cause, stream)) throw refuse(stream, `NATS has no room for ${subject} in ${stream}`, cause);
         throw cause;
       } finally {
-        waitingBytes -= data.byteLength;
+        waitingBytes -= data.byteLength + overheadBytes;
       }
     },
   };
