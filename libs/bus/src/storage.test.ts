@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectClient } from "@nats-io/transport-node";
 import { buckets, channels, type Dialogue, type InText } from "@voxbus/protocol";
-import { silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { findFreePort, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Bus } from "./bus.ts";
 import type { StreamSizes } from "./config.ts";
@@ -162,6 +162,24 @@ test("the account's storage is used up: the bus does not store, the writer is to
   await vi.waitFor(() => expect(bus.storing()).toBe(false), { timeout: 5000, interval: 50 });
   await expect(bus.store(channels.inText("d1"), text("hello"))).rejects.toThrow(StorageFullError);
 });
+
+test("a cluster without a majority: the bus does not store, and recovers", async () => {
+  const ports = await Promise.all([1, 2, 3].map(() => findFreePort()));
+  const routes = ports.map((port) => `"nats://127.0.0.1:${port}"`).join(", ");
+  const [first, ...others] = await Promise.all(
+    ports.map((port, n) =>
+      start(`server_name: "n${n}"
+cluster { name: "majority", listen: "127.0.0.1:${port}", routes: [${routes}] }`),
+    ),
+  );
+  const bus = await connect(first!, { ...small, replicas: 3 });
+  await bus.store(channels.inText("d1"), text("before"));
+  for (const other of others) other.kill("SIGKILL");
+  await vi.waitFor(() => expect(bus.storing()).toBe(false), { timeout: 5000, interval: 50 });
+  expect(bus.connected()).toBe(true);
+  await Promise.all(others.map((other) => other.restart()));
+  await vi.waitFor(() => expect(bus.storing()).toBe(true), { timeout: 20_000, interval: 50 });
+}, 60_000);
 
 test.skipIf(!canMount())(
   "a full disk: the bus does not store, although it reads, and what waits is bounded",
