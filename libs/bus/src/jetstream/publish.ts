@@ -23,7 +23,7 @@ const maxPauseMs = 500;
 const logEveryMs = 10_000;
 /** Messages that wait to be stored hold at most about this many bytes. */
 const maxWaitingBytes = 64 * 1024 ** 2;
-/** What a waiting message costs beside its data, measured. */
+/** Memory of a waiting message beside its data, as measured. */
 const overheadBytes = 4096;
 
 /** A message for a stream, with the conditions under which it is stored. */
