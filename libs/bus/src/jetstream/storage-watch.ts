@@ -44,20 +44,17 @@ export function createStorageWatch(
   const stream = bucketStream("probes");
   const subject = bucketSubject("probes", nuid.next());
   const encoder = new TextEncoder();
-  /** The first and the last failure on each stream that has not stored since. */
-  const failures = new Map<string, { readonly first: number; readonly last: number }>();
+  const failures = createFailures();
   let storedAt = Infinity;
   let askedAt = -Infinity;
   let begun = false;
+  /** The error of the last probe that failed. */
+  let failure: unknown;
   let told = true;
   const ending = new AbortController();
 
   const storing = (): boolean => {
-    const now = performance.now();
-    const failed = [...failures.values()].some(
-      ({ first, last }) => now - first > failedMs && now - last < rememberedMs,
-    );
-    return now - storedAt < failedMs && !failed;
+    return performance.now() - storedAt < failedMs && failures.streams().length === 0;
   };
 
   const probe = async (): Promise<void> => {
@@ -76,14 +73,16 @@ export function createStorageWatch(
         if (connection.connected()) await probe();
       } catch (err) {
         pauseMs = retryMs;
-        if (storing()) connection.log.info({ err }, "storage probe failed");
-        if (isUnanswered(err) || isMissing(err)) await ensureStreams(stream).catch(() => undefined);
+        failure = err;
+        if (isUnanswered(err) || isMissing(err)) {
+          await ensureStreams(stream).catch((error: unknown) => (failure = error));
+        }
       }
       const works = storing();
       if (works !== told && connection.connected()) {
         told = works;
         if (works) connection.log.info({}, "storage of NATS works again");
-        else connection.log.error({ streams: [...failures.keys()] }, "storage of NATS failed");
+        else connection.log.error({ err: failure, streams: failures.streams() }, "storage of NATS failed");
       }
       await sleep(pauseMs, undefined, { signal: ending.signal, ref: false }).catch(() => undefined);
     }
@@ -96,14 +95,39 @@ export function createStorageWatch(
       begun = true;
       storedAt = performance.now();
       connection.onClose(() => ending.abort());
+      // Devices come back at once after an outage, before the next probe.
+      connection.onChange((connected) => {
+        if (connected) storedAt = performance.now();
+        failures.clear();
+      });
       void run();
     },
-    attempted: (name, stored) => {
-      if (stored) failures.delete(name);
-      else {
-        const last = performance.now();
-        failures.set(name, { first: failures.get(name)?.first ?? last, last });
+    attempted: failures.attempted,
+  };
+}
+
+/** Keeps which streams do not store. */
+function createFailures() {
+  /** The first and the last failure on each stream that has not stored since. */
+  const failures = new Map<string, { readonly first: number; readonly last: number }>();
+  return {
+    clear: () => failures.clear(),
+    /** Lists the streams that have failed for 4 s. */
+    streams: (): readonly string[] => {
+      const now = performance.now();
+      const failed = ({ first, last }: { readonly first: number; readonly last: number }): boolean =>
+        now - first > failedMs && now - last < rememberedMs;
+      return [...failures].flatMap(([stream, times]) => (failed(times) ? [stream] : []));
+    },
+    attempted: (stream: string, stored: boolean): void => {
+      if (stored) {
+        failures.delete(stream);
+        return;
       }
+      const last = performance.now();
+      const before = failures.get(stream);
+      const first = before !== undefined && last - before.last < rememberedMs ? before.first : last;
+      failures.set(stream, { first, last });
     },
   };
 }
