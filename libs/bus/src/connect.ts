@@ -65,7 +65,7 @@ export async function connectBus(
     ...claimMeter.totals(),
     ...connection.stats(),
   });
-  if (config.meter) observeBus(config.meter, stats);
+  if (config.meter) observeBus(config.meter, { stats, storing: watch.storing });
   return {
     publish: messages.publish,
     subscribe: messages.subscribe,

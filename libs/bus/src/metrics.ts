@@ -34,7 +34,10 @@ export function createClaimMeter(meter: Meter | undefined): ClaimMeter {
 }
 
 /** Exports the connection's counts as metrics. */
-export function observeBus(meter: Meter, stats: Bus["stats"]): void {
+export function observeBus(meter: Meter, { stats, storing }: Pick<Bus, "stats" | "storing">): void {
+  meter
+    .createObservableGauge("voxbus_bus_storing", { description: "1 while NATS stores messages" })
+    .addCallback((result) => result.observe(storing() ? 1 : 0));
   meter
     .createObservableGauge("voxbus_bus_rtt_ms", { description: "Last round trip to NATS" })
     .addCallback((result) => result.observe(stats().rtt));
