@@ -24,8 +24,11 @@ export async function* followSentences(
     known.set(say.sentence, say);
     wake();
   };
+  const { reconnects } = bus.stats();
   const readStored = async () => {
-    const { messages } = await bus.stored(channels.say(device), { limit: mostStored, from: { seq: openedAt } }, signal);
+    // A nats-server that came back without its data counts from 1 again.
+    const seq = bus.stats().reconnects === reconnects ? openedAt : 1;
+    const { messages } = await bus.stored(channels.say(device), { limit: mostStored, from: { seq } }, signal);
     for (const say of messages) take(say);
   };
   const subscription = bus.subscribe(stored(channels.say(device)), take);
