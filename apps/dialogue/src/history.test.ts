@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createHistory } from "./history.ts";
 
 let nats: NatsServer;
@@ -46,6 +46,7 @@ test("history: it never exceeds 32 KiB, whatever is said", async () => {
 test("history: a full bucket refuses new devices quietly, and keeps those that it has", async () => {
   const sizes = { VOXBUS_DEVICE_IN_MB: 16, VOXBUS_TURNS_MB: 16, VOXBUS_BUCKETS_MB: 16 };
   const server = await startNatsServer();
+  onTestFinished(() => server.stop());
   const small = await connectTestBus(server.url, { config: sizes });
   const history = createHistory(small);
   const long = Array.from({ length: 7 }, () => ({ role: "user" as const, text: "a".repeat(4000), at: 1 }));
@@ -55,5 +56,4 @@ test("history: a full bucket refuses new devices quietly, and keeps those that i
   expect(small.stats().full).toBe(kept.filter((messages) => messages.length === 0).length);
   expect(small.stats().full).toBeGreaterThan(10);
   await small.close();
-  await server.stop();
 });

@@ -1,6 +1,6 @@
 import { startSubscriber } from "@voxbus/subscriber";
 import { openTestDevice, startNatsServer } from "@voxbus/testing";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { buildGateway, gateway } from "./app.ts";
 import { addressOf, readStats } from "./test-gateways.ts";
 
@@ -10,6 +10,7 @@ no_auth_user: "a"`;
 
 test("gateway: while NATS does not store, it is not ready and admits no new device; devices that are here stay", async () => {
   const nats = await startNatsServer({ config: account("enabled") });
+  onTestFinished(() => nats.stop());
   const env = {
     VOXBUS_LOG_LEVEL: "fatal",
     VOXBUS_GATEWAY_PORT: "0",
@@ -34,5 +35,4 @@ test("gateway: while NATS does not store, it is not ready and admits no new devi
   expect(await readStats(running)).toMatchObject({ connections: 2 });
   for (const one of [late, device]) one.vanish();
   await running.stop("quick");
-  await nats.stop();
 });

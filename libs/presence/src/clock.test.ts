@@ -1,12 +1,13 @@
 import { buckets } from "@voxbus/protocol";
 import { connectTestBus, startNatsServer } from "@voxbus/testing";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { register } from "./test-registry.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
 test("lease: a newer process takes over the id, although its machine's clock is hours behind", async () => {
   const server = await startNatsServer();
+  onTestFinished(() => server.stop());
   const bus = await connectTestBus(server.url);
   const first = await register(bus, "g1");
   const right = Date.now.bind(Date);
@@ -16,5 +17,4 @@ test("lease: a newer process takes over the id, although its machine's clock is 
   expect(Math.abs(lease!.since - right())).toBeLessThan(1000);
   for (const one of [second, first]) await one.close();
   await bus.close();
-  await server.stop();
 });

@@ -1,7 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { buckets, type DeviceRecord, type GatewayLease, type Presence } from "@voxbus/protocol";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import { createDeviceRecords, type DeviceRecords } from "./device-records.ts";
 
 let nats: NatsServer;
@@ -168,6 +168,7 @@ it("a storm of 2,000 disconnects: is written in a queue, each one, while the bus
 it("gives up the record of a new device when the bucket is full, and goes on with the others", async () => {
   const sizes = { VOXBUS_DEVICE_IN_MB: 16, VOXBUS_TURNS_MB: 16, VOXBUS_BUCKETS_MB: 16 };
   const server = await startNatsServer();
+  onTestFinished(() => server.stop());
   const small = await connectTestBus(server.url, { config: sizes });
   const records = createDeviceRecords(small, silentLog);
   const bucket = small.bucket(buckets.devices);
@@ -181,5 +182,4 @@ it("gives up the record of a new device when the bucket is full, and goes on wit
   await vi.waitFor(async () => expect((await bucket.get("known"))?.value).toMatchObject({ session: "s1" }));
   await records.close();
   await small.close();
-  await server.stop();
 });

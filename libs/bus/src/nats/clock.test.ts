@@ -1,6 +1,6 @@
 import { channels } from "@voxbus/protocol";
 import { startNatsServer } from "@voxbus/testing";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { connectOwnBus } from "../test-bus.ts";
 import { createNatsClock } from "./clock.ts";
 
@@ -8,6 +8,7 @@ afterEach(() => vi.restoreAllMocks());
 
 test("now: it is the time of NATS, whatever this machine's clock says", async () => {
   const server = await startNatsServer();
+  onTestFinished(() => server.stop());
   const right = Date.now.bind(Date);
   vi.spyOn(Date, "now").mockImplementation(() => right() - 5 * 3_600_000);
   const bus = await connectOwnBus(server.url);
@@ -18,7 +19,6 @@ test("now: it is the time of NATS, whatever this machine's clock says", async ()
   const { messages } = await bus.stored(channels.inText("d1"), { limit: 1, from: { time: bus.now() - 1000 } });
   expect(messages).toHaveLength(1);
   await bus.close();
-  await server.stop();
 });
 
 test("now: of two answers the quicker one counts, until it is old", () => {
