@@ -20,7 +20,7 @@ export function createCanary(bus: Bus, { id, epoch }: { readonly id: string; rea
   const bucket = bus.bucket(buckets.canaries);
   let revision = 0;
   let before: CanaryEntry["before"];
-  const describe = (left: boolean) => ({ epoch, at: Date.now(), left, ...(before && { before }) });
+  const describe = (left: boolean) => ({ epoch, at: bus.now(), left, ...(before && { before }) });
   return {
     create: async () => {
       const found = (await bucket.get(id))?.value;

@@ -176,9 +176,10 @@ it("gives up the record of a new device when the bucket is full, and goes on wit
   const other = { lastSeen: 1, lastReason: "r".repeat(1000), totalOnline: 0 };
   const filled = await Promise.allSettled(Array.from({ length: 2000 }, (_, n) => bucket.put(`other-${n}`, other)));
   expect(filled.at(-1)?.status).toBe("rejected");
+  const open = (device: string, id: string) => records.opened({ device, id, since: 2, lastSeen: 2 }, undefined);
   // More than are written at once.
-  for (let n = 0; n < 40; n += 1) records.opened(`new-${n}-${"x".repeat(50)}`, `s${n}`, undefined);
-  records.opened("known", "s1", undefined);
+  for (let n = 0; n < 40; n += 1) open(`new-${n}-${"x".repeat(50)}`, `s${n}`);
+  open("known", "s1");
   await vi.waitFor(async () => expect((await bucket.get("known"))?.value).toMatchObject({ session: "s1" }));
   await records.close();
   await small.close();

@@ -207,7 +207,7 @@ export class Session implements Ticker {
 
   /** The time of the device's last sign of life, ms since the epoch. */
   get lastSeen(): number {
-    return Date.now() - Math.max(0, Math.round(this.#clock.now() - this.#heartbeat.seenAt));
+    return this.#deps.bus.now() - Math.max(0, Math.round(this.#clock.now() - this.#heartbeat.seenAt));
   }
 
   get framing(): FramingVersion {
