@@ -29,7 +29,6 @@ export class Session implements Ticker {
   readonly id: string;
   readonly device: string;
   readonly remote: string;
-  /** ms since the epoch, by the clock of NATS. */
   readonly since: number;
   readonly events: SessionEvents;
   readonly uplink: Uplink;
