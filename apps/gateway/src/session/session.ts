@@ -66,12 +66,11 @@ export class Session implements Ticker {
     const failed = (error: unknown) => this.#fail(error);
     const clock = (this.#clock = wheel.open(failed));
     this.#gate = new Gate({ clock, limits, flooded: () => this.close("flood") }, socket, stream);
-    const ending = this.#ending;
     const heartbeat = (this.#heartbeat = new Heartbeat(limits, clock.now()));
     const events = (this.events = new SessionEvents({ bus, drops }, device, { gateway, session: id }));
     const turns = (this.#turns = new TurnObserver(observe, events, { id, device, gateway }));
     const uplink = (this.uplink = new Uplink({ bus, memory, drops, failed }, device, id));
-    const outboxDeps = { clock, counters, limits, heartbeat, ending };
+    const outboxDeps = { clock, counters, limits, heartbeat, ending: this.#ending };
     const outbox = (this.#outbox = new Outbox(outboxDeps, socket, id, framing ?? 1));
     const { apology } = settings;
     const playout = new Playout({ downlink: outbox, uplink, clock, memory, drops, turns, profile, apology });
@@ -87,14 +86,13 @@ export class Session implements Ticker {
   }
 
   #hear(socket: WebSocket): void {
-    const clock = this.#clock;
     socket.on("message", (data: Buffer, isBinary) =>
       this.contain(() => (isBinary ? this.#receiveAudio(data) : this.#receiveText(data))),
     );
     socket.on("pong", () => {
       if (!this.#gate.frame() || this.ended) return;
       this.contain(() => {
-        this.#tell(this.#heartbeat.pong(clock.now()));
+        this.#tell(this.#heartbeat.pong(this.#clock.now()));
         this.events.rtt = this.#heartbeat.rtt;
         this.#outbox.pong();
       });
@@ -102,7 +100,7 @@ export class Session implements Ticker {
     socket.on("ping", () => {
       if (!this.#gate.frame() || this.ended) return;
       this.contain(() => {
-        this.#tell(this.#heartbeat.sign(clock.now()));
+        this.#tell(this.#heartbeat.sign(this.#clock.now()));
         this.#outbox.pinged();
       });
     });
