@@ -1,5 +1,6 @@
 import type { BadMessage, BucketRow, Channel, Encoded, Inbound, RequestChannel, StreamName } from "@voxbus/protocol";
 import type { z } from "zod";
+import type { StoredMessages, StoredRange } from "./jetstream/stored-messages.ts";
 import type { BrokerTrace } from "./tracing/broker-trace.ts";
 
 /** Where a message came from, and its trace context. */
@@ -33,23 +34,6 @@ export interface StoreOptions {
 
 /** An envelope of `S` on its way out: as an object without `v`, or encoded. */
 export type Outgoing<S extends z.ZodType> = z.input<S> | Encoded<S>;
-
-/** The messages that a stream holds on a channel. */
-export interface StoredMessages<T> {
-  /** The messages that decode, oldest first. */
-  readonly messages: readonly T[];
-  /** The sequence of the newest message, also of one that does not decode; 0 without one. For `StoreOptions.expected`. */
-  readonly newest: number;
-}
-
-/**
- * The newest `limit` of the messages that were stored from a point on: a message's sequence, or a time of NATS in ms since
- * the epoch, such as `Claim.storedAt`. Default: from the beginning.
- */
-export interface StoredRange {
-  readonly limit: number;
-  readonly from?: { readonly seq: number } | { readonly time: number };
-}
 
 /** A job held by one worker. It passes to another worker when this one dies. */
 export interface Claim<T> {

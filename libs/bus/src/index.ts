@@ -12,10 +12,9 @@ export type {
   FollowOptions,
   Stored,
   StoreOptions,
-  StoredMessages,
-  StoredRange,
   Outgoing,
 } from "./bus.ts";
+export type { StoredMessages, StoredRange } from "./jetstream/stored-messages.ts";
 export type { BrokerTrace } from "./tracing/broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connect.ts";

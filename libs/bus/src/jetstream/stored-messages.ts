@@ -1,0 +1,16 @@
+/** The messages that a stream holds on a channel. */
+export interface StoredMessages<T> {
+  /** The messages that decode, oldest first. */
+  readonly messages: readonly T[];
+  /** The sequence of the newest message, also of one that does not decode; 0 without one. For `StoreOptions.expected`. */
+  readonly newest: number;
+}
+
+/**
+ * The newest `limit` of the messages that were stored from a point on: a message's sequence, or a time of NATS in ms since
+ * the epoch, such as `Claim.storedAt`. Default: from the beginning.
+ */
+export interface StoredRange {
+  readonly limit: number;
+  readonly from?: { readonly seq: number } | { readonly time: number };
+}
