@@ -12,7 +12,7 @@ export const asr: Program<typeof asrConfig> = {
   name: "asr",
   opsPort: defaultPorts.asr.ops,
   config: asrConfig,
-  streams: ["DEVICE_IN", "TURNS", "profiles", "naks"],
+  streams: ["DEVICE_IN", "TURNS", "profiles", "naks", "probes"],
   checkConfig: checkListens,
 };
 

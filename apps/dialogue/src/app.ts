@@ -32,6 +32,7 @@ export const dialogue: Program<typeof dialogueConfig> = {
     "tool-calls",
     "reminders",
     "naks",
+    "probes",
   ],
 };
 

@@ -33,7 +33,7 @@ export const gateway: Program<typeof gatewayConfig> = {
   name: "gateway",
   opsPort: defaultPorts.gateway.ops,
   config: gatewayConfig,
-  streams: ["DEVICE_IN", "TURNS", "gateways", "presence", "profiles", "devices"],
+  streams: ["DEVICE_IN", "TURNS", "gateways", "presence", "profiles", "devices", "probes"],
   checkConfig(config) {
     createAuth(config);
     checkTimes(config);

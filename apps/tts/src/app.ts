@@ -14,7 +14,7 @@ export const tts: Program<typeof ttsConfig> = {
   name: "tts",
   opsPort: defaultPorts.tts.ops,
   config: ttsConfig,
-  streams: ["DEVICE_IN", "TURNS", "gateways", "presence", "profiles", "naks"],
+  streams: ["DEVICE_IN", "TURNS", "gateways", "presence", "profiles", "naks", "probes"],
 };
 
 // A claim is held until its reply was played, so there are far more claims than syntheses. Each keeps a reply's packets, at

@@ -35,7 +35,7 @@ export const grants: readonly Grant[] = [
     subscribes: ["out", "fleetOut", "groupOut", "command", "replay"],
     reads: ["gateways", "presence", "devices"],
     watches: ["presence", "profiles"],
-    writes: ["gateways", "presence", "devices"],
+    writes: ["gateways", "presence", "devices", "probes"],
   },
   {
     user: "asr",
@@ -44,7 +44,7 @@ export const grants: readonly Grant[] = [
     claims: ["DEVICE_IN"],
     reads: ["TURNS", "naks"],
     watches: ["profiles"],
-    writes: ["naks"],
+    writes: ["naks", "probes"],
   },
   {
     user: "dialogue",
@@ -53,7 +53,7 @@ export const grants: readonly Grant[] = [
     claims: ["DEVICE_IN", "TURNS"],
     reads: ["DEVICE_IN", "TURNS", "dialogues", "tools", "tool-calls", "reminders", "naks"],
     watches: ["gateways", "presence", "profiles"],
-    writes: ["dialogues", "tools", "tool-calls", "reminders", "naks"],
+    writes: ["dialogues", "tools", "tool-calls", "reminders", "naks", "probes"],
   },
   {
     user: "tts",
@@ -63,7 +63,7 @@ export const grants: readonly Grant[] = [
     claims: ["TURNS"],
     reads: ["DEVICE_IN", "TURNS", "naks"],
     watches: ["gateways", "presence", "profiles"],
-    writes: ["naks"],
+    writes: ["naks", "probes"],
   },
   {
     user: "monitor",
@@ -72,7 +72,7 @@ export const grants: readonly Grant[] = [
     follows: ["heard", "sayOpen", "say"],
     reads: ["profiles", "dialogues", "devices", "monitor"],
     watches: ["gateways", "presence", "profiles", "monitor"],
-    writes: ["presence", "profiles", "dialogues", "monitor"],
+    writes: ["presence", "profiles", "dialogues", "devices", "monitor", "probes"],
     keepsStreams: true,
   },
   {
