@@ -45,12 +45,7 @@ export const limitTable = {
     what: "open at once besides VOXBUS_MAX_CONNECTIONS",
     beyond: "the oldest without a complete request is dropped, or else the new one",
   },
-  otherPerAddress: {
-    default: 200,
-    unit: "TCP connections",
-    what: "of one address besides VOXBUS_MAX_PER_ADDRESS",
-    beyond: "the same; trusted proxies have no such limit",
-  },
+  otherPerAddress: { default: 200, unit: "TCP connections", what: "the same, of one address", beyond: "the same" },
   connectsPerSecond: {
     variable: "VOXBUS_MAX_CONNECTS_S",
     range: atLeastOne,
@@ -67,18 +62,8 @@ export const limitTable = {
   },
   headerBytes: { default: 8192, unit: "bytes", what: "of an HTTP request's headers", beyond: "refused" },
   bodyBytes: { default: 65_536, unit: "bytes", what: "of an HTTP request's body", beyond: "refused with 413" },
-  guesses: {
-    default: 30,
-    unit: "wrong tokens",
-    what: "in a row from one address",
-    beyond: "refused with 429",
-  },
-  guessMs: {
-    default: 1000,
-    unit: "ms",
-    what: "until such an address may try one more token",
-    beyond: "refused with 429",
-  },
+  guesses: { default: 30, unit: "wrong tokens", what: "in a row from one address", beyond: "refused with 429" },
+  guessMs: { default: 1000, unit: "ms", what: "until an address may guess once more", beyond: "refused with 429" },
   helloMs: {
     variable: "VOXBUS_HELLO_TIMEOUT_MS",
     range: [100, 60_000],
