@@ -72,10 +72,8 @@ export async function watchBucket<S extends z.ZodType>(
         openedAt = performance.now();
         break;
       } catch (err) {
-        if (err instanceof DeniedError && current === undefined) {
-          denied = err;
-          close();
-        }
+        if (current === undefined && err instanceof DeniedError) denied = err;
+        if (denied !== undefined) close();
         if (closed) break;
         log.warn({ err, bucket }, "bucket unavailable, retrying");
         await sleep(retryMs);
@@ -87,11 +85,7 @@ export async function watchBucket<S extends z.ZodType>(
   const check = async (): Promise<void> => {
     const watcher = current;
     if (watcher === undefined || !watcher.ready || reopening || !connection.connected()) return;
-    try {
-      if ((await isStale(deps, { bucket, watcher, entries: view.entries })) && watcher === current) await reopen();
-    } catch (err) {
-      log.warn({ err, bucket }, "watch check failed");
-    }
+    if ((await looksStale(deps, { bucket, watcher, entries: view.entries })) && watcher === current) await reopen();
   };
 
   const timer = setInterval(() => void check(), checkMs);
@@ -109,6 +103,16 @@ export async function watchBucket<S extends z.ZodType>(
   await view.filled;
   if (denied !== undefined) throw denied;
   return { entries: view.entries, close };
+}
+
+/** True when a watcher is known to be stale. A failed check is logged. */
+async function looksStale(deps: WatcherDeps, watched: Parameters<typeof isStale>[1]): Promise<boolean> {
+  try {
+    return await isStale(deps, watched);
+  } catch (err) {
+    deps.connection.log.warn({ err, bucket: watched.bucket }, "watch check failed");
+    return false;
+  }
 }
 
 /** Applies a change: to the snapshot while it is incomplete, then to the view. */

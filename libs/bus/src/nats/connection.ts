@@ -5,9 +5,8 @@ import type { BusLog } from "../config.ts";
 import { BusAwayError } from "../errors.ts";
 import { createConnectionState, type ConnectionState } from "./connection-state.ts";
 import { dial, inboxPrefixOf, type ConnectionConfig } from "./dial.ts";
-import { createDrops, type Drops } from "./drops.ts";
+import { createDrops, createLineLimit, type Drops } from "./drops.ts";
 import { startPings } from "./ping.ts";
-import { createWarn } from "./warnings.ts";
 
 /** The longest time that NATS may take to answer before it counts as away, in ms. */
 const awayMs = 1000;
@@ -83,9 +82,7 @@ function watchConnection(nc: NatsConnection, inboxPrefix: string, log: BusLog): 
         pings.reset();
         log.info({ server: status.server }, "NATS reconnected");
         state.set(true);
-      } else if (status.type === "error") {
-        reported.report(status.error);
-      }
+      } else if (status.type === "error") reported.report(status.error);
     }
   };
   void followStatus();
@@ -125,8 +122,8 @@ function watchConnection(nc: NatsConnection, inboxPrefix: string, log: BusLog): 
     },
     stats: () => {
       const { inBytes, outBytes } = nc.stats();
-      const queued = countQueued(nc);
-      return { reconnects, denied: reported.denied(), rtt: pings.rtt(), received: inBytes, sent: outBytes, queued };
+      const counts = { reconnects, denied: reported.denied(), queued: countQueued(nc) };
+      return { ...counts, rtt: pings.rtt(), received: inBytes, sent: outBytes };
     },
     close: async () => {
       if (closing) return;
@@ -139,16 +136,22 @@ function watchConnection(nc: NatsConnection, inboxPrefix: string, log: BusLog): 
 
 /** Logs the errors that NATS reports, and counts what it did not permit. */
 function createErrorReport(log: BusLog) {
-  const warn = createWarn(log);
+  const limit = createLineLimit();
   let denied = 0;
   return {
     denied: () => denied,
-    report: (error: Error): void => {
-      if (error instanceof errors.PermissionViolationError) {
+    report: (err: Error): void => {
+      if (err instanceof errors.PermissionViolationError) {
         denied += 1;
-        const { operation, subject } = error;
-        warn(`${operation} ${subject}`, { operation, subject }, "NATS permission denied");
-      } else warn(error.message, { err: error }, "NATS reported an error");
+        const { operation, subject } = err;
+        limit({ subject, reason: operation }, (suppressed) =>
+          log.warn({ operation, subject, suppressed }, "NATS permission denied"),
+        );
+      } else {
+        limit({ subject: "", reason: err.message }, (suppressed) =>
+          log.warn({ err, suppressed }, "NATS reported an error"),
+        );
+      }
     },
   };
 }

@@ -74,8 +74,8 @@ export function createDrops(log: BusLog): Drops {
   };
 }
 
-/** Limits log lines. `write` gets the number of lines that were left out before. */
-function createLineLimit() {
+/** Limits log lines, as `Drops` does. `write` gets the number of lines that were left out before. */
+export function createLineLimit() {
   const written = new Set<string>();
   let since = -Infinity;
   let suppressed = 0;
