@@ -38,6 +38,7 @@ export {
   ServerStt,
   ServerSystem,
   ServerTts,
+  type ReceivedMessage,
   type ServerMessage,
   type ServerMessageType,
 } from "./device/outbound.ts";

@@ -113,7 +113,9 @@ test("npm start: it survives its shell and a reader that is gone, when its outpu
 
 test("npm start: a data folder that cannot be written to is replaced by a temporary one", async () => {
   system = await launchSystem({ env: { VOXBUS_DATA_DIR: "/dev/null/voxbus" } });
-  expect(system.output()).toMatch(/\/dev\/null\/voxbus cannot be written to \(E\w+\): the data is in .*VOXBUS_DATA_DIR/);
+  expect(system.output()).toMatch(
+    /\/dev\/null\/voxbus cannot be written to \(E\w+\): the data is in .*VOXBUS_DATA_DIR/,
+  );
 });
 
 test("npm start: it names taken ports with their variables and starts nothing", async () => {

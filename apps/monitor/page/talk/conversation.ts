@@ -1,5 +1,5 @@
 import { computed, signal, type ReadonlySignal } from "@preact/signals";
-import { closeCodes, type ServerMessage, type ServerMessageType } from "@voxbus/protocol";
+import { closeCodes, type ReceivedMessage, type ServerMessageType } from "@voxbus/protocol";
 import type { GatewayAddress } from "../../src/live/live.ts";
 import { createAudioDevices } from "./audio-devices.ts";
 import { reconnectsAfter } from "./close-codes.ts";
@@ -13,7 +13,7 @@ type Activity = "ready" | "listening" | "thinking" | "speaking";
 /** State of the conversation; `off` means not connected. */
 export type Phase = "off" | "connecting" | Activity;
 
-type Message<T extends ServerMessageType> = Extract<ServerMessage, { readonly type: T }>;
+type Message<T extends ServerMessageType> = Extract<ReceivedMessage, { readonly type: T }>;
 type Handlers = { readonly [T in ServerMessageType]?: (message: Message<T>) => void };
 
 /** This browser as a device, for as long as the page lives. It connects when it is first needed. */
@@ -193,9 +193,9 @@ export class Conversation {
     },
   };
 
-  #handle(message: ServerMessage): void {
+  #handle(message: ReceivedMessage): void {
     if (!Object.hasOwn(this.#handlers, message.type)) return;
-    (this.#handlers[message.type] as ((message: ServerMessage) => void) | undefined)?.(message);
+    (this.#handlers[message.type] as ((message: ReceivedMessage) => void) | undefined)?.(message);
   }
 
   #showTranscript(text: string): void {

@@ -1,4 +1,4 @@
-import type { DeviceMessageType, ServerMessage } from "@voxbus/protocol";
+import type { DeviceMessageType, ReceivedMessage } from "@voxbus/protocol";
 import type { GatewayEndpoint } from "./gateway-endpoint.ts";
 import { TalkError } from "./talk-error.ts";
 
@@ -19,7 +19,7 @@ export interface DeviceSocket {
 
 /** Listeners for the events of a session. */
 export interface DeviceSocketListeners {
-  onMessage(message: ServerMessage): void;
+  onMessage(message: ReceivedMessage): void;
   onAudio(packet: Uint8Array<ArrayBuffer>): void;
   /** Called with the time from a ping to its pong, ms. */
   onRtt(ms: number): void;
@@ -85,7 +85,7 @@ export async function openDeviceSocket(
     socket.addEventListener("open", () => send(hello));
     socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
       if (typeof data !== "string") return listeners.onAudio(new Uint8Array(data));
-      const message = JSON.parse(data) as ServerMessage;
+      const message = JSON.parse(data) as ReceivedMessage;
       if (message.type === "pong") listeners.onRtt(performance.now() - pingedAt);
       else if (message.type !== "hello") listeners.onMessage(message);
       else if (!isOpen) {

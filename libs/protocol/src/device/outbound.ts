@@ -84,6 +84,11 @@ export type ServerMessageType = keyof typeof serverMessages;
 /** A message to a device, discriminated by `type`. */
 export type ServerMessage = z.infer<(typeof serverMessages)[ServerMessageType]>;
 
+/** A message as a device reads it: the payload of `mcp` is an object. */
+export type ReceivedMessage =
+  | Exclude<ServerMessage, { readonly type: "mcp" }>
+  | { readonly type: "mcp"; readonly payload: Readonly<Record<string, unknown>> };
+
 /** Writes a message as a device reads it, with the session's id except in a hello. The payload of `mcp` is copied as it is. */
 export function formatServerMessage(message: ServerMessage, session: string): string {
   if (message.type === "mcp") return `{"type":"mcp","payload":${message.payload},"session_id":"${session}"}`;
