@@ -12,7 +12,7 @@ import { countOutcome, type Finding, type Outcomes } from "./report.ts";
 import { readStats, type Stats } from "./stats.ts";
 import { makeBusMessage, type BusMessage } from "./subjects.ts";
 import { connectVictims } from "./victims.ts";
-import { startWatch, type Vitals } from "./watch.ts";
+import { startWatch, type Stretch } from "./watch.ts";
 
 /** The number of inputs for each target. */
 export interface Shares {
@@ -27,7 +27,9 @@ export interface SystemReport {
   readonly findings: readonly Finding[];
   /** Problems that cannot be traced to one input. */
   readonly problems: readonly string[];
-  readonly vitals: readonly Vitals[];
+  /** The warm-up, and the rest of the run. */
+  readonly warmUp: Stretch;
+  readonly rest: Stretch;
   readonly bystander: BystanderReport;
 }
 
@@ -43,20 +45,17 @@ const closeNames = new Map<string, string>(
 const settleMs = 3000;
 /** The largest growth of a program from the warm-up to the end, MB. */
 const growthMb = 96;
-// The gateway's limits have tests of their own and would stop the inputs here.
-const unlimited = {
-  VOXBUS_MAX_FRAMES_S: "1000000",
-  VOXBUS_MAX_BYTES_S: "1000000000",
-  VOXBUS_MAX_COST_S: "1000000000",
-  VOXBUS_MAX_TURNS_MIN: "1000000",
-  VOXBUS_MAX_CONNECTS_S: "1000000",
-  VOXBUS_MAX_PER_ADDRESS: "1000000",
-};
+/** The most CPU of a program, as a share of one core, averaged over the run. */
+const busy = 0.95;
+/** The most bytes that the gateway may buffer for the few devices of a run. */
+const bufferedBytes = 64 * 1_048_576;
+/** The bystander's slowest pong, ms. One bad input must not occupy a program for longer. */
+const pongMs = 5000;
 
 /** Starts a whole system and sends it WebSocket messages, bytes on its port, and bus messages, one kind after the other. */
 export async function fuzzSystem(seed: number, shares: Shares, tell: (line: string) => void): Promise<SystemReport> {
   const nats = await startNatsServer();
-  const system = await launchSystem({ env: { ...unlimited, VOXBUS_NATS_URL: nats.url } });
+  const system = await launchSystem({ env: { VOXBUS_NATS_URL: nats.url } });
   // The system ends with this process.
   const endSystem = () => void process.kill(system.pid, "SIGINT");
   process.once("exit", endSystem);
@@ -64,35 +63,55 @@ export async function fuzzSystem(seed: number, shares: Shares, tell: (line: stri
   try {
     const url = system.devices[0] ?? "";
     const port = Number(new URL(url).port);
-    const bystander = await startBystander(url, system.ota[0] ?? "");
+    const bystander = await startBystander({ url, ota: system.ota[0] ?? "" });
     const watch = startWatch(system, [{ program: "nats-server", pid: nats.pid }]);
     const run: Run = { seed, url, port, absurd: makeAbsurdValues(seed), outcomes: {}, findings: [], recent: [] };
     const problems: string[] = [];
+    let warmUp: Stretch = { vitals: [], buffered: 0, problems: [] };
     try {
-      await runRounds(run, shares, { connection, tell, warm: () => watch.warm(), problems });
+      await runRounds(run, shares, { connection, tell, warm: () => (warmUp = watch.lap()), problems });
     } catch (error) {
       problems.push(`the run failed: ${String(error)}`);
     }
     const died = /^voxbus +\| .* died .*$/m.exec(system.output())?.[0];
     if (died) run.findings.push({ target: "system", index: 0, what: died, input: run.recent.join("\n") });
     const report = await bystander.end();
-    if (report.turns.length === 0) problems.push("the bystander got no answer");
-    const { vitals, problems: seen } = watch.end();
-    // nats-server keeps stored messages for hours, so its growth is no finding.
-    const ours = vitals.filter(({ program }) => program !== "nats-server");
-    const grown = ours.filter(({ before, after }) => before > 0 && after - before > growthMb);
-    problems.push(
-      ...seen,
-      ...report.problems.map((problem) => `the bystander: ${problem}`),
-      ...grown.map(({ program, before, after }) => `${program} grew from ${before} to ${after} MB`),
-    );
-    return { outcomes: run.outcomes, findings: run.findings, problems, vitals, bystander: report };
+    const rest = watch.lap();
+    watch.end();
+    problems.push(...judgeBystander(report), ...judgeStretches(warmUp, rest));
+    return { outcomes: run.outcomes, findings: run.findings, problems, warmUp, rest, bystander: report };
   } finally {
     await connection.close();
     process.off("exit", endSystem);
     await system.close();
     await nats.stop();
   }
+}
+
+function judgeBystander({ problems, turns, pings }: BystanderReport): readonly string[] {
+  const slowest = Math.max(0, ...pings);
+  return [
+    ...problems,
+    ...(turns.length === 0 ? ["the bystander got no answer"] : []),
+    ...(slowest > pongMs ? [`the bystander's slowest pong came after ${Math.round(slowest)} ms`] : []),
+  ];
+}
+
+function judgeStretches(warmUp: Stretch, rest: Stretch): readonly string[] {
+  // nats-server keeps stored messages for hours, so its growth is no finding.
+  const ours = rest.vitals.filter(({ program }) => program !== "nats-server");
+  return [
+    ...warmUp.problems,
+    ...rest.problems,
+    ...ours.flatMap(({ program, pid, rss, cpu }) => {
+      const before = warmUp.vitals.find((one) => one.pid === pid)?.rss ?? rss;
+      return [
+        ...(rss - before > growthMb ? [`${program} grew from ${before} to ${rss} MB`] : []),
+        ...(cpu > busy ? [`${program} used ${cpu.toFixed(2)} of a core`] : []),
+      ];
+    }),
+    ...(rest.buffered > bufferedBytes ? [`the gateway buffered ${rest.buffered} bytes`] : []),
+  ];
 }
 
 /** Runs all kinds twice: a quarter as a warm-up, then the rest. */
@@ -229,7 +248,7 @@ async function fuzzBus(
   return compare("bus", before.drops, after.drops, { sure, perhaps });
 }
 
-/** Lists the refusals with an unexpected count. */
+/** Lists the refusals with an unexpected count. A message over the device's budget is counted as `rate` instead. */
 function compare(
   what: string,
   before: Stats["drops"],
@@ -239,10 +258,12 @@ function compare(
     perhaps,
   }: { readonly sure: Readonly<Record<string, number>>; readonly perhaps: Readonly<Record<string, number>> | number },
 ): readonly string[] {
-  return Object.entries(sure).flatMap(([name, least]) => {
+  const count = (name: string) => (after[name] ?? 0) - (before[name] ?? 0);
+  return Object.entries(sure).flatMap(([name, made]) => {
     if (name === "taken") return [];
-    const counted = (after[name] ?? 0) - (before[name] ?? 0);
-    const most = typeof perhaps === "number" ? perhaps : least + (perhaps[name] ?? 0);
+    const counted = count(name);
+    const least = made - count("rate");
+    const most = typeof perhaps === "number" ? perhaps : made + (perhaps[name] ?? 0);
     return counted >= least && counted <= most
       ? []
       : [`${what}: "${name}" was counted ${counted} times, not ${least} to ${most}`];

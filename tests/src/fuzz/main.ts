@@ -34,10 +34,13 @@ async function main(): Promise<void> {
     say(`${target.padEnd(24)} ${each.map(([outcome, times]) => `${outcome} ${times}`).join(", ")}`);
   }
   say("");
-  for (const { program, before, after } of report.vitals)
-    say(`${program.padEnd(24)} ${before} MB, at the end ${after} MB`);
+  for (const { program, pid, rss, handles, cpu } of report.rest.vitals) {
+    const before = report.warmUp.vitals.find((one) => one.pid === pid)?.rss ?? rss;
+    say(`${program.padEnd(24)} ${before} MB, at the end ${rss} MB, ${handles} descriptors, ${cpu.toFixed(2)} of a core`);
+  }
+  say(`gateway buffered         ${Math.round(report.rest.buffered / 1024)} KiB at most`);
   for (const [what, values] of Object.entries(report.bystander)) {
-    if (what === "problems") continue;
+    if (what === "problems" || values.length === 0) continue;
     const sorted = (values as number[]).toSorted((a, b) => a - b);
     const [median, high, most] = [0.5, 0.99, 1].map((share) => Math.round(takeQuantile(sorted, share)));
     say(`bystander, ${what.padEnd(13)} ${values.length}, median ${median} ms, p99 ${high} ms, max ${most} ms`);

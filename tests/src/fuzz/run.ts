@@ -8,7 +8,8 @@ export interface FuzzReport {
   readonly outcomes: Outcomes;
   /** One line per failure. */
   readonly failures: readonly string[];
-  readonly vitals: SystemReport["vitals"];
+  readonly warmUp: SystemReport["warmUp"];
+  readonly rest: SystemReport["rest"];
   readonly bystander: SystemReport["bystander"];
   readonly slowestMs: number;
 }
@@ -40,7 +41,8 @@ export async function fuzz(options: {
     inputs: sent.reduce((sum, one) => sum + one, 0),
     outcomes,
     failures,
-    vitals: system.vitals,
+    warmUp: system.warmUp,
+    rest: system.rest,
     bystander: system.bystander,
     slowestMs: parsers.slowestMs,
   };

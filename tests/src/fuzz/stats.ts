@@ -1,6 +1,9 @@
 /** The gateway's numbers at `/ws/stats`. */
 export interface Stats {
   readonly gateway: string;
+  readonly connections: number;
+  /** Bytes buffered for all devices. */
+  readonly buffered: number;
   readonly drops: Readonly<Record<string, number>>;
   readonly closes: Readonly<Record<string, number>>;
   readonly refusals: Readonly<Record<string, number>>;

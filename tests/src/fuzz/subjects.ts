@@ -1,5 +1,4 @@
-import { channels, decodeEnvelope, envelopes, GatewayLease, ProtocolError, StoredProfile } from "@voxbus/protocol";
-import { z } from "@voxbus/subscriber";
+import { type BucketName, buckets, channels, decodeEnvelope, envelopes, ProtocolError, stored } from "@voxbus/protocol";
 import { distort } from "./absurd.ts";
 import { mutateBytes } from "./mutate.ts";
 import { makeEnvelope } from "./parsers.ts";
@@ -74,6 +73,10 @@ const makers: readonly Maker[] = [
   makeWork("in.control", "in.control", channels.inControl, (seed) => typeOf(seed) !== "listen"),
   makeWork("in.control.open", "in.control", channels.inControlOpen, (seed) => typeOf(seed) === "listen"),
   makeWork("heard", "heard", channels.heard),
+  makeWork("heard.partial", "heard", channels.heardPartial),
+  makeWork("stored heard", "heard", (device) => stored(channels.heard(device))),
+  makeWork("stored say", "say", (device) => stored(channels.say(device))),
+  makeWork("stored say.open", "say", (device) => stored(channels.sayOpen(device))),
   makeWork("say", "say", channels.say),
   makeWork("say.open", "say", channels.sayOpen),
   (random, to, absurd) => {
@@ -107,6 +110,7 @@ const makers: readonly Maker[] = [
     return { target: "replay", subject: channels.replay(to.gateway).subject, data, refusal, atGateway: true };
   },
   makeRecord,
+  makeRecord,
 ];
 
 /** Makes frames for victims, with their own session, another one, or none. */
@@ -134,18 +138,39 @@ function makeFleetOut(random: Random, _to: Addressees, absurd: readonly unknown[
   return { ...message, data: data.subarray(0, -1), refusal: "bad-envelope" };
 }
 
-const records: Readonly<Record<string, object>> = {
+/** A valid record of each bucket. */
+const records: Readonly<Record<BucketName, object>> = {
   presence: { term: 3, gateway: "g9", epoch: "01K6", session, since: 5, remote: "127.0.0.1", protocol: 1, features: { mcp: true }, state: "active" },
   gateways: { id: "g9", epoch: "01K6", address: "http://x", load: { connections: 1, speaking: 0 }, draining: false, since: 5 },
   profiles: { language: "en", timeZone: "Europe/Berlin", wakeWords: ["hey"], group: "fuzz", lead: 3, deadlineMs: 2000, farewell: "Bye." },
   dialogues: { messages: [{ role: "user", text: "hello", at: 5 }, { role: "assistant", text: "hi", at: 6 }] },
+  tools: [{ name: "self.lamp", description: "A lamp", inputSchema: { type: "object", properties: {} } }],
+  "tool-calls": { name: "self.lamp", args: "{}", text: "on" },
+  reminders: { device: "bystander", text: "tea", dueAt: 5 },
+  devices: { lastSeen: 5, lastReason: "done", totalOnline: 5, session },
+  monitor: { instance: "01K6", at: 5 },
+  naks: ["01K6"],
 }; // prettier-ignore
 
-/** Makes a record in a bucket, written directly. */
+/** The keys that programs read during the run. */
+const keysOf: Readonly<Record<BucketName, (to: Addressees) => readonly string[]>> = {
+  gateways: ({ gateway }) => [gateway],
+  presence: ({ gateway }) => [`=canary-${gateway}`],
+  profiles: ({ victims }) => ["bystander", "=default", ...victims.keys()],
+  dialogues: ({ victims }) => ["bystander", ...victims.keys()],
+  tools: ({ victims }) => [...victims.values()],
+  "tool-calls": ({ victims }) => [...victims.values()].map((own) => `${own}.1.0`),
+  reminders: ({ victims }) => [...victims].map(([device, own]) => `${device}.${own}-1-0`),
+  devices: ({ victims }) => ["bystander", ...victims.keys()],
+  monitor: () => ["=lease", "=gateways", "alert.memory.asr"],
+  naks: () => ["TURNS.tts.x", "TURNS.dialogue.x", "DEVICE_IN.asr.x", "DEVICE_IN.dialogue.x"],
+};
+
+/** Makes a record in a bucket, written directly. A valid one would be a setting, a takeover or work, so it is broken. */
 function makeRecord(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
-  const bucket = random.pick(Object.keys(records));
-  const valid = records[bucket]!;
-  const key = random.pick([...devices, ...keysOf(bucket, to), "=default", "=x", "a/b"]);
+  const bucket = random.pick(Object.keys(records) as BucketName[]);
+  const valid = records[bucket];
+  const key = random.pick([...devices, ...keysOf[bucket](to), "=default", "=x", "a/b"]);
   let data: Uint8Array = mutateBytes(random, Buffer.from(JSON.stringify(valid)));
   if (random.oneIn(2)) {
     try {
@@ -154,32 +179,22 @@ function makeRecord(random: Random, to: Addressees, absurd: readonly unknown[]):
       data = Buffer.from("{"); // a bigint, which JSON lacks
     }
   }
-  // A valid record, or a field of a profile, would be a setting, a takeover or a rival, and not bad input.
-  const isMeant = isShared(key, to) && isValid(bucket, data);
-  return { target: `KV ${bucket}`, subject: `$KV.${bucket}.${isMeant ? "=other" : key}`, data };
+  // A profile without its invalid fields is a setting. Only victims may get one.
+  const isOwn = bucket === "profiles" && !["bystander", "=default"].includes(key);
+  if (!isOwn && isValid(bucket, data)) data = data.subarray(0, -1);
+  return { target: `KV ${bucket}`, subject: `$KV.${bucket}.${key}`, data };
 }
 
-/** The keys that programs read during the run. */
-function keysOf(bucket: string, to: Addressees): readonly string[] {
-  if (bucket === "gateways") return [to.gateway];
-  if (bucket === "presence") return [`=canary-${to.gateway}`];
-  return ["bystander", ...to.victims.keys()];
-}
-
-function isShared(key: string, { gateway }: Addressees): boolean {
-  return ["bystander", "=default", gateway, `=canary-${gateway}`].includes(key);
-}
-
-function isValid(bucket: string, data: Uint8Array): boolean {
-  const schema = { gateways: GatewayLease, profiles: StoredProfile, presence: z.looseObject({ epoch: z.unknown() }) }[
-    bucket
-  ];
+function isValid(bucket: BucketName, data: Uint8Array): boolean {
+  const rows = Object.values(buckets).filter((row) => row.bucket === bucket);
   try {
-    return schema?.safeParse(JSON.parse(Buffer.from(data).toString("utf8"))).success ?? false;
+    const value: unknown = JSON.parse(Buffer.from(data).toString("utf8"));
+    return rows.some(({ schema }) => schema.safeParse(value).success);
   } catch {
     return false; // not JSON
   }
 }
+
 /** Makes a bad message for any subject of the bus. */
 export function makeBusMessage(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
   return random.pick(makers)(random, to, absurd);

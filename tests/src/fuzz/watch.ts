@@ -1,27 +1,50 @@
-import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import type { LaunchedSystem } from "../e2e/launcher.ts";
+import { readCpuMs, readRssKib } from "../bench/child.ts";
 import { takeMedian } from "../bench/numbers.ts";
+import { readStats } from "./stats.ts";
 
-/** The memory of one process. */
+/** The resources of one process in a stretch of a run. */
 export interface Vitals {
   readonly program: string;
   readonly pid: number;
-  /** At the end of the warm-up and at the end, MB. */
-  readonly before: number;
-  readonly after: number;
+  /** Resident memory at the end of the stretch, and at most, MB. */
+  readonly rss: number;
+  readonly peakRss: number;
+  /** Open descriptors at the end of the stretch, and at most. */
+  readonly handles: number;
+  readonly peakHandles: number;
+  /** The average share of one core. */
+  readonly cpu: number;
+}
+
+/** One stretch of a run. */
+export interface Stretch {
+  readonly vitals: readonly Vitals[];
+  /** The most bytes that the gateway buffered for all devices. */
+  readonly buffered: number;
+  /** Processes that died, and logged errors. */
+  readonly problems: readonly string[];
 }
 
 /** A watch over the processes of a system. */
 export interface Watch {
-  /** Ends the warm-up. */
-  warm(): void;
-  end(): { readonly vitals: readonly Vitals[]; readonly problems: readonly string[] };
+  /** Ends a stretch, and begins the next one. */
+  lap(): Stretch;
+  end(): void;
 }
 
-const everyMs = 1000;
-const kept = 5;
+const everyMs = 500;
+const kept = 9;
 
-/** Samples memory every second. At the end it lists dead processes, memory and logged errors. */
+interface Samples {
+  cpuFrom: number;
+  cpu: number;
+  rss: number[];
+  handles: number[];
+}
+
+/** Samples memory, descriptors and CPU twice a second. */
 export function startWatch(
   system: LaunchedSystem,
   others: readonly { readonly program: string; readonly pid: number }[],
@@ -31,44 +54,68 @@ export function startWatch(
     pid,
   }));
   const watched = [...programs, ...others];
-  const from = system.output().length;
-  let samples = new Map<number, number[]>();
-  let warm = new Map<number, number[]>();
+  const port = Number(new URL(system.devices[0] ?? "").port);
+  let from = system.output().length;
+  let samples = new Map<number, Samples>();
+  let since = performance.now();
+  let buffered = 0;
+  let asking = false;
   const sample = () => {
-    let text = "";
-    try {
-      const list = watched.map(({ pid }) => pid).join(",");
-      text = execFileSync("ps", ["-o", "pid=,rss=", "-p", list], { encoding: "utf8" });
-    } catch {
-      return; // all processes are gone, which shows at the end
-    }
-    for (const line of text.trim().split("\n")) {
-      const [pid = 0, rss = 0] = line.trim().split(/\s+/).map(Number);
-      samples.set(pid, [...(samples.get(pid) ?? []), rss / 1024].slice(-kept));
-    }
+    for (const { pid } of watched) sampleProcess(samples, pid);
+    if (asking) return;
+    asking = true;
+    // A gateway that does not answer now shows in the bystander's latency.
+    const ask = readStats(port).then((stats) => (buffered = Math.max(buffered, stats.buffered)));
+    void ask.catch(() => undefined).finally(() => (asking = false));
   };
   sample();
   const timer = setInterval(sample, everyMs);
-  const middle = (of: Map<number, number[]>, pid: number) => Math.round(takeMedian(of.get(pid) ?? []));
   return {
-    warm() {
+    lap() {
       sample();
-      warm = samples;
+      const ms = Math.max(1, performance.now() - since);
+      const vitals = watched.flatMap(({ program, pid }) => {
+        const one = samples.get(pid);
+        return one === undefined ? [] : [{ program, pid, ...describe(one, ms) }];
+      });
+      const alive = new Set(system.processes("apps/").map(({ pid }) => pid));
+      const died = programs.filter(({ pid }) => !alive.has(pid)).map(({ program }) => `${program} did not survive`);
+      const output = system.output();
+      const stretch = { vitals, buffered, problems: [...died, ...readProblems(output.slice(from))] };
+      from = output.length;
       samples = new Map();
-    },
-    end() {
+      since = performance.now();
+      buffered = 0;
       sample();
-      clearInterval(timer);
-      const now = new Set(system.processes("apps/").map(({ pid }) => pid));
-      const died = programs.filter(({ pid }) => !now.has(pid)).map(({ program }) => `${program} did not survive`);
-      const vitals = watched.map(({ program, pid }) => ({
-        program,
-        pid,
-        before: middle(warm, pid),
-        after: middle(samples, pid),
-      }));
-      return { vitals, problems: [...died, ...readProblems(system.output().slice(from))] };
+      return stretch;
     },
+    end: () => clearInterval(timer),
+  };
+}
+
+function sampleProcess(samples: Map<number, Samples>, pid: number): void {
+  try {
+    const cpu = readCpuMs(pid);
+    const one = samples.get(pid) ?? { cpuFrom: cpu, cpu, rss: [], handles: [] };
+    samples.set(pid, one);
+    one.cpu = cpu;
+    one.rss.push(readRssKib(pid) / 1024);
+    one.handles.push(readdirSync(`/proc/${pid}/fd`).length);
+  } catch (error) {
+    // A process that has ended shows at the end of the watch.
+    if (!["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
+}
+
+function describe({ cpuFrom, cpu, rss, handles }: Samples, ms: number): Omit<Vitals, "program" | "pid"> {
+  const end = (values: readonly number[]) => Math.round(takeMedian(values.slice(-kept)));
+  const most = (values: readonly number[]) => Math.round(Math.max(...values));
+  return {
+    rss: end(rss),
+    peakRss: most(rss),
+    handles: end(handles),
+    peakHandles: most(handles),
+    cpu: (cpu - cpuFrom) / ms,
   };
 }
 

@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BucketRow, buckets } from "@voxbus/protocol";
-import { connectTestBus, findFreePort, startNatsServer } from "@voxbus/testing";
-import { launchSystem } from "../e2e/launcher.ts";
+import { connectTestBus, findFreePort, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { launchSystem, type LaunchedSystem } from "../e2e/launcher.ts";
 
 /** A whole system as `npm start` starts it, on a nats-server with a monitoring port. */
 export interface SoakSystem {
+  readonly launched: LaunchedSystem;
+  readonly nats: NatsServer;
   readonly device: string;
   /** The URL of the gateway's numbers. */
   readonly stats: string;
@@ -22,36 +24,39 @@ export interface SoakSystem {
 
 const names = ["gateway", "asr", "dialogue", "tts", "monitor"] as const;
 
-/** Starts a system on free ports, with a temporary store. */
-export async function startSystem(): Promise<SoakSystem> {
+/** Starts a system on free ports, with a temporary store. `env` is added to the variables of its programs. */
+export async function startSystem(env: Readonly<Record<string, string>> = {}): Promise<SoakSystem> {
   const port = await findFreePort();
   const nats = await startNatsServer({ config: `http: "127.0.0.1:${port}"` });
   const directory = mkdtempSync(join(tmpdir(), "voxbus-soak-"));
-  const system = await launchSystem({
+  const launched = await launchSystem({
     env: {
       VOXBUS_NATS_URL: nats.url,
       VOXBUS_LOG_LEVEL: "warn",
       VOXBUS_MAX_PER_ADDRESS: "1000000",
       NODE_OPTIONS: `--import ${new URL("inspect.js", import.meta.url).href}`,
       SOAK_DIRECTORY: directory,
+      ...env,
     },
   });
   const bus = await connectTestBus(nats.url, { name: "soak" });
   const views = await Promise.all(
     Object.entries<BucketRow>(buckets).map(async ([name, row]) => [name, await bus.bucket(row).watch()] as const),
   );
-  const device = system.devices[0] ?? "";
+  const device = launched.devices[0] ?? "";
   return {
+    launched,
+    nats,
     device,
     stats: new URL("/ws/stats", device.replace(/^ws/, "http")).href,
     monitoring: `http://127.0.0.1:${port}`,
     natsPid: nats.pid,
     directory,
-    programs: () => names.flatMap((name) => system.processes(`apps/${name}/`).map(({ pid }) => ({ name, pid }))),
+    programs: () => names.flatMap((name) => launched.processes(`apps/${name}/`).map(({ pid }) => ({ name, pid }))),
     keys: () => Object.fromEntries(views.map(([name, view]) => [name, view.entries.size])),
     async close() {
       await bus.close();
-      await system.close();
+      await launched.close();
       await nats.stop();
       rmSync(directory, { recursive: true, force: true });
     },

@@ -65,10 +65,12 @@ export function findLeaks(options: {
     const more = count - (before.consumers[stream] ?? 0);
     if (more > bounds.consumers) leaks.push(`${stream}: ${more} more consumers than before`);
   }
-  if (after.connections > 0) leaks.push(`gateway: ${after.connections} connections remain`);
-  if (after.buffered > 0) leaks.push(`gateway: ${after.buffered} bytes remain in its memory budget`);
+  const connections = after.connections - before.connections;
+  const wakeups = after.wakeups - before.wakeups;
+  if (connections > 0) leaks.push(`gateway: ${connections} connections remain`);
+  if (busy === 0 && after.buffered > 0) leaks.push(`gateway: ${after.buffered} bytes remain in its memory budget`);
   if (after.waiting > 0) leaks.push(`gateway: ${after.waiting} frames still wait for NATS`);
-  if (after.wakeups > 0) leaks.push(`gateway: ${after.wakeups} calls of sessions are still due`);
+  if (wakeups > busy) leaks.push(`gateway: ${wakeups} calls of sessions are still due`);
   // The other buckets keep their records of a device beyond its sessions.
   const present = (after.keys["presence"] ?? 0) - (before.keys["presence"] ?? 0);
   if (present > 0) leaks.push(`presence: ${present} keys remain`);
