@@ -26,6 +26,8 @@ export interface TestDevice {
   /** The session id of the server's hello; empty before it. */
   readonly session: string;
   readonly open: boolean;
+  /** Bytes that the network has not taken yet. */
+  readonly unsent: number;
   send(message: object | string | Uint8Array): void;
   /** Resolves with the first JSON message that matches and was not given before. Rejects if the connection closes first. */
   next(match: (message: Json) => boolean): Promise<Json>;
@@ -52,15 +54,18 @@ export interface TestDeviceOptions {
   readonly onReceived?: (received: Received) => void;
   /** The longest wait for the connection and the server's hello, in ms; 10 s by default. */
   readonly timeoutMs?: number;
+  /** The address that the device connects from. */
+  readonly localAddress?: string;
 }
 
 const stockHello = { type: "hello", version: 1, transport: "websocket", features: { mcp: true } };
 
 /** Connects a device and says hello. Rejects with `HTTP <status>` if the server refuses the upgrade. */
 export async function openTestDevice(url: string, options: TestDeviceOptions = {}): Promise<TestDevice> {
-  const { id, headers, hello = stockHello, onReceived, timeoutMs = 10_000 } = options;
+  const { id, headers, hello = stockHello, onReceived, timeoutMs = 10_000, localAddress } = options;
   const socket = new WebSocket(url, {
     headers: { ...(id === undefined ? {} : { "Device-Id": id }), ...headers },
+    ...(localAddress === undefined ? {} : { localAddress }),
     perMessageDeflate: false,
   });
   const inbox = createInbox<Received>();
@@ -104,6 +109,9 @@ export async function openTestDevice(url: string, options: TestDeviceOptions = {
     },
     get open() {
       return socket.readyState === WebSocket.OPEN;
+    },
+    get unsent() {
+      return socket.bufferedAmount;
     },
     send: (message) =>
       socket.send(typeof message === "string" || message instanceof Uint8Array ? message : JSON.stringify(message)),

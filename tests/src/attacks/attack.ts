@@ -53,8 +53,12 @@ export interface Attack {
   readonly world?: WorldName;
   /** True for the short form. */
   readonly quick?: boolean;
-  /** The reason for which nobody can be served during the attack. Then only the time after it is judged. */
+  /** The reason why bystanders cannot be served during the attack. Then only the time after it is judged. */
   readonly outage?: string;
+  /** The most descriptors that a program may use during the attack. */
+  readonly mostHandles?: number;
+  /** True if the attack itself writes keys into the bucket `presence`, and leaves them. */
+  readonly writesKeys?: boolean;
   /** The least duration of the long form, ms. */
   readonly leastMs?: number;
   /** Attacks, and resolves when nothing of the attacker is left. */

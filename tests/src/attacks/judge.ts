@@ -28,7 +28,7 @@ export interface Course {
   readonly before: Phase;
   readonly during: Phase;
   readonly after: Phase;
-  /** What the programs hold after a collection. */
+  /** The memory that the programs hold after a collection. */
   readonly heldBefore: Sample;
   readonly heldAfter: Sample;
 }
@@ -47,15 +47,14 @@ export const bounds = {
   peakMb: 128,
   /** JavaScript memory after a collection, after an attack: the factor, or this many MB more. */
   heldMb: 12,
+  /** Timers and subscriptions of the bystanders' turns, which one sample may have and the other not. */
+  busy: 24,
   /** Bytes that the gateway buffers after an attack, beyond those before. */
   bufferedBytes: 1_048_576,
 } as const;
 
-/** Describes what bystanders experienced in one phase. */
-export function describeFigures(
-  report: BystanderReport,
-  describe: (times: readonly number[]) => Spread,
-): Figures {
+/** Describes the bystanders' experience in one phase. */
+export function describeFigures(report: BystanderReport, describe: (times: readonly number[]) => Spread): Figures {
   const { pings, sounds, gaps, lags, problems } = report;
   return {
     pings: describe(pings),
@@ -66,10 +65,20 @@ export function describeFigures(
   };
 }
 
-/** Lists everything that an attack did to others. `isOutage`: nobody could be served during the attack. */
+/** The circumstances that change a verdict. */
+export interface Circumstances {
+  /** True if bystanders could not be served during the attack. */
+  readonly isOutage?: boolean;
+  /** True if the attack itself writes keys into the bucket `presence`. */
+  readonly writesKeys?: boolean;
+  /** The factor for the floors. */
+  readonly noise?: number;
+}
+
+/** Lists everything that an attack did to others. */
 export function judge(
   course: Course,
-  { isOutage = false, noise = 1 }: { readonly isOutage?: boolean; readonly noise?: number } = {},
+  { isOutage = false, writesKeys = false, noise = 1 }: Circumstances = {},
 ): readonly string[] {
   const { before, during, after, heldBefore, heldAfter } = course;
   return [
@@ -78,7 +87,9 @@ export function judge(
     ...judgePhase("after", before.figures, after.figures, noise),
     ...after.stretch.problems,
     ...judgePeaks(before.stretch, during.stretch),
-    ...findLeaks({ before: heldBefore, after: heldAfter, growth: [] }),
+    ...findLeaks({ before: heldBefore, after: heldAfter, growth: [], busy: bounds.busy }).filter(
+      (leak) => !writesKeys || !leak.startsWith("presence:"),
+    ),
     ...judgeHeld(heldBefore, heldAfter),
   ];
 }

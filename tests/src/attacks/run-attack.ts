@@ -3,8 +3,9 @@ import { describeSpread } from "../bench/numbers.ts";
 import { readStats } from "../fuzz/stats.ts";
 import { takeSample, type Sample } from "../soak/sample.ts";
 import type { Attack, Scene, Target } from "./attack.ts";
-import { bounds, describeFigures, judge, type Course, type Phase } from "./judge.ts";
+import { bounds, describeFigures, judge, type Circumstances, type Course, type Phase } from "./judge.ts";
 import type { Stand } from "./stand.ts";
+import { ask } from "./tools.ts";
 
 /** The durations of a form of the suite, ms. */
 export interface Plan {
@@ -34,6 +35,7 @@ export interface Row {
 /** How often and how long to wait for what an attack leaves behind. */
 const tries = 4;
 const againMs = 4000;
+const probeMs = 1000;
 /** The longest time from the end of an attack's duration to its end, ms. */
 const endMs = 60_000;
 
@@ -41,26 +43,35 @@ const endMs = 60_000;
 export async function runAttack(attack: Attack, stand: Stand, plan: Plan): Promise<Row> {
   const { name, title } = attack;
   const { target } = stand;
-  const isOutage = attack.outage !== undefined;
+  const circumstances = {
+    isOutage: attack.outage !== undefined,
+    writesKeys: attack.writesKeys === true,
+    noise: plan.noise,
+  };
   const notes: Record<string, number> = {};
   const complaints = new Set<string>();
   try {
-    const heldBefore = await takeSample(target.system);
-    const bufferedBefore = (await readStats(target.port)).buffered;
     await takePhase(stand);
     await sleep(plan.calmMs);
     const before = await takePhase(stand);
+    const heldBefore = await takeSample(target.system);
+    const bufferedBefore = (await readStats(target.port)).buffered;
+    await takePhase(stand);
     const ms = Math.max(plan.attackMs, plan.scale === 1 ? (attack.leastMs ?? 0) : 0);
-    await bound(attack.run(setScene(target, { ms, scale: plan.scale, notes, complaints })), ms + endMs);
+    const scene = setScene(target, { ms, scale: plan.scale, notes, complaints });
+    await bound(Promise.all([attack.run(scene), probe(scene)]), ms + endMs);
     const during = await takePhase(stand);
+    for (const { program, peakHandles } of during.stretch.vitals)
+      if (peakHandles > (attack.mostHandles ?? Infinity)) complaints.add(`${program} used ${peakHandles} descriptors`);
     await sleep(plan.settleMs);
     // Turns that an outage made impossible end here.
-    if (isOutage) await takePhase(stand);
+    if (circumstances.isOutage) await takePhase(stand);
     await sleep(plan.calmMs);
     const after = await takePhase(stand);
-    const heldAfter = await awaitRest(target, { heldBefore, before, during, after }, bufferedBefore, complaints);
-    const course = { before, during, after, heldBefore, heldAfter };
-    return { name, title, course, notes, failures: [...judge(course, { isOutage, noise: plan.noise }), ...complaints] };
+    const known = { heldBefore, before, during, after };
+    const heldAfter = await awaitRest(target, known, { bufferedBefore, complaints, circumstances });
+    const course = { ...known, heldAfter };
+    return { name, title, course, notes, failures: [...judge(course, circumstances), ...complaints] };
   } catch (error) {
     const failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { name, title, notes, failures: [failure, ...complaints] };
@@ -91,13 +102,30 @@ function setScene(
   };
 }
 
+/** Asks every operations port and the monitor for a sign of life while an attack lasts. */
+async function probe(scene: Scene): Promise<void> {
+  const asked = [
+    ...[...scene.ops].map(([name, url]) => [name, `${url}/livez`] as const),
+    ["monitor's page", scene.monitor] as const,
+  ];
+  while (!scene.isOver) {
+    await Promise.all(
+      asked.map(async ([name, url]) => {
+        const { status } = await ask(url, { from: "127.0.0.1" });
+        if (status !== 200) scene.complain(`${name} did not answer during the attack: ${status}`);
+      }),
+    );
+    await Promise.race([sleep(probeMs), scene.over]);
+  }
+}
+
 /** Waits until the programs hold no more than before, within bounds. Resolves with the last sample. */
 async function awaitRest(
   target: Target,
   course: Omit<Course, "heldAfter">,
-  bufferedBefore: number,
-  complaints: Set<string>,
+  options: { readonly bufferedBefore: number; readonly complaints: Set<string>; readonly circumstances: Circumstances },
 ): Promise<Sample> {
+  const { bufferedBefore, complaints, circumstances } = options;
   for (let left = tries; ; left -= 1) {
     const heldAfter = await takeSample(target.system);
     const { buffered } = await readStats(target.port);
@@ -105,7 +133,8 @@ async function awaitRest(
     // The latencies and problems do not change any more.
     const { after } = course;
     const calm = { ...after, stretch: { ...after.stretch, problems: [] }, figures: { ...after.figures, problems: [] } };
-    const rest = judge({ before: calm, during: calm, after: calm, heldBefore: course.heldBefore, heldAfter });
+    const { heldBefore } = course;
+    const rest = judge({ before: calm, during: calm, after: calm, heldBefore, heldAfter }, circumstances);
     if (buffered <= most && rest.length === 0) return heldAfter;
     if (left === 1) {
       if (buffered > most) complaints.add(`after: the gateway buffers ${buffered} bytes, before ${bufferedBefore}`);
@@ -115,7 +144,7 @@ async function awaitRest(
   }
 }
 
-async function bound(work: Promise<void>, ms: number): Promise<void> {
+async function bound(work: Promise<unknown>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("the attack did not end")), ms);

@@ -140,7 +140,9 @@ const finish = async () => {
   parentPort?.close();
 };
 parentPort?.on("message", (what) => {
-  if (what === "end") return void finish();
-  parentPort?.postMessage(report, []);
-  report = createReport();
+  if (what === "end") void finish();
+  else {
+    parentPort?.postMessage(report, []);
+    report = createReport();
+  }
 });

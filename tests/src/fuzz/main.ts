@@ -36,7 +36,9 @@ async function main(): Promise<void> {
   say("");
   for (const { program, pid, rss, handles, cpu } of report.rest.vitals) {
     const before = report.warmUp.vitals.find((one) => one.pid === pid)?.rss ?? rss;
-    say(`${program.padEnd(24)} ${before} MB, at the end ${rss} MB, ${handles} descriptors, ${cpu.toFixed(2)} of a core`);
+    say(
+      `${program.padEnd(24)} ${before} MB, at the end ${rss} MB, ${handles} descriptors, ${cpu.toFixed(2)} of a core`,
+    );
   }
   say(`gateway buffered         ${Math.round(report.rest.buffered / 1024)} KiB at most`);
   for (const [what, values] of Object.entries(report.bystander)) {
