@@ -50,6 +50,8 @@ export interface Scene extends Target {
 export interface Attack {
   readonly name: string;
   readonly title: string;
+  /** The consequence for the attacker, for SECURITY.md. */
+  readonly happens: string;
   readonly world?: WorldName;
   /** True for the short form. */
   readonly quick?: boolean;

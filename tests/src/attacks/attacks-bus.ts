@@ -62,6 +62,7 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "malformed bus messages",
     title: "malformed messages on every subject and bucket key, 400 a second",
+    happens: "skipped, counted and logged without their values",
     writesKeys: true,
     quick: true,
     leastMs: 30_000,
@@ -83,6 +84,7 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "malformed stored messages",
     title: "a malformed message on every stored subject and bucket key of a bystander, again and again",
+    happens: "skipped; the turns are answered as without them",
     writesKeys: true,
     quick: true,
     run: (scene) =>
@@ -96,6 +98,7 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "out frame of 70,000 bytes",
     title: "numbered replies with 70,000 bytes of audio for a device of framing 3",
+    happens: "refused as `bad-envelope`; the session goes on",
     quick: true,
     run: (scene) =>
       besiege(scene, 1, (device) => {
@@ -115,6 +118,7 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "refused farewell",
     title: "farewells that the stream refuses, as too long",
+    happens: "the session is closed without it",
     run: (scene) =>
       withStream(scene, "TURNS", { max_msg_size: 1000 }, async () => {
         const profile = JSON.stringify({ silenceMs: 500, farewell: "再见".repeat(100) });
@@ -136,6 +140,7 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "poisoned profiles",
     title: "impossible time zones, engines and groups in the profiles of devices, of all devices too",
+    happens: "each invalid field counts as absent; the turns are answered",
     leastMs: 30_000,
     run: async (scene) => {
       await crowd(scene, { atOnce: 1 }, async (index) => {
@@ -152,6 +157,7 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "flood of out",
     title: "20,000 frames a second for one device",
+    happens: "its device is closed with 4003, or its frames are dropped",
     run: (scene) =>
       besiege(scene, 1, () => publishAt(20_000, () => ({
         subject: channels.out("attacker-flooded").subject,
@@ -161,6 +167,7 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "flood of out without a reader",
     title: "20,000 frames a second for a device that does not exist",
+    happens: "dropped by NATS",
     run: publishAt(20_000, () => ({
       subject: channels.out("attacker-nobody").subject,
       data: envelope({ kind: "text", body: { type: "llm", emotion: "happy" } }),
@@ -169,6 +176,7 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "flood of events",
     title: "5,000 events a second about a device that does not exist",
+    happens: "read and counted",
     run: publishAt(5000, ({ gateway }) => ({
       subject: channels.event("attacker-nobody").subject,
       data: envelope({ session: "s", at: Date.now(), gateway, state: "idle" }),
@@ -177,6 +185,7 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "events of many devices",
     title: "2,000 events a second, each about another device",
+    happens: "read and counted; the memory of them is bounded",
     run: (scene) => repeat(scene, 2000, (index) => {
       scene.nats.publish(channels.event(`attacker-${index}`).subject, envelope({ session: `s${index}`, at: Date.now(), gateway: scene.gateway, state: "idle" }));
       scene.note("messages");
@@ -185,6 +194,7 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "flood of fleet.out",
     title: "500 faces a second for every device",
+    happens: "written to every device",
     run: publishAt(500, () => ({
       subject: channels.fleetOut().subject,
       data: envelope({ kind: "text", body: { type: "llm", emotion: "happy" } }),
@@ -193,11 +203,13 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "malformed fleet.out",
     title: "10,000 malformed frames a second for every device",
+    happens: "refused as `bad-envelope`",
     run: publishAt(10_000, () => ({ subject: channels.fleetOut().subject, data: Buffer.from("{") })),
   },
   {
     name: "flood of stats and alerts",
     title: "2,000 malformed numbers and alerts a second",
+    happens: "skipped",
     run: (scene) => repeat(scene, 2000, (index) => {
       scene.nats.publish(index % 2 ? channels.stats("asr").subject : channels.alert("high").subject, Buffer.from("{"));
       scene.note("messages");
@@ -206,6 +218,7 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "replay requests",
     title: "300 requests a second for the frames of a session, from the first to the last",
+    happens: "answered with at most the frames kept",
     run: (scene) =>
       besiege(scene, 1, async (device) => {
         for (let n = 0; n < 15; n += 1) device.send({ type: "listen", state: "stop" });

@@ -39,6 +39,7 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: "refused upgrades",
     title: "20,000 refused upgrades from one address, whose sockets the attacker keeps",
+    happens: "each is refused, and its descriptor is freed at once",
     quick: true,
     leastMs: 30_000,
     // Each program has 20 to 40 of its own.
@@ -51,21 +52,25 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: "idle connections, gateway",
     title: "connections to the gateway that say nothing, 8,000 open",
+    happens: "the oldest or the newest are ended; other addresses connect as before",
     run: (scene) => hoard(scene, [scene.port], scene.scale(8000), ""),
   },
   {
     name: "idle connections, other ports",
     title: "connections to the operations ports and the monitor that say nothing, 8,000 open",
+    happens: "probes, metrics and the page are answered",
     run: (scene) => hoard(scene, otherPorts(scene), scene.scale(8000), ""),
   },
   {
     name: "half requests",
     title: "requests on every port whose headers never end, 3,000 open",
+    happens: "each is cut off after 10 s",
     run: (scene) => hoard(scene, everyPort(scene), scene.scale(3000), endless),
   },
   {
     name: "slow headers",
     title: "300 requests on every port that send a byte a second",
+    happens: "each is cut off after 10 s, however slowly it sends",
     leastMs: 30_000,
     run: async (scene) => {
       const drip = async (port: number) => {
@@ -83,18 +88,21 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: "no hello, below the limit",
     title: "1,900 upgrades without a hello, kept up",
+    happens: "closed with 4000 after 10 s",
     leastMs: 30_000,
     run: (scene) => besiege(scene, scene.scale(1900), (device) => Promise.race([device.closed, scene.over]).then(() => undefined), { hello: false }),
   },
   {
     name: "no hello, above the limit",
     title: "3,000 upgrades without a hello, kept up",
+    happens: "refused with 503, or closed with 4000 after 10 s",
     leastMs: 30_000,
     run: (scene) => besiege(scene, scene.scale(3000), (device) => Promise.race([device.closed, scene.over]).then(() => undefined), { hello: false }),
   },
   {
     name: "slow readers",
     title: "60 devices ask for a story and read nothing",
+    happens: "play-out waits; closed with 4003",
     leastMs: 30_000,
     run: async (scene) => {
       const readers = Array.from({ length: scene.scale(60) }, () => connectRaw(`attacker-${randomUUID()}`, scene.url));
@@ -111,6 +119,7 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: "reconnects",
     title: "devices that connect, say hello and leave, as fast as they can",
+    happens: "each session ends without a trace",
     run: (scene) =>
       crowd(scene, { atOnce: 20 }, async () => {
         const device = await enter(scene);
@@ -122,6 +131,7 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: "one id, many sessions",
     title: "one device id that takes its own session over, as fast as it can",
+    happens: "the newest session wins; the others are closed with 4001",
     run: (scene) =>
       crowd(scene, { atOnce: 4 }, async () => {
         const device = await enter(scene, { id: "attacker-twin" });
@@ -133,6 +143,7 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: "token guessing",
     title: "guessed tokens, as fast as they are refused",
+    happens: "each is refused with 401, and guesses are throttled",
     world: "tokens",
     run: (scene) =>
       crowd(scene, { atOnce: 20 }, async (index) => {
@@ -144,6 +155,7 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: "configuration requests",
     title: "requests for a configuration without a pause, with 60 KB of body",
+    happens: "answered, or refused with 503; never with the unbound token",
     world: "tokens",
     run: (scene) => {
       const body = JSON.stringify({ application: { version: "1" }, padding: "x".repeat(60_000) });

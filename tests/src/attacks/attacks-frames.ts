@@ -24,6 +24,7 @@ const floodOf = (
   name: string,
   title: string,
   options: {
+    readonly happens: string;
     readonly perSecond: number;
     readonly bytes: () => Uint8Array;
     /** Bytes that each device sends once, before the others. */
@@ -35,6 +36,7 @@ const floodOf = (
 ): Attack => ({
   name,
   title,
+  happens: options.happens,
   quick: options.quick === true,
   run(scene) {
     const { count = attackers, perSecond, first, hello } = options;
@@ -88,64 +90,78 @@ async function talkAfterClose(device: TestDevice): Promise<void> {
 /** Attacks with frames of devices that were let in. */
 export const frameAttacks: readonly Attack[] = [
   floodOf("pong flood", "12 devices send 20,000 pongs a second each", {
+    happens: "closed with 4004",
     perSecond: 100,
     bytes: () => times(makeFrame(new Uint8Array(0), { opcode: opcodes.pong }), 200),
   }),
   floodOf("pongs, below the limit", "12 devices send 15 pongs a second each", {
+    happens: "nothing",
     perSecond: 15,
     bytes: () => makeFrame(new Uint8Array(0), { opcode: opcodes.pong }),
   }),
   floodOf("ping flood", "12 devices send 20,000 pings a second each", {
+    happens: "closed with 4004",
     perSecond: 100,
     bytes: () => times(makeFrame(new Uint8Array(0), { opcode: opcodes.ping }), 200),
   }),
   floodOf("empty binary", "12 devices send 20,000 empty binary messages a second each", {
+    happens: "closed with 4004",
     perSecond: 100,
     bytes: () => times(binaryFrame(0), 200),
   }),
   floodOf("oversized binary", "12 devices send 500 binary messages of 60 KB a second each", {
+    happens: "closed with 4004",
     perSecond: 100,
     bytes: () => times(binaryFrame(60_000), 5),
   }),
   floodOf("binary before hello", "12 devices send 10,000 packets a second each before a hello", {
+    happens: "closed with 4004, or with 4000 after 10 s",
     perSecond: 100,
     hello: false,
     bytes: () => times(binaryFrame(100), 100),
   }),
   floodOf("tiny fragments", "12 devices send 20,000 fragments of one byte a second each", {
+    happens: "closed with 4004",
     perSecond: 50,
     bytes: () => fragments,
   }),
   floodOf("empty fragments", "12 devices send a message of empty fragments without an end", {
+    happens: "closed with 4004",
     perSecond: 50,
     first: makeFrame(new Uint8Array([0x22]), { opcode: opcodes.text, fin: false }),
     bytes: () => times(makeFrame(new Uint8Array(0), { opcode: 0, fin: false }), 400),
   }),
   floodOf("text flood", "12 devices send 200 JSON messages a second each", {
+    happens: "closed with 4004",
     perSecond: 20,
     quick: true,
     bytes: () => times(textFrame({ type: "ping" }), 10),
   }),
   floodOf("texts, below the limit", "12 devices send 18 JSON messages a second each", {
+    happens: "each is answered",
     perSecond: 18,
     quick: true,
     bytes: () => textFrame({ type: "ping" }),
   }),
   floodOf("bad texts, below the limit", "12 devices send 18 texts of 60 KB a second each that are not JSON", {
+    happens: "dropped as `malformed` before they are parsed",
     perSecond: 18,
     bytes: () => makeFrame(Buffer.alloc(60_000, "["), { opcode: opcodes.text }),
   }),
   floodOf("mcp of 52 KB", "4 devices send 18 mcp messages of 52 KB with 6,000 keys a second each", {
+    happens: "dropped as `malformed` before they are parsed",
     perSecond: 18,
     count: 4,
     bytes: () => textFrame(mcp(manyKeys(6000))),
   }),
   floodOf("mcp, below the limit", "4 devices send 18 mcp messages of 15 KB with 1,000 keys a second each", {
+    happens: "published, or dropped within the budget",
     perSecond: 18,
     count: 4,
     bytes: () => textFrame(mcp(manyKeys(1000))),
   }),
   floodOf("iot, below the limit", "4 devices send 18 iot messages of 15 KB with 1,000 keys a second each", {
+    happens: "published, or dropped within the budget",
     perSecond: 18,
     count: 4,
     bytes: () => textFrame({ type: "iot", update: true, states: [{ name: "Lamp", state: manyKeys(1000) }] }),
@@ -153,6 +169,7 @@ export const frameAttacks: readonly Attack[] = [
   {
     name: "large features",
     title: "450 hellos with features of 54 KB, and 450 with 7 KB",
+    happens: "hellos over 8 KiB are dropped; of the others only known features are kept",
     leastMs: 30_000,
     run: (scene) =>
       crowd(scene, { atOnce: 8, count: scene.scale(900) }, async (index) => {
@@ -168,34 +185,40 @@ export const frameAttacks: readonly Attack[] = [
   {
     name: "typed texts at the budget",
     title: "4 devices type 18 short texts a second each",
+    happens: "turns beyond the budget are refused",
     leastMs: 120_000,
     run: type(18, (index) => `what is ${index % 90} plus ${index % 7}`),
   },
   {
     name: "typed texts, few",
     title: "4 devices type 19 texts a minute each, of the longest kind",
+    happens: "answered, cut to the limit",
     leastMs: 60_000,
     run: type(19 / 60, (index) => `what is ${index} plus ${index}? ${"I mean it. ".repeat(360)}`),
   },
   {
     name: "speech at the budget",
     title: "8 devices send speech at 95 packets a second each",
+    happens: "recognized",
     leastMs: 30_000,
     run: (scene) => talk(encodeSpeech(loadSpeech("hello")), 95)(scene),
   },
   {
     name: "bytes at the budget",
     title: "8 devices send 63 KB of noise a second each as audio, in packets of 8,000 bytes",
+    happens: "dropped as `malformed` by asr",
     run: talk([Buffer.alloc(8000, 0x57)], 63_000 / 8000),
   },
   {
     name: "audio above the budget",
     title: "8 devices send 2,000 packets a second each",
+    happens: "dropped as `rate`; closed with 4004 after 10 s",
     run: talk([Buffer.alloc(120, 0x57)], 2000),
   },
   {
     name: "listens without speech",
     title: "12 devices start and stop a listen 9 times a second each",
+    happens: "each listen ends without a transcript",
     run: (scene) =>
       besiege(scene, attackers, (device) =>
         repeat(scene, 18, (index) => {
@@ -208,6 +231,7 @@ export const frameAttacks: readonly Attack[] = [
   {
     name: "aborts",
     title: "12 devices ask and abort 9 times a second each",
+    happens: "each answer is cut",
     run: (scene) =>
       besiege(scene, attackers, (device) =>
         repeat(scene, 18, (index) => {
@@ -220,6 +244,7 @@ export const frameAttacks: readonly Attack[] = [
   {
     name: "frames after Close",
     title: "2,300 devices say goodbye and go on sending, 180 KB each",
+    happens: "nothing of them is accepted or kept",
     quick: true,
     leastMs: 60_000,
     run: (scene) =>

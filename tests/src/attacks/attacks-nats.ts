@@ -4,10 +4,10 @@ import type { Attack, Scene } from "./attack.ts";
 import { besiege, enter, repeat } from "./tools.ts";
 
 const awayMs = 15_000;
-const speech = encodeSpeech(loadSpeech("hello"));
 
 /** Lets devices talk: speech in real time, and a text now and then. */
 function chatter(scene: Scene, devices: number): Promise<void> {
+  const speech = encodeSpeech(loadSpeech("hello"));
   return besiege(scene, devices, (device) => {
     device.send('{"type":"listen","state":"start","mode":"auto"}');
     return repeat(scene, 1000 / 60, (index) => {
@@ -34,6 +34,7 @@ export const natsAttacks: readonly Attack[] = [
   {
     name: "NATS stopped",
     title: "NATS is stopped for 15 s while 40 devices talk",
+    happens: "frames wait within bounds; afterwards turns are answered",
     outage: "nothing reaches a program without NATS",
     leastMs: awayMs + 15_000,
     run: async (scene) => {
@@ -48,6 +49,7 @@ export const natsAttacks: readonly Attack[] = [
   {
     name: "JetStream refuses",
     title: "the streams refuse every message for 15 s while 20 devices talk; core NATS works",
+    happens: "frames wait within bounds; afterwards turns are answered",
     outage: "no turn can be stored",
     leastMs: awayMs + 15_000,
     run: async (scene) => {

@@ -40,6 +40,7 @@ export const webAttacks: readonly Attack[] = [
   {
     name: "pages at operations ports",
     title: "web pages ask every route of every operations port, without a pause",
+    happens: "403 on every route; nothing drains",
     quick: true,
     run: (scene) =>
       intrude(
@@ -52,6 +53,7 @@ export const webAttacks: readonly Attack[] = [
   {
     name: "rebound pages at the monitor",
     title: "pages whose name points to the monitor list devices and make them speak",
+    happens: "403 on every path; no device speaks",
     run: (scene) =>
       intrude(
         scene,
@@ -61,6 +63,7 @@ export const webAttacks: readonly Attack[] = [
   {
     name: "rebound pages at OTA",
     title: "pages whose name points to the gateway ask for a configuration",
+    happens: "403; no token",
     run: (scene) => {
       const browser = { "User-Agent": "Mozilla/5.0 (X11; Linux x86_64)", "Device-Id": "bound-1" };
       const asked = ["GET", "POST"].flatMap((method) => [
@@ -73,6 +76,7 @@ export const webAttacks: readonly Attack[] = [
   {
     name: "API requests",
     title: "a program lists the devices of the monitor without a pause",
+    happens: "answered",
     run: (scene) =>
       crowd(scene, { atOnce: 8 }, async () => {
         const { status } = await ask(new URL("/api/devices", scene.monitor).href);
@@ -82,6 +86,7 @@ export const webAttacks: readonly Attack[] = [
   {
     name: "unread event streams",
     title: "300 readers open the monitor's event stream and read nothing",
+    happens: "answered, and cut when they fall behind",
     leastMs: 30_000,
     run: async (scene) => {
       const stop = new AbortController();

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { variablesOf, type Program, type Variable } from "@voxbus/subscriber";
 import { format, resolveConfig } from "prettier";
+import { areas } from "../attacks/attacks.ts";
 import { readPage, replaceTable, root } from "./markdown.ts";
 import { grants, listGrants, passwordVariable, writeAccounts } from "./permissions.ts";
 
@@ -62,9 +63,11 @@ export async function generate(programs: readonly Program[]): Promise<ReadonlyMa
   const streamsOf = (user: string) => programs.find(({ name }) => name === user)?.streams ?? [];
   const contract = replaceTable(readPage("docs/bus.md"), "table: permissions", listGrants());
   const names = [...tables.values()].flat().map(({ name }) => name);
+  const security = replaceTable(readPage("SECURITY.md"), "attacks", tableOfAttacks());
   return new Map([
     ["deploy/nats/accounts.conf", writeAccounts(streamsOf)],
     ["docs/bus.md", await tidy("docs/bus.md", contract)],
+    ["SECURITY.md", await tidy("SECURITY.md", security)],
     ["docs/operations.md", await tidy("docs/operations.md", manual)],
     ["libs/service/src/variables.ts", await tidy("libs/service/src/variables.ts", listOf(names))],
   ]);
@@ -85,6 +88,19 @@ function tableOf(variables: readonly Variable[]): readonly (readonly string[])[]
     meaning.replaceAll("|", "\\|"),
   ]);
   return [["variable", "default", "meaning"], ["-", "-", "-"], ...rows];
+}
+
+/** Lists the attacks of `npm run test:attacks`, by area. */
+function tableOfAttacks(): readonly (readonly string[])[] {
+  const rows = Object.entries(areas).flatMap(([area, attacks]) =>
+    attacks.map(({ title, happens, quick }) => [
+      title,
+      happens,
+      `[${area}](tests/src/attacks/attacks-${area}.ts)`,
+      quick ? "yes" : "",
+    ]),
+  );
+  return [["what was tried", "what happens", "test", "in `npm test`"], ["-", "-", "-", "-"], ...rows];
 }
 
 function listOf(names: readonly string[]): string {
