@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodeSpeech, loadSpeech, type TestDevice } from "@voxbus/testing";
+import { plainHello } from "../faults/guests.ts";
 import { makeFrame } from "../fuzz/tcp.ts";
 import type { Attack, Scene } from "./attack.ts";
 import { besiege, crowd, enter, pour, repeat } from "./tools.ts";
@@ -195,6 +196,22 @@ export const frameAttacks: readonly Attack[] = [
     happens: "answered, cut to the limit",
     leastMs: 60_000,
     run: type(19 / 60, (index) => `what is ${index} plus ${index}? ${"I mean it. ".repeat(360)}`),
+  },
+  {
+    name: "silent tools",
+    title: "8 devices announce MCP, never answer, and ask",
+    happens: "asked for their tools once; answered without them",
+    leastMs: 30_000,
+    run: (scene) => {
+      const hello = { ...plainHello, features: { mcp: true } };
+      const play = (device: TestDevice) =>
+        repeat(scene, 1 / 4, () => {
+          if (!device.open) return false;
+          device.send({ type: "listen", state: "detect", text: "what is 3 plus 4" });
+          return undefined;
+        });
+      return besiege(scene, 8, play, { hello });
+    },
   },
   {
     name: "speech at the budget",

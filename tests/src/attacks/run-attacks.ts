@@ -5,7 +5,7 @@ import { openStand, type Stand } from "./stand.ts";
 /** The forms of the suite. */
 export const plans = {
   whole: { calmMs: 15_000, attackMs: 20_000, settleMs: 5000, scale: 1, bystanders: 8, noise: 1 },
-  short: { calmMs: 1500, attackMs: 2000, settleMs: 500, scale: 0.05, bystanders: 4, noise: 4 },
+  short: { calmMs: 1500, attackMs: 2000, settleMs: 500, scale: 0.05, bystanders: 4, noise: 6 },
 } as const satisfies Readonly<Record<string, Plan>>;
 
 /** Runs attacks one after the other, with one system for each world, and reports each row. */
