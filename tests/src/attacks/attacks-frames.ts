@@ -90,47 +90,47 @@ async function talkAfterClose(device: TestDevice): Promise<void> {
 
 /** Attacks with frames of devices that were let in. */
 export const frameAttacks: readonly Attack[] = [
-  floodOf("pong flood", "12 devices send 20,000 pongs a second each", {
+  floodOf("pong flood", "12 devices send 200,000 pongs a second each", {
     happens: "closed with 4004",
     perSecond: 100,
-    bytes: () => times(makeFrame(new Uint8Array(0), { opcode: opcodes.pong }), 200),
+    bytes: () => times(makeFrame(new Uint8Array(0), { opcode: opcodes.pong }), 2000),
   }),
   floodOf("pongs, below the limit", "12 devices send 15 pongs a second each", {
     happens: "nothing",
     perSecond: 15,
     bytes: () => makeFrame(new Uint8Array(0), { opcode: opcodes.pong }),
   }),
-  floodOf("ping flood", "12 devices send 20,000 pings a second each", {
+  floodOf("ping flood", "12 devices send 200,000 pings a second each", {
     happens: "closed with 4004",
     perSecond: 100,
-    bytes: () => times(makeFrame(new Uint8Array(0), { opcode: opcodes.ping }), 200),
+    bytes: () => times(makeFrame(new Uint8Array(0), { opcode: opcodes.ping }), 2000),
   }),
-  floodOf("empty binary", "12 devices send 20,000 empty binary messages a second each", {
+  floodOf("empty binary", "12 devices send 200,000 empty binary messages a second each", {
     happens: "closed with 4004",
     perSecond: 100,
-    bytes: () => times(binaryFrame(0), 200),
+    bytes: () => times(binaryFrame(0), 2000),
   }),
   floodOf("oversized binary", "12 devices send 500 binary messages of 60 KB a second each", {
     happens: "closed with 4004",
     perSecond: 100,
     bytes: () => times(binaryFrame(60_000), 5),
   }),
-  floodOf("binary before hello", "12 devices send 10,000 packets a second each before a hello", {
+  floodOf("binary before hello", "12 devices send 50,000 packets a second each before a hello", {
     happens: "closed with 4004, or with 4000 after 10 s",
     perSecond: 100,
     hello: false,
-    bytes: () => times(binaryFrame(100), 100),
+    bytes: () => times(binaryFrame(100), 500),
   }),
-  floodOf("tiny fragments", "12 devices send 20,000 fragments of one byte a second each", {
+  floodOf("tiny fragments", "12 devices send 200,000 fragments of one byte a second each", {
     happens: "closed with 4004",
     perSecond: 50,
-    bytes: () => fragments,
+    bytes: () => times(fragments, 10),
   }),
   floodOf("empty fragments", "12 devices send a message of empty fragments without an end", {
     happens: "closed with 4004",
     perSecond: 50,
     first: makeFrame(new Uint8Array([0x22]), { opcode: opcodes.text, fin: false }),
-    bytes: () => times(makeFrame(new Uint8Array(0), { opcode: 0, fin: false }), 400),
+    bytes: () => times(makeFrame(new Uint8Array(0), { opcode: 0, fin: false }), 4000),
   }),
   floodOf("text flood", "12 devices send 200 JSON messages a second each", {
     happens: "closed with 4004",
