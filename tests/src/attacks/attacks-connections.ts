@@ -40,7 +40,6 @@ export const connectionAttacks: readonly Attack[] = [
     name: "refused upgrades",
     title: "20,000 refused upgrades from one address, whose sockets the attacker keeps",
     happens: "each is refused, and its descriptor is freed at once",
-    quick: true,
     leastMs: 30_000,
     // Each program has 20 to 40 of its own.
     mostHandles: 200,
