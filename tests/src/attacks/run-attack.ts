@@ -36,6 +36,8 @@ export interface Row {
 const tries = 4;
 const againMs = 4000;
 const probeMs = 1000;
+/** Longer than a gateway waits for an answer before it apologizes, ms (docs/bus.md). */
+const giveUpMs = 20_000;
 /** The longest time from the end of an attack's duration to its end, ms. */
 const endMs = 60_000;
 
@@ -63,7 +65,7 @@ export async function runAttack(attack: Attack, stand: Stand, plan: Plan): Promi
     const during = await takePhase(stand);
     for (const { program, peakHandles } of during.stretch.vitals)
       if (peakHandles > (attack.mostHandles ?? Infinity)) complaints.add(`${program} used ${peakHandles} descriptors`);
-    await sleep(plan.settleMs);
+    await sleep(plan.settleMs + (circumstances.isOutage ? giveUpMs : 0));
     // Turns that an outage made impossible end here.
     if (circumstances.isOutage) await takePhase(stand);
     await sleep(plan.calmMs);

@@ -33,10 +33,12 @@ async function enter(id: string): Promise<() => Promise<void>> {
   let packetAt = 0;
   let awake = performance.now();
   let speaking = false;
+  let started = false;
 
   const ask = () => {
     askedAt = performance.now();
     spoken = "";
+    started = false;
     packetAt = 0;
     device.send({ type: "listen", state: "detect", text: "what time is it" });
   };
@@ -52,13 +54,14 @@ async function enter(id: string): Promise<() => Promise<void>> {
       pingedAt = 0;
     },
     tts: ({ state, text }) => {
-      if (state === "start") speaking = true;
+      if (state === "start") speaking = started = true;
       if (state === "sentence_start" && spoken === "") {
         spoken = String(text);
         if (!/It'?s|It is/.test(spoken)) complain(`"what time is it" was answered with "${spoken}"`);
         else report.turns.push(performance.now() - askedAt);
       }
-      if (state !== "stop" || spoken === "") return;
+      if (state !== "stop" || !started || awake > askedAt) return;
+      if (spoken === "") complain("a turn ended without a sentence");
       speaking = false;
       awake = performance.now();
       if (!ending) setTimeout(ask, Math.max(100, askedAt + turnMs - awake));
