@@ -5,7 +5,7 @@ import { connectRaw } from "@voxbus/testing";
 import { dripBytes } from "../faults/guests.ts";
 import { makeUpgrade } from "../fuzz/seeds.ts";
 import type { Attack, Scene } from "./attack.ts";
-import { ask, besiege, crowd, enter, openSocket } from "./tools.ts";
+import { ask, besiege, crowd, enter, openSocket, repeat } from "./tools.ts";
 
 /** The attacker's own descriptors: it lets go of the oldest connections. */
 const mostSockets = 8000;
@@ -106,13 +106,18 @@ export const connectionAttacks: readonly Attack[] = [
     happens: "play-out waits; closed with 4003",
     leastMs: 30_000,
     run: async (scene) => {
-      const readers = Array.from({ length: scene.scale(60) }, () => connectRaw(`attacker-${randomUUID()}`, scene.url));
-      for (const reader of readers) {
+      const readers: Socket[] = [];
+      const count = scene.scale(60);
+      // All at once would be a load of 60 stories, which is another attack.
+      await repeat(scene, (2000 * count) / scene.ms, () => {
+        const reader = connectRaw(`attacker-${randomUUID()}`, scene.url);
+        readers.push(reader);
         reader.on("error", () => reader.destroy());
         reader.pause();
         const text = Buffer.from('{"type":"listen","state":"detect","text":"tell me a story"}');
         reader.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text]));
-      }
+        return readers.length < count ? undefined : false;
+      });
       await scene.over;
       for (const reader of readers) reader.destroy();
     },

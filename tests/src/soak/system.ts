@@ -34,7 +34,7 @@ export async function startSystem(env: Readonly<Record<string, string>> = {}): P
       VOXBUS_NATS_URL: nats.url,
       VOXBUS_LOG_LEVEL: "warn",
       VOXBUS_MAX_PER_ADDRESS: "1000000",
-      NODE_OPTIONS: `--import ${new URL("inspect.js", import.meta.url).href}`,
+      NODE_OPTIONS: `--import ${new URL("../../dist/soak/inspect.js", import.meta.url).href}`,
       SOAK_DIRECTORY: directory,
       ...env,
     },
