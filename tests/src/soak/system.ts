@@ -38,6 +38,9 @@ export async function startSystem(env: Readonly<Record<string, string>> = {}): P
       SOAK_DIRECTORY: directory,
       ...env,
     },
+  }).catch(async (error: unknown) => {
+    await nats.stop();
+    throw error;
   });
   const bus = await connectTestBus(nats.url, { name: "soak" });
   const views = await Promise.all(
