@@ -87,7 +87,6 @@ export const busAttacks: readonly Attack[] = [
     title: "a malformed message on every stored subject and bucket key of a bystander, again and again",
     happens: "skipped; the turns are answered as without them",
     writesKeys: true,
-    quick: true,
     run: (scene) =>
       crowd(scene, { atOnce: 1 }, async (index) => {
         const [, bad] = malformed[index % malformed.length]!;
