@@ -98,9 +98,9 @@ function judgePhase(name: string, before: Figures, now: Figures, noise: number):
   const late = (["pings", "sounds", "gaps"] as const).flatMap((what) => {
     const { lags, ...floors } = bounds.floors[what];
     if (now[what].count === 0) return what === "gaps" ? [] : [`${name}: the bystanders had no ${what}`];
+    const lag = lags * Math.max(0, now.lag - before.lag);
     return (["p50", "p99"] as const).flatMap((quantile) => {
       const [was, is] = [before[what][quantile], now[what][quantile]];
-      const lag = quantile === "p99" ? lags * Math.max(0, now.lag - before.lag) : 0;
       const most = Math.max(was * bounds.factor, was + floors[quantile] * noise + lag);
       return is <= most ? [] : [`${name}: ${what} ${quantile} ${round(was)} → ${round(is)} ms (bound ${round(most)})`];
     });
