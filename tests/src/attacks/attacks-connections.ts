@@ -88,10 +88,10 @@ export const connectionAttacks: readonly Attack[] = [
   },
   {
     name: "no hello, below the limit",
-    title: "1,900 upgrades without a hello, kept up",
+    title: "900 upgrades without a hello, kept up",
     happens: "closed with 4000 after 10 s",
     leastMs: 30_000,
-    run: (scene) => besiege(scene, scene.scale(1900), (device) => Promise.race([device.closed, scene.over]).then(() => undefined), { hello: false }),
+    run: (scene) => besiege(scene, scene.scale(900), (device) => Promise.race([device.closed, scene.over]).then(() => undefined), { hello: false }),
   },
   {
     name: "no hello, above the limit",

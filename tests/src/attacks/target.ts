@@ -5,7 +5,7 @@ import { worlds, type Target, type WorldName } from "./attack.ts";
 
 /** Starts a system to attack, with its own nats-server. */
 export async function openTarget(world: WorldName): Promise<Target & { close(): Promise<void> }> {
-  const system = await startSystem({ VOXBUS_LOG_LEVEL: "info", ...worlds[world] });
+  const system = await startSystem({ VOXBUS_LOG_LEVEL: "info", VOXBUS_MAX_PER_ADDRESS: "1000", ...worlds[world] });
   const { launched } = system;
   // The system ends with this process.
   const endSystem = () => void process.kill(launched.pid, "SIGINT");
