@@ -149,6 +149,7 @@ const records: Readonly<Record<BucketName, object>> = {
   reminders: { device: "bystander", text: "tea", dueAt: 5 },
   devices: { lastSeen: 5, lastReason: "done", totalOnline: 5, session },
   monitor: { instance: "01K6", at: 5 },
+  probes: { at: 5 },
   naks: ["01K6"],
 }; // prettier-ignore
 
@@ -163,6 +164,7 @@ const keysOf: Readonly<Record<BucketName, (to: Addressees) => readonly string[]>
   reminders: ({ victims }) => [...victims].map(([device, own]) => `${device}.${own}-1-0`),
   devices: ({ victims }) => ["bystander", ...victims.keys()],
   monitor: () => ["=lease", "=gateways", "alert.memory.asr"],
+  probes: () => ["fuzz"],
   naks: () => ["TURNS.tts.x", "TURNS.dialogue.x", "DEVICE_IN.asr.x", "DEVICE_IN.dialogue.x"],
 };
 
