@@ -145,12 +145,13 @@ async function explainQuota(
 }
 
 /** Lowers the size of a stream that exists and is larger than defined. */
-async function shrinkStream({ jsm }: StreamDeps, { name, max_bytes = 0 }: Definition): Promise<void> {
+async function shrinkStream(deps: StreamDeps, { name, max_bytes = 0 }: Definition): Promise<void> {
   try {
-    const { config } = await jsm.streams.info(name);
-    if (config.max_bytes < 0 || config.max_bytes > max_bytes) await jsm.streams.update(name, { max_bytes });
+    const { config } = await deps.jsm.streams.info(name);
+    if (config.max_bytes < 0 || config.max_bytes > max_bytes)
+      await updateStream(deps, { name, changes: { max_bytes } });
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!isMissing(error) && !(explainDenial(error) instanceof DeniedError)) throw error;
   }
 }
 
