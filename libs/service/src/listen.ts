@@ -15,7 +15,8 @@ export class PortTakenError extends Error {
 export const serverTimes = {
   requestTimeout: 10_000,
   headersTimeout: 10_000,
-  keepAliveTimeout: 5000,
+  // Longer than common proxies keep theirs (75 s), so that none sends a request into a connection that ends here.
+  keepAliveTimeout: 76_000,
   // Node checks the first two only now and then, by default every 30 s.
   connectionsCheckingInterval: 1000,
 } as const;
