@@ -118,7 +118,7 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
 
   test("model: if it breaks off, the device plays its beginning and an apology", async () => {
     server.script.chat = async function* () {
-      yield "This is the beginning. And";
+      yield "This is the beginning. ";
       throw new Error("the model is gone");
     };
     await device.do({ do: "text", text: "tell me more" });
