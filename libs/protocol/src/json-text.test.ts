@@ -38,6 +38,13 @@ it.each([
   expect(isObjectText(text)).toBe(false);
 });
 
+it.each(['{"a":"\n"}', '{"a":{b}}', '{"a":01}', '{"a":[1,]}', '{"a":nil}'])(
+  "object text: %j is not valid JSON",
+  (text) => {
+    expect(isObjectText(text)).toBe(false);
+  },
+);
+
 it("split: whatever text comes, it gives fields, nothing or a ProtocolError, and an object of JSON gives fields", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), (text) => {

@@ -41,10 +41,10 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** True for the text of one JSON object within the limits of `splitObject`. */
+/** True for the text of one valid JSON object within the limits of `splitObject`. A device is sent it as it is. */
 export function isObjectText(text: string): boolean {
   try {
-    return splitObject(text) !== undefined;
+    return splitObject(text) !== undefined && parseJson(text) !== undefined;
   } catch {
     return false;
   }
