@@ -1,6 +1,6 @@
 import type { BadMessage, BucketRow, Channel, Encoded, Inbound, RequestChannel, StreamName } from "@voxbus/protocol";
 import type { z } from "zod";
-import type { StoredMessages, StoredRange } from "./jetstream/stored-messages.ts";
+import type { StoredMessages, StoredRange } from "./stored-messages.ts";
 import type { BrokerTrace } from "./tracing/broker-trace.ts";
 
 /** Where a message came from, and its trace context. */

@@ -14,7 +14,7 @@ export type {
   StoreOptions,
   Outgoing,
 } from "./bus.ts";
-export type { StoredMessages, StoredRange } from "./jetstream/stored-messages.ts";
+export type { StoredMessages, StoredRange } from "./stored-messages.ts";
 export type { BrokerTrace } from "./tracing/broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connect.ts";
