@@ -90,6 +90,10 @@ type DropClass = "fault" | "expected";
 export const dropReasons = {
   malformed: { class: "fault", meaning: "A text frame that is not a valid message." },
   "unknown-type": { class: "expected", meaning: "A message of a type that the gateway does not know." },
+  "odd-field": {
+    class: "expected",
+    meaning: "A field of a hello or an abort that is malformed. The rest of the message is taken.",
+  },
   "bad-frame": { class: "fault", meaning: "A binary frame whose header does not parse." },
   empty: { class: "expected", meaning: "A binary frame without a payload." },
   oversize: {

@@ -30,6 +30,8 @@ export interface InboxDeps {
   readonly profile: () => Profile;
   readonly turns: TurnObserver;
   readonly parts: SessionParts;
+  /** Called once for each field of the device's messages that is left out because it is malformed. */
+  readonly onLeftOut: (field: string) => void;
 }
 
 /** The parts of a session that its inbox directs. */
@@ -46,6 +48,7 @@ export class Inbox {
   readonly #deps: InboxDeps;
   readonly #decoder = new FrameDecoder();
   #sentAudio = false;
+  readonly #leftOut = new Set<string>();
   /** A listen that waits because the device has no turns left. */
   #waitingListen: ListenMode | undefined;
 
@@ -84,7 +87,7 @@ export class Inbox {
 
   #parse(text: string): DeviceMessage | undefined {
     try {
-      return parseDeviceMessage(text) ?? this.#drop("unknown-type");
+      return parseDeviceMessage(text, (field) => this.#leaveOut(field)) ?? this.#drop("unknown-type");
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       return this.#drop("malformed");
@@ -180,6 +183,12 @@ export class Inbox {
       else if (frame.kind === "text") this.#typed(seq, frame.body);
     }
     if (uplink.overflowed) outbox.close("overloaded");
+  }
+
+  #leaveOut(field: string): void {
+    this.#drop("odd-field");
+    if (!this.#leftOut.has(field)) this.#deps.onLeftOut(field);
+    this.#leftOut.add(field);
   }
 
   #drop(reason: DropReason): undefined {

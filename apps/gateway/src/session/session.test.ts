@@ -82,6 +82,8 @@ describe("session", () => {
       { type: "mcp", payload: "text" },
       { type: "dance" },
       { type: "hello" },
+      { type: "abort", reason: [] },
+      { type: "abort", reason: null },
       new Uint8Array(),
       new Uint8Array(8193),
     ];
@@ -94,7 +96,14 @@ describe("session", () => {
         total > (before[name] ?? 0) ? [[name, total - (before[name] ?? 0)]] : [],
       ),
     );
-    expect(grown).toEqual({ malformed: 6, "unknown-type": 1, "second-hello": 1, empty: 1, oversize: 1 });
+    expect(grown).toEqual({
+      malformed: 6,
+      "unknown-type": 1,
+      "second-hello": 1,
+      "odd-field": 1,
+      empty: 1,
+      oversize: 1,
+    });
     bystander.send({ type: "ping" });
     await bystander.next(({ type }) => type === "pong");
     expect(bystander.received).toHaveLength(2);

@@ -72,14 +72,14 @@ export class Session implements Ticker {
     const uplink = (this.uplink = new Uplink({ bus, memory, drops, failed }, device, id));
     const outboxDeps = { clock, counters, limits, heartbeat, ending: this.#ending };
     const outbox = (this.#outbox = new Outbox(outboxDeps, socket, id, framing ?? 1));
-    const { apology } = settings;
-    const playout = new Playout({ downlink: outbox, uplink, clock, memory, drops, turns, profile, apology });
-    this.playout = playout;
+    const playoutDeps = { downlink: outbox, uplink, clock, memory, drops, turns, profile, apology: settings.apology };
+    const playout = (this.playout = new Playout(playoutDeps));
     const farewell = new Farewell({ bus, log, clock, playout, downlink: outbox, profile, failed }, device, id);
     this.#farewell = farewell;
     const turnLimit = new TurnLimit({ budget, clock, drops, downlink: outbox }, device);
     const parts = { uplink, playout, farewell, outbox, turnLimit };
-    this.#inbox = new Inbox({ gateway, counters, profile, turns, parts });
+    const onLeftOut = (field: string) => log.info({ device, session: id, field }, "malformed field left out");
+    this.#inbox = new Inbox({ gateway, counters, profile, turns, parts, onLeftOut });
     this.#delivery = new Delivery(turns, parts);
     this.#hear(socket);
     clock.wake(this, clock.now() + limits.helloMs);

@@ -87,12 +87,17 @@ export type DeviceMessageType = keyof typeof deviceMessages;
 /** A parsed message of a device, discriminated by `type` (and `state` for listen). */
 export type DeviceMessage = z.infer<(typeof deviceMessages)[DeviceMessageType]>;
 
+/** Messages that are taken without an optional field that is malformed: none of these fields changes what is asked for. */
+const forgiving: readonly DeviceMessageType[] = ["hello", "abort"];
+const numerals = ["version", "sample_rate", "channels", "frame_duration", "sampleRate", "frameDuration"];
+
 /**
- * Parses a device's text frame. Unknown fields are left out. An unknown type gives undefined, since devices differ. Throws
- * `bad-json` when it is not a JSON object with a string `type`, and `bad-message` naming the field when it is malformed,
- * too long, nests too deeply or holds too much.
+ * Parses a device's text frame. Unknown fields are left out, and `null` is absent. An unknown type gives undefined, since
+ * devices differ. In a hello and an abort, a malformed optional field is left out too, and `onLeftOut` gets its name.
+ * Throws `bad-json` when the frame is not a JSON object with a string `type`, and `bad-message` naming the field when it is
+ * malformed, too long, nests too deeply or holds too much.
  */
-export function parseDeviceMessage(text: string): DeviceMessage | undefined {
+export function parseDeviceMessage(text: string, onLeftOut?: (field: string) => void): DeviceMessage | undefined {
   if (text.length > maxLength)
     throw new ProtocolError("bad-message", "message", `a message has at most ${maxLength} characters`);
   const fields = splitObject(text);
@@ -102,13 +107,21 @@ export function parseDeviceMessage(text: string): DeviceMessage | undefined {
   if (!isKnown(type)) return undefined;
   if (type === "hello" && text.length > maxHelloLength)
     throw new ProtocolError("bad-message", "message", `a hello has at most ${maxHelloLength} characters`);
-  const value = type === "mcp" || type === "iot" ? pickOpaque(type, fields) : parseJson(text);
+  const value = type === "mcp" || type === "iot" ? pickOpaque(type, fields) : normalize(parseJson(text));
   if (value === undefined) throw new ProtocolError("bad-json", "message", "the text frame is not JSON");
   const result = deviceMessages[type].safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const field = namePath(issue?.path, "message");
-  throw new ProtocolError("bad-message", field, `${type}: ${field}: ${issue?.message ?? "invalid"}`);
+  const { issues } = result.error;
+  if (forgiving.includes(type)) {
+    const left = issues.map(({ path }) => path);
+    const rest = deviceMessages[type].safeParse(left.reduce(removeAt, value));
+    if (rest.success) {
+      for (const path of left) onLeftOut?.(namePath(path, "message"));
+      return rest.data;
+    }
+  }
+  const field = namePath(issues[0]?.path, "message");
+  throw new ProtocolError("bad-message", field, `${type}: ${field}: ${issues[0]?.message ?? "invalid"}`);
 }
 
 function isKnown(type: string): type is DeviceMessageType {
@@ -117,5 +130,29 @@ function isKnown(type: string): type is DeviceMessageType {
 
 function pickOpaque(type: keyof typeof opaque, fields: ReadonlyMap<string, string>): object {
   const known: readonly string[] = opaque[type];
-  return { type, ...Object.fromEntries([...fields].filter(([name]) => known.includes(name))) };
+  const given = [...fields].filter(([name, text]) => known.includes(name) && text !== "null");
+  return { type, ...Object.fromEntries(given) };
+}
+
+/** Leaves out fields that are null, and reads the numbers of a hello that are written as texts. */
+function normalize(value: unknown): unknown {
+  if (!isObject(value)) return value;
+  const fields = Object.entries(value).filter(([, field]) => field !== null);
+  return Object.fromEntries(
+    fields.map(([name, field]) => {
+      const isNumeral = typeof field === "string" && numerals.includes(name) && /^\d{1,6}$/.test(field);
+      return [name, isNumeral ? Number(field) : normalize(field)];
+    }),
+  );
+}
+
+/** Gives a copy without the field at `path`. */
+function removeAt(value: unknown, [name = "", ...rest]: readonly PropertyKey[]): unknown {
+  if (!isObject(value)) return value;
+  const { [name]: field, ...others } = value as Record<PropertyKey, unknown>;
+  return rest.length === 0 || !isObject(field) ? others : { ...others, [name]: removeAt(field, rest) };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
