@@ -58,7 +58,15 @@ export async function buildDialogue({
   defer(() => sessions.close());
 
   const fences = createFences();
-  const tools = createDeviceTools(bus, { timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS, listMs });
+  const metrics = createMetrics(meter, () => bus.stats().held);
+  const tools = createDeviceTools(bus, {
+    timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS,
+    listMs,
+    onLeftOut({ device, session }, paths) {
+      metrics.toolFieldsLeftOut(paths.length);
+      log.warn({ device, session, fields: paths.slice(0, 16), count: paths.length }, "odd fields of tools left out");
+    },
+  });
   const controls = bus.subscribe(channels.inControl("*"), (frame) => {
     fences.handle(frame);
     tools.handle(frame);
@@ -76,7 +84,7 @@ export async function buildDialogue({
   const deps: TurnDeps = {
     bus,
     log,
-    metrics: createMetrics(meter, () => bus.stats().held),
+    metrics,
     settings: {
       answerMs: config.VOXBUS_DIALOGUE_TURN_MS,
       traceContent: config.VOXBUS_TRACE_CONTENT,

@@ -3,7 +3,7 @@ import { connectTestBus, loose, startNatsServer, type NatsServer } from "@voxbus
 import { buckets, channels } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { createDeviceTools } from "./device-tools.ts";
+import { createDeviceTools, type ToolDeps } from "./device-tools.ts";
 import { ToolError } from "./engines/engine.ts";
 
 type Request = { readonly id: number; readonly method: string; readonly params: Record<string, unknown> };
@@ -47,8 +47,8 @@ function connectDevice(answer: (request: Request) => object | undefined) {
   return { device, session, origin: 5, requests, answer: respond };
 }
 
-function createClient(timeoutMs = 2000, listMs = 2000) {
-  const tools = createDeviceTools(bus, { timeoutMs, listMs });
+function createClient(timeoutMs = 2000, listMs = 2000, onLeftOut?: ToolDeps["onLeftOut"]) {
+  const tools = createDeviceTools(bus, { timeoutMs, listMs, ...(onLeftOut && { onLeftOut }) });
   const following = bus.subscribe(channels.inControl("*"), (frame) => tools.handle(frame));
   undo.push(() => following.close());
   return tools;
@@ -119,7 +119,8 @@ test("tools: another call of the same turn is made anew", async () => {
 test.each([
   ["an error without a code", { error: { message: "Unknown tool" } }, "refused: Unknown tool"],
   ["a result that is an error", text("no such room", true), "refused: no such room"],
-  ["a malformed result", { result: { content: "yes" } }, "malformed"],
+  ["an error that is a text", { error: "Unknown tool" }, "refused: Unknown tool"],
+  ["an error without a message", { error: { code: -32602 } }, 'refused: {"code":-32602}'],
   ["nothing", undefined, "did not answer within 200 ms"],
 ])("tools: %s is a failed call", async (_, given, message) => {
   const tools = createClient(200).toolsOf(
@@ -128,6 +129,131 @@ test.each([
   );
   await expect(tools.call("t", {})).rejects.toThrow(message);
   await expect(tools.call("u", {})).rejects.toThrow('no tool "u"');
+});
+
+test.each<[string, (id: number) => object]>([
+  ["with `error: null`", () => ({ error: null })],
+  ["with an empty error", () => ({ error: {} })],
+  ["with its id as a text", (id) => ({ id: String(id) })],
+  ["with null in other fields", () => ({ method: null, params: null })],
+  ["without a version", () => ({ jsonrpc: undefined })],
+])("tools: a result %s is a result", async (_, odd) => {
+  const turn = connectDevice(({ id }) => ({ ...text("true"), ...odd(id) }));
+  expect(
+    await createClient()
+      .toolsOf(turn, [tool("t")])
+      .call("t", {}),
+  ).toBe("true");
+});
+
+test("tools: a request of the device with the same id is no answer", async () => {
+  const turn = connectDevice(() => undefined);
+  const call = createClient()
+    .toolsOf(turn, [tool("t")])
+    .call("t", {});
+  await expect.poll(() => turn.requests.length, { interval: 5 }).toBe(1);
+  const id = turn.requests[0]?.id ?? 0;
+  await turn.answer(id, { method: "notifications/state", params: {} });
+  await turn.answer(id, text("true"));
+  expect(await call).toBe("true");
+});
+
+const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name);
+
+test("tools: a list is read tool by tool; what is left out is reported once with its field", async () => {
+  const odd = [
+    tool("a"),
+    { name: "no description", inputSchema: {} },
+    { name: "null", description: null, inputSchema: null },
+    { name: "no schema", description: "x" },
+    { name: "odd", description: 5, inputSchema: [] },
+    { name: "other spelling", description: "x", parameters: { type: "object" }, annotations: null },
+    { name: "text", description: "x", inputSchema: '{"type":"object"}' },
+    { description: "no name" },
+    { name: null },
+    { name: " " },
+    null,
+    "tool",
+    tool("a"),
+    tool("z"),
+  ];
+  const turn = connectDevice(({ method }) => ({
+    result: method === "initialize" ? {} : { tools: odd, nextCursor: null },
+  }));
+  const reports: unknown[] = [];
+  const tools = createClient(2000, 2000, (_, left) => reports.push(left));
+  const list = await tools.list(turn);
+  expect(names(list)).toEqual([
+    "a", "no description", "null", "no schema", "odd", "other spelling", "text", "z",
+  ]); // prettier-ignore
+  expect(list[2]).toEqual({ name: "null", description: "", inputSchema: { type: "object", properties: {} } });
+  expect(list.slice(5, 7).map(({ inputSchema }) => inputSchema)).toEqual([{ type: "object" }, { type: "object" }]);
+  await tools.list(turn);
+  expect(reports).toEqual([
+    [
+      "tools.4.description",
+      "tools.4.inputSchema",
+      ...[7, 8, 9, 10, 11].map((at) => `tools.${at}.name`),
+      "tools.12.duplicate",
+    ],
+  ]);
+});
+
+test.each<[string, object]>([
+  ["is refused as unknown", { error: { code: -32601, message: "Method not found" } }],
+  ["is refused without a code", { error: "no" }],
+  ["is answered with null", { result: null }],
+  ["is answered without a result", {}],
+])("tools: `initialize` that %s does not keep the tools away", async (_, given) => {
+  const turn = connectDevice(({ method }) => (method === "initialize" ? given : { result: { tools: [tool("a")] } }));
+  expect(names(await createClient().list(turn))).toEqual(["a"]);
+});
+
+test.each<[string, (cursor: unknown) => object, readonly string[], number]>([
+  ["`nextCursor` that is empty", () => ({ tools: [tool("a")], nextCursor: "" }), ["a"], 1],
+  ["`nextCursor` that is an object", () => ({ tools: [tool("a")], nextCursor: {} }), ["a"], 1],
+  ["`nextCursor` that is false", () => ({ tools: [tool("a")], nextCursor: false }), ["a"], 1],
+  ["`nextCursor` that stays the same", () => ({ tools: [tool("a")], nextCursor: "x" }), ["a"], 2],
+  [
+    "`nextCursor` that is a number",
+    (cursor) => (cursor === "" ? { tools: [tool("a")], nextCursor: 1 } : { tools: [tool("b")] }),
+    ["a", "b"],
+    2,
+  ],
+  ["no `tools`", () => ({}), [], 1],
+  ["`tools` that are null", () => ({ tools: null }), [], 1],
+  ["`tools` that are no list", () => ({ tools: 5 }), [], 1],
+  ["the list itself", () => [tool("a")], ["a"], 1],
+])("tools: a page with %s is read as far as it goes", async (_, page, expected, pages) => {
+  const turn = connectDevice(({ method, params }) => ({
+    result: method === "initialize" ? {} : page(params["cursor"]),
+  }));
+  expect(names(await createClient().list(turn))).toEqual(expected);
+  expect(turn.requests).toHaveLength(1 + pages);
+});
+
+test("tools: a page that is refused leaves the pages before it", async () => {
+  const turn = connectDevice(({ method, params }) => {
+    if (method === "initialize") return { result: {} };
+    return params["cursor"] === "" ? { result: { tools: [tool("a")], nextCursor: "b" } } : { error: "bad cursor" };
+  });
+  expect(names(await createClient().list(turn))).toEqual(["a"]);
+});
+
+test("tools: a tool that does not fit leaves the others", async () => {
+  const huge = { ...tool("huge"), description: "x".repeat(12_000) };
+  const pages: Record<string, object> = Object.fromEntries(
+    Array.from({ length: 6 }, (_, at) => [
+      at === 0 ? "" : String(at),
+      { tools: [{ ...huge, name: `huge ${at}` }, tool(`small ${at}`)], nextCursor: at === 5 ? null : at + 1 },
+    ]),
+  );
+  const turn = connectDevice(({ method, params }) => ({
+    result: method === "initialize" ? {} : pages[String(params["cursor"])],
+  }));
+  const list = await createClient().list(turn);
+  expect(names(list).filter((name) => name.startsWith("small"))).toHaveLength(6);
+  expect(names(list)).toHaveLength(11);
 });
 
 test("tools: an aborted call ends at once", async () => {
@@ -161,7 +287,7 @@ test("tools: a device that refuses to list its tools is asked once", async () =>
   const tools = createClient();
   await expect(tools.list(turn)).rejects.toThrow("refused: no");
   expect(await tools.list(turn)).toEqual([]);
-  expect(turn.requests).toHaveLength(1);
+  expect(turn.requests).toHaveLength(2);
 });
 
 test("tools: a list that comes late serves later turns", async () => {

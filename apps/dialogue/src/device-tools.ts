@@ -16,18 +16,20 @@ export interface DeviceTools {
   toolsOf(turn: TurnId, list: readonly Tool[]): Tools;
 }
 
-/** How long devices may take, ms. */
-interface ToolTimes {
+/** How long devices may take (ms), and who is told of odd lists. */
+export interface ToolDeps {
   /** A device that does not answer a request within this time has failed. */
   readonly timeoutMs: number;
   /** Turns wait this long for a session's list of tools, from when the device was asked. */
   readonly listMs: number;
+  /** Called once for a session whose list of tools has fields that are left out, with their paths. */
+  readonly onLeftOut?: (of: McpSession, paths: readonly string[]) => void;
 }
 
 /** Creates access to the tools. */
-export function createDeviceTools(bus: Bus, { timeoutMs, listMs }: ToolTimes): DeviceTools {
+export function createDeviceTools(bus: Bus, { timeoutMs, listMs, onLeftOut }: ToolDeps): DeviceTools {
   const client = createMcpClient(bus, { timeoutMs });
-  const lists = createToolLists(bus, client, { waitMs: listMs });
+  const lists = createToolLists(bus, client, { waitMs: listMs, onLeftOut });
   const calls = createToolCalls(bus, client);
   return {
     handle(frame) {

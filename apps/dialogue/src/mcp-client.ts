@@ -1,6 +1,5 @@
 import type { Bus } from "@voxbus/bus";
 import { channels, parseJson, splitObject, type InControlFrame, type OutTextFrame } from "@voxbus/protocol";
-import { z } from "zod";
 import { RefusedToolError, ToolError } from "./engines/engine.ts";
 
 /** A session of a device that has an MCP server. */
@@ -41,11 +40,6 @@ export interface McpClient {
 
 /** JSON-RPC ids of devices are int32. Ids of tool calls are below this number, those of other requests are not. */
 export const firstRequestId = 2 ** 30;
-
-const Answer = z.object({
-  result: z.unknown().optional(),
-  error: z.looseObject({ message: z.string().default("no message") }).optional(),
-});
 
 interface Waiter {
   readonly resolve: (result: unknown) => void;
@@ -93,11 +87,13 @@ export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: n
       const requests = body.type === "mcp" ? waiting.get(session) : undefined;
       if (body.type !== "mcp" || requests === undefined) return;
       const waiter = requests.get(readId(body.payload));
-      const parsed = waiter && Answer.safeParse(parseJson(body.payload)).data;
-      if (waiter === undefined || parsed === undefined) return;
-      const { error, result } = parsed;
-      if (error === undefined) waiter.resolve(result);
-      else waiter.reject(new RefusedToolError(`the device refused: ${error.message}`));
+      const answer = waiter && parseJson(body.payload);
+      if (waiter === undefined || typeof answer !== "object" || answer === null) return;
+      const { method, error, result }: { method?: unknown; error?: unknown; result?: unknown } = answer;
+      const refusal = readError(error);
+      if (refusal !== undefined) waiter.reject(new RefusedToolError(`the device refused: ${refusal}`));
+      // A request of the device may have the same id.
+      else if (typeof method !== "string" || result !== undefined) waiter.resolve(result);
     },
     expect,
     send,
@@ -115,20 +111,22 @@ export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: n
   };
 }
 
-/** Reads the id of a JSON-RPC message without parsing the rest; empty if it has no id. */
+/** Reads the id of a JSON-RPC message without parsing the rest; empty if it has no id. Some devices write it as a text. */
 function readId(payload: string): string {
   try {
-    return splitObject(payload)?.get("id") ?? "";
+    return splitObject(payload)?.get("id")?.replaceAll('"', "") ?? "";
   } catch {
     return "";
   }
 }
 
-/** Parses a result of a device. Throws ToolError. */
-export function parseResult<S extends z.ZodType>(schema: S, result: unknown): z.infer<S> {
-  const parsed = schema.safeParse(result);
-  if (!parsed.success) throw new ToolError("the device's answer is malformed", { cause: parsed.error });
-  return parsed.data;
+/** Reads the message of an error; undefined if there is no error, which some devices write as null or as an empty value. */
+function readError(error: unknown): string | undefined {
+  if (error === undefined || error === null || error === false || error === "") return undefined;
+  if (typeof error !== "object") return String(error);
+  if (Object.keys(error).length === 0) return undefined;
+  const { message }: { message?: unknown } = error;
+  return typeof message === "string" ? message : JSON.stringify(error);
 }
 
 function createDeferred() {

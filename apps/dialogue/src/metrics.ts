@@ -16,6 +16,8 @@ export interface TurnMetrics {
   firstSentence(ms: number): void;
   engineRan(run: EngineRun): void;
   turnEnded(outcome: TurnOutcome): void;
+  /** Counts fields of a device's list of tools that are left out. */
+  toolFieldsLeftOut(count: number): void;
 }
 
 /** Creates the program's instruments. `openTurns` gives the number of turns in progress. */
@@ -36,6 +38,9 @@ export function createMetrics(meter: Meter, openTurns: () => number): TurnMetric
   const engineFailures = meter.createCounter("voxbus_dialogue_engine_failures", {
     description: "Answers that an engine did not complete",
   });
+  const oddTools = meter.createCounter("voxbus_dialogue_tools_odd", {
+    description: "Fields of devices' lists of tools that are left out",
+  });
   meter
     .createObservableGauge("voxbus_dialogue_turns_open", { description: "Turns being answered" })
     .addCallback((result) => result.observe(openTurns()));
@@ -46,6 +51,7 @@ export function createMetrics(meter: Meter, openTurns: () => number): TurnMetric
       engineTimes.record(ms, { engine });
       if (failed) engineFailures.add(1, { engine });
     },
+    toolFieldsLeftOut: (count) => oddTools.add(count),
     turnEnded: (outcome) => turns.add(1, { outcome }),
   };
 }

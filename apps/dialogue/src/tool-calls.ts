@@ -1,8 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import { buckets, channels, type ToolCall as StoredCall } from "@voxbus/protocol";
-import { z } from "zod";
-import { RefusedToolError } from "./engines/engine.ts";
-import { firstRequestId, parseResult, type McpClient } from "./mcp-client.ts";
+import { firstRequestId, type McpClient } from "./mcp-client.ts";
+import { readResult } from "./tool-result.ts";
 import type { TurnId } from "./turn-input.ts";
 
 /** One call within a turn. */
@@ -25,11 +24,6 @@ export interface ToolCalls {
 /** The maximum number of calls in one turn, those of earlier attempts included. */
 export const maxCallsPerTurn = 64;
 const controlsRead = 64;
-
-const CallResult = z.object({
-  content: z.array(z.object({ type: z.string(), text: z.string().optional() })),
-  isError: z.boolean().default(false),
-});
 
 /** Creates the calls, which are kept in the bucket `tool-calls`. */
 export function createToolCalls(bus: Bus, client: McpClient): ToolCalls {
@@ -56,7 +50,7 @@ export function createToolCalls(bus: Bus, client: McpClient): ToolCalls {
         const found = await create(id, record);
         if (found === undefined) {
           client.send(turn, { id: requestId, method: "tools/call", params: { name, arguments: args } });
-          const text = readText(await expected.answer);
+          const text = readResult(await expected.answer);
           // For a successor of this turn, unless the call was removed in the meantime.
           await bucket.modify(id, (stored) => stored && { ...stored, text });
           return text;
@@ -66,17 +60,10 @@ export function createToolCalls(bus: Bus, client: McpClient): ToolCalls {
         // The worker that made the call may be gone. The answer may then be in the stream.
         const controls = await bus.stored(channels.inControl(device), controlsRead, signal);
         for (const frame of controls.messages) client.handle(frame);
-        return readText(await expected.answer);
+        return readResult(await expected.answer);
       } finally {
         expected.close();
       }
     },
   };
-}
-
-function readText(result: unknown): string {
-  const { content, isError } = parseResult(CallResult, result);
-  const text = content.map((part) => part.text ?? "").join("\n");
-  if (isError) throw new RefusedToolError(`the device refused: ${text}`);
-  return text;
 }

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { buckets, DeviceTool } from "@voxbus/protocol";
+import { buckets } from "@voxbus/protocol";
 import { StorageFullError, type Bus } from "@voxbus/bus";
 import QuickLRU from "quick-lru";
-import { z } from "zod";
-import { ToolError, type Tool } from "./engines/engine.ts";
-import { parseResult, type McpClient, type McpSession } from "./mcp-client.ts";
+import { RefusedToolError, ToolError, type Tool } from "./engines/engine.ts";
+import type { McpClient, McpSession } from "./mcp-client.ts";
+import { readToolPage, type ToolPage } from "./tool-page.ts";
 
 /** The tool lists of sessions. A device is asked once; after that every dialogue knows its list. */
 export interface ToolLists {
@@ -22,10 +22,13 @@ const maxSessions = 10_000;
 const maxTools = 64;
 const maxListBytes = 65_536;
 
-const ToolPage = z.object({
-  tools: z.array(DeviceTool),
-  nextCursor: z.string().max(1024).optional(),
-});
+/** The limits of asking for lists. */
+interface ListOptions {
+  /** Readers wait at most this long from when the device was asked, ms. */
+  readonly waitMs: number;
+  /** Called once for a list with fields that are left out, with their paths. */
+  readonly onLeftOut: ((of: McpSession, paths: readonly string[]) => void) | undefined;
+}
 
 interface AskedList {
   readonly abort: AbortController;
@@ -33,8 +36,8 @@ interface AskedList {
   answer: Promise<readonly Tool[]>;
 }
 
-/** Creates the lists, which are kept in the bucket `tools`. Readers wait at most `waitMs` from when the device was asked. */
-export function createToolLists(bus: Bus, client: McpClient, { waitMs }: { readonly waitMs: number }): ToolLists {
+/** Creates the lists, which are kept in the bucket `tools`. */
+export function createToolLists(bus: Bus, client: McpClient, { waitMs, onLeftOut }: ListOptions): ToolLists {
   const bucket = bus.bucket(buckets.tools);
   const lists = new QuickLRU<string, AskedList>({ maxSize: maxSessions });
 
@@ -50,7 +53,8 @@ export function createToolLists(bus: Bus, client: McpClient, { waitMs }: { reado
     const known = (await bucket.get(of.session))?.value;
     if (known !== undefined) return known;
     try {
-      const tools = await askDevice(client, of, signal);
+      const { tools, left } = await askDevice(client, of, signal);
+      if (left.length > 0) onLeftOut?.(of, left);
       await keep(of.session, tools);
       return tools;
     } catch (error) {
@@ -96,28 +100,65 @@ function waitFor<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promis
   });
 }
 
+/** The tools of a device, and the paths of what is left out. */
+interface GivenTools {
+  readonly tools: readonly Tool[];
+  readonly left: readonly string[];
+}
+
 /** Asks a device for its tools, page by page. Tools beyond 64, or beyond 64 KiB of JSON, are left out. */
-async function askDevice(client: McpClient, of: McpSession, signal: AbortSignal): Promise<Tool[]> {
-  await client.request(
-    of,
-    {
-      method: "initialize",
-      params: { protocolVersion: "2024-11-05", capabilities: {}, clientInfo: { name: "voxbus", version: "1" } },
-    },
-    signal,
-  );
-  const tools: Tool[] = [];
-  let bytes = 0;
+async function askDevice(client: McpClient, of: McpSession, signal: AbortSignal): Promise<GivenTools> {
+  const params = { protocolVersion: "2024-11-05", capabilities: {}, clientInfo: { name: "voxbus", version: "1" } };
+  // Some devices do not know this request, but have tools.
+  await client.request(of, { method: "initialize", params }, signal).catch(ignoreRefusal);
+  const list = collectTools();
   let cursor: string | undefined = "";
-  for (let page = 0; cursor !== undefined && page < maxPages; page += 1) {
-    const result = await client.request(of, { method: "tools/list", params: { cursor } }, signal);
-    const listed: z.infer<typeof ToolPage> = parseResult(ToolPage, result);
-    for (const tool of listed.tools) {
-      bytes += Buffer.byteLength(JSON.stringify(tool));
-      if (tools.length === maxTools || bytes > maxListBytes) return tools;
-      tools.push(tool);
-    }
-    cursor = listed.nextCursor === "" ? undefined : listed.nextCursor;
+  for (let count = 0; cursor !== undefined && count < maxPages; count += 1) {
+    const asked: string = cursor;
+    const answer = client.request(of, { method: "tools/list", params: { cursor } }, signal);
+    // A page that cannot be had leaves those before it.
+    const result = count === 0 ? await answer : await answer.catch(ignoreRefusal);
+    const page = readToolPage(result);
+    cursor = list.add(page) && page.cursor !== asked ? page.cursor : undefined;
   }
-  return tools;
+  return list;
+}
+
+function ignoreRefusal(error: unknown): undefined {
+  if (!(error instanceof RefusedToolError)) throw error;
+}
+
+/** Collects the tools of pages, each name once. `add` gives false once the list is full. */
+function collectTools(): GivenTools & { add(page: ToolPage): boolean } {
+  const tools = new Map<string, Tool>();
+  const left = new Set<string>();
+  let bytes = 0;
+  let isFull = false;
+  const keep = (tool: Tool): string | undefined => {
+    const size = Buffer.byteLength(JSON.stringify(tool));
+    if (tools.has(tool.name)) return "duplicate";
+    if (tools.size === maxTools || bytes + size > maxListBytes) {
+      isFull = true;
+      return "limit";
+    }
+    bytes += size;
+    tools.set(tool.name, tool);
+    return undefined;
+  };
+  return {
+    get tools() {
+      return [...tools.values()];
+    },
+    get left() {
+      return [...left];
+    },
+    add(page) {
+      for (const { at, field } of page.left) left.add(at === -1 ? field : `tools.${at}.${field}`);
+      for (const { at, tool } of page.tools) {
+        const problem = keep(tool);
+        if (problem !== undefined) left.add(`tools.${at}.${problem}`);
+      }
+      return !isFull;
+    },
+  };
 }
