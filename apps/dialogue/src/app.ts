@@ -99,7 +99,12 @@ export async function buildDialogue({
       reminders,
     },
     history: createHistory(bus),
-    engineOf: await createEngineChoice(config),
+    engineOf: await createEngineChoice(config, {
+      onRefused({ part, status }) {
+        metrics.modelRefused(part);
+        log.warn({ part, status, model: config.VOXBUS_LLM_MODEL }, "part of requests refused by the model's server");
+      },
+    }),
   };
   for (const claims of await claimTurns(bus, config.VOXBUS_DIALOGUE_TURNS, createAnswer(deps))) {
     drain((mode) => claims.drain(graceMs[mode]));

@@ -123,7 +123,7 @@ function readId(payload: string): string {
 /** Reads the message of an error; undefined if there is no error, which some devices write as null or as an empty value. */
 function readError(error: unknown): string | undefined {
   if (error === undefined || error === null || error === false || error === "") return undefined;
-  if (typeof error !== "object") return String(error);
+  if (typeof error !== "object") return JSON.stringify(error).replaceAll('"', "");
   if (Object.keys(error).length === 0) return undefined;
   const { message }: { message?: unknown } = error;
   return typeof message === "string" ? message : JSON.stringify(error);

@@ -16,6 +16,8 @@ export interface TurnMetrics {
   firstSentence(ms: number): void;
   engineRan(run: EngineRun): void;
   turnEnded(outcome: TurnOutcome): void;
+  /** Counts a part of requests that the model's server turned out to refuse. */
+  modelRefused(part: string): void;
   /** Counts fields of a device's list of tools that are left out. */
   toolFieldsLeftOut(count: number): void;
 }
@@ -38,6 +40,9 @@ export function createMetrics(meter: Meter, openTurns: () => number): TurnMetric
   const engineFailures = meter.createCounter("voxbus_dialogue_engine_failures", {
     description: "Answers that an engine did not complete",
   });
+  const refusedParts = meter.createCounter("voxbus_dialogue_model_refused", {
+    description: "Parts of requests that the model's server turned out to refuse",
+  });
   const oddTools = meter.createCounter("voxbus_dialogue_tools_odd", {
     description: "Fields of devices' lists of tools that are left out",
   });
@@ -51,6 +56,7 @@ export function createMetrics(meter: Meter, openTurns: () => number): TurnMetric
       engineTimes.record(ms, { engine });
       if (failed) engineFailures.add(1, { engine });
     },
+    modelRefused: (part) => refusedParts.add(1, { part }),
     toolFieldsLeftOut: (count) => oddTools.add(count),
     turnEnded: (outcome) => turns.add(1, { outcome }),
   };

@@ -13,7 +13,8 @@ export {
   type TranscriptionRequest,
   type ErrorAnswer,
 } from "./model-server.ts";
-export { dialects, type ChatEvent, type Dialect, type EarlyEnd } from "./model-stream.ts";
+export { callNotations, dialects, type Call, type Dialect, type Refused } from "./model-dialects.ts";
+export type { ChatEvent, EarlyEnd } from "./model-stream.ts";
 export { startNatsServer, type NatsServer } from "./nats-server.ts";
 export { silentLog } from "./silent-log.ts";
 export { createTone, encodeSpeech, loadSpeech, silence } from "./speech.ts";

@@ -1,13 +1,16 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { dialects, streamChat, type ChatEvent, type Dialect, type EarlyEnd } from "./model-stream.ts";
+import { dialects, type Dialect, type Refused } from "./model-dialects.ts";
+import { checkChat, checkSpeech, checkTranscription } from "./model-request.ts";
+import { streamChat, type ChatEvent, type EarlyEnd } from "./model-stream.ts";
 
 /** The body of a request to `/chat/completions`. */
 export interface ChatRequest {
   readonly model: string;
   readonly messages: readonly { readonly role: string; readonly content: string | null }[];
-  readonly tools?: readonly { readonly function: { readonly name: string } }[];
+  readonly tools?: readonly { readonly function: { readonly name: string; readonly parameters?: object } }[];
+  readonly stream_options?: object;
 }
 
 /** The form of a request to `/audio/transcriptions`. */
@@ -69,7 +72,10 @@ export interface ModelServer {
   close(): Promise<void>;
 }
 
-/** Starts a server. An endpoint that the script leaves out answers 404. */
+/**
+ * Starts a server. An endpoint that the script leaves out answers 404. A request that OpenAI's published schema does not
+ * allow is answered with 400, which names the field.
+ */
 export async function startModelServer(
   given: Partial<ModelScript> = {},
   options: { readonly dialect?: Dialect } = {},
@@ -87,13 +93,13 @@ export async function startModelServer(
     "/v1/chat/completions": async (body, context) => {
       const request = JSON.parse(body.toString()) as ChatRequest;
       requests.chat.push(request);
-      const answer = await script.chat(request, context);
+      const answer = refuseChat(request, dialect) ?? (await script.chat(request, context));
       return isRefusal(answer) ? answer : (response) => streamChat(answer, response, dialect);
     },
     "/v1/audio/transcriptions": async (body, context) => {
       const request = await readForm(body, context.headers["content-type"] ?? "");
       requests.transcription.push(request);
-      const text = await script.transcribe(request, context);
+      const text = refuseProblem(checkTranscription(request)) ?? (await script.transcribe(request, context));
       if (isRefusal(text)) return text;
       return (response) =>
         void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ text }));
@@ -101,7 +107,7 @@ export async function startModelServer(
     "/v1/audio/speech": async (body, context) => {
       const request = JSON.parse(body.toString()) as SpeechRequest;
       requests.speech.push(request);
-      const sound = await script.speak(request, context);
+      const sound = refuseProblem(checkSpeech(request)) ?? (await script.speak(request, context));
       if (isRefusal(sound)) return sound;
       const type = request.response_format === "pcm" ? "audio/pcm" : "audio/wav";
       return (response) => streamSound(sound instanceof Uint8Array ? [sound] : sound, response, type);
@@ -147,6 +153,27 @@ export async function startModelServer(
 
 type Refusal = number | EarlyEnd | ErrorAnswer;
 type Reply = Refusal | ((response: ServerResponse) => void | Promise<void>);
+
+/** Refuses a request that is malformed, or has a part that the dialect refuses. */
+function refuseChat(request: ChatRequest, { refuses }: Dialect): ErrorAnswer | undefined {
+  const refused = refuses.find((one) => hasRefused(request, one));
+  const problem = refused && `${refused.what} is not supported`;
+  return refuseProblem(checkChat(request)) ?? refuseProblem(problem, refused?.status);
+}
+
+function refuseProblem(message: string | undefined, status = 400): ErrorAnswer | undefined {
+  if (message === undefined) return undefined;
+  return { status, body: { error: { message, type: "invalid_request_error", param: null, code: null } } };
+}
+
+/** True if a request has a part that the dialect refuses. */
+function hasRefused({ messages, tools, stream_options }: ChatRequest, { what }: Refused): boolean {
+  if (what === "tools") return tools !== undefined;
+  if (what === "stream_options") return stream_options !== undefined;
+  if (what === "system") return messages.some(({ role }) => role === "system");
+  const roles = messages.map(({ role }) => role).filter((role) => role !== "system");
+  return roles.some((role, i) => role !== (i % 2 === 0 ? "user" : "assistant"));
+}
 
 function isRefusal(answer: unknown): answer is Refusal {
   return (

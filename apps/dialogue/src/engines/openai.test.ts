@@ -15,7 +15,7 @@ import { createOpenAiEngine, type OpenAiOptions } from "./openai.ts";
 import { collectText, createRequest } from "./test-request.ts";
 
 function answerLikeAModel({ messages, tools }: ChatRequest): readonly ChatEvent[] | number | ErrorAnswer {
-  const last = messages.at(-1)?.content ?? "";
+  const last = messages.at(-1)?.content?.split("\n\n").at(-1) ?? "";
   if (messages.at(-1)?.role === "tool") return [`Done: ${last}`];
   if (last.startsWith("Your answer was cut off")) return ["And the rest."];
   if (last === "set the volume to fifty" && tools !== undefined) {

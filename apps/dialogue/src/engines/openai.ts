@@ -1,21 +1,21 @@
-import { tracingIsOn } from "@voxbus/bus";
 import { withoutText } from "@voxbus/subscriber";
-import OpenAI, { BadRequestError, UnprocessableEntityError } from "openai";
+import type OpenAI from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
 import { apologizeForHearing } from "../apologies.ts";
 import { createThoughtFilter } from "../thoughts.ts";
 import { ModelTimeoutError, ToolError, type AnswerRequest, type Delta, type LlmEngine } from "./engine.ts";
 import { startModelSpan, traceTool } from "./model-span.ts";
+import { isMap } from "./is-map.ts";
+import { createCompleter, type Complete, type CompleterOptions } from "./openai-completer.ts";
+import { addCallPart, createDeltaReader, type ChunkContent, type PendingCall } from "./openai-deltas.ts";
 import { createMessages } from "./openai-messages.ts";
-import { nameTools, type NamedTools } from "./tool-names.ts";
+import { readChunks } from "./openai-stream.ts";
+import { createTextCallScanner } from "./openai-text-calls.ts";
+import { nameTools, plainName, type NamedTools } from "./tool-names.ts";
 
 /** The address of a model, and its limits. */
-export interface OpenAiOptions {
-  /** The base URL, ending in /v1. Unset: OpenAI's own. */
-  readonly url?: string;
+export interface OpenAiOptions extends CompleterOptions {
   readonly model: string;
-  /** Local servers need no key. */
-  readonly key?: string;
   /** ms until the first token of each request. */
   readonly firstTokenMs: number;
   /** ms between two tokens. */
@@ -42,27 +42,6 @@ export function createOpenAiEngine(options: OpenAiOptions): LlmEngine {
 }
 
 type Completion = OpenAI.ChatCompletionCreateParamsStreaming;
-type Complete = (
-  completion: Completion,
-  options: OpenAI.RequestOptions,
-) => Promise<AsyncIterable<OpenAI.ChatCompletionChunk>>;
-
-/** Asks for the number of tokens while tracing is on, until a server refuses that option. */
-function createCompleter({ url, key }: OpenAiOptions): Complete {
-  // The client requires a key. It must not retry on its own while the device waits, and its log quotes answers.
-  const client = new OpenAI({ baseURL: url, apiKey: key ?? "none", maxRetries: 0, logLevel: "off" });
-  let tellsUsage = true;
-  return async (completion, options) => {
-    if (!tracingIsOn() || !tellsUsage) return client.chat.completions.create(completion, options);
-    try {
-      return await client.chat.completions.create({ ...completion, stream_options: { include_usage: true } }, options);
-    } catch (error) {
-      if (!(error instanceof BadRequestError || error instanceof UnprocessableEntityError)) throw error;
-      tellsUsage = false;
-      return client.chat.completions.create(completion, options);
-    }
-  };
-}
 
 /** Lets the model answer and call tools, for at most `rounds` rounds of calls. */
 async function* answer(
@@ -73,20 +52,22 @@ async function* answer(
 ): AsyncGenerator<Delta> {
   const named = nameTools(request.device.tools.list);
   const messages = createMessages(request);
+  const ids = new Set<string>();
   let spoken = request.spoken !== "";
   for (let round = 0; round <= options.rounds; round += 1) {
     // The last round has no tools, so it ends in words.
     const tools = round < options.rounds && named.tools.length > 0 ? named.tools : undefined;
+    const scanner = createTextCallScanner((name) => named.toolOf.has(name));
     const calls: PendingCall[] = [];
     let text = "";
     const completion = { model: options.model, messages, tools, stream: true } as const;
     for await (const piece of streamCompletion(complete, completion, options, signal)) {
-      if (piece.text !== "") {
-        text += piece.text;
-        spoken ||= piece.text.trim() !== "";
-        yield { type: "text", text: piece.text };
-      }
-      for (const part of piece.calls) addCallPart(calls, part);
+      const scanned = piece.isEnd ? scanner.end() : scanner.push(piece.text);
+      for (const part of [...piece.calls, ...scanned.calls]) addCallPart(calls, part);
+      if (scanned.text === "") continue;
+      text += scanned.text;
+      spoken ||= scanned.text.trim() !== "";
+      yield { type: "text", text: scanned.text };
     }
     if (signal.aborted) return;
     if (calls.length === 0) {
@@ -94,8 +75,9 @@ async function* answer(
       return;
     }
     yield { type: "paragraph" };
-    messages.push(describeCalls(text, calls));
-    for (const call of calls) {
+    const made = calls.map((call) => ({ ...call, ...readArguments(call.args), id: chooseId(call.id, ids) }));
+    messages.push(describeCalls(text, made));
+    for (const call of made) {
       const content = await callTool(request, named, call, signal);
       if (signal.aborted) return;
       messages.push({ role: "tool", tool_call_id: call.id, content });
@@ -103,50 +85,34 @@ async function* answer(
   }
 }
 
-interface CallPart {
-  readonly index?: number;
-  readonly id?: string;
-  readonly name?: string;
-  readonly args?: string;
-}
-
-interface PendingCall {
-  readonly index: number | undefined;
-  readonly id: string;
-  name: string;
-  args: string;
-}
-
 async function* streamCompletion(
   complete: Complete,
   completion: Completion,
   { firstTokenMs, nextTokenMs, model }: OpenAiOptions,
   signal: AbortSignal,
-): AsyncGenerator<{ readonly text: string; readonly calls: readonly CallPart[] }> {
+): AsyncGenerator<ChunkContent & { readonly isEnd: boolean }> {
   const patience = new AbortController();
   const expire = () => patience.abort(new ModelTimeoutError(`the model "${model}" did not answer in time`));
   let timer = setTimeout(expire, firstTokenMs);
   const span = startModelSpan({ provider: "openai", model });
   let failure: unknown;
   try {
-    const chunks = await complete(completion, {
+    const response = await complete(completion, {
       signal: AbortSignal.any([signal, patience.signal]),
       timeout: firstTokenMs + 1000,
     });
-    for await (const chunk of chunks) {
+    const readDelta = createDeltaReader();
+    for await (const chunk of readChunks(response)) {
       clearTimeout(timer);
       timer = setTimeout(expire, nextTokenMs);
-      const delta = chunk.choices[0]?.delta;
-      const calls = (delta?.tool_calls ?? []).map(({ index, id, function: called }) => {
-        return { index, id, name: called?.name, args: called?.arguments };
-      });
-      if (delta?.content) span.token();
-      if (chunk.usage) span.usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens);
-      yield { text: delta?.content ?? "", calls };
+      const content = readDelta(chunk);
+      if (content.text !== "") span.token();
+      if (content.usage) span.usage(content.usage.input, content.usage.output);
+      yield { ...content, isEnd: false };
       if (signal.aborted) return;
     }
-    // The client ends without an error when its signal aborts.
     patience.signal.throwIfAborted();
+    yield { text: "", calls: [], isEnd: true };
   } catch (error) {
     if (signal.aborted) return;
     failure = error;
@@ -162,22 +128,41 @@ function nameProblem(error: unknown, model: string): Error {
   return new Error(`the model "${model}" failed`, { cause: withoutText(error) });
 }
 
-/** Adds a part to its call. Some servers omit the index or the id of a call that comes in one piece. */
-function addCallPart(calls: PendingCall[], { index, id, name, args }: CallPart): void {
-  let call = index === undefined && id === undefined ? calls.at(-1) : calls.find((call) => call.index === index);
-  if (call === undefined || (index === undefined && id !== undefined)) {
-    call = { index, id: id ?? `call_${calls.length}`, name: "", args: "" };
-    calls.push(call);
-  }
-  call.name += name ?? "";
-  call.args += args ?? "";
+/** A call with its arguments, or without if they are malformed. */
+interface MadeCall {
+  readonly id: string;
+  readonly name: string;
+  readonly args: Readonly<Record<string, unknown>> | undefined;
 }
 
-function describeCalls(text: string, calls: readonly PendingCall[]): ChatCompletionMessageParam {
+/** Reads arguments, which some servers encode twice. */
+function readArguments(text: string): Pick<MadeCall, "args"> {
+  try {
+    const value: unknown = JSON.parse(text.trim() === "" ? "{}" : text);
+    const args: unknown = typeof value === "string" ? JSON.parse(value) : (value ?? {});
+    return { args: isMap(args) ? args : undefined };
+  } catch {
+    return { args: undefined };
+  }
+}
+
+/** Gives the id of a call, or one of our own if it has none or another call has it. Some models want 9 letters and digits. */
+function chooseId(given: string | undefined, ids: Set<string>): string {
+  const id = given === undefined || ids.has(given) ? `call${String(ids.size).padStart(5, "0")}` : given;
+  ids.add(id);
+  return id;
+}
+
+/** Describes calls as strict servers want them: with the name of a function, and with arguments that are an object. */
+function describeCalls(text: string, calls: readonly MadeCall[]): ChatCompletionMessageParam {
   return {
     role: "assistant",
     content: text === "" ? null : text,
-    tool_calls: calls.map(({ id, name, args }) => ({ id, type: "function", function: { name, arguments: args } })),
+    tool_calls: calls.map(({ id, name, args = {} }) => ({
+      id,
+      type: "function",
+      function: { name: plainName(name), arguments: JSON.stringify(args) },
+    })),
   };
 }
 
@@ -185,22 +170,17 @@ function describeCalls(text: string, calls: readonly PendingCall[]): ChatComplet
 async function callTool(
   { device }: AnswerRequest,
   { toolOf }: NamedTools,
-  { name, args }: PendingCall,
+  { name, args }: MadeCall,
   signal: AbortSignal,
 ): Promise<string> {
   const tool = toolOf.get(name);
   if (tool === undefined) return `Error: there is no function "${name}".`;
+  if (args === undefined) return "Error: the arguments are not a JSON object.";
   try {
-    return await traceTool(tool.name, () => device.tools.call(tool.name, parseArguments(args), signal));
+    return await traceTool(tool.name, () => device.tools.call(tool.name, args, signal));
   } catch (error) {
-    if (error instanceof ToolError || error instanceof SyntaxError) return `Error: ${error.message}`;
+    if (error instanceof ToolError) return `Error: ${error.message}`;
     if (signal.aborted) return "";
     throw error;
   }
-}
-
-function parseArguments(args: string): Record<string, unknown> {
-  const value: unknown = args.trim() === "" ? {} : JSON.parse(args);
-  if (typeof value !== "object" || value === null) throw new SyntaxError("the arguments are not a JSON object");
-  return value as Record<string, unknown>;
 }

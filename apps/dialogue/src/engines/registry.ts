@@ -1,20 +1,28 @@
 import type { DialogueConfig } from "../config.ts";
 import { createEmbeddedEngine } from "./embedded.ts";
 import type { LlmEngine } from "./engine.ts";
+import type { RefusedPart } from "./openai-completer.ts";
 import { createOpenAiEngine } from "./openai.ts";
+
+/** The reports of engines. */
+export interface EngineReports {
+  /** Called when the model's server turns out to refuse a part of requests, once for each part. */
+  readonly onRefused: (refused: RefusedPart) => void;
+}
 
 /** Creates an engine from the configuration, by its name. */
 export const engines: Readonly<
-  Record<DialogueConfig["VOXBUS_LLM_ENGINE"], (config: DialogueConfig) => Promise<LlmEngine>>
+  Record<DialogueConfig["VOXBUS_LLM_ENGINE"], (config: DialogueConfig, reports: EngineReports) => Promise<LlmEngine>>
 > = {
   embedded: async () => createEmbeddedEngine(),
-  openai: async (config) =>
+  openai: async (config, { onRefused }) =>
     createOpenAiEngine({
       url: config.VOXBUS_LLM_URL,
       model: config.VOXBUS_LLM_MODEL,
       key: config.VOXBUS_LLM_KEY,
       firstTokenMs: config.VOXBUS_LLM_FIRST_TOKEN_MS,
       nextTokenMs: config.VOXBUS_LLM_NEXT_TOKEN_MS,
+      onRefused,
       rounds: config.VOXBUS_LLM_TOOL_ROUNDS,
     }),
 };

@@ -1,5 +1,6 @@
 import type { ChatCompletionTool } from "openai/resources/chat/completions";
 import type { Tool } from "./engine.ts";
+import { repairToolSchema } from "./tool-schema.ts";
 
 const longestName = 64;
 
@@ -13,13 +14,18 @@ export interface NamedTools {
 export function nameTools(list: readonly Tool[]): NamedTools {
   const toolOf = new Map<string, Tool>();
   for (const tool of list) {
-    const plain = tool.name.replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, longestName);
+    const plain = plainName(tool.name);
     let name = plain;
     for (let i = 2; toolOf.has(name); i += 1) name = `${plain.slice(0, longestName - 1 - String(i).length)}_${i}`;
     toolOf.set(name, tool);
   }
   const tools = [...toolOf].map(([name, { description, inputSchema }]): ChatCompletionTool => {
-    return { type: "function", function: { name, description, parameters: inputSchema } };
+    return { type: "function", function: { name, description, parameters: repairToolSchema(inputSchema) } };
   });
   return { tools, toolOf };
+}
+
+/** Makes a name that the API accepts. */
+export function plainName(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, longestName) || "_";
 }

@@ -1,0 +1,115 @@
+import { tracingIsOn } from "@voxbus/bus";
+import OpenAI, { APIError } from "openai";
+import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
+
+/** A part of requests that some servers refuse: tools, the count of tokens, or a system message and roles in any order. */
+export type RequestPart = "tools" | "usage" | "roles";
+
+/** A refused part, and the status of the refusal. */
+export interface RefusedPart {
+  readonly part: RequestPart;
+  readonly status: number;
+}
+
+/** The server, its key, and who is told what it refuses. */
+export interface CompleterOptions {
+  /** The base URL, ending in /v1. Unset: OpenAI's own. */
+  readonly url?: string | undefined;
+  /** Local servers need no key. */
+  readonly key?: string | undefined;
+  /** Called when a server turns out to refuse a part, once for each part. */
+  readonly onRefused?: ((refused: RefusedPart) => void) | undefined;
+}
+
+type Completion = OpenAI.ChatCompletionCreateParamsStreaming;
+/** Requests a completion. Resolves with the answer's head; its body follows. */
+export type Complete = (completion: Completion, options: OpenAI.RequestOptions) => Promise<Response>;
+
+/** Statuses of servers that do not support a part. A request with another failure is not repeated. */
+const refusals = [400, 404, 405, 415, 422, 500, 501];
+/** A refusal is believed for this time, ms. The server may have had another reason, or be replaced. */
+const rememberMs = 600_000;
+const order: readonly RequestPart[] = ["tools", "usage", "roles"];
+
+/**
+ * Creates a function that requests completions. A request that is refused is repeated at once without each part that
+ * servers are known to refuse, then without all of them. What helped is remembered for 10 minutes; after a status of 500,
+ * only if it helped twice.
+ */
+export function createCompleter({ url, key, onRefused }: CompleterOptions): Complete {
+  // The client requires a key. It must not retry on its own while the device waits, and its log quotes answers.
+  const client = new OpenAI({ baseURL: url, apiKey: key ?? "none", maxRetries: 0, logLevel: "off" });
+  const refusedUntil = new Map<RequestPart, number>();
+  const told = new Set<RequestPart>();
+  const doubted = new Set<RequestPart>();
+
+  const remember = (part: RequestPart, status: number) => {
+    // Several servers answer 500 for what they do not support, but it may have been an accident.
+    if (status === 500 && !doubted.has(part)) return doubted.add(part);
+    refusedUntil.set(part, performance.now() + rememberMs);
+    if (!told.has(part)) onRefused?.({ part, status });
+    return told.add(part);
+  };
+  return async (completion, options) => {
+    const post = (parts: readonly RequestPart[]) =>
+      client.chat.completions.create(shapeRequest(completion, parts), options).asResponse();
+    const now = performance.now();
+    const sent = order.filter((part) => hasPart(completion, part) && (refusedUntil.get(part) ?? now) <= now);
+    let refusal: unknown;
+    const attempts = [[], ...sent.map((part) => [part]), ...(sent.length > 1 ? [sent] : [])];
+    for (const without of attempts) {
+      try {
+        const response = await post(sent.filter((part) => !without.includes(part)));
+        if (without.length === 0) doubted.clear();
+        for (const part of without) remember(part, statusOf(refusal));
+        return response;
+      } catch (error) {
+        refusal ??= error;
+        if (!refusals.includes(statusOf(error))) throw refusal;
+      }
+    }
+    throw refusal;
+  };
+}
+
+function statusOf(error: unknown): number {
+  return error instanceof APIError ? ((error.status as number | undefined) ?? 0) : 0;
+}
+
+function hasPart({ tools }: Completion, part: RequestPart): boolean {
+  return part === "tools" ? tools !== undefined : part === "usage" ? tracingIsOn() : true;
+}
+
+/** Writes a request with only the given parts. */
+function shapeRequest(completion: Completion, parts: readonly RequestPart[]): Completion {
+  const { tools, messages, ...rest } = completion;
+  const spoken = tools !== undefined && !parts.includes("tools") ? messages.flatMap(withoutCalls) : messages;
+  return {
+    ...rest,
+    messages: parts.includes("roles") ? spoken : alternateRoles(spoken),
+    ...(tools !== undefined && parts.includes("tools") && { tools }),
+    ...(parts.includes("usage") && { stream_options: { include_usage: true } }),
+  };
+}
+
+function withoutCalls(message: ChatCompletionMessageParam): ChatCompletionMessageParam[] {
+  if (message.role === "tool") return [];
+  if (message.role !== "assistant" || message.tool_calls === undefined) return [message];
+  return typeof message.content === "string" ? [{ role: "assistant", content: message.content }] : [];
+}
+
+/** Puts the system message into the first one of the user, and joins neighbors of one role. The user begins. */
+function alternateRoles(messages: readonly ChatCompletionMessageParam[]): ChatCompletionMessageParam[] {
+  const joined: ChatCompletionMessageParam[] = [];
+  const systems = messages.filter(({ role }) => role === "system").map(({ content }) => content as string);
+  for (const message of messages) {
+    const last = joined.at(-1);
+    if (message.role === "system" || (last === undefined && message.role !== "user")) continue;
+    const content = last === undefined ? [...systems, message.content as string].join("\n\n") : message.content;
+    const isPlain = message.role === "user" || (message.role === "assistant" && message.tool_calls === undefined);
+    if (isPlain && last?.role === message.role && !("tool_calls" in last))
+      joined[joined.length - 1] = { ...message, content: `${last.content as string}\n${message.content as string}` };
+    else joined.push({ ...message, content } as ChatCompletionMessageParam);
+  }
+  return joined;
+}

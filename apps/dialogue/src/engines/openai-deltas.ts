@@ -1,0 +1,98 @@
+import { isMap } from "./is-map.ts";
+
+/** A part of a tool call. The first part of a call has its name. */
+export interface CallPart {
+  readonly index?: number | undefined;
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  readonly args: string;
+}
+
+/** The content of a chunk that matters here. Thoughts are left out. */
+export interface ChunkContent {
+  readonly text: string;
+  readonly calls: readonly CallPart[];
+  readonly usage?: { readonly input: number; readonly output: number };
+}
+
+/** Reads the chunks of one completion. `isWhole` tells that a chunk may be the whole answer. */
+export function createDeltaReader(): (chunk: Readonly<Record<string, unknown>>) => ChunkContent {
+  let hasDelta = false;
+  return ({ choices, usage }) => {
+    const choice: unknown = Array.isArray(choices) ? choices[0] : undefined;
+    const { delta, message } = isMap(choice) ? choice : {};
+    hasDelta ||= isMap(delta);
+    // A message beside or after deltas repeats them.
+    const content = isMap(delta) ? delta : !hasDelta && isMap(message) ? message : {};
+    const { prompt_tokens: input, completion_tokens: output } = isMap(usage) ? usage : {};
+    const isUsage = typeof input === "number" && typeof output === "number";
+    return {
+      text: readText(content["content"]),
+      calls: readCalls(content),
+      ...(isUsage && { usage: { input, output } }),
+    };
+  };
+}
+
+/** Reads the text of a content. Parts of another type, such as thoughts, are left out. */
+function readText(content: unknown): string {
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return "";
+  return content
+    .map((part) => (isMap(part) && isText(part) ? part["text"] : typeof part === "string" ? part : ""))
+    .join("");
+}
+
+function isText({ type = "text", text }: Readonly<Record<string, unknown>>): boolean {
+  return (type === "text" || type === "output_text") && typeof text === "string";
+}
+
+function readCalls({ tool_calls: given, function_call: old }: Readonly<Record<string, unknown>>): readonly CallPart[] {
+  const calls = Array.isArray(given) ? given : isMap(given) ? [given] : isMap(old) ? [{ function: old }] : [];
+  return calls.filter(isMap).map(({ index, id, function: called }) => {
+    const { name, arguments: args } = isMap(called) ? called : {};
+    return {
+      index: typeof index === "number" ? index : undefined,
+      id: typeof id === "string" && id !== "" ? id : undefined,
+      name: typeof name === "string" && name !== "" ? name : undefined,
+      args: typeof args === "string" ? args : isMap(args) ? JSON.stringify(args) : "",
+    };
+  });
+}
+
+/** A call that a model makes. */
+export interface PendingCall {
+  readonly index: number | undefined;
+  /** The id that the server gave, if any. */
+  readonly id: string | undefined;
+  name: string;
+  args: string;
+}
+
+/** Adds a part to its call, or begins a call. Servers give the same index to several calls, or new ids to one call. */
+export function addCallPart(calls: PendingCall[], part: CallPart): void {
+  const { index, id, name, args } = part;
+  const last = index === undefined ? calls.at(-1) : calls.findLast((call) => call.index === index);
+  if (last === undefined || beginsCall(last, part)) {
+    calls.push({ index, id, name: name ?? "", args });
+    return;
+  }
+  if (name !== undefined && name !== last.name) last.name += name;
+  last.args += args;
+}
+
+/** True if a part begins another call than `last`: only the first part of a call has a name, or all have the same. */
+function beginsCall(last: PendingCall, { index, id, name }: CallPart): boolean {
+  if (name === undefined || last.name === "") return false;
+  if (isComplete(last.args) && (id === undefined || id !== last.id)) return true;
+  return name !== last.name && (index === undefined || id !== last.id);
+}
+
+function isComplete(args: string): boolean {
+  try {
+    JSON.parse(args);
+    return true;
+  } catch {
+    return false;
+  }
+}
