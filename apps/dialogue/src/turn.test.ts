@@ -52,6 +52,8 @@ function createWorker(texts: readonly string[], options: WorkerOptions = {}) {
       firstSentence: () => undefined,
       engineRan: (run) => runs.push(run),
       turnEnded: () => undefined,
+      modelRefused: () => undefined,
+      toolFieldsLeftOut: () => undefined,
     },
     settings: { answerMs: options.answerMs ?? 1000, traceContent: false },
     fences: createFences(),

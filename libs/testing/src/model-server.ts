@@ -36,10 +36,10 @@ export interface RequestContext {
   readonly gone: AbortSignal;
 }
 
-/** An error answer with a body of its own, sent as JSON. */
+/** An answer with a status and a body of its own: JSON, or plain text. */
 export interface ErrorAnswer {
   readonly status: number;
-  readonly body: object;
+  readonly body: object | string;
 }
 
 type Pieces<T> = Iterable<T> | AsyncIterable<T>;
@@ -183,7 +183,9 @@ function isRefusal(answer: unknown): answer is Refusal {
 }
 
 function refuse(response: ServerResponse, { status, body }: ErrorAnswer): void {
-  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  const isText = typeof body === "string";
+  response.writeHead(status, { "content-type": isText ? "text/plain" : "application/json" });
+  response.end(isText ? body : JSON.stringify(body));
 }
 
 function endEarly(response: ServerResponse, { end }: EarlyEnd): void {

@@ -54,6 +54,30 @@ test("openai engine: a server whose error quotes the speech: the engine's error 
   expect(describeCause(error)).toEqual({ name: "UnprocessableEntityError", status: 422 });
 });
 
+test.each<[string, object | string, string]>([
+  ["tags around the words", { text: "<|en|><|HAPPY|> tell me a joke <|endoftext|>" }, "tell me a joke"],
+  ["only a tag", { text: "<|en|>" }, ""],
+  ["only a sound", { text: " [BLANK_AUDIO]" }, ""],
+  ["only a full stop", { text: "." }, ""],
+  ["no text", { text: null }, ""],
+  ["plain text", " tell me a joke\n", "tell me a joke"],
+  ["other fields", { task: "transcribe", language: "english", duration: 1.2, text: "stop", segments: [] }, "stop"],
+  ["only sections", { segments: [{ text: " tell me" }, { text: " a joke" }] }, "tell me a joke"],
+])("openai engine: an answer with %s", async (_, body, text) => {
+  server.script.transcribe = () => ({ status: 200, body });
+  const engine = create();
+  const transcript = await engine.open({ language: "en" }, never).finish();
+  expect(transcript).toEqual({ text, language: "en", ...(text === "" && { reason: "unrecognized" }) });
+  await engine.close();
+});
+
+test("openai engine: an answer of 200 with an error is a failure", async () => {
+  server.script.transcribe = () => ({ status: 200, body: { error: { message: "out of memory" } } });
+  const engine = create();
+  await expect(engine.open({ language: "en" }, never).finish()).rejects.toThrow("transcription endpoint failed");
+  await engine.close();
+});
+
 test("openai engine: at most as many requests as slots run at the same time", async () => {
   let atOnce = 0;
   let mostAtOnce = 0;

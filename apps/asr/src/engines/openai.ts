@@ -3,6 +3,7 @@ import { withoutText } from "@voxbus/subscriber";
 import OpenAI, { toFile } from "openai";
 import PQueue from "p-queue";
 import type { AsrEngine, Transcript } from "./engine.ts";
+import { readHeardWords } from "./heard-words.ts";
 import { joinSamples } from "../join-samples.ts";
 
 /**
@@ -29,12 +30,12 @@ export function createOpenAiEngine(options: {
   async function transcribe(samples: Int16Array, language: string, signal: AbortSignal): Promise<Transcript> {
     try {
       const wav = writeWav({ sampleRate: 16_000, samples });
-      const { text } = await client.audio.transcriptions.create(
+      const answer: unknown = await client.audio.transcriptions.create(
         // The endpoint documents ISO 639-1 for the language.
         { file: await toFile(wav, "utterance.wav"), model, language: language.split("-")[0]! },
         { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) },
       );
-      const heard = text.trim();
+      const heard = readHeardWords(readText(answer));
       return heard === "" ? { text: heard, language, reason: "unrecognized" } : { text: heard, language };
     } catch (error) {
       signal.throwIfAborted();
@@ -60,6 +61,17 @@ export function createOpenAiEngine(options: {
       closing.abort(new Error("the openai engine is closed"));
     },
   };
+}
+
+/** Reads the text of an answer: an object, its sections, or the bare text. Throws if the answer is something else. */
+function readText(answer: unknown): string {
+  if (typeof answer === "string") return answer;
+  if (typeof answer !== "object" || answer === null) throw new Error("the answer has no text");
+  const { text, segments }: { readonly text?: unknown; readonly segments?: unknown } = answer;
+  if (typeof text === "string") return text;
+  if (Array.isArray(segments)) return segments.map(readText).join(" ");
+  if (text === null) return "";
+  throw new Error("the answer has no text");
 }
 
 function nameProblem(error: unknown, timeoutMs: number): Error {

@@ -143,13 +143,13 @@ test.each([
 });
 
 test.each([
-  ["tools", 400, {}],
-  ["tools", 404, {}],
-  ["tools", 422, {}],
-  ["tools", 500, {}],
-  ["tools", 501, {}],
-  ["system", 400, {}],
-  ["system", 500, {}],
+  ["tools", 400],
+  ["tools", 404],
+  ["tools", 422],
+  ["tools", 500],
+  ["tools", 501],
+  ["system", 400],
+  ["system", 500],
 ] as const)(
   "openai: a server that refuses %s with %i is asked without them, and that is remembered",
   async (what, status) => {

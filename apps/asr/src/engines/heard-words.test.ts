@@ -1,0 +1,109 @@
+import { expect, test } from "vitest";
+import { readHeardWords } from "./heard-words.ts";
+
+/** What recognizers write, and the words that were heard. */
+const english: readonly (readonly [transcript: string, words: string])[] = [
+  // Words stay as they are.
+  ["What time is it?", "What time is it?"],
+  [" what time is it\n", "what time is it"],
+  ["It's 5:30, isn't it?", "It's 5:30, isn't it?"],
+  ["Set it to 50%.", "Set it to 50%."],
+  ["2 < 3 and 5 > 4", "2 < 3 and 5 > 4"],
+  ["f(x) equals (a + b) * c", "f(x) equals (a + b) * c"],
+  ["2*3*4=24", "2*3*4=24"],
+  ["the list [1, 2]", "the list [1, 2]"],
+  ["Play some music (the loud kind)", "Play some music (the loud kind)"],
+  ["play music", "play music"],
+  ["silence", "silence"],
+  ["No.", "No."],
+  ["5", "5"],
+  ["C++", "C++"],
+  ["naïve café", "naïve café"],
+
+  // Tags.
+  ["<|en|><|transcribe|><|notimestamps|> What time is it?", "What time is it?"],
+  ["<|0.00|> Hello there.<|2.40|>", "Hello there."],
+  ["<|en|><|HAPPY|><|Speech|><|woitn|>tell me a joke", "tell me a joke"],
+  ["< | en | > < | EMO_UNKNOWN | > tell me a joke", "tell me a joke"],
+  ["tell <unk> me a joke</s>", "tell me a joke"],
+  ["▁tell▁me▁a▁joke", "tell me a joke"],
+  ["<|startoftranscript|>tell me<|endoftext|>", "tell me"],
+
+  // Sounds beside words.
+  ["[BLANK_AUDIO] what time is it", "what time is it"],
+  ["what time is it [MUSIC PLAYING]", "what time is it"],
+  ["(laughs) tell me a joke", "tell me a joke"],
+  ["*coughs* stop", "stop"],
+  ["♪ happy birthday ♪", "happy birthday"],
+  ["tell me a joke 😊", "tell me a joke"],
+  ["[00:00:00.000 --> 00:00:02.000]  what time is it", "what time is it"],
+  ["\ufeffwhat time\u200b is it", "what time is it"],
+
+  // Nothing was heard.
+  ["", ""],
+  [" \n", ""],
+  [".", ""],
+  ["...", ""],
+  [". . .", ""],
+  ["-", ""],
+  ["?!", ""],
+  ["♪", ""],
+  ["♪♪♪", ""],
+  ["🎵", ""],
+  ["🎼", ""],
+  ["[BLANK_AUDIO]", ""],
+  ["[ Silence ]", ""],
+  ["[MUSIC] [APPLAUSE]", ""],
+  ["(music)", ""],
+  ["(upbeat music)", ""],
+  ["(speaking in foreign language)", ""],
+  ["(door slams)", ""],
+  ["(wind) (birds)", ""],
+  ["*sighs*", ""],
+  ["*door closes*", ""],
+  ["<|nospeech|>", ""],
+  ["<|en|><|nospeech|>", ""],
+  ["<|en|>.", ""],
+  ["<unk>", ""],
+  ["<noise>", ""],
+];
+
+const chinese: typeof english = [
+  ["现在几点？", "现在几点？"],
+  ["把音量调到50%。", "把音量调到50%。"],
+  ["播放音乐", "播放音乐"],
+  ["静音", "静音"],
+  ["他说（大声地）好", "他说（大声地）好"],
+  ["<|zh|><|NEUTRAL|><|Speech|><|withitn|>现在几点？", "现在几点？"],
+  ["< | zh | > 讲个笑话", "讲个笑话"],
+  ["（音乐）讲个笑话", "讲个笑话"],
+  ["【掌声】讲个笑话", "讲个笑话"],
+  ["讲个笑话😊", "讲个笑话"],
+  ["。", ""],
+  ["，。", ""],
+  ["……", ""],
+  ["？", ""],
+  ["（音乐）", ""],
+  ["（关门声）", ""],
+  ["【音乐】", ""],
+  ["[音乐]", ""],
+  ["<|zh|>", ""],
+  ["<|zh|><|EMO_UNKNOWN|><|BGM|><|woitn|>。", ""],
+  ["♪～", ""],
+];
+
+test.each(english)("heard words: %j is %j", (transcript, words) => {
+  expect(readHeardWords(transcript)).toBe(words);
+});
+
+test.each(chinese)("heard words in Chinese: %j is %j", (transcript, words) => {
+  expect(readHeardWords(transcript)).toBe(words);
+});
+
+test("heard words: 60 KB of brackets and tags take less than 200 ms", () => {
+  for (const part of ["<|", "[a", "(a ", "*a", "【", "<|en|>", "(music", "00:00"]) {
+    const startedAt = performance.now();
+    readHeardWords(part.repeat(20_000));
+    expect(performance.now() - startedAt).toBeLessThan(200);
+  }
+});
