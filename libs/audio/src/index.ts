@@ -9,4 +9,14 @@ export {
 export { maxOpusPacketBytes, OpusPacketError, type OpusPacketProblem, readOpusPacket } from "./opus-packet.ts";
 export { createResampler, type Resampler } from "./resampler.ts";
 export { createVoiceDetector, type VoiceDetector, voiceFrameSamples } from "./voice-detector.ts";
-export { readWav, readWavHeader, WavError, type WavHeader, writeWav } from "./wav.ts";
+export {
+  decodeSamples,
+  frameBytes,
+  isStreamLength,
+  readWav,
+  readWavHeader,
+  type SampleFormat,
+  WavError,
+  type WavHeader,
+  writeWav,
+} from "./wav.ts";

@@ -46,16 +46,54 @@ test("WAV: several channels are mixed to one", () => {
   expect(readWav(bytes)).toEqual({ sampleRate: 16_000, channels: 2, samples: Int16Array.of(15, 40) });
 });
 
+const float = (bytes: 4 | 8, ...samples: number[]) => {
+  const view = new DataView(new ArrayBuffer(bytes * samples.length));
+  for (const [i, sample] of samples.entries())
+    if (bytes === 4) view.setFloat32(i * 4, sample, true);
+    else view.setFloat64(i * 8, sample, true);
+  return [...new Uint8Array(view.buffer)];
+};
+const extended = (coding: number, bits: number) => [
+  ...ascii("fmt "),
+  ...u32(40),
+  ...format({ coding: 0xfffe, bits }).slice(8),
+  ...u16(22),
+  ...u16(bits),
+  ...u32(4),
+  ...u16(coding),
+  ...Array.from({ length: 14 }, () => 0),
+];
+
+test.each<[string, number[], number[], number[]]>([
+  ["8 bits", format({ bits: 8 }), [0, 128, 129, 255], [-32_768, 0, 256, 32_512]],
+  ["24 bits", format({ bits: 24 }), [9, 1, 0, 9, 255, 255], [1, -1]],
+  ["32 bits", format({ bits: 32 }), [9, 9, 1, 0, 9, 9, 255, 255], [1, -1]],
+  [
+    "floating point of 32 bits",
+    format({ coding: 3, bits: 32 }),
+    float(4, 0, 1, -1, 2, NaN),
+    [0, 32_767, -32_767, 32_767, 0],
+  ],
+  ["floating point of 64 bits", format({ coding: 3, bits: 64 }), float(8, 0, 1, -3), [0, 32_767, -32_768]],
+  ["an extended header of 16 bits", extended(1, 16), [1, 0, 2, 0], [1, 2]],
+  ["an extended header of floating point", extended(3, 32), float(4, 1), [32_767]],
+  ["two channels of 24 bits", format({ bits: 24, channels: 2 }), [0, 2, 0, 0, 4, 0], [3]],
+])("WAV: %s are read as 16 bits", (_, header, data, samples) => {
+  const bytes = file(header, [...ascii("data"), ...u32(data.length)], data);
+  expect([...readWav(bytes).samples]).toEqual(samples);
+});
+
 test("WAV: an incomplete header needs more bytes", () => {
   const whole = file(format({ rate: 22_050 }), [...ascii("data"), ...u32(2)]);
   for (let length = 0; length < whole.length; length++)
     expect(readWavHeader(whole.subarray(0, length))).toBeUndefined();
-  expect(readWavHeader(whole)).toEqual({ sampleRate: 22_050, channels: 1, dataStart: 44, dataBytes: 2 });
+  expect(readWavHeader(whole)).toEqual({ sampleRate: 22_050, channels: 1, coding: "s16", dataStart: 44, dataBytes: 2 });
 });
 
 test.each([
-  ["other codings", file(format({ coding: 3 }))],
-  ["other widths", file(format({ bits: 8 }))],
+  ["other codings", file(format({ coding: 6, bits: 8 }))],
+  ["other widths", file(format({ bits: 12 }))],
+  ["floating point of 16 bits", file(format({ coding: 3 }))],
   ["no channels", file(format({ channels: 0 }))],
   ["a rate of nothing", file(format({ rate: 0 }))],
   ["samples before their format", file([...ascii("data"), ...u32(0)])],

@@ -42,6 +42,12 @@ export interface ErrorAnswer {
   readonly body: object | string;
 }
 
+/** A sound with its content type. */
+export interface TypedSound {
+  readonly type: string;
+  readonly sound: Uint8Array;
+}
+
 type Pieces<T> = Iterable<T> | AsyncIterable<T>;
 type Answer<T> = T | Refusal | Promise<T | Refusal>;
 
@@ -50,8 +56,8 @@ export interface ModelScript {
   /** Streams an answer. An error it throws is sent as an error event, as servers do it. */
   chat: (request: ChatRequest, context: RequestContext) => Answer<Pieces<ChatEvent>>;
   transcribe: (request: TranscriptionRequest, context: RequestContext) => Answer<string>;
-  /** Gives the sound whole, or in pieces. An error it throws drops the connection. */
-  speak: (request: SpeechRequest, context: RequestContext) => Answer<Uint8Array | Pieces<Uint8Array>>;
+  /** Gives the sound whole, in pieces, or with a content type of its own. An error it throws drops the connection. */
+  speak: (request: SpeechRequest, context: RequestContext) => Answer<Uint8Array | Pieces<Uint8Array> | TypedSound>;
 }
 
 /** A server on 127.0.0.1 that speaks the protocol of OpenAI's chat, transcription and speech endpoints. */
@@ -109,6 +115,7 @@ export async function startModelServer(
       requests.speech.push(request);
       const sound = refuseProblem(checkSpeech(request)) ?? (await script.speak(request, context));
       if (isRefusal(sound)) return sound;
+      if ("sound" in sound) return (response) => streamSound([sound.sound], response, sound.type);
       const type = request.response_format === "pcm" ? "audio/pcm" : "audio/wav";
       return (response) => streamSound(sound instanceof Uint8Array ? [sound] : sound, response, type);
     },

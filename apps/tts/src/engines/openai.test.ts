@@ -110,6 +110,10 @@ test.each<[string, ModelScript["speak"], string]>([
   ["a server that falls silent", () => fallSilent(), "time-out"],
   ["a server that never answers", () => forever(), "time-out"],
   ["a body that is not audio", () => Buffer.from("<html>"), "bad-audio"],
+  ["an empty body", () => new Uint8Array(0), "bad-audio"],
+  ["a WAV without samples", () => writeWav({ sampleRate: 24_000, samples: new Int16Array(0) }), "bad-audio"],
+  ["an error in JSON with 200", () => ({ status: 200, body: { error: "no such voice" } }), "bad-audio"],
+  ["an error in words with 200", () => ({ status: 200, body: "no such voice" }), "bad-audio"],
   ["a connection that breaks", () => ({ end: "drop" }), "unavailable"],
 ])("openai: %s gives a named error, and is asked only once", async (_, answer, code) => {
   const { engine, server } = await create(answer, { timeoutMs: 150 });
@@ -118,6 +122,24 @@ test.each<[string, ModelScript["speak"], string]>([
     code,
   });
   expect(server.requests.speech.length).toBe(1);
+});
+
+test.each<[string, ModelScript["speak"]]>([
+  ["an empty body", () => new Uint8Array(0)],
+  ["an error in JSON", () => ({ status: 200, body: { error: "no such voice" } })],
+  ["an error in words", () => ({ status: 200, body: "no such voice" })],
+])("openai: %s in place of raw samples is a failure, too", async (_, answer) => {
+  const { engine } = await create(answer, { sampleRate: 24_000 });
+  await expect(collectSound(engine.synthesize({ text: "Hello." }, never))).rejects.toMatchObject({ code: "bad-audio" });
+});
+
+test("openai: raw samples whose type names their rate need no setting", async () => {
+  const { engine } = await create((request) => ({
+    type: "audio/L16; rate=16000; channels=1",
+    sound: new Uint8Array(soundOf(request, 16_000).buffer),
+  }));
+  const sounds = engine.synthesize({ text: "Hello." }, never)[Symbol.asyncIterator]();
+  expect((await sounds.next()).value).toMatchObject({ sampleRate: 16_000 });
 });
 
 test("openai: a server whose error quotes the text: the engine's error does not", async () => {

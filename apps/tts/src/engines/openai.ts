@@ -51,13 +51,16 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
           { signal: stop },
         );
         if (!response.body) throw new TtsError("bad-audio", "the speech server sent no body");
-        for await (const sound of readPcmStream(response.body, sampleRate)) {
+        let sounded = false;
+        for await (const sound of readPcmStream(response.body, rateOf(response, sampleRate))) {
           clearTimeout(watch);
+          sounded ||= sound.samples.length > 0;
           yield sound;
           listen();
         }
         // When its signal aborts, the client ends the stream without an error.
         stop.throwIfAborted();
+        if (!sounded) throw new TtsError("bad-audio", "the speech server sent no sound");
       } catch (cause) {
         signal.throwIfAborted();
         if (closing.signal.aborted) throw new TtsError("unavailable", "the speech engine is closed", { cause });
@@ -71,6 +74,17 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
     },
     close: async () => closing.abort(new Error("the speech engine is closed")),
   };
+}
+
+/**
+ * Gives the rate of raw samples (Hz): the one that their type names, or the one that was asked for. Undefined for a body that
+ * calls itself text, which may only be a WAV.
+ */
+function rateOf({ headers }: Response, asked: number | undefined): number | undefined {
+  const type = headers.get("content-type") ?? "";
+  if (/^(?:text\/|application\/(?:json|xml))/i.test(type)) return undefined;
+  const named = Number(/^audio\/.*\brate=(\d{4,6})\b/i.exec(type)?.[1]);
+  return named >= 4000 && named <= 192_000 ? named : asked;
 }
 
 function nameProblem(error: unknown): TtsError {

@@ -49,3 +49,76 @@ test("PCM stream: bytes that are not sound are rejected by name", async () => {
 test("PCM stream: an empty stream has no sound", async () => {
   expect(await collect(new Uint8Array(0), [])).toEqual({ rate: undefined, samples: [] });
 });
+
+/** Writes a WAV header of any form in front of bytes. */
+function wavOf(
+  bytes: Uint8Array,
+  form: { readonly coding?: number; readonly bits?: number; readonly channels?: number; readonly length?: number },
+  rate = 22_050,
+): Uint8Array {
+  const { coding = 1, bits = 16, channels = 1, length = bytes.length } = form;
+  const wav = new Uint8Array(44 + bytes.length);
+  wav.set(writeWav({ sampleRate: rate, samples: new Int16Array(0) }));
+  wav.set(bytes, 44);
+  const view = new DataView(wav.buffer);
+  view.setUint16(20, coding, true);
+  view.setUint16(22, channels, true);
+  view.setUint16(34, bits, true);
+  view.setUint32(40, length, true);
+  return wav;
+}
+
+const bytesOf = (...samples: number[]) => new Uint8Array(Int16Array.from(samples).buffer);
+const list = new Uint8Array([...new TextEncoder().encode("LIST"), 4, 0, 0, 0, 1, 2, 3, 4]);
+const append = (...parts: Uint8Array[]) => new Uint8Array(Buffer.concat(parts));
+
+test.each<[string, Uint8Array, number[]]>([
+  ["two channels", wavOf(bytesOf(10, 20, 30, 50), { channels: 2 }), [15, 40]],
+  ["8 bits", wavOf(Uint8Array.of(0, 128, 255), { bits: 8 }), [-32_768, 0, 32_512]],
+  ["24 bits", wavOf(Uint8Array.of(9, 1, 0, 9, 255, 255), { bits: 24 }), [1, -1]],
+  ["32 bits", wavOf(Uint8Array.of(9, 9, 1, 0), { bits: 32 }), [1]],
+  [
+    "floating point",
+    wavOf(new Uint8Array(Float32Array.of(0, 1, -1).buffer), { coding: 3, bits: 32 }),
+    [0, 32_767, -32_767],
+  ],
+  ["a length of 0", wavOf(bytesOf(1, 2, 3), { length: 0 }), [1, 2, 3]],
+  ["a length of 0xFFFFFFFF", wavOf(bytesOf(1, 2, 3), { length: 0xffffffff }), [1, 2, 3]],
+  ["a length that is too short", wavOf(bytesOf(1, 2, 3, 4, 5), { length: 4 }), [1, 2, 3, 4, 5]],
+  ["a length that is too long", wavOf(bytesOf(1, 2), { length: 4000 }), [1, 2]],
+  ["chunks after the samples", append(wavOf(bytesOf(1, 2), {}), list), [1, 2]],
+  [
+    "chunks after samples of an odd length",
+    append(wavOf(Uint8Array.of(0), { bits: 8 }), Uint8Array.of(0), list),
+    [-32_768],
+  ],
+  [
+    "several files in a row",
+    append(wavOf(bytesOf(1, 2), {}), wavOf(bytesOf(3), {}), wavOf(bytesOf(4), {})),
+    [1, 2, 3, 4],
+  ],
+])("PCM stream: a WAV with %s is read, whatever the cuts", async (_, bytes, samples) => {
+  await fc.assert(
+    fc.asyncProperty(sizes, async (sizes) => {
+      expect(await collect(bytes, sizes)).toEqual({ rate: 22_050, samples });
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test.each([8000, 11_025, 16_000, 22_050, 44_100, 48_000])("PCM stream: a WAV at %i Hz keeps its rate", async (rate) => {
+  expect(await collect(wavOf(bytesOf(1, 2), {}, rate), [])).toEqual({ rate, samples: [1, 2] });
+});
+
+test.each(["ID3", "OggS", "fLaC"])(
+  "PCM stream: a compressed sound (%s) is rejected, not played as samples",
+  async (name) => {
+    const bytes = new TextEncoder().encode(`${name}${"x".repeat(100)}`);
+    await expect(collect(bytes, [], 24_000)).rejects.toMatchObject({ code: "bad-audio" });
+  },
+);
+
+test("PCM stream: files of different rates in a row are rejected", async () => {
+  const bytes = append(wavOf(bytesOf(1, 2), {}, 16_000), wavOf(bytesOf(3), {}, 24_000));
+  await expect(collect(bytes, [])).rejects.toMatchObject({ code: "bad-audio" });
+});
