@@ -3,8 +3,8 @@ import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createEmbeddedEngine } from "./engines/embedded.ts";
 import { createOpenAiEngine } from "./engines/openai.ts";
-import type { SpeechRequest, TtsEngine } from "./engines/engine.ts";
-import { createSentenceSpeaker, type SentenceRequest, type SentenceSpeaker } from "./sentence-speaker.ts";
+import { TtsError, type SpeechRequest, type TtsEngine } from "./engines/engine.ts";
+import { createOutage, createSentenceSpeaker, type SentenceRequest, type SentenceSpeaker } from "./sentence-speaker.ts";
 
 const never = new AbortController().signal;
 let embedded: TtsEngine;
@@ -89,12 +89,66 @@ test("sentence speaker: text that is mostly Latin is read as far as possible", a
 test("sentence speaker: an engine that fails gives way, and where there is no other, an apology is spoken", async () => {
   failures.length = 0;
   const apology: Uint8Array[] = [];
-  for await (const { body } of speaker.apologize(never)) apology.push(body);
+  for await (const { body } of speaker.apologize("en", never)) apology.push(body);
   expect(await speak({ text: "今天天气很好", language: "zh" })).toEqual(apology);
   const spoken = await speak({ text: "Hello.", language: "en" });
   expect(spoken).not.toEqual(apology);
   expect(failures).toEqual(["openai"]);
 });
+
+test("sentence speaker: one outage is one apology for the whole reply, and the engine is asked once", async () => {
+  failures.length = 0;
+  const outage = createOutage();
+  const say = (text: string, language: string) => speak({ text, language, outage });
+  expect((await say("今天天气很好", "zh")).length).toBeGreaterThan(0);
+  expect(await say("明天也很好", "zh")).toEqual([]);
+  expect((await say("Hello.", "en")).length).toBeGreaterThan(0);
+  expect(await say("后天也很好", "zh")).toEqual([]);
+  expect(failures).toEqual(["openai"]);
+});
+
+test("sentence speaker: a language that no voice speaks is said once for each reply", async () => {
+  const outage = createOutage();
+  expect((await speak({ text: "今天天气很好", outage })).length).toBeGreaterThan(0);
+  expect(await speak({ text: "今天天气很好", outage })).toEqual([]);
+});
+
+test.each([
+  ["zh-CN", "抱歉，出了点问题。"],
+  ["de", "Entschuldigung, da ist etwas schiefgegangen."],
+  ["en-US", "Sorry, something went wrong."],
+  ["xx", "Sorry, something went wrong."],
+])(
+  "sentence speaker: an engine that breaks off in %s is apologized for in that language, if one speaks it",
+  async (language, text) => {
+    const asked: string[] = [];
+    const breaking: TtsEngine = {
+      ...embedded,
+      name: "breaking",
+      speaks: () => true,
+      async *synthesize(request) {
+        asked.push(request.text);
+        yield { sampleRate: 24_000, samples: new Int16Array(24_000).fill(500) };
+        if (request.text === "A question?") throw new TtsError("failed", "the server broke off");
+      },
+    };
+    const heard: string[] = [];
+    const fallback: TtsEngine = {
+      ...embedded,
+      synthesize(request, signal) {
+        heard.push(request.text);
+        return embedded.synthesize(request, signal);
+      },
+    };
+    const deps = { engines: [breaking, fallback], fallback, threads: 1, log: silentLog };
+    const metrics = { engineFailed: () => undefined, synthesized: () => undefined };
+    const one = await createSentenceSpeaker({ ...deps, metrics });
+    for await (const _ of one.speak({ text: "A question?", language, outage: createOutage() }, never));
+    await one.close();
+    expect([...asked.slice(1), ...heard].at(-1)).toBe(text);
+    expect([...asked.slice(1), ...heard]).toHaveLength(1);
+  },
+);
 
 test("sentence speaker: only the engine that is always asked first makes packets that repeat", async () => {
   expect(await repeats({ text: "Hello." })).toEqual([true]);

@@ -1,25 +1,41 @@
 import type { Log } from "@voxbus/subscriber";
-import type { SpeechRequest, TtsEngine } from "./engines/engine.ts";
+import { TtsError, type SpeechRequest, type TtsEngine } from "./engines/engine.ts";
 import type { PreferredEngines } from "./engines/preference.ts";
 import type { TtsMetrics } from "./metrics.ts";
+import { type Problem, problemTexts } from "./problem-texts.ts";
 import { latinShare } from "./script.ts";
 import { createSpeechEncoder, type SpokenPacket } from "./speech-encoder.ts";
 
-/** A sentence and the engine that is preferred for it. */
+/** A sentence, the engine that is preferred for it, and what happened to the sentences before it. */
 export interface SentenceRequest extends SpeechRequest {
   readonly engine?: string | undefined;
+  /** The outage of the sentence's reply. Absent for a sentence of its own. */
+  readonly outage?: Outage | undefined;
+}
+
+/** The problems in speaking one reply, which its sentences share. */
+export interface Outage {
+  /** The engines that did not answer. They are not asked again in this reply. */
+  readonly away: Set<string>;
+  /** True once a problem was spoken of. Later sentences that cannot be spoken are silent. */
+  told: boolean;
+}
+
+/** Creates the state of a reply without problems. */
+export function createOutage(): Outage {
+  return { away: new Set(), told: false };
 }
 
 /** Turns sentences into packets, with the engine that can speak them. */
 export interface SentenceSpeaker {
   /**
-   * Speaks one sentence. If it has a word, the packets are never silent: the first engine that speaks the sentence is
-   * used (`engine` before the others), then the next if it fails, then an English sentence of the fallback that says so.
-   * Throws if even the fallback fails, or the signal's reason.
+   * Speaks one sentence with the first engine that speaks it (`engine` before the others), then with the next if it fails.
+   * If all fail, a sentence says so, in the sentence's language if an engine speaks that, otherwise in English; once for
+   * each reply. Throws if even the fallback fails, or the signal's reason.
    */
   speak(request: SentenceRequest, signal: AbortSignal): AsyncIterable<SpokenPacket>;
-  /** Says in English that something went wrong, with the fallback. */
-  apologize(signal: AbortSignal): AsyncIterable<SpokenPacket>;
+  /** Says that something went wrong: in the language if an engine speaks it, otherwise in English. */
+  apologize(language: string | undefined, signal: AbortSignal): AsyncIterable<SpokenPacket>;
   /** Ends every running sentence and the threads. The engines stay open. */
   close(): Promise<void>;
 }
@@ -31,9 +47,6 @@ export interface SentenceSpeakerDeps extends PreferredEngines {
   /** Number of worker threads that resample and encode. */
   readonly threads: number;
 }
-
-const apology = "Sorry, something went wrong.";
-const unspeakable = "I cannot speak this language yet.";
 
 /** Creates a sentence speaker and starts its threads. */
 export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<SentenceSpeaker> {
@@ -52,8 +65,9 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
   }
 
   async function* speak(request: SentenceRequest, signal: AbortSignal): AsyncGenerator<SpokenPacket> {
+    const { outage = createOutage() } = request;
     const chosen = choose(request);
-    for (const engine of chosen) {
+    for (const engine of chosen.filter(({ name }) => !outage.away.has(name))) {
       let spoken = false;
       try {
         for await (const packet of encoder.speak(engine, request, signal)) {
@@ -63,19 +77,51 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
         }
         return;
       } catch (err) {
-        signal.throwIfAborted();
-        metrics.engineFailed(engine.name);
-        log.warn({ err, engine: engine.name }, "synthesis failed");
+        noteFailure(engine, err, outage, signal);
         // The part that was spoken already must not be repeated by another voice.
         if (spoken) break;
       }
     }
-    if (chosen.length === 0) yield* encoder.speak(fallback, { text: unspeakable }, signal);
-    else for await (const packet of apologize(signal)) yield { ...packet, repeatable: false };
+    if (outage.told) return;
+    outage.told = true;
+    if (chosen.length === 0) yield* tell("unspeakable", request.language, outage, signal);
+    else
+      for await (const packet of tell("failed", request.language, outage, signal))
+        yield { ...packet, repeatable: false };
   }
 
-  function apologize(signal: AbortSignal): AsyncIterable<SpokenPacket> {
-    return encoder.speak(fallback, { text: apology }, signal);
+  /** Logs and counts a failure. Throws the signal's reason if that is the cause. */
+  function noteFailure(engine: TtsEngine, err: unknown, { away }: Outage, signal: AbortSignal): void {
+    signal.throwIfAborted();
+    metrics.engineFailed(engine.name);
+    log.warn({ err, engine: engine.name }, "synthesis failed");
+    const isAway = err instanceof TtsError && (err.code === "unavailable" || err.code === "time-out");
+    if (isAway) away.add(engine.name);
+  }
+
+  /** Speaks of a problem with the first engine that can, in the end with the fallback. */
+  async function* tell(
+    problem: Problem,
+    language: string | undefined,
+    outage: Outage,
+    signal: AbortSignal,
+  ): AsyncGenerator<SpokenPacket> {
+    const texts = problemTexts(problem, language);
+    const foreign = texts.filter((text) => text.language !== "en");
+    for (const text of foreign) {
+      for (const engine of engines.filter((engine) => !outage.away.has(engine.name) && engine.speaks(text))) {
+        try {
+          return yield* encoder.speak(engine, text, signal);
+        } catch (err) {
+          noteFailure(engine, err, outage, signal);
+        }
+      }
+    }
+    yield* encoder.speak(fallback, texts.at(-1)!, signal);
+  }
+
+  function apologize(language: string | undefined, signal: AbortSignal): AsyncIterable<SpokenPacket> {
+    return tell("failed", language, createOutage(), signal);
   }
 
   return { speak, apologize, close: () => encoder.close() };

@@ -8,7 +8,7 @@ import type { TtsMetrics } from "./metrics.ts";
 import { createReplyOutput, type ReplyOutput } from "./reply-output.ts";
 import { traceReply } from "./reply-span.ts";
 import { createSentenceSender, type SendSentence } from "./sentence-sender.ts";
-import type { SentenceSpeaker } from "./sentence-speaker.ts";
+import { createOutage, type SentenceSpeaker } from "./sentence-speaker.ts";
 
 /** Dependencies of the work on a reply. */
 export interface SpeakDeps {
@@ -98,12 +98,14 @@ async function sendSentences(
 ): Promise<void> {
   const { device, opening, openedAt, sendSentence } = reply;
   const profile = profiles.of(device);
+  const outage = createOutage();
   for await (const say of followSentences({ bus, device, opening, openedAt }, signal)) {
     const request = {
       text: say.text,
       language: say.language ?? profile.language,
       voice: profile.voice,
       engine: profile.engines.tts,
+      outage,
     };
     await sendSentence(say, say.text ? speaker.speak(request, signal) : nothing());
   }
@@ -117,7 +119,10 @@ async function sendApology(
 ): Promise<void> {
   const { opening, output, sendSentence } = reply;
   const sentence = output.accepted ? output.accepted.sentence + 1 : 0;
-  await sendSentence({ ...opening, sentence, text: "", emotion: "sad", last: true }, speaker.apologize(signal));
+  await sendSentence(
+    { ...opening, sentence, text: "", emotion: "sad", last: true },
+    speaker.apologize(opening.language, signal),
+  );
 }
 
 /** A gateway asks for missing frames of a reply, but not for a reply that it does not know: it gets the first frame. */

@@ -9,7 +9,7 @@ export interface SampleFormat {
   readonly channels: number;
   readonly coding: SampleCoding;
 }
-/** The coding of a sample: little-endian integers, of which only those of 8 bits are unsigned, or floating point. */
+/** The coding of a sample: little-endian integers or floating point. Only integers of 8 bits are unsigned. */
 export type SampleCoding = keyof typeof codings;
 
 /** The header of a WAV file. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { readHeardWords } from "./heard-words.ts";
 
-/** What recognizers write, and the words that were heard. */
+/** Transcripts as recognizers write them, and the words that were heard. */
 const english: readonly (readonly [transcript: string, words: string])[] = [
   // Words stay as they are.
   ["What time is it?", "What time is it?"],
