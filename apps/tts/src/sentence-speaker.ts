@@ -111,7 +111,8 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     for (const text of foreign) {
       for (const engine of engines.filter((engine) => !outage.away.has(engine.name) && engine.speaks(text))) {
         try {
-          return yield* encoder.speak(engine, text, signal);
+          yield* encoder.speak(engine, text, signal);
+          return;
         } catch (err) {
           noteFailure(engine, err, outage, signal);
         }

@@ -15,11 +15,14 @@ export interface TextCallScanner {
   end(): Scanned;
 }
 
-/** The notations: how a call begins, how it ends (undefined: with the answer), and whether it may be ordinary text. */
+/** A notation of calls, or of thoughts, in which calls are not made. */
 interface Notation {
   readonly open: string;
+  /** Undefined: it ends with the answer. */
   readonly close: string | undefined;
-  readonly isText?: boolean;
+  readonly isThought?: boolean;
+  /** A pattern of what must follow, as far as it has come. Without it, it is text. Absent for notations that are never text. */
+  readonly after?: string;
 }
 
 const notations: readonly Notation[] = [
@@ -30,10 +33,13 @@ const notations: readonly Notation[] = [
   { open: "<function=", close: "</function>" },
   { open: "[TOOL_CALLS]", close: undefined },
   { open: "<|python_tag|>", close: undefined },
-  { open: "```", close: "```", isText: true },
-  { open: "{", close: "}", isText: true },
+  { open: "```", close: "```", after: String.raw`\w*\s*(?:$|[{[<])` },
+  { open: "{", close: "}", after: String.raw`\s*(?:$|"(?:$|[nftap]))` },
+  { open: "<think>", close: "</think>", isThought: true },
+  { open: "<thinking>", close: "</thinking>", isThought: true },
 ];
 const maxLength = 16_384;
+const anyOpen = new RegExp(notations.map(patternOf).join("|"));
 
 /** Creates a scanner of one completion. `isTool` tells tools' names from those in ordinary JSON. */
 export function createTextCallScanner(isTool: (name: string) => boolean): TextCallScanner {
@@ -44,24 +50,36 @@ export function createTextCallScanner(isTool: (name: string) => boolean): TextCa
   const finish = (notation: Notation, whole: string): Scanned => {
     inside = undefined;
     const calls = parseCalls(trimMarks(whole, notation));
-    const isCall = notation.isText !== true || (calls.length > 0 && calls.every(({ name = "" }) => isTool(name)));
+    const isCall = notation.after === undefined || (calls.length > 0 && calls.every(({ name = "" }) => isTool(name)));
     return isCall ? { text: "", calls } : { text: whole, calls: [] };
+  };
+
+  const take = (length: number | undefined): string => {
+    const taken = held.slice(0, length);
+    held = held.slice(taken.length);
+    return taken;
+  };
+  const passThought = (close: string): Scanned | undefined => {
+    const at = held.indexOf(close);
+    if (at >= 0) inside = undefined;
+    const text = take(at >= 0 ? at + close.length : Math.max(0, held.length - close.length + 1));
+    return text === "" ? undefined : { text, calls: [] };
   };
 
   /** Takes the next complete piece out of what is held; undefined if it is not there yet. */
   const step = (): Scanned | undefined => {
+    if (inside?.isThought === true) return passThought(inside.close ?? "");
     if (inside !== undefined) {
-      const end = findEnd(held, inside);
+      const isText = inside.after !== undefined && findNotation(held)?.at !== 0;
+      const end = isText ? inside.open.length : findEnd(held, inside);
       if (end === undefined && held.length < maxLength) return undefined;
-      const whole = held.slice(0, end);
-      held = held.slice(whole.length);
+      const whole = take(end);
       return finish(inside, whole);
     }
     const found = findNotation(held);
     const until = found?.at ?? held.length - longestBeginning(held);
     inside = found?.notation;
-    const text = held.slice(0, until);
-    held = held.slice(until);
+    const text = take(until);
     return text === "" && inside === undefined ? undefined : { text, calls: [] };
   };
 
@@ -78,7 +96,7 @@ export function createTextCallScanner(isTool: (name: string) => boolean): TextCa
   return {
     push,
     end() {
-      const rest = inside === undefined ? { text: held, calls: [] } : finish(inside, held);
+      const rest = inside === undefined || inside.isThought === true ? { text: held, calls: [] } : finish(inside, held);
       held = "";
       return rest;
     },
@@ -86,10 +104,14 @@ export function createTextCallScanner(isTool: (name: string) => boolean): TextCa
 }
 
 function findNotation(text: string): { readonly notation: Notation; readonly at: number } | undefined {
-  const found = notations
-    .map((notation) => ({ notation, at: text.indexOf(notation.open) }))
-    .filter(({ at }) => at >= 0);
-  return found.toSorted((a, b) => a.at - b.at)[0];
+  const found = anyOpen.exec(text);
+  const notation = notations.find(({ open }) => open === found?.[0]);
+  return found === null || notation === undefined ? undefined : { notation, at: found.index };
+}
+
+function patternOf({ open, after }: Notation): string {
+  const literal = open.replaceAll(/[|[\]{}]/g, String.raw`\$&`);
+  return after === undefined ? literal : `${literal}(?=${after})`;
 }
 
 /** Gives the length of the longest end of a text that a call may begin with. */
@@ -102,12 +124,20 @@ function longestBeginning(text: string): number {
   return Math.max(...lengths);
 }
 
-/** Finds the end of a notation that `text` begins with. JSON ends where it is complete. */
+/** Finds the end of a notation that `text` begins with. JSON ends with the brace that closes its first one. */
 function findEnd(text: string, { open, close }: Notation): number | undefined {
   if (close === undefined) return undefined;
-  for (let at = text.indexOf(close, open.length); at >= 0; at = text.indexOf(close, at + 1)) {
-    const end = at + close.length;
-    if (open !== "{" || parse(text.slice(0, end)) !== undefined) return end;
+  if (open === "{") return findClosingBrace(text);
+  const at = text.indexOf(close, open.length);
+  return at < 0 ? undefined : at + close.length;
+}
+
+function findClosingBrace(text: string): number | undefined {
+  let depth = 0;
+  for (const { 0: mark, index } of text.matchAll(/"(?:[^"\\]|\\.)*"?|[{}]/g)) {
+    if (mark === "{") depth += 1;
+    else if (mark === "}") depth -= 1;
+    if (depth === 0) return index + mark.length;
   }
   return undefined;
 }
