@@ -179,6 +179,36 @@ describe("realtime mode", () => {
   });
 });
 
+describe("abort", () => {
+  test.each(["realtime", "auto"] as const)("%s mode: discards what was said, and the listen goes on", async (mode) => {
+    const listen = await device.listen(mode);
+    device.send(say("volume").slice(0, 25));
+    await device.answer(isUserSpeaking(true));
+    const abort = await device.control({ type: "abort" });
+    await device.answer(isUserSpeaking(false));
+    device.send([...encodeSpeech(silence(900)), ...say("joke")]);
+    const heard = await device.heard();
+    expect(heard).toMatchObject({ text: "tell me a joke", listen, utterance: 1 });
+    expect(heard.from).toBeGreaterThan(abort);
+  });
+
+  test("in mid-speech: what is said right after it is heard, though nobody paused", async () => {
+    await device.listen("realtime");
+    device.send(say("volume").slice(0, 25));
+    await device.answer(isUserSpeaking(true));
+    await device.control({ type: "abort" });
+    device.send(encodeSpeech(joinSamples(loadSpeech("time"), silence(900))));
+    expect((await device.heard()).text).toBe("what time is it");
+  });
+
+  test("manual mode: ends the listen, because the button starts the next one", async () => {
+    await device.listen("manual");
+    device.send(encodeSpeech(silence(300)));
+    await device.control({ type: "abort" });
+    await expect.poll(() => readMetric("voxbus_asr_listens"), { timeout: 10_000 }).toBe(0);
+  });
+});
+
 describe("the end of a listen", () => {
   const half = () => say("volume").slice(0, 25);
 

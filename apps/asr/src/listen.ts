@@ -43,8 +43,9 @@ class ListenWork {
   #over = false;
   #stopSeq: number | undefined;
   #spoken = false;
-  /** The seq of the newest frame. */
+  /** The seq of the newest frame, and of the newest abort. */
   #newest = 0;
+  #aborted = 0;
   #idle: NodeJS.Timeout | undefined;
 
   constructor(claim: Claim<InControlFrame>, deps: ListenDeps, listen: Listen, transcripts: TranscriptStore) {
@@ -112,13 +113,15 @@ class ListenWork {
   #takeControl({ seq, body }: InControlFrame): void {
     if (body.type === "stop") this.#stop(seq);
     else if (body.type === "listen") this.#end({ ended: false });
-    else if (body.type === "abort" || body.type === "closed") this.#end({ ended: true });
+    else if (body.type === "closed") this.#end({ ended: true });
+    else if (body.type === "abort") this.#abort(seq);
     else if (body.type === "gap") this.#frontEnd.write({ type: "lost", seq, frames: body.frames });
   }
 
   #takeEvent(event: FrontEndEvent): void {
     if (this.#over) return;
     if (event.type === "onset") {
+      if (event.from <= this.#aborted) return;
       this.#spoken = true;
       this.#messages.bargeIn(event.from);
       this.#utterances.begin(event.from);
@@ -133,6 +136,18 @@ class ListenWork {
     if (!this.#utterances.busy) return;
     if (this.#listen.mode === "manual") this.#stop(this.#newest);
     else this.#frontEnd.write({ type: "flush" });
+  }
+
+  /**
+   * The user wants silence: what was said so far is discarded. Only a manual listen ends. A device with an open
+   * microphone goes on sending, in realtime mode without another start (docs/protocol.md, life of a device).
+   */
+  #abort(seq: number): void {
+    if (this.#listen.mode === "manual") return this.#end({ ended: true });
+    this.#aborted = seq;
+    this.#utterances.discard({ ended: true });
+    if (this.#stopSeq === undefined && !this.#over) this.#frontEnd.write({ type: "flush" });
+    this.#yieldWhenStopping();
   }
 
   /** Ends the listen after its last utterance. */

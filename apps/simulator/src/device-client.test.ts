@@ -106,6 +106,18 @@ test("device: in auto mode it speaks, sends silence until the answer starts, pla
   expect(first).toEqual([true, true, true, true, true, true, true, false]);
 });
 
+test("device in realtime mode: one start for the whole connection, whatever is typed, said or aborted", async () => {
+  const { device, session, states } = await connect(answering, { mode: "realtime" });
+  device.listen();
+  const stopped = once(states, "stop");
+  device.type("tell me a story");
+  await stopped;
+  device.abort();
+  await device.say(tone);
+  const starts = session.messages.filter(({ type, state }) => type === "listen" && state === "start");
+  expect(starts).toHaveLength(1);
+});
+
 test("device: with the quirk `relisten` it listens again after each answer, as stock firmware does", async () => {
   const { device, session } = await connect(answering, { quirks: { relisten: true } });
   device.listen();
