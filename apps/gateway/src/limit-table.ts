@@ -223,6 +223,12 @@ export const limitTable = {
     what: "of objects and buffers in the process",
     beyond: "frames kept for replay are dropped; after a second above it, new devices are refused with 503",
   },
+  wakeMs: {
+    default: 1000,
+    unit: "ms",
+    what: "that the text of a `detect` after audio waits for a `listen` `start`",
+    beyond: "taken as typed text",
+  },
   replayMs: {
     // Whole runs of frames are forgotten, so some stay for 5 s more.
     default: 30_000,

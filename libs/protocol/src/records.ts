@@ -55,7 +55,7 @@ export const Profile = z.object({
     .array(line)
     .max(64)
     .default([])
-    .describe("texts of listen/detect that are wake words and not typed text"),
+    .describe("texts of listen/detect that are wake words and not typed text, beside those of the firmware"),
   group: name.optional().describe("the group whose fleet.<group>.out reaches the device"),
   lead: z.number().int().min(0).max(3).default(2).describe("frames sent ahead of the play-out clock"),
   deadlineMs: z

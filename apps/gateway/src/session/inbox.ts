@@ -7,14 +7,17 @@ import {
   type ListenMode,
   type Profile,
 } from "@voxbus/protocol";
+import { fixedLimits } from "../limits.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { TurnObserver } from "../observe/turns.ts";
+import type { Clock } from "../playout/clock.ts";
 import type { Farewell } from "../playout/farewell.ts";
 import type { Playout } from "../playout/playout.ts";
 import { FrameDecoder } from "../uplink/frame-decoder.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import type { Outbox } from "./outbox.ts";
 import type { TurnLimit } from "./turn-limit.ts";
+import { isWakeWord } from "./wake-words.ts";
 
 type Message<T extends DeviceMessage["type"]> = Extract<DeviceMessage, { type: T }>;
 type DeviceHello = Message<"hello">;
@@ -26,6 +29,7 @@ type Handlers = {
 /** Dependencies of an inbox. */
 export interface InboxDeps {
   readonly gateway: string;
+  readonly clock: Pick<Clock, "now">;
   readonly counters: Counters;
   readonly profile: () => Profile;
   readonly turns: TurnObserver;
@@ -47,8 +51,13 @@ export interface SessionParts {
 export class Inbox {
   readonly #deps: InboxDeps;
   readonly #decoder = new FrameDecoder();
-  #sentAudio = false;
   readonly #leftOut = new Set<string>();
+  /** The mode of the listen that is open on the device: from its start to its stop. */
+  #mode: ListenMode | undefined;
+  /** Audio came outside of a listen, as in front of a wake word. */
+  #audioBeforeListen = false;
+  /** The text of a `detect` right after such audio: a wake word if a listen starts now, and typed otherwise. */
+  #undecided: { readonly text: string; readonly at: number } | undefined;
   /** A listen that waits because the device has no turns left. */
   #waitingListen: ListenMode | undefined;
 
@@ -63,7 +72,7 @@ export class Inbox {
     counters.receivedBytes.audio += data.byteLength;
     const packet = this.#decoder.decode(parts.outbox.framing, data);
     if (typeof packet === "string") return this.#drop(packet);
-    this.#sentAudio = true;
+    this.#audioBeforeListen ||= this.#mode === undefined;
     if (this.#waitingListen) return this.#drop("turn-rate");
     parts.uplink.send({ kind: "audio", body: packet });
   }
@@ -118,17 +127,22 @@ export class Inbox {
   #listen(message: Message<"listen">): void {
     const { parts } = this.#deps;
     const { uplink, farewell, turnLimit } = parts;
-    if (message.state !== "detect") this.#waitingListen = undefined;
+    this.#decide(message.state === "start");
+    if (message.state === "detect") return this.#detect(message.text.trim());
+    this.#waitingListen = undefined;
+    this.#audioBeforeListen = false;
     if (message.state === "start") {
+      this.#mode = message.mode;
       farewell.userActed();
       if (turnLimit.listen()) this.#startListen(message.mode);
       else this.#waitingListen = message.mode;
-    } else if (message.state === "stop") {
+    } else {
+      this.#mode = undefined;
       const mark = farewell.listening ? "stopped" : undefined;
       farewell.listening = false;
       const seq = uplink.send({ kind: "control", body: { type: "stop" } }, mark);
       if (mark && seq !== undefined) parts.playout.stopped(seq);
-    } else this.#detect(message.text.trim());
+    }
   }
 
   #startListen(mode: ListenMode): void {
@@ -138,16 +152,31 @@ export class Inbox {
     parts.uplink.send({ kind: "control", body: { type: "listen", mode, gateway } }, undefined, turns.listening(mode));
   }
 
-  /** Starts a listen that has waited for a turn. Called now and then. */
+  /** Starts a listen that has waited for a turn, and takes text as typed that no listen followed. Called now and then. */
   check(): void {
     if (this.#waitingListen && this.#deps.parts.turnLimit.listenLate()) this.#startListen(this.#waitingListen);
+    if (this.#undecided && this.#deps.clock.now() - this.#undecided.at >= fixedLimits.wakeMs) this.#decide(false);
   }
 
-  /** A wake word, or text that the user typed. */
+  /** A wake word, or text that the user typed (docs/protocol.md, wake word or typed text). */
   #detect(text: string): void {
-    const { counters, profile, turns, parts } = this.#deps;
-    const isWake = text === "" || this.#sentAudio || profile().wakeWords.includes(text);
-    if (isWake) return this.#publish({ type: "wake", text });
+    if (text === "" || isWakeWord(text, this.#deps.profile().wakeWords)) return this.#publish({ type: "wake", text });
+    if (this.#audioBeforeListen) this.#undecided = { text, at: this.#deps.clock.now() };
+    else this.#type(text);
+  }
+
+  /** Decides about the text of a `detect` that followed audio. */
+  #decide(isWake: boolean): void {
+    const text = this.#undecided?.text;
+    if (text === undefined) return;
+    this.#undecided = undefined;
+    this.#audioBeforeListen = false;
+    if (isWake) this.#publish({ type: "wake", text });
+    else this.#type(text);
+  }
+
+  #type(text: string): void {
+    const { counters, turns, parts } = this.#deps;
     counters.received.text += 1;
     if (!parts.turnLimit.type()) return;
     const seq = parts.uplink.send({ kind: "text", body: text }, "typed", turns.typing());
@@ -164,8 +193,12 @@ export class Inbox {
   #abort(reason: string | undefined): void {
     const { turns, parts } = this.#deps;
     const { uplink, playout, farewell } = parts;
-    farewell.listening = false;
-    this.#waitingListen = undefined;
+    this.#decide(false);
+    // A realtime listen goes on: the microphone never stopped, and no other start follows.
+    if (this.#mode !== "realtime") {
+      farewell.listening = false;
+      this.#waitingListen = undefined;
+    }
     turns.event("abort");
     const since = playout.speaking ? Date.now() : undefined;
     const body = { type: "abort" as const, ...(reason === undefined ? {} : { reason }) };

@@ -79,7 +79,7 @@ export class Session implements Ticker {
     const turnLimit = new TurnLimit({ budget, clock, drops, downlink: outbox }, device);
     const parts = { uplink, playout, farewell, outbox, turnLimit };
     const onLeftOut = (field: string) => log.info({ device, session: id, field }, "malformed field left out");
-    this.#inbox = new Inbox({ gateway, counters, profile, turns, parts, onLeftOut });
+    this.#inbox = new Inbox({ gateway, clock, counters, profile, turns, parts, onLeftOut });
     this.#delivery = new Delivery(turns, parts);
     this.#hear(socket);
     clock.wake(this, clock.now() + limits.helloMs);

@@ -120,7 +120,7 @@ export class Conversation {
   ask(text: string): Promise<void> {
     return this.#attempt(async () => {
       await this.#audio.openSpeaker();
-      // A session that has sent audio would take the text as a wake word.
+      // A listen that is open ends here: its answers would mix with this one's.
       if (this.#connection.hasSentAudio()) this.#connection.close();
       this.#answerNumber += 1;
       this.#expectsStop = false;

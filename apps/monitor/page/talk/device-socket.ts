@@ -11,7 +11,7 @@ export interface DeviceSocket {
   send(message: OutgoingMessage): void;
   /** Sends one Opus packet. It is dropped if the network does not keep up. */
   sendAudio(packet: Uint8Array<ArrayBuffer>): void;
-  /** True once a packet was sent. From then on `listen/detect` is a wake word, not typed text. */
+  /** True once a packet was sent. */
   hasSentAudio(): boolean;
   /** Ends the session without a call of `onClose`. */
   close(): void;
