@@ -149,6 +149,29 @@ test("a listen that killed three workers: the fourth only makes sure that the us
   expect(await device.answer(isOff)).toMatchObject({ origin: listen });
 });
 
+test("a listen that the stream has forgotten: its asr sends signs to the gateway, which cease when it dies", async () => {
+  const signs: string[] = [];
+  bus.subscribe(channels.out(`device-${count}`), ({ kind, body }) => {
+    if (kind === "control" && body.type === "listening") signs.push(`${body.seq} ${body.state}`);
+  });
+  const first = await spawnAsr();
+  const listen = await device.listen("realtime");
+  await expect.poll(() => signs).toEqual([`${listen} on`]);
+  const other = { session: "another", seq: 1, at: Date.now(), kind: "control", body: { type: "stop" } } as const;
+  const open = channels.inControlOpen(`device-${count}`);
+  for (let i = 0; i < 256; i++) await bus.store(open, other, { id: `other:${i}` });
+  expect((await bus.stored(open, { limit: 300 })).messages.every(({ session }) => session === "another")).toBe(true);
+  await expect.poll(() => signs.length, { timeout: 10_000 }).toBe(2);
+  device.send(say("time"));
+  await device.heard(0);
+  first.kill("SIGKILL");
+  await startAsr();
+  const again = await device.listen("realtime");
+  device.send(say("joke"));
+  expect(await device.heard(1)).toMatchObject({ text: "tell me a joke", listen: again });
+  expect(signs.at(-1)).toBe(`${again} on`);
+});
+
 test("an engine that fails: a final that says so, an answer is announced, and the listen goes on", async () => {
   await startAsr({ VOXBUS_ASR_ENGINE: "openai", VOXBUS_ASR_URL: "http://127.0.0.1:1/v1" });
   await device.listen("auto");

@@ -8,6 +8,8 @@ export interface ListenMessages {
   bargeIn(from: number): void;
   /** Says whether the user is speaking. `origin` announces an answer. Skipped while NATS is away. */
   userSpeaking(on: boolean, seq: number, origin?: number): void;
+  /** Tells the gateway that this listen is followed, is over for good, or must be opened again. Skipped while NATS is away. */
+  listening(state: "on" | "over" | "again"): void;
   /** Publishes a partial transcript of the utterance that began at `from`. Skipped while NATS is away. */
   partial(partial: { readonly utterance: number; readonly from: number; readonly text: string }): void;
   /** Shows a final transcript on the device. Throws BusAwayError. */
@@ -28,6 +30,10 @@ export function createListenMessages(bus: Bus, listen: Listen): ListenMessages {
     },
     userSpeaking(on, seq, origin) {
       const body: OutControl = { type: "user-speaking", seq, on, ...(origin !== undefined && { origin }) };
+      skipWhileAway(() => bus.publish(channels.out(device), { session, kind: "control", body }, untraced));
+    },
+    listening(state) {
+      const body: OutControl = { type: "listening", seq: listen.seq, state };
       skipWhileAway(() => bus.publish(channels.out(device), { session, kind: "control", body }, untraced));
     },
     partial({ utterance, from, text }) {

@@ -1,5 +1,5 @@
 import type { Claim } from "@voxbus/bus";
-import type { Inbound, InControlFrame, ListenMode } from "@voxbus/protocol";
+import { channels, type Inbound, type InControlFrame, type ListenMode } from "@voxbus/protocol";
 import type { OpenTask } from "@voxbus/workers";
 import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import type { FrontEndEvent } from "./audio-front-end.ts";
@@ -10,7 +10,10 @@ import { createUtterances, type Utterances } from "./utterances.ts";
 
 // Some devices send nothing during silence. After this time without a frame the speech has ended.
 const idleMs: Readonly<Record<ListenMode, number>> = { auto: 3000, realtime: 3000, manual: 10_000 };
+// The gateway opens a listen again that no asr follows, within 15 s.
+const signMs = 5000;
 // A claim ends with its message, which the stream keeps for six hours.
+const replayedMs = 30_000;
 const maxListenMs = 5 * 3_600_000;
 
 /**
@@ -22,8 +25,14 @@ export async function followListen(claim: Claim<InControlFrame>, deps: ListenDep
   const { session, seq, body } = message;
   if (body.type !== "listen") return;
   const { mode, gateway } = body;
-  const transcripts = await openTranscriptStore({ bus: deps.bus, device, session }, signal);
+  const [transcripts, newest] = await Promise.all([
+    openTranscriptStore({ bus: deps.bus, device, session }, signal),
+    deps.bus.lastStored(channels.inControlOpen(device), signal),
+  ]);
   const { last } = transcripts;
+  // What ended this listen is no longer in the gateway's replay.
+  const isOld = deps.bus.now() - message.at > replayedMs;
+  if (isOld && newest.message?.session === session && newest.message.seq > seq) return;
   if (last !== undefined && (last.listen > seq || (last.listen === seq && mode === "manual"))) return;
   const language = deps.languageOf(device);
   const work = new ListenWork(claim, deps, { device, session, seq, mode, language, sent, trace }, transcripts);
@@ -81,12 +90,15 @@ class ListenWork {
       lost: (from, to) => this.#frontEnd.write({ type: "lost", seq: to, frames: to - from + 1 }),
       gone: () => this.#end({ ended: true }),
     });
+    this.#messages.listening("on");
+    const signs = setInterval(() => this.#messages.listening("on"), signMs);
     const yieldWhenStopping = () => this.#yieldWhenStopping();
     stopping.addEventListener("abort", yieldWhenStopping);
     try {
       // The listen killed its workers before any of it was stored. An apology is better than one more victim.
       if (this.#claim.final && after === seq) {
         this.#utterances.endEmpty(after, "failed");
+        this.#messages.listening("over");
         this.#end({ ended: false });
       }
       this.#yieldWhenStopping();
@@ -96,6 +108,7 @@ class ListenWork {
     } finally {
       stopping.removeEventListener("abort", yieldWhenStopping);
       clearTimeout(this.#idle);
+      clearInterval(signs);
       following.close();
       this.#utterances.discard({ ended: true });
     }
@@ -106,8 +119,10 @@ class ListenWork {
     if (frame.kind === "control") this.#takeControl(frame);
     if (frame.kind !== "audio" || this.#stopSeq !== undefined || this.#over) return;
     this.#idle?.refresh();
-    if (!this.#utterances.busy && frame.at - this.#claim.message.at > maxListenMs) this.#end({ ended: false });
-    else this.#frontEnd.write({ type: "packet", seq: frame.seq, packet: frame.body });
+    if (!this.#utterances.busy && frame.at - this.#claim.message.at > maxListenMs) {
+      this.#end({ ended: false });
+      this.#messages.listening("again");
+    } else this.#frontEnd.write({ type: "packet", seq: frame.seq, packet: frame.body });
   }
 
   #takeControl({ seq, body }: InControlFrame): void {

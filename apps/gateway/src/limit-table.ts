@@ -229,6 +229,12 @@ export const limitTable = {
     what: "that the text of a `detect` after audio waits for a `listen` `start`",
     beyond: "taken as typed text",
   },
+  listenSignMs: {
+    default: 15_000,
+    unit: "ms",
+    what: "without a sign of the recognizer that follows a listen; twice as long each time",
+    beyond: "the listen is opened again",
+  },
   replayMs: {
     // Whole runs of frames are forgotten, so some stay for 5 s more.
     default: 30_000,

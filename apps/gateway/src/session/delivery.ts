@@ -2,15 +2,17 @@ import type { Trace } from "@voxbus/bus";
 import type { Outbound } from "@voxbus/protocol";
 import type { TurnObserver } from "../observe/turns.ts";
 import { isReplyFrame } from "../playout/buffer.ts";
-import type { SessionParts } from "./inbox.ts";
+import type { Inbox, SessionParts } from "./inbox.ts";
 
 /** Hands one session's frames from the bus to its parts. */
 export class Delivery {
   readonly #turns: TurnObserver;
   readonly #parts: SessionParts;
+  readonly #inbox: Pick<Inbox, "listening">;
 
-  constructor(turns: TurnObserver, parts: SessionParts) {
+  constructor(turns: TurnObserver, parts: SessionParts, inbox: Pick<Inbox, "listening">) {
     this.#turns = turns;
+    this.#inbox = inbox;
     this.#parts = parts;
   }
 
@@ -25,6 +27,7 @@ export class Delivery {
     if (out.kind === "audio") return playout.live.pass(out);
     if (out.kind === "control") {
       if (out.body.type === "barge-in") this.#bargeIn(out.body.seq);
+      else if (out.body.type === "listening") this.#inbox.listening(out.body);
       else if (out.body.type === "user-speaking") {
         farewell.userActed();
         playout.userSpeaking(out.body.on, out.body.origin);

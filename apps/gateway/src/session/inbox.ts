@@ -1,3 +1,4 @@
+import type { Trace } from "@voxbus/bus";
 import {
   parseDeviceMessage,
   ProtocolError,
@@ -5,6 +6,7 @@ import {
   type DropReason,
   type InControl,
   type ListenMode,
+  type OutControl,
   type Profile,
 } from "@voxbus/protocol";
 import { fixedLimits } from "../limits.ts";
@@ -15,6 +17,7 @@ import type { Farewell } from "../playout/farewell.ts";
 import type { Playout } from "../playout/playout.ts";
 import { FrameDecoder } from "../uplink/frame-decoder.ts";
 import type { Uplink } from "../uplink/uplink.ts";
+import { ListenWatch } from "./listen-watch.ts";
 import type { Outbox } from "./outbox.ts";
 import type { TurnLimit } from "./turn-limit.ts";
 import { isWakeWord } from "./wake-words.ts";
@@ -54,6 +57,7 @@ export class Inbox {
   readonly #leftOut = new Set<string>();
   /** The mode of the listen that is open on the device: from its start to its stop. */
   #mode: ListenMode | undefined;
+  readonly #watch = new ListenWatch();
   /** Audio came outside of a listen, as in front of a wake word. */
   #audioBeforeListen = false;
   /** The text of a `detect` right after such audio: a wake word if a listen starts now, and typed otherwise. */
@@ -131,6 +135,7 @@ export class Inbox {
     if (message.state === "detect") return this.#detect(message.text.trim());
     this.#waitingListen = undefined;
     this.#audioBeforeListen = false;
+    this.#watch.start();
     if (message.state === "start") {
       this.#mode = message.mode;
       farewell.userActed();
@@ -146,15 +151,31 @@ export class Inbox {
   }
 
   #startListen(mode: ListenMode): void {
-    const { gateway, turns, parts } = this.#deps;
+    const { turns, parts } = this.#deps;
     this.#waitingListen = undefined;
     parts.farewell.listening = true;
-    parts.uplink.send({ kind: "control", body: { type: "listen", mode, gateway } }, undefined, turns.listening(mode));
+    this.#openListen(mode, turns.listening(mode));
   }
 
-  /** Starts a listen that has waited for a turn, and takes text as typed that no listen followed. Called now and then. */
+  #openListen(mode: ListenMode, trace?: Trace): void {
+    const { gateway, parts } = this.#deps;
+    this.#watch.opened(
+      parts.uplink.send({ kind: "control", body: { type: "listen", mode, gateway } }, undefined, trace),
+    );
+  }
+
+  /** Takes a sign of the recognizer that follows the listen. */
+  listening(sign: Extract<OutControl, { type: "listening" }>): void {
+    if (this.#watch.sign(sign, this.#deps.clock.now()) && this.#mode) this.#openListen(this.#mode);
+  }
+
+  /**
+   * Starts a listen that has waited for a turn, opens one again that no recognizer follows any more, and takes text as typed
+   * that no listen followed. Called now and then.
+   */
   check(): void {
     if (this.#waitingListen && this.#deps.parts.turnLimit.listenLate()) this.#startListen(this.#waitingListen);
+    if (this.#mode && this.#watch.isAbandoned(this.#deps.clock.now())) this.#openListen(this.#mode);
     if (this.#undecided && this.#deps.clock.now() - this.#undecided.at >= fixedLimits.wakeMs) this.#decide(false);
   }
 
@@ -198,6 +219,7 @@ export class Inbox {
     if (this.#mode !== "realtime") {
       farewell.listening = false;
       this.#waitingListen = undefined;
+      if (this.#mode === "manual") this.#watch.stop();
     }
     turns.event("abort");
     const since = playout.speaking ? Date.now() : undefined;

@@ -80,7 +80,7 @@ export class Session implements Ticker {
     const parts = { uplink, playout, farewell, outbox, turnLimit };
     const onLeftOut = (field: string) => log.info({ device, session: id, field }, "malformed field left out");
     this.#inbox = new Inbox({ gateway, clock, counters, profile, turns, parts, onLeftOut });
-    this.#delivery = new Delivery(turns, parts);
+    this.#delivery = new Delivery(turns, parts, this.#inbox);
     this.#hear(socket);
     clock.wake(this, clock.now() + limits.helloMs);
   }

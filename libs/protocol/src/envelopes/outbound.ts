@@ -9,6 +9,11 @@ export const outControls = {
   "barge-in": z.object({ type: z.literal("barge-in"), seq }),
   /** The user started or stopped speaking. `origin` names a final that will be answered although no `stt` was sent. */
   "user-speaking": z.object({ type: z.literal("user-speaking"), seq, on: z.boolean(), origin: seq.optional() }),
+  /**
+   * A sign of the recognizer that follows the listen `seq`. `on`: every 5 s. `over`: it ended the listen for good. `again`:
+   * the gateway must open the listen again.
+   */
+  listening: z.object({ type: z.literal("listening"), seq, state: z.enum(["on", "over", "again"]) }),
   /** The end of a reply and nothing else (with `end`). */
   end: z.object({ type: z.literal("end") }),
 } as const;
