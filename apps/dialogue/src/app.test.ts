@@ -155,7 +155,7 @@ test("dialogue: typed text outside the table is repeated with one model hint, an
   expect((await device.whenSaid(2)).slice(first.length)).toEqual(["You said: what is love."]);
   await waitFor(async () => {
     const entry = await bus.bucket(buckets.dialogues).get(device.device);
-    return entry?.value?.messages.length === 4;
+    return entry?.value?.turns.length === 2;
   });
 });
 

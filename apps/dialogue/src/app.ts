@@ -10,6 +10,7 @@ import { engines } from "./engines/registry.ts";
 import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
 import { createMetrics } from "./metrics.ts";
+import { recordPlayedTurns } from "./played-turns.ts";
 import { openReminderBook } from "./reminders.ts";
 import type { TurnDeps } from "./turn-deps.ts";
 import { createTurnQueue } from "./turn-queue.ts";
@@ -81,6 +82,10 @@ export async function buildDialogue({
   });
   defer(() => reminders.close());
 
+  const history = createHistory(bus, config.VOXBUS_DIALOGUE_HISTORY_TOKENS);
+  const played = recordPlayedTurns(bus, history);
+  defer(() => played.close());
+
   const deps: TurnDeps = {
     bus,
     log,
@@ -98,7 +103,7 @@ export async function buildDialogue({
       tools,
       reminders,
     },
-    history: createHistory(bus),
+    history,
     engineOf: await createEngineChoice(config, {
       onRefused({ part, status }) {
         metrics.modelRefused(part);

@@ -21,6 +21,9 @@ export const dialogueConfig = {
   VOXBUS_LLM_TOOL_ROUNDS: count(0, 20).default(4).describe("how many times the model may call tools in one turn"),
   VOXBUS_DIALOGUE_TURN_MS: count(1000, 600_000).default(120_000).describe("longest time for a whole answer, ms"),
   VOXBUS_DIALOGUE_TOOL_MS: count(100, 120_000).default(30_000).describe("longest wait for a device's tool call, ms"),
+  VOXBUS_DIALOGUE_HISTORY_TOKENS: count(0, 100_000)
+    .default(2000)
+    .describe("estimated tokens of earlier turns that the model is given"),
   VOXBUS_DIALOGUE_TURNS: count(1, 10_000).default(200).describe("turns that this process answers at the same time"),
 };
 

@@ -1,31 +1,41 @@
 import { StorageFullError, type Bus } from "@voxbus/bus";
-import { buckets } from "@voxbus/protocol";
+import { buckets, type Dialogue, type DialogueTurn } from "@voxbus/protocol";
 import type { Message } from "./engines/engine.ts";
 
-const maxMessages = 50;
+const maxTurns = 50;
 const maxBytes = 32_768;
-const maxTextLength = 4096;
+const maxTextLength = 2048;
+const maxCalls = 6;
+const maxCallText = 1024;
+const maxArgs = 512;
+/** Tokens of a message beside its text. */
+const messageTokens = 4;
 
-/** The messages exchanged with each device, kept in the bucket `dialogues`. */
+/** The part of a turn that one process knows. The same turn may be added in parts, in any order. */
+export type TurnPart = Pick<DialogueTurn, "session" | "origin"> & Partial<DialogueTurn>;
+
+/** The dialogue with each device, as its user heard it, kept in the bucket `dialogues`. */
 export interface History {
-  /** Gives at most 50 messages, oldest first. */
+  /** Gives the newest messages that fit into the limit of tokens, oldest first. A turn is given whole, or not at all. */
   read(device: string): Promise<readonly Message[]>;
   /**
-   * Appends messages, also while other workers append. The oldest ones are dropped until the rest fits into 32 KiB of
-   * JSON. A text of more than 4096 characters is cut there. Messages are
-   * forgotten if the bucket is full.
+   * Adds a part of a turn, also while other workers add. The oldest turns are dropped until at most 50, and 32 KiB of JSON,
+   * are left. Longer texts are cut. The part is forgotten if the bucket is full.
    */
-  append(device: string, messages: readonly Message[]): Promise<void>;
+  add(device: string, part: TurnPart): Promise<void>;
 }
 
-/** Creates the history. */
-export function createHistory(bus: Bus): History {
+/** Creates the history. `tokens` is the estimated size of what a reader gets. */
+export function createHistory(bus: Bus, tokens = 2000): History {
   const bucket = bus.bucket(buckets.dialogues);
   return {
-    read: async (device) => (await bucket.get(device))?.value?.messages ?? [],
-    async append(device, added) {
+    async read(device) {
+      const dialogue = (await bucket.get(device))?.value;
+      return dialogue === undefined ? [] : fitTokens(toMessages(dialogue), tokens);
+    },
+    async add(device, part) {
       try {
-        await bucket.modify(device, (dialogue) => ({ messages: trim([...(dialogue?.messages ?? []), ...added]) }));
+        await bucket.modify(device, (dialogue) => fitBytes(merge(dialogue, part)));
       } catch (error) {
         // The bus has logged it. The answer does not depend on it.
         if (!(error instanceof StorageFullError)) throw error;
@@ -34,14 +44,103 @@ export function createHistory(bus: Bus): History {
   };
 }
 
-function trim(messages: readonly Message[]): Message[] {
-  const kept: Message[] = [];
-  let bytes = 0;
-  for (const message of messages.slice(-maxMessages).toReversed()) {
-    const shortened = { ...message, text: message.text.slice(0, maxTextLength) };
-    bytes += Buffer.byteLength(JSON.stringify(shortened));
-    if (bytes > maxBytes) break;
-    kept.push(shortened);
-  }
-  return kept.toReversed();
+function merge(dialogue: Dialogue | undefined, part: TurnPart): Dialogue {
+  const { messages = [], turns = [] } = dialogue ?? {};
+  const index = turns.findIndex(({ session, origin }) => session === part.session && origin === part.origin);
+  const known = turns[index];
+  // A worker that takes up a turn after its end knows less than the one that answered it.
+  const hasNews = part.heard !== undefined || !known?.user;
+  const turn = shorten({
+    session: part.session,
+    origin: part.origin,
+    at: known?.at ?? part.at ?? Date.now(),
+    user: known?.user || part.user || "",
+    calls: longer(known?.calls, part.calls),
+    said: longer(known?.said, part.said),
+    heard: known?.heard ?? part.heard,
+    end: known?.end ?? (hasNews ? part.end : undefined),
+  });
+  return { messages, turns: known === undefined ? [...turns, turn] : turns.with(index, turn) };
+}
+
+function longer<T>(one: readonly T[] = [], other: readonly T[] = []): T[] {
+  return [...(one.length >= other.length ? one : other)];
+}
+
+/** Cuts long texts, and removes the sentences that were not heard. */
+function shorten(turn: DialogueTurn): DialogueTurn {
+  let length = 0;
+  const fits = (text: string) => (length += text.length) <= maxTextLength;
+  const heard = turn.said.slice(0, turn.heard);
+  return {
+    ...turn,
+    user: turn.user.slice(0, maxTextLength),
+    said: heard.every((text) => fits(text)) ? heard : cut(heard),
+    calls: turn.calls.slice(-maxCalls).map(({ name, args, text }) => ({
+      name,
+      args: args.length > maxArgs ? "{}" : args,
+      text: text.slice(0, maxCallText),
+    })),
+  };
+}
+
+/** Keeps the first sentences that fit, and the beginning of the next one. */
+function cut(sentences: readonly string[]): string[] {
+  let rest = maxTextLength;
+  return sentences.flatMap((text) => {
+    const kept = text.slice(0, rest);
+    rest -= kept.length;
+    return kept === "" ? [] : [kept];
+  });
+}
+
+/** Drops the oldest entries, whole turns, until the rest fits. */
+function fitBytes({ messages, turns }: Dialogue): Dialogue {
+  const entries = [...messages, ...turns].slice(-maxTurns);
+  const sizes = entries.map((entry) => Buffer.byteLength(JSON.stringify(entry)));
+  const first = firstThatFits(sizes, maxBytes);
+  const drop = messages.length + turns.length - entries.length + first;
+  return { messages: messages.slice(drop), turns: turns.slice(Math.max(0, drop - messages.length)) };
+}
+
+/** Gives the index from which on the sizes fit together. */
+function firstThatFits(sizes: readonly number[], most: number): number {
+  let sum = 0;
+  return sizes.findLastIndex((size) => (sum += size) > most) + 1;
+}
+
+/** Gives each turn as the messages that belong together. A turn with nothing but its end has none. */
+function toMessages({ messages, turns }: Dialogue): (readonly Message[])[] {
+  return [
+    ...messages.map((message) => [message]),
+    ...turns.map(({ at, user, calls, said, end }): Message[] => {
+      if (user === "") return [];
+      const answer = { role: "assistant" as const, text: said.join(" "), at, calls, ...(end ? { end } : {}) };
+      return [{ role: "user", text: user, at }, answer];
+    }),
+  ];
+}
+
+function fitTokens(turns: readonly (readonly Message[])[], most: number): readonly Message[] {
+  const sizes = turns.map((turn) => turn.reduce((sum, message) => sum + estimateMessage(message), 0));
+  const kept = turns.slice(firstThatFits(sizes, most)).flat();
+  // A chat that begins with an answer is refused by some models.
+  return kept.slice(
+    Math.max(
+      0,
+      kept.findIndex(({ role }) => role === "user"),
+    ),
+  );
+}
+
+function estimateMessage(message: Message): number {
+  const calls = message.role === "assistant" ? (message.calls ?? []) : [];
+  const texts = [message.text, ...calls.flatMap(({ name, args, text }) => [name, args, text])];
+  return texts.reduce((sum, text) => sum + estimateTokens(text) + messageTokens, 0);
+}
+
+/** Estimates the tokens of a text: four characters of ASCII, or one of any other script. */
+function estimateTokens(text: string): number {
+  const others = text.replaceAll(/[\0-\x7f]/g, "").length;
+  return Math.ceil((text.length - others) / 4) + others;
 }

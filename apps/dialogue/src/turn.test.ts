@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { channels, type InText, type Presence, Profile } from "@voxbus/protocol";
+import { buckets, channels, type InText, type Presence, Profile } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createDeviceTools } from "./device-tools.ts";
@@ -133,6 +133,10 @@ test("turn: a device that is offline gets no answer, and neither does a fenced t
   fence(input.session, 10);
   expect(await answer(input)).toBe("fenced");
   expect(await readTexts(input.device)).toEqual([]);
+  expect(await createHistory(bus).read(input.device)).toMatchObject([
+    { role: "user", text: "hi" },
+    { role: "assistant", text: "", end: "interrupted" },
+  ]);
 });
 
 test("turn: it ends when its session is gone", async () => {
@@ -151,7 +155,64 @@ test("turn: it ends when its session is gone", async () => {
   };
   const input = createInput();
   expect(await createWorker([], { engine: hanging, answerMs: 5000, follow }).answer(input)).toBe("offline");
-  expect(await createHistory(bus).read(input.device)).toEqual([]);
+  expect(await createHistory(bus).read(input.device)).toMatchObject([
+    { role: "user", text: "hi" },
+    { role: "assistant", text: "", end: "interrupted" },
+  ]);
+});
+
+test("turn: an apology is not kept as the model's own words, and neither is rejected speech", async () => {
+  const input = createInput();
+  const failing: LlmEngine = {
+    name: "failing",
+    async *respond() {
+      yield { type: "text", text: "Well. So " };
+      throw new Error("broken");
+    },
+  };
+  expect(await createWorker([], { engine: failing }).answer(input)).toBe("apologized");
+  expect(await createWorker(["Pardon?"]).answer({ ...input, origin: 20, text: "", reason: "unrecognized" })).toBe(
+    "answered",
+  );
+  expect(await createHistory(bus).read(input.device)).toMatchObject([
+    { role: "user", text: "hi" },
+    { role: "assistant", text: "Well. So", end: "failed" },
+  ]);
+});
+
+test("turn: a tool that ran before an abort stays in the history, with the question and its result", async () => {
+  const calling = (onCalled: () => void): LlmEngine => ({
+    name: "calling",
+    async *respond({ device }, signal) {
+      await device.tools.call("self.lamp", { on: true }).catch(() => undefined);
+      const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve));
+      onCalled();
+      await aborted;
+      yield* [];
+    },
+  });
+  const input = createInput({ text: "turn on the lamp" });
+  const worker = createWorker([], { engine: calling(() => worker.fence(input.session, 10)) });
+  expect(await worker.answer(input)).toBe("fenced");
+  expect(await createHistory(bus).read(input.device)).toMatchObject([
+    { role: "user", text: "turn on the lamp" },
+    {
+      role: "assistant",
+      text: "",
+      end: "interrupted",
+      calls: [{ name: "self.lamp", args: '{"on":true}', text: expect.stringMatching(/^Error: /) }],
+    },
+  ]);
+});
+
+test("turn: a successor that finds its turn fenced keeps what the worker before it had said", async () => {
+  const input = createInput();
+  await createWorker(["One. ", "Two. "]).answer(input);
+  await bus.bucket(buckets.dialogues).remove(input.device);
+  const { answer, fence } = createWorker([]);
+  fence(input.session, 10);
+  expect(await answer({ ...input, delivery: { ...delivery, attempt: 2 } })).toBe("fenced");
+  expect((await createHistory(bus).read(input.device)).map(({ text }) => text)).toEqual(["hi", "One. Two."]);
 });
 
 test("turn: an engine that never ends leads to an apology", async () => {

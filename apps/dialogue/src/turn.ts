@@ -3,9 +3,9 @@ import { ModelError, writeAnswer } from "./answer.ts";
 import { apologize } from "./apologies.ts";
 import type { AnswerRequest } from "./engines/engine.ts";
 import { FencedError } from "./fences.ts";
-import type { History } from "./history.ts";
 import type { TurnMetrics } from "./metrics.ts";
 import { LostReplyError, openReplyWriter, type ReplyWriter } from "./reply-writer.ts";
+import { createTurnRecord, type TurnRecord } from "./turn-record.ts";
 import { createRequest, readContext } from "./turn-context.ts";
 import type { TurnDeps } from "./turn-deps.ts";
 import type { TurnInput, TurnOutcome } from "./turn-input.ts";
@@ -27,6 +27,7 @@ export async function answerTurn(
   const gone = new AbortController();
   const session = deps.devices.follow(input, () => gone.abort(new SessionGoneError("the session is gone")));
   const alive = AbortSignal.any([signal, fence.signal, gone.signal]);
+  const record = createTurnRecord(deps.history, input);
   try {
     alive.throwIfAborted();
     const presence = await deps.devices.presenceOf(input, alive);
@@ -37,9 +38,16 @@ export async function answerTurn(
     ]);
     if (reply.ended) return "answered before";
     if (reply.superseded) return "superseded";
-    const request = createRequest(input, context, reply, deps);
-    return await writeReply({ input, request, reply, fence: fence.signal, onStart }, deps, alive);
+    record.said.push(...reply.sentences);
+    const request = record.follow(createRequest(input, context, reply, deps));
+    return await writeReply({ input, request, reply, record, onStart }, deps, alive);
   } catch (error) {
+    const isCut = alive.reason instanceof FencedError || alive.reason instanceof SessionGoneError;
+    if (isCut) {
+      const isTakenUp = input.delivery.attempt > 1 && record.said.length === 0;
+      if (isTakenUp) record.said.push(...(await openReplyWriter(deps.bus, input, input.delivery, signal)).sentences);
+      await record.keep("interrupted");
+    }
     if (alive.reason instanceof FencedError) return "fenced";
     if (alive.reason instanceof SessionGoneError) return "offline";
     if (alive.reason instanceof SupersededError || error instanceof LostReplyError) return "superseded";
@@ -59,18 +67,17 @@ interface TurnWork {
   readonly input: TurnInput;
   readonly request: AnswerRequest;
   readonly reply: ReplyWriter;
-  readonly fence: AbortSignal;
+  readonly record: TurnRecord;
   readonly onStart: () => void;
 }
 
 /** Writes the engine's answer, or an apology, and adds the turn to the history. */
 async function writeReply(work: TurnWork, deps: TurnDeps, alive: AbortSignal): Promise<TurnOutcome> {
-  const { input, request } = work;
+  const { input, request, record } = work;
   const { metrics, settings } = deps;
   const { answerMs, traceContent } = settings;
   const { device, session, origin, delivery } = input;
-  const spoken = [...work.reply.sentences];
-  const write = createWrite(work, metrics, spoken, alive);
+  const write = createWrite(work, metrics, alive);
   const onFirstToken = () => metrics.firstToken(performance.now() - delivery.claimedAt);
   let outcome: TurnOutcome = "answered";
   try {
@@ -81,23 +88,22 @@ async function writeReply(work: TurnWork, deps: TurnDeps, alive: AbortSignal): P
     if (!(error instanceof ModelError) || alive.aborted) throw error;
     deps.log.warn({ err: error, cause: describeCause(error), device, session, origin }, "turn failed, apologizing");
     const { language } = request;
-    const apology = apologize(spoken.length === 0 ? "failed" : "interrupted", language);
+    await record.keep("failed");
+    const apology = apologize(record.said.length === 0 ? "failed" : "interrupted", language);
     await write(apology, { language, emotion: "sad", last: true });
     outcome = "apologized";
   } finally {
-    if (traceContent) traceText(request.text, spoken.join(" "));
-    const lost = alive.aborted && !work.fence.aborted;
-    if (spoken.length > 0 && !lost) await remember(deps.history, device, request.text, spoken.join(" "));
+    if (traceContent) traceText(request.text, record.said.join(" "));
   }
   alive.throwIfAborted();
+  if (outcome === "answered") await record.keep();
   return outcome;
 }
 
 /** Makes a `write` that stops once the turn is aborted, reports the start of the answer, and collects the sentences. */
 function createWrite(
-  { input, reply, onStart }: TurnWork,
+  { input, reply, record, onStart }: TurnWork,
   metrics: TurnMetrics,
-  spoken: string[],
   alive: AbortSignal,
 ): ReplyWriter["write"] {
   let started = false;
@@ -110,12 +116,6 @@ function createWrite(
       onStart();
     }
     await reply.write(text, options);
-    if (text !== "") spoken.push(text);
+    if (text !== "") record.said.push(text);
   };
-}
-
-async function remember(history: History, device: string, heard: string, answered: string): Promise<void> {
-  const at = Date.now();
-  const user = heard === "" ? [] : [{ role: "user" as const, text: heard, at }];
-  await history.append(device, [...user, { role: "assistant", text: answered, at }]);
 }

@@ -223,12 +223,7 @@ export const limitTable = {
     what: "of objects and buffers in the process",
     beyond: "frames kept for replay are dropped; after a second above it, new devices are refused with 503",
   },
-  wakeMs: {
-    default: 1000,
-    unit: "ms",
-    what: "that the text of a `detect` after audio waits for a `listen` `start`",
-    beyond: "taken as typed text",
-  },
+  wakeMs: { default: 1000, unit: "ms", what: "from a wake word to its listen", beyond: "it was typed text" },
   listenSignMs: {
     default: 15_000,
     unit: "ms",

@@ -83,7 +83,7 @@ test.each(["{}", '{"messages":7}', "no JSON", ""])(
     await client.request("$KV.dialogues.odd", Buffer.from(bad));
     expect((await bucket.get("odd"))?.value).toBeUndefined();
     await bucket.modify("odd", (value) => (value === undefined ? { messages: [] } : undefined));
-    expect((await bucket.get("odd"))?.value).toEqual({ messages: [] });
+    expect((await bucket.get("odd"))?.value).toEqual({ messages: [], turns: [] });
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatchObject({ subject: "$KV.dialogues.odd", reason: "bad-envelope" });
   },

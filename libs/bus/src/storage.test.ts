@@ -80,6 +80,7 @@ async function startOnSmallDisk(): Promise<NatsServer> {
 const text = (body: string): InText => ({ session: "s1", seq: 1, at: 0, kind: "text", body });
 const dialogue = (length: number): Dialogue => ({
   messages: Array.from({ length: 8 }, () => ({ role: "user" as const, text: "x".repeat(length), at: 0 })),
+  turns: [],
 });
 const sizesOf = async (server: NatsServer): Promise<Readonly<Record<string, number>>> => {
   const { streams } = (await server.callApi("STREAM.LIST")) as {

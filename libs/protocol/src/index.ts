@@ -62,6 +62,7 @@ export {
   DeviceRecord,
   DeviceTool,
   Dialogue,
+  DialogueTurn,
   GatewayLease,
   MonitorLease,
   OwnProfile,

@@ -9,6 +9,7 @@ import {
   line,
   map,
   name,
+  seq,
   text,
   time,
   word,
@@ -83,9 +84,30 @@ export const Profile = z.object({
 });
 export type Profile = z.infer<typeof Profile>;
 
-/** The history of a device's dialogue, at most 50 messages, the oldest first. */
+/**
+ * One turn of a dialogue: the user's words, the calls of the device's tools, and the sentences of the answer. `heard` is the
+ * number of sentences that were played, if the answer was not played to its end, and `end` tells why. It may be written in
+ * parts: `user` is empty as long as only its end is known.
+ */
+export const DialogueTurn = z.object({
+  session: name,
+  origin: seq,
+  at: time,
+  user: text.default(""),
+  calls: z
+    .array(z.object({ name: line, args: text, text }))
+    .max(16)
+    .default([]),
+  said: z.array(text).max(1024).default([]),
+  heard: count.optional(),
+  end: z.enum(["interrupted", "failed"]).optional(),
+});
+export type DialogueTurn = z.infer<typeof DialogueTurn>;
+
+/** The history of a device's dialogue, oldest first: at most 50 turns. `messages` are those of older versions. */
 export const Dialogue = z.object({
   messages: z.array(z.object({ role: z.enum(["user", "assistant"]), text, at: time })).max(50),
+  turns: z.array(DialogueTurn).max(50).default([]),
 });
 export type Dialogue = z.infer<typeof Dialogue>;
 

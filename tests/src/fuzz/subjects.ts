@@ -143,7 +143,7 @@ const records: Readonly<Record<BucketName, object>> = {
   presence: { term: 3, gateway: "g9", epoch: "01K6", session, since: 5, remote: "127.0.0.1", protocol: 1, features: { mcp: true }, state: "active" },
   gateways: { id: "g9", epoch: "01K6", address: "http://x", load: { connections: 1, speaking: 0 }, draining: false, since: 5 },
   profiles: { language: "en", timeZone: "Europe/Berlin", wakeWords: ["hey"], group: "fuzz", lead: 3, deadlineMs: 2000, farewell: "Bye." },
-  dialogues: { messages: [{ role: "user", text: "hello", at: 5 }, { role: "assistant", text: "hi", at: 6 }] },
+  dialogues: { messages: [{ role: "user", text: "hello", at: 5 }, { role: "assistant", text: "hi", at: 6 }], turns: [{ session, origin: 3, at: 7, user: "on", calls: [{ name: "self.lamp", args: "{}", text: "on" }], said: ["Yes."], heard: 1, end: "interrupted" }] },
   tools: [{ name: "self.lamp", description: "A lamp", inputSchema: { type: "object", properties: {} } }],
   "tool-calls": { name: "self.lamp", args: "{}", text: "on" },
   reminders: { device: "bystander", text: "tea", dueAt: 5 },

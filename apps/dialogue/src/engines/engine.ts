@@ -1,9 +1,23 @@
-import type { Dialogue, Emotion, Heard, Profile } from "@voxbus/protocol";
+import type { DialogueTurn, Emotion, Heard, Profile } from "@voxbus/protocol";
 
 import type { ThoughtFilter } from "../thoughts.ts";
 
-/** One message of a dialogue's history; `at` in ms since the epoch. */
-export type Message = Dialogue["messages"][number];
+/** A call of a device's tool in an earlier turn: its arguments as JSON, and its result or error. */
+export type PastCall = DialogueTurn["calls"][number];
+
+/**
+ * One message of a dialogue's history; `at` in ms since the epoch. An answer is the part that was heard, after the `calls`
+ * that were made for it. `end` tells why it is not whole: the user interrupted it, or it failed.
+ */
+export type Message =
+  | { readonly role: "user"; readonly text: string; readonly at: number }
+  | {
+      readonly role: "assistant";
+      readonly text: string;
+      readonly at: number;
+      readonly calls?: readonly PastCall[];
+      readonly end?: DialogueTurn["end"];
+    };
 
 /** A tool of the device, as its MCP server lists it. */
 export interface Tool {

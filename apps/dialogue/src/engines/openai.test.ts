@@ -12,7 +12,8 @@ import {
 import { testEngine } from "./engine.suite.ts";
 import { ModelTimeoutError, type Delta } from "./engine.ts";
 import { createOpenAiEngine, type OpenAiOptions } from "./openai.ts";
-import { collectText, createRequest } from "./test-request.ts";
+import { createMessages } from "./openai-messages.ts";
+import { collectText, createAccess, createRequest, setVolume } from "./test-request.ts";
 
 function answerLikeAModel({ messages, tools }: ChatRequest): readonly ChatEvent[] | number | ErrorAnswer {
   const last = messages.at(-1)?.content?.split("\n\n").at(-1) ?? "";
@@ -125,6 +126,48 @@ test("openai: history, prompt and the spoken part reach the model in their place
   expect(messages.map(({ role }) => role)).toEqual(["system", "user", "assistant", "user", "assistant", "user"]);
   expect(messages[0]?.content).toMatch(/^Speak like a pirate\.[^]*Asia\/Shanghai/);
   expect(messages[4]?.content).toBe("Once.");
+});
+
+test("openai: calls of earlier turns are followed by their results, and marks tell where an answer ended", async () => {
+  const calls = [
+    { name: "self.audio_speaker.set_volume", args: '{"volume":5}', text: "true" },
+    { name: "self.lamp", args: "{}", text: "Error: broken" },
+  ];
+  const history = [
+    { role: "user" as const, text: "louder", at: 1 },
+    { role: "assistant" as const, text: "", at: 1, calls, end: "interrupted" as const },
+    { role: "user" as const, text: "and a story", at: 2 },
+    { role: "assistant" as const, text: "Once.", at: 2, calls: [], end: "interrupted" as const },
+    { role: "user" as const, text: "why", at: 3 },
+    { role: "assistant" as const, text: "", at: 3, calls: [], end: "failed" as const },
+  ];
+  const device = createAccess({ tools: { list: [setVolume], call: async () => "true" } });
+  const [system, ...messages] = createMessages(createRequest("and?", { history, device }));
+  expect(system?.content).toMatch(/Never say them\.$/);
+  const ids = messages.flatMap((message) => ("tool_calls" in message ? message.tool_calls!.map(({ id }) => id) : []));
+  expect(ids.every((id) => /^[a-z0-9]{9}$/.test(id)) && new Set(ids).size === 2).toBe(true);
+  const call = (id: string | undefined, name: string, args: string) => {
+    return {
+      role: "assistant",
+      content: null,
+      tool_calls: [{ id, type: "function", function: { name, arguments: args } }],
+    };
+  };
+  expect(messages).toEqual([
+    { role: "user", content: "louder" },
+    call(ids[0], "self_audio_speaker_set_volume", '{"volume":5}'),
+    { role: "tool", tool_call_id: ids[0], content: "true" },
+    call(ids[1], "self_lamp", "{}"),
+    { role: "tool", tool_call_id: ids[1], content: "Error: broken" },
+    { role: "assistant", content: "[interrupted]" },
+    { role: "user", content: "and a story" },
+    { role: "assistant", content: "Once. [interrupted]" },
+    { role: "user", content: "why" },
+    { role: "assistant", content: "[no answer]" },
+    { role: "user", content: "and?" },
+  ]);
+  const withoutTools = createMessages(createRequest("and?", { history })).map(({ role }) => role);
+  expect(withoutTools).toEqual(["system", "user", "assistant", "user", "assistant", "user", "assistant", "user"]);
 });
 
 test("openai: the model is told when it calls an unknown function with malformed arguments", async () => {

@@ -38,6 +38,8 @@ export class PlayoutBuffer {
   askedAt: number | undefined;
   /** The last (sentence, n) that was written to the socket. */
   played: [number, number] | undefined;
+  /** The last sentence of which sound was written to the socket. */
+  heard: number | undefined;
   /** Every frame was accepted. */
   complete = false;
   dropped = 0;
@@ -128,13 +130,14 @@ export class PlayoutBuffer {
 
   /** Reports how the reply ended. `fenced` frames came too late; `firstAudio` in ms. */
   report(outcome: Outcome, fenced: number, firstAudio: number | undefined): TurnPlayed {
-    const { id: reply, origin, played, dropped, late } = this;
+    const { id: reply, origin, played, heard, dropped, late } = this;
     const complete = outcome === "played";
     const unsent = this.#queue.length - this.#head;
     return {
       reply,
       ...(origin === undefined ? {} : { origin }),
       ...(played ? { played } : {}),
+      ...(heard === undefined ? {} : { sentence: heard }),
       complete,
       ...(complete ? {} : { reason: outcome }),
       fenced: fenced + (complete ? 0 : unsent),

@@ -61,6 +61,7 @@ export class Pacer {
         this.#soundEnd = Math.max(this.#soundEnd, now) + frame.duration;
         this.#firstAudio ??= now - this.#turnBegan;
         // Only a frame that waited for its time can be late by our doing.
+        reply.heard = frame.sentence;
         this.#downlink.writeAudio(frame.body, this.#dueAt === due ? now - due : 0);
       } else if (frame.kind === "text") this.#downlink.writeText(frame.body);
       reply.played = [frame.sentence, frame.n];

@@ -55,6 +55,19 @@ describe("playout", () => {
     },
   );
 
+  it("abort: the report names the last sentence that was heard, not one of which only the subtitle was sent", () => {
+    const stage = createStage();
+    const origin = stage.inbound();
+    for (const frame of replyFrames({ reply: "a", origin }, 3, 5)) stage.playout.frame(frame);
+    stage.pass(225);
+    stage.playout.abort(stage.inbound());
+    expect(stage.turns).toMatchObject([{ complete: false, reason: "fenced", played: [1, 0], sentence: 0 }]);
+    const silent = stage.inbound();
+    stage.playout.transcript(silent, "hello");
+    stage.playout.abort(stage.inbound());
+    expect(stage.turns[1]).not.toHaveProperty("sentence");
+  });
+
   it("abort: is answered even when nothing sounds", () => {
     const stage = createStage();
     stage.playout.abort(stage.inbound());
