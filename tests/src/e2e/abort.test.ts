@@ -108,3 +108,24 @@ test("abort: in mid-sentence, it silences the device, and sound that is ready is
   expect(turn.filter(isAudio).length).toBeLessThan(Math.floor(longMs / packetMs) - 5);
   await expectNextTurn();
 });
+
+test("abort: in the first sentence of five, the model is told later that only that one was heard", async () => {
+  const sentences = ["One is long enough.", "Two is too.", "Three follows it.", "Four is near.", "Five ends it."];
+  server.script.chat = () => write(sentences.join(" "));
+  server.script.speak = async () => createTone(2000);
+  await device.do({ do: "text", text: "count for me" });
+  for (let frames = 0; frames < 5; frames++) await device.next(isAudio);
+  await device.do({ do: "abort" });
+  await device.turn();
+  await expectNextTurn();
+  await expectNextTurn();
+  const messages = server.requests.chat.at(-1)?.messages.map(({ role, content }) => `${role}: ${content}`) ?? [];
+  const at = messages.indexOf("user: count for me");
+  expect(messages.slice(at, at + 5)).toEqual([
+    "user: count for me",
+    "assistant: One is long enough. [interrupted]",
+    "user: are you there",
+    "assistant: Here I am again.",
+    "user: are you there",
+  ]);
+});
