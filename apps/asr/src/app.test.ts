@@ -192,7 +192,7 @@ describe("abort", () => {
     expect(heard.from).toBeGreaterThan(abort);
   });
 
-  test("in mid-speech: what is said right after it is heard, though nobody paused", async () => {
+  test("in mid-speech: what is said right after it is heard, without a pause between", async () => {
     await device.listen("realtime");
     device.send(say("volume").slice(0, 25));
     await device.answer(isUserSpeaking(true));

@@ -11,7 +11,7 @@ export interface TurnRecord {
   follow(request: AnswerRequest): AnswerRequest;
   /**
    * Writes the turn into the history, once. The part that was heard is known later (played-turns.ts). `end` tells that the
-   * answer is not whole. Rejected speech is not kept: nobody knows what was said.
+   * answer is not whole. Rejected speech is not kept, because its words are unknown.
    */
   keep(end?: DialogueTurn["end"]): Promise<void>;
 }

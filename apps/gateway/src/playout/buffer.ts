@@ -38,7 +38,7 @@ export class PlayoutBuffer {
   askedAt: number | undefined;
   /** The last (sentence, n) that was written to the socket. */
   played: [number, number] | undefined;
-  /** The last sentence of which sound was written to the socket. */
+  /** The last sentence whose sound was written to the socket. */
   heard: number | undefined;
   /** Every frame was accepted. */
   complete = false;

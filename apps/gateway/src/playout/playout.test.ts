@@ -55,7 +55,7 @@ describe("playout", () => {
     },
   );
 
-  it("abort: the report names the last sentence that was heard, not one of which only the subtitle was sent", () => {
+  it("abort: the report names the last sentence that was heard, not one whose subtitle alone was sent", () => {
     const stage = createStage();
     const origin = stage.inbound();
     for (const frame of replyFrames({ reply: "a", origin }, 3, 5)) stage.playout.frame(frame);

@@ -121,7 +121,7 @@ describe("detect", () => {
   });
 });
 
-test("abort in realtime mode: the conversation still listens, and ends when nobody speaks", async () => {
+test("abort in realtime mode: the conversation still listens, and ends after silence", async () => {
   hub.profiles.set("realtime", { silenceMs: 300 });
   const says: string[] = [];
   const closer = hub.bus.subscribe(channels.sayOpen("realtime"), ({ text }) => void says.push(text));

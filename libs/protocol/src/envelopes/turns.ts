@@ -47,7 +47,7 @@ export const TurnPlayed = z.object({
   reply: reply.optional(),
   /** The last (sentence, n) written to the socket; absent when none was. */
   played: z.tuple([count, count]).optional(),
-  /** The last sentence of which sound was sent; absent when none was. */
+  /** The last sentence whose sound was sent; absent when none was. */
   sentence: count.optional(),
   complete: z.boolean(),
   /** The outcome of an incomplete reply: `fenced`, `superseded`, `deadline`, `dry` or `closed`. */
