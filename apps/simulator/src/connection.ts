@@ -67,7 +67,7 @@ const longestRefusalBytes = 1000;
  * and once. Throws `ConnectionError`: `unreachable`, or `refused` with the HTTP status and the response's text.
  */
 export async function openConnection(
-  identity: Identity & { readonly answerPings: boolean },
+  identity: Identity & { readonly answerPings: boolean; readonly answerClose: boolean },
   onReceived: (received: Received) => void,
   signal?: AbortSignal,
 ): Promise<Connection> {
@@ -84,6 +84,9 @@ export async function openConnection(
     handshakeTimeout: handshakeMs,
     autoPong: identity.answerPings,
   });
+  const close = socket.close.bind(socket);
+  // The library would answer a Close frame with this method.
+  if (!identity.answerClose) socket.close = () => undefined;
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
 
   return new Promise((resolve, reject) => {
@@ -111,7 +114,7 @@ export async function openConnection(
         sendBinary: (data) => send(socket, data),
         pause: () => socket.pause(),
         resume: () => socket.resume(),
-        close: (how) => closeSocket(socket, how, closed),
+        close: (how) => closeSocket(socket, how === "drop" ? () => socket.terminate() : () => close(1000), closed),
       });
     });
     socket.on("message", (data: Buffer, isBinary) => {
@@ -148,9 +151,8 @@ function send(socket: WebSocket, data: string | Uint8Array): void {
   if (socket.readyState === WebSocket.OPEN) socket.send(data);
 }
 
-async function closeSocket(socket: WebSocket, how: "drop" | "frame", closed: Promise<void>): Promise<void> {
-  if (how === "drop") socket.terminate();
-  else socket.close(1000);
+async function closeSocket(socket: WebSocket, close: () => void, closed: Promise<void>): Promise<void> {
+  close();
   const timer = setTimeout(() => socket.terminate(), closeWaitMs);
   await closed;
   clearTimeout(timer);

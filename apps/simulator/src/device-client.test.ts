@@ -106,6 +106,18 @@ test("device: in auto mode it speaks, sends silence until the answer starts, pla
   expect(first).toEqual([true, true, true, true, true, true, true, false]);
 });
 
+test("device: with the quirk `noClose` it keeps streaming after a Close frame until TCP ends", async () => {
+  const { device, session } = await connect({}, { quirks: { noClose: true } });
+  device.listen();
+  await expect.poll(() => session.frames.length).toBeGreaterThan(2);
+  session.socket.close(1012, "restart");
+  const before = session.frames.length;
+  await expect.poll(() => session.frames.length).toBeGreaterThan(before + 3);
+  expect(device.state).toBe("listening");
+  session.socket.terminate();
+  await expect.poll(() => device.state).toBe("closed");
+});
+
 test("device in realtime mode: one start for the whole connection, whatever is typed, said or aborted", async () => {
   const { device, session, states } = await connect(answering, { mode: "realtime" });
   device.listen();

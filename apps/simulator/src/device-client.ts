@@ -20,6 +20,8 @@ export interface Quirks {
   readonly noHello?: boolean;
   /** Leaves WebSocket pings unanswered. */
   readonly noPong?: boolean;
+  /** Leaves a Close frame unanswered and keeps streaming until TCP ends, as stock firmware does. */
+  readonly noClose?: boolean;
   /** Listens again after each answer in auto mode, as stock firmware does. By default only `say` listens. */
   readonly relisten?: boolean;
 }
@@ -64,7 +66,7 @@ export interface DeviceClient {
 export async function connectDevice(options: DeviceOptions, signal?: AbortSignal): Promise<DeviceClient> {
   const { identity, quirks = {} } = options;
   const connection = await openConnection(
-    { ...identity, answerPings: !quirks.noPong },
+    { ...identity, answerPings: !quirks.noPong, answerClose: !quirks.noClose },
     // No event comes before the connection is returned.
     (received) => device.receive(received),
     signal,

@@ -76,6 +76,7 @@ Printed:
 The device disconnects after the last command. Exit code 1 if there was a problem or a refusal.
   --no-hello        send no hello by itself       --no-tools   announce no MCP tools
   --no-pong         leave pings unanswered        --relisten   listen again after each answer, as stock firmware does
+  --no-close        leave a Close frame unanswered and keep streaming, as stock firmware does
   --hex             print binary messages in full
 `;
 
@@ -94,6 +95,7 @@ const options = {
   "no-hello": { type: "boolean", default: false },
   "no-tools": { type: "boolean", default: false },
   "no-pong": { type: "boolean", default: false },
+  "no-close": { type: "boolean", default: false },
   relisten: { type: "boolean", default: false },
   hex: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
@@ -127,6 +129,7 @@ export function readDeviceCommand(args: readonly string[]): DeviceCommand | unde
     quirks: {
       noHello: values["no-hello"],
       noPong: values["no-pong"],
+      noClose: values["no-close"],
       noTools: values["no-tools"],
       relisten: values.relisten,
     },
