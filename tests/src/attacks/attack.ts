@@ -57,6 +57,8 @@ export interface Attack {
   readonly quick?: boolean;
   /** The reason why bystanders cannot be served during the attack. Then only the time after it is judged. */
   readonly outage?: string;
+  /** The logged errors that the attack is meant to cause. */
+  readonly logs?: RegExp;
   /** The most descriptors that a program may use during the attack. */
   readonly mostHandles?: number;
   /** True if the attack itself writes keys into the bucket `presence`, and leaves them. */

@@ -119,7 +119,8 @@ export const busAttacks: readonly Attack[] = [
   {
     name: "refused farewell",
     title: "farewells that the stream refuses, as too long",
-    happens: "the session is closed without it",
+    happens: "the session is closed with 1011 `error`",
+    logs: /session failed, closing/,
     run: (scene) =>
       withStream(scene, "TURNS", { max_msg_size: 650 }, async () => {
         const profile = JSON.stringify({ silenceMs: 500, farewell: "再见".repeat(100) });

@@ -66,6 +66,11 @@ it("verdict: bystanders without an answer are no bystanders that are served", ()
   ]);
 });
 
+it("verdict: an error that the attack is meant to cause does not count, any other does", () => {
+  const during = phase({}, 100, ["gateway logged: session failed", "asr logged: store failed"]);
+  expect(judge(course({ during }), { expected: /session failed/ })).toEqual(["asr logged: store failed"]);
+});
+
 it("verdict: in an outage only the time after it counts", () => {
   const during = phase({ pings: spread(900, 900) }, 100, ["asr logged: store failed"]);
   expect(judge(course({ during }), { isOutage: true })).toEqual([]);

@@ -73,19 +73,22 @@ export interface Circumstances {
   readonly writesKeys?: boolean;
   /** The factor for the floors. */
   readonly noise?: number;
+  /** Problems of programs that the attack is meant to cause. */
+  readonly expected?: RegExp | undefined;
 }
 
 /** Lists everything that an attack did to others. */
 export function judge(
   course: Course,
-  { isOutage = false, writesKeys = false, noise = 1 }: Circumstances = {},
+  { isOutage = false, writesKeys = false, noise = 1, expected }: Circumstances = {},
 ): readonly string[] {
   const { before, during, after, heldBefore, heldAfter } = course;
+  const isUnexpected = (problem: string) => expected?.test(problem) !== true;
   return [
     ...(isOutage ? [] : judgePhase("during", before.figures, during.figures, noise)),
-    ...(isOutage ? [] : during.stretch.problems),
+    ...(isOutage ? [] : during.stretch.problems.filter(isUnexpected)),
     ...judgePhase("after", before.figures, after.figures, noise),
-    ...after.stretch.problems,
+    ...after.stretch.problems.filter(isUnexpected),
     ...judgePeaks(before.stretch, during.stretch),
     ...findLeaks({ before: heldBefore, after: heldAfter, growth: [], busy: bounds.busy }).filter(
       (leak) => !writesKeys || !leak.startsWith("presence:"),

@@ -49,6 +49,7 @@ export async function runAttack(attack: Attack, stand: Stand, plan: Plan): Promi
     isOutage: attack.outage !== undefined,
     writesKeys: attack.writesKeys === true,
     noise: plan.noise,
+    expected: attack.logs,
   };
   const notes: Record<string, number> = {};
   const complaints = new Set<string>();
