@@ -89,7 +89,7 @@ test("a listen: its span, which may cover several turns, is linked to the turn's
   const asr = only(spoken, "asr");
   const name = "process device.{id}.in.control.open";
   const listens = () => receiver.spans.filter((span) => span.name === name && span.trace === asr.trace);
-  await device.do({ do: "abort" });
+  await device.do({ do: "stop" });
   await vi.waitFor(() => expect(listens()).toHaveLength(1), { timeout: 10_000, interval: 100 });
   const [listen] = listens();
   expect(asr.links).toEqual([listen?.id]);
