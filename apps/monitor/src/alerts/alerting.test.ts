@@ -34,13 +34,17 @@ test("lag: messages that no worker takes raise an alert, which is resolved once 
   }
   await until(() => expect(alertsOf("queue")).toHaveLength(1));
   expect(alertsOf("queue")[0]).toMatchObject({ severity: "high", target: "late-DEVICE_IN", resolved: false });
-  const shown = (await my.ask("GET", "/api/alerts?open=true")).body["alerts"];
-  expect(shown).toMatchObject([{ name: "queue", target: "late-DEVICE_IN" }]);
+  // The process of this test may itself be busy, which is another alert.
+  const shown = async () => {
+    const { alerts } = (await my.ask("GET", "/api/alerts?open=true")).body as { alerts: Alert[] };
+    return alerts.filter(({ name }) => name === "queue");
+  };
+  expect(await shown()).toMatchObject([{ target: "late-DEVICE_IN" }]);
 
   const second = await bus.claim({ ...open, slots: 10, work: async () => undefined });
   await until(() => expect(alertsOf("queue")).toHaveLength(2));
   expect(alertsOf("queue")[1]).toMatchObject({ id: alertsOf("queue")[0]!.id, resolved: true });
-  expect((await my.ask("GET", "/api/alerts?open=true")).body["alerts"]).toEqual([]);
+  expect(await shown()).toEqual([]);
   await second.drain(0);
 });
 
