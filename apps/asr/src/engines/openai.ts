@@ -28,18 +28,23 @@ export function createOpenAiEngine(options: {
   const requests = new PQueue({ concurrency: slots });
 
   async function transcribe(samples: Int16Array, language: string, signal: AbortSignal): Promise<Transcript> {
+    // AbortSignal.any does not keep an AbortSignal.timeout alive, which then never fires.
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), timeoutMs);
     try {
       const wav = writeWav({ sampleRate: 16_000, samples });
       const answer: unknown = await client.audio.transcriptions.create(
         // The endpoint documents ISO 639-1 for the language.
         { file: await toFile(wav, "utterance.wav"), model, language: language.split("-")[0]! },
-        { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) },
+        { signal: AbortSignal.any([signal, patience.signal]) },
       );
       const heard = readHeardWords(readText(answer));
       return heard === "" ? { text: heard, language, reason: "unrecognized" } : { text: heard, language };
     } catch (error) {
       signal.throwIfAborted();
       throw nameProblem(error, timeoutMs);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -28,6 +28,9 @@ export function createWebhook(parts: {
   /** Resolves with the answer's status, or with the reason why there was none in time. */
   const attempt = async (step: Alert): Promise<{ readonly status?: number; readonly cause?: ErrorCause }> => {
     const phase = step.resolved ? "resolved" : step.severity;
+    // AbortSignal.any does not keep an AbortSignal.timeout alive, which then never fires.
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), timeoutMs);
     try {
       const response = await fetch(url, {
         method: "POST",
@@ -35,13 +38,15 @@ export function createWebhook(parts: {
         headers: { "content-type": "application/json", "idempotency-key": `${step.id}-${phase}` },
         body: JSON.stringify(step),
         redirect: "manual",
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        signal: AbortSignal.any([signal, patience.signal]),
       });
       await response.body?.cancel();
       return { status: response.status };
     } catch (error) {
       // The error's text may hold the address, and with it a secret.
       return { cause: describeCause(error) };
+    } finally {
+      clearTimeout(timer);
     }
   };
 
