@@ -75,3 +75,22 @@ test("answer: what a model wrote before it failed is spoken", async () => {
   await expect(failing).rejects.toThrow(ModelError);
   expect(written()).toEqual(["That is easy.", "But"]);
 });
+
+test("answer: if a sentence cannot be stored while the model pauses, the model is not waited for", async () => {
+  let cancelled = false;
+  const engine: LlmEngine = {
+    name: "test",
+    async *respond(_request, signal) {
+      yield text("One moment.");
+      await sleep(20_000, undefined, { signal }).catch(() => (cancelled = true));
+    },
+  };
+  const options = {
+    write: () => Promise.reject(new Error("another worker writes the reply")),
+    answerMs: 30_000,
+    onFirstToken: () => undefined,
+    onEngineRun: () => undefined,
+  };
+  await expect(writeAnswer(engine, createRequest("hi"), options, never)).rejects.toThrow("another worker");
+  expect(cancelled).toBe(true);
+});

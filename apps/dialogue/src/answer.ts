@@ -52,8 +52,10 @@ export async function writeAnswer(
     filter = follow();
     return sentences;
   };
+  const leave = new AbortController();
+  const deltas = readEngine(engine, request, options, AbortSignal.any([signal, leave.signal]));
   try {
-    for await (const delta of markPauses(readEngine(engine, request, options, signal))) {
+    for await (const delta of markPauses(deltas, leave)) {
       if (delta.type === "emotion") emotion = delta.emotion;
       else if (delta.type === "text") await writeAll(cutter.push(filter.push(delta.text)));
       else if (delta.type === "paragraph") await writeAll(endParagraph());
@@ -74,9 +76,12 @@ const pauseMs = 300;
 
 /**
  * Passes deltas on, and marks the pauses between them: 300 ms, or for a slow writer twice the time that a delta has taken
- * on average.
+ * on average. If the reader leaves, `leave` is aborted first: the writer may be in a pause without an end.
  */
-async function* markPauses(deltas: AsyncGenerator<Delta>): AsyncGenerator<Delta | { readonly type: "pause" }> {
+async function* markPauses(
+  deltas: AsyncGenerator<Delta>,
+  leave: AbortController,
+): AsyncGenerator<Delta | { readonly type: "pause" }> {
   const startedAt = performance.now();
   let count = 0;
   try {
@@ -95,6 +100,7 @@ async function* markPauses(deltas: AsyncGenerator<Delta>): AsyncGenerator<Delta 
       yield value;
     }
   } finally {
+    leave.abort();
     await deltas.return(undefined);
   }
 }
