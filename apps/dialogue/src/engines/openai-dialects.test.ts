@@ -207,7 +207,7 @@ test.each([
   ["a union at the top", { anyOf: [{ type: "object" }, { type: "null" }] }],
   ["a nullable object", { type: ["object", "null"], properties: { volume: { type: "integer" } } }],
   ["required as true", { type: "object", properties: { volume: { type: "integer", required: true } }, required: true }],
-  ["required names that are none", { type: "object", properties: {}, required: ["volume"] }],
+  ["required names that no property has", { type: "object", properties: {}, required: ["volume"] }],
   ["a list without items", { type: "object", properties: { days: { type: "array" } } }],
   ["a list of tuples", { type: "object", properties: { days: { type: "array", items: [{ type: "string" }] } } }],
   ["names of types from programs", { type: "object", properties: { a: { type: "int" }, b: { type: "float" }, c: { type: "bool" }, d: { type: "str" }, e: { type: "any" } } }], // prettier-ignore

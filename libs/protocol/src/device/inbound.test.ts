@@ -108,7 +108,7 @@ describe("parseDeviceMessage", () => {
     ["a web page", { device_id: "AA:BB:CC:DD:EE:FF", device_name: "x", device_mac: "y", features: { mcp: true, emoji: true, notes: ["x"] } }, undefined, { mcp: true }], // prettier-ignore
     ["a load tool with other spellings", { audioParams: { sampleRate: 16000, frameDuration: 40 } }, 40, {}],
     ["nothing but a type", {}, undefined, {}],
-    ["features that are none", { features: null }, undefined, {}],
+    ["features: null", { features: null }, undefined, {}],
     ["a feature that is no boolean", { features: { mcp: { "": "x" } } }, undefined, {}],
   ])("hello: of %s is taken, with the features that programs use", (_who, hello, frameDuration, features) => {
     const message = parse({ type: "hello", ...hello });
