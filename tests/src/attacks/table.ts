@@ -1,5 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism, loadavg } from "node:os";
+import { writeRows } from "../faults/reliability-table.ts";
 import type { Figures, Phase } from "./judge.ts";
 import type { Row } from "./run-attack.ts";
 
@@ -7,8 +6,6 @@ const head = [
   "| attack | pong p50, ms | pong p99, ms | first sound p50, ms | first sound p99, ms | gap p99, ms | gateway, MB | all programs, MB | gateway's descriptors | verdict |",
   "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 ];
-const page = new URL("../../../docs/reliability.md", import.meta.url);
-const marks = { begin: "<!-- attacks: begin -->", end: "<!-- attacks: end -->" };
 
 const number = (value: number) => (Number.isFinite(value) ? String(Math.round(value)) : "-");
 const join = (values: readonly number[]) => values.map(number).join(" → ");
@@ -77,18 +74,5 @@ function describeSpread(figures: Figures, what: "pings" | "sounds" | "gaps"): st
  * has no marks for the table.
  */
 export function writeTable(rows: readonly Row[], titles: readonly string[]): void {
-  const text = readFileSync(page, "utf8");
-  const [from, to] = [text.indexOf(marks.begin), text.indexOf(marks.end)];
-  if (from < 0 || to < from) throw new Error(`docs/reliability.md has no ${marks.begin} and ${marks.end}`);
-  // Prettier has padded the columns.
-  const old = text
-    .slice(from, to)
-    .split("\n")
-    .filter((line) => line.startsWith("|"))
-    .slice(head.length);
-  const lines = new Map(old.map((line) => [line.split("|")[1]?.trim() ?? "", line.replaceAll(/ +/g, " ")]));
-  for (const row of rows) lines.set(row.title, formatRow(row));
-  const table = [...head, ...titles.flatMap((title) => lines.get(title) ?? [])].join("\n");
-  const machine = `${availableParallelism()} cores, load average of the last 15 minutes ${loadavg()[2]?.toFixed(1)}.`;
-  writeFileSync(page, `${text.slice(0, from)}${marks.begin}\n\n${table}\n\n${machine}\n\n${text.slice(to)}`);
+  writeRows({ name: "attacks", head, order: titles }, new Map(rows.map((row) => [row.title, formatRow(row)])));
 }
