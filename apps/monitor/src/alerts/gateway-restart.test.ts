@@ -68,34 +68,27 @@ test("restart: a gateway that stops in order together with the monitor is not lo
   await next.registry.close();
 }, 30_000);
 
-test("restart: a gateway whose lease could not be removed, because NATS stopped first, is not lost", async () => {
-  const { running, gateway } = await startBoth();
-  await gateway.registry.draining();
-  nats.kill("SIGKILL");
-  await Promise.all([running.stop("quick"), gateway.registry.close(0)]);
-  await gateway.bus.close();
-  await nats.restart();
-  const next = await startGateway();
-  const after = await startMonitor();
-  await sleep(findMs);
-  expect(raised).toEqual([]);
-  await after.stop("quick");
-  await next.registry.close();
-}, 30_000);
-
-test("restart: a gateway that stops with NATS, before it could note that, is not lost", async () => {
-  const { running, gateway } = await startBoth();
-  nats.kill("SIGKILL");
-  await Promise.all([running.stop("quick"), gateway.registry.close(0)]);
-  await gateway.bus.close();
-  await nats.restart();
-  const next = await startGateway();
-  const after = await startMonitor();
-  await sleep(findMs);
-  expect(raised).toEqual([]);
-  await after.stop("quick");
-  await next.registry.close();
-}, 30_000);
+test.each([
+  ["whose lease could not be removed, because NATS stopped first,", true],
+  ["that stops with NATS, before it could note that,", false],
+])(
+  "restart: a gateway %s is not lost",
+  async (_how, isNoted) => {
+    const { running, gateway } = await startBoth();
+    if (isNoted) await gateway.registry.draining();
+    nats.kill("SIGKILL");
+    await Promise.all([running.stop("quick"), gateway.registry.close(0)]);
+    await gateway.bus.close();
+    await nats.restart();
+    const next = await startGateway();
+    const after = await startMonitor();
+    await sleep(findMs);
+    expect(raised).toEqual([]);
+    await after.stop("quick");
+    await next.registry.close();
+  },
+  30_000,
+);
 
 test("restart: NATS and a gateway restart while the monitor runs: the gateway is not lost", async () => {
   const { running, gateway } = await startBoth();
