@@ -1,5 +1,5 @@
 import type { Bus } from "@voxbus/bus";
-import { watchPresence, type PresenceView } from "@voxbus/presence";
+import { awaitPresence, watchPresence, type PresenceView } from "@voxbus/presence";
 import { channels, type Event, type Inbound, type InControl } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import {
@@ -38,6 +38,8 @@ export interface TestGateways {
   readonly view: PresenceView;
   start(env?: Readonly<Record<string, string>>): Promise<Running>;
   /** Connects a device. It leaves with `leaveAll`. */
+  open(to: Running, options: TestDeviceOptions): Promise<TestDevice>;
+  /** Connects a device, and waits until frames of the bus reach it. It leaves with `leaveAll`. */
   connect(to: Running, options: TestDeviceOptions): Promise<TestDevice>;
   leaveAll(): Promise<void>;
   stop(): Promise<void>;
@@ -51,6 +53,11 @@ export async function openTestGateways(): Promise<TestGateways> {
   const running: Running[] = [];
   const devices: TestDevice[] = [];
   const leaveAll = async () => void (await Promise.all(devices.splice(0).map(leave)));
+  const open = async (to: Running, options: TestDeviceOptions) => {
+    const device = await openTestDevice(addressOf(to), options);
+    devices.push(device);
+    return device;
+  };
   return {
     nats,
     bus,
@@ -64,9 +71,14 @@ export async function openTestGateways(): Promise<TestGateways> {
       running.push(started);
       return started;
     },
+    open,
     async connect(to, options) {
-      const device = await openTestDevice(addressOf(to), options);
-      devices.push(device);
+      const device = await open(to, options);
+      const { id, hello } = options;
+      if (id === undefined || hello === false || !device.open || !(await readStats(to)).nats) return device;
+      // A device's presence is written after its subscription, over the same connection.
+      const { signal } = new AbortController();
+      await awaitPresence(view, { device: id, session: device.session, timeoutMs: 2000 }, signal);
       return device;
     },
     leaveAll,

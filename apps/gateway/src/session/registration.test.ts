@@ -35,8 +35,8 @@ test("a gateway that was cut off returns: the device's newer session on another 
   const { gateway: first, proxy } = await startCuttable("first");
   const second = await gateways.start({ VOXBUS_GATEWAY_ID: "second" });
   proxy.stall();
-  const older = await gateways.connect(first, { id: "moved" });
-  const newer = await gateways.connect(second, { id: "moved" });
+  const older = await gateways.open(first, { id: "moved" });
+  const newer = await gateways.open(second, { id: "moved" });
   await untilHeldBy("moved", newer.session);
   await untilConnected(first, false);
   proxy.resume();
@@ -52,8 +52,8 @@ test.each(["first", "second"] as const)(
     const first = await startCuttable("first");
     const second = await startCuttable("second");
     for (const { proxy } of [first, second]) proxy.stall();
-    const older = await gateways.connect(first.gateway, { id: "twice" });
-    const newer = await gateways.connect(second.gateway, { id: "twice" });
+    const older = await gateways.open(first.gateway, { id: "twice" });
+    const newer = await gateways.open(second.gateway, { id: "twice" });
     await untilConnected(first.gateway, false);
     await untilConnected(second.gateway, false);
     const [early, late] = returns === "first" ? [first, second] : [second, first];
@@ -73,15 +73,15 @@ test("the bucket is wiped while a gateway is cut off: the device's newer session
   const second = await gateways.start({ VOXBUS_GATEWAY_ID: "second" });
   // Each session raises the term.
   for (let n = 0; n < 3; n += 1) {
-    const earlier = await gateways.connect(first, { id: "wiped" });
+    const earlier = await gateways.open(first, { id: "wiped" });
     await untilHeldBy("wiped", earlier.session);
   }
-  const older = await gateways.connect(first, { id: "wiped" });
+  const older = await gateways.open(first, { id: "wiped" });
   await untilHeldBy("wiped", older.session);
   proxy.stall();
   await untilConnected(first, false);
   await gateways.nats.callApi("STREAM.PURGE.KV_presence");
-  const newer = await gateways.connect(second, { id: "wiped" });
+  const newer = await gateways.open(second, { id: "wiped" });
   await untilHeldBy("wiped", newer.session);
   proxy.resume();
   expect(await older.closed).toEqual({ code: 4001, reason: "replaced" });
@@ -93,8 +93,8 @@ test("the bucket is wiped while a gateway is cut off: the device's newer session
 test("a device returns to the same gateway while it is cut off: its newer session stays", async () => {
   const { gateway, proxy } = await startCuttable("only");
   proxy.stall();
-  const older = await gateways.connect(gateway, { id: "same" });
-  const newer = await gateways.connect(gateway, { id: "same" });
+  const older = await gateways.open(gateway, { id: "same" });
+  const newer = await gateways.open(gateway, { id: "same" });
   expect(await older.closed).toEqual({ code: 4001, reason: "replaced" });
   await untilConnected(gateway, false);
   proxy.resume();
@@ -106,12 +106,12 @@ test("a device returns to the same gateway while it is cut off: its newer sessio
 
 test("a device leaves while its gateway is cut off: it is offline afterwards, whichever of its sessions was registered", async () => {
   const { gateway, proxy } = await startCuttable("only");
-  const registered = await gateways.connect(gateway, { id: "was-there" });
+  const registered = await gateways.open(gateway, { id: "was-there" });
   await untilHeldBy("was-there", registered.session);
-  await gateways.connect(gateway, { id: "witness" });
+  await gateways.open(gateway, { id: "witness" });
   proxy.stall();
-  const returned = await gateways.connect(gateway, { id: "was-there" });
-  const visitor = await gateways.connect(gateway, { id: "visitor" });
+  const returned = await gateways.open(gateway, { id: "was-there" });
+  const visitor = await gateways.open(gateway, { id: "visitor" });
   await new Promise((resolve) => setTimeout(resolve, 200));
   for (const device of [returned, visitor]) device.vanish();
   await untilConnected(gateway, false);
@@ -130,7 +130,7 @@ test("a session whose state changes before its presence is written: presence sho
   proxies.push(proxy);
   const gateway = await gateways.start({ VOXBUS_NATS_URL: proxy.url, VOXBUS_PING_MS: "300" });
   proxy.stall();
-  const device = await gateways.connect(gateway, { id: "quiet" });
+  const device = await gateways.open(gateway, { id: "quiet" });
   await new Promise((resolve) => setTimeout(resolve, 600));
   proxy.resume();
   await untilHeldBy("quiet", device.session);
@@ -143,7 +143,7 @@ test("a device falls silent: its record shows its last sign of life, not the tim
     VOXBUS_SUSPECT_MS: "600",
     VOXBUS_IDLE_TIMEOUT_MS: "2000",
   });
-  const device = await gateways.connect(gateway, { id: "silent" });
+  const device = await gateways.open(gateway, { id: "silent" });
   const read = async () => (await gateways.bus.bucket(buckets.devices).get("silent"))?.value;
   await untilHeldBy("silent", device.session);
   const silentSince = Date.now();
@@ -155,7 +155,7 @@ test("a device falls silent: its record shows its last sign of life, not the tim
 
 test("a presence that another program removed: its session is closed, and the device may return", async () => {
   const gateway = await gateways.start({ VOXBUS_PING_MS: "2000" });
-  const device = await gateways.connect(gateway, { id: "removed" });
+  const device = await gateways.open(gateway, { id: "removed" });
   await untilHeldBy("removed", device.session);
   await settle();
   await gateways.bus.bucket(buckets.presence).remove("removed");
@@ -167,6 +167,6 @@ test("a presence that NATS refuses: its session is closed, and the device may re
   const gateway = await gateways.start();
   const { config } = await gateways.nats.callApi("STREAM.INFO.KV_presence");
   await gateways.nats.callApi("STREAM.UPDATE.KV_presence", { ...(config as object), max_msg_size: 120 });
-  const device = await gateways.connect(gateway, { id: "refused" });
+  const device = await gateways.open(gateway, { id: "refused" });
   expect(await device.closed).toEqual({ code: 4005, reason: "unregistered" });
 }, 30_000);
