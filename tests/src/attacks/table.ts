@@ -1,4 +1,4 @@
-import { writeRows } from "../faults/reliability-table.ts";
+import { writeRows } from "../suites/reliability-table.ts";
 import type { Figures, Phase } from "./judge.ts";
 import type { Row } from "./run-attack.ts";
 

@@ -1,4 +1,4 @@
-import { writeRows } from "./reliability-table.ts";
+import { writeRows } from "../suites/reliability-table.ts";
 import type { Row } from "./run-fault.ts";
 
 const head = [
