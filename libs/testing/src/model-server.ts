@@ -65,6 +65,8 @@ export interface ModelServer {
   /** The base URL for a program's configuration. */
   readonly url: string;
   readonly script: ModelScript;
+  /** The liberties that it takes with chat completions. A test may change them at any time. */
+  dialect: Dialect;
   /** The requests received so far, by endpoint. */
   readonly requests: {
     readonly chat: readonly ChatRequest[];
@@ -86,7 +88,6 @@ export async function startModelServer(
   given: Partial<ModelScript> = {},
   options: { readonly dialect?: Dialect } = {},
 ): Promise<ModelServer> {
-  const dialect = options.dialect ?? dialects.openai;
   const script: ModelScript = { chat: () => 404, transcribe: () => 404, speak: () => 404, ...given };
   const requests = {
     chat: [] as ChatRequest[],
@@ -99,8 +100,8 @@ export async function startModelServer(
     "/v1/chat/completions": async (body, context) => {
       const request = JSON.parse(body.toString()) as ChatRequest;
       requests.chat.push(request);
-      const answer = refuseChat(request, dialect) ?? (await script.chat(request, context));
-      return isRefusal(answer) ? answer : (response) => streamChat(answer, response, dialect);
+      const answer = refuseChat(request, server.dialect) ?? (await script.chat(request, context));
+      return isRefusal(answer) ? answer : (response) => streamChat(answer, response, server.dialect);
     },
     "/v1/audio/transcriptions": async (body, context) => {
       const request = await readForm(body, context.headers["content-type"] ?? "");
@@ -121,13 +122,13 @@ export async function startModelServer(
     },
   };
 
-  const server = createServer((request, response) => {
+  const http = createServer((request, response) => {
     const gone = new AbortController();
     response.on("close", () => {
       gone.abort();
       if (response.writableFinished) return;
       cancelled += 1;
-      server.emit("cancelled");
+      http.emit("cancelled");
     });
     const context = { headers: request.headers, gone: gone.signal };
     answer(request, response, context).catch(() => response.destroy());
@@ -143,19 +144,21 @@ export async function startModelServer(
     else refuse(response, reply);
   }
 
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+  await once(http.listen(0, "127.0.0.1"), "listening");
+  const server: ModelServer = {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/v1`,
     script,
+    dialect: options.dialect ?? dialects.openai,
     requests,
     cancelled: () => cancelled,
-    whenCancelled: () => once(server, "cancelled"),
+    whenCancelled: () => once(http, "cancelled"),
     async close() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, "close");
+      http.close();
+      http.closeAllConnections();
+      await once(http, "close");
     },
   };
+  return server;
 }
 
 type Refusal = number | EarlyEnd | ErrorAnswer;

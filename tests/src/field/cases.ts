@@ -1,0 +1,5 @@
+import { modelCases } from "./cases-models.ts";
+import type { FieldKind } from "./field-case.ts";
+
+/** Every case, kind by kind, in the order of the tables in docs/compatibility.md. */
+export const kinds: readonly FieldKind[] = [modelCases];
