@@ -3,7 +3,7 @@ import type { Meter } from "@opentelemetry/api";
 import { buckets, streamNames, type BucketName, type StreamName } from "@voxbus/protocol";
 import { openBucket } from "./kv/bucket.ts";
 import type { Bus, Claims } from "./bus.ts";
-import { BusAwayError } from "./errors.ts";
+import { BusAwayError, NatsSetupError } from "./errors.ts";
 import { createClaimMeter, observeBus } from "./metrics.ts";
 import { runClaims } from "./jetstream/claim.ts";
 import { readSizes, type BusConfig, type BusLog, type StreamSizes } from "./config.ts";
@@ -11,6 +11,7 @@ import { runFollow } from "./follow.ts";
 import { readLags } from "./jetstream/lags.ts";
 import { createNatsClock } from "./nats/clock.ts";
 import { openConnection, type Connection } from "./nats/connection.ts";
+import { isJetStreamOff } from "./nats/nats-errors.ts";
 import { createMessages, toBytes, traceHeaders } from "./nats/messages.ts";
 import { traceSend } from "./tracing/spans.ts";
 import { createPublisher, type Publisher } from "./jetstream/publish.ts";
@@ -19,6 +20,10 @@ import { createStorageWatch } from "./jetstream/storage-watch.ts";
 import { bucketStream, createEnsureStreams, type EnsureStreams } from "./jetstream/streams.ts";
 
 const apiTimeoutMs = 2000;
+/** Time for JetStream to come up at the start, ms. */
+const jetStreamMs = 3000;
+/** Difference between two clocks that is reported, ms. Tokens and certificates bear less than lifetimes of messages do. */
+const clockToleranceMs = 30_000;
 
 /**
  * Connects a process to the bus and creates its streams and buckets. Waits until NATS answers or `signal` aborts. Then
@@ -54,6 +59,9 @@ export async function connectBus(
     await connection.close();
     throw error;
   }
+
+  const aheadMs = Date.now() - clock.now();
+  if (Math.abs(aheadMs) > clockToleranceMs) log.warn({ aheadMs }, "clock differs from that of NATS, set it");
 
   const claimMeter = createClaimMeter(config.meter);
   const claims = new Set<Claims>();
@@ -113,7 +121,7 @@ function streamOf(name: StreamName | BucketName): string {
   return (streamNames as readonly string[]).includes(name) ? name : bucketStream(name as BucketName);
 }
 
-/** Creates or updates the streams. Waits while NATS does not answer. */
+/** Creates or updates the streams. Waits while NATS does not answer. Throws NatsSetupError if JetStream is off. */
 async function openStreams(
   {
     connection,
@@ -122,9 +130,21 @@ async function openStreams(
   }: { readonly connection: Connection; readonly publisher: Publisher; readonly ensure: () => Promise<void> },
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  const began = performance.now();
+  const tryOut = async () => {
+    try {
+      await ensure();
+    } catch (error) {
+      if (!isJetStreamOff(error) || performance.now() - began < jetStreamMs) throw error;
+      // The cause is left out: it would count as one that may pass.
+      throw new NatsSetupError(
+        "JetStream is off: start nats-server with -js, or enable JetStream for this program's account",
+      );
+    }
+  };
   for (;;) {
     try {
-      await publisher.retry(undefined, ensure, signal);
+      await publisher.retry(undefined, tryOut, signal);
       return;
     } catch (err) {
       if (!(err instanceof BusAwayError) || connection.nc.isClosed()) throw err;

@@ -17,3 +17,8 @@ export class BusAwayError extends Error {
 export class StorageFullError extends BusAwayError {
   override readonly name = "StorageFullError";
 }
+
+/** Thrown at the start when NATS cannot be used as it is set up. The message says what to do. */
+export class NatsSetupError extends Error {
+  override readonly name = "NatsSetupError";
+}

@@ -20,6 +20,6 @@ export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connect.ts";
 export { checkBusConfig } from "./nats/credentials.ts";
 export { retryConflicts } from "./compare-and-set.ts";
-export { BusAwayError, ConflictError, StorageFullError } from "./errors.ts";
+export { BusAwayError, ConflictError, DeniedError, NatsSetupError, StorageFullError } from "./errors.ts";
 export { spanIdOf, startSpanAs, templateOf } from "./tracing/spans.ts";
 export { contextOf, traceOf, tracingIsOn, type Trace } from "./tracing/trace.ts";

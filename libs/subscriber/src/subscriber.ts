@@ -1,4 +1,12 @@
-import { busConfig, checkBusConfig, connectBus, type Bus, type BusConfig } from "@voxbus/bus";
+import {
+  busConfig,
+  checkBusConfig,
+  connectBus,
+  DeniedError,
+  NatsSetupError,
+  type Bus,
+  type BusConfig,
+} from "@voxbus/bus";
 import { watchProfiles, type EngineNames, type Profiles } from "@voxbus/presence";
 import type { BucketName, StreamName } from "@voxbus/protocol";
 import {
@@ -91,6 +99,12 @@ function withBus<S extends ConfigShape>(program: Program<S>): ServiceProgram<S &
   return { ...program, config, checkConfig } as unknown as ServiceProgram<S & typeof busConfig>;
 }
 
+/** Turns the errors that an operator mends into problems of the configuration. */
+function explainRefusal(error: unknown): never {
+  if (error instanceof NatsSetupError || error instanceof DeniedError) throw new ConfigError([error.message]);
+  throw error;
+}
+
 function buildOf<S extends ConfigShape>(
   { name, streams = [] }: Program<S>,
   setup: Setup<S>,
@@ -98,7 +112,7 @@ function buildOf<S extends ConfigShape>(
   return async (service) => {
     const { log, meter, signal, defer } = service;
     const config = service.config as unknown as BusConfig;
-    const bus = await connectBus({ ...config, name, meter, streams }, log, signal);
+    const bus = await connectBus({ ...config, name, meter, streams }, log, signal).catch(explainRefusal);
     defer(() => bus.close());
     service.check("nats", () => bus.connected());
     service.check("streams", () => bus.storing());

@@ -11,7 +11,7 @@ import {
   type StreamName,
 } from "@voxbus/protocol";
 import type { BusLog, StreamSizes } from "../config.ts";
-import { DeniedError } from "../errors.ts";
+import { DeniedError, NatsSetupError } from "../errors.ts";
 import type { NatsClock } from "../nats/clock.ts";
 import { explainDenial, isMissing, isNameTaken, isQuota, isTransient } from "../nats/nats-errors.ts";
 
@@ -138,7 +138,7 @@ async function explainQuota(
     () => -1,
   );
   const limit = granted > 0 ? ` This account may use ${Math.floor(granted / megabyte)} MB.` : "";
-  return new Error(
+  return new NatsSetupError(
     `NATS has too little storage: the streams and buckets need ${all} MB${copies}.${limit} Raise the limit of NATS, or lower ${Object.keys(sizes).join(", ")}`,
     { cause },
   );

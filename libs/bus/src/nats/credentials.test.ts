@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { nkeys } from "@nats-io/transport-node";
@@ -112,6 +112,25 @@ describe("NATS credentials", () => {
     await bus.close();
   });
 
+  test("changed certificates are used at the next reconnect; while they do not fit, the log says why", async () => {
+    makeCertificates(directory);
+    const at = (name: string) => join(directory, name);
+    const files = ["cert", "key", "ca"].map((name) => `${name}_file: ${JSON.stringify(at(`server.${name}`))}`);
+    const server = await start(`tls { ${files.join(", ")}, verify: true }`);
+    const warnings: object[] = [];
+    const log = { ...silentLog, warn: (fields: object, message: string) => void warnings.push({ ...fields, message }) };
+    const [VOXBUS_NATS_CA, VOXBUS_NATS_CERT, VOXBUS_NATS_KEY] = [at("ca.copy"), at("client.cert"), at("client.key")];
+    copyFileSync(at("server.ca"), VOXBUS_NATS_CA);
+    const config = { VOXBUS_NATS_CA, VOXBUS_NATS_CERT, VOXBUS_NATS_KEY };
+    const bus = await connectOwnBus(server.url.replace("127.0.0.1", "localhost"), { config, streams: [], log });
+    makeCertificates(directory);
+    await server.restart();
+    await vi.waitFor(() => expect(JSON.stringify(warnings)).toContain("its certificate cannot be trusted"), patienceMs);
+    copyFileSync(at("server.ca"), VOXBUS_NATS_CA);
+    await vi.waitFor(() => expect(bus.stats().reconnects).toBe(1), patienceMs);
+    await bus.close();
+  });
+
   test.each<[string, Partial<LoginConfig>, readonly string[]]>([
     ["nothing", {}, []],
     ["a user without a password", { VOXBUS_NATS_USER: "u" }, []],
@@ -158,13 +177,41 @@ describe("NATS credentials", () => {
       { VOXBUS_NATS_CREDS: "/dev/null" },
       ["VOXBUS_NATS_CREDS: the content is not a credentials file"],
     ],
-    [
-      "a comma in a password",
-      { VOXBUS_NATS_URL: "nats://u:s3c,ret@host" },
-      ["VOXBUS_NATS_URL: expected nats://host:port; server 1"],
-    ],
+    ...(
+      [
+        ["a comma in a password", "nats://u:s3c,ret@host", 1, "has a port that is not from 1 to 65535. In a password"],
+        ["WebSockets", "ws://s3cret@host", 1, "begins with neither nats:// nor tls://"],
+        ["a scheme with one slash", "nats:/host:4222", 1, "begins with neither"],
+        ["a trailing comma", "nats://host:4222,", 2, "is empty: remove a comma"],
+        ["a blank between commas", "nats://a:1, ,nats://b:1", 2, "is empty"],
+        ["a space", "nats://host: 4222", 1, "has a space in it"],
+        ["servers separated by a space", "nats://a:1 nats://b:1", 1, "has a space in it: separate servers by commas"],
+        ["servers separated by a semicolon", "nats://a:1;nats://b:1", 1, "has something behind its port"],
+        ["quotation marks", '"nats://host:4222"', 1, "has quotation marks around it"],
+        ["no host", "nats://", 1, "has no host"],
+        ["a port alone", "nats://:4222", 1, "has no host"],
+        ["credentials alone", "nats://u:s3cret@", 1, "has no host"],
+        ["a port that is too high", "nats://host:99999", 1, "has a port that is not from 1 to 65535"],
+        ["port 0", "nats://host:0", 1, "has a port that is not from 1 to 65535"],
+        ["a port that is a word", "nats://host:s3cret", 1, "has a port that is not from 1 to 65535"],
+        ["a colon without a port", "nats://host:", 1, "has a port that is not from 1 to 65535"],
+        ["IPv6 without brackets", "nats://::1:4222", 1, "has an IPv6 address without brackets"],
+        ["a path", "nats://host:4222/s3cret", 1, "has something behind its port"],
+        ["a query", "nats://host?token=s3cret", 1, "has something behind its port"],
+        ["a host that cannot exist", "nats://a..b:4222", 1, "has a host that is neither a name nor an address"],
+        ["an unset variable of a shell", "nats://${HOST}:4222", 1, "has a host that is neither"],
+      ] as const
+    ).map(([title, VOXBUS_NATS_URL, server, is]): [string, Partial<LoginConfig>, readonly string[]] => [
+      title,
+      { VOXBUS_NATS_URL },
+      [`VOXBUS_NATS_URL: expected nats://host:port; server ${server} ${is}`],
+    ]),
     ["a % in a password", { VOXBUS_NATS_URL: "nats://u:s3cret%@host" }, ["VOXBUS_NATS_URL: the credentials hold a %"]],
-    ["WebSockets", { VOXBUS_NATS_URL: "ws://s3cret@host" }, ["VOXBUS_NATS_URL: expected nats://host:port; server 1"]],
+    ["a wrong escape", { VOXBUS_NATS_URL: "nats://u:s3cret%zz@host" }, ["VOXBUS_NATS_URL: the credentials hold a %"]],
+    ["commas alone", { VOXBUS_NATS_URL: ", " }, ["server 1 is empty", "server 2 is empty"]],
+    ["spaces around servers", { VOXBUS_NATS_URL: " nats://a:1 , tls://[::1]/ " }, []],
+    ["a CA that is no certificate", { VOXBUS_NATS_CA: "/etc/hostname" }, ["VOXBUS_NATS_CA: the files cannot be used"]],
+    ["a folder", { VOXBUS_NATS_CREDS: "/etc" }, ["VOXBUS_NATS_CREDS: cannot read /etc (EISDIR)"]],
   ])("%s: contradictions are named, and secrets are not quoted", (_, config, problems) => {
     const found = checkBusConfig(configOf(config));
     expect(found).toEqual(problems.map((problem) => expect.stringContaining(problem) as unknown));

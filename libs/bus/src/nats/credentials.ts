@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import {
@@ -10,7 +11,7 @@ import {
 } from "@nats-io/transport-node";
 import type { BusLog, LoginConfig } from "../config.ts";
 import { readServerUrls, type ServerUrls } from "./server-urls.ts";
-import type { TlsFiles } from "./tls-refusal.ts";
+import type { TlsFiles } from "./find-obstacle.ts";
 
 type Variable = keyof LoginConfig;
 
@@ -168,6 +169,8 @@ function checkTls(config: LoginConfig): void {
     return path === undefined ? undefined : readFile(variable, path);
   });
   try {
+    // createSecureContext passes over authorities that it cannot read.
+    if (ca) new X509Certificate(ca);
     createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
   } catch (cause) {
     const names = variables.filter((variable) => config[variable] !== undefined).join(", ");

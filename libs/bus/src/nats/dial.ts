@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, errors, type NatsConnection } from "@nats-io/transport-node";
 import type { BusLog, LoginConfig } from "../config.ts";
+import { NatsSetupError } from "../errors.ts";
 import { corkWrites } from "./cork.ts";
 import { readCredentials } from "./credentials.ts";
-import { findTlsRefusal } from "./tls-refusal.ts";
+import { findObstacle, findOldVersion } from "./find-obstacle.ts";
 
 const retryMs = 500;
+const seekEveryMs = 2000;
 /** Errors that no retry can help. */
 const hopeless = [errors.AuthorizationError, errors.UserAuthenticationExpiredError, errors.InvalidArgumentError];
+
+type Credentials = ReturnType<typeof readCredentials>;
 
 /** The configuration of a connection, and the name under which NATS lists it. */
 export type ConnectionConfig = LoginConfig & { readonly name?: string };
@@ -44,32 +48,65 @@ export async function dial(config: ConnectionConfig, log: BusLog, signal?: Abort
     try {
       // nats.js adds the peers that a refusing server of a cluster names, and would try them all without a pause or an end.
       const probe = await connect({ ...options, ignoreClusterUpdates: true });
+      const server = probe.getServer();
+      const old = probe.info && findOldVersion(probe.info);
       await probe.close();
-      return corkWrites(await connect(options));
+      if (old !== undefined) throw refuse([server], old);
+      const nc = corkWrites(await connect(options));
+      void reportObstacles(nc, credentials, log);
+      return nc;
     } catch (cause) {
-      const url = credentials.servers.map((address) => `nats://${address}`).join(",");
+      if (cause instanceof NatsSetupError) throw cause;
       if (cause instanceof Error && hopeless.some((kind) => cause instanceof kind)) {
-        throw new Error(`NATS at ${url} cannot be used: ${cause.message}`, { cause });
+        throw refuse(credentials.servers, cause.message, cause);
       }
-      const refusal = await findRefusal(credentials, cause);
-      if (refusal !== undefined) {
-        throw new Error(`NATS at ${url} cannot be used: it refuses the client certificate (${refusal})`, { cause });
-      }
-      if (!logged) log.warn({ url, err: cause }, "NATS unavailable, retrying");
+      const found = await findObstacles(credentials);
+      if (found !== undefined) throw refuse([found.server], found.reason, cause);
+      if (!logged) log.warn({ url: urlOf(credentials.servers), err: cause }, "NATS unavailable, retrying");
       logged = true;
       await sleep(retryMs, undefined, { signal });
     }
   }
 }
 
-async function findRefusal(
-  { servers, tls }: ReturnType<typeof readCredentials>,
-  cause: unknown,
-): Promise<string | undefined> {
-  if (!(tls && cause instanceof errors.TimeoutError)) return undefined;
+interface Obstacle {
+  readonly server: string;
+  readonly reason: string;
+}
+
+/** Finds a server that no retry can help. */
+async function findObstacles({ servers, tls }: Credentials): Promise<Obstacle | undefined> {
   for (const server of servers) {
-    const refusal = await findTlsRefusal(server, tls);
-    if (refusal !== undefined) return refusal;
+    const reason = await findObstacle(server, tls);
+    if (reason !== undefined) return { server, reason };
   }
   return undefined;
+}
+
+/** Logs, once each, the reasons why a lost connection does not come back, and a server that is too old. */
+async function reportObstacles(nc: NatsConnection, credentials: Credentials, log: BusLog): Promise<void> {
+  let soughtAt = -Infinity;
+  let told: string | undefined;
+  for await (const { type } of nc.status()) {
+    let obstacle: Obstacle | undefined;
+    if (type === "reconnect") {
+      const reason = nc.info && findOldVersion(nc.info);
+      if (reason !== undefined) obstacle = { server: nc.getServer(), reason };
+      told = undefined;
+    } else if (type === "reconnecting" && performance.now() - soughtAt > seekEveryMs) {
+      soughtAt = performance.now();
+      obstacle = await findObstacles(credentials);
+    }
+    if (obstacle === undefined || obstacle.reason === told) continue;
+    told = obstacle.reason;
+    log.warn(obstacle, "NATS cannot be used");
+  }
+}
+
+function urlOf(servers: readonly string[]): string {
+  return servers.map((address) => `nats://${address}`).join(",");
+}
+
+function refuse(servers: readonly string[], problem: string, cause?: unknown): NatsSetupError {
+  return new NatsSetupError(`NATS at ${urlOf(servers)} cannot be used: ${problem}`, { cause });
 }

@@ -82,8 +82,9 @@ export function isConflict(error: unknown): boolean {
   );
 }
 
-/** True when JetStream is off for this account, as while an operator reloads the settings of NATS. */
-function isDisabled(error: unknown): boolean {
+/** True when JetStream is off, everywhere or for this account, or has not started yet. */
+export function isJetStreamOff(error: unknown): boolean {
+  if (isUnanswered(error)) return true;
   for (let at = error; at instanceof Error; at = at.cause) {
     if (at instanceof JetStreamApiError && at.code === JetStreamApiCodes.JetStreamNotEnabledForAccount) return true;
   }
@@ -99,5 +100,5 @@ export function isTransient(error: unknown): boolean {
     // Not every 5xx: NATS also answers 500 to a configuration that it rejects.
     return error.status === 503 || error.code === messageIdInProgress || isMissing(error);
   }
-  return isDisabled(error) || isUnanswered(error);
+  return isJetStreamOff(error);
 }
