@@ -72,6 +72,7 @@ export const refusals = {
   forbidden: { status: 403, meaning: "The Origin or Host is not allowed." },
   "not-found": { status: 404, meaning: "No such path." },
   "method-not-allowed": { status: 405, meaning: "The path does not take this method." },
+  "upgrade-required": { status: 426, meaning: "The path is the WebSocket's, and the request asks for no upgrade." },
   "bad-request": { status: 400, meaning: "The request is not HTTP, or it broke off." },
   "body-too-big": { status: 413, meaning: "The request's body is over 64 KiB." },
   "bad-body": { status: 400, meaning: "The request's body is not the expected JSON." },

@@ -20,6 +20,11 @@ function headerOrQuery(request: IncomingMessage, url: URL, name: string): string
   return "";
 }
 
+/** Tells whether a request names a device. Browsers do not. */
+export function hasIdentity(request: IncomingMessage, url: URL): boolean {
+  return headerOrQuery(request, url, "device-id") !== "";
+}
+
 /** Reads the identity from headers, or else from the query (docs/protocol.md, upgrade). Throws `bad-id`. */
 export function readIdentity(request: IncomingMessage, url: URL): Identity {
   const token = headerOrQuery(request, url, "authorization").replace(/^Bearer\s+/i, "");

@@ -3,7 +3,7 @@ import { hostName, type Log } from "@voxbus/subscriber";
 import type { GatewayConfig } from "../config.ts";
 import { fixedLimits } from "../limits.ts";
 import type { Auth } from "./auth.ts";
-import { checkBrowserHost, checkOrigin, readIdentity, requestUrl } from "./identity.ts";
+import { checkBrowserHost, checkOrigin, hasIdentity, readIdentity, requestUrl } from "./identity.ts";
 import { RefusedError } from "./refusals.ts";
 
 const { bodyBytes } = fixedLimits;
@@ -53,18 +53,25 @@ export function createOta(options: {
   readonly log: Log;
 }): Ota {
   const { config, auth, port, log } = options;
+  const addressFor = ({ headers }: IncomingMessage) => {
+    const host = hostName(headers.host ?? "") || "127.0.0.1";
+    return config.VOXBUS_PUBLIC_URL ?? `ws://${host.includes(":") ? `[${host}]` : host}:${port}/xiaozhi/v1/`;
+  };
+  const introduce = (request: IncomingMessage) =>
+    "This is the OTA address of a voxbus gateway. Devices ask here for their configuration when they start: enter this " +
+    `address in the device's Wi-Fi portal.\nDevices are then sent to ${addressFor(request)}\n` +
+    "To talk in this browser, open the monitor's page instead.\n";
   const configure = (request: IncomingMessage, body: unknown) => {
     const { device, client } = readIdentity(request, requestUrl(request));
     const token = auth.issue(device, client);
     if (token === undefined)
       log.warn({ device }, "token refused: device not in VOXBUS_OTA_ALLOW or VOXBUS_AUTH_TOKENS");
     const now = new Date();
-    const host = hostName(request.headers.host ?? "") || "127.0.0.1";
     return {
       server_time: { timestamp: now.getTime(), timezone_offset: -now.getTimezoneOffset() },
       firmware: { version: runningVersion(body), url: "" },
       websocket: {
-        url: config.VOXBUS_PUBLIC_URL ?? `ws://${host.includes(":") ? `[${host}]` : host}:${port}/xiaozhi/v1/`,
+        url: addressFor(request),
         token: token ?? "",
         version: 1,
       },
@@ -92,6 +99,11 @@ export function createOta(options: {
       const activate = path.replace(/\/$/, "").endsWith("/activate");
       if (activate ? request.method !== "POST" : request.method !== "POST" && request.method !== "GET") {
         throw new RefusedError("method-not-allowed", `${request.method} is not supported here`);
+      }
+      if (request.method === "GET" && !hasIdentity(request, requestUrl(request))) {
+        response.setHeader("x-content-type-options", "nosniff");
+        response.setHeader("content-type", "text/plain; charset=utf-8").end(introduce(request));
+        return;
       }
       const body = await readBody(request);
       let answer: object;

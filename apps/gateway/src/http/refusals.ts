@@ -45,7 +45,10 @@ export function createRefuser(counters: Counters, log: Log): Refuser {
     request(response, error) {
       const { status, body } = refuse(error);
       if (response.headersSent) response.destroy();
-      else response.writeHead(status, { "content-type": "application/json", connection: "close" }).end(body);
+      else {
+        if (status === 426) response.setHeader("upgrade", "websocket");
+        response.writeHead(status, { "content-type": "application/json", connection: "close" }).end(body);
+      }
     },
     upgrade(socket, error) {
       const { name, status, body } = refuse(error);

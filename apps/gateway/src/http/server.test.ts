@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { connect as connectTcp } from "node:net";
 import type { Running } from "@voxbus/subscriber";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { addressOf, openTestGateways, readStats, type TestGateways } from "../test-gateways.ts";
 
 let gateways: TestGateways;
@@ -154,5 +154,54 @@ describe("OTA", () => {
     await expect.poll(async () => (await readStats(one)).refusals["bad-request"] ?? 0).toBeGreaterThan(before);
     await ask();
     expect((await readStats(one)).refusals["bad-request"]).toBe(before + 1);
+  });
+});
+
+describe("addresses opened by others than devices", () => {
+  const open = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(new URL(path, one.addresses["ota"]), init);
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  };
+
+  it.each(["/xiaozhi/ota/", "/xiaozhi/ota", "/xiaozhi/ota/?lang=en"])(
+    "%s in a browser: a sentence says what it is, and where devices are sent",
+    async (path) => {
+      const { status, headers, text } = await open(path, { headers: { "User-Agent": "Mozilla/5.0" } });
+      expect(status).toBe(200);
+      expect(headers.get("content-type")).toBe("text/plain; charset=utf-8");
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+      expect(text).toMatch(/^This is the OTA address of a voxbus gateway\. /);
+      expect(text).toContain(addressOf(one));
+    },
+  );
+
+  it("OTA without a device id, but sent as a device does: 400, as before", async () => {
+    expect((await open("/xiaozhi/ota/", { method: "POST", body: "{}" })).status).toBe(400);
+    expect((await open("/xiaozhi/ota/activate", { method: "POST", body: "{}" })).status).toBe(400);
+  });
+
+  it.each<[string, string, RequestInit]>([
+    ["a browser", "/", { headers: { "User-Agent": "Mozilla/5.0" } }],
+    ["a device without an upgrade", "/xiaozhi/v1/", { headers: { "Device-Id": "kitchen" } }],
+    ["a proxy that keeps Upgrade alone", "/xiaozhi/v1", { headers: { "Sec-WebSocket-Protocol": "mqtt" } }],
+    ["a device whose OTA address is the WebSocket's", "/xiaozhi/v1/", { method: "POST", body: "{}" }],
+  ])("the WebSocket's address, opened by %s: 426 with the reason", async (_, path, init) => {
+    const { status, headers, text } = await open(path, init);
+    expect(status).toBe(426);
+    expect(headers.get("upgrade")).toBe("websocket");
+    expect(JSON.parse(text)).toEqual({
+      error: "upgrade-required",
+      message: expect.stringMatching(/proxy .*Upgrade and Connection.* \/xiaozhi\/ota\//) as string,
+    });
+  });
+
+  it("a proxy that drops the header Upgrade: the log says so, once", async () => {
+    const warn = vi.spyOn(one.log, "warn");
+    const statusOf = async (headers: Record<string, string>) => (await open("/xiaozhi/v1/", { headers })).status;
+    expect(await statusOf({})).toBe(426);
+    expect(warn).not.toHaveBeenCalled();
+    for (let i = 0; i < 3; i += 1) expect(await statusOf({ "Sec-WebSocket-Version": "13" })).toBe(426);
+    expect(warn.mock.calls).toEqual([[{ remote: "127.0.0.1" }, expect.stringMatching(/^upgrade lost its header/)]]);
+    warn.mockRestore();
   });
 });

@@ -5,7 +5,7 @@ import { fixedLimits, type Limits } from "../limits.ts";
 import { requestUrl } from "./identity.ts";
 import type { Ota } from "./ota.ts";
 import { RefusedError, type Refuser } from "./refusals.ts";
-import type { Upgrade } from "./upgrade.ts";
+import { isDevicePath, type Upgrade } from "./upgrade.ts";
 
 /** The parts that answer requests. */
 export interface HttpHandlers {
@@ -40,8 +40,15 @@ export async function openServer(
   let serve!: (handlers: HttpHandlers) => void;
   const serving = new Promise<HttpHandlers>((resolve) => (serve = resolve));
 
+  let told = false;
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     try {
+      const isLost = request.headers["sec-websocket-version"] !== undefined;
+      if (isLost && !told) {
+        told = true;
+        const { remoteAddress: remote } = request.socket;
+        log.warn({ remote }, "upgrade lost its header: a proxy must pass on Upgrade and Connection");
+      }
       await route(request, response, await serving);
     } catch (error) {
       // A request that broke off is counted at `clientError`.
@@ -101,6 +108,13 @@ export async function openServer(
 async function route(request: IncomingMessage, response: ServerResponse, { ota, stats }: HttpHandlers): Promise<void> {
   const path = requestUrl(request).pathname;
   if (ota.owns(path)) return ota.answer(request, response, path);
+  if (isDevicePath(path)) {
+    throw new RefusedError(
+      "upgrade-required",
+      "this is the WebSocket address of devices, and the request asks for no upgrade. A proxy in between must pass on " +
+        "the headers Upgrade and Connection. The OTA address is /xiaozhi/ota/",
+    );
+  }
   if (path !== "/ws/stats" || request.method !== "GET")
     throw new RefusedError(
       "not-found",

@@ -11,7 +11,10 @@ import type { Capacity } from "./capacity.ts";
 import { checkOrigin, readFraming, readIdentity, requestUrl } from "./identity.ts";
 import { RefusedError, type Refuser } from "./refusals.ts";
 
-const devicePaths = new Set(["/xiaozhi/v1", "/"]);
+/** Tells whether devices open their WebSocket at a path. */
+export function isDevicePath(path: string): boolean {
+  return /^\/(xiaozhi\/v1\/?)?$/.test(path);
+}
 
 /** Dependencies of upgrades. */
 export interface UpgradeDeps {
@@ -72,8 +75,7 @@ async function accept(
   { config, auth, guesses }: UpgradeDeps,
 ): Promise<Omit<Handshake, "socket" | "stream" | "remote">> {
   const url = requestUrl(request);
-  if (!devicePaths.has(url.pathname.replace(/(?<=.)\/$/, "")))
-    throw new RefusedError("not-found", "devices connect to /xiaozhi/v1/");
+  if (!isDevicePath(url.pathname)) throw new RefusedError("not-found", "devices connect to /xiaozhi/v1/");
   const identity = readIdentity(request, url);
   const framing = readFraming(request);
   checkOrigin(request, config);
