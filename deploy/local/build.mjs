@@ -1,8 +1,18 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { runCommand } from "./progress.mjs";
 
+const buildInfo = "dist/.tsbuildinfo";
 const workspaces = ["apps", "examples", "libs"];
 
 /** True if every package's dist was built from the current sources. Takes milliseconds and runs no build tool. */
@@ -11,8 +21,27 @@ export function isBuilt(root) {
   return (
     existsSync(stamp) &&
     readFileSync(stamp, "utf8") === stampSources(root) &&
-    listPackages(root).every((path) => existsSync(join(path, "dist")))
+    listPackages(root).every((path) => existsSync(join(path, "dist"))) &&
+    findOldBuild(root) === undefined
   );
+}
+
+/** Names a package whose build is missing, or older than a source that is part of it. Undefined if there is none. */
+export function findOldBuild(root) {
+  const old = listPackages(root, workspaces).find((path) => {
+    const built = statSync(join(path, buildInfo), { throwIfNoEntry: false });
+    return (
+      built === undefined || listSources(join(path, "src")).some((source) => statSync(source).mtimeMs > built.mtimeMs)
+    );
+  });
+  return old && relative(root, old);
+}
+
+function listSources(directory) {
+  const files = readdirSync(directory, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
+  return files
+    .filter(({ name }) => !/^test-|\.(test|suite)\.ts$/.test(name))
+    .map((entry) => join(entry.parentPath, entry.name));
 }
 
 /** Builds every package whose sources have changed. Throws with the compiler's output if the build fails. */
@@ -21,15 +50,18 @@ export async function buildPackages(root) {
   const tool = join(root, "node_modules/.bin/nx");
   const env = { ...process.env, NX_DAEMON: "false", NX_NO_CLOUD: "true", NX_TUI: "false", NX_INTERACTIVE: "false" };
   await runCommand(process.execPath, [tool, "run-many", "-t", "build", "--outputStyle=static"], { cwd: root, env });
+  // nx leaves a build that fits the sources as it is, however old.
+  const now = new Date();
+  for (const path of listPackages(root)) utimesSync(join(path, buildInfo), now, now);
   const stamp = join(root, ".cache/built");
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(`${stamp}.${process.pid}`, built);
   renameSync(`${stamp}.${process.pid}`, stamp);
 }
 
-function listPackages(root) {
-  const inside = workspaces.flatMap((name) => readdirSync(join(root, name)).map((entry) => join(root, name, entry)));
-  return [...inside, join(root, "tests")].filter((path) => existsSync(join(path, "tsconfig.json")));
+function listPackages(root, folders = [...workspaces, "."]) {
+  const inside = folders.flatMap((name) => readdirSync(join(root, name)).map((entry) => join(root, name, entry)));
+  return inside.filter((path) => existsSync(join(path, "tsconfig.json")));
 }
 
 /** Gives a hash of all sources' paths, times and sizes. Reading their contents would take too long at each start. */

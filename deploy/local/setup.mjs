@@ -7,6 +7,11 @@ import { showStep } from "./progress.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const oldestNode = [20, 19];
+const advice = {
+  EACCES: "Make this folder writable for your user.",
+  EROFS: "Move this folder to a disk that can be written to, or set it up before the disk becomes read-only.",
+  ENOSPC: "The disk is full: make room.",
+};
 
 /** The steps that a checkout needs before its programs run, in order. A step that is done is skipped. */
 const steps = [
@@ -27,7 +32,7 @@ const steps = [
 /** The simulators only talk to a gateway, and with VOXBUS_NATS_URL there is a NATS already. */
 function needsNatsServer() {
   const script = process.env.npm_lifecycle_event;
-  return !process.env.VOXBUS_NATS_URL && script !== "predevice" && script !== "prefleet";
+  return !process.env.VOXBUS_NATS_URL && script !== "device" && script !== "fleet";
 }
 
 function checkNode() {
@@ -53,6 +58,6 @@ async function setUp() {
 try {
   await setUp();
 } catch (error) {
-  process.stderr.write(`voxbus: set-up failed: ${error.message}\n`);
+  process.stderr.write(`voxbus: set-up failed: ${[error.message, advice[error.code]].filter(Boolean).join(". ")}\n`);
   process.exitCode = 1;
 }

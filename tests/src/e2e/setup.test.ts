@@ -159,7 +159,10 @@ test("set-up: processes take turns, and a dead one does not block the next", asy
 });
 
 /** Makes a small checkout: the real set-up, one package, and fakes of the slow tools. */
-function makeCheckout(): { readonly calls: () => string[]; readonly setUp: (env?: object) => [number | null, string] } {
+function makeCheckout(): {
+  readonly calls: () => string[];
+  readonly run: (script: string, env?: object) => [number | null, string];
+} {
   const write = (path: string, text: string, mode?: number) => {
     mkdirSync(join(directory, path, ".."), { recursive: true });
     writeFileSync(join(directory, path), text, { mode });
@@ -169,7 +172,7 @@ function makeCheckout(): { readonly calls: () => string[]; readonly setUp: (env?
   for (const name of ["package.json", "nx.json", "tsconfig.json", "tsconfig.base.json"]) write(name, "{}");
   const entry = { "node_modules/one": { version: "1.0.0", integrity: "sha512-one" } };
   write("package-lock.json", JSON.stringify({ packages: { "": {}, ...entry } }));
-  write("apps/one/tsconfig.json", "{}");
+  for (const name of ["apps/one", "tests"]) write(`${name}/tsconfig.json`, "{}");
   write("apps/one/src/main.ts", "export {};");
   write(
     "npm-cli.js",
@@ -178,15 +181,16 @@ appendFileSync("calls", "npm " + process.argv[2] + "\\n");
 mkdirSync("node_modules/.bin", { recursive: true });
 cpSync("package-lock.json", "node_modules/.package-lock.json");
 writeFileSync("node_modules/.bin/nx", 'const fs = require("node:fs");' +
-  'fs.appendFileSync("calls", "nx " + process.argv[2] + "\\\\n"); fs.mkdirSync("apps/one/dist", { recursive: true });');
+  'fs.appendFileSync("calls", "nx " + process.argv[2] + "\\\\n"); for (const name of ["apps/one", "tests"]) {' +
+  'fs.mkdirSync(name + "/dist", { recursive: true }); fs.appendFileSync(name + "/dist/.tsbuildinfo", ""); }');
 `,
   );
   write("calls", "");
   write(".cache/nats-server", "#!/bin/sh\n", 0o755);
   return {
     calls: () => readFileSync(join(directory, "calls"), "utf8").split("\n").filter(Boolean),
-    setUp: (env = {}) => {
-      const ended = spawnSync(process.execPath, [join(directory, "deploy/local/setup.mjs")], {
+    run: (script, env = {}) => {
+      const ended = spawnSync(process.execPath, [join(directory, "deploy/local", script)], {
         env: { PATH: "/nowhere", npm_execpath: join(directory, "npm-cli.js"), ...env },
         encoding: "utf8",
       });
@@ -196,7 +200,8 @@ writeFileSync("node_modules/.bin/nx", 'const fs = require("node:fs");' +
 }
 
 test("set-up: it makes missing parts with a line for each step, and is silent if nothing is missing", () => {
-  const { calls, setUp } = makeCheckout();
+  const { calls, run } = makeCheckout();
+  const setUp = () => run("setup.mjs");
   const [code, said] = setUp();
   expect(said).toMatch(
     /^voxbus: installing packages \(npm ci\) … done in [\d.]+ s\nvoxbus: building … done in [\d.]+ s\n$/,
@@ -220,11 +225,47 @@ test("set-up: it makes missing parts with a line for each step, and is silent if
 });
 
 test("set-up: without a nats-server it stops and names three solutions, unless VOXBUS_NATS_URL is set", () => {
-  const { setUp } = makeCheckout();
+  const { run } = makeCheckout();
   rmSync(join(directory, ".cache/nats-server"));
-  const [code, said] = setUp({ VOXBUS_OFFLINE: "1" });
+  const [code, said] = run("setup.mjs", { VOXBUS_OFFLINE: "1" });
   expect(code).toBe(1);
   expect(said).toMatch(/Do one of these: set VOXBUS_NATS_URL .* nats-server >= 2\.11 on PATH; .* Debian's mirror/);
   expect(said).toContain("official release not tried: VOXBUS_OFFLINE=1");
-  expect(setUp({ VOXBUS_NATS_URL: "nats://127.0.0.1:4222" })[0]).toBe(0);
+  expect(run("setup.mjs", { VOXBUS_NATS_URL: "nats://127.0.0.1:4222" })[0]).toBe(0);
+});
+
+test("start: without packages, or with the build of an older checkout, it stops with a sentence", () => {
+  const { run } = makeCheckout();
+  const hint = "Use npm start, which installs and builds first.";
+  const start = () => run("start.mjs");
+  expect(start()).toEqual([1, `voxbus: the packages of package-lock.json are not installed. ${hint}\n`]);
+  run("setup.mjs");
+  const source = join(directory, "apps/one/src/main.ts");
+  const at = (seconds: number) => utimesSync(source, seconds, seconds);
+  at(Date.now() / 1000 + 60);
+  expect(start()).toEqual([1, `voxbus: the build of apps/one is missing or older than its sources. ${hint}\n`]);
+  at(Date.now() / 1000 - 60);
+  writeFileSync(join(directory, "apps/one/src/main.test.ts"), "");
+  utimesSync(join(directory, "apps/one/src/main.test.ts"), Date.now() / 1000 + 60, Date.now() / 1000 + 60);
+  writeFileSync(join(directory, "deploy/local/system.mjs"), 'process.stdout.write("started")');
+  expect(start()).toEqual([0, "started"]);
+  rmSync(join(directory, "apps/one/dist"), { recursive: true });
+  expect(start()[1]).toContain("the build of apps/one is missing");
+});
+
+test("npm: every script sets up by itself, because ignore-scripts=true drops the scripts before scripts", () => {
+  const path = fileURLToPath(new URL("../../../package.json", import.meta.url));
+  const { scripts } = JSON.parse(readFileSync(path, "utf8")) as { scripts: Record<string, string> };
+  expect(Object.keys(scripts).filter((name) => /^(pre|post)/.test(name))).toEqual([]);
+  for (const name of ["start", "test", "device", "fleet", "docs", "bench"]) {
+    expect(scripts[name]).toMatch(/^node deploy\/local\/setup\.mjs && /);
+  }
+  cpSync(path, join(directory, "package.json"));
+  mkdirSync(join(directory, "deploy/local"), { recursive: true });
+  for (const name of ["setup", "start"]) {
+    writeFileSync(join(directory, `deploy/local/${name}.mjs`), `console.log("${name}", ...process.argv.slice(2))`);
+  }
+  const env = { ...process.env, npm_config_ignore_scripts: "true" };
+  const output = execFileSync("npm", ["start", "--", "--gateways", "2"], { cwd: directory, env, encoding: "utf8" });
+  expect(output).toMatch(/\nsetup\nstart --gateways 2\n$/);
 });
