@@ -1,8 +1,8 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defaultPorts } from "@voxbus/protocol";
+import { startOnOddHost } from "@voxbus/testing";
 import { awaitEnd, listDescendants, type Process } from "./processes.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -40,21 +40,13 @@ export async function launchSystem(
 ): Promise<LaunchedSystem> {
   const { gateways = 1, env = {}, throughNpm = false } = options;
   const [command, first] = throughNpm ? ["npm", ["start", "--"]] : [process.execPath, ["deploy/local/start.mjs"]];
-  const child = spawn(command, [...first, "--gateways", String(gateways)], {
-    cwd: root,
-    env: { ...makeEnvironment(), ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const pid = child.pid;
-  if (pid === undefined) throw new Error("the launcher cannot be started");
-  const closed = once(child, "close");
-  const { output, awaitLine } = watchOutput(child, closed);
-  const end = async (signal: NodeJS.Signals) => {
-    const began = performance.now();
-    child.kill(signal);
-    await closed;
-    return { code: child.exitCode, took: performance.now() - began };
-  };
+  const { child, pid, output, awaitLine, deafen, end } = startOnOddHost(
+    [command, ...first, "--gateways", String(gateways)],
+    {
+      cwd: root,
+      env: { ...freePorts, ...env },
+    },
+  );
 
   await awaitLine(/^Press Ctrl-C to stop/);
   const commands = listDescendants(pid).map((one) => one.command);
@@ -69,10 +61,7 @@ export async function launchSystem(
     output,
     processes: (part = "") => listDescendants(pid).filter((one) => one.command.includes(part)),
     awaitLine,
-    deafen() {
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-    },
+    deafen,
     end,
     async close() {
       const pids = listDescendants(pid).map((one) => one.pid);
@@ -96,46 +85,6 @@ function nameOf(program: string, port: string): string {
   return port === "ops" ? `${program}_ops` : program;
 }
 
-/** Makes an environment without the shell's own configuration, in which every port is a free one. */
-function makeEnvironment(): Readonly<Record<string, string | undefined>> {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_"));
-  return { ...Object.fromEntries(inherited), ...freePorts };
-}
-
 function isRunning(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null;
-}
-
-/** Collects what a process prints. */
-function watchOutput(child: ChildProcess, closed: Promise<unknown>): Pick<LaunchedSystem, "output" | "awaitLine"> {
-  let output = "";
-  const waiting = new Set<{ from: number; pattern: RegExp; found: (line: string) => void; over: () => void }>();
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      for (const one of waiting) {
-        const whole = output.slice(one.from, output.lastIndexOf("\n") + 1);
-        const line = whole.split("\n").find((candidate) => one.pattern.test(candidate));
-        if (line !== undefined) one.found(line);
-      }
-    });
-  }
-  void closed.then(() => waiting.forEach((one) => one.over()));
-  return {
-    output: () => output,
-    awaitLine: (pattern) =>
-      new Promise<string>((resolve, reject) => {
-        const one = {
-          from: output.length,
-          pattern,
-          found: (line: string) => {
-            waiting.delete(one);
-            resolve(line);
-          },
-          over: () => reject(new Error(`the launcher ended without a line like ${pattern}:\n${output}`)),
-        };
-        waiting.add(one);
-        if (!isRunning(child)) one.over();
-      }),
-  };
 }
