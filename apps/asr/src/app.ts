@@ -34,6 +34,8 @@ export async function buildAsr({
   drain,
 }: Context<typeof asrConfig>): Promise<void> {
   report({ threads: 1 + config.VOXBUS_ASR_FRONT_END_THREADS + config.VOXBUS_ASR_THREADS });
+  if (config.VOXBUS_ASR_URL !== undefined && config.VOXBUS_ASR_ENGINE !== "openai")
+    log.warn("VOXBUS_ASR_URL set, but VOXBUS_ASR_ENGINE is not openai");
   const engine = await engines[config.VOXBUS_ASR_ENGINE](config, log);
   defer(() => engine.close());
   const frontEnds = createWorkerPool<AudioFrontEndContract>({

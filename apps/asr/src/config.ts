@@ -1,3 +1,4 @@
+import { apiUrl } from "@voxbus/subscriber";
 import { z } from "zod";
 
 function count(least: number, most: number) {
@@ -10,7 +11,7 @@ export const asrConfig = {
     .enum(["embedded", "openai"])
     .default("embedded")
     .describe("recognizer: embedded knows the sentences of the built-in assistant, openai is an HTTP endpoint"),
-  VOXBUS_ASR_URL: z.url().optional().describe("base URL of the openai engine, as in http://localhost:8000/v1"),
+  VOXBUS_ASR_URL: apiUrl.optional().describe("base URL of the openai engine, as in http://localhost:8000/v1"),
   VOXBUS_ASR_MODEL: z.string().default("whisper-1").describe("model of the openai engine"),
   VOXBUS_ASR_KEY: z.string().optional().describe("API key of the openai engine; most local servers need none"),
   VOXBUS_ASR_TIMEOUT_MS: count(100, 60_000)

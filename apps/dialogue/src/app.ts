@@ -52,6 +52,8 @@ export async function buildDialogue({
   defer,
   drain,
 }: Context<typeof dialogueConfig>): Promise<void> {
+  if (config.VOXBUS_LLM_URL !== undefined && config.VOXBUS_LLM_ENGINE !== "openai")
+    log.warn("VOXBUS_LLM_URL set, but VOXBUS_LLM_ENGINE is not openai");
   const profiles = await openProfiles({ llm: Object.keys(engines) });
   const presence = await watchPresence(bus);
   defer(() => presence.close());

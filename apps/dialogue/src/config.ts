@@ -1,3 +1,4 @@
+import { apiUrl } from "@voxbus/subscriber";
 import { z } from "zod";
 
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
@@ -8,8 +9,7 @@ export const dialogueConfig = {
     .enum(["embedded", "openai"])
     .default("embedded")
     .describe("language model: embedded knows a short list of phrases, openai is any chat completions endpoint"),
-  VOXBUS_LLM_URL: z
-    .url()
+  VOXBUS_LLM_URL: apiUrl
     .optional()
     .describe("base URL of the openai engine, such as http://localhost:11434/v1; unset: OpenAI's own"),
   VOXBUS_LLM_MODEL: z.string().default("gpt-4o-mini").describe("model of the openai engine"),

@@ -2,7 +2,7 @@ import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
 import { connectTestBus, startNatsServer } from "@voxbus/testing";
 import { channels, type Command } from "@voxbus/protocol";
-import { ConfigError, PortTakenError, startSubscriber, type Running } from "@voxbus/subscriber";
+import { ConfigError, ListenError, startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { buildMonitor, monitor } from "./app.ts";
 
@@ -249,7 +249,7 @@ test("monitor: does not listen beyond loopback unless it is configured", async (
 
 test("monitor: the error names a port that is taken", async () => {
   const port = new URL(url).port;
-  await expect(start({ VOXBUS_MONITOR_PORT: port })).rejects.toThrow(PortTakenError);
+  await expect(start({ VOXBUS_MONITOR_PORT: port })).rejects.toThrow(ListenError);
   await expect(start({ VOXBUS_MONITOR_PORT: port })).rejects.toThrow(port);
 });
 

@@ -43,7 +43,7 @@ type MonitorContext = Context<typeof monitorConfig>;
 
 /**
  * Puts the monitor together: it watches presence and the gateways' leases, measures, raises alerts, and serves the HTTP
- * API and the page. Throws PortTakenError if its port is taken.
+ * API and the page. Throws ListenError if its port is taken.
  */
 export async function buildMonitor(context: MonitorContext): Promise<Readonly<Record<string, string>>> {
   const { config, bus, on, log, meter, signal, defer } = context;

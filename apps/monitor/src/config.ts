@@ -1,5 +1,5 @@
 import { defaultPorts } from "@voxbus/protocol";
-import { flag, port } from "@voxbus/subscriber";
+import { flag, httpUrl, port } from "@voxbus/subscriber";
 import { z } from "zod";
 import { ruleVariables } from "./alerts/rules.ts";
 
@@ -44,10 +44,7 @@ export const monitorConfig = {
     .max(60_000)
     .default(10_000)
     .describe("ms without a sign of life from the active monitor after which another one takes over"),
-  VOXBUS_MONITOR_WEBHOOK: z
-    .url({ protocol: /^https?$/ })
-    .optional()
-    .describe("http or https address that every alert is posted to as JSON"),
+  VOXBUS_MONITOR_WEBHOOK: httpUrl.optional().describe("http or https address that every alert is posted to as JSON"),
   ...ruleVariables,
   VOXBUS_LLM_ENGINE: z.string().default("embedded").describe("language model of dialogue, which the page names"),
 };

@@ -41,6 +41,8 @@ export async function buildTts({
   defer(() => presence.close());
   const sessions = watchSessions(bus, presence);
   defer(() => sessions.close());
+  if (config.VOXBUS_TTS_URL !== undefined && config.VOXBUS_TTS_ENGINE !== "openai")
+    log.warn("VOXBUS_TTS_URL set, but VOXBUS_TTS_ENGINE is not openai");
   const { engines, fallback } = await createPreferredEngines(config, log);
   defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
   log.info({ engines: engines.map(({ name }) => name) }, "engines created");

@@ -1,3 +1,4 @@
+import { apiUrl } from "@voxbus/subscriber";
 import { z } from "zod";
 
 function count(least: number, most: number) {
@@ -10,7 +11,7 @@ export const ttsConfig = {
     .enum(["embedded", "espeak", "openai"])
     .default("embedded")
     .describe("synthesizer: embedded is English only, espeak is the espeak-ng program, openai is an HTTP endpoint"),
-  VOXBUS_TTS_URL: z.url().optional().describe("base URL of the openai engine, as in http://localhost:8880/v1"),
+  VOXBUS_TTS_URL: apiUrl.optional().describe("base URL of the openai engine, as in http://localhost:8880/v1"),
   VOXBUS_TTS_MODEL: z.string().default("tts-1").describe("model of the openai engine"),
   VOXBUS_TTS_KEY: z.string().optional().describe("API key of the openai engine; most local servers need none"),
   VOXBUS_TTS_VOICE: z

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { baseConfig, ConfigError, describeConfig, flag, port, readConfig } from "./config.ts";
+import { apiUrl, baseConfig, ConfigError, describeConfig, flag, port, readConfig } from "./config.ts";
 import { knownVariables } from "./variables.ts";
 
 const shape = {
@@ -65,5 +65,31 @@ describe("knownVariables", () => {
   it("list: sorted, each once, all of them VOXBUS_*", () => {
     expect([...knownVariables]).toEqual([...new Set(knownVariables)].toSorted());
     expect(knownVariables.filter((name) => !/^VOXBUS_[A-Z0-9_]+$/.test(name))).toEqual([]);
+  });
+});
+
+describe("apiUrl", () => {
+  it.each([
+    "http://localhost:8000/v1",
+    "https://api.example/openai/v1/",
+    "http://[::1]:11434/v1",
+    "http://h/models/v1",
+  ])("%s: is accepted", (url) => {
+    expect(apiUrl.safeParse(url).success).toBe(true);
+  });
+
+  it.each([
+    ["localhost:11434/v1", "begins with http:// or https://"],
+    ["127.0.0.1:11434", "begins with http:// or https://"],
+    ["ftp://host/v1", "begins with http:// or https://"],
+    ["http//host/v1", "begins with http:// or https://"],
+    ["http://", "begins with http:// or https://"],
+    ["http://user:s3cret@host/v1", "without a user and a password"],
+    ["http://host/v1/chat/completions", "expected the base URL"],
+    ["http://host/v1/audio/speech/", "expected the base URL"],
+  ])("%s: the problem is named, and the URL is not quoted", (url, problem) => {
+    const { error } = apiUrl.safeParse(url);
+    expect(error?.issues.map(({ message }) => message)).toEqual([expect.stringContaining(problem)]);
+    expect(error?.message).not.toContain("s3cret");
   });
 });

@@ -36,6 +36,20 @@ export const baseConfig = {
   ),
 };
 
+/** An HTTP address as an environment variable. Credentials in it are refused: fetch would refuse each request. */
+export const httpUrl = z.string().superRefine((value, { addIssue }) => {
+  const report = (message: string) => addIssue({ code: "custom", message });
+  const { protocol, username, password } = URL.canParse(value) ? new URL(value) : {};
+  if (protocol !== "http:" && protocol !== "https:") report("expected an address that begins with http:// or https://");
+  else if (username || password) report("expected an address without a user and a password in it");
+});
+
+/** The base URL of an OpenAI-compatible API as an environment variable. */
+export const apiUrl = httpUrl.refine(
+  (value) => !/\/(chat\/completions|completions|audio\/\w+|models)\/?$/.test(value),
+  "expected the base URL, as in http://localhost:8000/v1: without the path of one function",
+);
+
 /** A TCP port as an environment variable; 0 means any free one. */
 export const port = z.coerce.number().int().min(0).max(65_535);
 

@@ -1,3 +1,5 @@
+import { hideSecrets } from "./hide-secrets.ts";
+
 /** The fields of an error that tell operators what a provider, a device or a socket answered. */
 export interface ErrorCause {
   readonly name: string;
@@ -29,7 +31,7 @@ export function withoutText(error: unknown): Error {
 
 /**
  * Describes an error and its causes for the log. An error that may quote its input (of a JSON or schema parser, or of an
- * HTTP client) is described by its name, status and code. Fields of errors are not copied.
+ * HTTP client) is described by its name, status and code. URLs are shown without their secrets. Fields of errors are not copied.
  */
 export function describeError(error: unknown): Readonly<Record<string, unknown>> {
   const causes = listCauses(error);
@@ -68,7 +70,7 @@ const telltales = ["status", "statusCode", "response", "body", "error", "issues"
 
 function textOf(error: Error): string {
   const quotes = error instanceof SyntaxError || telltales.some((field) => Object.hasOwn(error, field));
-  return quotes ? formatCause(describeOne(error)) : error.message;
+  return quotes ? formatCause(describeOne(error)) : hideSecrets(error.message);
 }
 
 function formatCause({ name, status, code }: ErrorCause): string {

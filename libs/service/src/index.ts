@@ -1,9 +1,19 @@
-export { ConfigError, flag, listVariables, port, readConfig, type ConfigShape, type Variable } from "./config.ts";
+export {
+  apiUrl,
+  ConfigError,
+  flag,
+  httpUrl,
+  listVariables,
+  port,
+  readConfig,
+  type ConfigShape,
+  type Variable,
+} from "./config.ts";
 export { describeCause, withoutText, type ErrorCause } from "./error-cause.ts";
 export { createGuesses, type Guesses } from "./guesses.ts";
 export { hostName, isKnownHost, list } from "./hosts.ts";
 export { type StopMode } from "./lifecycle.ts";
-export { countDropped, listen, PortTakenError, serverTimes } from "./listen.ts";
+export { countDropped, listen, ListenError, serverTimes } from "./listen.ts";
 export { createLog, type Log } from "./log.ts";
 export { type OpsHandler } from "./ops.ts";
 export { createMemoryReader, createVitals } from "./process-metrics.ts";

@@ -135,3 +135,13 @@ describe("connections of a listener", () => {
     expect(await ask(await open(), "/")).toContain("200 OK");
   });
 });
+
+it.each([
+  ["192.0.2.1", "VOXBUS_GATEWAY_PORT", "VOXBUS_GATEWAY_HOST"],
+  ["[::1]", "VOXBUS_GATEWAY_PORT", "VOXBUS_GATEWAY_HOST"],
+  ["no-such-host.invalid", "VOXBUS_MONITOR_PORT", "VOXBUS_MONITOR_HOST"],
+  ["http://127.0.0.1", "VOXBUS_ASR_OPS_PORT", "VOXBUS_OPS_HOST"],
+])("listen: %s, which is not an address of this machine, is named with its variable", async (host, variable, named) => {
+  const listening = listen(createServer(), { host, port: 0, variable });
+  await expect(listening).rejects.toThrow(`${host} is not an address of this machine: set ${named} to one`);
+});

@@ -6,9 +6,24 @@ import { readDescriptorLimit } from "./descriptors.ts";
 import type { Log } from "./log.ts";
 import { createProxies, type Proxies } from "./proxies.ts";
 
-/** Thrown when a port is already in use. The message names the port and the variable to change. */
-export class PortTakenError extends Error {
-  override readonly name = "PortTakenError";
+/** Thrown when an address cannot be listened on. The message names the variable to change. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+/** Explains why an address cannot be listened on, by the code of the error. */
+const problems: Readonly<Record<string, (options: ListenOptions) => string>> = {
+  EADDRINUSE: ({ host, port, variable }) => `port ${port} on ${host} is taken: set ${variable} to another one`,
+  EACCES: ({ port, variable }) => `port ${port} is for root only: set ${variable} to one above 1023`,
+  EADDRNOTAVAIL: nameHost,
+  EAFNOSUPPORT: nameHost,
+  ENOTFOUND: nameHost,
+  EAI_AGAIN: nameHost,
+};
+
+function nameHost({ host, variable }: ListenOptions): string {
+  const hostVariable = variable.replace(/\w+_OPS_PORT$/, "VOXBUS_OPS_HOST").replace(/_PORT$/, "_HOST");
+  return `${host} is not an address of this machine: set ${hostVariable} to one, such as 127.0.0.1, 0.0.0.0 or ::`;
 }
 
 /** Options of `createServer` with which no request and no idle connection holds a descriptor for long. */
@@ -39,7 +54,7 @@ export function countDropped(meter: Meter, port: string): () => void {
 export interface ListenOptions {
   readonly host: string;
   readonly port: number;
-  /** The variable that sets the port. */
+  /** The variable that sets the port. That of the host has the same name with HOST; operations ports share one. */
   readonly variable: string;
   /** Open connections that it holds; default 1024, and 128 of one address. */
   readonly limits?: ConnectionLimits;
@@ -52,7 +67,7 @@ export interface ListenOptions {
 
 /**
  * Starts to listen and returns the real address, `http://HOST:PORT`. Open connections are limited, and a failed accept is
- * logged. Throws PortTakenError, which names `variable`.
+ * logged. Throws ListenError, which names the variable to change.
  */
 export async function listen(server: Server, options: ListenOptions): Promise<string> {
   const { host, port, variable, limits = usualLimits, proxies = createProxies(), log } = options;
@@ -69,8 +84,8 @@ export async function listen(server: Server, options: ListenOptions): Promise<st
 
   await new Promise<void>((resolve, reject) => {
     const fail = (cause: NodeJS.ErrnoException) => {
-      const message = `port ${port} on ${host} is taken: set ${variable} to another one`;
-      reject(cause.code === "EADDRINUSE" ? new PortTakenError(message, { cause }) : cause);
+      const problem = problems[cause.code ?? ""]?.(options);
+      reject(problem === undefined ? cause : new ListenError(problem, { cause }));
     };
     server.once("error", fail);
     server.listen({ host, port, backlog }, () => {

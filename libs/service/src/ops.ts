@@ -62,7 +62,7 @@ export async function openOps(options: {
     try {
       await answer(request, response);
     } catch (error) {
-      log.error({ err: error, method: request.method, path: request.url }, "operations request failed");
+      log.error({ err: error, method: request.method, path: request.url?.split("?")[0] }, "operations request failed");
       if (response.headersSent) response.destroy();
       else json(response, 500, { error: error instanceof Error ? error.message : String(error) });
     }

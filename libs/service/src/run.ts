@@ -1,6 +1,7 @@
 import { ConfigError, describeConfig, type ConfigShape } from "./config.ts";
 import type { StopMode } from "./lifecycle.ts";
-import { PortTakenError } from "./listen.ts";
+import { hideSecrets } from "./hide-secrets.ts";
+import { ListenError } from "./listen.ts";
 import { logOutput } from "./log-output.ts";
 import { programShape, startService, type Build, type Program } from "./service.ts";
 
@@ -23,6 +24,7 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
     process.stdout.write(`voxbus ${program.name}: environment variables\n\n${describeConfig(programShape(program))}\n`);
     return;
   }
+  const foreign = dropForeignVariables();
   const early = new AbortController();
   const starting = startService(program, build, process.env, early.signal);
   const end = (mode: StopMode, why: string) => {
@@ -59,16 +61,24 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
     process.on("uncaughtException", bear);
     process.on("unhandledRejection", bear);
     void preStopped.then(() => setTimeout(() => end("drain", "pre-stop"), preStopMs));
+    if (foreign.length > 0) log.info({ variables: foreign }, "variables of other programs not used");
     log.info({ ...addresses }, "ready");
     process.send?.({ type: "ready", program: program.name, addresses });
   } catch (error) {
     if (early.signal.aborted) return;
     const problems =
       error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)];
-    for (const problem of problems) process.stderr.write(`voxbus ${program.name}: ${problem}\n`);
-    if (!(error instanceof ConfigError || error instanceof PortTakenError) && error instanceof Error) {
-      process.stderr.write(`${error.stack ?? ""}\n`);
+    for (const problem of problems) process.stderr.write(`voxbus ${program.name}: ${hideSecrets(problem)}\n`);
+    if (!(error instanceof ConfigError || error instanceof ListenError) && error instanceof Error) {
+      process.stderr.write(`${hideSecrets(error.stack ?? "")}\n`);
     }
     process.exit(1);
   }
+}
+
+/** Removes variables of other programs that libraries would take for theirs, and returns their names. */
+function dropForeignVariables(): readonly string[] {
+  const names = Object.keys(process.env).filter((name) => /^(OPENAI_|OTEL_LOG_LEVEL$)/.test(name));
+  for (const name of names) delete process.env[name];
+  return names;
 }

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ConfigError } from "./config.ts";
-import { PortTakenError } from "./listen.ts";
+import { ListenError } from "./listen.ts";
 import { answerPreStop } from "./pre-stop.ts";
 import type { StopMode } from "./lifecycle.ts";
 import { startService, type Build, type Running } from "./service.ts";
@@ -129,7 +129,7 @@ describe("operations port", () => {
     const { port } = holder.address() as AddressInfo;
     const error: unknown = await start(async () => {}, { VOXBUS_BELL_OPS_PORT: String(port) }).catch((e: unknown) => e);
     holder.close();
-    expect(error).toBeInstanceOf(PortTakenError);
+    expect(error).toBeInstanceOf(ListenError);
     expect((error as Error).message).toBe(
       `port ${port} on 127.0.0.1 is taken: set VOXBUS_BELL_OPS_PORT to another one`,
     );

@@ -66,7 +66,7 @@ export function programShape<S extends ConfigShape>({ name, opsPort = 0, config 
 
 /**
  * Starts a program in this process without signal handlers; `run` adds those. If building fails, or `early` is aborted,
- * everything built so far is undone. Throws ConfigError, PortTakenError, or the error that `build` threw.
+ * everything built so far is undone. Throws ConfigError, ListenError, or the error that `build` threw.
  */
 export async function startService<S extends ConfigShape>(
   program: Program<S>,

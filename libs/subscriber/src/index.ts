@@ -17,6 +17,7 @@ export {
   type Say,
 } from "@voxbus/protocol";
 export {
+  apiUrl,
   ConfigError,
   describeCause,
   type ErrorCause,
@@ -26,11 +27,12 @@ export {
   createProxies,
   flag,
   hostName,
+  httpUrl,
   isKnownHost,
   list,
   listen,
+  ListenError,
   port,
-  PortTakenError,
   serverTimes,
   type Client,
   type ConfigShape,

@@ -53,6 +53,10 @@ export function createAuth(
   if (mode === "token" && config.VOXBUS_AUTH_TOKENS.length === 0)
     problems.push("VOXBUS_AUTH_TOKENS: VOXBUS_AUTH=token needs at least one token");
   const [key] = config.VOXBUS_AUTH_KEY;
+  for (const name of ["VOXBUS_AUTH_TOKENS", "VOXBUS_AUTH_KEY"] as const) {
+    if (!config.VOXBUS_AUTH && config[name].length > 0)
+      problems.push(`VOXBUS_AUTH: must be set when ${name} is: token, hmac, or none for no protection`);
+  }
   if (mode === "hmac" && key === undefined)
     problems.push("VOXBUS_AUTH_KEY: VOXBUS_AUTH=hmac needs a key of at least 16 characters");
   if (problems.length) throw new ConfigError(problems);

@@ -82,6 +82,9 @@ describe("authentication", () => {
   it("beyond loopback: the choice must be explicit", async () => {
     await expect(gateways.start({ VOXBUS_GATEWAY_HOST: "0.0.0.0" })).rejects.toThrow("VOXBUS_AUTH");
     await expect(gateways.start({ VOXBUS_AUTH: "hmac" })).rejects.toThrow("VOXBUS_AUTH_KEY");
+    for (const name of ["VOXBUS_AUTH_KEY", "VOXBUS_AUTH_TOKENS"]) {
+      await expect(gateways.start({ [name]: "0123456789abcdef" })).rejects.toThrow(`must be set when ${name} is`);
+    }
     await gateways.start({ VOXBUS_GATEWAY_HOST: "0.0.0.0", VOXBUS_AUTH: "none" });
   });
 });

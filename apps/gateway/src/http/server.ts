@@ -32,7 +32,7 @@ export interface HttpServer {
   close(): void;
 }
 
-/** Starts to listen. Throws PortTakenError. */
+/** Starts to listen. Throws ListenError. */
 export async function openServer(
   config: GatewayConfig,
   { refuser, proxies, limits, log }: ServerDeps,
