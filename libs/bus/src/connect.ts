@@ -21,7 +21,7 @@ import { bucketStream, createEnsureStreams, type EnsureStreams } from "./jetstre
 
 const apiTimeoutMs = 2000;
 /** Time for JetStream to come up at the start, ms. */
-const jetStreamMs = 3000;
+const jetStreamMs = 2000;
 /** Difference between two clocks that is reported, ms. Tokens and certificates bear less than lifetimes of messages do. */
 const clockToleranceMs = 30_000;
 

@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defaultPorts } from "@voxbus/protocol";
-import { startOnOddHost } from "@voxbus/testing";
+import { startOnOddHost, type OddHost } from "@voxbus/testing";
 import { awaitEnd, listDescendants, type Process } from "./processes.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -36,13 +36,16 @@ export async function launchSystem(
     readonly env?: Readonly<Record<string, string>>;
     /** Starts it with `npm start`, set-up included, as a user does. */
     readonly throughNpm?: boolean;
+    /** The machine, if it is not like ours. */
+    readonly host?: Pick<OddHost, "asNobody" | "nohup">;
   } = {},
 ): Promise<LaunchedSystem> {
-  const { gateways = 1, env = {}, throughNpm = false } = options;
+  const { gateways = 1, env = {}, throughNpm = false, host = {} } = options;
   const [command, first] = throughNpm ? ["npm", ["start", "--"]] : [process.execPath, ["deploy/local/start.mjs"]];
   const { child, pid, output, awaitLine, deafen, end } = startOnOddHost(
     [command, ...first, "--gateways", String(gateways)],
     {
+      ...host,
       cwd: root,
       env: { ...freePorts, ...env },
     },

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readWav } from "@voxbus/audio";
-import { startModelServer, type ModelServer } from "@voxbus/testing";
+import { foreignVariables, startModelServer, type ModelServer } from "@voxbus/testing";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
 import { createRecognizer, decoys } from "./recognizer.ts";
@@ -57,7 +57,9 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
     await writeFile(join(directory, "espeak-ng"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
     server = await startModelServer();
     const PATH = [directory, process.env["PATH"]].join(delimiter);
-    system = await launchSystem({ env: { VOXBUS_LLM_ENGINE: "openai", VOXBUS_LLM_URL: server.url, PATH } });
+    system = await launchSystem({
+      env: { ...foreignVariables, VOXBUS_LLM_ENGINE: "openai", VOXBUS_LLM_URL: server.url, PATH },
+    });
     device = await startDevice(system.devices[0]!, "talker", "--no-tools");
   });
   afterAll(async () => {
@@ -84,6 +86,19 @@ describe("a model behind an OpenAI-compatible endpoint", () => {
     expect(turn.find(isMessage({ type: "llm" }))?.message).toMatchObject({ emotion: "happy" });
     expect(readSentences(turn)).toEqual(["The first sentence is here.", "The second one follows."]);
     await device.do({ do: "save", file: join(directory, "answer.wav") });
+  });
+
+  test("model: variables of other programs for OpenAI's library reach no server", async () => {
+    let asked: unknown;
+    server.script.chat = (_request, { headers }) => {
+      asked = headers;
+      return write("Fine.");
+    };
+    await device.do({ do: "text", text: "how are you" });
+    await device.turn();
+    expect(JSON.stringify(asked)).toContain("authorization");
+    expect(JSON.stringify(asked)).not.toContain("foreign");
+    expect(system.output()).toContain("variables of other programs not used");
   });
 
   test("model: an answer that no voice can speak is shown, and an apology is spoken", async () => {

@@ -26,6 +26,8 @@ export interface ReceivedSpan {
 /** A minimal tracing backend: OTLP over HTTP, in JSON. */
 export interface OtlpReceiver {
   readonly spans: readonly ReceivedSpan[];
+  /** The paths of all requests. */
+  readonly paths: ReadonlySet<string>;
   /** The bodies of all requests. */
   readonly bodies: readonly string[];
   /** The environment that makes programs send their spans here. */
@@ -63,7 +65,9 @@ const kinds = ["internal", "internal", "server", "client", "producer", "consumer
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const bodies: string[] = [];
+  const paths = new Set<string>();
   const take = async (request: IncomingMessage, response: ServerResponse) => {
+    paths.add(request.url ?? "");
     let body = "";
     for await (const chunk of request.setEncoding("utf8")) body += chunk as string;
     if (request.url === "/v1/traces") {
@@ -76,6 +80,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   await once(server, "listening");
   return {
     spans,
+    paths,
     bodies,
     variables: {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

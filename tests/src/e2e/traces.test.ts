@@ -1,3 +1,4 @@
+import { foreignVariables } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
 import { startOtlpReceiver, type OtlpReceiver, type ReceivedSpan } from "./otlp-receiver.ts";
@@ -45,7 +46,7 @@ async function awaitTrace(names: readonly string[], before: readonly ReceivedSpa
 
 beforeAll(async () => {
   receiver = await startOtlpReceiver();
-  system = await launchSystem({ env: receiver.variables });
+  system = await launchSystem({ env: { ...foreignVariables, ...receiver.variables } });
   device = await startDevice(system.devices[0]!, "traced");
   await device.do({ do: "wav", file: "samples/volume.wav" });
   const turn = await device.turn();
@@ -68,6 +69,14 @@ const only = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan => {
   expect(found, name).toHaveLength(1);
   return found[0]!;
 };
+
+test("variables of other programs: metrics and logs are not exported, and nothing but the log is printed", () => {
+  expect([...receiver.paths]).toEqual(["/v1/traces"]);
+  const printed = system.output().split("\n");
+  const lines = printed.flatMap((line) => /^(?:gateway|asr|tts|dialogue|monitor) +\| (.*)$/.exec(line)?.[1] ?? []);
+  expect(lines.length).toBeGreaterThan(5);
+  expect(lines.filter((line) => !line.startsWith("{"))).toEqual([]);
+});
 
 test("a spoken turn: it is one tree, from the first frame to the end of play-out, through every program", () => {
   expect(pathTo(spoken, only(spoken, "play-out"))).toEqual(spokenPath);

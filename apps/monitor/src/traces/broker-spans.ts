@@ -110,6 +110,7 @@ function fail(span: Span, { error }: Step): void {
 
 /** Parses a server's time. It is in ns, which a number of ms cannot hold. */
 function timeOf(ts: string): HrTime {
-  const [, whole = "", fraction = ""] = /^([^.Z]*)(?:\.(\d+))?Z$/.exec(ts) ?? [];
-  return [Date.parse(`${whole}Z`) / 1000, Number(fraction.padEnd(9, "0"))];
+  // nats-server writes the time zone of its machine.
+  const [, whole = "", fraction = "", zone = ""] = /^(.{19})(?:\.(\d+))?(Z|[+-].*)$/.exec(ts) ?? [];
+  return [Date.parse(whole + zone) / 1000, Number(fraction.padEnd(9, "0"))];
 }
