@@ -40,6 +40,7 @@ export async function createSpeechEncoder(options: {
     workerData: null,
     perWorker: tasksPerThread,
     maxWaiting,
+    onLoss: "resume",
     onLost: (err) => log?.warn({ err }, "worker thread lost, replacing"),
   });
   await encoders.ready();

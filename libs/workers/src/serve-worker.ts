@@ -1,6 +1,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { createAsyncQueue, type AsyncQueue } from "./async-queue.ts";
-import type { TaskFailure, TaskMessage, TaskReply, WorkerContract } from "./worker-messages.ts";
+import { openProgress } from "./progress.ts";
+import { readThreadId } from "./thread-time.ts";
+import type { TaskFailure, TaskMessage, TaskReply, ThreadData, WorkerContract } from "./worker-messages.ts";
 
 /** The signal and the input of one task. */
 export interface WorkerTask<Input> {
@@ -10,7 +12,7 @@ export interface WorkerTask<Input> {
   readonly input: AsyncIterable<Input>;
 }
 
-/** Does one task and yields its results. */
+/** Does one task and yields its results. Reading an input, and yielding a result, are signs of progress. */
 export type WorkerHandler<Contract extends WorkerContract> = (
   request: Contract["request"],
   task: WorkerTask<Contract["input"]>,
@@ -26,16 +28,20 @@ export async function serveWorker<Contract extends WorkerContract>(
 ): Promise<void> {
   const port = parentPort;
   if (!port) throw new Error("serveWorker was called on the main thread: call it in a worker thread");
+  const { data, memory } = workerData as ThreadData<Contract["data"]>;
+  const progress = openProgress(memory);
   const reply = (message: TaskReply, moved?: ArrayBuffer[]) => port.postMessage(message, moved);
   const tasks = new Map<number, { abort: AbortController; input: AsyncQueue<Contract["input"]> }>();
-  const handle = await start(workerData);
+  const handle = await start(data);
 
   const runTask = async (task: number, request: Contract["request"]): Promise<void> => {
     const abort = new AbortController();
-    const input = createAsyncQueue<Contract["input"]>();
+    const input = createAsyncQueue<Contract["input"]>({ onRead: () => progress.step(task) });
     tasks.set(task, { abort, input });
+    progress.step(task);
     try {
       for await (const value of handle(request, { signal: abort.signal, input })) {
+        progress.step(task);
         if (abort.signal.aborted) break;
         reply({ kind: "result", task, value }, transfer?.(value));
       }
@@ -48,10 +54,8 @@ export async function serveWorker<Contract extends WorkerContract>(
   };
 
   port.on("message", (message: TaskMessage) => {
-    if (message.kind === "ping") {
-      reply({ kind: "pong" });
-      return;
-    }
+    progress.step(0);
+    if (message.kind === "ping") return;
     if (message.kind === "start") {
       void runTask(message.task, message.request);
       return;
@@ -62,7 +66,7 @@ export async function serveWorker<Contract extends WorkerContract>(
     else known.input.end();
     if (message.kind === "abort") known.abort.abort();
   });
-  reply({ kind: "ready" });
+  reply({ kind: "ready", id: readThreadId() });
 }
 
 function describeFailure(error: unknown): TaskFailure {

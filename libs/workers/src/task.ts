@@ -5,8 +5,16 @@ import type { TaskMessage } from "./worker-messages.ts";
 /** The thread that runs a task, as the task sees it. */
 export interface TaskThread {
   send(message: TaskMessage, moved?: ArrayBuffer[]): void;
-  terminate(): Promise<unknown>;
 }
+
+/**
+ * The fate of a task whose thread is lost. `end`: it ends with `died`. `repeat`: it runs again on another thread, and gives
+ * all of its results again. `resume`: it runs again, and gives the results after those that it gave already. A task runs again
+ * once if it was being computed, because it may be the cause, and three times otherwise.
+ */
+export type OnLoss = "end" | "repeat" | "resume";
+
+const mostBlame = 4;
 
 /** One task of a pool. It waits until a thread runs it. */
 export interface Task {
@@ -21,6 +29,8 @@ export interface Task {
   push(value: unknown): void;
   /** Ends the results, with an error if one is given. */
   end(error?: Error): void;
+  /** Takes the task from its lost thread. Returns true if it waits for another one; otherwise it ends with the error. */
+  lose(error: Error, isComputed: boolean): boolean;
 }
 
 /** Creates a task that waits. */
@@ -28,24 +38,34 @@ export function createTask(options: {
   readonly id: number;
   readonly request: unknown;
   readonly signal: AbortSignal | undefined;
-  /** Time that the thread has to stop an aborted task before it is terminated (ms). */
-  readonly graceMs: number;
+  readonly onLoss: OnLoss;
   /** Called when the task is aborted while it still waits. */
   readonly onAbandoned: (task: Task) => void;
 }): Task {
-  const { id, request, signal, graceMs, onAbandoned } = options;
-  const results = createAsyncQueue<unknown>(() => abort(new WorkerError("closed", "the reader left before the end")));
-  const backlog: TaskMessage[] = [];
+  const { id, request, signal, onLoss, onAbandoned } = options;
+  const results = createAsyncQueue<unknown>({
+    onReturn: () => abort(new WorkerError("closed", "the reader left before the end")),
+  });
+  /** The messages for the next thread that runs the task. */
+  let kept: TaskMessage[] = [];
+  const keeps = onLoss !== "end";
   let thread: TaskThread | undefined;
-  let grace: NodeJS.Timeout | undefined;
+  let isOver = false;
+  let blame = 0;
+  let given = 0;
+  let skipped = 0;
 
-  function abort(reason: Error) {
-    results.end(reason);
+  function end(error?: Error) {
+    isOver = true;
+    kept = [];
     signal?.removeEventListener("abort", onAbort);
+    results.end(error);
+  }
+  function abort(reason: Error) {
+    end(reason);
     if (thread === undefined) return onAbandoned(task);
-    thread.send({ kind: "abort", task: id });
     // The slot stays taken until the worker reports the end: code that never returns to its event loop hears no abort.
-    grace ??= setTimeout(() => void thread?.terminate(), graceMs);
+    thread.send({ kind: "abort", task: id });
   }
   const onAbort = () => abort(toError(signal?.reason));
   signal?.addEventListener("abort", onAbort, { once: true });
@@ -54,19 +74,31 @@ export function createTask(options: {
     id,
     results,
     send(message, moved) {
-      if (thread) thread.send(message, moved);
-      else backlog.push(message);
+      if (isOver) return;
+      if (keeps || !thread) kept.push(message);
+      thread?.send(message, keeps ? undefined : moved);
     },
     run(on) {
       thread = on;
       thread.send({ kind: "start", task: id, request });
-      for (const message of backlog.splice(0)) thread.send(message);
+      for (const message of kept) thread.send(message);
+      if (!keeps) kept = [];
+      skipped = onLoss === "resume" ? given : 0;
     },
-    push: (value) => results.push(value),
-    end(error) {
-      clearTimeout(grace);
-      signal?.removeEventListener("abort", onAbort);
-      results.end(error);
+    push(value) {
+      if (skipped > 0) skipped -= 1;
+      else {
+        given += 1;
+        results.push(value);
+      }
+    },
+    end,
+    lose(error, isComputed) {
+      thread = undefined;
+      blame += isComputed ? 2 : 1;
+      if (!isOver && keeps && blame < mostBlame) return true;
+      end(error);
+      return false;
     },
   };
   return task;

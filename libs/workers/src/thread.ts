@@ -1,7 +1,9 @@
 import { Worker } from "node:worker_threads";
+import { createProgressMemory, openProgress } from "./progress.ts";
 import type { Task, TaskThread } from "./task.ts";
+import { createThreadTime, type ThreadTime } from "./thread-time.ts";
 import { WorkerError } from "./worker-error.ts";
-import type { TaskFailure, TaskMessage, TaskReply } from "./worker-messages.ts";
+import type { TaskFailure, TaskMessage, TaskReply, ThreadData } from "./worker-messages.ts";
 
 /** One worker thread and the tasks it runs. */
 export interface Thread extends TaskThread {
@@ -13,8 +15,8 @@ export interface Thread extends TaskThread {
   readonly busy: number;
   /** Runs a task. */
   run(task: Task): void;
-  /** Asks for a sign of life, or terminates the thread if the last one is overdue. */
-  probe(options: { readonly now: number; readonly mayKill: boolean; readonly hangMs: number }): void;
+  /** Asks for a sign of life. Terminates the thread if it made no step for `hangMs` of its own time. */
+  probe(options: { readonly elapsedMs: number; readonly hangMs: number }): void;
   /** Ends its tasks with an error and terminates it. */
   close(error: WorkerError): Promise<unknown>;
 }
@@ -25,64 +27,70 @@ export function startThread(options: {
   readonly workerData: unknown;
   /** Called when the thread is ready, and whenever one of its tasks has ended. */
   readonly onFree: () => void;
-  /** Called after the thread ended and its tasks with it. The error's code is `died`, or `not-started` if it was never ready. */
-  readonly onExit: (thread: Thread, error: WorkerError) => void;
+  /**
+   * Called after the thread ended. The error's code is `died`, or `not-started` if it was never ready. `tasks` are those that
+   * wait for another thread now.
+   */
+  readonly onExit: (thread: Thread, error: WorkerError, tasks: readonly Task[]) => void;
 }): Thread {
-  const worker = new Worker(options.url, { workerData: options.workerData });
+  const memory = createProgressMemory();
+  const data: ThreadData = { data: options.workerData, memory };
+  const progress = openProgress(memory);
+  const worker = new Worker(options.url, { workerData: data });
   const tasks = new Map<number, Task>();
-  let ready = false;
-  /** The time of a ping without a pong so far. */
-  let askedAt: number | undefined;
+  let time: ThreadTime | undefined;
+  /** The steps at the last probe, and the thread's own time since it made the last one. */
+  let steps = -1;
+  let quietMs = 0;
   let failure: unknown;
 
-  function endTasks(error: WorkerError) {
-    for (const task of tasks.values()) task.end(error);
-    tasks.clear();
-  }
-
   worker.on("message", (reply: TaskReply) => {
-    if (reply.kind === "pong") askedAt = undefined;
-    else if (reply.kind === "result") tasks.get(reply.task)?.push(reply.value);
+    if (reply.kind === "result") return tasks.get(reply.task)?.push(reply.value);
+    if (reply.kind === "ready") time = createThreadTime(reply.id);
     else {
-      if (reply.kind === "ready") ready = true;
-      else {
-        tasks.get(reply.task)?.end(reply.kind === "failed" ? reviveFailure(reply.error) : undefined);
-        tasks.delete(reply.task);
-      }
-      options.onFree();
+      tasks.get(reply.task)?.end(reply.kind === "failed" ? reviveFailure(reply.error) : undefined);
+      tasks.delete(reply.task);
     }
+    return options.onFree();
   });
   worker.on("error", (error) => (failure = error));
   worker.on("exit", (code) => {
-    const message = `a worker thread ${ready ? "died" : "did not start"}, exit code ${code}`;
-    const error = new WorkerError(ready ? "died" : "not-started", message, { cause: failure });
-    endTasks(error);
-    options.onExit(thread, error);
+    const isReady = time !== undefined;
+    const message = `a worker thread ${isReady ? "died" : "did not start"}, exit code ${code}`;
+    const error = new WorkerError(isReady ? "died" : "not-started", message, { cause: failure });
+    const lost = [...tasks.values()].filter((task) => task.lose(error, task.id === progress.task));
+    tasks.clear();
+    options.onExit(thread, error, lost);
   });
 
   const thread: Thread = {
     startedAt: performance.now(),
     get ready() {
-      return ready;
+      return time !== undefined;
     },
     get busy() {
       return tasks.size;
     },
     send: (message: TaskMessage, moved) => worker.postMessage(message, moved),
-    terminate: () => worker.terminate(),
     run(task) {
       tasks.set(task.id, task);
       task.run(thread);
     },
-    probe({ now, mayKill, hangMs }) {
-      if (!ready) return;
-      if (askedAt === undefined) {
-        askedAt = now;
-        thread.send({ kind: "ping" });
-      } else if (mayKill && now - askedAt > hangMs) void worker.terminate();
+    probe({ elapsedMs, hangMs }) {
+      if (time === undefined) return;
+      const ownMs = time.take(elapsedMs);
+      if (progress.steps === steps) {
+        quietMs += ownMs;
+        if (quietMs > hangMs) void worker.terminate();
+        return;
+      }
+      steps = progress.steps;
+      quietMs = 0;
+      thread.send({ kind: "ping" });
     },
     close(error) {
-      endTasks(error);
+      for (const task of tasks.values()) task.end(error);
+      tasks.clear();
       return worker.terminate();
     },
   };

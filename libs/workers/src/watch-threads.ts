@@ -2,17 +2,18 @@ import type { Thread } from "./thread.ts";
 
 const everyMs = 1000;
 
-/** Terminates each thread that does not return to its event loop for `hangMs`, until it is closed. */
+/** Terminates each thread that makes no step for `hangMs` of its own time, until it is closed. */
 export function watchThreads(threads: ReadonlySet<Thread>, hangMs: number): { close(): void } {
+  const intervalMs = Math.min(everyMs, hangMs);
   let probedAt = performance.now();
   const probe = () => {
     const now = performance.now();
-    // If this timer is late, so is the reading of pongs that have arrived already: judge at the next one.
-    const mayKill = now - probedAt <= 2 * everyMs;
+    // If this timer is very late, the whole process may have stood still.
+    const elapsedMs = Math.min(now - probedAt, 2 * intervalMs);
     probedAt = now;
-    for (const thread of threads) thread.probe({ now, mayKill, hangMs });
+    for (const thread of threads) thread.probe({ elapsedMs, hangMs });
   };
-  const timer = setInterval(probe, Math.min(everyMs, hangMs));
+  const timer = setInterval(probe, intervalMs);
   timer.unref();
   return { close: () => clearInterval(timer) };
 }

@@ -10,7 +10,13 @@ export interface WorkerContract {
   readonly result: unknown;
 }
 
-/** A message from the pool to a worker. A worker answers a ping unless it hangs. */
+/** The data that a thread starts with: the pool's, and the memory of its progress. */
+export interface ThreadData<Data = unknown> {
+  readonly data: Data;
+  readonly memory: Int32Array;
+}
+
+/** A message from the pool to a worker. Each is a step of its progress; a ping is nothing else. */
 export type TaskMessage =
   | { readonly kind: "ping" }
   | { readonly kind: "start"; readonly task: number; readonly request: unknown }
@@ -18,10 +24,9 @@ export type TaskMessage =
   | { readonly kind: "inputEnd"; readonly task: number }
   | { readonly kind: "abort"; readonly task: number };
 
-/** A message from a worker to the pool. `ready` comes once, before all others. */
+/** A message from a worker to the pool. `ready` comes once, before all others, with the kernel's id of the thread. */
 export type TaskReply =
-  | { readonly kind: "ready" }
-  | { readonly kind: "pong" }
+  | { readonly kind: "ready"; readonly id: number | undefined }
   | { readonly kind: "result"; readonly task: number; readonly value: unknown }
   | { readonly kind: "done"; readonly task: number }
   | { readonly kind: "failed"; readonly task: number; readonly error: TaskFailure };

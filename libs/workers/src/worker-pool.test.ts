@@ -1,18 +1,22 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
 import { WorkerError } from "./worker-error.ts";
 import { createWorkerPool, type WorkerPool } from "./worker-pool.ts";
 
 interface Contract {
   readonly data: { readonly greeting: string };
-  readonly request: { readonly act: string; readonly count?: number };
+  readonly request: { readonly act: string; readonly count?: number; readonly flag?: Int32Array };
   readonly input: number;
   readonly result: unknown;
 }
 
 const code = `
+  import { readFileSync } from "node:fs";
   import { threadId } from "node:worker_threads";
   import { serveWorker } from ${JSON.stringify(new URL("../dist/serve-worker.js", import.meta.url).href)};
-  await serveWorker((data) => async function* ({ act, count }, { signal, input }) {
+  const cpuMs = () => 10 * readFileSync("/proc/thread-self/stat", "latin1").split(") ")[1].split(" ")[11];
+  await serveWorker((data) => async function* ({ act, count, flag }, { signal, input }) {
     if (act === "greet") yield data.greeting;
     if (act === "thread") yield threadId;
     if (act === "count") for (let i = 0; i < count; i++) yield i;
@@ -20,6 +24,9 @@ const code = `
     if (act === "sum") { let sum = 0; for await (const value of input) yield (sum += value); }
     if (act === "wait") { yield threadId; await new Promise((r) => signal.addEventListener("abort", r)); }
     if (act === "spin") { yield threadId; for (;;); }
+    if (act === "block") { yield threadId; Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); }
+    if (act === "work") { for (const until = cpuMs() + count; cpuMs() < until;); yield threadId; }
+    if (act === "die once") { yield 1; if (Atomics.add(flag, 0, 1) === 0) process.exit(3); yield 2; }
     if (act === "die") process.exit(3);
     if (act === "fail") throw Object.assign(new RangeError("no"), { code: 7 });
   }, (value) => (value instanceof Uint8Array ? [value.buffer] : []));
@@ -32,7 +39,7 @@ const start = (options?: {
   size?: number;
   perWorker?: number;
   maxWaiting?: number;
-  graceMs?: number;
+  onLoss?: "end" | "repeat" | "resume";
   hangMs?: number;
   onLost?: (error: WorkerError) => void;
 }) => {
@@ -107,8 +114,8 @@ test("worker pool: a reader that leaves frees the slot", async () => {
   expect(await pool.call({ act: "greet" })).toBe("hello");
 });
 
-test("worker pool: a worker that ignores an abort is replaced", async () => {
-  start({ graceMs: 50 });
+test("worker pool: a worker that never hears an abort is replaced", async () => {
+  start({ hangMs: 200 });
   const stop = new AbortController();
   const spinning = await first(pool.stream({ act: "spin" }, stop.signal));
   stop.abort();
@@ -168,10 +175,85 @@ test("worker pool: closing ends running and waiting tasks", async () => {
   expect(() => pool.stream({ act: "greet" })).toThrow(expect.objectContaining({ code: "closed" }));
 });
 
-test("worker pool: a thread that hangs is replaced even if no task is aborted, and its tasks end with died", async () => {
-  start({ hangMs: 200 });
-  const hanging = pool.stream({ act: "spin" })[Symbol.asyncIterator]();
-  const thread: unknown = (await hanging.next()).value;
-  await expect(hanging.next()).rejects.toMatchObject({ name: "WorkerError", code: "died" });
-  expect(await pool.call({ act: "thread" })).not.toBe(thread);
+test.each(["spin", "block"])(
+  "worker pool: a thread that hangs (%s) is replaced, and its tasks end with died",
+  async (act) => {
+    start({ hangMs: 200 });
+    const hanging = pool.stream({ act })[Symbol.asyncIterator]();
+    const thread: unknown = (await hanging.next()).value;
+    await expect(hanging.next()).rejects.toMatchObject({ name: "WorkerError", code: "died" });
+    expect(await pool.call({ act: "thread" })).not.toBe(thread);
+  },
+);
+
+test("worker pool: a thread without a task that hangs is replaced too", async () => {
+  const lost: string[] = [];
+  start({ hangMs: 200, onLost: ({ code }) => lost.push(code) });
+  for await (const _ of pool.stream({ act: "block" })) break;
+  await expect.poll(() => lost).toEqual(["died"]);
+});
+
+test("worker pool: a thread that works on many tasks in a row, and on aborted ones, is not replaced", async () => {
+  const lost: string[] = [];
+  start({ perWorker: 20, hangMs: 400, onLost: ({ code }) => lost.push(code) });
+  await pool.ready();
+  const stop = new AbortController();
+  const tasks = Array.from({ length: 16 }, (_, i) =>
+    collect(pool.stream({ act: "work", count: 60 }, i % 4 === 0 ? stop.signal : undefined)),
+  );
+  stop.abort();
+  const settled = await Promise.allSettled(tasks);
+  expect(settled.map(({ status }) => status)).toEqual(tasks.map((_, i) => (i % 4 === 0 ? "rejected" : "fulfilled")));
+  expect(lost).toEqual([]);
+});
+
+test("worker pool: a thread that waits for a core is not replaced", async () => {
+  // One core, shared with three spinning threads: a step takes four times as long as its CPU time.
+  const script = `
+    import { Worker } from "node:worker_threads";
+    import { createWorkerPool } from ${JSON.stringify(new URL("../dist/worker-pool.js", import.meta.url).href)};
+    let lost = 0;
+    const pool = createWorkerPool({
+      url: new URL(process.env.WORKER), size: 1, workerData: {}, hangMs: 400, onLost: () => (lost += 1),
+    });
+    await pool.ready();
+    for (let i = 0; i < 3; i++) new Worker("for (;;);", { eval: true });
+    try { await pool.call({ act: "work", count: 250 }); } catch {}
+    process.stdout.write(String(lost));
+    process.exit();
+  `;
+  const args = ["-c", "0", process.execPath, "--input-type=module", "-e", script];
+  const { stdout } = await promisify(execFile)("taskset", args, { env: { WORKER: url.href } });
+  expect(stdout).toBe("0");
+}, 30_000);
+
+test("worker pool: of a thread that is lost, only the task that it computed counts as the cause", async () => {
+  start({ perWorker: 8, hangMs: 200, onLoss: "resume" });
+  await pool.ready();
+  const beside = Array.from({ length: 5 }, () => pool.open({ act: "sum" }));
+  const sums = beside.map(({ results }) => results[Symbol.asyncIterator]());
+  for (const task of beside) for (const value of [1, 2]) task.write(value);
+  for (const sum of sums) for (const value of [1, 3]) expect((await sum.next()).value).toBe(value);
+  const hanging = collect(pool.stream({ act: "spin" }));
+  for (const task of beside) {
+    task.write(4);
+    task.end();
+  }
+  await expect(hanging).rejects.toMatchObject({ code: "died" });
+  for (const sum of sums) {
+    expect((await sum.next()).value).toBe(7);
+    expect((await sum.next()).done).toBe(true);
+  }
+}, 15_000);
+
+test("worker pool: a task of a lost thread runs again, and gives all results again or only the rest", async () => {
+  const run = async (onLoss: "repeat" | "resume") => {
+    start({ size: 2, onLoss });
+    await pool.ready();
+    const results = await collect(pool.stream({ act: "die once", flag: new Int32Array(new SharedArrayBuffer(4)) }));
+    await pool.close();
+    return results;
+  };
+  expect(await run("repeat")).toEqual([1, 1, 2]);
+  expect(await run("resume")).toEqual([1, 2]);
 });

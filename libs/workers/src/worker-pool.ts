@@ -1,4 +1,4 @@
-import { createTask, type Task } from "./task.ts";
+import { createTask, type OnLoss, type Task } from "./task.ts";
 import { startThread, type Thread } from "./thread.ts";
 import { watchThreads } from "./watch-threads.ts";
 import { WorkerError } from "./worker-error.ts";
@@ -43,10 +43,10 @@ export interface WorkerPoolOptions<Contract extends WorkerContract> {
   readonly perWorker?: number;
   /** Tasks that may wait for a free slot (100). One more is refused with `full`. */
   readonly maxWaiting?: number;
-  /** Time that a worker has to stop an aborted task before it is replaced (5 s), in ms. */
-  readonly graceMs?: number;
-  /** Time without a return to the event loop after which a worker is replaced (10 s), in ms. */
+  /** A thread is replaced if one step takes longer than this (10 s), in ms. The time in which it waits for a core does not count. */
   readonly hangMs?: number;
+  /** The fate of the tasks of a lost thread (`end`). Tasks that run again keep their input until they end. */
+  readonly onLoss?: OnLoss;
   /** Called when a thread has ended. Another one replaces it, but none within a second of its own start. */
   readonly onLost?: (error: WorkerError) => void;
 }
@@ -54,13 +54,13 @@ export interface WorkerPoolOptions<Contract extends WorkerContract> {
 // A worker that ends young would do so again at once.
 const restartMs = 1000;
 
-/** Starts a pool. A worker that dies is replaced, and its tasks end with the `WorkerError` `died`. */
+/** Starts a pool. A worker that dies or hangs is replaced. Its tasks run again, or end with the `WorkerError` `died`. */
 export function createWorkerPool<Contract extends WorkerContract>(
   options: WorkerPoolOptions<Contract>,
 ): WorkerPool<Contract> {
-  const { url, size, workerData, perWorker = 1, maxWaiting = 100, graceMs = 5000, hangMs = 10_000, onLost } = options;
+  const { url, size, workerData, perWorker = 1, maxWaiting = 100, hangMs = 10_000, onLoss = "end", onLost } = options;
   const threads = new Set<Thread>();
-  const waiting = new Set<Task>();
+  let waiting = new Set<Task>();
   const restarts = new Set<NodeJS.Timeout>();
   const started = createDeferred();
   let lastId = 0;
@@ -78,10 +78,12 @@ export function createWorkerPool<Contract extends WorkerContract>(
   function start() {
     threads.add(startThread({ url, workerData, onFree: assign, onExit: replace }));
   }
-  function replace(thread: Thread, error: WorkerError) {
+  function replace(thread: Thread, error: WorkerError, tasks: readonly Task[]) {
     threads.delete(thread);
-    if (closed) return;
+    waiting = new Set([...tasks, ...waiting]);
+    if (closed) return endWaiting(error);
     onLost?.(error);
+    assign();
     if (error.code === "not-started") {
       started.reject(error);
       if (threads.size === 0) endWaiting(error);
@@ -100,7 +102,7 @@ export function createWorkerPool<Contract extends WorkerContract>(
     signal?.throwIfAborted();
     if (waiting.size >= maxWaiting) throw new WorkerError("full", `${maxWaiting} tasks already wait for a worker`);
     const id = ++lastId;
-    const task = createTask({ id, request, signal, graceMs, onAbandoned: (task) => waiting.delete(task) });
+    const task = createTask({ id, request, signal, onLoss, onAbandoned: (task) => waiting.delete(task) });
     waiting.add(task);
     assign();
     return task;

@@ -26,6 +26,7 @@ export async function createEmbeddedEngine(options: {
     size: threads,
     perWorker: decoders,
     workerData: { model: "en-us", grammar: { fsg, pronunciations }, garbagePrefix },
+    onLoss: "repeat",
     onLost: (err) => log.warn({ err }, "worker thread lost, replacing"),
   });
   try {

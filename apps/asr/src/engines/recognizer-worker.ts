@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { serveWorker } from "@voxbus/workers";
 import { joinSamples } from "../join-samples.ts";
 import { createDecoderFactory, type Decoder, type Grammar } from "./decoder.ts";
@@ -38,6 +39,8 @@ await serveWorker<RecognizerContract>(async ({ model, grammar, garbagePrefix }) 
         }
       } finally {
         decoder.stop();
+        // Aborts that came during other utterances are heard now.
+        await setImmediate();
         text = signal.aborted ? "" : accept(await decoder.decode(joinSamples(...spoken)));
         idle.push(decoder);
       }

@@ -35,6 +35,7 @@ export async function createEmbeddedEngine(options: {
     size: threads,
     workerData: { program },
     maxWaiting,
+    onLoss: "repeat",
     onLost: (err) => log?.warn({ err }, "worker thread lost, replacing"),
   });
   await pool.ready();
