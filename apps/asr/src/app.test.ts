@@ -10,6 +10,7 @@ import {
   type NatsServer,
   type TestGateway,
 } from "@voxbus/testing";
+import { channels } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { asr, buildAsr } from "./app.ts";
@@ -177,6 +178,40 @@ describe("realtime mode", () => {
     expect(fences).toHaveLength(2);
     expect(fences[1]).toMatchObject({ seq: second.from - 1 });
   });
+});
+
+describe.each(["auto", "realtime"] as const)("stop in %s mode", (mode) => {
+  const isSilence =
+    (seq: number) =>
+    (answer: Answer): answer is Extract<Answer, { type: "user-speaking" }> =>
+      answer.type === "user-speaking" && !answer.on && answer.seq === seq && answer.origin === undefined;
+
+  test("without speech: the gateway is told that nothing was said", async () => {
+    await device.listen(mode);
+    device.send(encodeSpeech(silence(1200)));
+    await device.answer(isSilence(await device.control({ type: "stop" })));
+  });
+
+  test("after speech that was answered: the gateway is told that nothing followed it", async () => {
+    await device.listen(mode);
+    device.send(say("joke"));
+    await device.heard();
+    device.send(encodeSpeech(silence(600)));
+    await device.answer(isSilence(await device.control({ type: "stop" })));
+  });
+});
+
+test("from the stop to the transcript: the gateway gets signs of life", async () => {
+  const signs: (number | undefined)[] = [];
+  const subscription = bus.subscribe(channels.out(`device-${count}`), ({ kind, body, origin }) => {
+    if (kind === "control" && body.type === "working") signs.push(origin);
+  });
+  await device.listen("manual");
+  device.send(say("time"));
+  const stop = await device.control({ type: "stop" });
+  await device.heard();
+  expect(signs).toContain(stop);
+  subscription.close();
 });
 
 describe("abort", () => {

@@ -1,5 +1,6 @@
 import type { Claim } from "@voxbus/bus";
 import { channels, type Inbound, type InControlFrame, type ListenMode } from "@voxbus/protocol";
+import { signalWork, type Closer } from "@voxbus/subscriber";
 import type { OpenTask } from "@voxbus/workers";
 import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import type { FrontEndEvent } from "./audio-front-end.ts";
@@ -56,6 +57,8 @@ class ListenWork {
   #newest = 0;
   #aborted = 0;
   #idle: NodeJS.Timeout | undefined;
+  /** Tells the gateway from the stop on that the transcript is worked on. */
+  #work: Closer | undefined;
 
   constructor(claim: Claim<InControlFrame>, deps: ListenDeps, listen: Listen, transcripts: TranscriptStore) {
     this.#claim = claim;
@@ -109,6 +112,7 @@ class ListenWork {
       stopping.removeEventListener("abort", yieldWhenStopping);
       clearTimeout(this.#idle);
       clearInterval(signs);
+      this.#work?.close();
       following.close();
       this.#utterances.discard({ ended: true });
     }
@@ -143,8 +147,13 @@ class ListenWork {
     } else if (event.type === "speech") this.#utterances.write(event.samples);
     else if (event.type === "end") this.#utterances.end(event.origin);
     else if (event.type === "invalid") this.#deps.metrics.invalidPacket(event.code);
-    else if (this.#stopSeq !== undefined && this.#listen.mode === "manual" && !this.#spoken)
-      this.#utterances.endEmpty(this.#stopSeq, "silence");
+    else if (this.#stopSeq !== undefined) this.#endSilence(this.#stopSeq);
+  }
+
+  /** The listen was stopped. If nothing was said since its last transcript, the gateway must not wait for another one. */
+  #endSilence(seq: number): void {
+    if (this.#listen.mode === "manual" && !this.#spoken) this.#utterances.endEmpty(seq, "silence");
+    else if (!this.#utterances.busy) this.#messages.userSpeaking(false, seq);
   }
 
   #endIdleSpeech(): void {
@@ -169,6 +178,8 @@ class ListenWork {
   #stop(seq: number): void {
     if (this.#stopSeq !== undefined) return;
     this.#stopSeq = seq;
+    const { device, session } = this.#listen;
+    this.#work = signalWork(this.#deps.bus, device, { session, origin: seq });
     this.#frontEnd.write({ type: "flush" });
     this.#frontEnd.end();
   }

@@ -1,6 +1,14 @@
 import { awaitPresence, watchPresence, watchSessions } from "@voxbus/presence";
 import { channels, defaultPorts } from "@voxbus/protocol";
-import { describeCause, type Bus, type Closer, type Context, type Log, type Program } from "@voxbus/subscriber";
+import {
+  describeCause,
+  signalWork,
+  type Bus,
+  type Closer,
+  type Context,
+  type Log,
+  type Program,
+} from "@voxbus/subscriber";
 import { announce } from "./announce.ts";
 import { claimTurns, type AnswerInput } from "./claims.ts";
 import { dialogueConfig } from "./config.ts";
@@ -135,10 +143,17 @@ function listNewTools(bus: Bus, tools: DeviceTools, log: Log): Closer {
 /** Answers the turns of a device one after the other, each in a span. */
 function createAnswer(deps: TurnDeps): AnswerInput {
   const queue = createTurnQueue();
-  return (input, claimed) =>
-    queue.run(input, async (onStart, superseded) => {
-      const alive = AbortSignal.any([claimed, superseded]);
-      const outcome = await traceTurn(input, (traced) => answerTurn(traced, deps, onStart, alive));
-      deps.metrics.turnEnded(outcome);
-    });
+  return async (input, claimed) => {
+    const { device, session, origin } = input;
+    const work = signalWork(deps.bus, device, { session, origin });
+    try {
+      await queue.run(input, async (onStart, superseded) => {
+        const alive = AbortSignal.any([claimed, superseded]);
+        const outcome = await traceTurn(input, (traced) => answerTurn(traced, deps, onStart, alive));
+        deps.metrics.turnEnded(outcome);
+      });
+    } finally {
+      work.close();
+    }
+  };
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Bus, Claim, Closer } from "@voxbus/bus";
 import type { Profiles, SessionWatch } from "@voxbus/presence";
 import { channels, type InControlFrame, type Say } from "@voxbus/protocol";
-import type { Log } from "@voxbus/subscriber";
+import { signalWork, type Log } from "@voxbus/subscriber";
 import { followSentences } from "./follow-sentences.ts";
 import type { TtsMetrics } from "./metrics.ts";
 import { createReplyOutput, type ReplyOutput } from "./reply-output.ts";
@@ -41,7 +41,11 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
   const signal = AbortSignal.any([claim.signal, over.signal]);
   const claimedAt = performance.now();
   const onFirstSound = () => metrics.firstSound(performance.now() - claimedAt);
-  const sendSentence = createSentenceSender({ opening, output, span, log, onFirstSound, signal });
+  const send = createSentenceSender({ opening, output, span, log, onFirstSound, signal });
+  const sendSentence: SendSentence = async (say, packets) => {
+    const work = signalWork(bus, device, { session, origin, reply });
+    await send(say, packets).finally(() => work.close());
+  };
 
   function takeControl(frame: InControlFrame) {
     const { body } = frame;

@@ -11,6 +11,7 @@ export function openReplyGateway(bus: Bus) {
   const frames: Outbound[] = [];
   const arrived = new EventEmitter();
   const subscription = bus.subscribe(channels.out(device), (frame) => {
+    if (frame.kind === "control" && frame.body.type === "working") return;
     frames.push(frame);
     arrived.emit("frame");
   });

@@ -2,6 +2,7 @@ export { startSubscriber, subscriber, variablesOf, type Context, type Program, t
 export type { Handler, On, Where } from "./on.ts";
 export type { ReportDetails } from "./report.ts";
 export type { About, Send } from "./send.ts";
+export { signalWork, type Work } from "./signal-work.ts";
 export { BusAwayError, type Arrival, type Bus, type Closer } from "@voxbus/bus";
 export {
   emotions,

@@ -46,7 +46,7 @@ export function openTestGateway(bus: Bus, device: string): TestGateway {
     }),
     bus.subscribe(channels.out(device), ({ kind, body, origin }) => {
       if (kind === "text" && body.type === "stt") answers.put({ type: "stt", text: body.text, origin });
-      if (kind === "control" && body.type !== "end" && body.type !== "listening") answers.put(body);
+      if (kind === "control" && (body.type === "barge-in" || body.type === "user-speaking")) answers.put(body);
     }),
     bus.subscribe(stored(channels.heard(device)), (heard) => answers.put({ type: "heard", heard })),
     bus.subscribe(channels.heardPartial(device), ({ text }) => partials.push(text)),

@@ -34,6 +34,8 @@ export class PlayoutBuffer {
   state: TurnState = "queued";
   /** Time of the last accepted frame, ms. */
   fedAt: number;
+  /** Time of the last sign that somebody works on it, ms. */
+  aliveAt = -Infinity;
   /** The gateway asked for the frames after the last accepted one, at this time. */
   askedAt: number | undefined;
   /** The last (sentence, n) that was written to the socket. */

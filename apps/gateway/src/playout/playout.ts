@@ -10,7 +10,7 @@ import { Pacer } from "./pacer.ts";
 import { ReplyQueue } from "./reply-queue.ts";
 import { TurnReports, type AwaitedTurn, type Turn, type TurnReportsDeps } from "./turn-reports.ts";
 import { consequences, isOutcome, nextTurnState, type Outcome, type TurnEvent } from "./turn-state.ts";
-import { Watchdog } from "./watchdog.ts";
+import { Watchdog, type Work } from "./watchdog.ts";
 
 /** Dependencies of a play-out. */
 export interface PlayoutDeps extends TurnReportsDeps {
@@ -133,6 +133,12 @@ export class Playout implements Ticker {
     this.#next();
   }
 
+  /** Somebody works on a turn or an announcement. */
+  working(work: Work): void {
+    if (work.origin !== undefined && work.origin > this.#deps.uplink.seq) return this.#drop("future-origin");
+    this.#watchdog.sign(work, [this.#awaited, this.#current, ...this.#queue.all()], this.#deps.clock.now());
+  }
+
   /** Takes a numbered frame of a reply. */
   frame(frame: ReplyFrame): void {
     const now = this.#deps.clock.now();
@@ -162,11 +168,7 @@ export class Playout implements Ticker {
   tick(now: number): void {
     if (now >= this.#wakeAt) this.#wakeAt = Infinity;
     if (this.#current) return this.#play(this.#current, now);
-    if (this.#awaited) {
-      const at = this.#watchdog.deadline(this.#awaited.since);
-      if (now < at) this.#wakeUp(at);
-      else this.#move(this.#awaited, "late");
-    }
+    if (this.#awaited && now >= this.#watchdog.deadline(this.#awaited, now)) this.#move(this.#awaited, "late");
     this.#next();
   }
 
@@ -191,10 +193,10 @@ export class Playout implements Ticker {
 
   #await(origin: number, state: "tentative" | "awaited"): void {
     if (this.#awaited) this.#move(this.#awaited, "overtaken");
-    const since = this.#deps.clock.now();
-    this.#awaited = { origin, since, state };
-    this.#pacer.beginTurn(since);
-    this.#wakeUp(this.#watchdog.deadline(since));
+    const now = this.#deps.clock.now();
+    this.#awaited = { origin, aliveAt: now, state };
+    this.#pacer.beginTurn(now);
+    this.#wakeUp(this.#watchdog.deadline(this.#awaited, now));
   }
 
   #wakeUp(at: number): void {
@@ -216,7 +218,7 @@ export class Playout implements Ticker {
     const now = this.#deps.clock.now();
     const reply = this.#queue.takeFirst((one) => one.origin !== undefined || this.#mayAnnounce(one, now));
     if (!reply) {
-      if (this.#awaited) this.#wakeUp(this.#watchdog.deadline(this.#awaited.since));
+      if (this.#awaited) this.#wakeUp(this.#watchdog.deadline(this.#awaited, now));
       return;
     }
     this.#current = reply;

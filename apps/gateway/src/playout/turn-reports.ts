@@ -11,7 +11,8 @@ import type { Outcome, TurnState } from "./turn-state.ts";
 /** A turn that has no reply yet. */
 export interface AwaitedTurn {
   readonly origin: number;
-  readonly since: number;
+  /** Time of the last sign that somebody works on it, at first its beginning, ms. */
+  aliveAt: number;
   state: TurnState;
 }
 

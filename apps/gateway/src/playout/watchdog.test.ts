@@ -38,6 +38,76 @@ describe("watchdog", () => {
     expect(stage.turns[0]).toMatchObject({ origin, complete: false, reason: "dry" });
   });
 
+  it("signs of life: a turn that somebody works on waits for its reply until the signs cease", () => {
+    const stage = createStage({ apology: true });
+    const origin = stage.inbound();
+    stage.playout.transcript(origin, "hello");
+    for (let second = 0; second < 60; second += 1) {
+      stage.playout.working({ origin });
+      stage.pass(1000);
+    }
+    expect(stage.states()).toEqual(["start"]);
+    stage.pass(15_000);
+    expect(stage.turns[0]).toMatchObject({ origin, reason: "deadline" });
+  });
+
+  it("signs of life: a reply that somebody works on is asked for every 5 s, until the signs cease", () => {
+    const stage = createStage({ apology: true });
+    const origin = stage.inbound();
+    const frames = replyFrames({ reply: "a", origin }, 1, 4);
+    for (const frame of frames.slice(0, 3)) stage.playout.frame(frame);
+    for (let second = 0; second < 60; second += 1) {
+      stage.playout.working(second % 2 === 0 ? { origin } : { reply: "a" });
+      stage.pass(1000);
+    }
+    expect(stage.published.filter(({ type }) => type === "resend").length).toBeLessThan(14);
+    stage.playout.frame(frames[3]!);
+    expect(stage.audio()).toEqual(["a:0:1", "a:0:2", "a:0:3"]);
+    stage.pass(6000);
+    expect(stage.turns[0]).toMatchObject({ origin, reason: "dry" });
+  });
+
+  it("signs of life: work on an earlier turn, on another reply or on the future keeps nothing alive", () => {
+    const stage = createStage({ apology: true });
+    const earlier = stage.inbound();
+    const origin = stage.inbound();
+    stage.playout.transcript(origin, "hello");
+    for (let second = 0; second < 16; second += 1) {
+      for (const work of [{ origin: earlier }, { reply: "b" }, { origin: 1000 }]) stage.playout.working(work);
+      stage.pass(1000);
+    }
+    expect(stage.turns[0]).toMatchObject({ origin, reason: "deadline" });
+    expect(new Set(stage.drops())).toEqual(new Set(["future-origin"]));
+  });
+
+  it("signs of life: a reply that waited for its place has not grown dry", () => {
+    const stage = createStage({ apology: true });
+    const [first, second] = [stage.inbound(), stage.inbound()];
+    for (const frame of replyFrames({ reply: "a", origin: first }, 1, 200)) stage.playout.frame(frame);
+    const frames = replyFrames({ reply: "b", origin: second }, 1, 3);
+    stage.playout.frame(frames[0]!);
+    for (let ms = 0; ms < 20_000; ms += 1000) {
+      stage.playout.working({ origin: second });
+      stage.pass(1000);
+    }
+    for (const frame of frames.slice(1)) stage.playout.frame(frame);
+    stage.pass(3000);
+    expect(stage.turns).toMatchObject([
+      { origin: first, complete: true },
+      { origin: second, complete: true },
+    ]);
+  });
+
+  it("deadline: a process that stood still reads what came before it gives a turn up", () => {
+    const stage = createStage({ apology: true });
+    const origin = stage.inbound();
+    stage.playout.transcript(origin, "hello");
+    stage.stall(30_000);
+    for (const frame of replyFrames({ reply: "a", origin }, 1, 2)) stage.playout.frame(frame);
+    stage.pass(3000);
+    expect(stage.turns).toMatchObject([{ origin, complete: true }]);
+  });
+
   it("dry: a process that stood still reads what came before it gives a reply up", () => {
     const stage = createStage({ apology: true });
     const origin = stage.inbound();

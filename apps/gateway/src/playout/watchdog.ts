@@ -1,13 +1,24 @@
-import type { Profile } from "@voxbus/protocol";
+import type { Outbound, Profile } from "@voxbus/protocol";
 import type { Uplink } from "../uplink/uplink.ts";
-import type { PlayoutBuffer } from "./buffer.ts";
+import { PlayoutBuffer } from "./buffer.ts";
+import type { AwaitedTurn, Turn } from "./turn-reports.ts";
 
 /** A reply that has not grown for this long in its middle is asked for again, and then again at this interval, ms. */
 const resendMs = 1000;
+/** The same, while somebody works on it, ms: it is not late, and most likely nothing was lost. */
+const workingResendMs = 5000;
+/** Somebody works on it if the last sign is not older, ms. Signs come every second. */
+const workingMs = 2000;
 /** If a deadline fires this late (ms), our own event loop stalled. */
 const stallMs = 1000;
 
-/** Watches over turns and replies: deadlines, stalls, and frames that are missing. All times in ms. */
+/** The work that a sign of life tells of: on the turn `origin`, or on the announcement `reply`. */
+export type Work = Pick<Outbound, "origin" | "reply">;
+
+/**
+ * Watches over turns and replies: those that nobody works on, and frames that are missing. All times in ms. The work itself
+ * has its limits where it is done.
+ */
 export class Watchdog {
   readonly #uplink: Pick<Uplink, "send">;
   readonly #profile: () => Pick<Profile, "deadlineMs" | "dryMs">;
@@ -17,9 +28,19 @@ export class Watchdog {
     this.#profile = profile;
   }
 
-  /** The time at which a turn that began at `since` has waited too long for its reply. */
-  deadline(since: number): number {
-    return since + this.#profile().deadlineMs;
+  /** Takes a sign of life: the turns that the work is for are not given up. A turn's answer is one to all before it, too. */
+  sign({ origin = 0, reply }: Work, turns: readonly (Turn | undefined)[], now: number): void {
+    for (const turn of turns) {
+      if (!turn) continue;
+      const isMeant =
+        turn instanceof PlayoutBuffer ? turn.id === reply || turn.origin === origin : turn.origin <= origin;
+      if (isMeant) turn.aliveAt = now;
+    }
+  }
+
+  /** The time at which a turn has waited too long for a frame of its reply, or for a sign of life. */
+  deadline(turn: AwaitedTurn, now: number): number {
+    return endWait(turn, { since: 0, limitMs: this.#profile().deadlineMs, now });
   }
 
   /**
@@ -28,16 +49,11 @@ export class Watchdog {
    * back, the request is lost.
    */
   check(reply: PlayoutBuffer, soundEnd: number, now: number): number | "starved" {
-    const { dryMs } = this.#profile();
-    let dryAt = Math.max(reply.fedAt, soundEnd) + dryMs;
-    if (now >= dryAt + stallMs) {
-      // This process stood still. Frames that came meanwhile are read next.
-      dryAt = now + stallMs;
-      reply.fedAt = dryAt - dryMs;
-    }
+    const since = Math.max(reply.fedAt, soundEnd);
+    const dryAt = endWait(reply, { since, limitMs: this.#profile().dryMs, now });
     if (now >= dryAt) return "starved";
-    if (now >= (reply.askedAt ?? reply.fedAt) + resendMs) this.requestResend(reply, now);
-    return Math.min((reply.askedAt ?? reply.fedAt) + resendMs, dryAt);
+    if (now >= nextRequest(reply, now)) this.requestResend(reply, now);
+    return Math.min(nextRequest(reply, now), dryAt);
   }
 
   /** Asks tts for the frames after the last accepted one, at most once a second. */
@@ -49,4 +65,20 @@ export class Watchdog {
     const body = { type: "resend" as const, reply: reply.id, ...origin, ...(after ? { after } : {}) };
     this.#uplink.send({ kind: "control", body });
   }
+}
+
+function nextRequest({ askedAt, fedAt, aliveAt }: PlayoutBuffer, now: number): number {
+  return (askedAt ?? fedAt) + (now - aliveAt < workingMs ? workingResendMs : resendMs);
+}
+
+/** Gives the time at which a wait has lasted for `limitMs` since its last sign of life, at least since `since`. */
+function endWait(
+  wait: Turn,
+  { since, limitMs, now }: { readonly since: number; readonly limitMs: number; readonly now: number },
+): number {
+  const at = Math.max(wait.aliveAt, since) + limitMs;
+  if (now < at + stallMs) return at;
+  // This process stood still. What came meanwhile is read next.
+  wait.aliveAt = now + stallMs - limitMs;
+  return now + stallMs;
 }

@@ -28,6 +28,7 @@ export class Delivery {
     if (out.kind === "control") {
       if (out.body.type === "barge-in") this.#bargeIn(out.body.seq);
       else if (out.body.type === "listening") this.#inbox.listening(out.body);
+      else if (out.body.type === "working") playout.working(out);
       else if (out.body.type === "user-speaking") {
         farewell.userActed();
         playout.userSpeaking(out.body.on, out.body.origin);

@@ -14,6 +14,8 @@ export const outControls = {
    * the gateway must open the listen again.
    */
   listening: z.object({ type: z.literal("listening"), seq, state: z.enum(["on", "over", "again"]) }),
+  /** A sign of life: somebody works on the turn `origin`, or on the announcement `reply`, of the envelope. */
+  working: z.object({ type: z.literal("working") }),
   /** The end of a reply and nothing else (with `end`). */
   end: z.object({ type: z.literal("end") }),
 } as const;
