@@ -180,6 +180,13 @@ describe("realtime mode", () => {
   });
 });
 
+test("limits: a request that may take longer than a transcript is a contradiction", async () => {
+  const env = { VOXBUS_ASR_ENGINE: "openai", VOXBUS_ASR_TIMEOUT_MS: "30000", VOXBUS_LOG_LEVEL: "fatal" };
+  await expect(startSubscriber(asr, buildAsr, env)).rejects.toThrow(
+    "VOXBUS_ASR_TRANSCRIPT_MS: must be longer than VOXBUS_ASR_TIMEOUT_MS, which is 30000 ms; it is 20000 ms",
+  );
+});
+
 describe.each(["auto", "realtime"] as const)("stop in %s mode", (mode) => {
   const isSilence =
     (seq: number) =>

@@ -1,5 +1,5 @@
 import { channels, defaultPorts } from "@voxbus/protocol";
-import { ConfigError, type Context, type Program } from "@voxbus/subscriber";
+import { checkLimits, ConfigError, type Context, type Program } from "@voxbus/subscriber";
 import { createWorkerPool } from "@voxbus/workers";
 import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import { asrConfig, type AsrConfig } from "./config.ts";
@@ -13,7 +13,11 @@ export const asr: Program<typeof asrConfig> = {
   opsPort: defaultPorts.asr.ops,
   config: asrConfig,
   streams: ["DEVICE_IN", "TURNS", "profiles", "naks", "probes"],
-  checkConfig: checkListens,
+  checkConfig(config) {
+    checkListens(config);
+    if (config.VOXBUS_ASR_ENGINE === "openai")
+      checkLimits(config, [["VOXBUS_ASR_TIMEOUT_MS", "VOXBUS_ASR_TRANSCRIPT_MS"]]);
+  },
 };
 
 // A thread has memory for this number of voice detectors.
@@ -58,6 +62,8 @@ export async function buildAsr({
     languageOf: (device: string) => profiles.of(device).language,
     settings: {
       endOfSpeech: { endMs: config.VOXBUS_ASR_END_OF_SPEECH_MS, maxMs: config.VOXBUS_ASR_MAX_UTTERANCE_MS },
+      transcriptMs: config.VOXBUS_ASR_TRANSCRIPT_MS,
+      idleMs: { open: config.VOXBUS_ASR_IDLE_MS, manual: config.VOXBUS_ASR_MANUAL_IDLE_MS },
       traceContent: config.VOXBUS_TRACE_CONTENT,
     },
     stopping: signal,

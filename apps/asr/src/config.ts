@@ -17,6 +17,9 @@ export const asrConfig = {
   VOXBUS_ASR_TIMEOUT_MS: count(100, 60_000)
     .default(10_000)
     .describe("ms after which a request to the openai engine fails"),
+  VOXBUS_ASR_TRANSCRIPT_MS: count(1000, 300_000)
+    .default(20_000)
+    .describe("ms from the end of an utterance to its transcript, in which it may wait for others; then it failed"),
   VOXBUS_ASR_REQUESTS: count(1, 1000).default(16).describe("requests to the openai engine at the same time"),
   VOXBUS_ASR_THREADS: count(1, 64).default(2).describe("recognizer threads of the embedded engine"),
   VOXBUS_ASR_DECODERS: count(1, 100)
@@ -27,6 +30,12 @@ export const asrConfig = {
     .default(1)
     .describe("threads of the audio front end, which decode and detect voice"),
   VOXBUS_ASR_END_OF_SPEECH_MS: count(200, 3000).default(600).describe("ms of silence after which an utterance ends"),
+  VOXBUS_ASR_IDLE_MS: count(200, 60_000)
+    .default(3000)
+    .describe("ms without a packet after which an utterance ends, as of devices that send nothing while it is silent"),
+  VOXBUS_ASR_MANUAL_IDLE_MS: count(200, 120_000)
+    .default(10_000)
+    .describe("the same while the button is held: then the message of its release is lost"),
   VOXBUS_ASR_MAX_UTTERANCE_MS: count(1000, 30_000).default(30_000).describe("ms after which an utterance is cut"),
 };
 

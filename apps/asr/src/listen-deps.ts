@@ -25,6 +25,10 @@ export interface ListenDeps {
 /** The configuration of a listen. */
 export interface ListenSettings {
   readonly endOfSpeech: EndOfSpeech;
+  /** The longest time from the end of an utterance to its transcript, ms. */
+  readonly transcriptMs: number;
+  /** The time without a frame after which an utterance ends, ms: with an open microphone, and with a button. */
+  readonly idleMs: { readonly open: number; readonly manual: number };
   /** True if traces may contain transcripts. */
   readonly traceContent: boolean;
 }

@@ -1,5 +1,5 @@
 import type { Claim } from "@voxbus/bus";
-import { channels, type Inbound, type InControlFrame, type ListenMode } from "@voxbus/protocol";
+import { channels, type Inbound, type InControlFrame } from "@voxbus/protocol";
 import { signalWork, type Closer } from "@voxbus/subscriber";
 import type { OpenTask } from "@voxbus/workers";
 import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
@@ -9,8 +9,6 @@ import { createListenMessages, type ListenMessages } from "./listen-messages.ts"
 import { openTranscriptStore, type TranscriptStore } from "./transcript-store.ts";
 import { createUtterances, type Utterances } from "./utterances.ts";
 
-// Some devices send nothing during silence. After this time without a frame the speech has ended.
-const idleMs: Readonly<Record<ListenMode, number>> = { auto: 3000, realtime: 3000, manual: 10_000 };
 // The gateway opens a listen again that no asr follows, within 15 s.
 const signMs = 5000;
 // A claim ends with its message, which the stream keeps for six hours.
@@ -80,10 +78,11 @@ class ListenWork {
 
   /** Follows the device's frames after the seq `after`. */
   async run(gateway: string, after: number): Promise<void> {
-    const { bus, stopping } = this.#deps;
+    const { bus, stopping, settings } = this.#deps;
     const { device, session, seq, mode } = this.#listen;
     this.#newest = after;
-    this.#idle = setTimeout(() => this.#endIdleSpeech(), idleMs[mode]);
+    const idleMs = mode === "manual" ? settings.idleMs.manual : settings.idleMs.open;
+    this.#idle = setTimeout(() => this.#endIdleSpeech(), idleMs);
     const following = bus.follow({
       device,
       session,

@@ -9,22 +9,21 @@ export type Recognized = Pick<Heard, "text" | "language" | "confidence" | "reaso
 export interface UtteranceRecognition {
   /** Takes more speech, 16 kHz mono. */
   write(samples: Int16Array): void;
-  /** Ends the utterance and resolves with its result within 20 s. Throws the signal's reason. */
+  /** Ends the utterance and resolves with its result within `transcriptMs`. Throws the signal's reason. */
   finish(): Promise<Recognized>;
   /** Gives the utterance up. */
   discard(): void;
 }
 
-// An engine may queue. After this time an apology is better than a late transcript.
-const transcriptMs = 20_000;
 const discarded = new Error("the utterance was discarded");
 
 /** Opens a recognition with the engine. */
 export function openRecognition(
-  { engine, log }: Pick<ListenDeps, "engine" | "log">,
+  { engine, log, settings }: Pick<ListenDeps, "engine" | "log" | "settings">,
   request: { readonly language: string; readonly onPartial: (text: string) => void },
   signal: AbortSignal,
 ): UtteranceRecognition {
+  const { transcriptMs } = settings;
   const abort = new AbortController();
   const failed: Recognized = { text: "", language: request.language, reason: "failed" };
   const logFailure = (err: unknown) => log.warn({ err, engine: engine.name }, "recognition failed");

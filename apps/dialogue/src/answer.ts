@@ -18,6 +18,8 @@ export interface AnswerOptions {
   readonly answerMs: number;
   readonly onFirstToken: () => void;
   readonly onEngineRun: (run: EngineRun) => void;
+  /** Called once if nothing was written at a time (`performance.now()`, ms). */
+  readonly silence?: { readonly at: number; readonly end: () => Promise<void> } | undefined;
 }
 
 /**
@@ -33,6 +35,7 @@ export async function writeAnswer(
   const language = engine.language ?? request.language;
   const cutter = createSentenceCutter(language);
   let emotion: Emotion | undefined;
+  let { silence } = options;
   let spoken = request.spoken !== "";
   const write = async (sentence: Sentence, last: boolean) => {
     emotion = sentence.emotion ?? emotion;
@@ -55,11 +58,16 @@ export async function writeAnswer(
   const leave = new AbortController();
   const deltas = readEngine(engine, request, options, AbortSignal.any([signal, leave.signal]));
   try {
-    for await (const delta of markPauses(deltas, leave)) {
+    for await (const delta of markPauses(deltas, leave, silence?.at)) {
       if (delta.type === "emotion") emotion = delta.emotion;
       else if (delta.type === "text") await writeAll(cutter.push(filter.push(delta.text)));
       else if (delta.type === "paragraph") await writeAll(endParagraph());
-      else await writeAll([...cutter.push(filter.pause()), ...cutter.pause()]);
+      else {
+        await writeAll([...cutter.push(filter.pause()), ...cutter.pause()]);
+        if (spoken || !silence || performance.now() < silence.at) continue;
+        await silence.end();
+        silence = undefined;
+      }
     }
   } catch (error) {
     if (error instanceof ModelError && !signal.aborted) await writeAll(endParagraph());
@@ -76,11 +84,13 @@ const pauseMs = 300;
 
 /**
  * Passes deltas on, and marks the pauses between them: 300 ms, or for a slow writer twice the time that a delta has taken
- * on average. If the reader leaves, `leave` is aborted first: the writer may be in a pause without an end.
+ * on average. Marks a pause at `markAt`, too. If the reader leaves, `leave` is aborted first: the writer may be in a pause
+ * without an end.
  */
 async function* markPauses(
   deltas: AsyncGenerator<Delta>,
   leave: AbortController,
+  markAt = 0,
 ): AsyncGenerator<Delta | { readonly type: "pause" }> {
   const startedAt = performance.now();
   let count = 0;
@@ -88,12 +98,12 @@ async function* markPauses(
     for (;;) {
       const next = deltas.next();
       const average = count === 0 ? 0 : (performance.now() - startedAt) / count;
-      const timer = new AbortController();
-      const pause = sleep(Math.max(pauseMs, 2 * average), "pause" as const, { signal: timer.signal }).catch(
-        () => "pause",
-      );
-      const first = await Promise.race([next, pause]).finally(() => timer.abort());
-      if (first === "pause") yield { type: "pause" };
+      const now = performance.now();
+      const marks = [now + Math.max(pauseMs, 2 * average), markAt].filter((at) => at > now).sort((a, b) => a - b);
+      for (const at of marks) {
+        if (!(await lasts(next, at))) break;
+        yield { type: "pause" };
+      }
       const { done, value } = await next;
       if (done === true) return;
       count += 1;
@@ -103,6 +113,13 @@ async function* markPauses(
     leave.abort();
     await deltas.return(undefined);
   }
+}
+
+/** Resolves with true if a promise has not settled at a time. Rejects as the promise does. */
+async function lasts(promise: Promise<unknown>, at: number): Promise<boolean> {
+  const timer = new AbortController();
+  const late = sleep(at - performance.now(), "late", { signal: timer.signal }).catch(() => "late");
+  return (await Promise.race([promise, late]).finally(() => timer.abort())) === "late";
 }
 
 /** Reads the engine's deltas. It wraps the engine's failures in ModelError, which tells them from those of the reader. */

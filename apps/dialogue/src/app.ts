@@ -11,7 +11,7 @@ import {
 } from "@voxbus/subscriber";
 import { announce } from "./announce.ts";
 import { claimTurns, type AnswerInput } from "./claims.ts";
-import { dialogueConfig } from "./config.ts";
+import { checkWaits, dialogueConfig } from "./config.ts";
 import { createDeviceTools, type DeviceTools } from "./device-tools.ts";
 import { createEngineChoice } from "./engines/engine-choice.ts";
 import { engines } from "./engines/registry.ts";
@@ -43,11 +43,11 @@ export const dialogue: Program<typeof dialogueConfig> = {
     "naks",
     "probes",
   ],
+  checkConfig: checkWaits,
 };
 
 // A drain lets answers finish. The process must end within 30 s of SIGTERM, and within 5 s of SIGINT.
 const graceMs = { drain: 20_000, quick: 500 } as const;
-const listMs = 3000;
 const presenceMs = 3000;
 
 /** Builds dialogue: it claims transcripts and typed text, and stores the sentences of the answers. */
@@ -72,7 +72,7 @@ export async function buildDialogue({
   const metrics = createMetrics(meter, () => bus.stats().held);
   const tools = createDeviceTools(bus, {
     timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS,
-    listMs,
+    listMs: config.VOXBUS_DIALOGUE_TOOL_LIST_MS,
     onLeftOut({ device, session }, paths) {
       metrics.toolFieldsLeftOut(paths.length);
       log.warn({ device, session, fields: paths.slice(0, 16), count: paths.length }, "odd fields of tools left out");
@@ -102,6 +102,7 @@ export async function buildDialogue({
     metrics,
     settings: {
       answerMs: config.VOXBUS_DIALOGUE_TURN_MS,
+      momentMs: config.VOXBUS_DIALOGUE_MOMENT_MS,
       traceContent: config.VOXBUS_TRACE_CONTENT,
     },
     fences,

@@ -1,4 +1,4 @@
-import { apiUrl } from "@voxbus/subscriber";
+import { apiUrl, checkLimits } from "@voxbus/subscriber";
 import { z } from "zod";
 
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
@@ -21,6 +21,12 @@ export const dialogueConfig = {
   VOXBUS_LLM_TOOL_ROUNDS: count(0, 20).default(4).describe("how many times the model may call tools in one turn"),
   VOXBUS_DIALOGUE_TURN_MS: count(1000, 600_000).default(120_000).describe("longest time for a whole answer, ms"),
   VOXBUS_DIALOGUE_TOOL_MS: count(100, 120_000).default(30_000).describe("longest wait for a device's tool call, ms"),
+  VOXBUS_DIALOGUE_TOOL_LIST_MS: count(100, 60_000)
+    .default(3000)
+    .describe("longest wait of a turn for the device's list of tools, ms; then it is answered without them"),
+  VOXBUS_DIALOGUE_MOMENT_MS: count(0, 120_000)
+    .default(5000)
+    .describe('ms until a turn without an answer says "One moment please."; 0: never'),
   VOXBUS_DIALOGUE_HISTORY_TOKENS: count(0, 100_000)
     .default(2000)
     .describe("estimated tokens of earlier turns that the model is given"),
@@ -29,3 +35,14 @@ export const dialogueConfig = {
 
 /** The parsed configuration of dialogue. */
 export type DialogueConfig = z.infer<z.ZodObject<typeof dialogueConfig>>;
+
+/** Throws ConfigError if a wait within an answer may be longer than the whole answer. */
+export function checkWaits(config: DialogueConfig): void {
+  const waits = ["VOXBUS_DIALOGUE_TOOL_MS", "VOXBUS_DIALOGUE_TOOL_LIST_MS", "VOXBUS_DIALOGUE_MOMENT_MS"] as const;
+  const tokens = ["VOXBUS_LLM_FIRST_TOKEN_MS", "VOXBUS_LLM_NEXT_TOKEN_MS"] as const;
+  const inner = config.VOXBUS_LLM_ENGINE === "openai" ? [...waits, ...tokens] : waits;
+  checkLimits(
+    config,
+    inner.map((name) => [name, "VOXBUS_DIALOGUE_TURN_MS"] as const),
+  );
+}

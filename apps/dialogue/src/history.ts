@@ -115,7 +115,13 @@ function toMessages({ messages, turns }: Dialogue): (readonly Message[])[] {
     ...messages.map((message) => [message]),
     ...turns.map(({ at, user, calls, said, end }): Message[] => {
       if (user === "") return [];
-      const answer = { role: "assistant" as const, text: said.join(" "), at, calls, ...(end ? { end } : {}) };
+      const answer = {
+        role: "assistant" as const,
+        text: said.filter(Boolean).join(" "),
+        at,
+        calls,
+        ...(end ? { end } : {}),
+      };
       return [{ role: "user", text: user, at }, answer];
     }),
   ];

@@ -1,5 +1,6 @@
 import { ConflictError, retryConflicts, type Bus } from "@voxbus/bus";
 import { channels, type Say } from "@voxbus/protocol";
+import { isMoment } from "./moments.ts";
 import { earlierMs, type Delivery, type TurnId } from "./turn-input.ts";
 
 /** Another worker writes this reply, or a newer reply of the session answers the turn too. The writer must stop. */
@@ -12,7 +13,7 @@ export type SentenceOptions = Pick<Say, "last" | "language" | "emotion">;
 
 /** Writes one reply. Each sentence is stored by compare-and-set, so that of two writers one stops. */
 export interface ReplyWriter {
-  /** The sentences that were stored before this writer started. */
+  /** The sentences that were stored before this writer started. Those that are no part of the answer are empty. */
   readonly sentences: readonly string[];
   /** True if the last sentence was stored before this writer started. */
   readonly ended: boolean;
@@ -41,7 +42,7 @@ export async function openReplyWriter(
   let { expectedOpen, expectedSay } = stored;
 
   return {
-    sentences: stored.sentences.map(({ text }) => text).filter((text) => text !== ""),
+    sentences: stored.sentences.flatMap(({ text }) => (text === "" ? [] : isMoment(text) ? "" : text)),
     ended: stored.sentences.some(({ last }) => last),
     superseded: stored.superseded,
     answered: stored.answered,

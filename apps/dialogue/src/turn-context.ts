@@ -51,7 +51,7 @@ export function createRequest(
       tools: devices.tools.toolsOf(input, tools),
       reminders: devices.reminders.of(input),
     },
-    spoken: reply.sentences.join(" "),
+    spoken: reply.sentences.filter(Boolean).join(" "),
   };
 }
 

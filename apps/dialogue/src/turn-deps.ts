@@ -23,6 +23,8 @@ export interface Devices {
 export interface TurnSettings {
   /** ms that a whole answer may take. */
   readonly answerMs: number;
+  /** ms until a turn without an answer says so; 0: never. */
+  readonly momentMs: number;
   /** True if traces may contain the text of turns and answers. */
   readonly traceContent: boolean;
 }

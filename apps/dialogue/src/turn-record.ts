@@ -5,7 +5,7 @@ import type { TurnInput } from "./turn-input.ts";
 
 /** The record of a turn for the history. */
 export interface TurnRecord {
-  /** The stored sentences of the answer. */
+  /** The stored sentences, by number. Those that are no part of the answer are empty. */
   readonly said: string[];
   /** Gives the request with tools whose calls are recorded. The turn's text is the request's from now on. */
   follow(request: AnswerRequest): AnswerRequest;

@@ -5,7 +5,7 @@ import { buckets, channels, type InText, type Presence, Profile } from "@voxbus/
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createDeviceTools } from "./device-tools.ts";
-import type { AnswerRequest, LlmEngine } from "./engines/engine.ts";
+import type { AnswerRequest, Delta, LlmEngine } from "./engines/engine.ts";
 import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
 import type { EngineRun } from "./metrics.ts";
@@ -30,6 +30,7 @@ interface WorkerOptions {
   readonly presenceOf?: Devices["presenceOf"];
   readonly follow?: Devices["follow"];
   readonly answerMs?: number;
+  readonly momentMs?: number;
 }
 
 /** A worker whose engine answers with `texts`; the requests, log lines and engine runs that it collects. */
@@ -55,7 +56,7 @@ function createWorker(texts: readonly string[], options: WorkerOptions = {}) {
       modelRefused: () => undefined,
       toolFieldsLeftOut: () => undefined,
     },
-    settings: { answerMs: options.answerMs ?? 1000, traceContent: false },
+    settings: { answerMs: options.answerMs ?? 1000, momentMs: options.momentMs ?? 0, traceContent: false },
     fences: createFences(),
     devices: {
       profileOf: () => Profile.parse({}),
@@ -252,4 +253,70 @@ test("turn: earlier turns without an answer are answered too, but not old, answe
   await answer({ ...input, text: "", reason: "unrecognized" });
   expect(requests.map(({ text }) => text)).toEqual(["answered", "open"]);
   expect(requests[1]?.history.map(({ text }) => text)).toEqual(["answered", "Yes."]);
+});
+
+/** An engine whose answer takes 500 ms. */
+function createSlowEngine(respond: () => Iterable<Delta>): LlmEngine {
+  return {
+    name: "slow",
+    async *respond() {
+      await sleep(500);
+      yield* respond();
+    },
+  };
+}
+
+test.each([
+  ["en-US", "One moment please."],
+  ["de", "Einen Moment bitte."],
+  ["zh-CN", "请稍等。"],
+  ["sw", "One moment please."],
+])(
+  "moment: a turn without an answer says so once (%s), and the history has only the answer",
+  async (language, moment) => {
+    const engine = createSlowEngine(() => [{ type: "text", text: "Hello there." }]);
+    const { answer } = createWorker([], { engine, momentMs: 100 });
+    const input = createInput({ language, delivery: { ...delivery, claimedAt: performance.now() } });
+    expect(await answer(input)).toBe("answered");
+    expect(await readTexts(input.device)).toEqual([
+      [moment, false],
+      ["Hello there.", true],
+    ]);
+    expect((await createHistory(bus).read(input.device)).map(({ text }) => text)).toEqual(["hi", "Hello there."]);
+  },
+);
+
+test("moment: a turn that fails after it apologizes as if it had said nothing", async () => {
+  const engine = createSlowEngine(() => {
+    throw new Error("broken");
+  });
+  const { answer } = createWorker([], { engine, momentMs: 100 });
+  const input = createInput({ delivery: { ...delivery, claimedAt: performance.now() } });
+  expect(await answer(input)).toBe("apologized");
+  expect(await readTexts(input.device)).toEqual([
+    ["One moment please.", false],
+    ["I am sorry, I cannot answer right now.", true],
+  ]);
+});
+
+test("moment: a worker that takes the turn up does not say it again, and answers from the beginning", async () => {
+  const input = createInput({ delivery: { ...delivery, attempt: 2, claimedAt: performance.now() } });
+  const { device, session, origin } = input;
+  const say = {
+    session,
+    origin,
+    reply: `${session}:${origin}`,
+    attempt: 1,
+    sentence: 0,
+    text: "One moment please.",
+    last: false,
+  };
+  await bus.store(channels.sayOpen(device), say);
+  const worker = createWorker(["Hello there."], { momentMs: 1 });
+  expect(await worker.answer(input)).toBe("answered");
+  expect(worker.requests.map(({ spoken }) => spoken)).toEqual([""]);
+  expect(await readTexts(device)).toEqual([
+    ["One moment please.", false],
+    ["Hello there.", true],
+  ]);
 });

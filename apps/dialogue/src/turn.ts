@@ -1,5 +1,5 @@
 import { describeCause } from "@voxbus/subscriber";
-import { ModelError, writeAnswer } from "./answer.ts";
+import { ModelError, writeAnswer, type AnswerOptions } from "./answer.ts";
 import { apologize } from "./apologies.ts";
 import type { AnswerRequest } from "./engines/engine.ts";
 import { FencedError } from "./fences.ts";
@@ -7,7 +7,8 @@ import type { TurnMetrics } from "./metrics.ts";
 import { LostReplyError, openReplyWriter, type ReplyWriter } from "./reply-writer.ts";
 import { createTurnRecord, type TurnRecord } from "./turn-record.ts";
 import { createRequest, readContext } from "./turn-context.ts";
-import type { TurnDeps } from "./turn-deps.ts";
+import { momentIn } from "./moments.ts";
+import type { TurnDeps, TurnSettings } from "./turn-deps.ts";
 import type { TurnInput, TurnOutcome } from "./turn-input.ts";
 import { SupersededError } from "./turn-queue.ts";
 import { markTurn, traceText } from "./turn-span.ts";
@@ -82,22 +83,40 @@ async function writeReply(work: TurnWork, deps: TurnDeps, alive: AbortSignal): P
   let outcome: TurnOutcome = "answered";
   try {
     if (delivery.final) throw new ModelError("every worker that claimed this turn failed");
-    const options = { write, answerMs, onFirstToken, onEngineRun: metrics.engineRan };
+    const silence = createSilence(work, settings, alive);
+    const options = { write, answerMs, onFirstToken, onEngineRun: metrics.engineRan, silence };
     await writeAnswer(deps.engineOf(request.profile), request, options, alive);
   } catch (error) {
     if (!(error instanceof ModelError) || alive.aborted) throw error;
     deps.log.warn({ err: error, cause: describeCause(error), device, session, origin }, "turn failed, apologizing");
     const { language } = request;
     await record.keep("failed");
-    const apology = apologize(record.said.length === 0 ? "failed" : "interrupted", language);
+    const apology = apologize(record.said.some(Boolean) ? "interrupted" : "failed", language);
     await write(apology, { language, emotion: "sad", last: true });
     outcome = "apologized";
   } finally {
-    if (traceContent) traceText(request.text, record.said.join(" "));
+    if (traceContent) traceText(request.text, record.said.filter(Boolean).join(" "));
   }
   alive.throwIfAborted();
   if (outcome === "answered") await record.keep();
   return outcome;
+}
+
+/** Gives the time at which a turn that has said nothing says that it takes long. */
+function createSilence(
+  { input, request, reply, record, onStart }: TurnWork,
+  { momentMs }: TurnSettings,
+  alive: AbortSignal,
+): AnswerOptions["silence"] {
+  if (momentMs === 0 || reply.sentences.length > 0) return undefined;
+  const end = async () => {
+    alive.throwIfAborted();
+    onStart();
+    const { text, language } = momentIn(request.language);
+    await reply.write(text, { language, last: false });
+    record.said.push("");
+  };
+  return { at: input.delivery.claimedAt + momentMs, end };
 }
 
 /** Makes a `write` that stops once the turn is aborted, reports the start of the answer, and collects the sentences. */

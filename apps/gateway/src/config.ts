@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { defaultPorts } from "@voxbus/protocol";
-import { ConfigError, list, port } from "@voxbus/subscriber";
+import { checkLimits, list, port } from "@voxbus/subscriber";
 import { z } from "zod";
 import { limitsConfig } from "./limits.ts";
 import { deviceList, keyList, tokenList } from "./tokens.ts";
@@ -66,11 +66,8 @@ export function nameGateway(port: number): string {
 
 /** Checks the order of the times of a connection's life. Throws ConfigError that names which must be longer. */
 export function checkTimes(config: GatewayConfig): void {
-  const order = ["VOXBUS_PING_MS", "VOXBUS_SUSPECT_MS", "VOXBUS_IDLE_TIMEOUT_MS"] as const;
-  const problems = order.slice(1).flatMap((longer, index) => {
-    const shorter = order[index] as (typeof order)[number];
-    if (config[longer] > config[shorter]) return [];
-    return [`${longer}: must be longer than ${shorter}, which is ${config[shorter]} ms; it is ${config[longer]} ms`];
-  });
-  if (problems.length) throw new ConfigError(problems);
+  checkLimits(config, [
+    ["VOXBUS_PING_MS", "VOXBUS_SUSPECT_MS"],
+    ["VOXBUS_SUSPECT_MS", "VOXBUS_IDLE_TIMEOUT_MS"],
+  ]);
 }

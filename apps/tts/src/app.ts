@@ -57,6 +57,7 @@ export async function buildTts({
     profiles: await profiles({ tts: engines.map(({ name }) => name) }),
     sessions,
     speaker,
+    sentenceMs: config.VOXBUS_DIALOGUE_TURN_MS,
   };
   const claims = await bus.claim({
     channel: channels.sayOpen("*"),

@@ -23,6 +23,16 @@ export const ttsConfig = {
     .describe(
       "sample rate (Hz) of raw PCM from the openai engine; without it the engine asks for WAV, which names its rate",
     ),
+  VOXBUS_TTS_FIRST_SOUND_MS: count(100, 120_000)
+    .default(10_000)
+    .describe("longest wait for the first sound of the openai engine, ms; then the next engine speaks"),
+  VOXBUS_TTS_NEXT_SOUND_MS: count(100, 120_000)
+    .default(10_000)
+    .describe("longest time between two pieces of its sound, ms"),
+  VOXBUS_TTS_ESPEAK_MS: count(100, 120_000).default(20_000).describe("ms that espeak-ng may take for a piece of text"),
+  VOXBUS_DIALOGUE_TURN_MS: count(1000, 600_000)
+    .default(120_000)
+    .describe("longest time for a whole answer in dialogue, ms; tts waits as long for the next sentence"),
 };
 
 /** The configuration of tts. */

@@ -3,18 +3,23 @@ import type { Bus } from "@voxbus/bus";
 import { channels, Say, stored } from "@voxbus/protocol";
 
 const readAgainMs = 2000;
-const giveUpMs = 60_000;
 const mostStored = 1000;
 
 /**
  * Yields a reply's sentences in order, each once, from the opening sentence to the last. They come live, or from the stream
- * if one is missing, where they are read from `openedAt` on, the sequence of the opening sentence. Ends early if no sentence came for a minute. Throws the signal's reason.
+ * if one is missing, where they are read from `openedAt` on, the sequence of the opening sentence. Ends early if no sentence came for `waitMs`. Throws the signal's reason.
  */
 export async function* followSentences(
-  options: { readonly bus: Bus; readonly device: string; readonly opening: Say; readonly openedAt: number },
+  options: {
+    readonly bus: Bus;
+    readonly device: string;
+    readonly opening: Say;
+    readonly openedAt: number;
+    readonly waitMs: number;
+  },
   signal: AbortSignal,
 ): AsyncGenerator<Say> {
-  const { bus, device, opening, openedAt } = options;
+  const { bus, device, opening, openedAt, waitMs } = options;
   yield opening;
   if (opening.last) return;
   const known = new Map<number, Say>();
@@ -36,7 +41,7 @@ export async function* followSentences(
     await readStored();
     for (let next = opening.sentence + 1; ; next++) {
       for (let waited = 0; !known.has(next); waited += readAgainMs) {
-        if (waited >= giveUpMs) return;
+        if (waited >= waitMs) return;
         const woken = new Promise<"woken">((resolve) => (wake = () => resolve("woken")));
         const quiet = new AbortController();
         const pause = delay(readAgainMs, "quiet", { signal: AbortSignal.any([signal, quiet.signal]) });

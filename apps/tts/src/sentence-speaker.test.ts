@@ -14,7 +14,13 @@ const failures: string[] = [];
 beforeAll(async () => {
   embedded = await createEmbeddedEngine({ threads: 1 });
   // No server listens on port 9: it stands for a server that is down.
-  const away = createOpenAiEngine({ url: "http://127.0.0.1:9/v1", model: "tts-1", voice: "alloy", timeoutMs: 1000 });
+  const away = createOpenAiEngine({
+    url: "http://127.0.0.1:9/v1",
+    model: "tts-1",
+    voice: "alloy",
+    firstSoundMs: 1000,
+    nextSoundMs: 1000,
+  });
   const engines = [embedded, { ...away, speaks: ({ language }: SpeechRequest) => language === "zh" }];
   speaker = await createSentenceSpeaker({
     engines,

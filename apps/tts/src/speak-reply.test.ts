@@ -57,8 +57,7 @@ const startWorker = async (on: Bus = bus) => {
   return { claims, outcomes };
 };
 
-const speak = (claim: Claim<Say>, on: Bus = bus) =>
-  speakReply(claim, { bus: on, log: silentLog, metrics, profiles: { of: () => Profile.parse({}) }, sessions, speaker });
+const speak = (claim: Claim<Say>, on: Bus = bus) => speakReply(claim, { ...deps, bus: on, speaker });
 
 /** Reports that the sessions of the replies are gone, by device. */
 const losers = new Map<string, () => void>();
@@ -68,6 +67,9 @@ const sessions: SpeakDeps["sessions"] = {
     return { close: () => void losers.delete(device) };
   },
 };
+
+const profiles = { of: () => Profile.parse({}) };
+const deps = { log: silentLog, metrics, profiles, sessions, sentenceMs: 60_000 };
 
 const ended = (frames: readonly Outbound[]) => frames.some(({ end }) => end === "reply");
 const names = (frames: readonly Outbound[]) => frames.map(({ sentence, n }) => `${sentence}.${n}`);

@@ -18,6 +18,8 @@ export interface SpeakDeps {
   readonly profiles: Pick<Profiles, "of">;
   readonly sessions: Pick<SessionWatch, "follow">;
   readonly speaker: SentenceSpeaker;
+  /** The longest wait for the next sentence of a reply (ms). */
+  readonly sentenceMs: number;
 }
 
 // An announcement waits at most 30 s for the user, and a reply for another one to end. Then the gateway reports an outcome.
@@ -91,7 +93,7 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
 
 /** Sends the sentences of a reply as they are stored, each spoken by the profile's voice. */
 async function sendSentences(
-  { bus, profiles, speaker }: SpeakDeps,
+  { bus, profiles, speaker, sentenceMs }: SpeakDeps,
   reply: {
     readonly device: string;
     readonly opening: Say;
@@ -103,7 +105,7 @@ async function sendSentences(
   const { device, opening, openedAt, sendSentence } = reply;
   const profile = profiles.of(device);
   const outage = createOutage();
-  for await (const say of followSentences({ bus, device, opening, openedAt }, signal)) {
+  for await (const say of followSentences({ bus, device, opening, openedAt, waitMs: sentenceMs }, signal)) {
     const request = {
       text: say.text,
       language: say.language ?? profile.language,

@@ -13,6 +13,22 @@ export class ConfigError extends Error {
   }
 }
 
+/**
+ * Throws ConfigError for each pair of variables that contradict each other: a limit must be longer than the one that it
+ * contains. Both are in ms.
+ */
+export function checkLimits<Name extends string>(
+  config: Readonly<Record<Name, number>>,
+  pairs: readonly (readonly [inner: Name, outer: Name])[],
+): void {
+  const problems = pairs.flatMap(([inner, outer]) =>
+    config[outer] > config[inner]
+      ? []
+      : [`${outer}: must be longer than ${inner}, which is ${config[inner]} ms; it is ${config[outer]} ms`],
+  );
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
 /** A switch as an environment variable: `1`, `true`, `0` or `false`. */
 export const flag = z.enum(["1", "true", "0", "false"]).transform((value) => value === "1" || value === "true");
 

@@ -1,5 +1,6 @@
 export {
   apiUrl,
+  checkLimits,
   ConfigError,
   flag,
   httpUrl,

@@ -19,6 +19,7 @@ export {
 } from "@voxbus/protocol";
 export {
   apiUrl,
+  checkLimits,
   ConfigError,
   describeCause,
   type ErrorCause,

@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { writeWav } from "@voxbus/audio";
 import { createEspeakEngine, findEspeak } from "./espeak.ts";
 import { collectSound, testEngine } from "./engine.suite.ts";
 
@@ -9,7 +10,7 @@ const program = await findEspeak();
 
 describe.skipIf(!program)("with espeak-ng installed", () => {
   testEngine("espeak", {
-    create: () => createEspeakEngine({ program: program!, concurrency: 2 }),
+    create: () => createEspeakEngine({ program: program!, concurrency: 2, timeoutMs: 20_000 }),
     speed: true,
     speaks: [
       { text: "Hello there." },
@@ -25,10 +26,28 @@ describe.skipIf(!program)("with espeak-ng installed", () => {
 });
 
 test("espeak: a program that cannot be run is rejected by name", async () => {
-  await expect(createEspeakEngine({ program: "/nowhere/espeak-ng", concurrency: 1 })).rejects.toMatchObject({
+  await expect(
+    createEspeakEngine({ program: "/nowhere/espeak-ng", concurrency: 1, timeoutMs: 20_000 }),
+  ).rejects.toMatchObject({
     name: "TtsError",
     code: "unavailable",
   });
+});
+
+test("espeak: the wait for a free slot does not count as the time of its program", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "espeak-"));
+  const slow = join(folder, "espeak-ng");
+  const wav = Buffer.from(writeWav({ sampleRate: 22_050, samples: new Int16Array(100) })).toString("base64");
+  await writeFile(
+    slow,
+    `#!/bin/sh\n[ "$1" = --voices ] && echo && echo " 5 en-us" && exit 0\nsleep 0.4\necho ${wav} | base64 -d\n`,
+  );
+  await chmod(slow, 0o755);
+  const engine = await createEspeakEngine({ program: slow, concurrency: 1, timeoutMs: 1000 });
+  const never = new AbortController().signal;
+  await Promise.all(Array.from({ length: 4 }, () => collectSound(engine.synthesize({ text: "Hello." }, never))));
+  await engine.close();
+  await rm(folder, { recursive: true });
 });
 
 test("espeak: a program that fails says why, and frees its slot", async () => {
@@ -39,7 +58,7 @@ test("espeak: a program that fails says why, and frees its slot", async () => {
     '#!/bin/sh\n[ "$1" = --voices ] && echo && echo " 5 en-us" && exit 0\necho no data >&2\nexit 3\n',
   );
   await chmod(broken, 0o755);
-  const engine = await createEspeakEngine({ program: broken, concurrency: 1 });
+  const engine = await createEspeakEngine({ program: broken, concurrency: 1, timeoutMs: 20_000 });
   for (let i = 0; i < 2; i++) {
     const failed = collectSound(engine.synthesize({ text: "Hello." }, new AbortController().signal));
     await expect(failed).rejects.toMatchObject({

@@ -9,7 +9,8 @@ import { readPcmStream } from "./pcm-stream.ts";
 import { countScripts, guessLanguage } from "../script.ts";
 
 const wordsPerMinute = 175;
-const timeoutMs = 20_000;
+/** Time in which espeak-ng lists its voices, ms. */
+const listMs = 20_000;
 
 /** Returns the path of the espeak-ng program on PATH or in /usr/bin, or undefined if it is not installed. */
 export async function findEspeak(): Promise<string | undefined> {
@@ -34,8 +35,10 @@ export async function createEspeakEngine(options: {
   readonly program: string;
   readonly concurrency: number;
   readonly voice?: string | undefined;
+  /** The longest time for one piece of text, from when its process may start (ms). */
+  readonly timeoutMs: number;
 }): Promise<TtsEngine> {
-  const { program, concurrency } = options;
+  const { program, concurrency, timeoutMs } = options;
   const voices = await listVoices(program);
   const slots = new PQueue({ concurrency });
   const closing = new AbortController();
@@ -58,11 +61,13 @@ export async function createEspeakEngine(options: {
     speaks: ({ text, language }) => voiceFor(text, language) !== undefined,
     synthesize: async function* ({ text, voice, language, speed = 1 }, signal): AsyncGenerator<Sound> {
       if (!/[\p{L}\p{N}]/u.test(text)) return;
-      const timeout = AbortSignal.timeout(timeoutMs);
-      const stop = AbortSignal.any([signal, closing.signal, timeout]);
+      const patience = new AbortController();
+      const stop = AbortSignal.any([signal, closing.signal, patience.signal]);
       let release = () => {};
+      let timer: NodeJS.Timeout | undefined;
       try {
         release = await takeSlot(slots, stop);
+        timer = setTimeout(() => patience.abort(), timeoutMs);
         const guessed = voiceFor(text, language);
         // A chosen voice reads its own language only. Text in another language is read by a voice of that language.
         const asked = [voice, options.voice]
@@ -72,9 +77,11 @@ export async function createEspeakEngine(options: {
       } catch (cause) {
         signal.throwIfAborted();
         if (closing.signal.aborted) throw new TtsError("unavailable", "the espeak engine is closed", { cause });
-        if (timeout.aborted) throw new TtsError("time-out", `espeak-ng ran for more than ${timeoutMs} ms`, { cause });
+        if (patience.signal.aborted)
+          throw new TtsError("time-out", `espeak-ng ran for more than ${timeoutMs} ms`, { cause });
         throw cause instanceof TtsError ? cause : new TtsError("failed", "espeak-ng failed", { cause });
       } finally {
+        clearTimeout(timer);
         release();
       }
     },
@@ -121,7 +128,7 @@ async function* runEspeak(
 
 async function listVoices(program: string): Promise<ReadonlySet<string>> {
   try {
-    const { stdout } = await promisify(execFile)(program, ["--voices"], { timeout: timeoutMs });
+    const { stdout } = await promisify(execFile)(program, ["--voices"], { timeout: listMs });
     // Pty Language Age/Gender VoiceName …
     return new Set(
       stdout

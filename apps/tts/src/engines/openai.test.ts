@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { writeWav } from "@voxbus/audio";
 import { describeCause } from "@voxbus/subscriber";
@@ -31,7 +32,14 @@ function speak(pieceBytes = 4801): ModelScript["speak"] {
 
 async function create(speak: ModelScript["speak"], options?: Partial<OpenAiSpeechOptions>) {
   const server = await startModelServer({ speak });
-  const engine = createOpenAiEngine({ url: server.url, model: "tts-1", voice: "alloy", timeoutMs: 2000, ...options });
+  const engine = createOpenAiEngine({
+    url: server.url,
+    model: "tts-1",
+    voice: "alloy",
+    firstSoundMs: 2000,
+    nextSoundMs: 2000,
+    ...options,
+  });
   onTestFinished(async () => {
     await engine.close();
     await server.close();
@@ -116,7 +124,7 @@ test.each<[string, ModelScript["speak"], string]>([
   ["an error in words with 200", () => ({ status: 200, body: "no such voice" }), "bad-audio"],
   ["a connection that breaks", () => ({ end: "drop" }), "unavailable"],
 ])("openai: %s gives a named error, and is asked only once", async (_, answer, code) => {
-  const { engine, server } = await create(answer, { timeoutMs: 150 });
+  const { engine, server } = await create(answer, { firstSoundMs: 150, nextSoundMs: 150 });
   await expect(collectSound(engine.synthesize({ text: "Hello." }, never))).rejects.toMatchObject({
     name: "TtsError",
     code,
@@ -153,14 +161,14 @@ test("openai: a server whose error quotes the text: the engine's error does not"
 test("openai: an unreachable server gives a named error", async () => {
   const { url, close } = await startModelServer();
   await close();
-  const engine = createOpenAiEngine({ url, model: "tts-1", voice: "alloy", timeoutMs: 2000 });
+  const engine = createOpenAiEngine({ url, model: "tts-1", voice: "alloy", firstSoundMs: 2000, nextSoundMs: 2000 });
   await expect(collectSound(engine.synthesize({ text: "Hello." }, never))).rejects.toMatchObject({
     code: "unavailable",
   });
 });
 
 test("openai: a slow reader does not count as silence of the server", async () => {
-  const { engine } = await create(speak(), { timeoutMs: 10_000 });
+  const { engine } = await create(speak(), { firstSoundMs: 10_000, nextSoundMs: 10_000 });
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   onTestFinished(() => void vi.useRealTimers());
   let pieces = 0;
@@ -168,4 +176,22 @@ test("openai: a slow reader does not count as silence of the server", async () =
     if (pieces++ === 0) vi.advanceTimersByTime(20_000);
   }
   expect(pieces).toBeGreaterThan(1);
+});
+
+test("openai: the first sound may take as long as its limit, a pause only as long as the other one", async () => {
+  const wav = writeWav({ sampleRate: 24_000, samples: new Int16Array(2400) });
+  const { engine } = await create(
+    async function* () {
+      await sleep(400);
+      yield wav.subarray(0, 1000);
+      await sleep(20_000);
+    },
+    { firstSoundMs: 5000, nextSoundMs: 150 },
+  );
+  const sounds = engine.synthesize({ text: "Hello." }, never)[Symbol.asyncIterator]();
+  expect((await sounds.next()).done).toBe(false);
+  await expect(sounds.next()).rejects.toMatchObject({
+    code: "time-out",
+    message: expect.stringContaining("150 ms") as unknown,
+  });
 });

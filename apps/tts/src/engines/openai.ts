@@ -12,8 +12,10 @@ export interface OpenAiSpeechOptions {
   readonly voice: string;
   /** Sample rate (Hz) of the raw PCM to ask for. Without it the engine asks for WAV, which names its rate. */
   readonly sampleRate?: number | undefined;
-  /** The maximum silence of the server, before the first sound and between two pieces (ms). */
-  readonly timeoutMs: number;
+  /** The longest wait for the first sound (ms). */
+  readonly firstSoundMs: number;
+  /** The longest time between two pieces of sound (ms). */
+  readonly nextSoundMs: number;
 }
 
 /**
@@ -21,13 +23,13 @@ export interface OpenAiSpeechOptions {
  * request is not repeated: the next engine is sooner.
  */
 export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
-  const { url, key, model, voice: standard, sampleRate, timeoutMs } = options;
+  const { url, key, model, voice: standard, sampleRate, firstSoundMs, nextSoundMs } = options;
   // The client needs a key, although most local servers do not. Its own log quotes texts.
   const client = new OpenAI({
     baseURL: url ?? null,
     apiKey: key ?? "none",
     maxRetries: 0,
-    timeout: timeoutMs,
+    timeout: firstSoundMs + 1000,
     logLevel: "off",
   });
   const closing = new AbortController();
@@ -42,7 +44,8 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
       const stop = AbortSignal.any([signal, closing.signal, silence.signal]);
       // The timer stops while the reader works: a slow reader is no silence of the server.
       let watch: NodeJS.Timeout | undefined;
-      const listen = () => (watch = setTimeout(() => silence.abort(new Error("no sound")), timeoutMs));
+      let waitMs = firstSoundMs;
+      const listen = () => (watch = setTimeout(() => silence.abort(new Error("no sound")), waitMs));
       try {
         stop.throwIfAborted();
         listen();
@@ -56,6 +59,7 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
           clearTimeout(watch);
           sounded ||= sound.samples.length > 0;
           yield sound;
+          waitMs = nextSoundMs;
           listen();
         }
         // When its signal aborts, the client ends the stream without an error.
@@ -65,7 +69,7 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
         signal.throwIfAborted();
         if (closing.signal.aborted) throw new TtsError("unavailable", "the speech engine is closed", { cause });
         if (silence.signal.aborted)
-          throw new TtsError("time-out", `the speech server sent no sound for ${timeoutMs} ms`, { cause });
+          throw new TtsError("time-out", `the speech server sent no sound for ${waitMs} ms`, { cause });
         throw nameProblem(cause);
       } finally {
         clearTimeout(watch);

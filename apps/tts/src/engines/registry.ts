@@ -9,8 +9,6 @@ import { createOpenAiEngine } from "./openai.ts";
 type EngineName = TtsConfig["VOXBUS_TTS_ENGINE"];
 
 const cores = Math.min(4, availableParallelism());
-// A gateway waits 5 s in mid-reply (docs/bus.md). The next engine must be heard before that.
-const openAiTimeoutMs = 3500;
 
 /** Creates an engine from the configuration, by its name. Throws TtsError when it is not installed or has no such voice. */
 export const engines: Readonly<Record<EngineName, (config: TtsConfig, log: Pick<Log, "warn">) => Promise<TtsEngine>>> =
@@ -25,7 +23,8 @@ export const engines: Readonly<Record<EngineName, (config: TtsConfig, log: Pick<
     espeak: async (config) => {
       const program = await findEspeak();
       if (program === undefined) throw new TtsError("unavailable", "there is no espeak-ng on PATH");
-      return createEspeakEngine({ program, concurrency: cores, voice: voiceOf(config, "espeak") });
+      const timeoutMs = config.VOXBUS_TTS_ESPEAK_MS;
+      return createEspeakEngine({ program, concurrency: cores, voice: voiceOf(config, "espeak"), timeoutMs });
     },
     openai: async (config) =>
       createOpenAiEngine({
@@ -34,7 +33,8 @@ export const engines: Readonly<Record<EngineName, (config: TtsConfig, log: Pick<
         model: config.VOXBUS_TTS_MODEL,
         voice: voiceOf(config, "openai") ?? "alloy",
         sampleRate: config.VOXBUS_TTS_SAMPLE_RATE,
-        timeoutMs: openAiTimeoutMs,
+        firstSoundMs: config.VOXBUS_TTS_FIRST_SOUND_MS,
+        nextSoundMs: config.VOXBUS_TTS_NEXT_SOUND_MS,
       }),
   };
 

@@ -1,0 +1,18 @@
+import { startSubscriber } from "@voxbus/subscriber";
+import { expect, test } from "vitest";
+import { buildDialogue, dialogue } from "./app.ts";
+
+const env = { VOXBUS_NATS_URL: "nats://127.0.0.1:1", VOXBUS_LOG_LEVEL: "fatal" };
+
+test.each([
+  ["VOXBUS_DIALOGUE_TOOL_MS", {}],
+  ["VOXBUS_DIALOGUE_TOOL_LIST_MS", {}],
+  ["VOXBUS_DIALOGUE_MOMENT_MS", {}],
+  ["VOXBUS_LLM_FIRST_TOKEN_MS", { VOXBUS_LLM_ENGINE: "openai" }],
+  ["VOXBUS_LLM_NEXT_TOKEN_MS", { VOXBUS_LLM_ENGINE: "openai" }],
+])("limits: %s must be shorter than a whole answer", async (name, more) => {
+  const given = { ...env, ...more, [name]: "60000", VOXBUS_DIALOGUE_TURN_MS: "59000" };
+  await expect(startSubscriber(dialogue, buildDialogue, given)).rejects.toThrow(
+    `VOXBUS_DIALOGUE_TURN_MS: must be longer than ${name}, which is 60000 ms; it is 59000 ms`,
+  );
+});
