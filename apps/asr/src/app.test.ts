@@ -54,6 +54,7 @@ beforeAll(async () => {
     VOXBUS_ASR_OPS_PORT: "0",
     VOXBUS_LOG_LEVEL: "fatal",
     VOXBUS_ASR_THREADS: "1",
+    VOXBUS_ASR_MANUAL_IDLE_MS: "3000",
   });
 }, 30_000);
 afterAll(async () => {
@@ -166,6 +167,24 @@ describe("manual mode", () => {
     const stop = await device.control({ type: "stop" });
     expect(await device.heard()).toMatchObject({ text: "", reason: "silence", origin: stop });
     expect((await device.answer(isUserSpeaking(false))).origin).toBeUndefined();
+  });
+});
+
+describe("manual mode, frames that the gateway no longer keeps", () => {
+  const lose = (packets: readonly Uint8Array[]) => device.send(packets, { lost: packets.map((_, i) => i) });
+
+  test("the release may be among them: the listen ends, and an apology is due", async () => {
+    const listen = await device.listen("manual");
+    lose(say("time"));
+    expect(await device.heard()).toMatchObject({ text: "", reason: "failed", listen });
+    expect((await device.answer(isUserSpeaking(false))).origin).toBeDefined();
+  });
+
+  test("the release is not among them: an apology is due, too", async () => {
+    await device.listen("manual");
+    lose(say("time"));
+    const stop = await device.control({ type: "stop" });
+    expect(await device.heard()).toMatchObject({ text: "", reason: "failed", origin: stop });
   });
 });
 

@@ -51,6 +51,8 @@ class ListenWork {
   #over = false;
   #stopSeq: number | undefined;
   #spoken = false;
+  /** True if frames are lost. */
+  #lacks = false;
   /** The seq of the newest frame, and of the newest abort. */
   #newest = 0;
   #aborted = 0;
@@ -89,7 +91,7 @@ class ListenWork {
       gateway,
       after,
       frame: (frame) => this.#takeFrame(frame),
-      lost: (from, to) => this.#frontEnd.write({ type: "lost", seq: to, frames: to - from + 1 }),
+      lost: (from, to) => this.#lose(to, to - from + 1),
       gone: () => this.#end({ ended: true }),
     });
     this.#messages.listening("on");
@@ -133,7 +135,15 @@ class ListenWork {
     else if (body.type === "listen") this.#end({ ended: false });
     else if (body.type === "closed") this.#end({ ended: true });
     else if (body.type === "abort") this.#abort(seq);
-    else if (body.type === "gap") this.#frontEnd.write({ type: "lost", seq, frames: body.frames });
+    else if (body.type === "gap") this.#lose(seq, body.frames);
+  }
+
+  /** Frames up to `seq` are lost. They may have been speech, or the button's release. */
+  #lose(seq: number, frames: number): void {
+    this.#newest = Math.max(this.#newest, seq);
+    this.#lacks = true;
+    this.#idle?.refresh();
+    this.#frontEnd.write({ type: "lost", seq, frames });
   }
 
   #takeEvent(event: FrontEndEvent): void {
@@ -141,6 +151,8 @@ class ListenWork {
     if (event.type === "onset") {
       if (event.from <= this.#aborted) return;
       this.#spoken = true;
+      // The front end may be late. The timer must not have fired before it found the speech.
+      this.#idle?.refresh();
       this.#messages.bargeIn(event.from);
       this.#utterances.begin(event.from);
     } else if (event.type === "speech") this.#utterances.write(event.samples);
@@ -151,14 +163,14 @@ class ListenWork {
 
   /** The listen was stopped. If nothing was said since its last transcript, the gateway must not wait for another one. */
   #endSilence(seq: number): void {
-    if (this.#listen.mode === "manual" && !this.#spoken) this.#utterances.endEmpty(seq, "silence");
+    if (this.#listen.mode === "manual" && !this.#spoken) this.#utterances.endEmpty(seq, this.#lacks ? "failed" : "silence");
     else if (!this.#utterances.busy) this.#messages.userSpeaking(false, seq);
   }
 
   #endIdleSpeech(): void {
-    if (!this.#utterances.busy) return;
-    if (this.#listen.mode === "manual") this.#stop(this.#newest);
-    else this.#frontEnd.write({ type: "flush" });
+    const isManual = this.#listen.mode === "manual";
+    if (isManual && (this.#utterances.busy || this.#lacks)) this.#stop(this.#newest);
+    else if (this.#utterances.busy) this.#frontEnd.write({ type: "flush" });
   }
 
   /**

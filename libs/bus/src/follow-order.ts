@@ -17,8 +17,8 @@ export interface FrameOrder {
   take(frame: Inbound): Gap | undefined;
   /** When the earliest waiting frame came, by `performance.now()`. Undefined if none is waiting. */
   waitingSince(): number | undefined;
-  /** Gives up the gap before the earliest waiting frame, then delivers that frame. */
-  conceal(): void;
+  /** Gives up the gap before the earliest waiting frame, at most up to the seq `to`. Then delivers what waited for it. */
+  conceal(to?: number): void;
   /** Forgets all waiting frames. */
   clear(): void;
 }
@@ -64,9 +64,10 @@ export function createFrameOrder(after: number, { frame: deliver, lost }: FrameH
       return gap;
     },
     waitingSince: () => early.get(earliest())?.at,
-    conceal: () => {
+    conceal: (to = Infinity) => {
       const from = next;
-      next = earliest();
+      next = Math.min(earliest(), to + 1);
+      newest = Math.max(newest, next - 1);
       lost(from, next - 1);
       deliverEarly();
     },

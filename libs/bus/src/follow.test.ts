@@ -18,6 +18,7 @@ function playGateway(device: string, session: string) {
   const memory = new Map<number, Uint8Array>();
   const asked: ReplayRequest[] = [];
   let open = true;
+  let newest = 0;
   const make = (seq: number): Inbound => ({
     session,
     seq,
@@ -29,7 +30,7 @@ function playGateway(device: string, session: string) {
     asked.push(request);
     const to = request.to ?? Infinity;
     const frames = [...memory].filter(([seq]) => seq >= request.from && seq <= to).map(([, bytes]) => bytes);
-    return { session, open, newest: Math.max(0, ...memory.keys()), frames };
+    return { session, open, newest: Math.max(newest, ...memory.keys()), frames };
   });
   return {
     gateway,
@@ -43,6 +44,11 @@ function playGateway(device: string, session: string) {
     /** Frames that only a replay brings. */
     miss: (...seqs: number[]) => {
       for (const seq of seqs) memory.set(seq, encodeEnvelope(z.any(), make(seq)));
+    },
+    /** Frames that were published, and are no longer kept. */
+    forget: (to: number) => {
+      newest = to;
+      for (const seq of memory.keys()) if (seq <= to) memory.delete(seq);
     },
     /** A frame that no replay brings. */
     sendOnce: (seq: number) => gatewayBus.publish(loose(channels.inAudio(device)), make(seq)),
@@ -131,6 +137,20 @@ test.concurrent("follow: each gap counts as lost 300 ms after it was noticed", a
   close();
 });
 
+test.concurrent("follow: frames that the gateway no longer keeps are lost, even if none follows", async () => {
+  const device = nextDevice();
+  const gateway = playGateway(device, "s1");
+  const { seen, close } = await follow(device, gateway.gateway);
+  gateway.miss(1, 2, 3, 4);
+  gateway.forget(2);
+  await vi.waitFor(() => expect(seen).toEqual(["lost 1-2", 3, 4]), { timeout: 3000 });
+  gateway.forget(6);
+  await vi.waitFor(() => expect(seen).toEqual(["lost 1-2", 3, 4, "lost 5-6"]), { timeout: 4000 });
+  gateway.send(7);
+  await vi.waitFor(() => expect(seen.at(-1)).toBe(7));
+  close();
+});
+
 test.concurrent("follow: after 500 ms without a frame the gateway is asked", async () => {
   const device = nextDevice();
   const gateway = playGateway(device, "s1");
@@ -172,4 +192,18 @@ test.concurrent("follow: a gateway that does not answer is gone after goneMs", a
   const diedAt = performance.now();
   await vi.waitFor(() => expect(seen).toEqual([1, "gone"]), { timeout: 4000 });
   expect(performance.now() - diedAt).toBeGreaterThan(1400);
+});
+
+test("follow: if this process stands still, frames whose replay has arrived meanwhile are not lost", async () => {
+  const device = nextDevice();
+  const gateway = playGateway(device, "s1");
+  gateway.miss(2, 3);
+  const { seen, close } = await follow(device, gateway.gateway);
+  gateway.sendOnce(1);
+  gateway.sendOnce(4);
+  await vi.waitFor(() => expect(seen).toEqual([1]), { interval: 1 });
+  const until = performance.now() + 700;
+  while (performance.now() < until);
+  await vi.waitFor(() => expect(seen).toEqual([1, 2, 3, 4]));
+  close();
 });

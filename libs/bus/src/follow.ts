@@ -1,13 +1,15 @@
 import { channels, type Inbound } from "@voxbus/protocol";
 import type { Closer, FollowOptions } from "./bus.ts";
 import { BusAwayError } from "./errors.ts";
-import { createFrameOrder, type FrameOrder } from "./follow-order.ts";
+import { createFrameOrder, type FrameOrder, type Gap } from "./follow-order.ts";
 import { watchSilence } from "./follow-silence.ts";
 import type { Connection } from "./nats/connection.ts";
 import type { Messages } from "./nats/messages.ts";
 
 const lostMs = 300;
 const answerTimeoutMs = 1000;
+/** How often a gateway is asked for a gap, if it does not answer. */
+const gapRequests = 3;
 const goneDefaultMs = 12_000;
 
 /** Follows one session. The contract is `Bus.follow`. */
@@ -18,16 +20,27 @@ export function runFollow(connection: Connection, messages: Messages, options: F
 
   const handlers = catchFailures(connection, options);
   const order = createFrameOrder(options.after, handlers);
-  const gaps = createGapTimer(order);
+  /** The gaps that the gateway is being asked for. */
+  let asked = 0;
+  const gaps = createGapTimer(order, () => asked > 0);
 
   const take = (frame: Inbound): void => {
     if (closed || frame.session !== session) return;
     const gap = order.take(frame);
-    if (gap !== undefined) void ask(gap.from, gap.to);
+    if (gap !== undefined) void askForGap(gap);
   };
 
-  const ask = async (from: number, to?: number): Promise<void> => {
-    if (closed || !connected()) return;
+  // If this process stood still, an answer may have arrived already: the gap is not given up before it was read.
+  const askForGap = async ({ from, to }: Gap): Promise<void> => {
+    asked += 1;
+    for (let tries = 0; tries < gapRequests && !(await ask(from, to)); tries += 1);
+    asked -= 1;
+    if (!closed) gaps.watch();
+  };
+
+  /** Resolves with false if the gateway must be asked again. */
+  const ask = async (from: number, to?: number): Promise<boolean> => {
+    if (closed || !connected()) return true;
     const request = { session, from, to };
     try {
       const answer = await messages.request(channels.replay(gateway), request, { timeoutMs: answerTimeoutMs });
@@ -41,15 +54,19 @@ export function runFollow(connection: Connection, messages: Messages, options: F
         if (frame !== undefined) take(frame);
       }
       if (order.next() > before) silence.progressed();
-      if (closed) return;
+      // The answer comes after every frame that was published before it. Those that it lacks are not kept any more.
+      while (!closed && to === undefined && order.next() <= answer.newest) order.conceal(answer.newest);
+      if (closed) return true;
       if (answer.open) {
         gaps.watch();
-        return;
+        return true;
       }
       while (order.waitingSince() !== undefined) order.conceal();
       end();
+      return true;
     } catch (err) {
       if (!(err instanceof BusAwayError)) log.warn({ err, device, session, gateway }, "replay failed");
+      return !(err instanceof BusAwayError);
     }
   };
 
@@ -95,16 +112,16 @@ function catchFailures({ drops }: Connection, { device, frame, lost, gone }: Fol
   };
 }
 
-/** Conceals each gap 300 ms after the frame that showed it. */
-function createGapTimer(order: FrameOrder): { watch(): void; stop(): void } {
+/** Conceals each gap 300 ms after the frame that showed it, but not while the gateway `isAsked` for one. */
+function createGapTimer(order: FrameOrder, isAsked: () => boolean): { watch(): void; stop(): void } {
   let timer: NodeJS.Timeout | undefined;
   const watch = (): void => {
     const since = order.waitingSince();
-    if (since === undefined || timer !== undefined) return;
+    if (since === undefined || timer !== undefined || isAsked()) return;
     timer = setTimeout(
       () => {
         timer = undefined;
-        if (performance.now() - (order.waitingSince() ?? Infinity) >= lostMs) order.conceal();
+        if (!isAsked() && performance.now() - (order.waitingSince() ?? Infinity) >= lostMs) order.conceal();
         watch();
       },
       Math.max(1, Math.ceil(since + lostMs - performance.now())),
