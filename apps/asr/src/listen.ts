@@ -163,7 +163,8 @@ class ListenWork {
 
   /** The listen was stopped. If nothing was said since its last transcript, the gateway must not wait for another one. */
   #endSilence(seq: number): void {
-    if (this.#listen.mode === "manual" && !this.#spoken) this.#utterances.endEmpty(seq, this.#lacks ? "failed" : "silence");
+    if (this.#listen.mode === "manual" && !this.#spoken)
+      this.#utterances.endEmpty(seq, this.#lacks ? "failed" : "silence");
     else if (!this.#utterances.busy) this.#messages.userSpeaking(false, seq);
   }
 
