@@ -65,14 +65,14 @@ export const Profile = z.object({
     .min(1000)
     .max(120_000)
     .default(15_000)
-    .describe("ms without a reply frame before a turn is given up"),
+    .describe("ms without a reply frame or a sign of life before a turn is given up; at least 3000"),
   dryMs: z
     .number()
     .int()
     .min(1000)
     .max(60_000)
     .default(5000)
-    .describe("ms without a frame in mid-reply before it is given up"),
+    .describe("ms without a frame or a sign of life in mid-reply before it is given up; at least 3000"),
   silenceMs: z
     .number()
     .int()

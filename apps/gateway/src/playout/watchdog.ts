@@ -9,6 +9,8 @@ const resendMs = 1000;
 const workingResendMs = 5000;
 /** Somebody works on it if the last sign is not older, ms. Signs come every second. */
 const workingMs = 2000;
+/** The shortest limit between two signs of life, ms: it must not depend on a late one. */
+const leastMs = 3000;
 /** If a deadline fires this late (ms), our own event loop stalled. */
 const stallMs = 1000;
 
@@ -76,9 +78,10 @@ function endWait(
   wait: Turn,
   { since, limitMs, now }: { readonly since: number; readonly limitMs: number; readonly now: number },
 ): number {
-  const at = Math.max(wait.aliveAt, since) + limitMs;
+  const patienceMs = Math.max(leastMs, limitMs);
+  const at = Math.max(wait.aliveAt, since) + patienceMs;
   if (now < at + stallMs) return at;
   // This process stood still. What came meanwhile is read next.
-  wait.aliveAt = now + stallMs - limitMs;
+  wait.aliveAt = now + stallMs - patienceMs;
   return now + stallMs;
 }
