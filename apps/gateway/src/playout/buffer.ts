@@ -21,8 +21,8 @@ export type Accepted = "taken" | DropReason;
 
 /**
  * Buffers one reply on its way to the device. It knows which frames were accepted, and holds those that are not sent yet.
- * It holds one attempt. A higher attempt takes over at the start of a sentence. If the engine makes the same frames again,
- * it takes over at the very next frame. So nothing is said twice.
+ * It holds one attempt. A higher attempt takes over where a sentence begins to sound. If the engine makes the same frames
+ * again, it takes over at the very next frame. So nothing is said twice.
  */
 export class PlayoutBuffer {
   readonly id: string;
@@ -50,6 +50,8 @@ export class PlayoutBuffer {
   #sentence = -1;
   #n = -1;
   #sentenceEnded = true;
+  /** True if sound of its last sentence was accepted. */
+  #sounds = false;
   #queue: ReplyFrame[] = [];
   #head = 0;
   #bufferedMs = 0;
@@ -89,6 +91,7 @@ export class PlayoutBuffer {
       return verdict;
     }
     this.#attempt = frame.attempt;
+    this.#sounds = frame.kind === "audio" || (this.#sounds && frame.sentence === this.#sentence);
     this.#sentence = frame.sentence;
     this.#n = frame.n;
     this.#sentenceEnded = frame.end !== undefined;
@@ -112,7 +115,7 @@ export class PlayoutBuffer {
       return behind ? "duplicate" : "out-of-order";
     }
     if (frame.sentence === this.#sentence + 1 && frame.n === 0) return this.#room(frame);
-    if (next && frame.repeatable) return this.#room(frame);
+    if (next && (frame.repeatable || !this.#sounds)) return this.#room(frame);
     return frame.sentence <= this.#sentence ? "duplicate" : "out-of-order";
   }
 

@@ -132,6 +132,16 @@ describe("watchdog", () => {
     expect(stage.audio()).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((n) => `a:0:${n}`));
   });
 
+  it("handover: a sentence of which only the text came is spoken by the other attempt", () => {
+    const stage = createStage();
+    const origin = stage.inbound();
+    for (const frame of replyFrames({ reply: "a", origin }, 2, 3).slice(0, 5)) stage.playout.frame(frame);
+    for (const frame of replyFrames({ reply: "a", origin, attempt: 2 }, 2, 3)) stage.playout.frame(frame);
+    stage.pass(5000);
+    expect(stage.audio()).toEqual([0, 1].flatMap((sentence) => [1, 2, 3].map((n) => `a:${sentence}:${n}`)));
+    expect(stage.turns).toMatchObject([{ complete: true }]);
+  });
+
   it("handover: another attempt goes on with the next sentence, or with the next frame where the engine repeats itself", () => {
     for (const repeatable of [false, true]) {
       const stage = createStage();
