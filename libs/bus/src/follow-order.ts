@@ -17,9 +17,11 @@ export interface FrameOrder {
   take(frame: Inbound): Gap | undefined;
   /** When the earliest waiting frame came, by `performance.now()`. Undefined if none is waiting. */
   waitingSince(): number | undefined;
-  /** Gives up the gap before the earliest waiting frame, at most up to the seq `to`. Then delivers what waited for it. */
-  conceal(to?: number): void;
-  /** Forgets all waiting frames. */
+  /** Gives up the gap before the earliest waiting frame, then delivers that frame. */
+  conceal(): void;
+  /** Gives up every gap up to the seq `to`, and delivers the frames between them. */
+  concealTo(to: number): void;
+  /** Forgets all waiting frames, and ignores all others. */
   clear(): void;
 }
 
@@ -47,6 +49,13 @@ export function createFrameOrder(after: number, { frame: deliver, lost }: FrameH
     }
   };
 
+  const concealBefore = (seq: number): void => {
+    const from = next;
+    next = seq;
+    newest = Math.max(newest, seq - 1);
+    lost(from, seq - 1);
+    deliverEarly();
+  };
   return {
     next: () => next,
     take: (frame) => {
@@ -64,13 +73,13 @@ export function createFrameOrder(after: number, { frame: deliver, lost }: FrameH
       return gap;
     },
     waitingSince: () => early.get(earliest())?.at,
-    conceal: (to = Infinity) => {
-      const from = next;
-      next = Math.min(earliest(), to + 1);
-      newest = Math.max(newest, next - 1);
-      lost(from, next - 1);
-      deliverEarly();
+    conceal: () => concealBefore(earliest()),
+    concealTo: (to) => {
+      while (next <= to) concealBefore(Math.min(earliest(), to + 1));
     },
-    clear: () => early.clear(),
+    clear: () => {
+      early.clear();
+      next = Infinity;
+    },
   };
 }

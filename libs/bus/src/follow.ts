@@ -16,6 +16,7 @@ const goneDefaultMs = 12_000;
 export function runFollow(connection: Connection, messages: Messages, options: FollowOptions): Closer {
   const { device, session, gateway, goneMs = goneDefaultMs } = options;
   const { log, connected } = connection;
+  const { subject } = channels.replay(gateway);
   let closed = false;
 
   const handlers = catchFailures(connection, options);
@@ -24,8 +25,8 @@ export function runFollow(connection: Connection, messages: Messages, options: F
   let asked = 0;
   const gaps = createGapTimer(order, () => asked > 0);
 
-  const take = (frame: Inbound): void => {
-    if (closed || frame.session !== session) return;
+  const take = (frame: Inbound | undefined): void => {
+    if (closed || frame?.session !== session) return;
     const gap = order.take(frame);
     if (gap !== undefined) void askForGap(gap);
   };
@@ -46,23 +47,12 @@ export function runFollow(connection: Connection, messages: Messages, options: F
       const answer = await messages.request(channels.replay(gateway), request, { timeoutMs: answerTimeoutMs });
       silence.answered();
       const before = order.next();
-      for (const bytes of answer.frames) {
-        const frame = messages.decode(channels.inbound.schema, {
-          subject: channels.replay(gateway).subject,
-          data: bytes,
-        });
-        if (frame !== undefined) take(frame);
-      }
+      for (const data of answer.frames) take(messages.decode(channels.inbound.schema, { subject, data }));
       if (order.next() > before) silence.progressed();
       // The answer comes after every frame that was published before it. Those that it lacks are not kept any more.
-      while (!closed && to === undefined && order.next() <= answer.newest) order.conceal(answer.newest);
-      if (closed) return true;
-      if (answer.open) {
-        gaps.watch();
-        return true;
-      }
-      while (order.waitingSince() !== undefined) order.conceal();
-      end();
+      if (to === undefined || !answer.open) order.concealTo(answer.newest);
+      if (!answer.open) end();
+      else if (!closed) gaps.watch();
       return true;
     } catch (err) {
       if (!(err instanceof BusAwayError)) log.warn({ err, device, session, gateway }, "replay failed");

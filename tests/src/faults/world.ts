@@ -110,7 +110,11 @@ const nameModel = (url: string) => ({
   VOXBUS_LLM_FIRST_TOKEN_MS: "3000",
   VOXBUS_LLM_NEXT_TOKEN_MS: "3000",
 });
-const nameSpeech = (url: string) => ({ VOXBUS_TTS_ENGINE: "openai", VOXBUS_TTS_URL: url });
+const nameSpeech = (url: string) => ({
+  VOXBUS_TTS_ENGINE: "openai",
+  VOXBUS_TTS_URL: url,
+  VOXBUS_TTS_FIRST_SOUND_MS: "3000",
+});
 
 /** Reads the addresses from the ready lines of processes. */
 function readAddresses(output: string) {

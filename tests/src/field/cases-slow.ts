@@ -139,7 +139,7 @@ export const slowCases: FieldKind = {
     {
       odd: "a turn that takes long, in Chinese",
       right: "the device is told so in Chinese",
-      why: "An English sentence in a Chinese room helps nobody.",
+      why: "An English sentence in a Chinese room is of no help.",
       async run(stage) {
         await stage.restart("dialogue", { VOXBUS_LLM_FIRST_TOKEN_MS: "10000" });
         stage.server.script.chat = () => writeSlowly("很好。", 6000);

@@ -132,7 +132,7 @@ describe("watchdog", () => {
     expect(stage.audio()).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((n) => `a:0:${n}`));
   });
 
-  it("handover: a sentence of which only the text came is spoken by the other attempt", () => {
+  it("handover: a sentence without sound so far is spoken by the other attempt", () => {
     const stage = createStage();
     const origin = stage.inbound();
     for (const frame of replyFrames({ reply: "a", origin }, 2, 3).slice(0, 5)) stage.playout.frame(frame);

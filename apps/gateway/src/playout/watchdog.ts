@@ -18,7 +18,7 @@ const stallMs = 1000;
 export type Work = Pick<Outbound, "origin" | "reply">;
 
 /**
- * Watches over turns and replies: those that nobody works on, and frames that are missing. All times in ms. The work itself
+ * Watches over turns and replies: those that no program works on, and frames that are missing. All times in ms. The work itself
  * has its limits where it is done.
  */
 export class Watchdog {

@@ -1,0 +1,92 @@
+import type { Bus } from "@voxbus/bus";
+import { silentLog } from "@voxbus/testing";
+import { channels, type Presence, Profile } from "@voxbus/protocol";
+import { ulid } from "ulid";
+import { createDeviceTools } from "./device-tools.ts";
+import type { AnswerRequest, LlmEngine } from "./engines/engine.ts";
+import { createFences } from "./fences.ts";
+import { createHistory } from "./history.ts";
+import type { EngineRun } from "./metrics.ts";
+import type { Devices, TurnDeps } from "./turn-deps.ts";
+import type { Delivery, TurnInput } from "./turn-input.ts";
+import { answerTurn } from "./turn.ts";
+
+const never = new AbortController().signal;
+
+/** The options of a worker. */
+export interface WorkerOptions {
+  readonly engine?: LlmEngine;
+  readonly presenceOf?: Devices["presenceOf"];
+  readonly follow?: Devices["follow"];
+  readonly answerMs?: number;
+  readonly momentMs?: number;
+}
+
+/** A worker whose engine answers with `texts`; the requests, log lines and engine runs that it collects. */
+export function createWorker(bus: Bus, texts: readonly string[], options: WorkerOptions = {}) {
+  const requests: AnswerRequest[] = [];
+  const warnings: string[] = [];
+  const runs: EngineRun[] = [];
+  const engine: LlmEngine = {
+    name: "test",
+    async *respond(request) {
+      requests.push(request);
+      for (const text of texts) yield { type: "text", text };
+    },
+  };
+  const deps: TurnDeps = {
+    bus,
+    log: { ...silentLog, warn: (_, message) => warnings.push(message) },
+    metrics: {
+      firstToken: () => undefined,
+      firstSentence: () => undefined,
+      engineRan: (run) => runs.push(run),
+      turnEnded: () => undefined,
+      modelRefused: () => undefined,
+      toolFieldsLeftOut: () => undefined,
+    },
+    settings: { answerMs: options.answerMs ?? 1000, momentMs: options.momentMs ?? 0, traceContent: false },
+    fences: createFences(),
+    devices: {
+      profileOf: () => Profile.parse({}),
+      presenceOf: options.presenceOf ?? (async () => ({ features: {} }) as Presence),
+      follow: options.follow ?? (() => ({ close: () => undefined })),
+      tools: createDeviceTools(bus, { timeoutMs: 1000, listMs: 1000 }),
+      reminders: { of: () => ({ schedule: async () => undefined, cancel: async () => 0 }), close: () => undefined },
+    },
+    history: createHistory(bus),
+    engineOf: () => options.engine ?? engine,
+  };
+  const answer = (input: TurnInput) => answerTurn(input, deps, () => undefined, never);
+  const fence = (session: string, seq: number) =>
+    deps.fences.handle({
+      session,
+      seq: seq + 1,
+      at: 0,
+      kind: "control",
+      body: { type: "fence", fence: seq },
+    });
+  return { answer, fence, requests, warnings, runs };
+}
+
+/** The first delivery of a turn. */
+export const delivery: Delivery = {
+  attempt: 1,
+  storedAt: Date.now(),
+  final: false,
+  claimedAt: performance.now(),
+  trace: {},
+};
+/** Makes the input of a turn of a new device. */
+export function createInput(rest: Partial<TurnInput> = {}): TurnInput {
+  const session = ulid();
+  return { device: `test-${session}`, session, origin: 10, text: "hi", delivery, ...rest };
+}
+
+/** Reads the sentences that were stored for a device, with their marks. */
+export async function readTexts(bus: Bus, device: string) {
+  const stored = await Promise.all(
+    [channels.sayOpen(device), channels.say(device)].map((subject) => bus.stored(subject, 100)),
+  );
+  return stored.flatMap(({ messages }) => messages.map(({ text, last }) => [text, last]));
+}
