@@ -69,7 +69,7 @@ test.each([
 const replaced = "the server closed the connection: 4001 replaced. A newer session of the same device took over.";
 
 test("conversation: a close in mid-turn is described by its code, reason and meaning", async () => {
-  const script = atText(({ socket }) => socket.close(4001, "replaced"));
+  const script = atText((session) => session.close(4001, "replaced"));
   await expect(withServer(script, (options) => converse(options, [{ text: "a" }]))).rejects.toThrow(replaced);
 });
 
@@ -97,6 +97,6 @@ test("chat: it sends each line as text and an empty one as abort, and ends with 
 });
 
 test("chat: a close between turns ends it with an error", async () => {
-  const script: ServerScript = { onMessage: ({ socket }) => setImmediate(() => socket.close(4001, "replaced")) };
+  const script: ServerScript = { onMessage: (session) => setImmediate(() => session.close(4001, "replaced")) };
   await expect(withServer(script, (options) => chat(options, new PassThrough()))).rejects.toThrow(replaced);
 });

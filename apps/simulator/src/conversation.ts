@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionError } from "./connection.ts";
 import {
   connectDevice,
@@ -11,6 +12,7 @@ import {
 } from "./device-client.ts";
 import type { Input } from "./device-options.ts";
 import { readClock } from "./microphone.ts";
+import { makeNoise, type Noise } from "./noise.ts";
 import { createSpeaker, type Speaker } from "./speaker.ts";
 import { describeEvent, describeTurn, line } from "./transcript.ts";
 import { followTurn, type Outcome, type Turn } from "./turn.ts";
@@ -36,10 +38,14 @@ interface Call {
   readonly speaker: Speaker;
   /** Resolves with the reason when the connection closes. */
   readonly closed: Promise<ConnectionError>;
-  begin(): Turn;
+  /** Begins a turn. Connects again if the connection has ended and the device does that. */
+  begin(): Promise<Turn>;
   /** Throws if a turn was not answered, with the close of the connection if there was one. */
   check(outcome: Outcome): void;
 }
+
+// A wrong answer to a noise would begin within this time.
+const noiseMs = 3000;
 
 const hints: Readonly<Record<Exclude<Outcome, "answered" | "closed">, string>> = {
   "ended without a sound": "The answer ended without a sound.",
@@ -58,29 +64,55 @@ export async function converse(
   inputs: readonly Input[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const { device, print } = options;
   const recordings = new Map<string, Utterance>();
   for (const input of inputs) if ("wav" in input) recordings.set(input.wav, await loadUtterance(input.wav));
   const call = await openCall(options, signal);
   try {
     for (const input of inputs) {
-      const before = call.speaker.ms;
-      const turn = call.begin();
-      if ("text" in input) {
-        print(line("typed", input.text));
-        call.client.type(input.text);
-        turn.endInput(readClock());
-      } else {
-        const utterance = recordings.get(input.wav)!;
-        print(line("spoke", `${input.wav}, ${(utterance.ms / 1000).toFixed(1)} s`));
-        await speak(call.client, turn, utterance, device.mode === "manual");
-      }
-      call.check(await turn.finished);
-      print(describeTurn(turn.record, "wav" in input, call.speaker.ms - before));
+      if ("wake" in input) {
+        options.print(line("wake", input.wake));
+        call.client.wake({ text: input.wake });
+      } else if ("noise" in input) await makeNoiseFor(call, input.noise, options.print);
+      else await ask(call, input, recordings, options.print);
     }
   } finally {
     await endCall(call, options);
   }
+}
+
+async function ask(
+  call: Call,
+  input: Extract<Input, { readonly wav: string } | { readonly text: string }>,
+  recordings: ReadonlyMap<string, Utterance>,
+  print: (line: string) => void,
+): Promise<void> {
+  const before = call.speaker.ms;
+  const turn = await call.begin();
+  if ("text" in input) {
+    print(line("typed", input.text));
+    call.client.type(input.text);
+    turn.endInput(readClock());
+  } else {
+    const utterance = recordings.get(input.wav)!;
+    print(line("spoke", `${input.wav}, ${(utterance.ms / 1000).toFixed(1)} s`));
+    const { speechEnd } = await call.client.say(utterance);
+    call.client.act("release");
+    turn.endInput(speechEnd ?? readClock());
+  }
+  call.check(await turn.finished);
+  print(describeTurn(turn.record, "wav" in input, call.speaker.ms - before));
+}
+
+/** Makes a noise. Throws if the server takes it for speech. */
+async function makeNoiseFor(call: Call, noise: Noise, print: (line: string) => void): Promise<void> {
+  const turn = await call.begin();
+  print(line("noise", noise));
+  await call.client.say(makeNoise(noise));
+  call.client.act("release");
+  await Promise.race([turn.finished, sleep(noiseMs)]);
+  const { heard, startedAt } = turn.record;
+  if (heard) throw new UnansweredError(`The noise was taken for speech: "${heard}".`);
+  if (startedAt !== undefined) throw new UnansweredError("The noise was answered.");
 }
 
 /** Sends each line of `input` as text, an empty one as abort, and prints the events until `input` ends. */
@@ -91,7 +123,7 @@ export async function chat(options: ConversationOptions, input: Readable, signal
   const typed = async (text: string) => {
     if (text === "") return call.client.abort();
     const before = call.speaker.ms;
-    const turn = call.begin();
+    const turn = await call.begin();
     call.client.type(text);
     turn.endInput(readClock());
     call.check(await turn.finished);
@@ -119,6 +151,7 @@ export async function chat(options: ConversationOptions, input: Readable, signal
 async function openCall({ device, timeoutMs, print }: ConversationOptions, signal?: AbortSignal): Promise<Call> {
   let turn: Turn | undefined;
   let speaker: Speaker | undefined;
+  const reconnects = device.quirks?.reconnect !== undefined;
   let closed: ConnectionError | undefined;
   let resolveClosed: (error: ConnectionError) => void;
   const closing = new Promise<ConnectionError>((resolve) => (resolveClosed = resolve));
@@ -126,7 +159,10 @@ async function openCall({ device, timeoutMs, print }: ConversationOptions, signa
     const shown = describeEvent(event);
     if (shown !== undefined) print(shown);
     if ("got" in event && event.got === "audio" && event.played) speaker?.play(event.packet);
-    if ("got" in event && event.got === "close") resolveClosed((closed = describeClose(event.code, event.reason)));
+    if ("got" in event && event.got === "close") {
+      closed = describeClose(event.code, event.reason);
+      if (!reconnects) resolveClosed(closed);
+    }
     turn?.observe(event);
   };
   const client = await connectDevice({ ...device, onEvent: observe }, signal);
@@ -137,8 +173,10 @@ async function openCall({ device, timeoutMs, print }: ConversationOptions, signa
     client,
     speaker,
     closed: closing,
-    begin: () => {
-      if (closed !== undefined) throw closed;
+    begin: async () => {
+      if (closed !== undefined && !reconnects) throw closed;
+      await client.connect();
+      closed = undefined;
       return (turn = followTurn(timeoutMs));
     },
     check(outcome) {
@@ -146,12 +184,6 @@ async function openCall({ device, timeoutMs, print }: ConversationOptions, signa
       if (outcome !== "answered") throw new UnansweredError(hints[outcome]);
     },
   };
-}
-
-async function speak(client: DeviceClient, turn: Turn, utterance: Utterance, manual: boolean): Promise<void> {
-  const spoken = await client.say(utterance);
-  if (manual) client.stop();
-  turn.endInput(spoken.speechEnd ?? readClock());
 }
 
 async function endCall({ client, speaker }: Call, { out, print }: ConversationOptions): Promise<void> {

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from "node:events";
 import { createTone } from "@voxbus/testing";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import type { Identity } from "./connection.ts";
 import { connectDevice, type DeviceEvent, type DeviceOptions } from "./device-client.ts";
 import { createDeviceTools } from "./device-tools.ts";
@@ -39,7 +39,7 @@ async function connect(
     ...options,
   });
   undo.push(() => device.connection.close("drop"));
-  return { device, events, states, session: server.sessions[0]! };
+  return { device, events, states, server, session: server.sessions[0]! };
 }
 const tts = (events: readonly DeviceEvent[], state: string) =>
   events.filter((event) => "got" in event && event.got === "json" && event.message["state"] === state).length;
@@ -94,20 +94,18 @@ test("device: in auto mode it speaks, sends silence until the answer starts, pla
   expect(device.state).toBe("speaking");
   await device.say(tone);
   await expect.poll(() => tts(events, "stop")).toBe(2);
-  expect(session.messages.filter(({ state }) => state === "start")).toEqual([
-    { session_id: "scripted-1", type: "listen", state: "start", mode: "auto" },
-    { session_id: "scripted-1", type: "listen", state: "start", mode: "auto" },
-  ]);
+  const start = { session_id: "scripted-1", type: "listen", state: "start", mode: "auto" };
+  await expect.poll(() => session.messages.filter(({ state }) => state === "start")).toEqual([start, start, start]);
   const played = events.filter((event) => "got" in event && event.got === "audio").map((event) => event.played);
   expect(played).toEqual([true, true, true, true, true, true]);
-  expect(device.state).toBe("idle");
+  expect(device.state).toBe("listening");
   // Three of speech, four of noise, one with DTX; then the answer turns the microphone off.
   const first = session.frames.slice(0, 8).map(({ data }) => data.byteLength > 1);
   expect(first).toEqual([true, true, true, true, true, true, true, false]);
 });
 
-test("device: with the quirk `noClose` it keeps streaming after a Close frame until TCP ends", async () => {
-  const { device, session } = await connect({}, { quirks: { noClose: true } });
+test("device: it keeps streaming after a Close frame until TCP ends", async () => {
+  const { device, session } = await connect({});
   device.listen();
   await expect.poll(() => session.frames.length).toBeGreaterThan(2);
   session.socket.close(1012, "restart");
@@ -115,7 +113,75 @@ test("device: with the quirk `noClose` it keeps streaming after a Close frame un
   await expect.poll(() => session.frames.length).toBeGreaterThan(before + 3);
   expect(device.state).toBe("listening");
   session.socket.terminate();
-  await expect.poll(() => device.state).toBe("closed");
+  await expect.poll(() => [device.state, device.isConnected]).toEqual(["idle", false]);
+  device.act("button");
+  expect(device.state).toBe("idle");
+});
+
+test("device: with the quirk `answerClose` a Close frame is answered", async () => {
+  const { device, session } = await connect({}, { quirks: { answerClose: true } });
+  session.socket.close(1012, "restart");
+  await expect.poll(() => device.isConnected).toBe(false);
+  expect(session.socket.readyState).toBe(session.socket.CLOSED);
+});
+
+test.each(["use", "always"] as const)(
+  "device: with the quirk `reconnect` %j it connects again, and says hello, before it listens",
+  async (reconnect) => {
+    vi.useFakeTimers({ toFake: ["setTimeout"], shouldAdvanceTime: true, advanceTimeDelta: 100 });
+    const { device, session, server } = await connect({}, { quirks: { reconnect } });
+    session.socket.terminate();
+    await expect.poll(() => device.isConnected).toBe(false);
+    expect(server.sessions).toHaveLength(1);
+    if (reconnect === "use") device.act("button");
+    await expect.poll(() => server.sessions.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => device.isConnected).toBe(true);
+    if (reconnect === "always") device.act("button");
+    expect(device.state).toBe("listening");
+    await expect
+      .poll(() => server.sessions[1]?.messages.map(({ type, state }) => [type, state].filter(Boolean).join("/")))
+      .toEqual(["hello", "listen/start"]);
+    vi.useRealTimers();
+  },
+);
+
+test("device: without a server a reconnect fails, and the device is idle", async () => {
+  const { device, server, events } = await connect({}, { quirks: { reconnect: "use" } });
+  await server.stop();
+  await expect.poll(() => device.isConnected).toBe(false);
+  device.act("button");
+  expect(device.state).toBe("connecting");
+  await expect.poll(() => device.state).toBe("idle");
+  expect(events.at(-1)).toMatchObject({ got: "close", reason: "ECONNREFUSED" });
+});
+
+test("device: a wake word comes with at most 33 packets in front, or alone where a board is built so", async () => {
+  const long = encodeUtterance({ samples: createTone(16_000, 3000), sampleRate: 16_000 });
+  const { device, session } = await connect({});
+  device.wake({ text: "Hi, ESP", audio: long });
+  await expect.poll(() => session.messages.length).toBe(3);
+  expect(session.frames).toHaveLength(33);
+  expect(session.messages.slice(1)).toMatchObject([
+    { type: "listen", state: "detect", text: "Hi, ESP" },
+    { type: "listen", state: "start", mode: "auto" },
+  ]);
+  const small = await connect({}, { quirks: { noWakeAudio: true } });
+  small.device.wake({ text: "Hi, ESP", audio: long });
+  await expect.poll(() => small.session.messages.length).toBe(2);
+  expect(small.session.messages[1]).toMatchObject({ state: "start" });
+  expect(small.session.frames).toHaveLength(0);
+});
+
+test("device: it listens again only when the answer was played", async () => {
+  const { device, session } = await connect({});
+  device.listen();
+  session.send({ type: "tts", state: "start" });
+  for (const packet of encodeTone(5)) session.sendPacket(packet);
+  session.send({ type: "tts", state: "stop" });
+  await expect.poll(() => device.state).toBe("speaking");
+  const spokeAt = performance.now();
+  await expect.poll(() => device.state, { interval: 5 }).toBe("listening");
+  expect(performance.now() - spokeAt).toBeGreaterThan(200);
 });
 
 test("device in realtime mode: one start for the whole connection, whatever is typed, said or aborted", async () => {
@@ -130,12 +196,12 @@ test("device in realtime mode: one start for the whole connection, whatever is t
   expect(starts).toHaveLength(1);
 });
 
-test("device: with the quirk `relisten` it listens again after each answer, as stock firmware does", async () => {
-  const { device, session } = await connect(answering, { quirks: { relisten: true } });
-  device.listen();
+test("device: with the quirk `noRelisten` it is idle after each answer", async () => {
+  const { device, events, session } = await connect(answering, { quirks: { noRelisten: true } });
   await device.say(tone);
-  await expect.poll(() => session.messages.filter(({ state }) => state === "start").length).toBe(2);
-  expect(device.state).toBe("listening");
+  await expect.poll(() => tts(events, "stop")).toBe(1);
+  expect(device.state).toBe("idle");
+  expect(session.messages.filter(({ state }) => state === "start")).toHaveLength(1);
 });
 
 test("device: in realtime mode the microphone stays on during the answer", async () => {
@@ -156,16 +222,12 @@ test("device: in manual mode it sends stop, and after abort it stays speaking un
     },
   }, { mode: "manual" }); // prettier-ignore
   await device.say(tone);
-  device.stop();
+  device.act("release");
   await expect.poll(() => device.state).toBe("speaking");
-  device.abort("wake_word_detected");
+  device.act("button");
   expect(device.state).toBe("speaking");
   await expect.poll(() => device.state).toBe("idle");
-  expect(session.messages.at(-1)).toEqual({
-    session_id: "scripted-1",
-    type: "abort",
-    reason: "wake_word_detected",
-  });
+  expect(session.messages.at(-1)).toEqual({ session_id: "scripted-1", type: "abort" });
 });
 
 test("device: its tools answer initialize, list and call, and ignore requests whose id is not a number", async () => {
@@ -203,6 +265,6 @@ test("device: a refusal is an error with its status, a missing server is `unreac
 
 test("device: a close instead of a hello is an error with its code", async () => {
   await expect(
-    connect({ greet: false, onMessage: ({ socket }) => socket.close(1013, "overloaded") }),
+    connect({ greet: false, onMessage: (session) => session.close(1013, "overloaded") }),
   ).rejects.toMatchObject({ code: "closed", status: 1013 }); // prettier-ignore
 });

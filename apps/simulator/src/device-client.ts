@@ -1,12 +1,19 @@
 import { closeCodes, type ListenMode } from "@voxbus/protocol";
 import { ConnectionError, openConnection, type Connection, type Identity, type Received } from "./connection.ts";
 import type { DeviceTools, JsonObject } from "./device-tools.ts";
+import {
+  startFirmware,
+  step,
+  type DeviceState,
+  type Firmware,
+  type FirmwareEvent,
+  type Reaction,
+  type UserAction,
+} from "./firmware.ts";
 import { createHelloWait, type HelloAnswer } from "./hello-wait.ts";
 import { createMicrophone, readClock, type Spoken } from "./microphone.ts";
+import { createPlayout } from "./playout.ts";
 import { uplink, type Silence, type Utterance } from "./utterance.ts";
-
-/** The state of a device, as in stock firmware. It plays audio only while it is speaking. */
-type DeviceState = "idle" | "listening" | "speaking" | "closed";
 
 /** A received event, with `played` for audio, or a JSON message that the device sent. */
 export type DeviceEvent =
@@ -14,16 +21,20 @@ export type DeviceEvent =
   | (Extract<Received, { readonly got: "audio" }> & { readonly played: boolean })
   | { readonly t: number; readonly sent: JsonObject };
 
-/** Deviations from the default behavior of a device. */
+/** Deviations from the behavior of stock firmware. */
 export interface Quirks {
   /** Leaves the hello to `sendHello`. */
   readonly noHello?: boolean;
   /** Leaves WebSocket pings unanswered. */
   readonly noPong?: boolean;
-  /** Leaves a Close frame unanswered and keeps streaming until TCP ends, as stock firmware does. */
-  readonly noClose?: boolean;
-  /** Listens again after each answer in auto mode, as stock firmware does. By default only `say` listens. */
-  readonly relisten?: boolean;
+  /** Answers a Close frame. Stock firmware leaves it unanswered and keeps streaming until TCP ends. */
+  readonly answerClose?: boolean;
+  /** Becomes idle after each answer. Stock firmware listens again, except in manual mode. */
+  readonly noRelisten?: boolean;
+  /** Sends `listen` `start` alone after a wake word, as small boards do. */
+  readonly noWakeAudio?: boolean;
+  /** Connects again: when the user acts, as stock firmware does, or 5 s later, as Espressif's component does. */
+  readonly reconnect?: "use" | "always" | undefined;
 }
 
 /** The identity and the behavior of a device. */
@@ -34,81 +45,122 @@ export interface DeviceOptions {
   /** The MCP server of the device; without it the hello does not announce one. */
   readonly tools?: DeviceTools | undefined;
   readonly quirks?: Quirks;
-  /** Called with every event, in order; `close` is the last and comes once. */
+  /** Called with every event, in order; `close` is the last of a connection and comes once. */
   readonly onEvent?: (event: DeviceEvent) => void;
 }
 
-/** A connected device. Messages sent after the end of the connection are lost, as on a real one. */
+/** The audio of a wake word, and the word as the device spells it. */
+export interface WakeWord {
+  readonly text: string;
+  /** At most the last 33 packets are sent. Without audio the device sends 20 packets of a quiet room. */
+  readonly audio?: Utterance | undefined;
+}
+
+/** A device of a user. Messages sent after the end of the connection are lost, as on a real one. */
 export interface DeviceClient {
   readonly state: DeviceState;
+  readonly isConnected: boolean;
+  /** The newest connection. */
+  readonly connection: Connection;
   /** Resolves with the server's hello. Rejects with a `ConnectionError` if it does not come within 10 s. */
   readonly serverHello: Promise<HelloAnswer>;
+  /** Connects and says hello unless it is connected. Throws `ConnectionError`. */
+  connect(): Promise<void>;
   sendHello(): void;
-  /** Starts to listen. The microphone sends silence until `say`. */
+  /** Takes an action of the user. Without a connection it connects first, if the device does that. */
+  act(action: Exclude<UserAction, "wake">): void;
+  /** The user says the wake word. */
+  wake(word: WakeWord): void;
+  /** The user begins to talk: by push to talk in manual mode, by the button in the others. */
   listen(mode?: ListenMode): void;
-  /** Says a recording in real time. Waits for the end of a playing answer, and listens first if necessary. */
+  /** Says a recording in real time. Waits until the microphone is on, and begins to talk if the device is idle. */
   say(utterance: Utterance): Promise<Spoken>;
-  /** Sends all packets at once in any state: the buffered wake word of docs/protocol.md, life of a device. */
+  /** Sends all packets at once in any state. */
   burst(utterance: Utterance): void;
-  /** Ends listening in manual mode: the user releases the button. */
-  stop(): void;
-  /** Sends typed text, or a wake word. */
+  /** Sends typed text, as clients with a keyboard do. */
   type(text: string): void;
-  /** Asks the server to stop speaking. The device stays in its state until `tts/stop` comes, as stock firmware does. */
+  /** Sends `abort` in any state. */
   abort(reason?: string): void;
-  readonly connection: Connection;
+  /** Says goodbye, as Espressif's component does before it disconnects. */
+  sayGoodbye(): void;
 }
 
 /**
- * Connects a device that behaves like stock firmware 2.x (docs/protocol.md): states, microphone, MCP, play-out. Waits for the
- * server's hello, except with the quirk `noHello`. Throws `ConnectionError`.
+ * Connects a device that behaves like stock firmware 2.4 (firmware.ts, docs/protocol.md). Waits for the server's hello, except
+ * with the quirk `noHello`. Throws `ConnectionError`.
  */
 export async function connectDevice(options: DeviceOptions, signal?: AbortSignal): Promise<DeviceClient> {
-  const { identity, quirks = {} } = options;
-  const connection = await openConnection(
-    { ...identity, answerPings: !quirks.noPong, answerClose: !quirks.noClose },
-    // No event comes before the connection is returned.
-    (received) => device.receive(received),
-    signal,
-  );
-  const device = new SimulatedDevice(options, connection);
-  if (quirks.noHello) return device;
-  device.sendHello();
-  try {
-    await device.serverHello;
-  } catch (error) {
-    await connection.close("drop");
-    throw error;
-  }
+  const device = new SimulatedDevice(options, signal);
+  await device.connect();
   return device;
 }
 
-class SimulatedDevice implements DeviceClient {
-  readonly connection: Connection;
-  readonly #options: DeviceOptions;
-  readonly #microphone;
-  readonly #hello = createHelloWait();
-  #state: DeviceState = "idle";
-  #listenMode: ListenMode;
-  #sessionId = "";
-  #waitingToSpeak: (() => void)[] = [];
+const longestWakePackets = 33;
+const quietWakePackets = 20;
+const reconnectMs = 5000;
+const quietWord: WakeWord = { text: "Hi, ESP" };
 
-  constructor(options: DeviceOptions, connection: Connection) {
-    this.connection = connection;
+class SimulatedDevice implements DeviceClient {
+  readonly #options: DeviceOptions;
+  readonly #signal: AbortSignal | undefined;
+  readonly #microphone;
+  readonly #playout = createPlayout(() => this.#take("drained"));
+  #connection: Connection | undefined;
+  #connecting: Promise<void> | undefined;
+  #hello = createHelloWait();
+  #firmware: Firmware;
+  #toggleMode: "auto" | "realtime";
+  #wakeWord = quietWord;
+  #sessionId = "";
+  #waiting: (() => void)[] = [];
+
+  constructor(options: DeviceOptions, signal: AbortSignal | undefined) {
+    const { mode, silence } = options;
     this.#options = options;
-    this.#listenMode = options.mode;
-    this.#microphone = createMicrophone({
-      silence: options.silence,
-      send: (packet) => connection.sendPacket(packet),
-    });
+    this.#signal = signal;
+    this.#firmware = startFirmware(mode);
+    this.#toggleMode = mode === "realtime" ? mode : "auto";
+    this.#microphone = createMicrophone({ silence, send: (packet) => this.#connection?.sendPacket(packet) });
   }
 
   get state(): DeviceState {
-    return this.#state;
+    return this.#firmware.state;
+  }
+
+  get isConnected(): boolean {
+    return this.#firmware.isConnected;
+  }
+
+  get connection(): Connection {
+    return this.#connection!;
   }
 
   get serverHello(): Promise<HelloAnswer> {
     return this.#hello.answer;
+  }
+
+  async connect(): Promise<void> {
+    if (!this.isConnected) await (this.#connecting ??= this.#open().finally(() => (this.#connecting = undefined)));
+  }
+
+  async #open(): Promise<void> {
+    const { identity, quirks = {} } = this.#options;
+    this.#hello = createHelloWait();
+    // No event comes before the connection is returned.
+    const connection = await openConnection(
+      { ...identity, answerPings: !quirks.noPong, answerClose: quirks.answerClose === true },
+      (received) => this.#receive(received),
+      this.#signal,
+    );
+    this.#connection = connection;
+    if (!quirks.noHello) {
+      this.sendHello();
+      await this.#hello.answer.catch(async (error: unknown) => {
+        await connection.close("drop");
+        throw error;
+      });
+    }
+    this.#take("connected");
   }
 
   sendHello(): void {
@@ -122,30 +174,32 @@ class SimulatedDevice implements DeviceClient {
     this.#hello.start();
   }
 
+  act(action: UserAction): void {
+    if (this.isConnected || this.#options.quirks?.reconnect) this.#take(action);
+  }
+
+  wake(word: WakeWord): void {
+    this.#wakeWord = word;
+    this.act("wake");
+  }
+
   listen(mode = this.#options.mode): void {
-    if (this.#state === "closed") return;
-    this.#listenMode = mode;
-    this.#sendInSession({ type: "listen", state: "start", mode });
-    this.#enter("listening");
-    this.#microphone.turnOn();
+    if (mode === "manual") return this.act("press");
+    this.#toggleMode = mode;
+    if (this.state !== "listening") this.act("button");
   }
 
   async say(utterance: Utterance): Promise<Spoken> {
-    if (!this.#microphone.on && this.#state === "speaking") {
-      await new Promise<void>((resolve) => this.#waitingToSpeak.push(resolve));
+    for (;;) {
+      if (this.#microphone.on) return this.#microphone.speak(utterance);
+      if (this.state === "idle") this.listen();
+      if (this.state === "idle") return { speechEnd: undefined, complete: false };
+      if (!this.#microphone.on) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    if (!this.#microphone.on) this.listen(this.#listenMode);
-    return this.#microphone.on ? this.#microphone.speak(utterance) : { speechEnd: undefined, complete: false };
   }
 
   burst(utterance: Utterance): void {
-    for (const packet of utterance.packets) this.connection.sendPacket(packet);
-  }
-
-  stop(): void {
-    this.#sendInSession({ type: "listen", state: "stop" });
-    this.#microphone.turnOff();
-    if (this.#state === "listening") this.#enter("idle");
+    for (const packet of utterance.packets) this.#connection?.sendPacket(packet);
   }
 
   type(text: string): void {
@@ -156,48 +210,86 @@ class SimulatedDevice implements DeviceClient {
     this.#sendInSession({ type: "abort", ...(reason === undefined ? {} : { reason }) });
   }
 
-  /** Takes an event of the connection. */
-  receive(received: Received): void {
+  sayGoodbye(): void {
+    this.#sendInSession({ type: "goodbye" });
+  }
+
+  #receive(received: Received): void {
     const { onEvent } = this.#options;
-    if (received.got === "audio") return onEvent?.({ ...received, played: this.#state === "speaking" });
+    if (received.got === "audio") {
+      const played = this.state === "speaking";
+      if (played) this.#playout.play(received.packet);
+      return onEvent?.({ ...received, played });
+    }
     // In the record, an answer of the device comes after its cause.
     onEvent?.(received);
     if (received.got === "json") this.#receiveMessage(received.message);
-    if (received.got === "close") this.#close(received.code, received.reason);
+    if (received.got === "close") this.#end(describeClose(received.code, received.reason));
   }
 
   #receiveMessage(message: JsonObject): void {
     const { type, state, payload } = message;
     if (type === "hello") this.#sessionId = this.#hello.receive(message) ?? this.#sessionId;
-    if (type === "tts" && state === "start") this.#startSpeaking();
-    if (type === "tts" && state === "stop") this.#stopSpeaking();
+    if (type === "tts" && state === "start") this.#take("tts/start");
+    if (type === "tts" && state === "stop") this.#take("tts/stop");
     if (type !== "mcp") return;
-    const answer = this.#options.tools?.answer((payload ?? {}) as JsonObject);
-    if (answer !== undefined) this.#sendInSession({ type: "mcp", payload: answer });
+    for (const answer of this.#options.tools?.answer((payload ?? {}) as JsonObject) ?? []) {
+      this.#sendInSession({ type: "mcp", payload: answer });
+    }
   }
 
-  #startSpeaking(): void {
-    if (this.#listenMode !== "realtime") this.#microphone.turnOff();
-    this.#enter("speaking");
+  #end(error: ConnectionError): void {
+    this.#playout.clear();
+    this.#take("closed");
+    this.#hello.fail(error);
+    if (this.#options.quirks?.reconnect !== "always") return;
+    setTimeout(() => this.#reconnect(), reconnectMs).unref();
   }
 
-  #stopSpeaking(): void {
-    if (this.#state !== "speaking") return;
-    this.#enter(this.#microphone.on ? "listening" : "idle");
-    if (this.#options.quirks?.relisten && this.#listenMode === "auto") this.listen("auto");
+  #reconnect(): void {
+    this.connect().catch((error: unknown) => {
+      if (!(error instanceof ConnectionError)) throw error;
+      // A connection that was open has told its end.
+      if (error.code !== "unreachable" && error.code !== "refused") return;
+      const { status = 1006, message } = error;
+      this.#options.onEvent?.({ t: readClock(), got: "close", code: status, reason: message });
+      this.#end(error);
+    });
   }
 
-  #close(code: number, reason: string): void {
-    this.#state = "closed";
-    this.#microphone.turnOff();
-    this.#enter("closed");
-    this.#hello.fail(describeClose(code, reason));
+  #take(event: FirmwareEvent): void {
+    const { quirks } = this.#options;
+    const build = { toggleMode: this.#toggleMode, relistens: !quirks?.noRelisten };
+    const { device, reactions } = step(this.#firmware, event, build);
+    this.#firmware = device;
+    if (!device.hasMicrophone) this.#microphone.turnOff();
+    for (const reaction of reactions) this.#react(reaction);
+    if (device.hasMicrophone) this.#microphone.turnOn();
+    for (const resume of this.#waiting.splice(0)) resume();
   }
 
-  #enter(state: DeviceState): void {
-    this.#state = state;
-    if (state === "speaking") return;
-    for (const resume of this.#waitingToSpeak.splice(0)) resume();
+  #react(reaction: Reaction): void {
+    if (reaction === "connect") this.#reconnect();
+    else if (reaction === "disconnect") void this.#connection?.close("drop");
+    else if (reaction === "listen/start")
+      this.#sendInSession({ type: "listen", state: "start", mode: this.#firmware.mode });
+    else if (reaction === "listen/stop") this.#sendInSession({ type: "listen", state: "stop" });
+    else if (reaction === "abort") this.abort();
+    else if (reaction === "abort/wake") this.abort("wake_word_detected");
+    else if (reaction === "detect") this.#detect();
+    else if (reaction === "clear") this.#playout.clear();
+    else this.#playout.drain();
+  }
+
+  /** Sends the buffered audio of the wake word, then its text. */
+  #detect(): void {
+    if (this.#options.quirks?.noWakeAudio) return;
+    const { text, audio } = this.#wakeWord;
+    const { silence } = this.#options;
+    const packets =
+      audio?.packets.slice(-longestWakePackets) ?? Array.from({ length: quietWakePackets }, (_, n) => silence(n));
+    for (const packet of packets) this.#connection?.sendPacket(packet);
+    this.type(text);
   }
 
   #sendInSession(message: JsonObject): void {
@@ -205,7 +297,7 @@ class SimulatedDevice implements DeviceClient {
   }
 
   #send(message: JsonObject): void {
-    this.connection.sendText(JSON.stringify(message));
+    this.#connection?.sendText(JSON.stringify(message));
     this.#options.onEvent?.({ t: readClock(), sent: message });
   }
 }

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { deviceHelp, readDeviceCommand } from "./device-options.ts";
 import { fleetHelp, readFleetPlan } from "./fleet-options.ts";
@@ -32,7 +33,10 @@ test.each([
   [["--ota", "nowhere"], '--ota is a URL that begins with http:// or https://, not "nowhere".'],
   [["--id", "a.b"], '--id is 1 to 64 characters of A-Z a-z 0-9 : _ -, not "a.b".'],
   [["--timeout", ""], '--timeout is a number from 1 to 3600, not "".'],
-  [["--script", "--text", "a"], "--script takes its inputs from stdin, not from --wav or --text"],
+  [["--script", "--text", "a"], "--script takes its inputs from stdin, not from --wav, --text, --wake or --noise"],
+  [["--noise", "song"], "--noise is one of slams, coughs, "],
+  [["--mcp", "odd"], "--mcp is one of stock, silent, "],
+  [["--reconnect", "never"], '--reconnect is one of use, always, not "never".'],
   [["--loud"], "Unknown option '--loud'. --help lists the options."],
   [["a.wav"], "Unexpected argument 'a.wav'. --help lists the options."],
 ])("device options: %j is rejected with an explanation", (args, sentence) => {
@@ -58,6 +62,7 @@ test("fleet options: several URLs and every default", () => {
       token: undefined,
       protocol: 1,
       connectRate: 50,
+      listening: false,
     },
     rate: 1,
     minutes: 1,
@@ -66,11 +71,13 @@ test("fleet options: several URLs and every default", () => {
   });
 });
 
-test("options: the manuals name every option", () => {
-  for (const option of ["url", "ota", "id", "token", "protocol", "mode", "wav", "text", "out", "timeout", "script"]) {
-    expect(deviceHelp).toContain(`--${option}`);
-  }
-  for (const option of ["devices", "rate", "minutes", "url", "spoken", "connect-rate", "prefix", "token", "timeout"]) {
-    expect(fleetHelp).toContain(`--${option}`);
-  }
+test.each([
+  ["device", deviceHelp],
+  ["fleet", fleetHelp],
+])("options: the manual of the %s names every option", async (program, manual) => {
+  const source = await readFile(new URL(`${program}-options.ts`, import.meta.url), "utf8");
+  const table = source.slice(source.indexOf("const options = {"), source.indexOf("} as const"));
+  const options = [...table.matchAll(/^ {2}"?([a-z-]+)"?:/gm)].map(([, name]) => `--${name}`);
+  expect(options.length).toBeGreaterThan(8);
+  expect(options.filter((option) => !manual.includes(option))).toEqual([]);
 });

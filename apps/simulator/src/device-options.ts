@@ -4,9 +4,12 @@ import { parseArgs, type ParseArgsConfig } from "node:util";
 import { defaultPorts, parseDeviceId, type FramingVersion, type ListenMode } from "@voxbus/protocol";
 import type { Identity } from "./connection.ts";
 import type { Quirks } from "./device-client.ts";
+import { mcpShapeNames, type McpShape } from "./mcp-shapes.ts";
+import { noiseNames, type Noise } from "./noise.ts";
 
-/** Something to say, in the order of the command line. */
-export type Input = { readonly wav: string } | { readonly text: string };
+/** Something that the user does, in the order of the command line. */
+export type Input =
+  { readonly wav: string } | { readonly text: string } | { readonly noise: Noise } | { readonly wake: string };
 
 /** The command line of `npm run device`. */
 export interface DeviceCommand {
@@ -18,6 +21,7 @@ export interface DeviceCommand {
   readonly out: string | undefined;
   readonly timeoutMs: number;
   readonly quirks: Quirks & { readonly noTools: boolean };
+  readonly mcp: McpShape;
   /** The options of a script; undefined without `--script`. */
   readonly script: { readonly hex: boolean } | undefined;
 }
@@ -30,12 +34,29 @@ export class UsageError extends Error {
 /** The URL of a gateway on the same machine. */
 export const defaultUrl = `ws://127.0.0.1:${defaultPorts.gateway.device}/xiaozhi/v1/`;
 
+const helpWidth = 100;
+
+/** Lists words in indented lines. */
+function wrap(words: readonly string[]): string {
+  const lines: string[] = [];
+  for (const word of words) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + word.length > helpWidth) lines.push(`${" ".repeat(20)}${word}`);
+    else lines[lines.length - 1] = `${line}, ${word}`;
+  }
+  return lines.join(",\n");
+}
+
 /** The manual of `npm run device`. */
 export const deviceHelp = `Talks to a voxbus server as a stock device does, in real time.
 
   npm run device -- --wav samples/time.wav        say a recording and hear the answer
   npm run device -- --text "tell me a joke"       type instead; give several --wav and --text to send them in turn
   npm run device                                  type line by line; an empty line interrupts, Ctrl-D ends
+  npm run device -- --wake "Hi, ESP" --wav samples/time.wav --noise slams
+
+It has the states of stock firmware 2.4. It listens again after each answer, except in manual mode. Its microphone is off
+while it speaks, except in realtime mode. It keeps streaming after a Close frame.
 
   --url URL         the server (${defaultUrl})
   --ota URL         get the server's URL, token and framing from this OTA address, as a booting device does
@@ -43,6 +64,18 @@ export const deviceHelp = `Talks to a voxbus server as a stock device does, in r
   --token TOKEN     bearer token
   --protocol 1|2|3  binary framing (1)
   --mode MODE       auto (the server finds the end of speech), manual (the device sends it), or realtime (auto)
+  --wake WORD       begin to talk by a wake word, with its audio in front
+  --noise KIND      make a noise that is not speech, and check that nothing comes of it within 3 s:
+                    ${noiseNames.join(", ")}
+  --mcp SHAPE       answer MCP requests as other devices do (stock):
+${wrap(mcpShapeNames)}
+  --reconnect WHEN  after the end of a connection: "use" connects when the user acts, as stock firmware does,
+                    "always" after 5 s, as Espressif's component does (without the option, the program ends)
+  --no-tools        announce no MCP tools
+  --no-relisten     be idle after each answer
+  --no-wake-audio   send listen/start alone after a wake word, as small boards do
+  --no-pong         leave pings unanswered
+  --answer-close    answer a Close frame, as browsers do
   --out FILE        WAV file for the sound of the answer (answer.wav)
   --timeout S       longest wait for a message, in seconds (20)
   --script          JSON lines: commands on stdin, events on stdout, see below
@@ -51,13 +84,16 @@ export const deviceHelp = `Talks to a voxbus server as a stock device does, in r
 Exit code: 0 if every input was answered with sound, otherwise 1.
 
 With --script each line of stdin is a command. They run in order. Each line of stdout has "t", ms since the epoch.
-  {"do":"listen","mode":"auto"}      listen/start (default: --mode); the microphone then sends silence
-  {"do":"wav","file":"a.wav"}        say it in real time, until its last frame is sent. Listens first if necessary, and in
-                                     auto mode waits for the end of an answer. "wait":false says it in the background;
-                                     "burst":true sends all frames at once in any state (a buffered wake word)
-  {"do":"stop"}                      listen/stop: the user releases the button
+  {"do":"listen","mode":"auto"}      begin to talk (default: --mode); the microphone then sends silence
+  {"do":"wav","file":"a.wav"}        say it in real time, until its last frame is sent. Begins to talk if it is idle, and
+                                     waits until the microphone is on. "wait":false says it in the background;
+                                     "burst":true sends all frames at once in any state
+  {"do":"noise","kind":"slams"}      the same with a noise
+  {"do":"wake","text":"Hi, ESP"}     the user says the wake word; "file":"a.wav" is its audio
+  {"do":"button"}                    the user pushes the button that toggles: it hangs up, or aborts an answer
+  {"do":"press"}  {"do":"stop"}      push to talk: the user presses and releases the button
   {"do":"text","text":"hello"}       listen/detect
-  {"do":"abort","reason":"..."}      abort; the reason is optional
+  {"do":"abort","reason":"..."}      send abort in any state; the reason is optional
   {"do":"hello"}                     hello, again or for the first time after --no-hello
   {"do":"raw","text":"{oops"}        send a text frame as it is
   {"do":"binary","hex":"00ff"}       send a binary message as it is
@@ -66,7 +102,7 @@ With --script each line of stdin is a command. They run in order. Each line of s
   {"do":"sleep","ms":100}
   {"do":"save","file":"a.wav"}       write the sound since the last save
   {"do":"pause"}  {"do":"resume"}    stop reading the socket, and read again
-  {"do":"close","how":"drop"}        disconnect as stock firmware does; "frame" sends a Close frame
+  {"do":"close","how":"drop"}        disconnect as stock firmware does; "frame" sends a Close frame, "goodbye" a goodbye first
 Printed:
   {"t":..,"got":"json","message":{..}}          {"t":..,"got":"audio","bytes":160,"ms":60,"played":true}
   {"t":..,"got":"bad","problem":".."}           {"t":..,"got":"ping"}
@@ -74,9 +110,7 @@ Printed:
   {"t":..,"sent":{..}}  each JSON message sent  {"t":..,"did":{..}}  a command that ended ("wav" adds "speechEnd", "complete")
   {"t":..,"problem":"..","command":".."}        a command that failed; the next one follows
 The device disconnects after the last command. Exit code 1 if there was a problem or a refusal.
-  --no-hello        send no hello by itself       --no-tools   announce no MCP tools
-  --no-pong         leave pings unanswered        --relisten   listen again after each answer, as stock firmware does
-  --no-close        leave a Close frame unanswered and keep streaming, as stock firmware does
+  --no-hello        send no hello by itself
   --hex             print binary messages in full
 `;
 
@@ -89,14 +123,19 @@ const options = {
   mode: { type: "string", default: "auto" },
   wav: { type: "string", multiple: true },
   text: { type: "string", multiple: true },
+  wake: { type: "string", multiple: true },
+  noise: { type: "string", multiple: true },
   out: { type: "string" },
   timeout: { type: "string", default: "20" },
   script: { type: "boolean", default: false },
   "no-hello": { type: "boolean", default: false },
   "no-tools": { type: "boolean", default: false },
   "no-pong": { type: "boolean", default: false },
-  "no-close": { type: "boolean", default: false },
-  relisten: { type: "boolean", default: false },
+  "no-relisten": { type: "boolean", default: false },
+  "no-wake-audio": { type: "boolean", default: false },
+  "answer-close": { type: "boolean", default: false },
+  reconnect: { type: "string" },
+  mcp: { type: "string", default: "stock" },
   hex: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const satisfies ParseArgsConfig["options"];
@@ -105,14 +144,13 @@ const options = {
 export function readDeviceCommand(args: readonly string[]): DeviceCommand | undefined {
   const { values, tokens } = parseOptions(args);
   if (values.help) return undefined;
-  const inputs = tokens.flatMap((token): Input[] => {
-    if (token.kind !== "option" || token.value === undefined) return [];
-    if (token.name === "wav") return [{ wav: token.value }];
-    return token.name === "text" ? [{ text: token.value }] : [];
+  const inputs = tokens.flatMap((token) => {
+    return token.kind === "option" && token.value !== undefined ? readInput(token.name, token.value) : [];
   });
   if (values.script && inputs.length > 0)
-    throw new UsageError("--script takes its inputs from stdin, not from --wav or --text");
+    throw new UsageError("--script takes its inputs from stdin, not from --wav, --text, --wake or --noise");
   const id = readId(values.id ?? machineId());
+  const { reconnect } = values;
   return {
     identity: {
       url: readUrl(values.url, "--url", ["ws:", "wss:"]),
@@ -129,12 +167,22 @@ export function readDeviceCommand(args: readonly string[]): DeviceCommand | unde
     quirks: {
       noHello: values["no-hello"],
       noPong: values["no-pong"],
-      noClose: values["no-close"],
       noTools: values["no-tools"],
-      relisten: values.relisten,
+      noRelisten: values["no-relisten"],
+      noWakeAudio: values["no-wake-audio"],
+      answerClose: values["answer-close"],
+      reconnect: reconnect === undefined ? undefined : readChoice(reconnect, "--reconnect", ["use", "always"] as const),
     },
+    mcp: readChoice(values.mcp, "--mcp", mcpShapeNames),
     script: values.script ? { hex: values.hex } : undefined,
   };
+}
+
+function readInput(name: string, value: string): readonly Input[] {
+  if (name === "wav") return [{ wav: value }];
+  if (name === "text") return [{ text: value }];
+  if (name === "wake") return [{ wake: value }];
+  return name === "noise" ? [{ noise: readChoice(value, "--noise", noiseNames) }] : [];
 }
 
 function parseOptions(args: readonly string[]) {

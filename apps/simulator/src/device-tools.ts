@@ -3,8 +3,8 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The MCP server of a device. */
 export interface DeviceTools {
-  /** Answers a JSON-RPC request. Returns undefined where stock firmware gives no answer. */
-  answer(request: JsonObject): JsonObject | undefined;
+  /** Answers a JSON-RPC request. Returns no answer where stock firmware gives none. */
+  answer(request: JsonObject): readonly JsonObject[];
 }
 
 interface Tool {
@@ -23,12 +23,12 @@ export function createDeviceTools(): DeviceTools {
   const tools = createTools();
   return {
     answer({ jsonrpc, id, method, params }) {
-      if (jsonrpc !== "2.0" || typeof method !== "string" || method.startsWith("notifications")) return undefined;
-      if (!Number.isInteger(id) || (Number(id) | 0) !== id) return undefined;
+      if (jsonrpc !== "2.0" || typeof method !== "string" || method.startsWith("notifications")) return [];
+      if (!Number.isInteger(id) || (Number(id) | 0) !== id) return [];
       try {
-        return { jsonrpc, id, result: run(tools, method, readObject(params)) };
+        return [{ jsonrpc, id, result: run(tools, method, readObject(params)) }];
       } catch (error) {
-        return { jsonrpc, id, error: { message: error instanceof Error ? error.message : String(error) } };
+        return [{ jsonrpc, id, error: { message: error instanceof Error ? error.message : String(error) } }];
       }
     },
   };

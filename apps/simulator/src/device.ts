@@ -4,6 +4,7 @@ import { chat, converse } from "./conversation.ts";
 import type { DeviceOptions } from "./device-client.ts";
 import { deviceHelp, readDeviceCommand, type DeviceCommand } from "./device-options.ts";
 import { createDeviceTools } from "./device-tools.ts";
+import { shapeAnswers } from "./mcp-shapes.ts";
 import { fetchBootSettings } from "./ota.ts";
 import { runScript } from "./script.ts";
 import { encodeSilence } from "./utterance.ts";
@@ -27,12 +28,12 @@ async function runDevice(args: readonly string[], signal: AbortSignal): Promise<
     return command === undefined ? 0 : 1;
   }
   const print = (text: string) => console.log(text);
-  const { mode, quirks, script, out = "answer.wav", timeoutMs } = command;
+  const { mode, quirks, mcp, script, out = "answer.wav", timeoutMs } = command;
   const device: DeviceOptions = {
     identity: await boot(command, script ? undefined : print, signal),
     mode,
     silence: encodeSilence(),
-    tools: quirks.noTools ? undefined : createDeviceTools(),
+    tools: quirks.noTools ? undefined : shapeAnswers(createDeviceTools(), mcp),
     quirks,
   };
   if (script) {

@@ -101,9 +101,7 @@ class Member implements FleetMember {
     const { stats } = this.#options;
     stats.counts.lost++;
     stats.fail(`turn: ${outcome === "closed" ? "cut off" : outcome}`);
-    if (client.state === "closed") return;
     // A late answer must not count for the next turn.
-    client.stop();
     client.abort();
   }
 

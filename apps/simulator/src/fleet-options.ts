@@ -14,6 +14,7 @@ export const fleetHelp = `Runs many devices on the real protocol and measures ho
   --url URL          the server (${defaultUrl}); give several to spread the devices over them
   --spoken SHARE     share of spoken turns, 0 to 1; the others are typed (0.5)
   --connect-rate C   devices that connect per second (50)
+  --listening        devices go on listening between turns, as stock firmware does; each then sends 17 packets per second
   --prefix NAME      device ids are NAME-00001 and so on (fleet)
   --token TOKEN      bearer token of all devices
   --protocol 1|2|3   binary framing (1)
@@ -36,6 +37,7 @@ const options = {
   token: { type: "string" },
   protocol: { type: "string", default: "1" },
   timeout: { type: "string", default: "20" },
+  listening: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const satisfies ParseArgsConfig["options"];
 
@@ -56,6 +58,7 @@ export function readFleetPlan(args: readonly string[]): FleetPlan | undefined {
       token: values.token,
       protocol: Number(readChoice(values.protocol, "--protocol", ["1", "2", "3"])) as FramingVersion,
       connectRate: readNumber(values["connect-rate"], "--connect-rate", { least: 0.1, most: 10_000 }),
+      listening: values.listening,
     },
     rate: readNumber(values.rate, "--rate", { least: 0.001, most: 10_000 }),
     minutes: readNumber(values.minutes, "--minutes", { least: 0.001, most: 100_000 }),

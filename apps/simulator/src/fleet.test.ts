@@ -7,7 +7,14 @@ import { encodeUtterance } from "./utterance.ts";
 
 const utterance = encodeUtterance({ samples: createTone(16_000, 120), sampleRate: 16_000 });
 const lines = [{ text: "a tone", utterance }];
-const devices = { count: 6, prefix: "test", token: undefined, protocol: 3, connectRate: 200 } as const;
+const devices = {
+  count: 6,
+  prefix: "test",
+  token: undefined,
+  protocol: 3,
+  connectRate: 200,
+  listening: false,
+} as const;
 const plan = { rate: 20, minutes: 0.01, spoken: 0.5, timeoutMs: 5000 };
 
 async function run(
@@ -66,7 +73,7 @@ test("fleet: a device that is closed for a restart connects again", async () => 
           if (name !== "listen/detect") return undefined;
           if (closed) return answerTurn(session, "a tone", "Yes.");
           closed = true;
-          return session.socket.close(1012, "restart");
+          return session.close(1012, "restart");
         },
       },
     ],

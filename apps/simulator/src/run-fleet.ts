@@ -18,6 +18,8 @@ export interface FleetDevices {
   readonly protocol: FramingVersion;
   /** The number of devices that connect per second. */
   readonly connectRate: number;
+  /** True if they go on listening between turns, as stock firmware does. */
+  readonly listening: boolean;
 }
 
 /** The size of a fleet and the turns it has. */
@@ -104,12 +106,14 @@ function joinMembers(
   stats: FleetStats,
   signal: AbortSignal,
 ): readonly FleetMember[] {
-  const { count, urls, prefix, token, protocol, connectRate } = devices;
+  const { count, urls, prefix, token, protocol, connectRate, listening } = devices;
   const silence = encodeSilence();
+  // A device that listens sends 17 packets a second.
+  const quirks = { noRelisten: !listening };
   return Array.from({ length: count }, (_, i) => {
     const id = `${prefix}-${String(i + 1).padStart(5, "0")}`;
     const identity = { url: urls[i % urls.length]!, id, clientId: uuidOf(id), token, protocol };
-    const device = { identity, mode: "auto", silence, tools: createDeviceTools() } as const;
+    const device = { identity, mode: "auto", silence, tools: createDeviceTools(), quirks } as const;
     return joinFleet({ device, stats, timeoutMs, delayMs: (i * 1000) / connectRate }, signal);
   });
 }

@@ -34,9 +34,10 @@ async function run(
   for (const command of commands) input.write(`${typeof command === "string" ? command : JSON.stringify(command)}\n`);
   input.end();
   const identity = { url: server.url, id: "a", clientId: "b", protocol: 1 } as const;
+  const quirks = { noHello: more.noHello ?? false, noRelisten: true };
   try {
     const exitCode = await runScript({
-      device: { identity, mode: "auto", silence: encodeSilence(), quirks: { noHello: more.noHello ?? false } },
+      device: { identity, mode: "auto", silence: encodeSilence(), quirks },
       out: undefined,
       hex: more.hex ?? false,
       timeoutMs: 1000,
@@ -107,9 +108,29 @@ test("script: it sends raw, binary, burst and typed input unchanged, even before
   expect(lines.find(({ got }) => got === "audio")?.["hex"]).toMatch(/^[0-9a-f]+$/);
 });
 
+test("script: the user's button, push to talk, wake word and noise are those of the device", async () => {
+  const { session, exitCode } = await run({}, [{ do: "wake", text: "Hi, ESP", file: wav }, { do: "button" }]);
+  expect(exitCode).toBe(0);
+  expect(session?.messages.map(({ state }) => state)).toEqual([undefined, "detect", "start"]);
+  expect(session?.frames).toHaveLength(3);
+  const pressed = await run({}, [
+    { do: "press" },
+    { do: "noise", kind: "slams" },
+    { do: "stop" },
+    { do: "close", how: "goodbye" },
+  ]);
+  expect(pressed.session?.messages.map(({ type, state }) => state ?? type)).toEqual([
+    "hello",
+    "start",
+    "stop",
+    "goodbye",
+  ]);
+  expect(pressed.session?.frames.length).toBeGreaterThanOrEqual(10);
+});
+
 test("script: it can abort a recording that is said in the background", async () => {
   const { lines, session } = await run({}, [
-    { do: "listen", mode: "realtime" },
+    { do: "listen", mode: "manual" },
     { do: "wav", file: wav, wait: false },
     { do: "abort" },
     { do: "stop" },
@@ -138,7 +159,7 @@ test("script: it prints the problem of a failed command and goes on with the nex
 
 test("script: the server's close is printed with code and reason, ends a wait for it, and ends the script", async () => {
   const { exitCode, lines } = await run(
-    { onMessage: ({ socket }, name) => (name === "listen/detect" ? socket.close(1012, "restart") : undefined) },
+    { onMessage: (session, name) => (name === "listen/detect" ? session.close(1012, "restart") : undefined) },
     [
       { do: "text", text: "a" },
       { do: "wait", for: { got: "close" } },

@@ -6,10 +6,12 @@ import { OpusPacketError, readOpusPacket } from "@voxbus/audio";
 import { ListenMode, ServerHello } from "@voxbus/protocol";
 import { ConnectionError } from "./connection.ts";
 import { connectDevice, type DeviceClient, type DeviceEvent, type DeviceOptions } from "./device-client.ts";
+import { readChoice } from "./device-options.ts";
 import type { JsonObject } from "./device-tools.ts";
 import { readClock } from "./microphone.ts";
+import { makeNoise, noiseNames } from "./noise.ts";
 import { createSpeaker, type Speaker } from "./speaker.ts";
-import { loadUtterance } from "./utterance.ts";
+import { loadUtterance, type Utterance } from "./utterance.ts";
 
 /** A device and the streams of its script. `npm run device -- --help` describes the lines. */
 export interface ScriptOptions {
@@ -37,7 +39,14 @@ type Command = (context: Context, fields: JsonObject) => void | Promise<void | J
 
 const commands: Readonly<Record<string, Command>> = {
   listen: ({ client }, { mode }) => client.listen(mode === undefined ? undefined : ListenMode.parse(mode)),
-  stop: ({ client }) => client.stop(),
+  button: ({ client }) => client.act("button"),
+  press: ({ client }) => client.act("press"),
+  stop: ({ client }) => client.act("release"),
+  wake: async ({ client }, { text, file }) =>
+    client.wake({
+      text: readText(text, "text"),
+      audio: file === undefined ? undefined : await loadUtterance(readText(file, "file")),
+    }),
   text: ({ client }, { text }) => client.type(readText(text, "text")),
   abort: ({ client }, { reason }) => client.abort(reason === undefined ? undefined : readText(reason, "reason")),
   hello: ({ client }) => client.sendHello(),
@@ -45,14 +54,9 @@ const commands: Readonly<Record<string, Command>> = {
   binary: ({ client }, { hex }) => client.connection.sendBinary(Buffer.from(readText(hex, "hex"), "hex")),
   pause: ({ client }) => client.connection.pause(),
   resume: ({ client }) => client.connection.resume(),
-  async wav({ client, print }, fields) {
-    const utterance = await loadUtterance(readText(fields["file"], "file"));
-    if (fields["burst"] === true) return client.burst(utterance);
-    const said = client.say(utterance);
-    if (fields["wait"] !== false) return { ...(await said) };
-    void said.then((spoken) => print({ t: readClock(), did: fields, ...spoken }));
-    return undefined;
-  },
+  wav: async (context, fields) => say(context, fields, await loadUtterance(readText(fields["file"], "file"))),
+  noise: (context, fields) =>
+    say(context, fields, makeNoise(readChoice(readText(fields["kind"], "kind"), "kind", noiseNames))),
   wait: ({ waitFor, timeoutMs }, { for: wanted, ms }) =>
     waitFor((wanted ?? {}) as JsonObject, typeof ms === "number" ? ms : timeoutMs),
   sleep: async (_context, { ms }) => {
@@ -62,8 +66,19 @@ const commands: Readonly<Record<string, Command>> = {
     const { ms } = speaker();
     return { saved: await speaker().save(readText(file, "file")), ms };
   },
-  close: ({ client }, { how }) => client.connection.close(how === "frame" ? "frame" : "drop"),
+  async close({ client }, { how }) {
+    if (how === "goodbye") client.sayGoodbye();
+    await client.connection.close(how === "frame" || how === "goodbye" ? "frame" : "drop");
+  },
 };
+
+async function say({ client, print }: Context, fields: JsonObject, utterance: Utterance): Promise<void | JsonObject> {
+  if (fields["burst"] === true) return client.burst(utterance);
+  const said = client.say(utterance);
+  if (fields["wait"] !== false) return { ...(await said) };
+  void said.then((spoken) => print({ t: readClock(), did: fields, ...spoken }));
+  return undefined;
+}
 
 const mostRecent = 10_000;
 
@@ -85,7 +100,7 @@ export async function runScript(options: ScriptOptions, signal?: AbortSignal): P
     if (!("got" in event)) return;
     if (event.got === "audio" && event.played) hear().play(event.packet);
     if (event.got === "json") speaker ??= tuneSpeaker(event.message);
-    if (event.got === "close") ended.abort();
+    if (event.got === "close" && !device.quirks?.reconnect) ended.abort();
   };
 
   let client: DeviceClient;
@@ -107,7 +122,7 @@ export async function runScript(options: ScriptOptions, signal?: AbortSignal): P
     } catch (error) {
       print({ t: readClock(), problem: error instanceof Error ? error.message : String(error), command: text });
     }
-    if (client.state === "closed") break;
+    if (ended.signal.aborted) break;
   }
   await client.connection.close("drop");
   input.destroy();

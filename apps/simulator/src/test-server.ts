@@ -17,6 +17,8 @@ export interface ScriptedSession {
   readonly frames: { readonly data: Buffer; readonly t: number }[];
   send(message: object): void;
   sendPacket(packet: Uint8Array): void;
+  /** Sends a Close frame and drops TCP soon after, as a gateway does. */
+  close(code: number, reason: string): void;
 }
 
 /** A server for tests on a free port of 127.0.0.1. Its script answers the messages of devices. */
@@ -54,6 +56,10 @@ export async function startScriptedServer(script: ServerScript): Promise<Scripte
       frames: [],
       send: (message) => socket.send(JSON.stringify(message)),
       sendPacket: (packet) => socket.send(encodeFrame(version, packet)),
+      close(code, reason) {
+        socket.close(code, reason);
+        setTimeout(() => socket.terminate(), lingerMs);
+      },
     };
     sessions.push(session);
     socket.on("message", (data: Buffer, isBinary) => {
@@ -117,6 +123,8 @@ export function encodeTone(frames: number): Uint8Array[] {
   encoder.close();
   return packets;
 }
+
+const lingerMs = 100;
 
 const serverHello = {
   type: "hello",

@@ -16,10 +16,7 @@ export interface Utterance {
 const voicedShareOfPeak = 0.05;
 const leastVoicedLevel = 60;
 
-/**
- * Encodes mono samples of any rate and pads the last frame with silence. Exported for tests.
- * @internal
- */
+/** Encodes mono samples of any rate and pads the last frame with silence. */
 export function encodeUtterance(audio: { readonly samples: Int16Array; readonly sampleRate: number }): Utterance {
   const resampler = createResampler(audio.sampleRate, uplink.sampleRate);
   const body = resampler.write(audio.samples);

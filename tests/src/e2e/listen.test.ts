@@ -1,8 +1,14 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
-import { isAudio, isMessage, startDevice } from "./scripted-device.ts";
+import { isAudio, isMessage, startDevice, type ScriptedDevice } from "./scripted-device.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const stopped = isMessage({ type: "tts", state: "stop" });
 
 let system: LaunchedSystem;
 beforeAll(async () => {
@@ -10,35 +16,118 @@ beforeAll(async () => {
 });
 afterAll(() => system.close());
 
-test.each(["realtime", "auto", "manual"])(
-  "listen, %s mode: speech, typed text and aborts in turn are all answered on one connection",
-  async (mode) => {
-    const device = await startDevice(system.devices[0]!, `mixed-${mode}`, "--mode", mode, "--relisten");
-    const heard = async (text: string) => {
-      await device.next(isMessage({ type: "stt", text }));
-      await device.next(isAudio);
-    };
+/** Waits for the transcript and for the sound of the answer. */
+async function expectAnswer(device: ScriptedDevice, text: string): Promise<void> {
+  await device.next(isMessage({ type: "stt", text }));
+  await device.next(isAudio);
+}
+
+/** Counts the `listen` `start` messages that the device has sent. */
+function countStarts({ lines }: ScriptedDevice): number {
+  return lines.filter(({ sent }) => sent?.["type"] === "listen" && sent["state"] === "start").length;
+}
+
+// The starts of stock firmware (docs/protocol.md, life of a device): auto listens again after each answer.
+test.concurrent.each([
+  ["realtime", 2],
+  ["auto", 6],
+  ["manual", 4],
+])(
+  "listen, %s mode: a wake word, speech, typed text and aborts in turn are all answered on one connection",
+  async (mode, starts) => {
+    const device = await startDevice(system.devices[0]!, `mixed-${mode}`, "--mode", mode);
     const say = async (sample: string, text: string) => {
       await device.do({ do: "wav", file: `samples/${sample}.wav` });
       if (mode === "manual") await device.do({ do: "stop" });
-      await heard(text);
+      await expectAnswer(device, text);
     };
-    const abort = async () => {
-      await device.do({ do: "abort" });
-      await device.next(isMessage({ type: "tts", state: "stop" }));
-    };
+    if (mode !== "manual") await device.do({ do: "wake", text: "Hi, ESP" });
     await say("time", "what time is it");
-    await device.next(isMessage({ type: "tts", state: "stop" }));
+    await device.next(stopped);
     await device.do({ do: "text", text: "tell me a long story" });
-    await heard("tell me a long story");
-    await abort();
+    await expectAnswer(device, "tell me a long story");
+    // With push to talk, a press in mid-answer aborts it and listens.
+    await device.do({ do: mode === "manual" ? "press" : "button" });
+    await device.next(stopped);
     await say("joke", "tell me a joke");
-    await abort();
-    await device.do({ do: "text", text: "what time is it" });
-    await heard("what time is it");
-    await device.next(isMessage({ type: "tts", state: "stop" }));
-    const starts = device.lines.filter(({ sent }) => sent?.["state"] === "start");
-    if (mode === "realtime") expect(starts).toHaveLength(1);
+    await device.do(mode === "manual" ? { do: "press" } : { do: "wake", text: "Hi, ESP" });
+    await device.next(stopped);
+    await say("time", "what time is it");
+    await device.next(stopped);
+    await device.do({ do: "text", text: "what is seven plus five" });
+    await expectAnswer(device, "what is seven plus five");
+    await device.next(stopped);
+    expect(countStarts(device)).toBe(starts);
     await device.end();
   },
 );
+
+test.concurrent(
+  "listen: a device that streams on after a Close frame disturbs nobody, least of all its successor",
+  async () => {
+    const first = await startDevice(system.devices[0]!, "twin", "--mode", "realtime");
+    await first.do({ do: "listen" });
+    const said = first.do({ do: "wav", file: "samples/joke.wav", wait: false });
+    await said;
+    const second = await startDevice(system.devices[0]!, "twin");
+    const closed = await first.next(({ got }) => got === "close");
+    expect(closed).toMatchObject({ code: 4001, reason: "replaced" });
+    await second.do({ do: "wav", file: "samples/sum.wav" });
+    await expectAnswer(second, "what is seven plus five");
+    expect(second.lines.some(isMessage({ type: "stt", text: "tell me a joke" }))).toBe(false);
+    await Promise.all([first.end(), second.end()]);
+  },
+);
+
+test.concurrent("listen: a device that hung up connects again for the next question", async () => {
+  const device = await startDevice(system.devices[0]!, "back", "--reconnect", "use");
+  await device.do({ do: "wav", file: "samples/sum.wav" });
+  await expectAnswer(device, "what is seven plus five");
+  await device.next(stopped);
+  await device.next(({ sent }) => sent?.["state"] === "start");
+  await device.do({ do: "button" });
+  await device.next(({ got }) => got === "close");
+  await device.do({ do: "wav", file: "samples/time.wav" });
+  await expectAnswer(device, "what time is it");
+  expect(device.lines.filter(isMessage({ type: "hello" }))).toHaveLength(2);
+  await device.end();
+});
+
+test.concurrent.each(["no-initialize", "null-cursor", "no-schema", "text-id", "null-error", "boolean-result"])(
+  "tools: a device whose MCP answers have the shape %s does what it is told, once",
+  async (shape) => {
+    const device = await startDevice(system.devices[0]!, `mcp-${shape}`, "--mcp", shape, "--no-relisten");
+    await device.do({ do: "text", text: "set the volume to fifty" });
+    const turn = await device.turn();
+    const calls = turn.filter(({ message }) => JSON.stringify(message ?? {}).includes("tools/call"));
+    expect(calls).toHaveLength(1);
+    expect(turn.find(isMessage({ type: "tts", state: "sentence_start" }))?.message?.["text"]).toBe(
+      "The volume is now 50 percent.",
+    );
+    await device.end();
+  },
+);
+
+test("device program: recordings and typed text in turn are answered, with exit code 0", async () => {
+  const run = promisify(execFile);
+  const inputs = ["--wav", "samples/time.wav", "--text", "what is seven plus five", "--wav", "samples/sum.wav"];
+  const { stdout } = await run(
+    process.execPath,
+    ["apps/simulator/dist/device.js", "--url", system.devices[0]!, "--out", "/dev/null", "--id", "mixed", ...inputs],
+    { cwd: root },
+  );
+  expect(stdout.match(/first sound/g)).toHaveLength(3);
+});
+
+test("fleet program: of mixed turns of devices that go on listening, none is lost", async () => {
+  const run = promisify(execFile);
+  const plan = ["--devices", "4", "--rate", "1.5", "--minutes", "0.1", "--connect-rate", "10", "--listening"];
+  const { stdout } = await run(
+    process.execPath,
+    ["apps/simulator/dist/fleet.js", "--url", system.devices[0]!, ...plan],
+    {
+      cwd: root,
+    },
+  );
+  expect(stdout).toMatch(/turns: \d+ started, \d+ answered, 0 lost/);
+});
