@@ -24,7 +24,7 @@ const answered = { do: "wait", for: { type: "tts", state: "stop" }, ms: 3000 };
 async function run(
   script: ServerScript,
   commands: readonly (object | string)[],
-  more: { noHello?: boolean; hex?: boolean } = {},
+  more: { noHello?: boolean; hex?: boolean; reconnect?: "use"; signal?: AbortSignal } = {},
 ) {
   const server = await startScriptedServer(script);
   const input = new PassThrough();
@@ -32,18 +32,21 @@ async function run(
   let printed = "";
   output.on("data", (chunk) => (printed += String(chunk)));
   for (const command of commands) input.write(`${typeof command === "string" ? command : JSON.stringify(command)}\n`);
-  input.end();
+  if (!more.signal) input.end();
   const identity = { url: server.url, id: "a", clientId: "b", protocol: 1 } as const;
-  const quirks = { noHello: more.noHello ?? false, noRelisten: true };
+  const quirks = { noHello: more.noHello ?? false, noRelisten: true, reconnect: more.reconnect };
   try {
-    const exitCode = await runScript({
-      device: { identity, mode: "auto", silence: encodeSilence(), quirks },
-      out: undefined,
-      hex: more.hex ?? false,
-      timeoutMs: 1000,
-      input,
-      output,
-    });
+    const exitCode = await runScript(
+      {
+        device: { identity, mode: "auto", silence: encodeSilence(), quirks },
+        out: undefined,
+        hex: more.hex ?? false,
+        timeoutMs: 1000,
+        input,
+        output,
+      },
+      more.signal,
+    );
     const lines = printed
       .trim()
       .split("\n")
@@ -167,6 +170,19 @@ test("script: the server's close is printed with code and reason, ends a wait fo
   );
   expect(exitCode).toBe(0);
   expect(lines.at(-2)).toMatchObject({ got: "close", code: 1012, reason: "restart" });
+});
+
+test("script: a signal ends it, also with a device that connects again", async () => {
+  const stop = new AbortController();
+  const { exitCode } = await run(
+    { onMessage: (_session, name) => void (name === "listen/start" && stop.abort()) },
+    [{ do: "button" }],
+    {
+      reconnect: "use",
+      signal: stop.signal,
+    },
+  );
+  expect(exitCode).toBe(0);
 });
 
 test("script: it prints a refusal with its status", async () => {

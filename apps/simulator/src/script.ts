@@ -112,7 +112,8 @@ export async function runScript(options: ScriptOptions, signal?: AbortSignal): P
     return 1;
   }
   const context: Context = { client, speaker: hear, print, waitFor: inbox.waitFor, timeoutMs: options.timeoutMs };
-  const lines = createInterface({ input, signal: ended.signal });
+  const over = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
+  const lines = createInterface({ input, signal: over });
   for await (const text of lines) {
     try {
       const { fields, run } = readCommand(text);
@@ -122,7 +123,7 @@ export async function runScript(options: ScriptOptions, signal?: AbortSignal): P
     } catch (error) {
       print({ t: readClock(), problem: error instanceof Error ? error.message : String(error), command: text });
     }
-    if (ended.signal.aborted) break;
+    if (over.aborted) break;
   }
   await client.connection.close("drop");
   input.destroy();

@@ -27,37 +27,36 @@ function countStarts({ lines }: ScriptedDevice): number {
   return lines.filter(({ sent }) => sent?.["type"] === "listen" && sent["state"] === "start").length;
 }
 
-// The starts of stock firmware (docs/protocol.md, life of a device): auto listens again after each answer.
+// The number of starts that stock firmware sends (docs/protocol.md, life of a device): in auto mode one after each answer.
 test.concurrent.each([
   ["realtime", 2],
-  ["auto", 6],
-  ["manual", 4],
+  ["auto", 5],
+  ["manual", 3],
 ])(
   "listen, %s mode: a wake word, speech, typed text and aborts in turn are all answered on one connection",
   async (mode, starts) => {
     const device = await startDevice(system.devices[0]!, `mixed-${mode}`, "--mode", mode);
+    const wake = { do: "wake", text: "Hi, ESP" };
     const say = async (sample: string, text: string) => {
       await device.do({ do: "wav", file: `samples/${sample}.wav` });
       if (mode === "manual") await device.do({ do: "stop" });
       await expectAnswer(device, text);
     };
-    if (mode !== "manual") await device.do({ do: "wake", text: "Hi, ESP" });
+    if (mode !== "manual") await device.do(wake);
     await say("time", "what time is it");
     await device.next(stopped);
     await device.do({ do: "text", text: "tell me a long story" });
     await expectAnswer(device, "tell me a long story");
     // With push to talk, a press in mid-answer aborts it and listens.
-    await device.do({ do: mode === "manual" ? "press" : "button" });
+    await device.do(mode === "manual" ? { do: "press" } : { do: "button" });
     await device.next(stopped);
     await say("joke", "tell me a joke");
-    await device.do(mode === "manual" ? { do: "press" } : { do: "wake", text: "Hi, ESP" });
-    await device.next(stopped);
-    await say("time", "what time is it");
+    await device.do(mode === "manual" ? { do: "press" } : wake);
     await device.next(stopped);
     await device.do({ do: "text", text: "what is seven plus five" });
     await expectAnswer(device, "what is seven plus five");
     await device.next(stopped);
-    expect(countStarts(device)).toBe(starts);
+    await vi.waitFor(() => expect(countStarts(device)).toBe(starts));
     await device.end();
   },
 );
@@ -93,35 +92,20 @@ test.concurrent("listen: a device that hung up connects again for the next quest
   await device.end();
 });
 
-test.concurrent.each(["no-initialize", "null-cursor", "no-schema", "text-id", "null-error", "boolean-result"])(
-  "tools: a device whose MCP answers have the shape %s does what it is told, once",
-  async (shape) => {
-    const device = await startDevice(system.devices[0]!, `mcp-${shape}`, "--mcp", shape, "--no-relisten");
-    await device.do({ do: "text", text: "set the volume to fifty" });
-    const turn = await device.turn();
-    const calls = turn.filter(({ message }) => JSON.stringify(message ?? {}).includes("tools/call"));
-    expect(calls).toHaveLength(1);
-    expect(turn.find(isMessage({ type: "tts", state: "sentence_start" }))?.message?.["text"]).toBe(
-      "The volume is now 50 percent.",
-    );
-    await device.end();
-  },
-);
-
-test("device program: recordings and typed text in turn are answered, with exit code 0", async () => {
+test.concurrent("device program: recordings and typed text in turn are answered, with exit code 0", async () => {
   const run = promisify(execFile);
-  const inputs = ["--wav", "samples/time.wav", "--text", "what is seven plus five", "--wav", "samples/sum.wav"];
+  const inputs = ["--wav", "samples/time.wav", "--text", "what is seven plus five"];
   const { stdout } = await run(
     process.execPath,
     ["apps/simulator/dist/device.js", "--url", system.devices[0]!, "--out", "/dev/null", "--id", "mixed", ...inputs],
     { cwd: root },
   );
-  expect(stdout.match(/first sound/g)).toHaveLength(3);
+  expect(stdout.match(/first sound/g)).toHaveLength(2);
 });
 
-test("fleet program: of mixed turns of devices that go on listening, none is lost", async () => {
+test.concurrent("fleet program: of mixed turns of devices that go on listening, none is lost", async () => {
   const run = promisify(execFile);
-  const plan = ["--devices", "4", "--rate", "1.5", "--minutes", "0.1", "--connect-rate", "10", "--listening"];
+  const plan = ["--devices", "3", "--rate", "1", "--minutes", "0.1", "--connect-rate", "10", "--listening"];
   const { stdout } = await run(
     process.execPath,
     ["apps/simulator/dist/fleet.js", "--url", system.devices[0]!, ...plan],
