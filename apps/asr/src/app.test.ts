@@ -104,6 +104,18 @@ describe("auto mode", () => {
     expect(heard.every((each) => each.listen === listen)).toBe(true);
   });
 
+  test("many listens at once: Node.js does not warn of a leak", async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on("warning", note);
+    const others = Array.from({ length: 12 }, (_, n) => openTestGateway(bus, `many-${n}`));
+    await Promise.all(others.map((other) => other.listen("auto")));
+    await vi.waitFor(async () => expect(await readMetric("voxbus_asr_listens")).toBeGreaterThanOrEqual(12), 20_000);
+    for (const other of others) other.close();
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
+  });
+
   test("speech outside the grammar: an empty final with its reason, and an answer is announced", async () => {
     await device.listen("auto");
     device.send(say("other"));

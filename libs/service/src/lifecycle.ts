@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Log } from "./log.ts";
 
 /** `drain` lets work in progress finish, within 30 s (SIGTERM). `quick` ends within 5 s (SIGINT). */
@@ -22,6 +23,8 @@ export interface Lifecycle {
 /** Creates the life cycle of one program. If `early` is aborted, so is `signal`. */
 export function createLifecycle(log: Log, early?: AbortSignal): Lifecycle {
   const stopping = new AbortController();
+  // Thousands of jobs and streams of one process wait for it.
+  setMaxListeners(0, stopping.signal);
   early?.addEventListener("abort", () => stopping.abort(early.reason));
   const undos: Step[] = [];
   const drains: Step[] = [];

@@ -137,6 +137,18 @@ describe("operations port", () => {
 });
 
 describe("drain", () => {
+  it("the program's signal: hundreds of jobs wait for it, and Node.js does not warn of a leak", async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on("warning", note);
+    await start(async ({ signal }) => {
+      for (let jobs = 0; jobs < 300; jobs += 1) signal.addEventListener("abort", () => undefined);
+    });
+    await new Promise(setImmediate);
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
+  });
+
   it("POST /pre-stop: drains once, fails readiness at once, and answers when everything has finished", async () => {
     const seen: string[] = [];
     let goOn = () => {};
