@@ -2,7 +2,14 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { generate } from "../values.suite.ts";
-import { OutText, ServerHello, serverMessages } from "./outbound.ts";
+import {
+  emotions,
+  formatServerMessage,
+  OutText,
+  ServerHello,
+  serverMessages,
+  type ServerMessage,
+} from "./outbound.ts";
 
 describe.each(Object.entries(serverMessages))("server message %s", (type, schema: z.ZodType) => {
   it("round trip: every value comes back from JSON as it was", () => {
@@ -14,6 +21,26 @@ describe.each(Object.entries(serverMessages))("server message %s", (type, schema
       }),
       { numRuns: 50 },
     );
+  });
+});
+
+describe("formatServerMessage", () => {
+  const read = (message: ServerMessage) => JSON.parse(formatServerMessage(message, "s1")) as Record<string, unknown>;
+
+  it("a face goes with its emoji, since some clients show only that", () => {
+    const texts = emotions.map((emotion) => read({ type: "llm", emotion })["text"]);
+    expect(new Set(texts).size).toBe(emotions.length);
+    expect(texts.every((text) => /^\p{Emoji}$/u.test(String(text)))).toBe(true);
+    expect(read({ type: "llm", emotion: "cool" })).toEqual({ type: "llm", emotion: "cool", text: "😎", session_id: "s1" });
+  });
+
+  it.each(["grumpy", "", "constructor", "__proto__"])("the unknown face %j goes with the neutral emoji", (emotion) => {
+    expect(read({ type: "llm", emotion })).toMatchObject({ emotion, text: "😶" });
+  });
+
+  it("an emoji that is given stays, even an empty one", () => {
+    expect(read({ type: "llm", emotion: "happy", text: "🎉" })["text"]).toBe("🎉");
+    expect(read({ type: "llm", emotion: "happy", text: "" })["text"]).toBe("");
   });
 });
 

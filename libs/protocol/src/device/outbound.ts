@@ -11,6 +11,15 @@ export const emotions = [
 export const Emotion = z.enum(emotions);
 export type Emotion = (typeof emotions)[number];
 
+/** The emoji of each face, as other servers send it. Some clients show only that. */
+const emojis = new Map<string, string>(
+  Object.entries({
+    neutral: "😶", happy: "🙂", laughing: "😆", funny: "😂", sad: "😔", angry: "😠", crying: "😭", loving: "😍",
+    embarrassed: "😳", surprised: "😯", shocked: "😱", thinking: "🤔", winking: "😉", cool: "😎", relaxed: "😌",
+    delicious: "🤤", kissy: "😘", confident: "😏", sleepy: "😴", silly: "😜", confused: "🙄",
+  } satisfies Record<Emotion, string>),
+); // prettier-ignore
+
 /** The longest text frame for a device, in bytes of JSON: its memory is small. */
 export const maxDeviceTextBytes = 8192;
 
@@ -89,9 +98,16 @@ export type ReceivedMessage =
   | Exclude<ServerMessage, { readonly type: "mcp" }>
   | { readonly type: "mcp"; readonly payload: Readonly<Record<string, unknown>> };
 
-/** Writes a message as a device reads it, with the session's id except in a hello. The payload of `mcp` is copied as it is. */
+/**
+ * Writes a message as a device reads it, with the session's id except in a hello. The payload of `mcp` is copied as it is. A
+ * face without an emoji gets one.
+ */
 export function formatServerMessage(message: ServerMessage, session: string): string {
   if (message.type === "mcp") return `{"type":"mcp","payload":${message.payload},"session_id":"${session}"}`;
+  if (message.type === "llm") {
+    const { emotion, text = emojis.get(emotion) ?? emojis.get("neutral") } = message;
+    return JSON.stringify({ ...message, text, session_id: session });
+  }
   return JSON.stringify(message.type === "hello" ? message : { ...message, session_id: session });
 }
 
