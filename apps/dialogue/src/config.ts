@@ -19,6 +19,11 @@ export const dialogueConfig = {
     .describe("longest wait for the model's first token, ms"),
   VOXBUS_LLM_NEXT_TOKEN_MS: count(100, 120_000).default(10_000).describe("longest time between two tokens, ms"),
   VOXBUS_LLM_TOOL_ROUNDS: count(0, 20).default(4).describe("how many times the model may call tools in one turn"),
+  VOXBUS_VISION_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("address to which devices with a camera post a picture and a question; unset: no vision"),
+  VOXBUS_VISION_TOKEN: z.string().optional().describe("bearer token that devices send with a picture"),
   VOXBUS_DIALOGUE_TURN_MS: count(1000, 600_000).default(120_000).describe("longest time for a whole answer, ms"),
   VOXBUS_DIALOGUE_TOOL_MS: count(100, 120_000).default(30_000).describe("longest wait for a device's tool call, ms"),
   VOXBUS_DIALOGUE_TOOL_LIST_MS: count(100, 60_000)

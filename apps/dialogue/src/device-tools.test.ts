@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 const connectDevice = (answer: (request: TestRequest) => object | undefined) => connectMcpDevice(bus, answer);
-const createClient = (timeoutMs?: number, listMs?: number) => createTestTools(bus, timeoutMs, listMs);
+const createClient = (timeoutMs = 2000, listMs = 2000) => createTestTools(bus, { timeoutMs, listMs });
 const text = (text: string, isError = false) => ({ result: { content: [{ type: "text", text }], isError } });
 
 test("tools: are listed page by page after initialize, once for all dialogues; ids are int32", async () => {

@@ -3,7 +3,7 @@ import type { InControlFrame } from "@voxbus/protocol";
 import { ToolError, type Tool, type Tools } from "./engines/engine.ts";
 import { createMcpClient, type McpSession } from "./mcp-client.ts";
 import { createToolCalls, maxCallsPerTurn } from "./tool-calls.ts";
-import { createToolLists } from "./tool-lists.ts";
+import { createToolLists, type Vision } from "./tool-lists.ts";
 import type { TurnId } from "./turn-input.ts";
 
 /** The tools of the devices, which their own MCP servers offer. */
@@ -16,20 +16,21 @@ export interface DeviceTools {
   toolsOf(turn: TurnId, list: readonly Tool[]): Tools;
 }
 
-/** How long devices may take (ms), and who is told of odd lists. */
+/** How long devices may take (ms), what is offered to them, and who is told of odd lists. */
 export interface ToolDeps {
   /** A device that does not answer a request within this time has failed. */
   readonly timeoutMs: number;
   /** Turns wait this long for a session's list of tools, from when the device was asked. */
   readonly listMs: number;
+  readonly vision?: Vision | undefined;
   /** Called once for a session whose list of tools has fields that are left out, with their paths. */
   readonly onLeftOut?: (of: McpSession, paths: readonly string[]) => void;
 }
 
 /** Creates access to the tools. */
-export function createDeviceTools(bus: Bus, { timeoutMs, listMs, onLeftOut }: ToolDeps): DeviceTools {
+export function createDeviceTools(bus: Bus, { timeoutMs, listMs, vision, onLeftOut }: ToolDeps): DeviceTools {
   const client = createMcpClient(bus, { timeoutMs });
-  const lists = createToolLists(bus, client, { waitMs: listMs, onLeftOut });
+  const lists = createToolLists(bus, client, { waitMs: listMs, vision, onLeftOut });
   const calls = createToolCalls(bus, client);
   return {
     handle(frame) {

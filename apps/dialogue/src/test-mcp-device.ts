@@ -39,8 +39,8 @@ export function connectMcpDevice(bus: Bus, answer: (request: TestRequest) => obj
 }
 
 /** Creates a dialogue's access to the tools of devices. */
-export function createTestTools(bus: Bus, timeoutMs = 2000, listMs = 2000, onLeftOut?: ToolDeps["onLeftOut"]) {
-  const tools = createDeviceTools(bus, { timeoutMs, listMs, ...(onLeftOut && { onLeftOut }) });
+export function createTestTools(bus: Bus, deps: Partial<ToolDeps> = {}) {
+  const tools = createDeviceTools(bus, { timeoutMs: 2000, listMs: 2000, ...deps });
   const following = bus.subscribe(channels.inControl("*"), (frame) => tools.handle(frame));
   onTestFinished(() => following.close());
   return tools;

@@ -16,9 +16,19 @@ afterAll(async () => {
 });
 
 const connectDevice = (answer: (request: TestRequest) => object | undefined) => connectMcpDevice(bus, answer);
-const createClient = (onLeftOut?: ToolDeps["onLeftOut"]) => createTestTools(bus, 2000, 2000, onLeftOut);
+const createClient = (onLeftOut?: ToolDeps["onLeftOut"]) => createTestTools(bus, onLeftOut && { onLeftOut });
 
 const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name);
+
+test.each([
+  ["no vision: both texts are there, since some clients read them without a check", undefined, { url: "", token: "" }],
+  ["a vision service", { url: "http://v/explain", token: "t" }, { url: "http://v/explain", token: "t" }],
+  ["a vision service without a token", { url: "http://v/explain" }, { url: "http://v/explain", token: "" }],
+])("tool lists: initialize offers %s", async (_, vision, offered) => {
+  const turn = connectDevice(() => ({ result: {} }));
+  await createTestTools(bus, { vision }).list(turn);
+  expect(turn.requests[0]).toMatchObject({ method: "initialize", params: { capabilities: { vision: offered } } });
+});
 
 test("tool lists: a list is read tool by tool; what is left out is reported once with its field", async () => {
   const odd = [

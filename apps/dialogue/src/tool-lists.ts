@@ -17,6 +17,14 @@ export interface ToolLists {
   forget(session: string): void;
 }
 
+/** An HTTP service that explains pictures to devices (docs/protocol.md, device MCP). */
+export interface Vision {
+  readonly url: string;
+  readonly token?: string | undefined;
+}
+
+/** Some clients read both texts without a check. For all others, an empty address is no vision. */
+const noVision: Vision = { url: "" };
 const maxPages = 32;
 const maxSessions = 10_000;
 const maxTools = 64;
@@ -26,6 +34,8 @@ const maxListBytes = 65_536;
 interface ListOptions {
   /** Readers wait at most this long from when the device was asked, ms. */
   readonly waitMs: number;
+  /** Where devices with a camera may have pictures explained. */
+  readonly vision: Vision | undefined;
   /** Called once for a list with fields that are left out, with their paths. */
   readonly onLeftOut: ((of: McpSession, paths: readonly string[]) => void) | undefined;
 }
@@ -37,7 +47,7 @@ interface AskedList {
 }
 
 /** Creates the lists, which are kept in the bucket `tools`. */
-export function createToolLists(bus: Bus, client: McpClient, { waitMs, onLeftOut }: ListOptions): ToolLists {
+export function createToolLists(bus: Bus, client: McpClient, { waitMs, vision, onLeftOut }: ListOptions): ToolLists {
   const bucket = bus.bucket(buckets.tools);
   const lists = new QuickLRU<string, AskedList>({ maxSize: maxSessions });
 
@@ -53,7 +63,7 @@ export function createToolLists(bus: Bus, client: McpClient, { waitMs, onLeftOut
     const known = (await bucket.get(of.session))?.value;
     if (known !== undefined) return known;
     try {
-      const { tools, left } = await askDevice(client, of, signal);
+      const { tools, left } = await askDevice(client, of, vision, signal);
       if (left.length > 0) onLeftOut?.(of, left);
       await keep(of.session, tools);
       return tools;
@@ -107,8 +117,14 @@ interface GivenTools {
 }
 
 /** Asks a device for its tools, page by page. Tools beyond 64, or beyond 64 KiB of JSON, are left out. */
-async function askDevice(client: McpClient, of: McpSession, signal: AbortSignal): Promise<GivenTools> {
-  const params = { protocolVersion: "2024-11-05", capabilities: {}, clientInfo: { name: "voxbus", version: "1" } };
+async function askDevice(
+  client: McpClient,
+  of: McpSession,
+  { url, token }: Vision = noVision,
+  signal: AbortSignal,
+): Promise<GivenTools> {
+  const capabilities = { vision: { url, token: token ?? "" } };
+  const params = { protocolVersion: "2024-11-05", capabilities, clientInfo: { name: "voxbus", version: "1" } };
   // Some devices do not know this request, but have tools.
   await client.request(of, { method: "initialize", params }, signal).catch(ignoreRefusal);
   const list = collectTools();

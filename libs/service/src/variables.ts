@@ -119,4 +119,6 @@ export const knownVariables: readonly string[] = [
   "VOXBUS_TTS_URL",
   "VOXBUS_TTS_VOICE",
   "VOXBUS_TURNS_MB",
+  "VOXBUS_VISION_TOKEN",
+  "VOXBUS_VISION_URL",
 ];
