@@ -88,7 +88,7 @@ function ConnectionLight() {
   const isConnected = connected.value;
   return (
     <span class={`light ${isConnected ? "on" : "off"}`} role="status">
-      {isConnected ? link.live : link.lost}
+      <span>{isConnected ? link.live : link.lost}</span>
     </span>
   );
 }

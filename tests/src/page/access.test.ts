@@ -37,8 +37,9 @@ const pages = [
 test.skipIf(isSkipped).each([
   ["light", 1280],
   ["dark", 1280],
-  ["light", 390],
-  ["dark", 390],
+  ["light", 768],
+  ["light", 320],
+  ["dark", 320],
 ] as const)("access: every page has names, labels, headings and contrast (%s, %i wide)", async (colorScheme, width) => {
   browser = await openBrowser({ viewport: { width, height: 844 } });
   const { page } = browser;

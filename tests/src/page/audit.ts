@@ -6,10 +6,14 @@ const minContrast = { text: 4.5, largeText: 3 };
 
 /**
  * Returns the accessibility problems of the page as it is now, a sentence for each: missing names and labels, wrong
- * headings, duplicate ids, too little contrast.
+ * headings, duplicate ids, too little contrast, and controls that are cut off.
  */
 export async function auditPage(page: Page): Promise<readonly string[]> {
-  const found = [await page.evaluate(findMissingNames), await page.evaluate(findWrongStructure)];
+  const found = [
+    await page.evaluate(findMissingNames),
+    await page.evaluate(findWrongStructure),
+    await page.evaluate(findCutOff),
+  ];
   return [...new Set([...found.flat(), ...(await page.evaluate(findLowContrast, minContrast))])];
 }
 
@@ -68,6 +72,44 @@ function findWrongStructure(): readonly string[] {
     }
   }
   if (document.documentElement.scrollWidth > innerWidth) found.push("is wider than the window");
+  return found;
+}
+
+function findCutOff(): readonly string[] {
+  const canvas = document.createElement("canvas").getContext("2d")!;
+  const measure = (element: Element, text: string) => {
+    canvas.font = getComputedStyle(element).font;
+    return canvas.measureText(text).width;
+  };
+  const roomIn = (element: HTMLElement) => {
+    const { paddingLeft, paddingRight } = getComputedStyle(element);
+    return element.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight);
+  };
+  const textOf = (element: Element) => {
+    if (element instanceof HTMLSelectElement) return element.selectedOptions[0]?.text ?? "";
+    return element instanceof HTMLInputElement ? element.value || element.placeholder : "";
+  };
+  const isShown = (element: Element) =>
+    element.checkVisibility({ visibilityProperty: true }) && element.getBoundingClientRect().width > 1;
+  /** The right edge of the area that shows an element. What is in an area that scrolls can be reached. */
+  const edgeOf = (element: Element): number => {
+    for (let around = element.parentElement; around; around = around.parentElement) {
+      const { overflowX } = getComputedStyle(around);
+      if (overflowX === "auto" || overflowX === "scroll") return Infinity;
+      if (overflowX === "hidden") return around.getBoundingClientRect().right;
+    }
+    return innerWidth;
+  };
+  const found: string[] = [];
+  for (const element of document.querySelectorAll<HTMLElement>(
+    "select, input, button, th, [role=columnheader], .card",
+  )) {
+    if (!isShown(element)) continue;
+    const text = textOf(element);
+    const name = `<${element.tagName.toLowerCase()} class="${element.className}"> ${(text || element.textContent || "").slice(0, 30)}`;
+    if (text && measure(element, text) > roomIn(element) + 1) found.push(`has too little room for its text: ${name}`);
+    if (element.getBoundingClientRect().right > edgeOf(element) + 1) found.push(`is cut off at the right: ${name}`);
+  }
   return found;
 }
 

@@ -1,5 +1,5 @@
 import type { Activity } from "../../src/live/live.ts";
-import { showAge, showTime, useNow } from "../shared/show.ts";
+import { showAge, showTime, showWord, useNow } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
 import { AnnouncementForm, Disconnect } from "./device-actions.tsx";
 import { useDevice } from "./device-state.ts";
@@ -64,7 +64,7 @@ function Fact(props: { readonly name: string; readonly children: string }) {
 }
 
 function Activities({ activities }: { readonly activities: readonly Activity[] }) {
-  const { device: words } = useWords();
+  const { device: words, fleet } = useWords();
   return (
     <section class="card" aria-labelledby="activity-title">
       <h2 id="activity-title">{words.activity}</h2>
@@ -72,7 +72,8 @@ function Activities({ activities }: { readonly activities: readonly Activity[] }
       <ul class="activities">
         {activities.map((activity) => (
           <li key={`${activity.at} ${activity.kind}`}>
-            <time>{showTime(activity.at)}</time> <b>{activity.kind}</b> {activity.detail}
+            <time>{showTime(activity.at)}</time> <b>{showWord(words.activities, activity.kind)}</b>{" "}
+            {showWord({ ...fleet.states, ...words.modes }, activity.detail)}
           </li>
         ))}
       </ul>

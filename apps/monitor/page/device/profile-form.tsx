@@ -1,9 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ProfileView } from "../../src/live/live.ts";
 import { askJson, RefusedError } from "../shared/api.ts";
+import { useResult } from "../shared/result.ts";
 import { token } from "../shared/settings.ts";
 import { useWords } from "../shared/words.ts";
-import { useFailureText } from "./failure-text.ts";
 import { ProfileField } from "./profile-field.tsx";
 import { describeFields, readField, readForm, type ProfileSchema } from "./profile-fields.ts";
 
@@ -15,12 +15,11 @@ const fields = describeFields(__PROFILE_SCHEMA__);
 /** A form for a device's profile. A change is refused if the profile has a newer revision by then. */
 export function ProfileForm({ id }: { readonly id: string }) {
   const { device: words } = useWords();
-  const failureText = useFailureText();
   const path = `/api/devices/${encodeURIComponent(id)}/profile`;
   const currentToken = token.value;
   const [shown, setShown] = useState<ProfileView>();
   const [values, setValues] = useState<ReadonlyMap<string, string>>(new Map());
-  const [result, setResult] = useState("");
+  const result = useResult();
 
   const show = (profile: ProfileView) => {
     setShown(profile);
@@ -28,28 +27,27 @@ export function ProfileForm({ id }: { readonly id: string }) {
   };
   useEffect(() => {
     const left = new AbortController();
-    askJson<ProfileView>(path, { signal: left.signal }).then(show, (error: unknown) => {
-      if (!left.signal.aborted) setResult(failureText(error));
-    });
+    const read = async () => {
+      try {
+        show(await askJson<ProfileView>(path, { signal: left.signal }));
+      } catch (error) {
+        if (!left.signal.aborted) throw error;
+      }
+    };
+    void result.run(read, "");
     return () => left.abort();
   }, [path, currentToken]);
 
   const save = async () => {
-    if (!shown) return;
+    if (!shown) return undefined;
     try {
-      show(
-        await askJson<ProfileView>(path, {
-          method: "PUT",
-          body: readForm(fields, values, shown.own),
-          revision: shown.revision,
-        }),
-      );
-      setResult(words.saved);
+      const body = readForm(fields, values, shown.own);
+      show(await askJson<ProfileView>(path, { method: "PUT", body, revision: shown.revision }));
+      return undefined;
     } catch (error) {
-      if (!(error instanceof RefusedError) || error.problem !== "revision-conflict")
-        return setResult(failureText(error));
+      if (!(error instanceof RefusedError) || error.problem !== "revision-conflict") throw error;
       show(await askJson<ProfileView>(path));
-      setResult(words.conflict);
+      return words.conflict;
     }
   };
 
@@ -59,7 +57,7 @@ export function ProfileForm({ id }: { readonly id: string }) {
       aria-labelledby="profile-title"
       onSubmit={(event) => {
         event.preventDefault();
-        void save();
+        void result.run(save, words.saved);
       }}
     >
       <h2 id="profile-title">
@@ -73,12 +71,15 @@ export function ProfileForm({ id }: { readonly id: string }) {
             field={field}
             value={values.get(field.name) ?? ""}
             fallback={shown ? readField(shown.profile, field) : ""}
-            change={(value) => setValues((now) => new Map(now).set(field.name, value))}
+            change={(value) => {
+              result.clear();
+              setValues((now) => new Map(now).set(field.name, value));
+            }}
           />
         ))}
       </div>
       <div class="line end">
-        <p role="status">{result}</p>
+        <p role="status">{result.text}</p>
         <button class="main" disabled={!shown}>
           {words.save}
         </button>

@@ -41,14 +41,7 @@ export function layOutTurns(turns: readonly TurnView[], now: number): readonly T
     .toReversed();
 }
 
-/**
- * Returns the width of the time line, ms. It leaves room for all waits before the first sound. The playback of long
- * answers is cut at the right edge.
- */
+/** Returns the width of the time line, ms: the longest turn fits. */
 export function scaleOf(rows: readonly TurnBars[]): number {
-  const waits = rows.map(({ bars }) => {
-    const last = bars.findLast(({ step }) => step !== "playback") ?? bars[0];
-    return last.to - bars[0].from;
-  });
-  return Math.max(minScaleMs, ...waits.map((wait) => wait * 1.5));
+  return Math.max(minScaleMs, ...rows.map(({ bars }) => bars.at(-1)!.to - bars[0].from));
 }

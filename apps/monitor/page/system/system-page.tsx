@@ -1,7 +1,7 @@
 import type { SessionState } from "@voxbus/protocol";
 import type { AlertView, BadMessageView, Numbers, Point, ProgramNumbers } from "../../src/live/live.ts";
 import { numbers, points } from "../shared/live-state.ts";
-import { showAge, showBytes, showCount, showMs, showTime, useNow } from "../shared/show.ts";
+import { showAge, showBytes, showCount, showMs, showTime, showWord, useNow } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
 import { Chart, type Line } from "./chart.tsx";
 import "./system.css";
@@ -166,8 +166,9 @@ function Alerts({ alerts }: { readonly alerts: readonly AlertView[] }) {
       <ul class="alerts">
         {alerts.map((alert) => (
           <li key={alert.id} class={alert.resolved ? "resolved" : alert.severity}>
-            <p>
-              <b>{alert.resolved ? words.resolved : words.severities[alert.severity]}</b> {alert.name} · {alert.target}
+            <p class="alert-head" title={`${alert.name} ${alert.target}`}>
+              <b>{alert.resolved ? words.resolved : words.severities[alert.severity]}</b>
+              <span>{showWord(words.alertNames, alert.name)}</span>
               <time dateTime={new Date(alert.at).toISOString()}>{showTime(alert.at)}</time>
             </p>
             <p>{alert.message}</p>
@@ -185,9 +186,11 @@ function Queues({ queues }: { readonly queues: Numbers["queues"] }) {
       <h2 id="queues-title">{words.queues}</h2>
       {queues.length === 0 && <p class="empty">{words.noQueues}</p>}
       <dl class="queues">
-        {queues.map(({ name, depth }) => (
+        {queues.map(({ name, program, depth }) => (
           <div key={name}>
-            <dt>{name}</dt>
+            <dt title={name}>
+              {program ? words.ownQueue(program, name) : (words.queueNames[name] ?? words.otherQueue(name))}
+            </dt>
             <dd>{showCount(depth)}</dd>
           </div>
         ))}

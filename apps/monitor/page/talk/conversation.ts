@@ -22,6 +22,7 @@ export class Conversation {
   readonly #error = signal<TalkErrorName | undefined>(undefined);
   readonly #emotion = signal("neutral");
   readonly #subtitle = signal("");
+  readonly #unsent = signal(false);
   readonly #log = createExchangeLog();
   readonly #tools = createDeviceTools();
   readonly #connection;
@@ -53,6 +54,10 @@ export class Conversation {
     },
   });
 
+  /** The question in the field. It stays there until it is sent. */
+  readonly draft = signal("");
+  /** True while the question in the field could not be sent. */
+  readonly unsent: ReadonlySignal<boolean> = this.#unsent;
   readonly error: ReadonlySignal<TalkErrorName | undefined> = this.#error;
   readonly emotion: ReadonlySignal<string> = this.#emotion;
   readonly subtitle: ReadonlySignal<string> = this.#subtitle;
@@ -88,8 +93,8 @@ export class Conversation {
   }
 
   /** Opens the microphone and listens. */
-  listen(): Promise<void> {
-    return this.#attempt(async () => {
+  async listen(): Promise<void> {
+    await this.#attempt(async () => {
       await this.#audio.openSpeaker();
       await this.#audio.openMicrophone();
       await this.#connection.open();
@@ -116,22 +121,30 @@ export class Conversation {
     this.#audio.clear();
   }
 
-  /** Asks a typed question. */
-  ask(text: string): Promise<void> {
-    return this.#attempt(async () => {
+  /** Asks a typed question, once this browser is connected. If that fails, the question is in the field. */
+  async ask(text: string): Promise<void> {
+    this.draft.value = text;
+    this.#unsent.value = false;
+    const isSent = await this.#attempt(async () => {
       await this.#audio.openSpeaker();
-      // A listen that is open ends here: its answers would mix with this one's.
-      if (this.#connection.hasSentAudio()) this.#connection.close();
+      await this.#connection.open();
+      // A later question took its place, or the user has changed it.
+      if (this.draft.value !== text) return;
+      this.draft.value = "";
       this.#answerNumber += 1;
       this.#expectsStop = false;
       this.#audio.clear();
-      await this.#connection.open();
       this.#log.end();
       this.#log.begin({ question: text, isTyped: true, askedAt: performance.now() });
-      this.#activity.value = "thinking";
-      this.#subtitle.value = "";
-      this.#connection.send({ type: "listen", state: "detect", text });
+      this.#sendQuestion(text);
     });
+    this.#unsent.value = !isSent;
+  }
+
+  #sendQuestion(text: string): void {
+    this.#activity.value = "thinking";
+    this.#subtitle.value = "";
+    this.#connection.send({ type: "listen", state: "detect", text });
   }
 
   /** Allows or forbids the user to interrupt an answer by speaking. */
@@ -141,16 +154,18 @@ export class Conversation {
     if (this.#isListening()) this.#settle();
   }
 
-  /** Runs an action of the user and shows what prevents it. */
-  async #attempt(action: () => Promise<void>): Promise<void> {
+  /** Runs an action of the user and shows what prevents it. Resolves with false if something did. */
+  async #attempt(action: () => Promise<void>): Promise<boolean> {
     this.#error.value = undefined;
     try {
       await action();
+      return true;
     } catch (error) {
       if (!(error instanceof TalkError)) throw error;
       if (!this.#isConnected()) this.#audio.closeMicrophone();
       this.#activity.value = "ready";
       this.#error.value = error.reason;
+      return false;
     }
   }
 
@@ -236,14 +251,29 @@ export class Conversation {
   }
 
   async #recover(code: number): Promise<void> {
-    this.#log.end();
+    const open = this.#log.open();
+    // The gateway echoes a question at once. Without the echo it has not taken it.
+    const lost = open?.isTyped && open.transcribedAt === undefined ? open.question : undefined;
+    if (lost === undefined) this.#log.end();
     this.#audio.clear();
     if (reconnectsAfter(code)) {
       this.#error.value = "lost";
-      if (await this.#connection.reopen()) return this.#settle();
+      try {
+        await this.#connection.reopen();
+        // A newer question takes the place of the lost one.
+        const isStillOpen = lost !== undefined && this.#log.open()?.id === open?.id;
+        return isStillOpen ? this.#sendQuestion(lost) : this.#settle();
+      } catch (error) {
+        if (!(error instanceof TalkError)) throw error;
+      }
+    }
+    this.#log.end();
+    if (lost !== undefined) {
+      this.draft.value ||= lost;
+      this.#unsent.value = true;
     }
     this.#audio.closeMicrophone();
     if (code === closeCodes.done.code) this.#error.value = undefined;
-    else this.#error.value = code === closeCodes.replaced.code ? "replaced" : "lost";
+    else this.#error.value = code === closeCodes.replaced.code ? "replaced" : "stayed-lost";
   }
 }

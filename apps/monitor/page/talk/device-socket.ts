@@ -11,10 +11,6 @@ export interface DeviceSocket {
   send(message: OutgoingMessage): void;
   /** Sends one Opus packet. It is dropped if the network does not keep up. */
   sendAudio(packet: Uint8Array<ArrayBuffer>): void;
-  /** True once a packet was sent. */
-  hasSentAudio(): boolean;
-  /** Ends the session without a call of `onClose`. */
-  close(): void;
 }
 
 /** Listeners for the events of a session. */
@@ -23,7 +19,7 @@ export interface DeviceSocketListeners {
   onAudio(packet: Uint8Array<ArrayBuffer>): void;
   /** Called with the time from a ping to its pong, ms. */
   onRtt(ms: number): void;
-  /** Called when the session ends in any way but `close`. */
+  /** Called when the session ends. */
   onClose(code: number): void;
 }
 
@@ -59,8 +55,6 @@ export async function openDeviceSocket(
   const socket = new WebSocket(buildUrl(endpoint, device));
   socket.binaryType = "arraybuffer";
   let isOpen = false;
-  let isLeaving = false;
-  let hasSentAudio = false;
   let pingedAt = 0;
   let pings: ReturnType<typeof setInterval> | undefined;
 
@@ -71,15 +65,10 @@ export async function openDeviceSocket(
     pingedAt = performance.now();
     send({ type: "ping" });
   };
-  const close = () => {
-    isLeaving = true;
-    clearInterval(pings);
-    socket.close(1000);
-  };
 
   await new Promise<void>((resolve, reject) => {
     const overdue = setTimeout(() => {
-      close();
+      socket.close(1000);
       reject(new TalkError("no-gateway"));
     }, openMs);
     socket.addEventListener("open", () => send(hello));
@@ -100,7 +89,7 @@ export async function openDeviceSocket(
       clearTimeout(overdue);
       clearInterval(pings);
       if (!isOpen) reject(new TalkError("refused"));
-      else if (!isLeaving) listeners.onClose(code);
+      else listeners.onClose(code);
     });
   });
 
@@ -109,9 +98,6 @@ export async function openDeviceSocket(
     sendAudio(packet) {
       if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > maxUnsentBytes) return;
       socket.send(packet);
-      hasSentAudio = true;
     },
-    hasSentAudio: () => hasSentAudio,
-    close,
   };
 }

@@ -35,6 +35,11 @@ export function timeSteps(exchange: Exchange): readonly { readonly step: TurnSte
   });
 }
 
+/** Returns how long the steps of an exchange took together, ms. */
+export function lengthOf(exchange: Exchange): number {
+  return timeSteps(exchange).reduce((sum, { ms }) => sum + ms, 0);
+}
+
 /** Returns how long the user waited (ms), from the end of the question to the first sound; undefined before that. */
 export function timeToFirstSound({ askedAt, transcribedAt, firstSoundAt }: Exchange): number | undefined {
   const from = askedAt ?? transcribedAt;

@@ -13,18 +13,14 @@ export interface GatewayConnection {
   readonly state: ReadonlySignal<"closed" | "connecting" | "open">;
   /** Round trip of the newest ping, ms; undefined before the first pong. */
   readonly rtt: ReadonlySignal<number | undefined>;
-  /** Opens a session unless one is open. Throws TalkError. */
+  /** Opens a session unless one is open, or waits for `reopen`. Throws TalkError. */
   open(): Promise<void>;
-  /** Tries several times to open a session, with growing pauses. Resolves with false if every try failed. */
-  reopen(): Promise<boolean>;
-  /** Ends the session without a call of `onClose`. */
-  close(): void;
+  /** Tries several times to open a session, with growing pauses. Throws TalkError if every try failed. */
+  reopen(): Promise<void>;
   /** Sends a message; does nothing without a session. */
   send(message: OutgoingMessage): void;
   /** Sends one Opus packet; does nothing without a session. */
   sendAudio(packet: Uint8Array<ArrayBuffer>): void;
-  /** True once this session has sent a packet. */
-  hasSentAudio(): boolean;
 }
 
 /** Listeners for the events of a connection. */
@@ -66,34 +62,30 @@ export function createConnection(options: {
       throw error;
     }
   };
-  const open = async () => {
-    if (!socket) await (opening ??= openSession().finally(() => (opening = undefined)));
+  const reopenSession = async () => {
+    let failure: unknown;
+    for (const pause of retryPausesMs) {
+      state.value = "connecting";
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      try {
+        return await openSession();
+      } catch (error) {
+        failure = error;
+        console.info("gateway not reached", error);
+      }
+    }
+    throw failure;
+  };
+  const openWith = async (open: () => Promise<void>) => {
+    if (!socket) await (opening ??= open().finally(() => (opening = undefined)));
   };
 
   return {
     state,
     rtt,
-    open,
-    async reopen() {
-      for (const pause of retryPausesMs) {
-        state.value = "connecting";
-        await new Promise((resolve) => setTimeout(resolve, pause));
-        try {
-          await open();
-          return true;
-        } catch (error) {
-          console.info("gateway not reached", error);
-        }
-      }
-      return false;
-    },
-    close() {
-      socket?.close();
-      socket = undefined;
-      state.value = "closed";
-    },
+    open: () => openWith(openSession),
+    reopen: () => openWith(reopenSession),
     send: (message) => socket?.send(message),
     sendAudio: (packet) => socket?.sendAudio(packet),
-    hasSentAudio: () => socket?.hasSentAudio() ?? false,
   };
 }

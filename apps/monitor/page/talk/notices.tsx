@@ -13,6 +13,7 @@ export function Notices({ conversation }: { readonly conversation: Conversation 
     <div class="notices" aria-live="assertive">
       {missing.length > 0 && <p class="notice">{words.missing(missing.join(", "))}</p>}
       {error && <p class="notice">{talkErrors[error]}</p>}
+      {conversation.unsent.value && conversation.draft.value && <p class="notice">{words.unsent}</p>}
       {conversation.isAudible.value === false && <p class="notice">{words.noSound}</p>}
     </div>
   );

@@ -1,4 +1,3 @@
-import { useRef } from "preact/hooks";
 import { useWords } from "../shared/words.ts";
 import type { Conversation } from "./conversation.ts";
 
@@ -15,27 +14,34 @@ const examples = [
 /** A field for typed questions, with examples, and the choice whether speech interrupts an answer. */
 export function QuestionForm({ conversation }: { readonly conversation: Conversation }) {
   const { talk: words } = useWords();
-  const field = useRef<HTMLInputElement>(null);
+  const { draft } = conversation;
+  // An example would take the place of a question that waits for the connection.
+  const isConnecting = conversation.phase.value === "connecting";
   const send = (event: Event) => {
     event.preventDefault();
-    const text = field.current?.value.trim();
-    if (!text || !field.current) return;
-    field.current.value = "";
-    void conversation.ask(text);
+    const text = draft.value.trim();
+    if (text) void conversation.ask(text);
   };
   return (
     <div class="typing">
       <form class="line" onSubmit={send}>
         <label>
           <span class="hidden">{words.typeLabel}</span>
-          <input ref={field} type="text" maxLength={500} placeholder={words.typeHint} enterkeyhint="send" />
+          <input
+            type="text"
+            maxLength={500}
+            placeholder={words.typeHint}
+            enterkeyhint="send"
+            value={draft.value}
+            onInput={({ currentTarget }) => (draft.value = currentTarget.value)}
+          />
         </label>
         <button>{words.send}</button>
       </form>
       <ul class="examples" aria-label={words.examples}>
         {examples.map((text) => (
           <li key={text}>
-            <button class="chip" lang="en" onClick={() => void conversation.ask(text)}>
+            <button class="chip" lang="en" disabled={isConnecting} onClick={() => void conversation.ask(text)}>
               {text}
             </button>
           </li>

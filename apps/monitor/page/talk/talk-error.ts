@@ -9,6 +9,7 @@ export type TalkErrorName =
   | "no-gateway"
   | "refused"
   | "lost"
+  | "stayed-lost"
   | "replaced";
 
 /** An obstacle to talking that the page explains to its user. */

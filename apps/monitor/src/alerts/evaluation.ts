@@ -23,9 +23,8 @@ export function createEvaluation(alerts: Alerts, settings: RuleSettings): Evalua
     const { track, transition } = follow(limitsOf(rule, settings), tracks.get(key) ?? calm, value);
     // The track changes only after the alert is stored, so a failure is tried again at the next measurement.
     if (transition !== undefined) {
-      const sentence = rule.say(label, value ?? 0);
-      const over = rule.over?.(label) ?? `Over: ${sentence}`;
-      await alerts.apply(transition, { name, target, message: transition.type === "resolve" ? over : sentence });
+      const message = transition.type === "resolve" ? rule.over(label) : rule.say(label, value ?? 0);
+      await alerts.apply(transition, { name, target, message });
     }
     if (track.bad === 0 && track.good === 0 && track.raised === undefined) tracks.delete(key);
     else tracks.set(key, track);
@@ -56,7 +55,7 @@ export function createEvaluation(alerts: Alerts, settings: RuleSettings): Evalua
         const key = keyOf(name, target);
         const ofGateways = rules.find((rule) => rule.name === name)?.measure.gateway !== undefined;
         if (resolved || ofGateways || measured.has(key)) continue;
-        await alerts.apply({ type: "resolve" }, { name, target, message: `Over: ${target} is gone.` });
+        await alerts.apply({ type: "resolve" }, { name, target, message: `${target} is gone.` });
         tracks.delete(key);
       }
     },

@@ -1,6 +1,6 @@
 import type { Stats } from "@voxbus/protocol";
 import { expect, test } from "vitest";
-import { createCounters, trendPoints } from "../measurements/counters.ts";
+import { createCounters, ratePoints } from "../measurements/counters.ts";
 import { takeSamples } from "../measurements/samples.ts";
 import { createHistory } from "../measurements/series.ts";
 import type { Snapshot } from "../measurements/snapshot.ts";
@@ -29,13 +29,22 @@ const last = <T>(values: readonly T[]) => values.at(-1);
 const times = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, index) => make(index));
 
-test("trend: is the rise over 10 points of a process that has settled, and unknown before", () => {
+test("trend: is the rise that goes on for 60 points of a process that has settled, and unknown before", () => {
   const measure = createMeasuring();
-  const rises = times(12, (index) => measure("memory-trend", { rss: 1e8 + index * 1e7 }));
-  expect(rises.slice(0, trendPoints - 1)).toEqual(times(trendPoints - 1, () => undefined));
+  const rises = times(62, (index) => measure("memory-trend", { rss: 1e8 + index * 2e6 }));
+  expect(rises.slice(0, 59)).toEqual(times(59, () => undefined));
   expect(rises.at(-1)).toBeCloseTo(9e7, 0);
   const young = createMeasuring();
-  expect(last(times(12, (index) => young("memory-trend", { rss: 1e8 + index * 1e7, uptime: 1000 })))).toBeUndefined();
+  expect(last(times(62, (index) => young("memory-trend", { rss: 1e8 + index * 2e6, uptime: 1000 })))).toBeUndefined();
+});
+
+test("trend: devices that connect are no trend, and connections that keep growing are", () => {
+  const arrival = createMeasuring();
+  expect(
+    last(times(60, (index) => arrival("connections-trend", { gauges: { connections: index < 40 ? 0 : 15 } }))),
+  ).toBeLessThan(5);
+  const leak = createMeasuring();
+  expect(last(times(60, (index) => leak("connections-trend", { gauges: { connections: index } })))).toBe(45);
 });
 
 test("rates: a few events are unknown at first, and 0 once they were counted for 10 points", () => {
@@ -43,7 +52,7 @@ test("rates: a few events are unknown at first, and 0 once they were counted for
   const values = times(12, (index) =>
     measure("drop-rate", { totals: { framesReceived: index * 1000 }, drops: { overloaded: index } }),
   );
-  expect(values.slice(0, trendPoints)).toEqual(times(trendPoints, () => undefined));
+  expect(values.slice(0, ratePoints)).toEqual(times(ratePoints, () => undefined));
   expect(values.at(-1)).toBe(0);
 });
 
@@ -88,6 +97,13 @@ test("queue: is the messages that wait for a consumer, or in a program", () => {
   expect(measure("queue", {}, { lags: [lag] })).toBe(7);
   const own = createMeasuring();
   expect(own("queue", { gauges: { queue: 3 } })).toBe(3);
+});
+
+test("rules: an alert that is over says so in a sentence without a number", () => {
+  for (const { name, over } of rules) {
+    expect(over("The program"), name).toMatch(/^[A-Z][^\d]*\.$/);
+    expect(over("The program"), name).not.toMatch(/undefined|NaN|-/);
+  }
 });
 
 test("rules: each has its own name, and its default makes valid limits", () => {

@@ -16,8 +16,8 @@ export interface Rule {
   };
   /** Puts a value into a sentence for people; `label` names the target. */
   readonly say: (label: string, value: number) => string;
-  /** The sentence when the alert is over; by default that of the new value. */
-  readonly over?: (label: string) => string;
+  /** The sentence when the alert is over. It has no value: the one that resolves an alert says little. */
+  readonly over: (label: string) => string;
 }
 
 const megabyte = 1_000_000;
@@ -60,6 +60,7 @@ const rows = [
     levels: (limit) => threshold(limit * megabyte),
     measure: { process: ({ stats }) => stats.rss },
     say: (label, value) => `${label} uses ${megabytes(value)} of memory.`,
+    over: (label) => `${label} uses less memory again.`,
   },
   {
     name: "cpu",
@@ -71,6 +72,7 @@ const rows = [
     levels: (limit) => ({ ...threshold(limit, Math.max(limit, 95)), raiseAfter: 2 }),
     measure: { process: ({ busy }) => busy },
     say: (label, value) => `${label} is ${Math.round(value)} % busy.`,
+    over: (label) => `${label} is less busy again.`,
   },
   {
     name: "connections",
@@ -82,6 +84,7 @@ const rows = [
     levels: (limit) => threshold(limit),
     measure: { process: ({ stats }) => stats.gauges["connections"] },
     say: (label, value) => `${label} holds ${value} connections.`,
+    over: (label) => `${label} holds fewer connections again.`,
   },
   {
     name: "queue",
@@ -93,6 +96,7 @@ const rows = [
     levels: (limit) => single(limit, "high", 0.9),
     measure: { process: ({ stats }) => stats.gauges["queue"], consumer: ({ lag }) => lag.pending },
     say: (label, value) => `${value} messages wait at ${label}.`,
+    over: (label) => `Few messages wait at ${label} now.`,
   },
   {
     name: "streams",
@@ -105,13 +109,17 @@ const rows = [
     name: "memory-trend",
     levels: () => single(50 * megabyte, "low", 0.5),
     measure: { process: ({ rise }) => rise("memory") },
-    say: (label, value) => `The memory of ${label} grew by ${megabytes(value)} over the last 10 points.`,
+    say: (label, value) =>
+      `The memory of ${label} grew by ${megabytes(value)} over the last 60 points, and goes on growing.`,
+    over: (label) => `The memory of ${label} has stopped growing.`,
   },
   {
     name: "connections-trend",
     levels: () => single(10, "low", 0.5),
     measure: { process: ({ rise }) => rise("connections") },
-    say: (label, value) => `The connections of ${label} grew by ${Math.round(value)} over the last 10 points.`,
+    say: (label, value) =>
+      `The connections of ${label} grew by ${Math.round(value)} over the last 60 points, and go on growing.`,
+    over: (label) => `The connections of ${label} have stopped growing.`,
   },
   {
     name: "gateway-lost",
@@ -131,6 +139,7 @@ const rows = [
       },
     },
     say: (label, value) => `${percent(value)} of the devices at ${label} fell silent without closing.`,
+    over: (label) => `Few devices at ${label} fall silent without closing now.`,
   },
   {
     name: "drop-rate",
@@ -142,12 +151,14 @@ const rows = [
       },
     },
     say: (label, value) => `${label} drops ${percent(value)} of all frames.`,
+    over: (label) => `${label} drops few frames now.`,
   },
   {
     name: "redelivery-rate",
     levels: () => single(0.05, "medium", 0.5),
     measure: { process: ({ growth, share }) => share(growth(total("redeliveries")), growth(total("claims")), 10) },
     say: (label, value) => `${percent(value)} of the claims of ${label} are redeliveries.`,
+    over: (label) => `Few claims of ${label} are redeliveries now.`,
   },
   {
     name: "first-sound-p95",

@@ -90,9 +90,11 @@ export interface ProgramNumbers {
   readonly speaking?: number | undefined;
 }
 
-/** A queue of the bus or of a program, and the number of messages that wait in it. */
+/** A queue, and the number of messages that wait in it. Its name is that of a consumer, or the id of the process it is in. */
 export interface QueueNumbers {
   readonly name: string;
+  /** The program of the process; absent for a consumer. */
+  readonly program?: string | undefined;
   readonly depth: number;
 }
 

@@ -85,7 +85,7 @@ function listQueues({ lags, programs }: Measurements): readonly QueueNumbers[] {
   const consumers = lags().map((lag): QueueNumbers => ({ name: consumerTarget(lag), depth: lag.pending }));
   const own = programs.list().flatMap(({ stats }): readonly QueueNumbers[] => {
     const { queue } = stats.gauges;
-    return queue === undefined ? [] : [{ name: processTarget(stats), depth: queue }];
+    return queue === undefined ? [] : [{ name: processTarget(stats), program: stats.program, depth: queue }];
   });
   return [...consumers, ...own];
 }

@@ -1,7 +1,7 @@
 import type { Stats } from "@voxbus/protocol";
 
-/** Number of points over which a trend is fitted and rates are taken. */
-export const trendPoints = 10;
+/** Number of points over which rates are taken. */
+export const ratePoints = 10;
 
 /** The newest reports of each process, from which the growth of its counters follows. */
 export interface Counters {
@@ -25,17 +25,17 @@ export function createCounters(): Counters {
     add(target, stats) {
       // Another process under the same id counts from 0 again.
       const before = (reports.get(target) ?? []).filter(({ instance }) => instance === stats.instance);
-      reports.set(target, [...before, stats].slice(-trendPoints - 1));
+      reports.set(target, [...before, stats].slice(-ratePoints - 1));
     },
     retain(targets) {
       for (const target of reports.keys()) if (!targets.has(target)) reports.delete(target);
     },
-    growth(target, counter, points = trendPoints) {
+    growth(target, counter, points = ratePoints) {
       const kept = reports.get(target) ?? [];
       const [first, last] = [kept.at(-1 - points) ?? kept[0], kept.at(-1)];
       if (first === undefined || last === undefined || kept.length < 2) return undefined;
       return { by: Math.max(0, counter(last) - counter(first)), ms: Math.max(1, last.at - first.at) };
     },
-    isFull: (target) => (reports.get(target)?.length ?? 0) > trendPoints,
+    isFull: (target) => (reports.get(target)?.length ?? 0) > ratePoints,
   };
 }

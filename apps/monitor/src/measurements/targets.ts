@@ -1,13 +1,14 @@
 import type { ConsumerLag } from "@voxbus/bus";
 import type { Stats } from "@voxbus/protocol";
-import { trendPoints, type Counters } from "./counters.ts";
+import type { Counters } from "./counters.ts";
 import type { History } from "./series.ts";
 import { busyPercent, consumerTarget, processTarget, type Snapshot } from "./snapshot.ts";
-import { fitRise } from "./trend.ts";
+import { findLastingRise } from "./trend.ts";
 
 // A process that has just started grows anyway.
 const startMs = 60_000;
 const minTurns = 20;
+const risePoints = 60;
 
 /** A target of alerts: `id` names it in the alert, `label` in sentences. */
 interface Named {
@@ -21,7 +22,7 @@ export interface ProcessTarget extends Named {
   readonly stats: Stats;
   /** Percent of the cores that it can use. */
   readonly busy: number;
-  /** The rise of a metric's straight line over the last 10 points. */
+  /** The rise of a metric that went on for the last 60 points. */
   rise(metric: string): number | undefined;
   /** The growth of a counter over the last 10 points. */
   growth(counter: (stats: Stats) => number): number | undefined;
@@ -79,10 +80,10 @@ function describeProcess(reports: readonly Stats[], counters: Counters, history:
     stats,
     busy: busyPercent(reports),
     rise(metric) {
-      const points = history.find(metric, id)?.newest(trendPoints) ?? [];
+      const points = history.find(metric, id)?.newest(risePoints) ?? [];
       const began = Date.now() - stats.uptime;
-      if (points.length < trendPoints || points[0]![0] - began < startMs) return undefined;
-      return fitRise(points.map(([, value]) => value));
+      if (points.length < risePoints || points[0]![0] - began < startMs) return undefined;
+      return findLastingRise(points.map(([, value]) => value));
     },
     growth: (counter) => counters.growth(id, counter)?.by,
     share(events, all, min) {

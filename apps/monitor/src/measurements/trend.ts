@@ -1,17 +1,16 @@
+const parts = 4;
+
 /**
- * The rise of the straight line through `values` (least squares, one value a step) from the first to the last of them; 0
- * for fewer than two.
+ * The rise that goes on: that of the lowest values from the first quarter of `values` to the last one, at the pace of the
+ * quarter in which they rise least. A warm-up, one or two steps, or what a collector frees again is no such rise. 0 for too
+ * few values.
  */
-export function fitRise(values: readonly number[]): number {
-  const steps = values.length - 1;
-  if (steps < 1) return 0;
-  const middle = steps / 2;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  let products = 0;
-  let squares = 0;
-  for (const [step, value] of values.entries()) {
-    products += (step - middle) * (value - mean);
-    squares += (step - middle) ** 2;
-  }
-  return (products / squares) * steps;
+export function findLastingRise(values: readonly number[]): number {
+  const length = Math.floor(values.length / parts);
+  if (length < 1) return 0;
+  const lowest = Array.from({ length: parts }, (_, part) =>
+    Math.min(...values.slice(part * length, (part + 1) * length)),
+  );
+  const rises = lowest.slice(1).map((low, part) => low - lowest[part]!);
+  return rises.length * Math.min(...rises);
 }
