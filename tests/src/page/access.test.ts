@@ -13,7 +13,10 @@ let browser: Browser;
 
 beforeAll(async () => {
   if (isSkipped) return;
-  system = await launchSystem();
+  // Every program raises an alert.
+  system = await launchSystem({
+    env: { VOXBUS_MONITOR_MAX_MEMORY_MB: "10", VOXBUS_MONITOR_INTERVAL_MS: "500" },
+  });
   device = await startDevice(system.devices[0]!, "porch", "--no-tools");
   await device.do({ do: "text", text: "what time is it" });
   await device.turn();
@@ -31,7 +34,7 @@ const pages = [
   ["#/talk", "This conversation"],
   ["#/fleet", "porch"],
   ["#/fleet/porch", "no profile of its own"],
-  ["#/system", "Programs"],
+  ["#/system", "of memory."],
 ] as const;
 
 test.skipIf(isSkipped).each([
@@ -46,12 +49,16 @@ test.skipIf(isSkipped).each([
   await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
   await page.goto(system.monitor);
   const found: Record<string, readonly string[]> = {};
+  const texts: string[] = [];
   for (const [hash, text] of pages) {
     await page.evaluate((hash) => (location.hash = hash), hash);
     await page.getByText(text).first().waitFor();
     found[hash] = await auditPage(page);
+    texts.push(await page.locator("main").innerText());
   }
   expect(found).toEqual(Object.fromEntries(pages.map(([hash]) => [hash, []])));
+  // Words instead of the names that programs use among themselves.
+  expect(texts.join("\n")).not.toMatch(/DEVICE_IN|TURNS|-trend|-rate|-p9\d|undefined|NaN|Infinity|\[object/);
 });
 
 test.skipIf(isSkipped)("access: Tab visits the controls in reading order, and the focus is visible", async () => {

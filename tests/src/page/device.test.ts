@@ -60,6 +60,8 @@ test.skipIf(isSkipped)("device: a turn appears as it happens, with its times but
   const bars = await page.locator(".track").first().getAttribute("aria-label");
   expect(bars).toMatch(/^speech .*, recognition .*, thinking .*, synthesis .*, playback /);
   await page.getByText("VOXBUS_MONITOR_TRANSCRIPTS").waitFor();
+  const events = page.getByRole("region", { name: "Events since this page opened" });
+  await events.getByText("listens until silence").first().waitFor();
   expect(await page.locator("main").innerText()).not.toMatch(/seven plus five|That is 12/);
 });
 
@@ -68,6 +70,7 @@ test.skipIf(isSkipped)("device: an announcement of the operator is spoken", asyn
   await page.getByLabel("Text to speak once the device is silent").fill("Dinner is ready.");
   await page.getByRole("button", { name: "Announce" }).click();
   await page.getByText("Sent.").waitFor();
+  await page.getByText("Sent.").waitFor({ state: "detached" });
   const turn = await device.turn();
   expect(JSON.stringify(turn)).toContain("Dinner is ready.");
 });
@@ -80,6 +83,8 @@ test.skipIf(isSkipped)("profile: a change is saved, and a change of an older rev
   await zone.fill("Europe/Berlin");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved.").waitFor();
+  await zone.fill("Europe/Berlin ");
+  expect(await page.getByText("Saved.").count()).toBe(0);
   const answer = await fetch(path, { headers: { authorization } });
   const { revision, own } = (await answer.json()) as { readonly revision: number; readonly own: object };
   expect(own).toEqual({ timeZone: "Europe/Berlin" });

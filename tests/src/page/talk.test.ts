@@ -114,23 +114,88 @@ test.skipIf(isSkipped)(
     const back = system.awaitLine(/gateway restarted/);
     process.kill(system.processes("apps/gateway/")[0]!.pid, "SIGKILL");
     await page.getByText("The connection to the gateway was lost.").waitFor();
+    // A question waits for the connection.
+    const field = page.getByRole("textbox", { name: "Or type a question" });
+    await field.fill("what is nine times eight");
+    await field.press("Enter");
     await back;
+    await page.locator(".answer", { hasText: "That is 72." }).waitFor();
+    expect(await field.inputValue()).toBe("");
     await page.locator(".orb.ready").waitFor();
     await page.getByRole("button", { name: "turn the light on" }).click();
     await page.locator(".answer", { hasText: "The light is on." }).waitFor();
+    expect(await page.locator(".exchange").count()).toBe(3);
     forgive(complaints, "ERR_CONNECTION_REFUSED");
   },
 );
 
-test.skipIf(isSkipped)("talk: without a gateway the page says so", async () => {
-  browser = await openBrowser();
-  const { page, complaints } = browser;
-  await page.route("**/xiaozhi/ota/**", (route) => route.abort());
-  await page.goto(system.monitor);
-  await page.getByRole("button", { name: "tell me a joke" }).click();
-  await page.getByText(/No gateway can be reached/).waitFor();
-  forgive(complaints, "ERR_FAILED");
-});
+test.skipIf(isSkipped)(
+  "talk: without a gateway the page says so, and keeps the question until it is sent",
+  async () => {
+    browser = await openBrowser();
+    const { page, complaints } = browser;
+    await page.route("**/xiaozhi/ota/**", (route) => route.abort());
+    await page.goto(system.monitor);
+    const field = page.getByRole("textbox", { name: "Or type a question" });
+    await page.getByRole("button", { name: "tell me a joke" }).click();
+    await page.getByText(/No gateway can be reached/).waitFor();
+    await page.getByText("Your question was not sent.").waitFor();
+    expect(await field.inputValue()).toBe("tell me a joke");
+    await field.fill("what is seven plus five");
+    await field.press("Enter");
+    await page.getByText("Your question was not sent.").waitFor();
+    expect(await field.inputValue()).toBe("what is seven plus five");
+    await page.unroute("**/xiaozhi/ota/**");
+    await field.press("Enter");
+    await page.locator(".answer", { hasText: "That is 12." }).waitFor();
+    expect(await field.inputValue()).toBe("");
+    expect(await page.locator(".exchange").count()).toBe(1);
+    expect(await page.getByText("Your question was not sent.").count()).toBe(0);
+    forgive(complaints, "ERR_FAILED");
+  },
+);
+
+test.skipIf(isSkipped)(
+  "talk: a question that the gateway did not take before it went away is asked again",
+  async () => {
+    browser = await openBrowser();
+    const { page } = browser;
+    let isLost = false;
+    await page.routeWebSocket(/xiaozhi/, (client) => {
+      const server = client.connectToServer();
+      client.onMessage((message) => {
+        if (isLost || !String(message).includes('"detect"')) return server.send(message);
+        isLost = true;
+        void client.close({ code: 1012, reason: "restart" });
+      });
+    });
+    await page.goto(system.monitor);
+    await page.getByRole("button", { name: "what is seven plus five" }).click();
+    await page.locator(".answer", { hasText: "That is 12." }).waitFor();
+    expect(isLost).toBe(true);
+    expect(await page.locator(".exchange").count()).toBe(1);
+  },
+);
+
+test.skipIf(isSkipped)(
+  "talk: a question that is typed while the microphone is open is answered in the same session",
+  async () => {
+    browser = await openBrowser({ microphone: sample("sum") });
+    const { page } = browser;
+    let sessions = 0;
+    page.on("websocket", (socket) => (sessions += Number(socket.url().includes("xiaozhi"))));
+    await page.goto(system.monitor);
+    await page.getByRole("button", { name: "Talk", exact: true }).click();
+    await page.locator(".answer", { hasText: "That is 12." }).waitFor();
+    await page.getByText("Listening").waitFor();
+    const field = page.getByRole("textbox", { name: "Or type a question" });
+    await field.fill("what is nine times eight");
+    await field.press("Enter");
+    await page.locator(".answer", { hasText: "That is 72." }).waitFor();
+    await page.getByText("Listening").waitFor();
+    expect(sessions).toBe(1);
+  },
+);
 
 /** Removes the complaints that contain `text`: the browser reports a request that the test broke. */
 function forgive(complaints: string[], text: string): void {

@@ -1,8 +1,10 @@
 import type { TurnView } from "../../src/live/live.ts";
-import { showMs, showTime, showWord, useNow } from "../shared/show.ts";
+import { showCount, showMs, showTime, showWord, useNow } from "../shared/show.ts";
 import { turnSteps } from "../shared/turn-steps.ts";
 import { useWords } from "../shared/words.ts";
 import { layOutTurns, scaleOf, type Bar, type TurnBars } from "./turn-bars.ts";
+
+const packetKinds = ["fenced", "dropped", "late"] as const;
 
 /** Turns as bars on one scale, the newest first. `traces` is the address of a trace with `{trace}` in place of its id. */
 export function Timeline(props: { readonly turns: readonly TurnView[]; readonly traces?: string | undefined }) {
@@ -51,7 +53,7 @@ function TurnHead(props: {
 }) {
   const { turn, startedAt, traces } = props;
   const { device: words } = useWords();
-  const { outcome, fenced, dropped, late, trace } = turn;
+  const { outcome, trace } = turn;
   const isBad = outcome !== undefined && outcome !== "played";
   return (
     <p class="turn-head">
@@ -61,7 +63,9 @@ function TurnHead(props: {
         {outcome === undefined ? words.running : showWord(words.outcomes, outcome)}
       </span>
       <span>{words.sentences(turn.sentences)}</span>
-      {fenced + dropped + late > 0 && <span>{words.counts(fenced, dropped, late)}</span>}
+      {packetKinds.map(
+        (kind) => turn[kind] > 0 && <span key={kind}>{words.packets[kind](showCount(turn[kind]))}</span>,
+      )}
       {traces && trace && (
         <a href={traces.replace("{trace}", trace)} target="_blank" rel="noreferrer">
           {words.trace}

@@ -159,8 +159,11 @@ export const english = {
       closed: "disconnected",
       failed: "failed",
     } as Record<string, string>,
-    counts: (fenced: number, dropped: number, late: number) =>
-      `packets: ${fenced} after an interruption, ${dropped} dropped, ${late} late`,
+    packets: {
+      fenced: (count: string) => `${count} packets cut off`,
+      dropped: (count: string) => `${count} packets dropped`,
+      late: (count: string) => `${count} packets late`,
+    },
     hidden: "Transcripts are hidden. Set VOXBUS_MONITOR_TRANSCRIPTS=1 to show them.",
     activity: "Events since this page opened",
     noActivity: "None so far. Earlier ones are not kept.",

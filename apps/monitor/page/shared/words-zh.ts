@@ -109,8 +109,11 @@ export const chinese: Words = {
       closed: "连接断开",
       failed: "失败",
     },
-    counts: (fenced: number, dropped: number, late: number) =>
-      `数据包：打断后拦截 ${fenced}，丢弃 ${dropped}，迟到 ${late}`,
+    packets: {
+      fenced: (count: string) => `打断后拦截 ${count} 包`,
+      dropped: (count: string) => `丢弃 ${count} 包`,
+      late: (count: string) => `迟到 ${count} 包`,
+    },
     hidden: "对话内容已隐藏。设置 VOXBUS_MONITOR_TRANSCRIPTS=1 可显示。",
     activity: "打开本页以来的事件",
     noActivity: "还没有。更早的事件不保存。",
