@@ -119,19 +119,26 @@ test.skipIf(isSkipped)("language: it follows the browser, and a choice lasts", a
   expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
 });
 
-test.skipIf(isSkipped)("access: the audit finds missing names, labels, headings and contrast", async () => {
-  browser = await openBrowser();
-  const { page } = browser;
-  await page.goto(`${system.monitor}#/fleet`);
-  await page.getByText("porch").first().waitFor();
-  await page.evaluate(() => {
-    document.documentElement.style.setProperty("--muted", "#c8c8c8");
-    document.querySelector("input")!.closest("label")!.replaceWith(document.createElement("input"));
-    document.querySelector("h1")!.remove();
-  });
-  const found = (await auditPage(page)).join("\n");
-  expect(found).toMatch(/has a contrast of 1\.\d+: <span/);
-  expect(found).toContain("has no label: <input");
-  expect(found).toContain("has no name: <input");
-  expect(found).toContain("has 0 h1 headings");
-});
+test.skipIf(isSkipped)(
+  "access: the audit finds missing names, labels, headings and contrast, and what is cut off",
+  async () => {
+    browser = await openBrowser();
+    const { page } = browser;
+    await page.goto(`${system.monitor}#/fleet`);
+    await page.getByText("porch").first().waitFor();
+    await page.evaluate(() => {
+      document.documentElement.style.setProperty("--muted", "#c8c8c8");
+      document.querySelector("input")!.closest("label")!.replaceWith(document.createElement("input"));
+      document.querySelector("h1")!.remove();
+      document.querySelector("select")!.style.width = "60px";
+      document.querySelectorAll("select")[1]!.style.cssText = "position: relative; left: 400px";
+    });
+    const found = (await auditPage(page)).join("\n");
+    expect(found).toMatch(/has a contrast of 1\.\d+: <span/);
+    expect(found).toContain("has no label: <input");
+    expect(found).toContain("has no name: <input");
+    expect(found).toContain("has 0 h1 headings");
+    expect(found).toMatch(/has too little room for its text: <select class=""> ◐ auto/);
+    expect(found).toMatch(/is cut off at the right: <select class=""> English/);
+  },
+);

@@ -87,7 +87,9 @@ function findCutOff(): readonly string[] {
   };
   const textOf = (element: Element) => {
     if (element instanceof HTMLSelectElement) return element.selectedOptions[0]?.text ?? "";
-    return element instanceof HTMLInputElement ? element.value || element.placeholder : "";
+    return element instanceof HTMLInputElement && element.type !== "checkbox"
+      ? element.value || element.placeholder
+      : "";
   };
   const isShown = (element: Element) =>
     element.checkVisibility({ visibilityProperty: true }) && element.getBoundingClientRect().width > 1;
