@@ -1,4 +1,4 @@
-import { apiUrl, checkLimits } from "@voxbus/subscriber";
+import { apiUrl, checkLimits, httpUrl } from "@voxbus/subscriber";
 import { z } from "zod";
 
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
@@ -19,8 +19,7 @@ export const dialogueConfig = {
     .describe("longest wait for the model's first token, ms"),
   VOXBUS_LLM_NEXT_TOKEN_MS: count(100, 120_000).default(10_000).describe("longest time between two tokens, ms"),
   VOXBUS_LLM_TOOL_ROUNDS: count(0, 20).default(4).describe("how many times the model may call tools in one turn"),
-  VOXBUS_VISION_URL: z
-    .url({ protocol: /^https?$/ })
+  VOXBUS_VISION_URL: httpUrl
     .optional()
     .describe("address to which devices with a camera post a picture and a question; unset: no vision"),
   VOXBUS_VISION_TOKEN: z.string().optional().describe("bearer token that devices send with a picture"),
