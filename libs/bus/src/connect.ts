@@ -1,12 +1,12 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Meter } from "@opentelemetry/api";
-import { buckets, streamNames, type BucketName, type StreamName } from "@voxbus/protocol";
+import { buckets, type BucketName, type StreamName } from "@voxbus/protocol";
 import { openBucket } from "./kv/bucket.ts";
 import type { Bus, Claims } from "./bus.ts";
 import { BusAwayError, NatsSetupError } from "./errors.ts";
 import { createClaimMeter, observeBus } from "./metrics.ts";
 import { runClaims } from "./jetstream/claim.ts";
-import { readSizes, type BusConfig, type BusLog, type StreamSizes } from "./config.ts";
+import type { BusConfig, BusLog } from "./config.ts";
 import { runFollow } from "./follow.ts";
 import { readLags } from "./jetstream/lags.ts";
 import { createNatsClock } from "./nats/clock.ts";
@@ -17,7 +17,7 @@ import { traceSend } from "./tracing/spans.ts";
 import { createPublisher, type Publisher } from "./jetstream/publish.ts";
 import { createReader } from "./jetstream/read.ts";
 import { createStorageWatch } from "./jetstream/storage-watch.ts";
-import { bucketStream, createEnsureStreams, type EnsureStreams } from "./jetstream/streams.ts";
+import { createEnsureStreams, type EnsureStreams } from "./jetstream/streams.ts";
 
 const apiTimeoutMs = 2000;
 /** Time for JetStream to come up at the start, ms. */
@@ -31,30 +31,30 @@ const clockToleranceMs = 30_000;
  * asks JetStream for nothing.
  */
 export async function connectBus(
-  config: Omit<BusConfig, keyof StreamSizes> &
-    Partial<StreamSizes> & {
-      /** The streams and buckets to create or update at the start. Default: all. */
-      readonly streams?: readonly (StreamName | BucketName)[];
-      /** The name of the program, under which NATS lists the connection. */
-      readonly name?: string;
-      /** Exports metrics of the connection and its claims. */
-      readonly meter?: Meter;
-    },
+  config: BusConfig & {
+    /** The streams and buckets to create or update at the start. Default: all. */
+    readonly streams?: readonly (StreamName | BucketName)[];
+    /** The name of the program, under which NATS lists the connection. */
+    readonly name?: string;
+    /** Exports metrics of the connection and its claims. */
+    readonly meter?: Meter;
+  },
   log: BusLog,
   signal?: AbortSignal,
 ): Promise<Bus> {
   const connection = await openConnection(config, log, signal);
+  const { names } = connection;
   const js = jetstream(connection.nc, { timeout: apiTimeoutMs });
   const jsm = await jetstreamManager(connection.nc, { timeout: apiTimeoutMs, checkAPI: false });
   const clock = createNatsClock();
-  const ensureStreams = createEnsureStreams({ jsm, clock, log }, config.VOXBUS_NATS_REPLICAS, readSizes(config));
+  const ensureStreams = createEnsureStreams({ jsm, names, clock, log }, config);
   const watch = createStorageWatch(connection, { js, jsm, ensureStreams, clock });
   const publisher = createPublisher(connection, { js, ensureStreams, watch });
   const messages = createMessages(connection);
-  const reader = createReader(jsm, publisher, messages);
+  const reader = createReader({ jsm, names }, publisher, messages);
 
   try {
-    await openStreams({ connection, publisher, ensure: () => ensureNamed(ensureStreams, config.streams) }, signal);
+    await openStreams({ connection, publisher, ensureStreams, streams: config.streams }, signal);
   } catch (error) {
     await connection.close();
     throw error;
@@ -80,11 +80,10 @@ export async function connectBus(
     respond: messages.respond,
     request: messages.request,
     store: (channel, envelope, { id, expected, trace } = {}, signal) => {
-      const { subject, schema, delivery: stream } = channel;
-      const data = toBytes(schema, envelope);
-      return traceSend({ subject, id, bytes: data.byteLength }, trace, (trace) => {
+      const data = toBytes(channel.schema, envelope);
+      return traceSend({ subject: channel.subject, id, bytes: data.byteLength }, trace, (trace) => {
         const headers = traceHeaders(channel, envelope, trace);
-        return publisher.publish({ subject, data, stream, id, expected, headers }, signal);
+        return publisher.publish({ ...names.place(channel), data, id, expected, headers }, signal);
       });
     },
     brokerTraces: messages.brokerTraces,
@@ -98,7 +97,7 @@ export async function connectBus(
       return running;
     },
     follow: (options) => runFollow(connection, messages, options),
-    lags: (signal) => readLags(jsm, publisher, signal),
+    lags: (signal) => readLags({ jsm, publisher, names }, signal),
     bucket: (row) => openBucket({ connection, jsm, publisher }, row),
     connected: connection.connected,
     server: connection.server,
@@ -112,24 +111,25 @@ export async function connectBus(
   };
 }
 
-async function ensureNamed(ensureStreams: EnsureStreams, names: readonly (StreamName | BucketName)[] | undefined) {
-  if (names === undefined) await ensureStreams();
-  else await Promise.all(names.map((name) => ensureStreams(streamOf(name))));
-}
-
-function streamOf(name: StreamName | BucketName): string {
-  return (streamNames as readonly string[]).includes(name) ? name : bucketStream(name as BucketName);
-}
-
 /** Creates or updates the streams. Waits while NATS does not answer. Throws NatsSetupError if JetStream is off. */
 async function openStreams(
   {
     connection,
     publisher,
-    ensure,
-  }: { readonly connection: Connection; readonly publisher: Publisher; readonly ensure: () => Promise<void> },
+    ensureStreams,
+    streams,
+  }: {
+    readonly connection: Connection;
+    readonly publisher: Publisher;
+    readonly ensureStreams: EnsureStreams;
+    readonly streams: readonly (StreamName | BucketName)[] | undefined;
+  },
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  const ensure = async (): Promise<void> => {
+    if (streams === undefined) await ensureStreams();
+    else await Promise.all(streams.map((name) => ensureStreams(connection.names.streamOf(name))));
+  };
   const began = performance.now();
   const tryOut = async () => {
     try {

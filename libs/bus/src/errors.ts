@@ -22,3 +22,15 @@ export class StorageFullError extends BusAwayError {
 export class NatsSetupError extends Error {
   override readonly name = "NatsSetupError";
 }
+
+/** Thrown when NATS has something of another application where voxbus needs its own. voxbus changes nothing of it. */
+export class ForeignError extends Error {
+  override readonly name = "ForeignError";
+  constructor(thing: string, conflict: string, options?: ErrorOptions) {
+    super(
+      `${thing}, which this version of voxbus did not create, ${conflict}. It was not changed. Remove it if an older ` +
+        "voxbus made it (CHANGELOG.md), or set VOXBUS_NATS_PREFIX to a name of your own for every program of this system",
+      options,
+    );
+  }
+}

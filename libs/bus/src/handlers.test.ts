@@ -82,7 +82,7 @@ test.each(failures)("bucket: a watch whose listener %s is counted, and goes on",
     await bucket.put(mine, { messages: [] });
     await vi.waitFor(() => expect(failed()).toBe(count));
   }
-  expect(logged[0]?.subject).toBe(`$KV.dialogues.${mine}`);
+  expect(logged[0]?.subject).toBe(`$KV.voxbus_dialogues.${mine}`);
   watch.close();
 });
 

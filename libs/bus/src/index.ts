@@ -19,6 +19,7 @@ export type { BrokerTrace } from "./tracing/broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";
 export { connectBus } from "./connect.ts";
 export { checkBusConfig } from "./nats/credentials.ts";
+export { brokerTraceSubject, createNames, type Names } from "./names.ts";
 export { retryConflicts } from "./compare-and-set.ts";
 export { BusAwayError, ConflictError, DeniedError, NatsSetupError, StorageFullError } from "./errors.ts";
 export { spanIdOf, startSpanAs, templateOf } from "./tracing/spans.ts";

@@ -80,11 +80,11 @@ test.each(["{}", '{"messages":7}', "no JSON", ""])(
   "bucket: the value %j is absent, and can be replaced",
   async (bad) => {
     const bucket = bus.bucket(buckets.dialogues);
-    await client.request("$KV.dialogues.odd", Buffer.from(bad));
+    await client.request("$KV.voxbus_dialogues.odd", Buffer.from(bad));
     expect((await bucket.get("odd"))?.value).toBeUndefined();
     await bucket.modify("odd", (value) => (value === undefined ? { messages: [] } : undefined));
     expect((await bucket.get("odd"))?.value).toEqual({ messages: [], turns: [] });
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toMatchObject({ subject: "$KV.dialogues.odd", reason: "bad-envelope" });
+    expect(warnings[0]).toMatchObject({ subject: "$KV.voxbus_dialogues.odd", reason: "bad-envelope" });
   },
 );

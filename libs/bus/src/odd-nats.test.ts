@@ -131,7 +131,7 @@ test("store: a subject without a responder is tried with a pause, and logged", a
   const bus = await connectOwnBus(server!.url, { log });
   const client = await connect({ servers: server!.url });
   let requests = 0;
-  client.subscribe("$JS.API.STREAM.INFO.TURNS", { callback: () => void (requests += 1) });
+  client.subscribe("$JS.API.STREAM.INFO.voxbus_TURNS", { callback: () => void (requests += 1) });
   await client.flush();
   const heard = { session: "s1", listen: 1, utterance: 1, from: 1, origin: 1, text: "hello", language: "en" };
   const storing = bus.store(channels.heard("lost"), heard, {}, AbortSignal.timeout(3000));
@@ -145,11 +145,13 @@ test("store: a subject without a responder is tried with a pause, and logged", a
 });
 
 test("claim: a consumer that exists and does not answer is repaired at most once a second", async () => {
-  const [server] = await startServers('mappings = { "$JS.API.CONSUMER.MSG.NEXT.TURNS.mute": "elsewhere" }');
+  const [server] = await startServers(
+    'mappings = { "$JS.API.CONSUMER.MSG.NEXT.voxbus_TURNS.voxbus_mute": "elsewhere" }',
+  );
   const bus = await connectOwnBus(server!.url);
   const client = await connect({ servers: server!.url });
   let requests = 0;
-  client.subscribe("$JS.API.STREAM.INFO.TURNS", { callback: () => void (requests += 1) });
+  client.subscribe("$JS.API.STREAM.INFO.voxbus_TURNS", { callback: () => void (requests += 1) });
   await client.flush();
   const claims = await bus.claim({ channel: channels.heard("*"), durable: "mute", slots: 1, work: async () => {} });
   await sleep(2500);

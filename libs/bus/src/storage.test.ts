@@ -93,10 +93,15 @@ test("sizes: every stream and bucket has one, and the variables change those tha
   const server = await start();
   await connect(server, { VOXBUS_BUCKETS_MB: 64 });
   const first = await sizesOf(server);
-  expect(first).toMatchObject({ DEVICE_IN: 256, TURNS: 128, KV_dialogues: 20, KV_gateways: 1 });
+  expect(first).toMatchObject({
+    voxbus_DEVICE_IN: 256,
+    voxbus_TURNS: 128,
+    KV_voxbus_dialogues: 20,
+    KV_voxbus_gateways: 1,
+  });
   expect(Object.values(first).every((size) => size > 0)).toBe(true);
   await connect(server, { ...small, VOXBUS_DEVICE_IN_MB: 300 });
-  expect(await sizesOf(server)).toMatchObject({ DEVICE_IN: 300, TURNS: 16, KV_dialogues: 5 });
+  expect(await sizesOf(server)).toMatchObject({ voxbus_DEVICE_IN: 300, voxbus_TURNS: 16, KV_voxbus_dialogues: 5 });
 });
 
 test("sizes: an account with 60 MB is enough for small ones, also when larger ones exist", async () => {

@@ -65,7 +65,7 @@ test("presence: it comes back after a wipe with its old terms, the higher term w
     await high.enter("contested", describeSession(`high${n}`), never);
   }
   await vi.waitFor(() => expect(view.online("comes-back")?.term).toBe(3));
-  await server.callApi("STREAM.PURGE.KV_presence");
+  await server.callApi("STREAM.PURGE.KV_voxbus_presence");
   await low.enter("contested", describeSession("low1"), never);
   await vi.waitFor(
     () =>

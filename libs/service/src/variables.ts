@@ -91,6 +91,7 @@ export const knownVariables: readonly string[] = [
   "VOXBUS_NATS_PASSWORD",
   "VOXBUS_NATS_PASSWORD_FILE",
   "VOXBUS_NATS_PORT",
+  "VOXBUS_NATS_PREFIX",
   "VOXBUS_NATS_REPLICAS",
   "VOXBUS_NATS_SERVER",
   "VOXBUS_NATS_TOKEN",

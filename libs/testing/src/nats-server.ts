@@ -19,7 +19,7 @@ export interface NatsServer {
   restart(options?: { readonly wipe?: boolean }): Promise<void>;
   /** Replaces the added settings, and makes nats-server read them. Resolves before they apply. */
   reload(config: string): void;
-  /** Calls the JetStream API directly, such as `STREAM.PURGE.KV_presence`, and returns the raw answer. */
+  /** Calls the JetStream API directly, such as `STREAM.PURGE.KV_voxbus_presence`, and returns the raw answer. */
   callApi(path: string, body?: object): Promise<Record<string, unknown>>;
   /** Ends the process and removes the store. */
   stop(): Promise<void>;

@@ -122,10 +122,10 @@ export const busAttacks: readonly Attack[] = [
     happens: "the session is closed with 1011 `error`",
     logs: /session failed, closing/,
     run: (scene) =>
-      withStream(scene, "TURNS", { max_msg_size: 650 }, async () => {
+      withStream(scene, "voxbus_TURNS", { max_msg_size: 650 }, async () => {
         const profile = JSON.stringify({ silenceMs: 500, farewell: "再见".repeat(100) });
         const ids = Array.from({ length: 5 }, (_, n) => `attacker-silent-${n}`);
-        for (const id of ids) await scene.nats.request(`$KV.profiles.${id}`, profile);
+        for (const id of ids) await scene.nats.request(`$KV.voxbus_profiles.${id}`, profile);
         await Promise.all(
           ids.map(async (id) => {
             while (!scene.isOver) {
@@ -148,12 +148,12 @@ export const busAttacks: readonly Attack[] = [
       await crowd(scene, { atOnce: 1 }, async (index) => {
         const bad = badProfiles[index % badProfiles.length]!;
         const id = `attacked-${index % badProfiles.length}`;
-        await scene.nats.request(`$KV.profiles.${id}`, JSON.stringify(bad));
-        await scene.nats.request("$KV.profiles.=default", JSON.stringify(bad));
+        await scene.nats.request(`$KV.voxbus_profiles.${id}`, JSON.stringify(bad));
+        await scene.nats.request("$KV.voxbus_profiles.=default", JSON.stringify(bad));
         await sleep(200);
         await expectAnswer(scene, id);
       });
-      await scene.nats.request("$KV.profiles.=default", "{}");
+      await scene.nats.request("$KV.voxbus_profiles.=default", "{}");
     },
   },
   {

@@ -19,7 +19,7 @@ function chatter(scene: Scene, devices: number): Promise<void> {
   });
 }
 
-const streams = ["DEVICE_IN", "TURNS"] as const;
+const streams = ["voxbus_DEVICE_IN", "voxbus_TURNS"] as const;
 
 /** Lets the streams refuse every message, or take them again. */
 async function refuseAll(scene: Scene, refuse: boolean): Promise<void> {

@@ -21,13 +21,13 @@ let messages: ConsumerMessages | undefined;
 async function claim({ device }: { device: string }): Promise<void> {
   const name = `bare-${device}`;
   consumed = [];
-  await jsm.consumers.add("DEVICE_IN", {
+  await jsm.consumers.add("voxbus_DEVICE_IN", {
     durable_name: name,
     filter_subject: `device.${device}.in.control.open`,
     ack_policy: AckPolicy.Explicit,
     deliver_policy: DeliverPolicy.New,
   });
-  const consumer = await jetstream(nc).consumers.get("DEVICE_IN", name);
+  const consumer = await jetstream(nc).consumers.get("voxbus_DEVICE_IN", name);
   messages = await consumer.consume({
     callback(message) {
       consumed.push([consumed.length + 1, now()]);

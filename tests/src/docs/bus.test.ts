@@ -1,8 +1,9 @@
 import { jetstreamManager, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import type { Bus } from "@voxbus/bus";
+import { brokerTraceSubject, createNames, type Bus } from "@voxbus/bus";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import {
+  bucketNames,
   buckets,
   busVersion,
   Canary,
@@ -22,6 +23,7 @@ import {
   Reminder,
   severities,
   storedPattern,
+  streamNames,
   ToolCall,
   TurnPlayed,
   type BucketRow,
@@ -39,6 +41,25 @@ describe("docs/bus.md, subjects", () => {
   it("subjects: the table has every channel and no other", () => {
     const patterns = [...Object.values(channels).map(({ pattern }) => pattern), storedPattern];
     expect(sorted(firstNames("table: subjects"))).toEqual(sorted(patterns));
+  });
+
+  it("names: the table has what a system without and with a prefix is called on NATS", () => {
+    const row = (prefix: string) => {
+      const names = createNames(prefix);
+      return [
+        names.stream("TURNS"),
+        names.bucket("profiles"),
+        names.bucketStream("profiles"),
+        names.bucketSubject("profiles", "<id>"),
+        names.durable("asr"),
+        names.subject(channels.heard("<id>").subject),
+        names.queue("doorbell"),
+        names.inboxPrefix("program").replace("program", "<program>"),
+        brokerTraceSubject,
+      ];
+    };
+    const cells = readTable(page, "table: names").map(([, , ...onNats]) => onNats.map(readName));
+    expect([0, 1].map((at) => cells.map((pair) => pair[at]))).toEqual([row(""), row("staging")]);
   });
 
   it("subjects: each has the delivery of its channel", () => {
@@ -172,6 +193,7 @@ describe("docs/bus.md, streams and buckets", () => {
     await server?.stop();
   });
 
+  const names = createNames();
   const units = [["days", 86_400], ["h", 3600], ["min", 60], ["s", 1]] as const; // prettier-ignore
   const formatAge = (nanoseconds: number) => {
     const seconds = nanoseconds / 1e9;
@@ -185,7 +207,7 @@ describe("docs/bus.md, streams and buckets", () => {
       .filter(({ name }) => !name.startsWith("KV_"))
       .map((config) =>
         [
-          config.name,
+          streamNames.find((stream) => names.stream(stream) === config.name),
           config.subjects.join(", "),
           formatAge(config.max_age),
           `${config.max_bytes / 1024 ** 2} MB`,
@@ -204,7 +226,10 @@ describe("docs/bus.md, streams and buckets", () => {
     );
     const made = configs
       .filter(({ name }) => name.startsWith("KV_"))
-      .map(({ name, max_age, max_bytes }) => [name.slice(3), [formatAge(max_age), `${max_bytes / 1024 ** 2} MB`]]);
+      .map(({ name, max_age, max_bytes }) => [
+        bucketNames.find((bucket) => names.bucketStream(bucket) === name),
+        [formatAge(max_age), `${max_bytes / 1024 ** 2} MB`],
+      ]);
     expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(made));
   });
 });

@@ -57,7 +57,7 @@ describe("docs/operations.md, variables", () => {
     ] as const;
     const setUp = directories.flatMap(([directory, suffix]) => readSources(directory, suffix)).join("\n");
     const rest = [...documented.keys()].filter((name) => !printed.has(name));
-    const passwords = grants.map(passwordVariable);
+    const passwords = grants.map((grant) => passwordVariable(grant));
     const setUpOnly = ["VOXBUS_NATS_PORT", "VOXBUS_DATA_DIR", "VOXBUS_OFFLINE", "VOXBUS_NATS_SERVER"];
     expect(rest).toEqual([...setUpOnly, ...passwords]);
     expect(rest.filter((name) => !setUp.includes(name))).toEqual([]);

@@ -1,4 +1,5 @@
-import { bucketNames, channels, storedPattern, type BucketName, type StreamName } from "@voxbus/protocol";
+import { brokerTraceSubject, createNames, type Names } from "@voxbus/bus";
+import { channels, storedPattern, streamNames, type BucketName, type StreamName } from "@voxbus/protocol";
 
 /** A name of the table of channels. */
 type ChannelName = keyof typeof channels;
@@ -83,9 +84,6 @@ export const grants: readonly Grant[] = [
   },
 ];
 
-/** The subject of nats-server's reports on traced messages. */
-const brokerTraces = "voxbus.trace";
-
 /** Subjects as NATS writes them in a user's permissions. */
 export interface Permissions {
   readonly publish: readonly string[];
@@ -97,80 +95,91 @@ export interface Permissions {
 }
 
 /** Names the variable with a user's password. nats-server reads it. */
-export function passwordVariable({ user }: Pick<Grant, "user">): string {
-  return `VOXBUS_NATS_${user.toUpperCase()}_PASSWORD`;
+export function passwordVariable({ user }: Pick<Grant, "user">, prefix = ""): string {
+  return `VOXBUS_NATS_${nameUser(user, prefix).replaceAll("-", "_").toUpperCase()}_PASSWORD`;
 }
 
-/** Names the stream behind a stream or a bucket. */
-export function streamOf(name: string): string {
-  return (bucketNames as readonly string[]).includes(name) ? `KV_${name}` : name;
+/** Names the user of a program of the system with a prefix. */
+function nameUser(user: string, prefix: string): string {
+  return prefix === "" ? user : `${prefix}_${user}`;
 }
 
 /** Makes the subjects of a grant. `streams`: the streams and buckets that the program declares. */
-export function permissionsOf(grant: Grant, streams: readonly string[]): Permissions {
+export function permissionsOf(
+  grant: Grant,
+  streams: readonly (StreamName | BucketName)[],
+  names: Names = createNames(),
+): Permissions {
   const { user, publishes, subscribes, follows = [] } = grant;
   const isListener = user === listenerUser;
-  const subjects = (names: readonly ChannelName[]) => names.map((name) => channels[name]().subject);
-  const again = subjects(follows).map((subject) => storedPattern.replace("<subject>", subject));
+  const subjects = (rows: readonly ChannelName[]) => rows.map((row) => names.subject(channels[row]().subject));
+  const again = follows.map((row) => names.subject(storedPattern.replace("<subject>", channels[row]().subject)));
+  const stats = (program: string) => names.subject(channels.stats(program).subject);
   return {
     publish: [
       ...subjects(publishes),
-      channels.stats(isListener ? "*" : user).subject,
+      stats(isListener ? "*" : user),
       // nats-server reports on a traced message in the name of its publisher.
-      ...(isListener ? [] : [brokerTraces]),
-      ...listBucketSubjects(grant),
-      ...listJetStream(grant, streams),
+      ...(isListener ? [] : [brokerTraceSubject]),
+      ...(grant.writes ?? []).map((bucket) => names.bucketSubject(bucket, ">")),
+      ...listJetStream(grant, streams, names),
     ],
-    publishDenied: isListener
-      ? grants.filter((one) => one !== grant).map((one) => channels.stats(one.user).subject)
-      : [],
+    publishDenied: isListener ? grants.filter((one) => one !== grant).map((one) => stats(one.user)) : [],
     subscribe: [
       ...subjects(subscribes),
       ...again,
-      ...(grant.keepsStreams ? [brokerTraces] : []),
-      ...(isListener ? [] : [`_INBOX.${user}.>`]),
+      ...(grant.keepsStreams ? [brokerTraceSubject] : []),
+      ...(isListener ? [] : [`${names.inboxPrefix(user)}.>`]),
     ],
     answers: subscribes.some((name) => channels[name].delivery === "request"),
   };
 }
 
-function listBucketSubjects({ writes = [] }: Grant): readonly string[] {
-  return writes.map((bucket) => `$KV.${bucket}.>`);
-}
-
-function listJetStream(grant: Grant, streams: readonly string[]): readonly string[] {
+function listJetStream(grant: Grant, streams: readonly (StreamName | BucketName)[], names: Names): readonly string[] {
   const { user, claims = [], reads = [], watches = [], keepsStreams } = grant;
   const api = (call: string) => `$JS.API.${call}`;
+  const isStream = (name: StreamName | BucketName): name is StreamName => streamNames.some((one) => one === name);
+  const durable = names.durable(user);
   return [
     ...streams
-      .map(streamOf)
+      .map(names.streamOf)
       .flatMap((stream) => [
         api(`STREAM.INFO.${stream}`),
         api(`STREAM.CREATE.${stream}`),
         ...(keepsStreams ? [api(`STREAM.UPDATE.${stream}`)] : []),
       ]),
-    ...(keepsStreams
-      ? streams.filter((name) => streamOf(name) === name).map((name) => api(`CONSUMER.LIST.${name}`))
-      : []),
+    ...(keepsStreams ? streams.filter(isStream).map((name) => api(`CONSUMER.LIST.${names.stream(name)}`)) : []),
     ...reads.flatMap((name) => [
-      api(`STREAM.MSG.GET.${streamOf(name)}`),
-      ...(streamOf(name) === name ? [api(`DIRECT.GET.${name}`)] : []),
+      api(`STREAM.MSG.GET.${names.streamOf(name)}`),
+      ...(isStream(name) ? [api(`DIRECT.GET.${names.stream(name)}`)] : []),
     ]),
     ...watches.flatMap((bucket) => [
-      api(`CONSUMER.CREATE.KV_${bucket}.*.$KV.${bucket}.>`),
-      api(`CONSUMER.DELETE.KV_${bucket}.*`),
+      api(`CONSUMER.CREATE.${names.bucketStream(bucket)}.*.${names.bucketSubject(bucket, ">")}`),
+      api(`CONSUMER.DELETE.${names.bucketStream(bucket)}.*`),
     ]),
-    ...claims.flatMap((stream) => [
-      api(`CONSUMER.DURABLE.CREATE.${stream}.${user}`),
-      api(`CONSUMER.MSG.NEXT.${stream}.${user}`),
-      `$JS.ACK.${stream}.${user}.>`,
-      `$JS.ACK.*.*.${stream}.${user}.>`,
-    ]),
+    ...claims
+      .map(names.stream)
+      .flatMap((stream) => [
+        api(`CONSUMER.INFO.${stream}.${durable}`),
+        api(`CONSUMER.DURABLE.CREATE.${stream}.${durable}`),
+        api(`CONSUMER.MSG.NEXT.${stream}.${durable}`),
+        `$JS.ACK.${stream}.${durable}.>`,
+        `$JS.ACK.*.*.${stream}.${durable}.>`,
+      ]),
   ];
 }
 
-/** Writes deploy/nats/accounts.conf. `streamsOf` gives what a program declares. */
-export function writeAccounts(streamsOf: (user: string) => readonly string[]): string {
+/**
+ * Writes deploy/nats/accounts.conf, or the same for the systems with these prefixes. `streamsOf` gives what a program
+ * declares.
+ */
+export function writeAccounts(
+  streamsOf: (user: string) => readonly (StreamName | BucketName)[],
+  prefixes: readonly string[] = [""],
+): string {
+  const users = prefixes.flatMap((prefix) =>
+    grants.map((grant) => writeUser(grant, prefix, permissionsOf(grant, streamsOf(grant.user), createNames(prefix)))),
+  );
   return `# One user for each program, with the permissions that it needs (docs/bus.md, permissions). Include this file instead of
 # voxbus.conf. nats-server reads the passwords from the environment. \`npm run docs\` writes this file.
 
@@ -180,16 +189,16 @@ write_deadline: "2s"
 accounts {
   voxbus {
     jetstream: enabled
-    msg_trace { dest: "${brokerTraces}" }
+    msg_trace { dest: "${brokerTraceSubject}" }
     users: [
-${grants.map((grant) => writeUser(grant, permissionsOf(grant, streamsOf(grant.user)))).join("\n")}
+${users.join("\n")}
     ]
   }
 }
 `;
 }
 
-function writeUser(grant: Grant, { publish, publishDenied, subscribe, answers }: Permissions): string {
+function writeUser(grant: Grant, prefix: string, { publish, publishDenied, subscribe, answers }: Permissions): string {
   const list = (subjects: readonly string[]) => subjects.map((subject) => `              "${subject}"`).join("\n");
   const lists = [
     `          publish {\n            allow: [\n${list(publish)}\n            ]`,
@@ -199,8 +208,8 @@ function writeUser(grant: Grant, { publish, publishDenied, subscribe, answers }:
     ...(answers ? [`          allow_responses: { max: 1, expires: "5s" }`] : []),
   ];
   return `      {
-        user: ${grant.user}
-        password: $${passwordVariable(grant)}
+        user: ${nameUser(grant.user, prefix)}
+        password: $${passwordVariable(grant, prefix)}
         permissions {
 ${lists.join("\n")}
         }
@@ -213,12 +222,12 @@ export function listGrants(): readonly (readonly string[])[] {
   const patterns = (names: readonly ChannelName[]) => names.map((name) => channels[name].pattern);
   const rows = grants.map(({ user, publishes, subscribes, follows = [], ...rest }) => {
     const { claims = [], reads = [], watches = [], writes = [], keepsStreams } = rest;
-    const own = user === listenerUser ? ["stats.<program>"] : [`stats.${user}`, brokerTraces];
+    const own = user === listenerUser ? ["stats.<program>"] : [`stats.${user}`, brokerTraceSubject];
     const stored = patterns(follows).map((pattern) => storedPattern.replace("<subject>", pattern));
     return [
       `\`${user}\``,
       code([...patterns(publishes), ...own]),
-      code([...patterns(subscribes), ...stored, ...(keepsStreams ? [brokerTraces] : [])]),
+      code([...patterns(subscribes), ...stored, ...(keepsStreams ? [brokerTraceSubject] : [])]),
       code(claims),
       code(reads),
       code(watches),

@@ -1,22 +1,24 @@
 import { headers, PermissionViolationError } from "@nats-io/transport-node";
-import { bucketNames, channels, streamNames } from "@voxbus/protocol";
+import { createNames } from "@voxbus/bus";
+import { bucketNames, channels, streamNames, type BucketName, type StreamName } from "@voxbus/protocol";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { loadPrograms } from "../docs/generate.ts";
-import { grants, listenerUser, permissionsOf, streamOf } from "../docs/permissions.ts";
+import { grants, listenerUser, permissionsOf } from "../docs/permissions.ts";
 import { startGuardedNats, startProgram, type GuardedNats, type StartedProgram } from "./accounts.ts";
 import { nameMessages, oneSentenceTurn, readSentences, startDevice } from "./scripted-device.ts";
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const users = grants.map(({ user }) => user);
-const streams = [...streamNames, ...bucketNames].map(streamOf);
+const names = createNames();
+const streams = [...streamNames, ...bucketNames].map(names.streamOf);
 
 /** Subjects of every kind, with what a user might try to reach. */
 const tried: readonly string[] = [
   ...Object.values(channels).map((channel) => channel("x1").subject),
   ...["heard", "say", "say.open"].map((name) => `stored.device.x1.${name}`),
   ...[...users, "other"].flatMap((user) => [`stats.${user}`, `_INBOX.${user}.x1`]),
-  ...bucketNames.map((bucket) => `$KV.${bucket}.x1`),
+  ...bucketNames.map((bucket) => names.bucketSubject(bucket, "x1")),
   ...["INFO", "CREATE", "UPDATE", "DELETE", "PURGE", "MSG.GET", "MSG.DELETE", "SNAPSHOT", "RESTORE"].flatMap((call) =>
     streams.map((stream) => `$JS.API.STREAM.${call}.${stream}`),
   ),
@@ -26,12 +28,15 @@ const tried: readonly string[] = [
     `$JS.API.CONSUMER.CREATE.${stream}.x1`,
     `$JS.API.CONSUMER.CREATE.${stream}.x1.$KV.${stream.slice(3)}.>`,
     `$JS.API.CONSUMER.CREATE.${stream}.x1.device.>`,
-    ...[...users, "other"].flatMap((consumer) => [
-      `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${consumer}`,
-      `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
-      `$JS.API.CONSUMER.DELETE.${stream}.${consumer}`,
-      `$JS.ACK.${stream}.${consumer}.1.1.1.1.1`,
-    ]),
+    ...[...users, "other"]
+      .map(names.durable)
+      .flatMap((consumer) => [
+        `$JS.API.CONSUMER.INFO.${stream}.${consumer}`,
+        `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${consumer}`,
+        `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+        `$JS.API.CONSUMER.DELETE.${stream}.${consumer}`,
+        `$JS.ACK.${stream}.${consumer}.1.1.1.1.1`,
+      ]),
   ]),
   "$JS.API.INFO",
   "$JS.API.STREAM.LIST",
@@ -58,16 +63,37 @@ const wildcards = [
 /** Subjects that a mistake in the table must not give away, by user: to publish, and to subscribe to. */
 const neverAllowed: Readonly<Record<string, readonly [readonly string[], readonly string[]]>> = {
   gateway: [
-    ["device.x1.heard", "device.x1.out", "$KV.dialogues.x1", "$KV.profiles.x1", "$JS.API.STREAM.MSG.GET.KV_dialogues"],
+    [
+      "device.x1.heard",
+      "device.x1.out",
+      "$KV.voxbus_dialogues.x1",
+      "$KV.voxbus_profiles.x1",
+      "$JS.API.STREAM.MSG.GET.KV_voxbus_dialogues",
+    ],
     ["device.x1.in.audio", "device.x1.heard", "stored.device.x1.say", "_INBOX.asr.x1"],
   ],
   asr: [
-    ["device.x1.say.open", "device.x1.in.text", "$KV.presence.x1", "gateway.x1.command", "$JS.ACK.TURNS.tts.1.1.1.1.1"],
+    [
+      "device.x1.say.open",
+      "device.x1.in.text",
+      "$KV.voxbus_presence.x1",
+      "gateway.x1.command",
+      "$JS.ACK.voxbus_TURNS.voxbus_tts.1.1.1.1.1",
+    ],
     ["device.x1.out", "stored.device.x1.say"],
   ],
-  dialogue: [["device.x1.heard", "device.x1.in.text", "$KV.profiles.x1", "gateway.x1.command"], ["device.x1.in.audio"]],
-  tts: [["device.x1.say.open", "device.x1.heard", "$KV.presence.x1", "gateway.x1.command"], ["device.x1.in.audio"]],
-  monitor: [["device.x1.in.text", "device.x1.heard", "device.x1.event", "$KV.gateways.x1"], ["_INBOX.gateway.x1"]],
+  dialogue: [
+    ["device.x1.heard", "device.x1.in.text", "$KV.voxbus_profiles.x1", "gateway.x1.command"],
+    ["device.x1.in.audio"],
+  ],
+  tts: [
+    ["device.x1.say.open", "device.x1.heard", "$KV.voxbus_presence.x1", "gateway.x1.command"],
+    ["device.x1.in.audio"],
+  ],
+  monitor: [
+    ["device.x1.in.text", "device.x1.heard", "device.x1.event", "$KV.voxbus_gateways.x1"],
+    ["_INBOX.gateway.x1"],
+  ],
   [listenerUser]: [["device.x1.out", "device.x1.say.open", "stats.gateway", "$JS.API.INFO"], ["_INBOX.listener.x1"]],
 };
 
@@ -86,7 +112,7 @@ function covers(pattern: string, subject: string): boolean {
 
 describe("accounts.conf", () => {
   let nats: GuardedNats;
-  let declared: ReadonlyMap<string, readonly string[]>;
+  let declared: ReadonlyMap<string, readonly (StreamName | BucketName)[]>;
   beforeAll(async () => {
     nats = await startGuardedNats();
     declared = new Map((await loadPrograms()).map(({ name, streams = [] }) => [name, streams]));

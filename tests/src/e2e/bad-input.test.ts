@@ -151,10 +151,10 @@ async function awaitWorkers(): Promise<Readonly<Record<string, number>>> {
   const manager = await jetstreamManager(client);
   for (;;) {
     const [asr, typed, heard, tts] = [
-      await manager.consumers.info("DEVICE_IN", "asr"),
-      await manager.consumers.info("DEVICE_IN", "dialogue"),
-      await manager.consumers.info("TURNS", "dialogue"),
-      await manager.consumers.info("TURNS", "tts"),
+      await manager.consumers.info("voxbus_DEVICE_IN", "voxbus_asr"),
+      await manager.consumers.info("voxbus_DEVICE_IN", "voxbus_dialogue"),
+      await manager.consumers.info("voxbus_TURNS", "voxbus_dialogue"),
+      await manager.consumers.info("voxbus_TURNS", "voxbus_tts"),
     ] as const;
     const open = [asr, typed, heard, tts].map((one) => one.num_pending + one.num_ack_pending);
     // tts holds the bystander's reply until it is played, and the reply of the session that is gone.

@@ -24,8 +24,8 @@ afterAll(async () => {
 test.concurrent.each(malformed)(
   "malformed: with a stored message (%s) on every subject and bucket key, turns are answered as without it",
   async (id, bad) => {
-    await client.request(`$KV.presence.${id}`, bad);
-    await client.request(`$KV.devices.${id}`, bad);
+    await client.request(`$KV.voxbus_presence.${id}`, bad);
+    await client.request(`$KV.voxbus_devices.${id}`, bad);
     const device = await startDevice(system.devices[0]!, id);
     try {
       const session = String(device.lines.find(isMessage({ type: "hello" }))?.message?.["session_id"]);

@@ -30,7 +30,7 @@ const callForEach = (path: string) => async (stage: Stage) => {
   const [server] = stage.world.nats;
   await stage.next("mid sound");
   stage.begin();
-  for (const bucket of bucketNames) await server!.callApi(`${path}.KV_${bucket}`);
+  for (const bucket of bucketNames) await server!.callApi(`${path}.KV_voxbus_${bucket}`);
 };
 
 /** Calls `happen` with each node of a cluster in turn, each time in mid-answer. */

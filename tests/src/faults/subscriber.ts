@@ -11,7 +11,7 @@ nc.subscribe(">", { callback: () => undefined });
 if (how === "hoard") {
   const jsm = await jetstreamManager(nc);
   const durable_name = `hoarder-${process.pid}`;
-  for (const stream of ["DEVICE_IN", "TURNS"]) {
+  for (const stream of ["voxbus_DEVICE_IN", "voxbus_TURNS"]) {
     await jsm.consumers.add(stream, { durable_name, ack_policy: AckPolicy.Explicit, max_ack_pending: 100_000 });
     const consumer = await jetstream(nc).consumers.get(stream, durable_name);
     const messages = await consumer.consume({ max_messages: 1000 });

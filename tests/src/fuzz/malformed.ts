@@ -32,7 +32,7 @@ function listKeys(device: string, session: string): Readonly<Record<BucketName, 
 export function listStored(device: string, session: string): readonly string[] {
   const subjects = streamNames.flatMap(subjectsOfStream).map((subject) => subject.replace("*", device));
   const keys = Object.entries(listKeys(device, session)).flatMap(([bucket, keys]) =>
-    keys.map((key) => `$KV.${bucket}.${key}`),
+    keys.map((key) => `$KV.voxbus_${bucket}.${key}`),
   );
   return [...subjects, ...keys];
 }

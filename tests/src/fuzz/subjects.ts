@@ -184,7 +184,7 @@ function makeRecord(random: Random, to: Addressees, absurd: readonly unknown[]):
   // A profile without its invalid fields is a setting. Only victims may get one.
   const isOwn = bucket === "profiles" && !["bystander", "=default"].includes(key);
   if (!isOwn && isValid(bucket, data)) data = data.subarray(0, -1);
-  return { target: `KV ${bucket}`, subject: `$KV.${bucket}.${key}`, data };
+  return { target: `KV ${bucket}`, subject: `$KV.voxbus_${bucket}.${key}`, data };
 }
 
 function isValid(bucket: BucketName, data: Uint8Array): boolean {

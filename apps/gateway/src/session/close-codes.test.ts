@@ -115,8 +115,8 @@ const reached: Record<CloseName, () => Promise<End>> = {
     await ownBus.bucket(buckets.profiles).put("parting", { silenceMs: 1000, farewell: "Goodbye." });
     const stayer = await connect("stayer", service);
     // NATS refuses the farewell.
-    const { config } = (await own.callApi("STREAM.INFO.TURNS")) as { readonly config: object };
-    await own.callApi("STREAM.UPDATE.TURNS", { ...config, max_msg_size: 16 });
+    const { config } = (await own.callApi("STREAM.INFO.voxbus_TURNS")) as { readonly config: object };
+    await own.callApi("STREAM.UPDATE.voxbus_TURNS", { ...config, max_msg_size: 16 });
     const device = await connect("parting", service);
     device.send({ type: "listen", state: "start", mode: "auto" });
     const close = await device.closed;

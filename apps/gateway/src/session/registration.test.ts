@@ -80,7 +80,7 @@ test("the bucket is wiped while a gateway is cut off: the device's newer session
   await untilHeldBy("wiped", older.session);
   proxy.stall();
   await untilConnected(first, false);
-  await gateways.nats.callApi("STREAM.PURGE.KV_presence");
+  await gateways.nats.callApi("STREAM.PURGE.KV_voxbus_presence");
   const newer = await gateways.open(second, { id: "wiped" });
   await untilHeldBy("wiped", newer.session);
   proxy.resume();
@@ -165,8 +165,8 @@ test("a presence that another program removed: its session is closed, and the de
 
 test("a presence that NATS refuses: its session is closed, and the device may return", async () => {
   const gateway = await gateways.start();
-  const { config } = await gateways.nats.callApi("STREAM.INFO.KV_presence");
-  await gateways.nats.callApi("STREAM.UPDATE.KV_presence", { ...(config as object), max_msg_size: 120 });
+  const { config } = await gateways.nats.callApi("STREAM.INFO.KV_voxbus_presence");
+  await gateways.nats.callApi("STREAM.UPDATE.KV_voxbus_presence", { ...(config as object), max_msg_size: 120 });
   const device = await gateways.open(gateway, { id: "refused" });
   expect(await device.closed).toEqual({ code: 4005, reason: "unregistered" });
 }, 30_000);

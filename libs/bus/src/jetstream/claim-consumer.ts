@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AckPolicy, DeliverPolicy, ReplayPolicy, type JetStreamManager } from "@nats-io/jetstream";
+import { AckPolicy, DeliverPolicy, ReplayPolicy, type ConsumerConfig, type JetStreamManager } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import type { BusLog } from "../config.ts";
-import { isNameTaken } from "../nats/nats-errors.ts";
+import { ForeignError } from "../errors.ts";
+import { isMissing, isNameTaken } from "../nats/nats-errors.ts";
+import { compareOwn, isOwn, markOwn } from "./ownership.ts";
 import type { EnsureStreams } from "./streams.ts";
 
 /** NATS delivers a claim again after this time without a sign of life, in ms. */
@@ -96,10 +98,27 @@ async function ensureConsumer(
     max_ack_pending: 100_000,
     max_waiting: 10_000,
   };
+  const current = await findConsumer(jsm, stream, config);
+  if (!isOwn(current)) throw new ForeignError(`the consumer ${durable} of ${stream}`, "has the name of one of voxbus");
+  const { changes } = compareOwn(current, config);
+  if (Object.keys(changes).length > 0) await jsm.consumers.update(stream, durable, changes);
+}
+
+/** Looks a consumer up, and creates it if it is missing. */
+async function findConsumer(
+  jsm: JetStreamManager,
+  stream: string,
+  wanted: Partial<ConsumerConfig> & { readonly durable_name: string },
+): Promise<ConsumerConfig> {
   try {
-    await jsm.consumers.add(stream, config);
+    return (await jsm.consumers.info(stream, wanted.durable_name)).config;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  try {
+    return (await jsm.consumers.add(stream, markOwn(wanted))).config;
   } catch (error) {
     if (!isNameTaken(error)) throw error;
-    await jsm.consumers.update(stream, durable, config);
+    return (await jsm.consumers.info(stream, wanted.durable_name)).config;
   }
 }

@@ -18,7 +18,7 @@ const lastDelivery = 5;
 interface WorkDeps {
   readonly naks: Naks;
   readonly claimMeter: ClaimMeter;
-  readonly connection: Pick<Connection, "log" | "drops">;
+  readonly connection: Pick<Connection, "log" | "drops" | "names">;
   readonly draining: AbortSignal;
 }
 
@@ -36,7 +36,7 @@ export async function attemptWork<S extends z.ZodType>(
   { durable, work }: Pick<ClaimOptions<S>, "durable" | "work">,
   { arrived, delivery, message, signal }: Job<S>,
 ): Promise<Verdict> {
-  const { subject } = arrived;
+  const subject = connection.names.plain(arrived.subject);
   const { key, attempt, seq, storedAt } = delivery;
   const sent = readTrace(arrived);
   const { trace, run, end } = traceAttempt({ subject, durable, key, attempt }, sent);

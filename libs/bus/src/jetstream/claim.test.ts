@@ -125,7 +125,7 @@ test.concurrent("claim: work that runs longer than the acknowledgement's wait ke
   // One signal per second: after the 4th the wait of 3 s would be over.
   let signals = 0;
   for await (const ack of acks) {
-    if (ack.subject.includes(".test-long.") && ack.string() === "+WPI") signals += 1;
+    if (ack.subject.includes(".voxbus_test-long.") && ack.string() === "+WPI") signals += 1;
     if (signals === 4) break;
   }
   expect(held()).toBe(1);

@@ -2,6 +2,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
 import type { z } from "zod";
 import type { Bucket, ClaimOptions, Claims } from "../bus.ts";
+import { ForeignError } from "../errors.ts";
 import type { ClaimMeter } from "../metrics.ts";
 import type { Connection } from "../nats/connection.ts";
 import type { Messages } from "../nats/messages.ts";
@@ -35,17 +36,18 @@ export interface ClaimDeps {
 export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: ClaimOptions<S>): Promise<Claims> {
   const { connection, jsm, ensureStreams, messages, claimMeter } = deps;
   const { channel, durable, slots } = options;
-  const { log } = connection;
-  const stream = channel.delivery;
+  const { log, names } = connection;
+  const { subject, stream } = names.place(channel);
+  const at = { stream, durable: names.durable(durable) };
   const draining = new AbortController();
   const ended = new AbortController();
   const stopped = (): boolean => draining.signal.aborted || ended.signal.aborted;
-  const naks = createNaks({ bucket: deps.naks, log: deps.connection.log }, { stream, durable });
+  const naks = createNaks({ bucket: deps.naks, log: deps.connection.log }, { stream: channel.delivery, durable });
   const inFlight = createInFlight();
   const late: Msg[] = [];
   const consumer = createClaimConsumer(
     { jsm, ensureStreams, log },
-    { stream, subject: channel.subject, durable, stopped, streamReplaced: inFlight.dropHandles },
+    { ...at, subject, stopped, streamReplaced: inFlight.dropHandles },
   );
 
   const settle = async (held: Held, verdict: Verdict): Promise<void> => {
@@ -83,8 +85,7 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
     void consumer.repair().then(puller.pull);
   };
   const puller = createPuller(connection, {
-    stream,
-    durable,
+    ...at,
     free: () => (stopped() || consumer.repairing() !== undefined ? 0 : slots - inFlight.busy()),
     job: take,
     unavailable: repair,
@@ -104,7 +105,8 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
     if (!isTransient(cause)) {
       end();
       puller.close();
-      throw new Error(`the consumer ${durable} of ${stream} cannot be created`, { cause });
+      if (cause instanceof ForeignError) throw cause;
+      throw new Error(`the consumer ${at.durable} of ${stream} cannot be created`, { cause });
     }
     repair();
   }

@@ -4,7 +4,7 @@ import { nuid } from "@nats-io/transport-node";
 import type { Connection } from "../nats/connection.ts";
 import type { NatsClock } from "../nats/clock.ts";
 import { isMissing, isUnanswered } from "../nats/nats-errors.ts";
-import { bucketStream, bucketSubject, type EnsureStreams } from "./streams.ts";
+import type { EnsureStreams } from "./streams.ts";
 
 const probeMs = 2000;
 const probeTimeoutMs = 1000;
@@ -41,8 +41,8 @@ export function createStorageWatch(
   },
 ): StorageWatch {
   const { js, jsm, ensureStreams, clock } = deps;
-  const stream = bucketStream("probes");
-  const subject = bucketSubject("probes", nuid.next());
+  const stream = connection.names.bucketStream("probes");
+  const subject = connection.names.bucketSubject("probes", nuid.next());
   const encoder = new TextEncoder();
   const failures = createFailures();
   let storedAt = Infinity;

@@ -1,98 +1,43 @@
-import { isDeepStrictEqual } from "node:util";
-import { DiscardPolicy, JetStreamApiError, StorageType, type JetStreamManager } from "@nats-io/jetstream";
-import type { StreamConfig } from "@nats-io/jetstream";
-import {
-  bucketLifetimes,
-  bucketNames,
-  bucketShares,
-  storedPattern,
-  subjectsOfStream,
-  type BucketName,
-  type StreamName,
-} from "@voxbus/protocol";
+import { JetStreamApiError, type JetStreamManager, type StreamConfig, type StreamInfo } from "@nats-io/jetstream";
 import type { BusLog, StreamSizes } from "../config.ts";
-import { DeniedError, NatsSetupError } from "../errors.ts";
+import { DeniedError, ForeignError, NatsSetupError } from "../errors.ts";
+import type { Names } from "../names.ts";
 import type { NatsClock } from "../nats/clock.ts";
-import { explainDenial, isMissing, isNameTaken, isQuota, isTransient } from "../nats/nats-errors.ts";
-
-const second = 1_000_000_000;
-const minute = 60 * second;
-const hour = 60 * minute;
-const megabyte = 1024 ** 2;
-const allShares = Object.values(bucketShares).reduce((sum, share) => sum + share, 0);
-
-/** The name of the stream behind a bucket. */
-export function bucketStream(bucket: BucketName): string {
-  return `KV_${bucket}`;
-}
-
-/** The subject of a bucket's key. */
-export function bucketSubject(bucket: BucketName, key: string): string {
-  return `$KV.${bucket}.${key}`;
-}
-
-type Definition = Partial<StreamConfig> & { readonly name: string };
-
-/** The configuration of every stream and bucket (docs/bus.md). It is the same in every program. Ages are in ns. */
-function defineStreams(replicas: number, sizes: StreamSizes): readonly Definition[] {
-  const every = { storage: StorageType.File, num_replicas: replicas, allow_direct: true };
-  const streams: readonly (Definition & { readonly name: StreamName })[] = [
-    {
-      ...every,
-      name: "DEVICE_IN",
-      subjects: subjectsOfStream("DEVICE_IN"),
-      max_age: 6 * hour,
-      max_bytes: sizes.VOXBUS_DEVICE_IN_MB * megabyte,
-      // One device drops its own oldest messages, long before it could fill the stream and drop those of others.
-      max_msgs_per_subject: 256,
-      duplicate_window: 2 * minute,
-    },
-    {
-      ...every,
-      name: "TURNS",
-      subjects: subjectsOfStream("TURNS"),
-      max_age: hour,
-      max_bytes: sizes.VOXBUS_TURNS_MB * megabyte,
-      max_msgs_per_subject: 1024,
-      duplicate_window: 10 * minute,
-      republish: { src: "device.>", dest: storedPattern.replace("<subject>", "device.>") },
-    },
-  ];
-  const buckets = bucketNames.map((bucket) => ({
-    ...every,
-    name: bucketStream(bucket),
-    subjects: [bucketSubject(bucket, ">")],
-    max_msgs_per_subject: 1,
-    max_bytes: Math.floor((sizes.VOXBUS_BUCKETS_MB * megabyte * bucketShares[bucket]) / allShares),
-    discard: DiscardPolicy.New,
-    allow_rollup_hdrs: true,
-    deny_delete: true,
-    allow_msg_ttl: true,
-    ...(bucketLifetimes[bucket] === undefined ? {} : { max_age: bucketLifetimes[bucket] * 1_000_000 }),
-    // Without the delete marker watchers would not notice that a lease expired.
-    ...(bucket === "gateways" ? { subject_delete_marker_ttl: minute } : {}),
-  }));
-  return [...streams, ...buckets];
-}
+import { explainDenial, isMissing, isNameTaken, isOverlap, isQuota, isTransient } from "../nats/nats-errors.ts";
+import { compareOwn, isOwn, markOwn, type Difference } from "./ownership.ts";
+import { defineStreams, fillSizes, megabyte, type Definition } from "./stream-definitions.ts";
 
 /**
- * Creates or updates one stream, or all of them, to match `defineStreams`. Throws an error that names the stream when NATS
- * rejects the change or does not permit to create it, or the storage that is needed when NATS grants less. A program that
- * may not update a stream uses it as it is.
+ * Creates or updates one stream, or all of them, to match `defineStreams`. Limits that an operator changed stay. Throws an
+ * error that names the stream when NATS rejects the change or does not permit to create it, or when voxbus did not create
+ * it; or the storage that is needed when NATS grants less. A program that may not update a stream uses it as it is.
  */
 export type EnsureStreams = (name?: string) => Promise<void>;
 
 /** Dependencies of `EnsureStreams`. */
 interface StreamDeps {
   readonly jsm: JetStreamManager;
+  readonly names: Names;
   /** Told the time at which NATS answered a request that was sent at `sentAt` (`performance.now()`). */
   readonly clock: Pick<NatsClock, "learn">;
   readonly log: BusLog;
+  /** Logs the limits that an operator changed, once for each stream. */
+  readonly logKept: (stream: string, kept: Difference["kept"]) => void;
+}
+
+function createKeptLog(log: BusLog): StreamDeps["logKept"] {
+  const logged = new Set<string>();
+  return (stream, limits) => {
+    if (Object.keys(limits).length === 0 || logged.has(stream)) return;
+    logged.add(stream);
+    log.info({ stream, limits }, "stream limits of the operator kept");
+  };
 }
 
 /** Creates `EnsureStreams`. Simultaneous calls for one stream share one run. */
-export function createEnsureStreams(deps: StreamDeps, replicas: number, sizes: StreamSizes): EnsureStreams {
-  const definitions = defineStreams(replicas, sizes);
+export function createEnsureStreams(given: Omit<StreamDeps, "logKept">, sizes: StreamSizes): EnsureStreams {
+  const definitions = defineStreams(given.names, sizes);
+  const deps = { ...given, logKept: createKeptLog(given.log) };
   const running = new Map<string, Promise<void>>();
 
   const ensureWithin = async (definition: Definition): Promise<void> => {
@@ -106,13 +51,13 @@ export function createEnsureStreams(deps: StreamDeps, replicas: number, sizes: S
         await ensureStream(deps, definition);
       } catch (cause) {
         if (!isQuota(cause)) throw cause;
-        throw await explainQuota(deps.jsm, { replicas, sizes, cause });
+        throw await explainQuota(deps.jsm, sizes, cause);
       }
     }
   };
 
   const ensureOne = (definition: Definition): Promise<void> => {
-    const { name } = definition;
+    const { name } = definition.config;
     let promise = running.get(name);
     if (promise === undefined) {
       promise = ensureWithin(definition).finally(() => running.delete(name));
@@ -122,15 +67,13 @@ export function createEnsureStreams(deps: StreamDeps, replicas: number, sizes: S
   };
 
   return async (name) => {
-    await Promise.all(definitions.filter((one) => name === undefined || one.name === name).map(ensureOne));
+    await Promise.all(definitions.filter(({ config }) => name === undefined || config.name === name).map(ensureOne));
   };
 }
 
 /** Explains that NATS grants too little storage, with the number that is needed. */
-async function explainQuota(
-  jsm: JetStreamManager,
-  { replicas, sizes, cause }: { readonly replicas: number; readonly sizes: StreamSizes; readonly cause: unknown },
-): Promise<Error> {
+async function explainQuota(jsm: JetStreamManager, given: StreamSizes, cause: unknown): Promise<Error> {
+  const { VOXBUS_NATS_REPLICAS: replicas, ...sizes } = fillSizes(given);
   const all = Object.values(sizes).reduce((sum, size) => sum + size, 0);
   const copies = replicas === 1 ? "" : ` in each of ${replicas} copies, ${all * replicas} MB in all`;
   const granted = await jsm.getAccountInfo().then(
@@ -144,38 +87,60 @@ async function explainQuota(
   );
 }
 
-/** Lowers the size of a stream that exists and is larger than defined. */
-async function shrinkStream(deps: StreamDeps, { name, max_bytes = 0 }: Definition): Promise<void> {
+/** Brings a stream of ours that exists and is larger than defined up to date. */
+async function shrinkStream(deps: StreamDeps, { config, chosen }: Definition): Promise<void> {
   try {
-    const { config } = await deps.jsm.streams.info(name);
-    if (config.max_bytes < 0 || config.max_bytes > max_bytes)
-      await updateStream(deps, { name, changes: { max_bytes } });
+    const { config: current } = await deps.jsm.streams.info(config.name);
+    if (!isOwn(current)) return;
+    const { changes } = compareOwn(current, config, chosen);
+    if (Number(changes["max_bytes"]) < current.max_bytes) await updateStream(deps, config.name, changes);
   } catch (error) {
     if (!isMissing(error) && !(explainDenial(error) instanceof DeniedError)) throw error;
   }
 }
 
 async function ensureStream(deps: StreamDeps, definition: Definition): Promise<void> {
-  const { name } = definition;
+  const { config, chosen } = definition;
+  const { name } = config;
   try {
     const current = await findStream(deps, definition);
-    const differing = Object.entries(definition).filter(
-      ([key, value]) => !isDeepStrictEqual(current[key as keyof StreamConfig], value),
-    );
-    if (differing.length > 0) await updateStream(deps, { name, changes: Object.fromEntries(differing) });
+    if (!isOwn(current)) throw new ForeignError(nameStream(name), "has the name of one of voxbus");
+    const { changes, kept } = compareOwn(current, config, chosen);
+    deps.logKept(name, kept);
+    if (Object.keys(changes).length > 0) await updateStream(deps, name, changes);
   } catch (cause) {
     const denial = explainDenial(cause);
     if (denial instanceof DeniedError) {
       throw new DeniedError(`the stream ${name} cannot be looked up or created: ${denial.message}`, { cause });
     }
+    if (isOverlap(cause)) throw await explainOverlap(deps.jsm, config, cause);
     if (!(cause instanceof JetStreamApiError) || isTransient(cause) || isQuota(cause)) throw cause;
     throw new Error(`the stream ${name} cannot be created or updated as docs/bus.md says: ${cause.message}`, { cause });
   }
 }
 
+function nameStream(name: string): string {
+  return name.startsWith("KV_") ? `the bucket ${name.slice(3)}` : `the stream ${name}`;
+}
+
+/** Finds the stream that stores the subjects of one of ours. */
+async function explainOverlap(jsm: JetStreamManager, { name, subjects = [] }: Definition["config"], cause: unknown) {
+  for (const subject of subjects) {
+    // A program that may not look it up names only its own stream.
+    const names = await jsm.streams
+      .names(subject)
+      .next()
+      .catch(() => []);
+    const other = names.find((one) => one !== name);
+    if (other !== undefined) return new ForeignError(nameStream(other), `stores ${subject}`, { cause });
+  }
+  return new ForeignError("a stream", `stores subjects of ${name}`, { cause });
+}
+
 async function updateStream(
-  { jsm, log }: StreamDeps,
-  { name, changes }: { readonly name: string; readonly changes: Partial<StreamConfig> },
+  { jsm, log }: Pick<StreamDeps, "jsm" | "log">,
+  name: string,
+  changes: Difference["changes"],
 ): Promise<void> {
   try {
     await jsm.streams.update(name, changes);
@@ -186,22 +151,22 @@ async function updateStream(
   }
 }
 
-async function findStream({ jsm, clock }: StreamDeps, definition: Definition): Promise<StreamConfig> {
-  try {
+async function findStream({ jsm, clock }: StreamDeps, { config, chosen }: Definition): Promise<StreamConfig> {
+  const learn = async (asked: Promise<StreamInfo>) => {
     const sentAt = performance.now();
-    const { config, ts } = await jsm.streams.info(definition.name);
+    const { config, ts } = await asked;
     clock.learn(ts, sentAt);
     return config;
+  };
+  try {
+    return await learn(jsm.streams.info(config.name));
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
   try {
-    const sentAt = performance.now();
-    const { config, ts } = await jsm.streams.add(definition);
-    clock.learn(ts, sentAt);
-    return config;
+    return await learn(jsm.streams.add(markOwn(config, chosen)));
   } catch (error) {
     if (!isNameTaken(error)) throw error;
-    return (await jsm.streams.info(definition.name)).config;
+    return (await jsm.streams.info(config.name)).config;
   }
 }

@@ -4,7 +4,6 @@ import type { BucketRow } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { BucketWatch, Entry } from "../bus.ts";
 import { DeniedError } from "../errors.ts";
-import { bucketStream, bucketSubject } from "../jetstream/streams.ts";
 import { createWatchedEntries, type WatchedEntries } from "./watched-entries.ts";
 import { closeWatcher, isStale, openWatcher, readWatcher, type Watcher, type WatcherDeps } from "./watcher.ts";
 
@@ -38,7 +37,7 @@ export async function watchBucket<S extends z.ZodType>(
   let closed = false;
   let denied: DeniedError | undefined;
   const view = createWatchedEntries<V>((id, entry) => {
-    connection.drops.guard(bucketSubject(bucket, row.key(id)), () => changed?.(id, entry));
+    connection.drops.guard(connection.names.bucketSubject(bucket, row.key(id)), () => changed?.(id, entry));
   });
 
   const open = async (): Promise<void> => {
@@ -48,7 +47,7 @@ export async function watchBucket<S extends z.ZodType>(
     current = watcher;
     void read(watcher);
     // An empty bucket sends nothing. Any other sends at least one entry, which completes the snapshot.
-    const stream = bucketStream(bucket);
+    const stream = connection.names.bucketStream(bucket);
     const { state } = await publisher.retry(stream, () => jsm.streams.info(stream));
     if (state.messages === 0 && watcher === current) finishSnapshot(watcher, view);
   };

@@ -34,7 +34,7 @@ test("bucket: a watch fills, follows changes, and starts over after a purge", as
   await bucket.remove("k2");
   await vi.waitFor(() => expect(changes).toEqual(["k1 set", "k2 gone"]));
   changes.length = 0;
-  await server.callApi("STREAM.PURGE.KV_devices");
+  await server.callApi("STREAM.PURGE.KV_voxbus_devices");
   await bucket.put("after", record(0));
   await vi.waitFor(() => expect([...watch.entries.keys()]).toEqual(["after"]), { timeout: 5000 });
   expect(changes.filter((change) => change.endsWith("gone"))).toHaveLength(499);
@@ -59,14 +59,14 @@ test.each([
   const bucket = bus.bucket(buckets.devices);
   warnings.length = 0;
   const { revision: before } = (await bucket.get(id)) ?? { revision: 0 };
-  bus.publish(loose({ ...channels.out(), subject: `$KV.devices.${id}` }), new TextEncoder().encode(text));
+  bus.publish(loose({ ...channels.out(), subject: `$KV.voxbus_devices.${id}` }), new TextEncoder().encode(text));
   const odd = await vi.waitFor(async () => {
     const entry = await bucket.get(id);
     if (entry === undefined || entry.revision === before) throw new Error("not stored yet");
     return entry;
   });
   expect(odd.value).toBeUndefined();
-  expect(warnings).toContainEqual(expect.objectContaining({ subject: `$KV.devices.${id}` }));
+  expect(warnings).toContainEqual(expect.objectContaining({ subject: `$KV.voxbus_devices.${id}` }));
   await bucket.update(id, record(1), odd.revision);
   expect(await bucket.get(id)).toMatchObject({ value: record(1) });
 });
@@ -96,10 +96,10 @@ test("bucket: a watch of constantly changing entries is not opened again", async
   const bucket = bus.bucket(buckets.devices);
   const watch = await bucket.watch();
   const created = async () =>
-    (((await server.callApi("CONSUMER.NAMES.KV_devices"))["consumers"] ?? []) as string[]).toSorted();
+    (((await server.callApi("CONSUMER.NAMES.KV_voxbus_devices"))["consumers"] ?? []) as string[]).toSorted();
   const before = await created();
   const observer = await connect({ servers: server.url });
-  const checks = observer.subscribe("$JS.API.STREAM.INFO.KV_devices", { callback: () => undefined });
+  const checks = observer.subscribe("$JS.API.STREAM.INFO.KV_voxbus_devices", { callback: () => undefined });
   // The second check is the first that can find the watch behind.
   while (checks.getReceived() < 3) {
     await Promise.all(Array.from({ length: 20 }, (_, n) => bucket.put(`moving${n}`, record(0))));

@@ -5,7 +5,6 @@ import type { Bucket, Entry } from "../bus.ts";
 import { parseJson } from "../json.ts";
 import { retryConflicts } from "../compare-and-set.ts";
 import { ConflictError } from "../errors.ts";
-import { bucketStream, bucketSubject } from "../jetstream/streams.ts";
 import { watchBucket } from "./bucket-watch.ts";
 import type { WatcherDeps } from "./watcher.ts";
 
@@ -18,6 +17,7 @@ export type BucketDeps = WatcherDeps;
 /** Opens one kind of entry of a bucket. The contract is `Bucket`. NATS's own key-value tools can read the format. */
 export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow<S>): Bucket<z.input<S>, z.infer<S>> {
   const { jsm, publisher, connection } = deps;
+  const { bucketStream, bucketSubject } = connection.names;
   const stream = bucketStream(row.bucket);
   const encoder = new TextEncoder();
 

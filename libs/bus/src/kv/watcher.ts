@@ -5,7 +5,6 @@ import type { QueuedIterator } from "@nats-io/transport-node";
 import type { BucketName } from "@voxbus/protocol";
 import type { Entry } from "../bus.ts";
 import type { Publisher } from "../jetstream/publish.ts";
-import { bucketStream } from "../jetstream/streams.ts";
 import type { Connection } from "../nats/connection.ts";
 
 /** A change reaches a working watcher within this time, in ms. */
@@ -36,8 +35,8 @@ export interface Watcher<V> {
 /** Opens a watcher of a bucket. */
 export async function openWatcher<V>(deps: WatcherDeps, bucket: BucketName): Promise<Watcher<V>> {
   const { connection, jsm, publisher } = deps;
-  const stream = bucketStream(bucket);
-  const kv = await new Kvm(connection.nc).open(bucket);
+  const stream = connection.names.bucketStream(bucket);
+  const kv = await new Kvm(connection.nc).open(connection.names.bucket(bucket));
   const before = await publisher.retry(stream, () => jsm.streams.info(stream));
   const iterator = await publisher.retry(stream, () => kv.watch());
   return {
@@ -77,7 +76,7 @@ export function closeWatcher({ connection }: WatcherDeps, bucket: BucketName, { 
 
 /** True when the stream's state shows that a watcher has missed something. */
 export async function isStale<V>(
-  { jsm, publisher }: WatcherDeps,
+  { connection, jsm, publisher }: WatcherDeps,
   {
     bucket,
     watcher,
@@ -88,7 +87,7 @@ export async function isStale<V>(
     readonly entries: ReadonlyMap<string, Entry<V>>;
   },
 ): Promise<boolean> {
-  const stream = bucketStream(bucket);
+  const stream = connection.names.bucketStream(bucket);
   const { seen } = watcher;
   const { created, state } = await publisher.retry(stream, () => jsm.streams.info(stream));
   if (created !== watcher.created || watcher.seen < watcher.expected || state.last_seq < seen) return true;

@@ -4,7 +4,8 @@ import type { Closer } from "../bus.ts";
 import type { BusLog } from "../config.ts";
 import { BusAwayError } from "../errors.ts";
 import { createConnectionState, type ConnectionState } from "./connection-state.ts";
-import { dial, inboxPrefixOf, type ConnectionConfig } from "./dial.ts";
+import { createNames, type Names } from "../names.ts";
+import { dial, type ConnectionConfig } from "./dial.ts";
 import { createDrops, createLineLimit, type Drops } from "./drops.ts";
 import { startPings } from "./ping.ts";
 
@@ -19,6 +20,8 @@ const closeMs = 1000;
 export interface Connection extends Omit<ConnectionState, "set"> {
   readonly nc: NatsConnection;
   readonly log: BusLog;
+  /** The names and subjects of this system on NATS. */
+  readonly names: Names;
   /** The prefix of the subjects on which this connection gets answers. */
   readonly inboxPrefix: string;
   /** The messages and values that did not decode. */
@@ -51,10 +54,13 @@ export interface Connection extends Omit<ConnectionState, "set"> {
 
 /** Connects to NATS and watches whether it answers. Waits and throws as `dial` does. */
 export async function openConnection(config: ConnectionConfig, log: BusLog, signal?: AbortSignal): Promise<Connection> {
-  return watchConnection(await dial(config, log, signal), inboxPrefixOf(config.name), log);
+  const names = createNames(config.VOXBUS_NATS_PREFIX);
+  const nc = await dial(config, log, signal);
+  return watchConnection(nc, { names, inboxPrefix: names.inboxPrefix(config.name), log });
 }
 
-function watchConnection(nc: NatsConnection, inboxPrefix: string, log: BusLog): Connection {
+function watchConnection(nc: NatsConnection, given: Pick<Connection, "names" | "inboxPrefix" | "log">): Connection {
+  const { log } = given;
   const drops = createDrops(log);
   const state = createConnectionState(drops);
   const closers = new Set<() => void>();
@@ -95,8 +101,7 @@ function watchConnection(nc: NatsConnection, inboxPrefix: string, log: BusLog): 
 
   return {
     nc,
-    log,
-    inboxPrefix,
+    ...given,
     drops,
     connected: state.connected,
     server: () => nc.info?.cluster ?? nc.info?.server_id ?? "",

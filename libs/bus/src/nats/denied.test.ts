@@ -10,7 +10,7 @@ beforeAll(async () => {
     config: `authorization { users: [
       { user: all, password: a }
       { user: some, password: a, permissions {
-        publish: ["stats.some", "$JS.API.STREAM.INFO.TURNS", "$JS.API.STREAM.INFO.KV_profiles"]
+        publish: ["stats.some", "$JS.API.STREAM.INFO.voxbus_TURNS", "$JS.API.STREAM.INFO.KV_voxbus_profiles"]
         subscribe: ["_INBOX.some.>", "device.*.out"]
       } }
       { user: none, password: a, permissions { publish: ["stats.none"], subscribe: ["device.*.out"] } }
@@ -65,7 +65,7 @@ test("denied: stores, requests, claims and watches fail at once instead of being
   await expect(bus.bucket(buckets.profiles).get("d1")).rejects.toThrow(DeniedError);
   await expect(bus.bucket(buckets.profiles).watch()).rejects.toThrow(DeniedError);
   const claiming = bus.claim({ channel: channels.heard("*"), durable: "some", slots: 1, work: async () => {} });
-  await expect(claiming).rejects.toThrow("the consumer some of TURNS cannot be created");
+  await expect(claiming).rejects.toThrow("the consumer voxbus_some of voxbus_TURNS cannot be created");
   expect(performance.now() - startedAt).toBeLessThan(2000);
   await Promise.all([bus.close(), all.bus.close()]);
 });

@@ -4,6 +4,7 @@ import type { BusLog, LoginConfig } from "../config.ts";
 import { NatsSetupError } from "../errors.ts";
 import { corkWrites } from "./cork.ts";
 import { readCredentials } from "./credentials.ts";
+import { createNames } from "../names.ts";
 import { findObstacle, findOldVersion } from "./find-obstacle.ts";
 
 const retryMs = 500;
@@ -17,14 +18,6 @@ type Credentials = ReturnType<typeof readCredentials>;
 export type ConnectionConfig = LoginConfig & { readonly name?: string };
 
 /**
- * Names the prefix of the subjects on which a program gets answers. It is the program's own, so that NATS can keep others
- * from reading them.
- */
-export function inboxPrefixOf(name: string | undefined): string {
-  return name === undefined ? "_INBOX" : `_INBOX.${name.replaceAll(/[^\w-]/g, "_")}`;
-}
-
-/**
  * Connects to NATS. Tries until NATS answers or `signal` aborts. Throws at once when NATS refuses the credentials or a
  * file cannot be read. The connection then reconnects forever.
  */
@@ -33,7 +26,7 @@ export async function dial(config: ConnectionConfig, log: BusLog, signal?: Abort
   const options = {
     ...credentials,
     ...(config.name === undefined ? {} : { name: config.name }),
-    inboxPrefix: inboxPrefixOf(config.name),
+    inboxPrefix: createNames(config.VOXBUS_NATS_PREFIX).inboxPrefix(config.name),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,

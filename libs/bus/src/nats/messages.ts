@@ -3,7 +3,8 @@ import { decodeEnvelope, deviceOfSubject, encodeEnvelope, ProtocolError, type Ch
 import type { z } from "zod";
 import type { Bus, Closer, Outgoing } from "../bus.ts";
 import { BusAwayError, DeniedError } from "../errors.ts";
-import { BrokerTrace, brokerTraceSubject } from "../tracing/broker-trace.ts";
+import { brokerTraceSubject } from "../names.ts";
+import { BrokerTrace } from "../tracing/broker-trace.ts";
 import { readTrace, writeTrace, type Trace } from "../tracing/trace.ts";
 import { parseJson } from "../json.ts";
 import type { Connection } from "./connection.ts";
@@ -38,9 +39,10 @@ export function traceHeaders(channel: Channel, envelope: unknown, trace: Trace |
 
 /** Creates the messages of one connection. */
 export function createMessages(connection: Connection): Messages {
-  const { nc } = connection;
+  const { nc, names } = connection;
 
-  const decode: Messages["decode"] = (schema, { subject, data }, refused) => {
+  const decode: Messages["decode"] = (schema, { subject: given, data }, refused) => {
+    const subject = names.plain(given);
     try {
       return decodeEnvelope(schema, data);
     } catch (error) {
@@ -58,23 +60,34 @@ export function createMessages(connection: Connection): Messages {
     publish: (channel, envelope, trace) => {
       connection.checkRoom();
       const traced = traceHeaders(channel, envelope, trace);
-      nc.publish(channel.subject, toBytes(channel.schema, envelope), traced && { headers: traced });
+      nc.publish(names.subject(channel.subject), toBytes(channel.schema, envelope), traced && { headers: traced });
     },
-    subscribe: ({ subject, schema }, handler, options) =>
-      listen(connection, { subject, queue: options?.queue }, (arrived) => {
-        const message = decode(schema, arrived);
-        if (message === undefined) return undefined;
-        const { subject } = arrived;
-        return handler(message, { subject, device: deviceOfSubject(subject) ?? "", trace: readTrace(arrived) });
-      }),
+    subscribe: ({ subject, schema }, handler, { queue } = {}) =>
+      listen(
+        connection,
+        { subject: names.subject(subject), ...(queue && { queue: names.queue(queue) }) },
+        (arrived) => {
+          const message = decode(schema, arrived);
+          if (message === undefined) return undefined;
+          const subject = names.plain(arrived.subject);
+          return handler(message, { subject, device: deviceOfSubject(subject) ?? "", trace: readTrace(arrived) });
+        },
+      ),
     brokerTraces: (handler) =>
-      listen(connection, { subject: brokerTraceSubject, queue: brokerTraceSubject.replace(".", "-") }, (arrived) => {
+      listen(connection, { subject: brokerTraceSubject, queue: names.queue("voxbus-trace") }, (arrived) => {
         const { value, field } = parseJson(BrokerTrace, arrived.data);
-        if (value !== undefined) return handler(value);
+        // The reports on the messages of all systems and applications of the account come here.
+        if (value?.events.some(({ type, subj = "" }) => type === "in" && names.owns(subj))) {
+          const plain = value.events.map((one) =>
+            one.subj === undefined ? one : { ...one, subj: names.plain(one.subj) },
+          );
+          return handler({ ...value, events: plain });
+        }
+        if (value !== undefined) return undefined;
         return connection.drops.report({ subject: arrived.subject, reason: "bad-envelope", field: field ?? "value" });
       }),
     respond: ({ subject, schema, answer }, handler) =>
-      listen(connection, { subject }, (arrived) => {
+      listen(connection, { subject: names.subject(subject) }, (arrived) => {
         const message = decode(schema, arrived, (error) => refuse(arrived, 400, `${error.code}: ${error.message}`));
         if (message === undefined) return;
         try {
@@ -104,8 +117,8 @@ function refuse(request: Msg, code: 400 | 500, reason: string): void {
 
 // An error that reached nats.js would silently end its reading of the connection.
 function listen(
-  { nc, log, drops }: Connection,
-  { subject, queue }: { readonly subject: string; readonly queue?: string | undefined },
+  { nc, log, drops, names }: Connection,
+  { subject, queue }: { readonly subject: string; readonly queue?: string },
   handle: (message: Msg) => unknown,
 ): Closer {
   const subscription = nc.subscribe(subject, {
@@ -113,7 +126,7 @@ function listen(
     callback: (err, message) => {
       if (err instanceof errors.PermissionViolationError) return; // the connection has logged it
       if (err) log.error({ err, subject }, "subscription failed");
-      else drops.guard(message.subject, () => handle(message));
+      else drops.guard(names.plain(message.subject), () => handle(message));
     },
   });
   return {
@@ -131,7 +144,10 @@ async function requestOnce(
   signal?.throwIfAborted();
   if (!connection.connected()) throw new BusAwayError("NATS is away");
   try {
-    return await raceAbort(connection.nc.request(subject, data, { timeout: timeoutMs }), signal);
+    return await raceAbort(
+      connection.nc.request(connection.names.subject(subject), data, { timeout: timeoutMs }),
+      signal,
+    );
   } catch (error) {
     const cause = explainDenial(error);
     if (cause instanceof DeniedError) throw cause;

@@ -7,6 +7,7 @@ const streamNameInUse = 10058;
 const consumerExists = 10148;
 const consumerNameInUse = 10013;
 const messageIdInProgress = 10158;
+const subjectsOverlap = 10065;
 const accountLimitExceeded = 10002;
 const insufficientResources = 10023;
 const insufficientStorage = 10047;
@@ -57,6 +58,11 @@ export function isNameTaken(error: unknown): boolean {
   return (
     error instanceof JetStreamApiError && [streamNameInUse, consumerExists, consumerNameInUse].includes(error.code)
   );
+}
+
+/** True when another stream stores a subject of the one to be created or updated. */
+export function isOverlap(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === subjectsOverlap;
 }
 
 /** True when the storage that NATS grants is too small for a stream. */

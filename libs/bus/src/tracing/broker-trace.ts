@@ -28,6 +28,3 @@ export const BrokerTrace = z.object({
   events: z.array(Step).default([]),
 });
 export type BrokerTrace = z.infer<typeof BrokerTrace>;
-
-/** The subject of these reports: the account's `msg_trace` in the servers' settings (docs/traces.md). */
-export const brokerTraceSubject = "voxbus.trace";

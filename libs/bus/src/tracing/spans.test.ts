@@ -147,7 +147,7 @@ test("brokerTraces: nats-server reports the path of sampled messages only", asyn
   expect(reports[0]?.request.header["traceparent"]?.[0]).toContain(span.spanContext().traceId);
   expect(reports[0]?.events.map(({ type, name, stream }) => [type, name ?? stream])).toEqual([
     ["in", "tester"],
-    ["js", "TURNS"],
+    ["js", "voxbus_TURNS"],
   ]);
   closer.close();
 });
