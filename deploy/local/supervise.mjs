@@ -5,11 +5,13 @@ const firstDelayMs = 100;
 const longestDelayMs = 30_000;
 /** A program that was ready for this long before it died is restarted after the first delay again. */
 const settledMs = 10_000;
+/** The exit code of a program that needs its operator: a restart would not help (EX_CONFIG). */
+const failedCode = 78;
 
 /**
  * Keeps a program running in a process group of its own. If it ends it is restarted after 100 ms. Each further restart
  * takes twice as long, unless the program had run for a while. If it ends by itself before it was ever ready, it is not
- * restarted, and `ready` rejects.
+ * restarted, and `ready` rejects. If it ends with code 78 it is not restarted either.
  *
  * `environment()` gives the variables for each start. `awaitReady(child)` resolves with the program's addresses when it
  * is ready. `print(line)` gets its output. `onChange()` is called when a process has started or ended.
@@ -30,7 +32,7 @@ export function superviseProgram({ environment, awaitReady, print, say, onChange
       child = undefined;
       onChange();
       if (stopping) gone.resolve();
-      else if (readySince === undefined && signal === null) giveUp(code);
+      else if (signal === null && (readySince === undefined || code === failedCode)) giveUp(code);
       else restartLater(signal ?? `code ${code}`, wasReady);
     });
     onChange();
@@ -47,6 +49,7 @@ export function superviseProgram({ environment, awaitReady, print, say, onChange
   const giveUp = (code) => {
     stopping = true;
     gone.resolve();
+    if (readySince !== undefined) say(`${name} failed and is not restarted: see its last lines above`);
     ready.reject(new Error(`${name} could not start (code ${code}): see its last lines above`));
   };
   const restartLater = (how, wasReady) => {

@@ -78,6 +78,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
     load: () => ({ connections: sessions.connections(), speaking: sessions.speaking() }),
     taken: (device, session, loss) =>
       sessions.close(device, session, loss === "replaced" ? "replaced" : "unregistered"),
+    superseded: context.fail,
     log,
   });
   defer((mode) => registry.close(farewellMs[mode]));

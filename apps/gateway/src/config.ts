@@ -61,7 +61,8 @@ export type GatewayConfig = z.infer<z.ZodObject<typeof gatewayConfig>> & {
 /** Names a gateway after its host and port. */
 export function nameGateway(port: number): string {
   const host = hostname().replaceAll(/[^A-Za-z0-9_-]/g, "-");
-  return `${host.slice(0, 40)}-${port}`;
+  // The end of a long name differs between hosts, as in a cluster.
+  return `${host.slice(-58)}-${port}`;
 }
 
 /** Checks the order of the times of a connection's life. Throws ConfigError that names which must be longer. */

@@ -10,7 +10,7 @@ export interface Canary {
   create(): Promise<void>;
   /**
    * Renews the entry; `left`: the process stops in order. Returns its earlier revision: entries up to there are still in
-   * the bucket. Returns 0 if the bucket lost them. Throws when a newer process holds the gateway's id.
+   * the bucket. Returns 0 if the bucket lost them, or if a newer process wrote here since.
    */
   renew(left: boolean): Promise<number>;
 }
@@ -35,9 +35,10 @@ export function createCanary(bus: Bus, { id, epoch }: { readonly id: string; rea
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error;
       }
-      const other = (await bucket.get(id))?.value;
-      if (other !== undefined && other.epoch > epoch) throw new Error(`a newer process holds the gateway id ${id}`);
-      revision = await bucket.put(id, describe(left));
+      const other = await bucket.get(id);
+      const isNewer = other?.value !== undefined && other.value.epoch > epoch;
+      // The lease decides who holds the id. If the newer process is gone, the next renewal succeeds.
+      revision = isNewer ? other.revision : await bucket.put(id, describe(left));
       return 0;
     },
   };

@@ -44,12 +44,17 @@ test.concurrent(
   20_000,
 );
 
-test.concurrent("lease: a second process with the same id takes over, and the older one logs it", async () => {
-  const errors: object[] = [];
-  const log = { info: () => undefined, warn: () => undefined, error: (fields: object) => void errors.push(fields) };
-  const older = await register(bus, "same", { epoch: ulid(2), log });
-  const newer = await register(bus, "same", { epoch: ulid(3) });
-  await expect(register(bus, "same", { epoch: ulid(1) })).rejects.toThrow(/a newer process/);
-  await vi.waitFor(() => expect(errors.length).toBeGreaterThan(0), { timeout: 5000 });
-  await Promise.all([older.close(), newer.close()]);
+test.concurrent("lease: a second process with the same id takes over, and the older one is told once", async () => {
+  const told: string[] = [];
+  const superseded = ({ message }: Error) => void told.push(message);
+  const older = await register(bus, "same", { epoch: ulid(2), superseded });
+  const epoch = ulid(3);
+  const newer = await register(bus, "same", { epoch });
+  await expect(register(bus, "same", { epoch: ulid(1) })).rejects.toThrow(/started with the id same too/);
+  await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 5000 });
+  await older.draining();
+  await older.close();
+  expect(told).toEqual([expect.stringContaining("VOXBUS_GATEWAY_ID")]);
+  expect((await bus.bucket(buckets.gateways).get("same"))?.value?.epoch).toBe(epoch);
+  await newer.close();
 });

@@ -1,6 +1,11 @@
 import { ConflictError, type Bus } from "@voxbus/bus";
 import { buckets, type GatewayLease } from "@voxbus/protocol";
 
+/** Thrown when a newer process holds the gateway id. */
+export class IdTakenError extends Error {
+  override readonly name = "IdTakenError";
+}
+
 /** Identity of a gateway process, and the numbers in its lease. */
 export interface LeaseOptions {
   readonly id: string;
@@ -13,7 +18,7 @@ export interface LeaseOptions {
 
 /** The lease of one gateway process. */
 export interface Lease {
-  /** Writes the lease with new numbers. Throws when a newer process holds the id. */
+  /** Writes the lease with new numbers. Throws IdTakenError. */
   renew(draining: boolean): Promise<void>;
   /** Removes the lease if this process still owns it. */
   remove(): Promise<void>;
@@ -27,7 +32,9 @@ export function createLease(bus: Bus, { id, epoch, address, load }: LeaseOptions
     renew: (draining) =>
       bucket.modify(id, (holder) => {
         if (holder !== undefined && holder.epoch > epoch) {
-          throw new Error(`a newer process at ${holder.address} holds the gateway id ${id}`);
+          throw new IdTakenError(
+            `another gateway, at ${holder.address}, started with the id ${id} too; give each its own VOXBUS_GATEWAY_ID`,
+          );
         }
         return { id, epoch, address, load: load(), draining, since };
       }),

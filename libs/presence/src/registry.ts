@@ -3,7 +3,7 @@ import type { Bus, BusLog } from "@voxbus/bus";
 import { ulid } from "ulid";
 import { createCanary } from "./canary.ts";
 import { enterPresence, leavePresence } from "./entering.ts";
-import { createLease, type LeaseOptions } from "./lease.ts";
+import { createLease, IdTakenError, type LeaseOptions } from "./lease.ts";
 import { createOwnEntries, type Loss } from "./own-entries.ts";
 import type { Registry } from "./presence.ts";
 
@@ -18,15 +18,17 @@ export interface RegistryOptions extends Omit<LeaseOptions, "epoch"> {
   readonly epoch?: string;
   /** Called when a session's presence is lost for good, so its socket here is to be closed. */
   readonly taken?: (device: string, session: string, loss: Loss) => void;
+  /** Called once when a newer process holds the id. The registry then writes nothing more but the removal of presence. */
+  readonly superseded?: (error: IdTakenError) => void;
   readonly log?: BusLog;
 }
 
 /**
  * Keeps a gateway's lease and its devices' presence. Resolves when the lease is written. After a reconnect, or a wipe of
- * the bucket, missing presence is written again with its old terms. Throws when a newer process holds the id.
+ * the bucket, missing presence is written again with its old terms. Throws IdTakenError.
  */
 export async function createRegistry(bus: Bus, options: RegistryOptions): Promise<Registry> {
-  const { id, epoch = ulid(bus.now()), taken, log } = options;
+  const { id, epoch = ulid(bus.now()), taken, superseded, log } = options;
   const lease = createLease(bus, { ...options, epoch });
   const canary = createCanary(bus, { id, epoch });
   const own = createOwnEntries(bus, { taken, log });
@@ -34,11 +36,13 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
   let hasReconnected = false;
   let closed = false;
   let isNoted = false;
+  let isSuperseded = false;
   let resolveNoted = (): void => undefined;
   /** Resolves when it is stored that this process leaves. */
   const noted = new Promise<void>((resolve) => (resolveNoted = resolve));
 
   const renewOnce = async (): Promise<void> => {
+    if (isSuperseded) return;
     const reconnected = hasReconnected;
     const leaves = isDraining;
     hasReconnected = false;
@@ -46,7 +50,14 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
     isNoted = leaves;
     if (leaves) resolveNoted();
     // First, because the presence of many devices may take longer than the lease lives.
-    await lease.renew(leaves);
+    try {
+      await lease.renew(leaves);
+    } catch (error) {
+      if (!(error instanceof IdTakenError)) throw error;
+      isSuperseded = true;
+      resolveNoted();
+      return superseded?.(error);
+    }
     await own.restore(kept, reconnected || kept === 0);
   };
 

@@ -17,7 +17,7 @@ beforeAll(() => {
     `import { EventEmitter } from "node:events";
      import { run, port } from ${JSON.stringify(library)};
      await run({ name: "bell", opsPort: 0, config: { VOXBUS_BELL_PORT: port.default(1).describe("port of the bell") } },
-       async ({ log, defer, config }) => {
+       async ({ log, defer, config, fail }) => {
          defer((mode) => log.info({ mode }, "undone"));
          log.info({ transcript: "a secret", turn: { transcript: "another secret", origin: 4 } }, "heard");
          const errors = {
@@ -30,6 +30,7 @@ beforeAll(() => {
          const crash = errors[process.env.BELL_CRASHES];
          if (crash) setInterval(crash, 10);
          if (process.env.BELL_BREAKS) setInterval(() => { for (let i = 0; i < 200; i += 1) setTimeout(errors.timer); }, 1);
+         if (process.env.BELL_FAILS) setTimeout(() => fail(new Error("two bells ring")), 10);
          if (process.env.BELL_HANGS) defer(() => new Promise((resolve) => setTimeout(resolve, 60_000)));
          return { bell: "ring://" + config.VOXBUS_BELL_PORT };
        });`,
@@ -168,6 +169,14 @@ describe("run", () => {
       expect(messages(output)).toContainEqual(expect.objectContaining({ msg: "unexpected error", level: 50 }));
     },
   );
+
+  it("a program that fails: is undone in mode quick, logs the reason, and exits with code 78", async () => {
+    const { code, output } = await launch({ BELL_FAILS: "1" }).ended;
+    expect(code).toBe(78);
+    const err = expect.objectContaining({ message: "two bells ring" }) as object;
+    expect(messages(output)).toContainEqual(expect.objectContaining({ level: 60, msg: "program failed, ending", err }));
+    expect(messages(output)).toContainEqual(expect.objectContaining({ msg: "undone", mode: "quick" }));
+  });
 
   it("unexpected errors without end: more than 1000 in a minute end the process with code 1", async () => {
     const { code, output } = await launch({ BELL_BREAKS: "1" }).ended;

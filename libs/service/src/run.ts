@@ -9,6 +9,8 @@ import { programShape, startService, type Build, type Program } from "./service.
 const bounds: Readonly<Record<StopMode, number>> = { drain: 30_000, quick: 4500 };
 /** Time that the client of `POST /pre-stop` gets to read its answer, ms. It may end with this process, as in a container. */
 const preStopMs = 1000;
+/** Exit code of a program that failed for a reason that a restart does not remove (EX_CONFIG). */
+const failedCode = 78;
 /** Time that a start may take to notice that it is to stop, ms. Then the process exits: it has nothing to finish yet. */
 const startBoundMs = 700;
 
@@ -17,7 +19,8 @@ const startBoundMs = 700;
  * it for `--help`. When the program is ready it logs one line with the real addresses, and sends them to the launcher.
  * SIGTERM or SIGHUP drains within 30 s, or ends a program that is not ready yet within 1 s. SIGINT, or the end of the
  * launcher, stops within 5 s. After a drain by `POST /pre-stop` the process ends too, so that a supervisor starts it again.
- * An error that nothing has caught is logged and counted; more than 1000 of them in a minute end the process.
+ * An error that nothing has caught is logged and counted; more than 1000 of them in a minute end the process. A program
+ * that fails (`Service.fail`) ends with code 78.
  */
 export async function run<S extends ConfigShape>(program: Program<S>, build: Build<S>): Promise<void> {
   if (process.argv.includes("--help")) {
@@ -27,7 +30,7 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
   const foreign = dropForeignVariables();
   const early = new AbortController();
   const starting = startService(program, build, process.env, early.signal);
-  const end = (mode: StopMode, why: string) => {
+  const end = (mode: StopMode, why: string, code = 0) => {
     if (early.signal.aborted && mode === "drain") return;
     early.abort(new Error(`the program stops: ${why}`));
     setTimeout(() => process.exit(1), bounds[mode]).unref();
@@ -39,7 +42,7 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
         await stop(mode);
         log.info("stopped");
         await logOutput().end();
-        process.exit(0);
+        process.exit(code);
       })
       .catch(() => process.exit(0));
   };
@@ -49,7 +52,7 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
   if (process.channel) process.on("disconnect", () => end("quick", "the launcher is gone"));
 
   try {
-    const { addresses, log, preStopped, bearError } = await starting;
+    const { addresses, log, preStopped, failed, bearError } = await starting;
     // An error ends what it happened in. Ending the process would also end the work for everybody else.
     const bear = (error: unknown) => {
       if (bearError(error)) return;
@@ -62,6 +65,7 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
     process.on("unhandledRejection", bear);
     void preStopped.then(() => setTimeout(() => end("drain", "pre-stop"), preStopMs));
     if (foreign.length > 0) log.info({ variables: foreign }, "variables of other programs not used");
+    void failed.then(({ message }) => end("quick", message, failedCode));
     log.info({ ...addresses }, "ready");
     process.send?.({ type: "ready", program: program.name, addresses });
   } catch (error) {

@@ -34,6 +34,11 @@ export interface Service<S extends ConfigShape> extends Pick<Lifecycle, "signal"
   readonly log: Log;
   /** Makes instruments, which `/metrics` shows. Their names are `voxbus_<program>_<thing>_<unit>`. */
   readonly meter: Meter;
+  /**
+   * Ends the program for a reason that only an operator can remove: it logs the reason, stops as `quick` does, and its
+   * process exits with code 78, so that it is not started again.
+   */
+  fail(reason: Error): void;
   /** Adds a condition to `/readyz`. */
   check(name: string, ready: () => boolean): void;
   /** Adds a route to the operations port, by method and path. */
@@ -49,6 +54,8 @@ export interface Running extends Pick<Lifecycle, "stop"> {
   readonly log: Log;
   /** Resolves when `POST /pre-stop` was answered: the program has drained, and its process is to end. */
   readonly preStopped: Promise<void>;
+  /** Resolves with the reason when the program has failed. Then it stops. */
+  readonly failed: Promise<Error>;
   /** Takes an error that nothing has caught. */
   readonly bearError: BearError;
 }
@@ -123,6 +130,13 @@ export async function startService<S extends ConfigShape>(
       log,
     });
     defer(() => ops.close());
+    let resolveFailed = (_reason: Error): void => undefined;
+    const failed = new Promise<Error>((resolve) => (resolveFailed = resolve));
+    const fail = (err: Error) => {
+      log.fatal({ err }, "program failed, ending");
+      resolveFailed(err);
+      void stop("quick");
+    };
     const addresses = await build({
       config,
       log,
@@ -130,10 +144,11 @@ export async function startService<S extends ConfigShape>(
       signal,
       defer,
       drain,
+      fail,
       check: (name, ready) => checks.set(name, ready),
       route: (path, handler) => routes.set(path, handler),
     });
-    return { addresses: { ...addresses, ops: ops.address }, log, preStopped, stop, bearError };
+    return { addresses: { ...addresses, ops: ops.address }, log, preStopped, failed, stop, bearError };
   } catch (error) {
     await stop("quick");
     throw error;

@@ -100,7 +100,7 @@ export function passwordVariable({ user }: Pick<Grant, "user">, prefix = ""): st
 }
 
 /** Names the user of a program of the system with a prefix. */
-function nameUser(user: string, prefix: string): string {
+export function nameUser(user: string, prefix: string): string {
   return prefix === "" ? user : `${prefix}_${user}`;
 }
 

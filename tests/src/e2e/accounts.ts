@@ -6,8 +6,9 @@ import { join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { createNames } from "@voxbus/bus";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
-import { grants, passwordVariable } from "../docs/permissions.ts";
+import { grants, nameUser, passwordVariable } from "../docs/permissions.ts";
 import { freePorts } from "./launcher.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -16,27 +17,35 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 export interface GuardedNats {
   readonly server: NatsServer;
   readonly passwords: Readonly<Record<string, string>>;
-  /** Connects as one of the users. */
-  connectAs(user: string): Promise<NatsConnection>;
+  /** Connects as one of the users, of the system with a prefix. */
+  connectAs(user: string, prefix?: string): Promise<NatsConnection>;
 }
 
-/** Starts a nats-server with deploy/nats/accounts.conf and random passwords. */
-export async function startGuardedNats(): Promise<GuardedNats> {
-  const passwords = Object.fromEntries(grants.map(({ user }) => [user, `p${randomBytes(12).toString("hex")}`]));
-  for (const grant of grants) process.env[passwordVariable(grant)] = passwords[grant.user];
+/**
+ * Starts a nats-server with deploy/nats/accounts.conf, or with `accounts` for the systems with these prefixes, and random
+ * passwords.
+ */
+export async function startGuardedNats(accounts?: string, prefixes: readonly string[] = [""]): Promise<GuardedNats> {
+  const users = prefixes.flatMap((prefix) =>
+    grants.map(({ user }) => ({ name: nameUser(user, prefix), variable: passwordVariable({ user }, prefix) })),
+  );
+  const passwords = Object.fromEntries(users.map(({ name }) => [name, `p${randomBytes(12).toString("hex")}`]));
+  for (const { name, variable } of users) process.env[variable] = passwords[name];
   // nats-server resolves an include from the folder of its settings, which is one below the temporary one.
-  const accounts = relative(join(tmpdir(), "any"), join(root, "deploy/nats/accounts.conf"));
-  const server = await startNatsServer({ config: `include ${JSON.stringify(accounts)}` });
-  for (const grant of grants) delete process.env[passwordVariable(grant)];
+  const file = relative(join(tmpdir(), "any"), join(root, "deploy/nats/accounts.conf"));
+  // Those settings of deploy/nats are in the server's own already.
+  const config = accounts?.slice(accounts.indexOf("accounts {")) ?? `include ${JSON.stringify(file)}`;
+  const server = await startNatsServer({ config });
+  for (const { variable } of users) delete process.env[variable];
   return {
     server,
     passwords,
-    connectAs: (user) =>
+    connectAs: (user, prefix = "") =>
       connect({
         servers: server.url,
-        user,
-        pass: passwords[user] ?? "",
-        inboxPrefix: `_INBOX.${user}`,
+        user: nameUser(user, prefix),
+        pass: passwords[nameUser(user, prefix)] ?? "",
+        inboxPrefix: createNames(prefix).inboxPrefix(user),
         noAsyncTraces: true,
       }),
   };
