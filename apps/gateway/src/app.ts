@@ -27,6 +27,8 @@ import { createTurnBudget } from "./session/turn-budget.ts";
 /** The longest wait for NATS at the end, so that a gateway that stops while NATS restarts does not count as lost, ms. */
 const farewellMs = { drain: 5000, quick: 500 } as const;
 const memoryCheckMs = 1000;
+/** The close of a session that lost its device. */
+const lossCloses = { replaced: "replaced", removed: "unregistered" } as const;
 
 /** The gateway as a program. */
 export const gateway: Program<typeof gatewayConfig> = {
@@ -76,8 +78,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
     epoch: ulid(bus.now()),
     address,
     load: () => ({ connections: sessions.connections(), speaking: sessions.speaking() }),
-    taken: (device, session, loss) =>
-      sessions.close(device, session, loss === "replaced" ? "replaced" : "unregistered"),
+    taken: (device, session, loss) => sessions.close(device, session, lossCloses[loss]),
     superseded: context.fail,
     log,
   });

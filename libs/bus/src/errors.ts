@@ -28,8 +28,8 @@ export class ForeignError extends Error {
   override readonly name = "ForeignError";
   constructor(thing: string, conflict: string, options?: ErrorOptions) {
     super(
-      `${thing}, which this version of voxbus did not create, ${conflict}. It was not changed. Remove it if an older ` +
-        "voxbus made it (CHANGELOG.md), or set VOXBUS_NATS_PREFIX to a name of your own for every program of this system",
+      `${thing} ${conflict}, and this version of voxbus did not create it. It was not changed. Set VOXBUS_NATS_PREFIX to ` +
+        "a word of your own for every program of this system, or remove it if an older voxbus made it (CHANGELOG.md)",
       options,
     );
   }

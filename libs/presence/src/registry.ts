@@ -3,7 +3,7 @@ import type { Bus, BusLog } from "@voxbus/bus";
 import { ulid } from "ulid";
 import { createCanary } from "./canary.ts";
 import { enterPresence, leavePresence } from "./entering.ts";
-import { createLease, IdTakenError, type LeaseOptions } from "./lease.ts";
+import { createLease, IdTakenError, type Lease, type LeaseOptions } from "./lease.ts";
 import { createOwnEntries, type Loss } from "./own-entries.ts";
 import type { Registry } from "./presence.ts";
 
@@ -42,7 +42,6 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
   const noted = new Promise<void>((resolve) => (resolveNoted = resolve));
 
   const renewOnce = async (): Promise<void> => {
-    if (isSuperseded) return;
     const reconnected = hasReconnected;
     const leaves = isDraining;
     hasReconnected = false;
@@ -50,18 +49,18 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
     isNoted = leaves;
     if (leaves) resolveNoted();
     // First, because the presence of many devices may take longer than the lease lives.
-    try {
-      await lease.renew(leaves);
-    } catch (error) {
-      if (!(error instanceof IdTakenError)) throw error;
-      isSuperseded = true;
-      resolveNoted();
-      return superseded?.(error);
-    }
+    await lease.renew(leaves);
     await own.restore(kept, reconnected || kept === 0);
   };
 
-  const renewal = createRenewal(renewOnce, () => closed);
+  const renewal = createRenewal(renewOnce, {
+    ended: () => closed || isSuperseded,
+    taken(error) {
+      isSuperseded = true;
+      resolveNoted();
+      superseded?.(error);
+    },
+  });
   const renewQuietly = (): void => {
     if (closed || !bus.connected()) return;
     renewal.run().catch((err: unknown) => log?.error({ err, id }, "lease renewal failed"));
@@ -102,27 +101,38 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
       clearInterval(timer);
       watch.close();
       if (!bus.connected()) return log?.warn({ id }, "NATS disconnected, lease left to expire");
-      const remove = async () => {
-        await renewal.running();
-        await lease.remove();
-      };
-      try {
-        await Promise.race([remove(), sleep(removalMs, undefined, { ref: false })]);
-      } catch (err) {
-        log?.warn({ err, id }, "lease removal failed, left to expire");
-      }
+      await removeLease(lease, renewal.running()).catch((err: unknown) =>
+        log?.warn({ err, id }, "lease removal failed, left to expire"),
+      );
     },
   };
 }
 
-/** Runs `renewOnce` one at a time. A call during a run causes one more run after it. */
-function createRenewal(renewOnce: () => Promise<void>, closed: () => boolean) {
+/** Removes the lease after a renewal that runs. Gives up after 1 s. */
+async function removeLease(lease: Lease, renewing: Promise<void> | undefined): Promise<void> {
+  const remove = async () => {
+    await renewing;
+    await lease.remove();
+  };
+  await Promise.race([remove(), sleep(removalMs, undefined, { ref: false })]);
+}
+
+/** Runs `renewOnce` one at a time. A call during a run causes one more run after it. `taken`: another process has the id. */
+function createRenewal(
+  renewOnce: () => Promise<void>,
+  { ended, taken }: { readonly ended: () => boolean; readonly taken: (error: IdTakenError) => void },
+) {
   let again = false;
   let running: Promise<void> | undefined;
   const loop = async (): Promise<void> => {
-    while (again && !closed()) {
+    while (again && !ended()) {
       again = false;
-      await renewOnce();
+      try {
+        await renewOnce();
+      } catch (error) {
+        if (!(error instanceof IdTakenError)) throw error;
+        taken(error);
+      }
     }
   };
   return {

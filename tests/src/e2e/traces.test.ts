@@ -158,7 +158,7 @@ test("the broker: every message of the turn has the spans of nats-server", () =>
     expect(server?.service).toBe("voxbus-monitor");
     expect(server?.attributes).toMatchObject({ "nats.sender": sender.service.replace("voxbus-", "") });
     const stored = spoken.filter(({ parent }) => parent === server?.id).map(({ name }) => name);
-expect(stored).toEqual([sender.name.includes(".in.") ? "store voxbus_DEVICE_IN" : "store voxbus_TURNS"]);
+    expect(stored).toEqual([sender.name.includes(".in.") ? "store voxbus_DEVICE_IN" : "store voxbus_TURNS"]);
     // The server has the same clock. It has the message before the sender has its answer; its own work may end later.
     expect(server!.start).toBeGreaterThan(sender.start - 5);
     expect(server!.start).toBeLessThan(sender.end + 5);

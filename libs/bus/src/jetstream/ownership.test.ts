@@ -5,6 +5,7 @@ import { buckets, channels } from "@voxbus/protocol";
 import { silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Bus } from "../bus.ts";
+import { BusAwayError } from "../errors.ts";
 import { connectOwnBus } from "../test-bus.ts";
 
 const hour = 3600 * 1e9;
@@ -61,13 +62,23 @@ test.each([
   expect(await configOf(given.name)).toEqual(before);
 });
 
+test("ownership: a stream of others that stores our requests does not answer them", async () => {
+  await jsm.streams.add({ name: "fleet-log", subjects: ["gateway.>", "stats.>", "alert.>", "fleet.>"] });
+  const [bus, gateway] = [await start(), await start()];
+  const ask = () => bus.request(channels.replay("g1"), { session: "s1", from: 1 }, { timeoutMs: 500 });
+  await expect(ask()).rejects.toThrow(BusAwayError);
+  gateway.respond(channels.replay("g1"), ({ session }) => ({ session, open: true, newest: 7, frames: [] }));
+  await gateway.flush();
+  expect((await ask()).newest).toBe(7);
+});
+
 test("ownership: a durable consumer that we did not create stops the claim by name, and stays as it is", async () => {
   const bus = await start();
   const foreign = { durable_name: "voxbus_tts", deliver_subject: "elsewhere", ack_policy: "none" as const };
   await jsm.consumers.add("voxbus_TURNS", foreign);
   const { config: before } = await jsm.consumers.info("voxbus_TURNS", "voxbus_tts");
   const claiming = bus.claim({ channel: channels.sayOpen("*"), durable: "tts", slots: 1, work: async () => {} });
-  await expect(claiming).rejects.toThrow(/the consumer voxbus_tts of voxbus_TURNS, .*VOXBUS_NATS_PREFIX/);
+  await expect(claiming).rejects.toThrow(/the consumer voxbus_tts of voxbus_TURNS has .*VOXBUS_NATS_PREFIX/);
   expect((await jsm.consumers.info("voxbus_TURNS", "voxbus_tts")).config).toEqual(before);
 });
 

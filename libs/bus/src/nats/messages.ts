@@ -99,10 +99,12 @@ export function createMessages(connection: Connection): Messages {
       }),
     request: async ({ subject, schema, answer }, envelope, { timeoutMs = requestTimeoutMs } = {}, signal) => {
       const data = encodeEnvelope(schema, envelope);
-      const answered = await requestOnce(connection, { subject, data, timeoutMs }, signal);
-      const refusal = answered.headers?.get(refusalHeader);
-      if (refusal) throw new Error(`the request on ${subject} was refused: ${refusal}`);
-      return decodeEnvelope(answer, answered.data);
+      const read = (answered: Msg) => {
+        const refusal = answered.headers?.get(refusalHeader);
+        if (refusal) throw new Error(`the request on ${subject} was refused: ${refusal}`);
+        return decodeEnvelope(answer, answered.data);
+      };
+      return requestOnce(connection, { subject, data, timeoutMs, read }, signal);
     },
   };
 }
@@ -136,22 +138,43 @@ function listen(
   };
 }
 
-async function requestOnce(
+/** A request on the bus. */
+interface RequestOptions<T> {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly timeoutMs: number;
+  /** Reads an answer. Throws ProtocolError if it does not decode. */
+  readonly read: (answer: Msg) => T;
+}
+
+async function requestOnce<T>(
   connection: Connection,
-  { subject, data, timeoutMs }: { readonly subject: string; readonly data: Uint8Array; readonly timeoutMs: number },
+  { subject, data, timeoutMs, read }: RequestOptions<T>,
   signal: AbortSignal | undefined,
-): Promise<Msg> {
+): Promise<T> {
   signal?.throwIfAborted();
   if (!connection.connected()) throw new BusAwayError("NATS is away");
+  const ask = async (): Promise<T> => {
+    let problem: unknown;
+    for await (const answered of await connection.nc.requestMany(connection.names.subject(subject), data, {
+      maxWait: timeoutMs,
+    })) {
+      try {
+        return read(answered);
+      } catch (error) {
+        // A stream of another application that stores the request answers it too.
+        if (!(error instanceof ProtocolError)) throw error;
+        problem = error;
+      }
+    }
+    throw new BusAwayError(`no answer on ${subject}`, { cause: problem });
+  };
   try {
-    return await raceAbort(
-      connection.nc.request(connection.names.subject(subject), data, { timeout: timeoutMs }),
-      signal,
-    );
+    return await raceAbort(ask(), signal);
   } catch (error) {
     const cause = explainDenial(error);
     if (cause instanceof DeniedError) throw cause;
-    const unanswered = [errors.TimeoutError, errors.RequestError, errors.ClosedConnectionError].some(
+    const unanswered = [errors.TimeoutError, errors.NoRespondersError, errors.ClosedConnectionError].some(
       (kind) => cause instanceof kind,
     );
     throw unanswered ? new BusAwayError(`no answer on ${subject}`, { cause }) : cause;
