@@ -77,6 +77,13 @@ test.each([
   );
 });
 
+test("connectBus: an HTTP server, such as the monitoring port of NATS, is refused within seconds", async () => {
+  const port = await findFreePort();
+  await startServers(`http: "127.0.0.1:${port}"`);
+  const dialing = connectOwnBus(`nats://127.0.0.1:${port}`, { streams: [], signal: AbortSignal.timeout(8000) });
+  await expect(dialing).rejects.toThrow("it is no NATS server. Check host and port");
+});
+
 test.each([
   ["a NATS", "jetstream: false"],
   ["an account", 'accounts { A { users: [ { user: "u", password: "u" } ] } }\nno_auth_user: "u"'],

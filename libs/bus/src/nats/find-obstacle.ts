@@ -6,6 +6,8 @@ import type { ServerInfo } from "@nats-io/transport-node";
 import { defaultPorts } from "@voxbus/protocol";
 
 const patienceMs = 1000;
+/** Time after which a server that does not greet is asked something, ms. An HTTP server answers then. */
+const askMs = 300;
 const refusal = /^ERR_SSL_\w*ALERT_\w*(?:CERTIFICATE|UNKNOWN_CA)/;
 const distrust = /CERT|ISSUER|SELF_SIGNED|UNABLE_TO_VERIFY/;
 /** The oldest nats-server that lets messages and keys expire one by one. */
@@ -51,6 +53,7 @@ export async function findObstacle(address: string, files: TlsFiles | undefined)
 /** Reads a server's first line, or what it sends before it closes the connection. */
 async function readLine(socket: Socket): Promise<string> {
   const signal = AbortSignal.timeout(patienceMs);
+  setTimeout(() => socket.writable && text === "" && socket.write("PING\r\n\r\n"), askMs);
   let text = "";
   while (!text.includes("\n")) {
     const [bytes] = (await once(socket, "data", { signal })) as [Buffer];
