@@ -20,11 +20,11 @@ export class StorageFullError extends BusAwayError {
 
 /** Thrown at the start when NATS cannot be used as it is set up. The message says what to do. */
 export class NatsSetupError extends Error {
-  override readonly name = "NatsSetupError";
+  override readonly name: string = "NatsSetupError";
 }
 
 /** Thrown when NATS has something of another application where voxbus needs its own. voxbus changes nothing of it. */
-export class ForeignError extends Error {
+export class ForeignError extends NatsSetupError {
   override readonly name = "ForeignError";
   constructor(thing: string, conflict: string, options?: ErrorOptions) {
     super(
