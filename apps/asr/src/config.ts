@@ -18,7 +18,7 @@ export const asrConfig = {
     .default(10_000)
     .describe("ms after which a request to the openai engine fails"),
   VOXBUS_ASR_TRANSCRIPT_MS: count(1000, 300_000)
-    .default(20_000)
+    .default(60_000)
     .describe("ms from the end of an utterance to its transcript, in which it may wait for others; then it failed"),
   VOXBUS_ASR_REQUESTS: count(1, 1000).default(16).describe("requests to the openai engine at the same time"),
   VOXBUS_ASR_THREADS: count(1, 64).default(2).describe("recognizer threads of the embedded engine"),

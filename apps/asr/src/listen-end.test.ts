@@ -57,9 +57,9 @@ afterEach(async () => {
 });
 
 test("limits: a request that may take longer than a transcript is a contradiction", async () => {
-  const env = { VOXBUS_ASR_ENGINE: "openai", VOXBUS_ASR_TIMEOUT_MS: "30000", VOXBUS_LOG_LEVEL: "fatal" };
+  const env = { VOXBUS_ASR_ENGINE: "openai", VOXBUS_ASR_TIMEOUT_MS: "60000", VOXBUS_LOG_LEVEL: "fatal" };
   await expect(startSubscriber(asr, buildAsr, env)).rejects.toThrow(
-    "VOXBUS_ASR_TRANSCRIPT_MS: must be longer than VOXBUS_ASR_TIMEOUT_MS, which is 30000 ms; it is 20000 ms",
+    "VOXBUS_ASR_TRANSCRIPT_MS: must be longer than VOXBUS_ASR_TIMEOUT_MS, which is 60000 ms; it is 60000 ms",
   );
 });
 

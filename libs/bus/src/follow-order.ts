@@ -75,7 +75,7 @@ export function createFrameOrder(after: number, { frame: deliver, lost }: FrameH
     waitingSince: () => early.get(earliest())?.at,
     conceal: () => concealBefore(earliest()),
     concealTo: (to) => {
-      while (next <= to) concealBefore(Math.min(earliest(), to + 1));
+      for (let from = next; from <= to; from = next) concealBefore(Math.min(earliest(), to + 1));
     },
     clear: () => {
       early.clear();

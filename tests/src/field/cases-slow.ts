@@ -205,7 +205,7 @@ export const slowCases: FieldKind = {
       right: "each question is heard and answered",
       why: "A recognizer with few slots.",
       async run(stage) {
-        await stage.restart("asr", { VOXBUS_ASR_REQUESTS: "5", VOXBUS_ASR_TRANSCRIPT_MS: "30000" });
+        await stage.restart("asr", { VOXBUS_ASR_REQUESTS: "5" });
         stage.server.script.transcribe = () => sleep(1000, "Hello there.");
         const all = await Promise.all(Array.from({ length: 20 }, () => connectImpatient(stage)));
         const turns = await Promise.all(all.map((device) => device.speak()));
