@@ -67,6 +67,20 @@ describe("watchdog", () => {
     expect(stage.turns[0]).toMatchObject({ origin, reason: "dry" });
   });
 
+  it("signs of life: when they cease, the frames that are missing are asked for within 2 s", () => {
+    const stage = createStage();
+    const origin = stage.inbound();
+    for (const frame of replyFrames({ reply: "a", origin }, 1, 4).slice(0, 3)) stage.playout.frame(frame);
+    for (let second = 0; second < 5; second += 1) {
+      stage.playout.working({ origin });
+      stage.pass(1000);
+    }
+    const asked = () => stage.published.filter(({ type }) => type === "resend").length;
+    const before = asked();
+    stage.pass(2000);
+    expect(asked()).toBeGreaterThan(before);
+  });
+
   it("signs of life: work on an earlier turn, on another reply or on the future keeps nothing alive", () => {
     const stage = createStage({ apology: true });
     const earlier = stage.inbound();

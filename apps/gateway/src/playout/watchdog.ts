@@ -54,8 +54,8 @@ export class Watchdog {
     const since = Math.max(reply.fedAt, soundEnd);
     const dryAt = endWait(reply, { since, limitMs: this.#profile().dryMs, now });
     if (now >= dryAt) return "starved";
-    if (now >= nextRequest(reply, now)) this.requestResend(reply, now);
-    return Math.min(nextRequest(reply, now), dryAt);
+    if (now >= nextRequest(reply)) this.requestResend(reply, now);
+    return Math.min(nextRequest(reply), dryAt);
   }
 
   /** Asks tts for the frames after the last accepted one, at most once a second. */
@@ -69,8 +69,10 @@ export class Watchdog {
   }
 }
 
-function nextRequest({ askedAt, fedAt, aliveAt }: PlayoutBuffer, now: number): number {
-  return (askedAt ?? fedAt) + (now - aliveAt < workingMs ? workingResendMs : resendMs);
+/** Gives the time at which missing frames are asked for if no further sign of life comes. */
+function nextRequest({ askedAt, fedAt, aliveAt }: PlayoutBuffer): number {
+  const from = askedAt ?? fedAt;
+  return Math.min(from + workingResendMs, Math.max(from + resendMs, aliveAt + workingMs));
 }
 
 /** Gives the time at which a wait has lasted for `limitMs` since its last sign of life, at least since `since`. */
