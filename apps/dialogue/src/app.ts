@@ -73,9 +73,7 @@ export async function buildDialogue({
   const tools = createDeviceTools(bus, {
     timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS,
     listMs: config.VOXBUS_DIALOGUE_TOOL_LIST_MS,
-    vision: config.VOXBUS_VISION_URL
-      ? { url: config.VOXBUS_VISION_URL, token: config.VOXBUS_VISION_TOKEN }
-      : undefined,
+    vision: config.VOXBUS_VISION_URL ? { url: config.VOXBUS_VISION_URL, token: config.VOXBUS_VISION_TOKEN } : undefined,
     onLeftOut({ device, session }, paths) {
       metrics.toolFieldsLeftOut(paths.length);
       log.warn({ device, session, fields: paths.slice(0, 16), count: paths.length }, "odd fields of tools left out");

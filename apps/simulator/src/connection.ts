@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { decodeFrame, encodeFrame, ProtocolError, type FramingVersion } from "@voxbus/protocol";
+import { closeCodes, decodeFrame, encodeFrame, ProtocolError, type FramingVersion } from "@voxbus/protocol";
 import { WebSocket } from "ws";
 import type { JsonObject } from "./device-tools.ts";
 import { readClock } from "./microphone.ts";
@@ -185,4 +185,14 @@ async function readRefusal(response: IncomingMessage): Promise<string> {
     if (body.length > longestRefusalBytes) break;
   }
   return body.replaceAll(/\s+/g, " ").slice(0, longestRefusalBytes).trim();
+}
+
+/** Makes an error from a close code, with its meaning in docs/protocol.md if it has one. */
+export function describeClose(code: number, reason: string): ConnectionError {
+  const known = Object.values(closeCodes).find((close) => close.code === code && close.reason === reason);
+  const named = reason === "" ? String(code) : `${code} ${reason}`;
+  const meaning = code === 1006 ? "The connection broke." : (known?.meaning ?? "");
+  return new ConnectionError("closed", `the server closed the connection: ${named}. ${meaning}`.trimEnd(), {
+    status: code,
+  });
 }

@@ -2,14 +2,8 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectionError } from "./connection.ts";
-import {
-  connectDevice,
-  describeClose,
-  type DeviceClient,
-  type DeviceEvent,
-  type DeviceOptions,
-} from "./device-client.ts";
+import { ConnectionError, describeClose } from "./connection.ts";
+import { connectDevice, type DeviceClient, type DeviceEvent, type DeviceOptions } from "./device-client.ts";
 import type { Input } from "./device-options.ts";
 import { readClock } from "./microphone.ts";
 import { makeNoise, type Noise } from "./noise.ts";

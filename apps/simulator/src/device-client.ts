@@ -1,5 +1,12 @@
-import { closeCodes, type ListenMode } from "@voxbus/protocol";
-import { ConnectionError, openConnection, type Connection, type Identity, type Received } from "./connection.ts";
+import type { ListenMode } from "@voxbus/protocol";
+import {
+  ConnectionError,
+  describeClose,
+  openConnection,
+  type Connection,
+  type Identity,
+  type Received,
+} from "./connection.ts";
 import type { DeviceTools, JsonObject } from "./device-tools.ts";
 import {
   startFirmware,
@@ -13,6 +20,7 @@ import {
 import { createHelloWait, type HelloAnswer } from "./hello-wait.ts";
 import { createMicrophone, readClock, type Spoken } from "./microphone.ts";
 import { createPlayout } from "./playout.ts";
+import type { Quirks } from "./quirks.ts";
 import { uplink, type Silence, type Utterance } from "./utterance.ts";
 
 /** A received event, with `played` for audio, or a JSON message that the device sent. */
@@ -20,22 +28,6 @@ export type DeviceEvent =
   | Exclude<Received, { readonly got: "audio" }>
   | (Extract<Received, { readonly got: "audio" }> & { readonly played: boolean })
   | { readonly t: number; readonly sent: JsonObject };
-
-/** Deviations from the behavior of stock firmware. */
-export interface Quirks {
-  /** Leaves the hello to `sendHello`. */
-  readonly noHello?: boolean;
-  /** Leaves WebSocket pings unanswered. */
-  readonly noPong?: boolean;
-  /** Answers a Close frame. Stock firmware leaves it unanswered and keeps streaming until TCP ends. */
-  readonly answerClose?: boolean;
-  /** Becomes idle after each answer. Stock firmware listens again, except in manual mode. */
-  readonly noRelisten?: boolean;
-  /** Sends `listen` `start` alone after a wake word, as small boards do. */
-  readonly noWakeAudio?: boolean;
-  /** Connects again: when the user acts, as stock firmware does, or 5 s later, as Espressif's component does. */
-  readonly reconnect?: "use" | "always" | undefined;
-}
 
 /** The identity and the behavior of a device. */
 export interface DeviceOptions {
@@ -300,14 +292,4 @@ class SimulatedDevice implements DeviceClient {
     this.#connection?.sendText(JSON.stringify(message));
     this.#options.onEvent?.({ t: readClock(), sent: message });
   }
-}
-
-/** Makes an error from a close code, with its meaning in docs/protocol.md if it has one. */
-export function describeClose(code: number, reason: string): ConnectionError {
-  const known = Object.values(closeCodes).find((close) => close.code === code && close.reason === reason);
-  const named = reason === "" ? String(code) : `${code} ${reason}`;
-  const meaning = code === 1006 ? "The connection broke." : (known?.meaning ?? "");
-  return new ConnectionError("closed", `the server closed the connection: ${named}. ${meaning}`.trimEnd(), {
-    status: code,
-  });
 }

@@ -3,9 +3,9 @@ import { hostname } from "node:os";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { defaultPorts, parseDeviceId, type FramingVersion, type ListenMode } from "@voxbus/protocol";
 import type { Identity } from "./connection.ts";
-import type { Quirks } from "./device-client.ts";
 import { mcpShapeNames, type McpShape } from "./mcp-shapes.ts";
 import { noiseNames, type Noise } from "./noise.ts";
+import type { Quirks } from "./quirks.ts";
 
 /** Something that the user does, in the order of the command line. */
 export type Input =

@@ -11,7 +11,7 @@ interface Exchange {
 type Shape = (exchange: Exchange) => readonly JsonObject[];
 
 const onList =
-  (change: (list: JsonObject) => JsonObject): Shape =>
+  (change: (list: JsonObject) => unknown): Shape =>
   ({ method, answer }) => {
     const result = answer["result"] as JsonObject | undefined;
     return [method === "tools/list" && result ? { ...answer, result: change(result) } : answer];
@@ -43,7 +43,7 @@ const mcpShapes = {
   "no-schema": onTools((tool) => without(tool, "inputSchema")),
   "list-schema": onTools((tool) => ({ ...tool, inputSchema: [] })),
   "no-name": onList((list) => ({ ...list, tools: [nameless, ...(list["tools"] as readonly JsonObject[]), null] })),
-  "bare-list": onList((list) => list["tools"] as unknown as JsonObject),
+  "bare-list": onList(({ tools }) => tools),
   "null-error": ({ answer }) => [{ ...answer, error: null }],
   "text-id": ({ id, answer }) => [{ ...answer, id: String(id) }],
   "no-jsonrpc": ({ answer }) => [without(answer, "jsonrpc")],

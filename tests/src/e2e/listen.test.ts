@@ -62,7 +62,7 @@ test.concurrent.each([
 );
 
 test.concurrent(
-  "listen: a device that streams on after a Close frame disturbs nobody, least of all its successor",
+  "listen: a device that streams on after a Close frame disturbs no one, least of all its successor",
   async () => {
     const first = await startDevice(system.devices[0]!, "twin", "--mode", "realtime");
     await first.do({ do: "listen" });

@@ -2,14 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { generate } from "../values.suite.ts";
-import {
-  emotions,
-  formatServerMessage,
-  OutText,
-  ServerHello,
-  serverMessages,
-  type ServerMessage,
-} from "./outbound.ts";
+import { emotions, formatServerMessage, OutText, ServerHello, serverMessages, type ServerMessage } from "./outbound.ts";
 
 describe.each(Object.entries(serverMessages))("server message %s", (type, schema: z.ZodType) => {
   it("round trip: every value comes back from JSON as it was", () => {
@@ -31,7 +24,12 @@ describe("formatServerMessage", () => {
     const texts = emotions.map((emotion) => read({ type: "llm", emotion })["text"]);
     expect(new Set(texts).size).toBe(emotions.length);
     expect(texts.every((text) => /^\p{Emoji}$/u.test(String(text)))).toBe(true);
-    expect(read({ type: "llm", emotion: "cool" })).toEqual({ type: "llm", emotion: "cool", text: "😎", session_id: "s1" });
+    expect(read({ type: "llm", emotion: "cool" })).toEqual({
+      type: "llm",
+      emotion: "cool",
+      text: "😎",
+      session_id: "s1",
+    });
   });
 
   it.each(["grumpy", "", "constructor", "__proto__"])("the unknown face %j goes with the neutral emoji", (emotion) => {
