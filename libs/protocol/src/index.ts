@@ -18,7 +18,7 @@ export {
   type DeviceMessageType,
 } from "./device/inbound.ts";
 export { parseJson, splitObject } from "./json-text.ts";
-export { Features, isLanguage } from "./envelopes/fields.ts";
+export { busVersion, Features, isLanguage } from "./envelopes/fields.ts";
 export {
   Emotion,
   emotions,
@@ -55,7 +55,8 @@ export {
 export { OutAudio, Outbound, OutControl, OutControlFrame, outControls, OutTextFrame } from "./envelopes/outbound.ts";
 export { Event, Heard, Say, SessionState, TurnPlayed } from "./envelopes/turns.ts";
 export { Alert, BadMessage, Command, ReplayAnswer, ReplayRequest, severities, Stats } from "./envelopes/operations.ts";
-export { busVersion, decodeEnvelope, encodeEnvelope, type Encoded } from "./envelopes/codec.ts";
+export { createInAudioWriter, type InAudioWriter } from "./envelopes/audio-writer.ts";
+export { decodeEnvelope, encodeEnvelope, type Encoded } from "./envelopes/codec.ts";
 export {
   AlertRecord,
   Canary,

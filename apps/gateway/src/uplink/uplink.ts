@@ -2,10 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BusAwayError, type Bus, type Trace } from "@voxbus/bus";
 import {
   channels,
+  createInAudioWriter,
   decodeEnvelope,
   encodeEnvelope,
   type Channel,
   type InAudio,
+  type InAudioWriter,
   type InControl,
   type InControlFrame,
   type InText,
@@ -66,11 +68,12 @@ export class Uplink {
   readonly #bus: Bus;
   readonly #device: string;
   readonly #session: string;
-  readonly #audio: ReturnType<typeof channels.inAudio>;
   readonly #drops: Counters["drops"];
   readonly #memory: MemoryBudget;
   readonly #failed: UplinkDeps["failed"];
   readonly #replay: ReplayBuffer;
+  /** Made for the first audio: most sessions have none at most times. */
+  #audio: { readonly channel: ReturnType<typeof channels.inAudio>; readonly write: InAudioWriter } | undefined;
   #seq = 0;
   #waiting: Waiting[] | undefined;
   #gap: { frames: number; from: number; to: number } | undefined;
@@ -83,7 +86,6 @@ export class Uplink {
     this.#bus = bus;
     this.#device = device;
     this.#session = session;
-    this.#audio = channels.inAudio(device);
     this.#drops = drops;
     this.#memory = memory;
     this.#failed = failed;
@@ -198,11 +200,10 @@ export class Uplink {
     const place = { session: this.#session, seq, at };
     let data: Uint8Array | undefined;
     if (frame.kind === "audio") {
-      // This runs for every packet, and a spread costs microseconds.
-      const { kind, body } = frame;
-      const audio = encodeEnvelope(this.#audio.schema, { session: this.#session, seq, at, kind, body });
+      this.#audio ??= { channel: channels.inAudio(this.#device), write: createInAudioWriter(this.#session) };
+      const audio = this.#audio.write(seq, at, frame.body);
       try {
-        this.#bus.publish(this.#audio, audio);
+        this.#bus.publish(this.#audio.channel, audio);
       } catch (error) {
         if (!(error instanceof BusAwayError)) throw error;
         return "away";

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { isName } from "../ids.ts";
 
+/** The major version of the bus contract that this library speaks: the field `v` of every message. */
+export const busVersion = 1;
 /** The most bytes of an audio packet: framing 3 has a 16-bit length. */
 export const maxPacketBytes = 65_535;
 /** One Opus packet; any Uint8Array, Buffers too. */
