@@ -16,6 +16,7 @@ import type { Downlink } from "../playout/downlink.ts";
 import { BackPressureProbe } from "./back-pressure-probe.ts";
 import type { Ending } from "./ending.ts";
 import type { Heartbeat } from "./heartbeat.ts";
+import { sendWhole } from "./send-whole.ts";
 
 /** Dependencies of an outbox. */
 export interface OutboxDeps {
@@ -54,7 +55,7 @@ export class Outbox implements Downlink, Ticker {
     if (message.type === "tts" && message.state !== "sentence_start") this.#isSpeaking = message.state === "start";
     counters.sent.text += 1;
     counters.sentBytes.text += text.length;
-    this.#socket.send(text);
+    sendWhole(this.#socket, text);
     this.#checkSocket();
   }
 
@@ -63,7 +64,7 @@ export class Outbox implements Downlink, Ticker {
     counters.sent.audio += 1;
     counters.sentBytes.audio += packet.byteLength;
     countLateness(counters, late);
-    this.#socket.send(this.framing === 1 ? packet : encodeFrame(this.framing, packet, Math.round(clock.now())));
+    sendWhole(this.#socket, encodeFrame(this.framing, packet, Math.round(clock.now())));
   }
 
   writable(): boolean {
