@@ -59,6 +59,13 @@ export const Profile = z.object({
     .describe("texts of listen/detect that are wake words and not typed text, beside those of the firmware"),
   group: name.optional().describe("the group whose fleet.<group>.out reaches the device"),
   lead: z.number().int().min(0).max(3).default(2).describe("frames sent ahead of the play-out clock"),
+  startGapMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(1000)
+    .default(20)
+    .describe("ms from tts start to the first packet; more for a device that loses the beginning of replies"),
   deadlineMs: z
     .number()
     .int()

@@ -3,8 +3,6 @@ import type { PlayoutBuffer } from "./buffer.ts";
 import type { Downlink } from "./downlink.ts";
 import type { Watchdog } from "./watchdog.ts";
 
-/** Gap between `tts` `start` and the first sound, ms: a device drops audio until it speaks (docs/protocol.md, turns). */
-export const startGapMs = 100;
 /** Time after the last sound before `tts` `stop`, ms: older firmware cuts sound that is still queued. */
 export const stopMarginMs = 180;
 
@@ -12,7 +10,7 @@ export const stopMarginMs = 180;
 export class Pacer {
   readonly #downlink: Downlink;
   readonly #watchdog: Watchdog;
-  readonly #profile: () => Pick<Profile, "lead">;
+  readonly #profile: () => Pick<Profile, "lead" | "startGapMs">;
   #soundFrom = 0;
   /** When the sound that was sent will have been played; 0 before the first sound of a reply. */
   #soundEnd = 0;
@@ -21,7 +19,7 @@ export class Pacer {
   #turnBegan = 0;
   #firstAudio: number | undefined;
 
-  constructor(downlink: Downlink, watchdog: Watchdog, profile: () => Pick<Profile, "lead">) {
+  constructor(downlink: Downlink, watchdog: Watchdog, profile: () => Pick<Profile, "lead" | "startGapMs">) {
     this.#downlink = downlink;
     this.#watchdog = watchdog;
     this.#profile = profile;
@@ -38,9 +36,9 @@ export class Pacer {
     this.#firstAudio = undefined;
   }
 
-  /** The device began to speak. */
+  /** The device was told to speak. It drops audio until it does (docs/protocol.md, turn sequencing). */
   beginSpeaking(now: number): void {
-    this.#soundFrom = now + startGapMs;
+    this.#soundFrom = now + this.#profile().startGapMs;
   }
 
   /** Another reply begins to play. */

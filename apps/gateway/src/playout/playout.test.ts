@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fixedLimits } from "../limits.ts";
 import type { ReplyFrame } from "./buffer.ts";
-import { startGapMs, stopMarginMs } from "./pacer.ts";
+import { stopMarginMs } from "./pacer.ts";
 import { createStage, replyFrames } from "./test-stage.ts";
 
 describe("playout", () => {
@@ -9,19 +9,33 @@ describe("playout", () => {
     const stage = createStage();
     const origin = stage.inbound();
     stage.playout.transcript(origin, "hello");
-    stage.pass(40);
+    stage.pass(10);
     for (const frame of replyFrames({ reply: "a", origin }, 2, 5)) stage.playout.frame(frame);
     stage.pass(5000);
     expect(stage.states()).toEqual(["start", "sentence_start", "sentence_start", "stop"]);
     const audio = stage.wire.filter((item) => "audio" in item);
     expect(audio).toHaveLength(10);
     const first = audio[0]?.at ?? 0;
-    expect(first - 1000).toBe(startGapMs);
+    expect(first - 1000).toBe(20);
     // Two frames ahead: three leave at once, then one each 60 ms.
     expect(audio.map(({ at }) => at - first)).toEqual([0, 0, 0, 60, 120, 180, 240, 300, 360, 420]);
     expect((stage.wire.at(-1)?.at ?? 0) - first).toBe(10 * 60 + stopMarginMs);
     expect(stage.playout.fence).toBe(origin);
-    expect(stage.turns).toMatchObject([{ origin, complete: true, played: [1, 5], firstAudio: 100 }]);
+    expect(stage.turns).toMatchObject([{ origin, complete: true, played: [1, 5], firstAudio: 20 }]);
+  });
+
+  it.each([
+    { gap: 0, arrives: 0, leaves: 0 },
+    { gap: 20, arrives: 50, leaves: 50 },
+    { gap: 100, arrives: 50, leaves: 100 },
+  ])("start gap of $gap ms: sound that arrives after $arrives ms leaves after $leaves", ({ gap, arrives, leaves }) => {
+    const stage = createStage({ startGapMs: gap });
+    const origin = stage.inbound();
+    stage.playout.typed(origin, "hello");
+    stage.pass(arrives);
+    for (const frame of replyFrames({ reply: "a", origin }, 1, 5)) stage.playout.frame(frame);
+    stage.pass(1000);
+    expect(stage.wire.find((item) => "audio" in item)?.at).toBe(1000 + leaves);
   });
 
   it("underrun: the clock starts anew and nothing is sent in a burst", () => {
@@ -59,7 +73,7 @@ describe("playout", () => {
     const stage = createStage();
     const origin = stage.inbound();
     for (const frame of replyFrames({ reply: "a", origin }, 3, 5)) stage.playout.frame(frame);
-    stage.pass(225);
+    stage.pass(145);
     stage.playout.abort(stage.inbound());
     expect(stage.turns).toMatchObject([{ complete: false, reason: "fenced", played: [1, 0], sentence: 0 }]);
     const silent = stage.inbound();

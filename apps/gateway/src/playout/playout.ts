@@ -17,7 +17,7 @@ export interface PlayoutDeps extends TurnReportsDeps {
   readonly uplink: Pick<Uplink, "seq" | "send">;
   readonly clock: Pick<Clock, "now" | "wake">;
   readonly drops: Record<DropReason, number>;
-  readonly profile: () => Pick<Profile, "language" | "lead" | "deadlineMs" | "dryMs">;
+  readonly profile: () => Pick<Profile, "language" | "lead" | "startGapMs" | "deadlineMs" | "dryMs">;
 }
 
 /**

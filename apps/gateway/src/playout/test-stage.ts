@@ -13,7 +13,8 @@ export type Written = { readonly at: number } & (
 );
 
 /** Creates a play-out in virtual time. It records everything written to the device, and published on the bus. */
-export function createStage(options: { readonly apology?: boolean } = {}) {
+export function createStage(options: { readonly apology?: boolean; readonly startGapMs?: number } = {}) {
+  const { startGapMs = 20 } = options;
   let now = 1000;
   let seq = 0;
   let queue: { readonly at: number; readonly ticker: Ticker }[] = [];
@@ -42,7 +43,7 @@ export function createStage(options: { readonly apology?: boolean } = {}) {
       close: () => undefined,
     },
     turns: { ended: (turn) => turns.push(turn) },
-    profile: () => ({ lead: 2, deadlineMs: 15_000, dryMs: 5000, language: "en" }),
+    profile: () => ({ lead: 2, startGapMs, deadlineMs: 15_000, dryMs: 5000, language: "en" }),
     apology: () => (options.apology ? [new TextEncoder().encode("sorry:0:0")] : undefined),
   });
   return {

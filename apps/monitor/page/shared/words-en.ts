@@ -22,6 +22,7 @@ const profileFields: Partial<Record<ProfileFieldName, string>> = {
   wakeWords: "Wake words, one per line",
   group: "Group",
   lead: "Frames sent ahead",
+  startGapMs: "Gap before the first sound (ms)",
   deadlineMs: "Reply deadline (ms)",
   dryMs: "Longest gap in a reply (ms)",
   silenceMs: "Goodbye after silence (ms)",

@@ -155,6 +155,7 @@ export const chinese: Words = {
       wakeWords: "唤醒词，每行一个",
       group: "分组",
       lead: "提前发送的帧数",
+      startGapMs: "首个声音前的间隔（毫秒）",
       deadlineMs: "回答时限（毫秒）",
       dryMs: "回答中的最长间隔（毫秒）",
       silenceMs: "静默多久后告别（毫秒）",
