@@ -39,28 +39,30 @@ interface Owner {
   readonly failed: (error: unknown) => void;
 }
 
-const slotMs = 5;
-const slots = 512;
+/** A slot takes 1 ms, so that two packets are never 65 ms apart because of the slots. */
+const slots = 4096;
 
 /**
- * Creates a timing wheel of 2.5 s in slots of 5 ms. An entry that is due later goes round again. A slot takes at most
+ * Creates a timing wheel of 4 s in slots of 1 ms. An entry that is due later goes round again. A slot takes at most
  * `perSlot` tickers, and the rest moves on to the next slot. This spreads the phases of sessions that begin together.
- * Measured with 3,000 sessions that speak: 39 ms late at p99 in one phase, 6 ms spread.
  */
 export function createTimingWheel(perSlot = 64): TimingWheel {
   const wheel: Entry[][] = Array.from({ length: slots }, () => []);
-  let turned = Math.floor(performance.now() / slotMs);
+  let turned = Math.floor(performance.now());
   /** Entries that were not cancelled. */
   let waiting = 0;
   let timer: NodeJS.Timeout | undefined;
+  /** The slot of the timer: the first one that is not empty. */
+  let timed = Infinity;
+  let isTurning = false;
 
   const put = (entry: Entry) => {
-    if (waiting === 0) turned = Math.max(turned, Math.floor(performance.now() / slotMs));
-    let slot = Math.min(Math.max(Math.ceil(entry.at / slotMs), turned + 1), turned + slots - 1);
+    if (!isTurning) turned = Math.max(turned, Math.min(Math.floor(performance.now()), timed - 1));
+    let slot = Math.min(Math.max(Math.ceil(entry.at), turned + 1), turned + slots - 1);
     while ((wheel[slot % slots]?.length ?? 0) >= perSlot && slot < turned + slots - 1) slot += 1;
     wheel[slot % slots]?.push(entry);
     waiting += 1;
-    arm();
+    if (!isTurning && slot < timed) arm(slot);
   };
   const call = (entry: Entry, now: number) => {
     if (!entry.call) return;
@@ -75,9 +77,9 @@ export function createTimingWheel(perSlot = 64): TimingWheel {
     }
   };
   const turn = () => {
-    timer = undefined;
     const now = performance.now();
-    const until = Math.floor(now / slotMs);
+    const until = Math.floor(now);
+    isTurning = true;
     // After a stall of the process every slot is due once, not once per lap.
     turned = Math.max(turned, until - slots);
     while (turned < until) {
@@ -87,10 +89,24 @@ export function createTimingWheel(perSlot = 64): TimingWheel {
       wheel[turned % slots] = [];
       for (const entry of slot) call(entry, now);
     }
-    arm();
+    isTurning = false;
+    rearm();
   };
-  const arm = () => {
-    if (waiting > 0 && !timer) timer = setTimeout(turn, Math.max(1, (turned + 1) * slotMs - performance.now()));
+  const rearm = () => {
+    disarm();
+    if (waiting === 0) return;
+    let slot = turned + 1;
+    while (wheel[slot % slots]?.length === 0) slot += 1;
+    arm(slot);
+  };
+  const arm = (slot: number) => {
+    clearTimeout(timer);
+    timed = slot;
+    timer = setTimeout(turn, Math.max(1, Math.ceil(slot - performance.now())));
+  };
+  const disarm = () => {
+    clearTimeout(timer);
+    timed = Infinity;
   };
 
   return {
@@ -112,14 +128,10 @@ export function createTimingWheel(perSlot = 64): TimingWheel {
           waiting -= owner.entries.size;
           for (const entry of owner.entries) entry.call = undefined;
           owner.entries.clear();
-          if (waiting > 0) return;
-          clearTimeout(timer);
-          timer = undefined;
+          if (waiting === 0) disarm();
         },
       };
     },
-    close() {
-      clearTimeout(timer);
-    },
+    close: disarm,
   };
 }
