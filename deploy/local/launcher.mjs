@@ -47,12 +47,12 @@ export function createLauncher({ root, print, say }) {
       return nats.url;
     },
     /** Starts a program with its own variables and the `shared` ones. A restarted program keeps its ports. */
-    startProgram({ name, program, main, variables }, shared) {
+    startProgram({ name, program, flags, main, variables }, shared) {
       let own = variables;
       return supervise(program === "gateway" ? "gateways" : "programs", {
         name,
         command: process.execPath,
-        args: [main],
+        args: [...flags, main],
         environment: () => ({ ...process.env, ...shared, ...own }),
         async awaitReady(child) {
           const addresses = await readAddresses(child);

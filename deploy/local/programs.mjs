@@ -13,15 +13,25 @@ const addressVariables = {
 };
 
 /**
- * Lists the programs of one `npm start`: each with its name, its main file relative to the root, its own variables, and
- * its ports as `{ variable, host, port }`. Throws for an invalid port.
+ * Node's flags for a program that holds few objects at once. The young generation would grow to 48 MB while the program
+ * loads, and V8 would keep them. A gateway with thousands of connections is faster with a large one.
+ */
+const frugal = ["--max-semi-space-size=1"];
+
+/**
+ * Lists the programs of one `npm start`: each with its name, Node's flags, its main file relative to the root, its own
+ * variables, and its ports as `{ variable, host, port }`. Throws for an invalid port.
  */
 export function listPrograms({ gateways, env }) {
   const list = [
     ...Array.from({ length: gateways }, (_, index) => describeGateway(index, env)),
     ...others.map((program) => describeOther(program, env)),
   ];
-  return list.map((entry) => ({ ...entry, main: join("apps", entry.program, "dist/main.js") }));
+  return list.map((entry) => ({
+    ...entry,
+    flags: entry.program === "gateway" ? [] : frugal,
+    main: join("apps", entry.program, "dist/main.js"),
+  }));
 }
 
 /** Gives the variables with which a restarted program gets its old ports again. */

@@ -22,6 +22,12 @@ export interface SliceResult extends Spread {
   readonly lost: number;
 }
 
+/** The times between the packets of replies, ms, and the shares of those that are too long. */
+export interface Gaps extends Spread {
+  readonly over65: number;
+  readonly over120: number;
+}
+
 const periodMs = 60;
 const drainMs = 3000;
 const remembered = 256;
@@ -115,8 +121,30 @@ async function fill({ frames }: { frames: number }): Promise<void> {
   }
 }
 
+let gaps: number[] = [];
+
+/** Begins to measure the gaps before the packets of replies, except the first three, which leave at once. */
+function hear(): Promise<void> {
+  gaps = [];
+  for (const { device } of lanes) {
+    let before = 0;
+    device.echoed = (frame) => {
+      const at = performance.now();
+      if (frame >= 3) gaps.push(at - before);
+      before = at;
+    };
+  }
+  return Promise.resolve();
+}
+
+/** Gives what was measured since `hear`. */
+function heard(): Promise<Gaps> {
+  const share = (ms: number) => gaps.filter((gap) => gap > ms).length / Math.max(1, gaps.length);
+  return Promise.resolve({ ...describeSpread(gaps), over65: share(65), over120: share(120) });
+}
+
 function close(): void {
   for (const { device } of lanes.splice(0)) device.close();
 }
 
-answerParent({ connect, run, fill, close });
+answerParent({ connect, run, fill, hear, heard, close });

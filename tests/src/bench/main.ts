@@ -5,7 +5,10 @@ import { measureBus } from "./bus.ts";
 import { measureEcho, type EchoRow } from "./echo.ts";
 import { measureIdle, type IdleRow } from "./idle.ts";
 import { readOptions, usage, type BenchOptions } from "./options.ts";
-import { printBus, printEcho, printIdle, showProgress } from "./print.ts";
+import { measurePacing, type PacingRow } from "./pacing.ts";
+import { measurePaths, type PathRow } from "./paths.ts";
+import { printBus, printEcho, printIdle, printPacing, printPaths, printRest, showProgress } from "./print.ts";
+import { measureRest, type RestRow } from "./rest.ts";
 import type { BusRow } from "./bus.ts";
 
 /** All numbers of one run. */
@@ -14,19 +17,25 @@ interface Figures {
   readonly cpus: number;
   readonly options: BenchOptions;
   readonly echo: EchoRow[];
-  readonly idle: readonly IdleRow[];
-  readonly bus: readonly BusRow[];
+  idle: readonly IdleRow[];
+  rest: readonly RestRow[];
+  bus: readonly BusRow[];
+  paths: readonly PathRow[];
+  pacing: readonly PacingRow[];
 }
 
 async function measure(options: BenchOptions): Promise<void> {
   const nats = await startNatsServer();
-  const figures: Figures & { idle: readonly IdleRow[]; bus: readonly BusRow[] } = {
+  const figures: Figures = {
     node: process.version,
     cpus: cpus().length,
     options,
     echo: [],
     idle: [],
+    rest: [],
     bus: [],
+    paths: [],
+    pacing: [],
   };
   try {
     if (options.only.includes("a")) {
@@ -44,10 +53,20 @@ async function measure(options: BenchOptions): Promise<void> {
         progress: showProgress,
       });
       printIdle(figures.idle);
+      figures.rest = await measureRest({ progress: showProgress });
+      printRest(figures.rest);
     }
     if (options.only.includes("c")) {
       figures.bus = await measureBus({ ...options, nats, progress: showProgress });
       printBus(figures.bus);
+    }
+    if (options.only.includes("h")) {
+      figures.paths = measurePaths();
+      printPaths(figures.paths);
+    }
+    if (options.only.includes("p")) {
+      figures.pacing = await measurePacing({ ...options, nats, devices: options.speaking, progress: showProgress });
+      printPacing(figures.pacing);
     }
   } finally {
     await nats.stop();

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
-/** The parts of the benchmark: `a` the echo, `b` memory of idle connections, `c` the bus. */
-export const parts = ["a", "b", "c"] as const;
+/** The parts of the benchmark: `a` the echo, `b` memory, `c` the bus, `h` hot code paths, `p` play-out. */
+export const parts = ["a", "b", "c", "h", "p"] as const;
 export type Part = (typeof parts)[number];
 
 /** The parts to measure, their sizes, and the file for the numbers. */
@@ -17,17 +17,21 @@ export interface BenchOptions {
   readonly idle: number;
   /** The number of concurrent utterances of part c. */
   readonly utterances: number;
+  /** The number of devices of part p. */
+  readonly speaking: number;
   readonly json: string | undefined;
 }
 
 /** The manual of the command line. */
 export const usage = `npm run bench -- [options]
-  --only a,b,c            a: echo through gateway and bus, b: memory of idle connections, c: the bus [all]
+  --only a,b,c,h,p        a: echo through gateway and bus, b: memory of idle connections and at rest, c: the bus,
+                          h: hot code paths, p: play-out of replies [all]
   --seconds S             length of a measured slice [2]
   --repeat N              slices per server, interleaved; the median is shown [3]
   --connections N,N       connections of part a [100,1000]
   --idle N                idle connections of part b [5000]
   --utterances N          concurrent utterances of part c [1000]
+  --speaking N            devices that speak in part p [200]
   --json FILE             also write every number to FILE
 `;
 
@@ -41,6 +45,7 @@ export function readOptions(args: readonly string[]): BenchOptions | "help" {
       repeat: { type: "string", default: "3" },
       connections: { type: "string", default: "100,1000" },
       idle: { type: "string", default: "5000" },
+      speaking: { type: "string", default: "200" },
       utterances: { type: "string", default: "1000" },
       json: { type: "string" },
       help: { type: "boolean" },
@@ -59,6 +64,7 @@ export function readOptions(args: readonly string[]): BenchOptions | "help" {
     connections: values.connections.split(",").map((one) => readNumber("connections", one)),
     idle: readNumber("idle", values.idle),
     utterances: readNumber("utterances", values.utterances),
+    speaking: readNumber("speaking", values.speaking),
     json: values.json,
   };
 }

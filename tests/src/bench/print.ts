@@ -1,9 +1,15 @@
 import type { BusRow } from "./bus.ts";
 import type { EchoRow } from "./echo.ts";
 import type { IdleRow } from "./idle.ts";
+import type { PacingRow } from "./pacing.ts";
+import type { PathRow } from "./paths.ts";
+import type { RestRow } from "./rest.ts";
 
-/** The gateway's targets: ratios to the bare bridge, and KiB per connection. */
-export const targets = { rate: 0.8, p99: 1.3, idleKib: 14 } as const;
+/**
+ * The targets: the gateway's ratios to the bare bridge, KiB per connection, MiB of a system at rest with openai engines, and
+ * the share of packets that come more than 65 ms after the one before.
+ */
+export const targets = { rate: 0.9, p99: 1.2, idleKib: 10, restMib: 200, over65: 0.01 } as const;
 
 /** Shows the running measurement, on a terminal in a single line. */
 export function showProgress(text: string): void {
@@ -55,6 +61,68 @@ export function printIdle(rows: readonly IdleRow[]): void {
   print(
     `  gateway: ${judge(gateway.settled, gateway.settled <= targets.idleKib, `<= ${targets.idleKib} KiB`)}, ` +
       `gateway / bare bridge ${(gateway.settled / bridge.settled).toFixed(2)}`,
+  );
+}
+
+/** Prints the second half of part b. */
+export function printRest(rows: readonly RestRow[]): void {
+  const programs = Object.keys(rows[0]?.programs ?? {});
+  printTable(
+    "memory of a system at rest, MiB",
+    ["engines, Node's flags", ...programs, "total"],
+    rows.map(({ engines, flags, programs: sizes, total }) => [
+      `${engines}, ${flags}`,
+      ...programs.map((program) => (sizes[program] ?? 0).toFixed(1)),
+      total.toFixed(1),
+    ]),
+  );
+  for (const row of rows.filter(({ flags }) => flags !== "none")) {
+    const baseline = rows.find(({ engines, flags }) => engines === row.engines && flags === "none");
+    const target =
+      row.engines === "openai" ? judge(row.total, row.total <= targets.restMib, `<= ${targets.restMib} MiB`) : "";
+    print(
+      `  ${row.engines}: flags / no flags ${(row.total / (baseline?.total ?? NaN)).toFixed(2)} ${target}`.trimEnd(),
+    );
+  }
+}
+
+/** Prints part h. */
+export function printPaths(rows: readonly PathRow[]): void {
+  printTable(
+    "hot code paths, CPU µs per call",
+    ["", "baseline", "µs", "now", "ratio"],
+    rows.map(({ what, baseline, baselineUs, us }) => [
+      what,
+      baseline,
+      baselineUs.toFixed(2),
+      us.toFixed(2),
+      (us / baselineUs).toFixed(2),
+    ]),
+  );
+}
+
+/** Prints part p. */
+export function printPacing(rows: readonly PacingRow[]): void {
+  const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
+  printTable(
+    `gaps between the packets of replies, ${rows[0]?.devices ?? 0} devices`,
+    ["", "packets", "p50 ms", "p99 ms", "over 65 ms", "over 120 ms"],
+    rows.map((row) => [
+      row.contender,
+      String(row.count),
+      row.p50.toFixed(2),
+      row.p99.toFixed(2),
+      percent(row.over65),
+      percent(row.over120),
+    ]),
+  );
+  const [baseline, gateway] = ["bare timers", "gateway"].map((name) =>
+    rows.find(({ contender }) => contender === name),
+  );
+  if (!baseline || !gateway) return;
+  print(
+    `  gateway: over 65 ms ${judge(gateway.over65 * 100, gateway.over65 <= targets.over65, `<= ${targets.over65 * 100} %`)}, ` +
+      `gateway / bare timers: p99 ${(gateway.p99 / baseline.p99).toFixed(2)}`,
   );
 }
 

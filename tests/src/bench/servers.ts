@@ -2,7 +2,8 @@ import { startChild, type Child } from "./child.ts";
 
 /** The compared servers: the bare `ws` echo, the bare bridge, and the gateway. */
 export const contenders = ["bare ws", "bare bridge", "gateway"] as const;
-export type Contender = (typeof contenders)[number];
+/** One of them, or the baseline of play-out. */
+export type Contender = (typeof contenders)[number] | "bare timers";
 
 /** A running contender: its server and the programs behind it. */
 export interface Server {
@@ -52,6 +53,7 @@ export async function startServer(
         startChild("bare-bridge", { args: [natsUrl], flags }),
         startChild("bare-echo", { args: [natsUrl] }),
       ],
+      "bare timers": () => [startChild("bare-timers", { args: [natsUrl], flags })],
       gateway: () => [
         startChild("apps/gateway/dist/main.js", { env, flags }),
         startChild("examples/echo/dist/main.js", { env }),

@@ -1,0 +1,86 @@
+import {
+  channels,
+  createInAudioWriter,
+  decodeEnvelope,
+  encodeEnvelope,
+  InAudio,
+  Inbound,
+  Outbound,
+} from "@voxbus/protocol";
+import { z } from "zod";
+import { frameBytes } from "./device.ts";
+import { takeMedian } from "./numbers.ts";
+
+/** The time that one call of a hot code path takes, µs, and that of its baseline in the same run. */
+export interface PathRow {
+  readonly what: string;
+  readonly baseline: string;
+  readonly baselineUs: number;
+  readonly us: number;
+}
+
+interface Path {
+  readonly what: string;
+  readonly baseline: string;
+  readonly before: () => unknown;
+  readonly now: () => unknown;
+}
+
+const rounds = 9;
+const sliceMs = 40;
+const session = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+const body = new Uint8Array(frameBytes);
+const inAudio = { session, seq: 4711, at: Date.now(), kind: "audio", body } as const;
+const name = { session, reply: `${session}:4711`, origin: 4711, attempt: 1, sentence: 2, n: 33, repeatable: true };
+const outAudio = { ...name, kind: "audio", duration: 60, body } as const;
+// The same schemas under another name: only the original ones have fast readers.
+const generalIn = z.discriminatedUnion("kind", Inbound.options);
+const generalOut = z.discriminatedUnion("kind", Outbound.options);
+
+function listPaths(): readonly Path[] {
+  const inBytes = encodeEnvelope(InAudio, inAudio);
+  const outBytes = encodeEnvelope(channels.out.schema, outAudio);
+  const write = createInAudioWriter(session);
+  return [
+    {
+      what: "decode an audio frame for a device",
+      baseline: "general decoder",
+      before: () => decodeEnvelope(generalOut, outBytes),
+      now: () => decodeEnvelope(Outbound, outBytes),
+    },
+    {
+      what: "decode an audio frame of a device",
+      baseline: "general decoder",
+      before: () => decodeEnvelope(generalIn, inBytes),
+      now: () => decodeEnvelope(Inbound, inBytes),
+    },
+    {
+      what: "encode an audio frame of a device",
+      baseline: "general encoder",
+      before: () => encodeEnvelope(InAudio, inAudio),
+      now: () => write(inAudio.seq, inAudio.at, body),
+    },
+  ];
+}
+
+/** Measures part h: the code that runs for every packet, against the general code that it stands for. */
+export function measurePaths(): readonly PathRow[] {
+  return listPaths().map(({ what, baseline, before, now }) => {
+    const times: { readonly before: number[]; readonly now: number[] } = { before: [], now: [] };
+    for (let round = 0; round < rounds; round += 1) {
+      times.before.push(time(before));
+      times.now.push(time(now));
+    }
+    return { what, baseline, baselineUs: takeMedian(times.before), us: takeMedian(times.now) };
+  });
+}
+
+/** Gives the CPU time of one call, µs. */
+function time(act: () => unknown): number {
+  const until = performance.now() + sliceMs;
+  const before = process.cpuUsage();
+  let calls = 0;
+  for (; performance.now() < until; calls += 50) for (let n = 0; n < 50; n += 1) act();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / calls;
+}
