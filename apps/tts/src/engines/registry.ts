@@ -17,6 +17,7 @@ export const engines: Readonly<Record<EngineName, (config: TtsConfig, log: Pick<
       createEmbeddedEngine({
         // One thread is enough for a stand-in.
         threads: config.VOXBUS_TTS_ENGINE === "embedded" ? cores : 1,
+        standIn: config.VOXBUS_TTS_ENGINE !== "embedded",
         voice: voiceOf(config, "embedded"),
         log,
       }),

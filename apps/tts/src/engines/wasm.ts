@@ -1,4 +1,4 @@
-/** A compiled WebAssembly program. It can be passed to worker threads. */
+/** A compiled WebAssembly program. */
 export interface WasmProgram {
   readonly [Symbol.toStringTag]: "WebAssembly.Module";
 }
@@ -16,7 +16,7 @@ interface WebAssemblyApi {
 // TypeScript has this global only in its DOM library.
 const api = (globalThis as unknown as { readonly WebAssembly: WebAssemblyApi }).WebAssembly;
 
-/** Compiles a program, off the main thread. */
+/** Compiles a program. Threads of one process share the code. */
 export function compileWasm(bytes: Uint8Array): Promise<WasmProgram> {
   return api.compile(bytes);
 }

@@ -21,6 +21,7 @@ interface Reader {
   at: number;
 }
 
+const none: readonly Field[] = [];
 const place = isWithin(1, 0xffff_ffff);
 const count = isWithin(0, 0xffff_ffff);
 const shared: readonly Field[] = [
@@ -84,10 +85,13 @@ function readField(reader: Reader, fields: Fields): Field | undefined {
   const { bytes, at } = reader;
   const size = (bytes[at] ?? 0) - 0xa0;
   reader.at += 1 + size;
-  return fields[size]?.find(({ name }) => {
-    for (let i = 0; i < size; i += 1) if (bytes[at + 1 + i] !== name.charCodeAt(i)) return false;
-    return true;
-  });
+  for (const field of fields[size] ?? none) if (isAt(bytes, at + 1, field.name)) return field;
+  return undefined;
+}
+
+function isAt(bytes: Buffer, at: number, name: string): boolean {
+  for (let i = 0; i < name.length; i += 1) if (bytes[at + i] !== name.charCodeAt(i)) return false;
+  return true;
 }
 
 function readInteger(reader: Reader): number | undefined {
