@@ -26,7 +26,7 @@ export function isBuilt(root) {
   );
 }
 
-/** Names a package whose build is missing, or older than a source that is part of it. Undefined if there is none. */
+/** Names a package whose build is missing, or older than a source that is part of it. Undefined if every build is current. */
 export function findOldBuild(root) {
   const old = listPackages(root, workspaces).find((path) => {
     const built = statSync(join(path, buildInfo), { throwIfNoEntry: false });

@@ -39,7 +39,7 @@ export async function buildAsr({
 }: Context<typeof asrConfig>): Promise<void> {
   report({ threads: 1 + config.VOXBUS_ASR_FRONT_END_THREADS + config.VOXBUS_ASR_THREADS });
   if (config.VOXBUS_ASR_URL !== undefined && config.VOXBUS_ASR_ENGINE !== "openai")
-    log.warn("VOXBUS_ASR_URL set, but VOXBUS_ASR_ENGINE is not openai");
+    log.warn({ variable: "VOXBUS_ASR_URL", engine: config.VOXBUS_ASR_ENGINE }, "URL set for another engine");
   const engine = await engines[config.VOXBUS_ASR_ENGINE](config, log);
   defer(() => engine.close());
   const frontEnds = createWorkerPool<AudioFrontEndContract>({

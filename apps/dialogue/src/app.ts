@@ -61,7 +61,7 @@ export async function buildDialogue({
   drain,
 }: Context<typeof dialogueConfig>): Promise<void> {
   if (config.VOXBUS_LLM_URL !== undefined && config.VOXBUS_LLM_ENGINE !== "openai")
-    log.warn("VOXBUS_LLM_URL set, but VOXBUS_LLM_ENGINE is not openai");
+    log.warn({ variable: "VOXBUS_LLM_URL", engine: config.VOXBUS_LLM_ENGINE }, "URL set for another engine");
   const profiles = await openProfiles({ llm: Object.keys(engines) });
   const presence = await watchPresence(bus);
   defer(() => presence.close());

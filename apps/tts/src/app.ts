@@ -42,7 +42,7 @@ export async function buildTts({
   const sessions = watchSessions(bus, presence);
   defer(() => sessions.close());
   if (config.VOXBUS_TTS_URL !== undefined && config.VOXBUS_TTS_ENGINE !== "openai")
-    log.warn("VOXBUS_TTS_URL set, but VOXBUS_TTS_ENGINE is not openai");
+    log.warn({ variable: "VOXBUS_TTS_URL", engine: config.VOXBUS_TTS_ENGINE }, "URL set for another engine");
   const { engines, fallback } = await createPreferredEngines(config, log);
   defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
   log.info({ engines: engines.map(({ name }) => name) }, "engines created");

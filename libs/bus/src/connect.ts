@@ -9,7 +9,7 @@ import { runClaims } from "./jetstream/claim.ts";
 import type { BusConfig, BusLog } from "./config.ts";
 import { runFollow } from "./follow.ts";
 import { readLags } from "./jetstream/lags.ts";
-import { createNatsClock } from "./nats/clock.ts";
+import { createNatsClock, type NatsClock } from "./nats/clock.ts";
 import { openConnection, type Connection } from "./nats/connection.ts";
 import { isJetStreamOff } from "./nats/nats-errors.ts";
 import { createMessages, toBytes, traceHeaders } from "./nats/messages.ts";
@@ -55,13 +55,11 @@ export async function connectBus(
 
   try {
     await openStreams({ connection, publisher, ensureStreams, streams: config.streams }, signal);
+    reportClock(clock, log);
   } catch (error) {
     await connection.close();
     throw error;
   }
-
-  const aheadMs = Date.now() - clock.now();
-  if (Math.abs(aheadMs) > clockToleranceMs) log.warn({ aheadMs }, "clock differs from that of NATS, set it");
 
   const claimMeter = createClaimMeter(config.meter);
   const claims = new Set<Claims>();
@@ -109,6 +107,11 @@ export async function connectBus(
     badMessages: connection.drops.recent,
     close: connection.close,
   };
+}
+
+function reportClock(clock: NatsClock, log: BusLog): void {
+  const aheadMs = Date.now() - clock.now();
+  if (Math.abs(aheadMs) > clockToleranceMs) log.warn({ aheadMs }, "clock differs from NATS");
 }
 
 /** Creates or updates the streams. Waits while NATS does not answer. Throws NatsSetupError if JetStream is off. */

@@ -1,5 +1,5 @@
 import { context, createContextKey } from "@opentelemetry/api";
-import type { tracing } from "@opentelemetry/sdk-node";
+import type { core, tracing } from "@opentelemetry/sdk-node";
 import { hideSecrets } from "./hide-secrets.ts";
 import type { Log } from "./log.ts";
 
@@ -21,7 +21,7 @@ const exporters = {
   grpc: () => import("@opentelemetry/exporter-trace-otlp-grpc"),
 };
 
-/** What the standard OpenTelemetry variables ask for. */
+/** Settings of the standard OpenTelemetry variables. */
 interface Settings {
   readonly protocol: keyof typeof exporters;
   readonly endpoint: string | undefined;
@@ -66,7 +66,7 @@ export async function startTelemetry(
   process.env["OTEL_LOGS_EXPORTER"] = "none";
   const random = new tracing.RandomIdGenerator();
   const sdk = new NodeSDK({
-    traceExporter: reportFailures(new OTLPTraceExporter(), log),
+    traceExporter: reportFailures(new OTLPTraceExporter(), core.ExportResultCode.SUCCESS, log),
     textMapPropagator: new core.W3CTraceContextPropagator(),
     idGenerator: {
       generateTraceId: () => random.generateTraceId(),
@@ -90,12 +90,16 @@ export async function startTelemetry(
 }
 
 /** Passes spans on to `exporter`. Logs when it begins to fail, and when it works again, with the number of lost spans. */
-function reportFailures(exporter: tracing.SpanExporter, log: Log): tracing.SpanExporter {
+function reportFailures(
+  exporter: tracing.SpanExporter,
+  success: core.ExportResultCode,
+  log: Log,
+): tracing.SpanExporter {
   let lost = 0;
   return {
     export: (spans, done) =>
       exporter.export(spans, (result) => {
-        if (result.error !== undefined || result.code !== 0) {
+        if (result.code !== success) {
           if (lost === 0) log.warn({ err: result.error }, "trace export failing");
           lost += spans.length;
         } else if (lost > 0) {

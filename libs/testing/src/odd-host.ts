@@ -16,8 +16,8 @@ export interface OddHost {
   readonly cwd?: string;
   /** Runs the program under nohup, which ignores SIGHUP for it. */
   readonly nohup?: boolean;
-  /** Runs the program as the user nobody, who can write to nothing here. Only root can. */
-  readonly asNobody?: boolean;
+  /** Runs the program as a user without any rights of its own. Only root can. */
+  readonly unprivileged?: boolean;
   /** Gives the program a channel to tell its addresses, as the launcher does. */
   readonly channel?: boolean;
 }
@@ -64,7 +64,7 @@ export const foreignVariables: Readonly<Record<string, string>> = {
 
 /** Starts a program on an odd host. The caller ends it. */
 export function startOnOddHost(command: readonly string[], host: OddHost = {}): HostedProgram {
-  const { stdout = "read", env = {}, cwd, nohup = false, asNobody = false, channel = false } = host;
+  const { stdout = "read", env = {}, cwd, nohup = false, unprivileged = false, channel = false } = host;
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_"));
   const [file = "", ...args] = [
     ...(stdout === "closed" ? ["sh", "-c", 'exec "$0" "$@" >&-'] : []),
@@ -73,7 +73,7 @@ export function startOnOddHost(command: readonly string[], host: OddHost = {}): 
   ];
   const child = spawn(file, args, {
     ...(cwd === undefined ? {} : { cwd }),
-    ...(asNobody ? { uid: 65_534, gid: 65_534 } : {}),
+    ...(unprivileged ? { uid: 65_534, gid: 65_534 } : {}),
     env: { ...Object.fromEntries(own), ...env },
     stdio: ["ignore", openOutput(stdout), "pipe", ...(channel ? (["ipc"] as const) : [])],
   });

@@ -37,7 +37,7 @@ export async function launchSystem(
     /** Starts it with `npm start`, set-up included, as a user does. */
     readonly throughNpm?: boolean;
     /** The machine, if it is not like ours. */
-    readonly host?: Pick<OddHost, "asNobody" | "nohup">;
+    readonly host?: Pick<OddHost, "unprivileged" | "nohup">;
   } = {},
 ): Promise<LaunchedSystem> {
   const { gateways = 1, env = {}, throughNpm = false, host = {} } = options;

@@ -118,7 +118,7 @@ function isOpen(path: string): boolean {
 test.runIf(process.getuid?.() === 0 && isOpen(root))(
   "npm start in a folder that its user cannot write to: it runs",
   async () => {
-    system = await launchSystem({ host: { asNobody: true } });
+    system = await launchSystem({ host: { unprivileged: true } });
     expect(system.output()).toMatch(/cannot be written to \(EACCES\): the data is in/);
     expect((await fetch(system.ota[0]!)).status).toBe(200);
   },

@@ -80,7 +80,7 @@ const starts: readonly FieldCase[] = [
     /server 1 has a space in it: separate servers by commas/,
     ({ nats }) => ({ VOXBUS_NATS_URL: `${nats.url} nats://u:s3cret@other:4222` }),
   ]),
-  endsWith({ odd: "a shell's variable in the URL that nobody replaced", why: "Files of variables are not shells." }, [
+  endsWith({ odd: "a shell's variable in the URL that was not replaced", why: "Files of variables are not shells." }, [
     "asr",
     /server 1 has a host that is neither a name nor an address/,
     () => ({ VOXBUS_NATS_URL: "nats://${NATS_HOST}:4222" }),

@@ -47,7 +47,7 @@ export async function openServer(
       if (isLost && !told) {
         told = true;
         const { remoteAddress: remote } = request.socket;
-        log.warn({ remote }, "upgrade lost its header: a proxy must pass on Upgrade and Connection");
+        log.warn({ remote }, "upgrade header dropped by a proxy");
       }
       await route(request, response, await serving);
     } catch (error) {

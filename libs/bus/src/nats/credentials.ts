@@ -170,7 +170,7 @@ function checkTls(config: LoginConfig): void {
   });
   try {
     // createSecureContext passes over authorities that it cannot read.
-    if (ca) new X509Certificate(ca);
+    if (ca) void new X509Certificate(ca);
     createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
   } catch (cause) {
     const names = variables.filter((variable) => config[variable] !== undefined).join(", ");

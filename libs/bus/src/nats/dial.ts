@@ -92,7 +92,7 @@ async function reportObstacles(nc: NatsConnection, credentials: Credentials, log
     }
     if (obstacle === undefined || obstacle.reason === told) continue;
     told = obstacle.reason;
-    log.warn(obstacle, "NATS cannot be used");
+    log.warn(obstacle, "NATS found unusable");
   }
 }
 
