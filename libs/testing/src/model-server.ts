@@ -26,7 +26,7 @@ export interface SpeechRequest {
   readonly input: string;
   readonly voice: string;
   readonly response_format: string;
-  readonly speed: number;
+  readonly speed?: number;
 }
 
 /** The circumstances of a request. */

@@ -39,6 +39,27 @@ const english: readonly (readonly [transcript: string, words: string])[] = [
   ["[00:00:00.000 --> 00:00:02.000]  what time is it", "what time is it"],
   ["\ufeffwhat time\u200b is it", "what time is it"],
 
+  // Subtitles and speakers.
+  ["- Hello\n- there", "Hello there"],
+  ["-5", "-5"],
+  ["WEBVTT\n\n1\n00:00.000 --> 00:02.000\nHello\n\n2\n00:02.000 --> 00:03.000\nthere", "Hello there"],
+  ["1\n00:00:00,000 --> 00:00:02,000\nHello there", "Hello there"],
+  ["SPEAKER_00: what time is it", "what time is it"],
+  ["[Speaker 1]: what time is it", "what time is it"],
+  ["speaker 1 is loud", "speaker 1 is loud"],
+
+  // Nothing was heard: sentences of videos, which models write about silence.
+  ["Thanks for watching!", ""],
+  ["Thank you for watching.", ""],
+  ["Thank you.", "Thank you."],
+  ["thanks for watching the baby", "thanks for watching the baby"],
+  ["Subtitles by the Amara.org community", ""],
+  ["Please subscribe to my channel.", ""],
+  ["Untertitel der Amara.org-Community", ""],
+  ["Untertitelung des ZDF für funk, 2017", ""],
+  ["Sous-titres réalisés par la communauté d'Amara.org", ""],
+  ["Subtítulos realizados por la comunidad de Amara.org", ""],
+
   // Nothing was heard.
   ["", ""],
   [" \n", ""],
@@ -76,6 +97,14 @@ const chinese: typeof english = [
   ["他说（大声地）好", "他说（大声地）好"],
   ["<|zh|><|NEUTRAL|><|Speech|><|withitn|>现在几点？", "现在几点？"],
   ["< | zh | > 讲个笑话", "讲个笑话"],
+  ["现 在 几 点 ？", "现在几点？"],
+  ["你好 今天天气怎么样", "你好 今天天气怎么样"],
+  ["播放 yellow 这首歌", "播放 yellow 这首歌"],
+  ["字幕由Amara.org社区提供", ""],
+  ["字幕志愿者 杨茜茜", ""],
+  ["请不吝点赞 订阅 转发 打赏支持明镜与点点栏目", ""],
+  ["谢谢观看", ""],
+  ["谢谢", "谢谢"],
   ["（音乐）讲个笑话", "讲个笑话"],
   ["【掌声】讲个笑话", "讲个笑话"],
   ["讲个笑话😊", "讲个笑话"],

@@ -1,7 +1,10 @@
 /** Marks of recognizers' models: languages, moods, times, unknown words. Some servers write them with blanks inside. */
 const tags = /<\s*\|[^<>|]{0,64}\|\s*>|<\/?(?:s|unk|pad|sil|noise|blank|nospeech|asr_text)>/gi;
-/** Times of a section, as in subtitles. */
-const times = /\[?\d{1,2}:\d{2}(?::\d{2})?[.,]\d{1,3}\s*-->\s*\d{1,2}:\d{2}(?::\d{2})?[.,]\d{1,3}\]?/g;
+/** Times of a section, as in subtitles, with the head of their file and the number of the section. */
+const times =
+  /^WEBVTT\b.*$|^\d+[ \t]*\n(?=\d{1,2}:\d{2}.*-->)|\[?\d{1,2}:\d{2}(?::\d{2})?[.,]\d{1,3}\s*-->\s*\d{1,2}:\d{2}(?::\d{2})?[.,]\d{1,3}\]?/gm;
+/** The beginnings of lines that name a speaker, or are a dash as in subtitles. */
+const speakers = /^[ \t]*(?:\[speaker[ _]?\d+\]:?|speaker[ _]?\d+:|[-–—][ \t]+(?=\p{L}))/gimu;
 /** Descriptions of a sound in square brackets: words, no figures. */
 const descriptions = /\[[\p{L}_\s-]{1,40}\]|【[\p{L}\s]{1,20}】/gu;
 const sounds =
@@ -13,6 +16,16 @@ const sounds =
 const knownSounds = new RegExp(`[(（*](?:[a-z]+ )?(?:${sounds})(?: [a-z]+)?[)）*]`, "giu");
 /** A text that is one description. */
 const onlyDescription = /^(?:[(（*][^()（）*]{0,80}[)）*][\s\p{P}]*)+$/u;
+/** Sentences of videos and their subtitles, which models write about silence. Only as a whole transcript. */
+const credits = new RegExp(
+  "^\\P{L}*(?:.*amara\\.org.*|字幕(?:由|志愿者|制作|by|：|:).*|请不吝点赞.*|.*明镜与点点.*|(?:谢谢|感谢)(?:大家)?(?:的)?(?:观看|收看|收听).{0,4}|" +
+    "thank(?:s| you)(?: so much| very much)? for (?:watching|viewing)|(?:please )?(?:like and )?subscribe to (?:my|our|the) channel|" +
+    "untertitel(?:ung)? (?:des|der|von|im auftrag).*|sous-titr(?:es|age) .*|subtítulos (?:realizados|por) .*)\\P{L}*$",
+  "iu",
+);
+const longestCredits = 100;
+/** A text of single Chinese characters with blanks between them. */
+const spaced = /^(?:[\p{Script=Han}\p{P}]\s+)+[\p{Script=Han}\p{P}]$/u;
 const invisible = /[\u200b-\u200d\u2060\ufeff]|\p{Emoji_Presentation}|[♪♫♬♩🎵🎶]/gu;
 
 /**
@@ -20,10 +33,15 @@ const invisible = /[\u200b-\u200d\u2060\ufeff]|\p{Emoji_Presentation}|[♪♫♬
  * words. The words themselves are not changed.
  */
 export function readHeardWords(transcript: string): string {
-  const words = [tags, times, descriptions, knownSounds, invisible]
+  const words = [tags, times, speakers, descriptions, knownSounds, invisible]
     .reduce((text, marks) => text.replaceAll(marks, " "), transcript)
     .replaceAll("▁", " ")
     .replaceAll(/\s+/g, " ")
     .trim();
-  return /[\p{L}\p{N}]/u.test(words) && !onlyDescription.test(words) ? words : "";
+  if (!/[\p{L}\p{N}]/u.test(words) || onlyDescription.test(words) || isCredits(words)) return "";
+  return spaced.test(words) ? words.replaceAll(" ", "") : words;
+}
+
+function isCredits(words: string): boolean {
+  return words.length <= longestCredits && credits.test(words);
 }

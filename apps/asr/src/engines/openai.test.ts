@@ -62,6 +62,10 @@ test.each<[string, object | string, string]>([
   ["no text", { text: null }, ""],
   ["plain text", " tell me a joke\n", "tell me a joke"],
   ["other fields", { task: "transcribe", language: "english", duration: 1.2, text: "stop", segments: [] }, "stop"],
+  ["JSON that calls itself text", '{"text":"tell me a joke"}', "tell me a joke"],
+  ["text that begins like JSON", "{ is a brace", "{ is a brace"],
+  ["a result of its own", { code: 0, result: [{ key: "a", text: "tell me a joke" }] }, "tell me a joke"],
+  ["a list", [{ text: "tell me a joke" }], "tell me a joke"],
   ["only sections", { segments: [{ text: " tell me" }, { text: " a joke" }] }, "tell me a joke"],
 ])("openai engine: an answer with %s", async (_, body, text) => {
   server.script.transcribe = () => ({ status: 200, body });
@@ -71,8 +75,12 @@ test.each<[string, object | string, string]>([
   await engine.close();
 });
 
-test("openai engine: an answer of 200 with an error is a failure", async () => {
-  server.script.transcribe = () => ({ status: 200, body: { error: { message: "out of memory" } } });
+test.each<[string, object | string]>([
+  ["an error", { error: { message: "out of memory" } }],
+  ["an error as text", '{"error":"out of memory"}'],
+  ["a web page", "<!DOCTYPE html><html><body>Please sign in</body></html>"],
+])("openai engine: an answer of 200 with %s is a failure", async (_, body) => {
+  server.script.transcribe = () => ({ status: 200, body });
   const engine = create();
   await expect(engine.open({ language: "en" }, never).finish()).rejects.toThrow("transcription endpoint failed");
   await engine.close();

@@ -1,4 +1,5 @@
 import { writeWav } from "@voxbus/audio";
+import { parseJson } from "@voxbus/protocol";
 import { withoutText } from "@voxbus/subscriber";
 import OpenAI, { toFile } from "openai";
 import PQueue from "p-queue";
@@ -38,7 +39,7 @@ export function createOpenAiEngine(options: {
         { file: await toFile(wav, "utterance.wav"), model, language: language.split("-")[0]! },
         { signal: AbortSignal.any([signal, patience.signal]) },
       );
-      const heard = readHeardWords(readText(answer));
+      const heard = readHeardWords(readAnswer(answer));
       return heard === "" ? { text: heard, language, reason: "unrecognized" } : { text: heard, language };
     } catch (error) {
       signal.throwIfAborted();
@@ -69,12 +70,21 @@ export function createOpenAiEngine(options: {
 }
 
 /** Reads the text of an answer: an object, its sections, or the bare text. Throws if the answer is something else. */
+function readAnswer(answer: unknown): string {
+  if (typeof answer !== "string") return readText(answer);
+  if (/^\s*<(?:!doctype|html)\b/i.test(answer)) throw new Error("the answer is a web page");
+  const json = /^\s*[[{]/.test(answer) ? parseJson(answer) : undefined;
+  return json === undefined ? answer : readText(json);
+}
+
 function readText(answer: unknown): string {
   if (typeof answer === "string") return answer;
+  if (Array.isArray(answer)) return answer.map(readText).join(" ");
   if (typeof answer !== "object" || answer === null) throw new Error("the answer has no text");
-  const { text, segments }: { readonly text?: unknown; readonly segments?: unknown } = answer;
+  const { text, segments, result }: Readonly<Record<string, unknown>> = { ...answer };
   if (typeof text === "string") return text;
-  if (Array.isArray(segments)) return segments.map(readText).join(" ");
+  const other = segments ?? result ?? undefined;
+  if (other !== undefined) return readText(other);
   if (text === null) return "";
   throw new Error("the answer has no text");
 }
