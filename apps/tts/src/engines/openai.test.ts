@@ -12,7 +12,7 @@ const never = new AbortController().signal;
 /** Makes the sound of a text: a tone of 60 ms per letter. */
 function soundOf({ input, speed }: SpeechRequest, rate: number): Int16Array {
   return Int16Array.from(
-    { length: Math.round((rate * 0.06 * input.length) / speed) },
+    { length: Math.round((rate * 0.06 * input.length) / (speed ?? 1)) },
     (_, i) => 8000 * Math.sin(i / 9),
   );
 }
@@ -75,6 +75,8 @@ test("openai: asks as the API wants it, with the key, the profile's voice before
     { model: "kokoro", input: "Hello.", voice: "nova", response_format: "wav", speed: 1.2 },
   ]);
   expect(keys).toEqual(["Bearer secret"]);
+  await collectSound(engine.synthesize({ text: "Hello.", voice: "nova", speed: 1 }, never));
+  expect(server.requests.speech.at(-1)).not.toHaveProperty("speed");
 });
 
 test("openai: the first sound is passed on while the server still speaks", async () => {

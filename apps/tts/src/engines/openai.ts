@@ -50,7 +50,14 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
         stop.throwIfAborted();
         listen();
         const response = await client.audio.speech.create(
-          { model, input: text, voice: voice ?? standard, response_format: sampleRate ? "pcm" : "wav", speed },
+          {
+            model,
+            input: text,
+            voice: voice ?? standard,
+            response_format: sampleRate ? "pcm" : "wav",
+            // Some servers refuse fields that they do not know.
+            ...(speed !== 1 && { speed }),
+          },
           { signal: stop },
         );
         if (!response.body) throw new TtsError("bad-audio", "the speech server sent no body");
