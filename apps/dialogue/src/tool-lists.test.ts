@@ -79,6 +79,13 @@ test.each<[string, object]>([
   expect(names(await createClient().list(turn))).toEqual(["a"]);
 });
 
+test("tool lists: `initialize` without an answer does not keep the tools away", async () => {
+  const turn = connectDevice(({ method }) =>
+    method === "initialize" ? undefined : { result: { tools: [tool("a")] } },
+  );
+  expect(names(await createClient().list(turn))).toEqual(["a"]);
+});
+
 test.each<[string, (cursor: unknown) => object, readonly string[], number]>([
   ["`nextCursor` that is empty", () => ({ tools: [tool("a")], nextCursor: "" }), ["a"], 1],
   ["`nextCursor` that is an object", () => ({ tools: [tool("a")], nextCursor: {} }), ["a"], 1],

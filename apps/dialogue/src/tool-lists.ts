@@ -63,7 +63,8 @@ export function createToolLists(bus: Bus, client: McpClient, { waitMs, vision, o
     const known = (await bucket.get(of.session))?.value;
     if (known !== undefined) return known;
     try {
-      const { tools, left } = await askDevice(client, of, vision, signal);
+      await initialize(client, of, { vision, waitMs: waitMs / 2 }, signal);
+      const { tools, left } = await askDevice(client, of, signal);
       if (left.length > 0) onLeftOut?.(of, left);
       await keep(of.session, tools);
       return tools;
@@ -117,16 +118,7 @@ interface GivenTools {
 }
 
 /** Asks a device for its tools, page by page. Tools beyond 64, or beyond 64 KiB of JSON, are left out. */
-async function askDevice(
-  client: McpClient,
-  of: McpSession,
-  { url, token }: Vision = noVision,
-  signal: AbortSignal,
-): Promise<GivenTools> {
-  const capabilities = { vision: { url, token: token ?? "" } };
-  const params = { protocolVersion: "2024-11-05", capabilities, clientInfo: { name: "voxbus", version: "1" } };
-  // Some devices do not know this request, but have tools.
-  await client.request(of, { method: "initialize", params }, signal).catch(ignoreRefusal);
+async function askDevice(client: McpClient, of: McpSession, signal: AbortSignal): Promise<GivenTools> {
   const list = collectTools();
   let cursor: string | undefined = "";
   for (let count = 0; cursor !== undefined && count < maxPages; count += 1) {
@@ -138,6 +130,24 @@ async function askDevice(
     cursor = list.add(page) && page.cursor !== asked ? page.cursor : undefined;
   }
   return list;
+}
+
+/** Begins the dialogue with a device's MCP server. Some devices refuse or ignore it, but have tools. */
+async function initialize(
+  client: McpClient,
+  of: McpSession,
+  { vision: { url, token } = noVision, waitMs }: { readonly vision: Vision | undefined; readonly waitMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const capabilities = { vision: { url, token: token ?? "" } };
+  const params = { protocolVersion: "2024-11-05", capabilities, clientInfo: { name: "voxbus", version: "1" } };
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), waitMs);
+  await client
+    .request(of, { method: "initialize", params }, AbortSignal.any([signal, patience.signal]))
+    .catch((error: unknown) => patience.signal.aborted || ignoreRefusal(error))
+    .finally(() => clearTimeout(timer));
+  signal.throwIfAborted();
 }
 
 function ignoreRefusal(error: unknown): undefined {

@@ -86,7 +86,7 @@ describe("parseDeviceMessage", () => {
     ["listen in another state", { type: "listen", state: "pause" }, "state"],
     ["detect with a text that is not one", { type: "listen", state: "detect", text: 5 }, "text"],
     ["mcp without a payload", { type: "mcp" }, "payload"],
-    ["mcp with a payload that is no object", { type: "mcp", payload: "{}" }, "payload"],
+    ["mcp with a payload that is no object", { type: "mcp", payload: "[]" }, "payload"],
     ["mcp with a payload over 16 KB of UTF-8", { type: "mcp", payload: { text: "你".repeat(5500) } }, "payload"],
     ["iot with states that are no list", { type: "iot", states: {} }, "states"],
     ["iot with descriptors that are a text", { type: "iot", descriptors: "[]" }, "descriptors"],
@@ -192,6 +192,13 @@ describe("parseDeviceMessage", () => {
     expect(detect(String.raw`\ud83d\ude00 \\ud83d`)).toMatchObject({ text: "😀 \\ud83d" });
     const deep = `{"type":"ping","a":"\\ud83d","x":${"[".repeat(8000)}${"]".repeat(8000)}}`;
     expect(() => parseDeviceMessage(deep)).toThrow(ProtocolError);
+  });
+
+  it("mcp: a payload that is an object's JSON text is that object", () => {
+    const payload = '{"id":1,"result":{"text":"\\"你\\""}}';
+    expect(parseDeviceMessage(JSON.stringify({ type: "mcp", payload }))).toEqual({ type: "mcp", payload });
+    for (const bad of ["", "text", `{"a":${"[".repeat(30)}${"]".repeat(30)}}`])
+      expect(() => parseDeviceMessage(JSON.stringify({ type: "mcp", payload: bad }))).toThrow(ProtocolError);
   });
 
   it("mcp and iot: their values stay JSON text, which is not parsed", () => {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Features, jsonText, line, typedText, word } from "../envelopes/fields.ts";
 import { namePath, ProtocolError } from "../errors.ts";
-import { parseJson, splitObject } from "../json-text.ts";
+import { isObjectText, parseJson, splitObject } from "../json-text.ts";
 
 const number = z.number().min(-1_000_000).max(1_000_000);
 
@@ -131,7 +131,13 @@ function isKnown(type: string): type is DeviceMessageType {
 function pickOpaque(type: keyof typeof opaque, fields: ReadonlyMap<string, string>): object {
   const known: readonly string[] = opaque[type];
   const given = [...fields].filter(([name, text]) => known.includes(name) && text !== "null");
-  return { type, ...Object.fromEntries(given) };
+  return { type, ...Object.fromEntries(given.map(([name, text]) => [name, unwrap(text)])) };
+}
+
+/** Gives the object whose JSON text a JSON text holds: some clients encode twice. Anything else stays as it is. */
+function unwrap(text: string): string {
+  const inner = text.startsWith('"') ? parseJson(text) : undefined;
+  return typeof inner === "string" && isObjectText(inner) ? inner.trim() : text;
 }
 
 /** Leaves out fields that are null, and reads the numbers of a hello that are written as texts. */
