@@ -28,6 +28,10 @@ const english: readonly (readonly [written: string, spoken: string])[] = [
   ["Press 1️⃣ or 2️⃣", "Press 1 or 2"],
   ["½ cup, 20°C, 50%", "½ cup, 20°C, 50%"],
 
+  // Broken and control characters cannot be spoken.
+  ["I am \ufffd\ufffdwell", "I am well"],
+  ["I am\u0000 \u0007well\u001b[1;31m.\u001b[0m", "I am well."],
+
   // Markdown and markup are for the eye.
   ["**Bold**, *italic*, ***both*** and `code`", "Bold, italic, both and code"],
   ["*5* stars and **10** points", "5 stars and 10 points"],
