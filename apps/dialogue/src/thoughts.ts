@@ -1,7 +1,8 @@
-const names = "think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad";
+/** A pattern of the names of tags that models put thoughts between. */
+export const thoughtNames = "think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad";
 
 /** The beginning (group 1 is empty) or the end ("/") of a thought in a model's text. */
-export const thoughtTag = new RegExp(`<(/?)(?:${names})(?:\\s[^<>]*)?>`, "i");
+export const thoughtTag = new RegExp(`<(/?)(?:${thoughtNames})(?:\\s[^<>]*)?>`, "i");
 
 /** Longest time that the first answer of a model is held back to see whether it is a thought, ms. */
 const holdMs = 2000;

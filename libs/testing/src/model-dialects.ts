@@ -102,7 +102,31 @@ export const callNotations = {
   "llama, tagged": ({ name, args }: Call) => `<|python_tag|>{"name": "${name}", "parameters": ${args}}`,
   "llama 3.2": ({ name, args }: Call) => `<function=${name}>${args}</function>`,
   mistral: ({ name, args }: Call) => `[TOOL_CALLS][{"name": "${name}", "arguments": ${args}}]`,
+  "mistral, newer": ({ name, args }: Call) => `[TOOL_CALLS]${name}[CALL_ID]a1b2c3d4e[ARGS]${args}`,
   fenced: ({ name, args }: Call) => `\`\`\`json\n{"name": "${name}", "arguments": ${args}}\n\`\`\``,
+  deepseek: ({ name, args }: Call) =>
+    `<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>${name}\n\`\`\`json\n${args}\n\`\`\`<｜tool▁call▁end｜><｜tool▁calls▁end｜>`,
+  "deepseek, newer": ({ name, args }: Call) =>
+    `<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>${name}<｜tool▁sep｜>${args}<｜tool▁call▁end｜><｜tool▁calls▁end｜>`,
+  "deepseek, in ASCII": ({ name, args }: Call) =>
+    `<|tool_calls_begin|><|tool_call_begin|>${name}<|tool_sep|>${args}<|tool_call_end|>`,
+  "deepseek 3.2": ({ name, args }: Call) =>
+    `<｜DSML｜function_calls>\n<｜DSML｜invoke name="${name}">\n${writeEntries(args, (key, value) => `<｜DSML｜parameter name="${key}" string="false">${value}</｜DSML｜parameter>`)}\n</｜DSML｜invoke>\n</｜DSML｜function_calls>`,
+  kimi: ({ name, args }: Call) =>
+    `<|tool_calls_section_begin|><|tool_call_begin|>functions.${name}:0<|tool_call_argument_begin|>${args}<|tool_call_end|><|tool_calls_section_end|>`,
+  minimax: ({ name, args }: Call) =>
+    `<minimax:tool_call>\n<invoke name="${name}">\n${writeEntries(args, (key, value) => `<parameter name="${key}">${value}</parameter>`)}\n</invoke>\n</minimax:tool_call>`,
+  "gpt-oss": ({ name, args }: Call) =>
+    `<|start|>assistant<|channel|>commentary to=functions.${name} <|constrain|>json<|message|>${args}<|call|>`,
+  granite: ({ name, args }: Call) => `<|tool_call|>[{"name": "${name}", "arguments": ${args}}]`,
+  nemotron: ({ name, args }: Call) => `<TOOLCALL>[{"name": "${name}", "arguments": ${args}}]</TOOLCALL>`,
+  command: ({ name, args }: Call) =>
+    `<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "${name}", "parameters": ${args}}]<|END_ACTION|>`,
+  internlm: ({ name, args }: Call) =>
+    `<|action_start|><|plugin|>\n{"name": "${name}", "parameters": ${args}}<|action_end|>`,
+  python: ({ name, args }: Call) => `[${writePython(name, args)}]`,
+  "python, marked": ({ name, args }: Call) => `<|tool_call_start|>[${writePython(name, args)}]<|tool_call_end|>`,
+  "python, fenced": ({ name, args }: Call) => `\`\`\`tool_code\nprint(default_api.${writePython(name, args)})\n\`\`\``,
 } as const;
 
 function writeEntries(args: string, write: (key: string, value: string) => string): string {
@@ -110,4 +134,9 @@ function writeEntries(args: string, write: (key: string, value: string) => strin
   return entries
     .map(([key, value]) => write(key, typeof value === "string" ? value : JSON.stringify(value)))
     .join("\n");
+}
+
+function writePython(name: string, args: string): string {
+  const entries = Object.entries(JSON.parse(args) as Readonly<Record<string, unknown>>);
+  return `${name}(${entries.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(", ")})`;
 }

@@ -6,11 +6,15 @@ export interface CallPart {
   readonly id?: string | undefined;
   readonly name?: string | undefined;
   readonly args: string;
+  /** A field that the server wants back with the call, such as the signature of a thought. */
+  readonly extra?: unknown;
 }
 
-/** The content of a chunk that matters here. Thoughts are left out. */
+/** The content of a chunk that matters here. */
 export interface ChunkContent {
   readonly text: string;
+  /** A thought that some servers want back with the calls that follow from it. It is not part of the answer. */
+  readonly thought: string;
   readonly calls: readonly CallPart[];
   readonly usage?: { readonly input: number; readonly output: number };
 }
@@ -27,7 +31,9 @@ export function createDeltaReader(): (chunk: Readonly<Record<string, unknown>>) 
     const { prompt_tokens: input, completion_tokens: output } = isMap(usage) ? usage : {};
     const isUsage = typeof input === "number" && typeof output === "number";
     return {
-      text: readText(content["content"]),
+      // A refusal is an answer, in a field of its own.
+      text: readText(content["content"]) || readText(content["refusal"]),
+      thought: readText(content["reasoning_content"]),
       calls: readCalls(content),
       ...(isUsage && { usage: { input, output } }),
     };
@@ -49,13 +55,14 @@ function isText({ type = "text", text }: Readonly<Record<string, unknown>>): boo
 
 function readCalls({ tool_calls: given, function_call: old }: Readonly<Record<string, unknown>>): readonly CallPart[] {
   const calls = Array.isArray(given) ? given : isMap(given) ? [given] : isMap(old) ? [{ function: old }] : [];
-  return calls.filter(isMap).map(({ index, id, function: called }) => {
+  return calls.filter(isMap).map(({ index, id, function: called, extra_content: extra }) => {
     const { name, arguments: args } = isMap(called) ? called : {};
     return {
       index: typeof index === "number" ? index : undefined,
       id: typeof id === "string" && id !== "" ? id : undefined,
       name: typeof name === "string" && name !== "" ? name : undefined,
       args: typeof args === "string" ? args : isMap(args) ? JSON.stringify(args) : "",
+      extra: extra ?? undefined,
     };
   });
 }
@@ -67,18 +74,20 @@ export interface PendingCall {
   readonly id: string | undefined;
   name: string;
   args: string;
+  extra: unknown;
 }
 
 /** Adds a part to its call, or begins a call. Servers give the same index to several calls, or new ids to one call. */
 export function addCallPart(calls: PendingCall[], part: CallPart): void {
-  const { index, id, name, args } = part;
+  const { index, id, name, args, extra } = part;
   const last = index === undefined ? calls.at(-1) : calls.findLast((call) => call.index === index);
   if (last === undefined || beginsCall(last, part)) {
-    calls.push({ index, id, name: name ?? "", args });
+    calls.push({ index, id, name: name ?? "", args, extra });
     return;
   }
   if (name !== undefined && name !== last.name) last.name += name;
   last.args += args;
+  last.extra ??= extra;
 }
 
 /** True if a part begins another call than `last`: only the first part of a call has a name, or all have the same. */

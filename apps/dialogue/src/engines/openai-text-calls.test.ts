@@ -48,6 +48,31 @@ test("calls in text: a call in a thought is not made", () => {
 });
 
 test.each([
+  [
+    "a thought and the answer",
+    "<|channel|>analysis<|message|>He asks.<|end|><|start|>assistant<|channel|>final<|message|>Yes.",
+    "Yes.",
+  ],
+  ["words before a call", "<|channel|>commentary<|message|>Let me look.<|end|>", "Let me look.<|end|>"],
+  ["a thought without an end", "<|channel|>analysis<|message|>He asks for a long time.", ""],
+  ["the name of a channel alone", "<|start|>assistant<|channel|>final", ""],
+])("calls in text: channels with %s", (_, text, spoken) => {
+  for (const length of [1, 3, 1000]) expect(scan(...cut(text, length))).toEqual({ text: spoken, calls: [] });
+});
+
+test("calls in text: several in one notation are all made", () => {
+  for (const name of ["deepseek", "deepseek, newer", "kimi", "mistral, newer", "minimax"] as const) {
+    const one = callNotations[name]({ name: "set_volume", args: '{"volume":50}' });
+    const two = callNotations[name]({ name: "reboot", args: "{}" });
+    const expected = [["set_volume", { volume: 50 }], ["reboot", {}]]; // prettier-ignore
+    expect(scan(one + two)).toEqual({ text: "", calls: expected });
+    const [section = ""] = /<｜tool▁calls▁end｜>|<\|tool_calls_section_end\|>|<\/minimax:tool_call>/.exec(one) ?? [];
+    const [begin = ""] = /^<｜tool▁calls▁begin｜>|^<\|tool_calls_section_begin\|>|^<minimax:tool_call>/.exec(two) ?? [];
+    expect(scan(one.replace(section, "") + two.replace(begin, ""))).toEqual({ text: "", calls: expected });
+  }
+});
+
+test.each([
   ["malformed", "<tool_call>reboot now!</tool_call>Done."],
   ["of empty JSON", "<tool_call>{}</tool_call>Done."],
   ["without a body", "<tool_call></tool_call>Done."],
@@ -65,7 +90,18 @@ test("calls in text: any text is passed on whole if it has no mark of a call", (
 });
 
 test("calls in text: 100 KB that never end are scanned in less than 2 s", () => {
-  for (const part of ["{", '{"name":', "<tool_call>", "```", "[TOOL_CALLS]", "<think>", "<", '{"name":}']) {
+  for (const part of [
+    "{",
+    '{"name":',
+    "<tool_call>",
+    "```",
+    "[TOOL_CALLS]",
+    "<think>",
+    "<",
+    '{"name":}',
+    "[a",
+    "<|channel|>",
+  ]) {
     const scanner = createTextCallScanner(isTool);
     const startedAt = performance.now();
     for (const piece of cut(part.repeat(100_000 / part.length), 1000)) scanner.push(piece);

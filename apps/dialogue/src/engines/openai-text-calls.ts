@@ -1,5 +1,8 @@
+import { parseJson } from "@voxbus/protocol";
+import { thoughtNames } from "../thoughts.ts";
+import { findClosingBrace } from "./json-object.ts";
+import { parseCalls, readJsonCalls } from "./openai-call-parser.ts";
 import type { CallPart } from "./openai-deltas.ts";
-import { isMap } from "./is-map.ts";
 
 /** Text that can be spoken, and the calls that were among it. */
 interface Scanned {
@@ -15,71 +18,109 @@ export interface TextCallScanner {
   end(): Scanned;
 }
 
-/** A notation of calls, or of thoughts, in which calls are not made. */
+/** A notation of calls, of thoughts, in which calls are not made, or of a channel, whose name tells which it is. */
 interface Notation {
+  /** A pattern of its beginning. */
   readonly open: string;
-  /** Undefined: it ends with the answer. */
-  readonly close: string | undefined;
-  readonly isThought?: boolean;
+  /** Gives a pattern of its end. Absent: it ends with the answer. */
+  readonly close?: (opened: string) => string;
+  /** Absent: calls. A thought that is shown is hidden later, by its tags. */
+  readonly kind?: "shown thought" | "hidden thought" | "channel";
   /** A pattern of what must follow, as far as it has come. Without it, it is text. Absent for notations that are never text. */
   readonly after?: string;
 }
 
+const escape = (text: string) => text.replaceAll(/[|[\]{}()./]/g, String.raw`\$&`);
+const closeTag = (opened: string) => escape(`</${opened.slice(1)}`);
+const channelCall: Notation = { open: "", close: () => String.raw`<\|(?:call|end)\|>` };
+const channelThought: Notation = { open: "", close: () => String.raw`<\|(?:end|return)\|>`, kind: "hidden thought" };
+
+/** The notations of models. Blanks and bars of other scripts in a mark are read as those of ASCII. */
 const notations: readonly Notation[] = [
-  { open: "<tool_call>", close: "</tool_call>" },
-  { open: "<tool_calls>", close: "</tool_calls>" },
-  { open: "<function_call>", close: "</function_call>" },
-  { open: "<|tool_call|>", close: "<|/tool_call|>" },
-  { open: "<function=", close: "</function>" },
-  { open: "[TOOL_CALLS]", close: undefined },
-  { open: "<|python_tag|>", close: undefined },
-  { open: "```", close: "```", after: String.raw`\w*\s*(?:$|[{[<])` },
-  { open: "{", close: "}", after: String.raw`\s*(?:$|"(?:$|[nftap]))` },
-  { open: "<think>", close: "</think>", isThought: true },
-  { open: "<thinking>", close: "</thinking>", isThought: true },
+  {
+    open: String.raw`<\|tool_calls?(?:_section)?_(?:begin|start)\|>|<\|action_start\|>|<\|START_ACTION\|>`,
+    close: (opened) => escape(opened.replace(/begin|start/i, (word) => (word === "START" ? "END" : "end"))),
+  },
+  { open: String.raw`<\|tool_call\|>`, close: () => String.raw`<\|/tool_call\|>` },
+  { open: String.raw`<\|python_tag\|>` },
+  { open: String.raw`<[\w:|.]*(?:tool_?calls?|function_?calls?)>`, close: closeTag },
+  { open: "<function=", close: () => "</function>" },
+  { open: "<invoke name=", close: () => "</invoke>" },
+  { open: String.raw`<\|(?:start|channel)\|>`, close: () => String.raw`<\|message\|>`, kind: "channel" },
+  { open: String.raw`\[TOOL_CALLS\]` },
+  { open: "```", close: () => "```", after: String.raw`\w*\s*(?:$|[{[<])|tool_code` },
+  { open: String.raw`\{`, after: String.raw`\s*(?:$|"(?:$|[nftap]))` },
+  { open: String.raw`\[`, close: () => String.raw`\)\s*\]`, after: String.raw`(?:$|[A-Za-z_][\w.]*(?:$|\())` },
+  { open: `<(?:${thoughtNames})>`, close: closeTag, kind: "shown thought" },
 ];
 const maxLength = 16_384;
-const anyOpen = new RegExp(notations.map(patternOf).join("|"));
+/** A group for each notation. */
+const anyOpen = new RegExp(
+  notations.map(({ open, after }) => (after === undefined ? `(${open})` : `(${open})(?=${after})`)).join("|"),
+  "i",
+);
+/** An end of a text that a notation may begin with. */
+const beginning = /<(?:[|/\w][^<>\n]{0,60})?$|`{1,2}$/;
+
+/** A notation that has begun. */
+interface Begun {
+  readonly notation: Notation;
+  readonly opened: string;
+  readonly close: RegExp | undefined;
+}
 
 /** Creates a scanner of one completion. `isTool` tells tools' names from those in ordinary JSON. */
 export function createTextCallScanner(isTool: (name: string) => boolean): TextCallScanner {
   let held = "";
-  let inside: Notation | undefined;
-
-  /** Ends what is held of a notation: its calls, or its text. */
-  const finish = (notation: Notation, whole: string): Scanned => {
-    inside = undefined;
-    const calls = parseCalls(trimMarks(whole, notation));
-    const isCall = notation.after === undefined || (calls.length > 0 && calls.every(({ name = "" }) => isTool(name)));
-    return isCall ? { text: "", calls } : { text: whole, calls: [] };
-  };
+  let inside: Begun | undefined;
 
   const take = (length: number | undefined): string => {
     const taken = held.slice(0, length);
     held = held.slice(taken.length);
     return taken;
   };
-  const passThought = (close: string): Scanned | undefined => {
-    const at = held.indexOf(close);
-    if (at >= 0) inside = undefined;
-    const text = take(at >= 0 ? at + close.length : Math.max(0, held.length - close.length + 1));
-    return text === "" ? undefined : { text, calls: [] };
+  /** Ends what is held of a notation: its calls, or its text. */
+  const finish = ({ notation, opened, close }: Begun, whole: string): Scanned => {
+    inside = undefined;
+    if (notation.kind === "channel") return enterChannel(whole);
+    const calls = opened === "{" ? readJsonCalls(parseJson(whole)) : parseCalls(trimMarks(whole, opened, close));
+    const isCall = notation.after === undefined || (calls.length > 0 && calls.every(({ name = "" }) => isTool(name)));
+    return isCall ? { text: "", calls } : { text: whole, calls: [] };
+  };
+  /** Decides what follows the name of a channel: a call, a thought, or text. */
+  const enterChannel = (header: string): Scanned => {
+    if (/\bto=/.test(header)) {
+      held = header + held;
+      inside = begin(channelCall, "");
+    } else if (header.includes("analysis")) inside = begin(channelThought, "");
+    return { text: "", calls: [] };
+  };
+  const passThought = ({ notation, close }: Begun): Scanned | undefined => {
+    const end = findEnd(held, close);
+    if (end !== undefined) inside = undefined;
+    // The end may have begun.
+    const text = take(end ?? Math.max(0, held.length - 16));
+    if (text === "" && end === undefined) return undefined;
+    return { text: notation.kind === "hidden thought" ? "" : text, calls: [] };
   };
 
   /** Takes the next complete piece out of what is held; undefined if it is not there yet. */
   const step = (): Scanned | undefined => {
-    if (inside?.isThought === true) return passThought(inside.close ?? "");
+    if (inside?.notation.kind?.endsWith("thought") === true) return passThought(inside);
     if (inside !== undefined) {
-      const isText = inside.after !== undefined && findNotation(held)?.at !== 0;
-      const end = isText ? inside.open.length : findEnd(held, inside);
+      const { notation, opened, close } = inside;
+      const isText = notation.after !== undefined && findNotation(held)?.at !== 0;
+      const end = isText
+        ? opened.length
+        : opened === "{"
+          ? findClosingBrace(held)
+          : findEnd(held, close, opened.length);
       if (end === undefined && held.length < maxLength) return undefined;
-      const whole = take(end);
-      return finish(inside, whole);
+      return finish(inside, take(end));
     }
     const found = findNotation(held);
-    const until = found?.at ?? held.length - longestBeginning(held);
-    inside = found?.notation;
-    const text = take(until);
+    inside = found?.begun;
+    const text = take(found?.at ?? beginning.exec(held)?.index);
     return text === "" && inside === undefined ? undefined : { text, calls: [] };
   };
 
@@ -88,7 +129,7 @@ export function createTextCallScanner(isTool: (name: string) => boolean): TextCa
     calls: pieces.flatMap(({ calls }) => calls),
   });
   const push = (text: string): Scanned => {
-    held += text;
+    held = foldMarks(held + text);
     const pieces: Scanned[] = [];
     for (let piece = step(); piece !== undefined; piece = step()) pieces.push(piece);
     return join(pieces);
@@ -96,104 +137,40 @@ export function createTextCallScanner(isTool: (name: string) => boolean): TextCa
   return {
     push,
     end() {
-      const rest = inside === undefined || inside.isThought === true ? { text: held, calls: [] } : finish(inside, held);
-      held = "";
-      return rest;
+      const rest = take(undefined);
+      if (inside === undefined || inside.notation.kind === "shown thought") return { text: rest, calls: [] };
+      return inside.notation.kind === undefined ? finish(inside, rest) : { text: "", calls: [] };
     },
   };
 }
 
-function findNotation(text: string): { readonly notation: Notation; readonly at: number } | undefined {
+/** Writes the bars and blanks of marks in ASCII. The length stays the same. */
+function foldMarks(text: string): string {
+  return text.replaceAll(/<[^<>\n]{0,60}/g, (mark) => mark.replaceAll("｜", "|").replaceAll("▁", "_"));
+}
+
+function begin(notation: Notation, opened: string): Begun {
+  const close = notation.close?.(opened);
+  return { notation, opened, close: close === undefined ? undefined : new RegExp(close, "i") };
+}
+
+/** Finds the first notation in a text. */
+function findNotation(text: string): { readonly begun: Begun; readonly at: number } | undefined {
   const found = anyOpen.exec(text);
-  const notation = notations.find(({ open }) => open === found?.[0]);
-  return found === null || notation === undefined ? undefined : { notation, at: found.index };
+  const opened = found?.[0] ?? "";
+  const notation = notations.find((_, i) => found?.[i + 1] !== undefined);
+  return notation && { begun: begin(notation, opened), at: found?.index ?? 0 };
 }
 
-function patternOf({ open, after }: Notation): string {
-  const literal = open.replaceAll(/[|[\]{}]/g, String.raw`\$&`);
-  return after === undefined ? literal : `${literal}(?=${after})`;
+/** Finds the end of a notation that `text` begins with. */
+function findEnd(text: string, close: RegExp | undefined, from = 0): number | undefined {
+  const found = close?.exec(text.slice(from));
+  return found ? from + found.index + found[0].length : undefined;
 }
 
-/** Gives the length of the longest end of a text that a call may begin with. */
-function longestBeginning(text: string): number {
-  const lengths = notations.map(({ open }) => {
-    for (let length = Math.min(open.length - 1, text.length); length > 0; length -= 1)
-      if (open.startsWith(text.slice(text.length - length))) return length;
-    return 0;
-  });
-  return Math.max(...lengths);
-}
-
-/** Finds the end of a notation that `text` begins with. JSON ends with the brace that closes its first one. */
-function findEnd(text: string, { open, close }: Notation): number | undefined {
-  if (close === undefined) return undefined;
-  if (open === "{") return findClosingBrace(text);
-  const at = text.indexOf(close, open.length);
-  return at < 0 ? undefined : at + close.length;
-}
-
-function findClosingBrace(text: string): number | undefined {
-  let depth = 0;
-  for (const { 0: mark, index } of text.matchAll(/"(?:[^"\\]|\\.)*"?|[{}]/g)) {
-    if (mark === "{") depth += 1;
-    else if (mark === "}") depth -= 1;
-    if (depth === 0) return index + mark.length;
-  }
-  return undefined;
-}
-
-function trimMarks(whole: string, { open, close = "" }: Notation): string {
-  if (open === "{" || open === "<function=") return whole;
-  const body = whole.slice(open.length, whole.endsWith(close) && close !== "" ? -close.length : undefined);
-  return open === "```" ? body.replace(/^\w*\n/, "") : body;
-}
-
-/** Parses the body of a notation, which models write in many forms. Gives no calls if it is in none of them. */
-function parseCalls(body: string): readonly CallPart[] {
-  const text = body.trim();
-  const json = parse(text);
-  if (json !== undefined) return readJson(json);
-  const functions = [...text.matchAll(/<function=([^>]+)>([^]*?)<\/function>/g)];
-  if (functions.length > 0) return functions.map(([, name = "", args = ""]) => makeCall(name, readParameters(args)));
-  const [, name, rest = ""] = /^([\w.-]+)(?:\[ARGS\])?\s*([^]*)$/.exec(text) ?? [];
-  if (name !== undefined && rest === "") return [makeCall(name, {})];
-  if (name !== undefined && /^[{<]/.test(rest)) return [makeCall(name, readParameters(rest))];
-  const lines = text.split(/[\n;](?=\s*\{)/).map(parse);
-  return lines.includes(undefined) ? [] : lines.flatMap(readJson);
-}
-
-/** Reads calls in JSON: one, a list, or wrapped as in an answer of the API. */
-function readJson(json: unknown): readonly CallPart[] {
-  if (Array.isArray(json)) return json.flatMap(readJson);
-  if (!isMap(json)) return [];
-  const { tool_calls: list, function: called } = json;
-  if (Array.isArray(list)) return readJson(list);
-  if (isMap(called)) return readJson(called);
-  const { name = called, arguments: args, parameters } = json;
-  const given = args ?? parameters ?? {};
-  if (typeof name !== "string" || (args === undefined && parameters === undefined)) return [];
-  return [{ name, args: typeof given === "string" ? given : JSON.stringify(given) }];
-}
-
-/** Reads arguments that are JSON, or written as elements. */
-function readParameters(text: string): unknown {
-  const json = parse(text.trim());
-  if (json !== undefined) return json;
-  const pairs = [
-    ...text.matchAll(/<parameter=([^>]+)>([^]*?)<\/parameter>/g),
-    ...text.matchAll(/<arg_key>([^]*?)<\/arg_key>\s*<arg_value>([^]*?)<\/arg_value>/g),
-  ];
-  return Object.fromEntries(pairs.map(([, key = "", value = ""]) => [key.trim(), parse(value.trim()) ?? value.trim()]));
-}
-
-function makeCall(name: string, args: unknown): CallPart {
-  return { name: name.trim(), args: JSON.stringify(args) };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
+function trimMarks(whole: string, opened: string, close: RegExp | undefined): string {
+  if (/^(?:\{|\[|<function=|<invoke name=)$/i.test(opened)) return whole;
+  const end = close === undefined ? null : new RegExp(`(?:${close.source})$`, "i").exec(whole);
+  const body = whole.slice(opened.length, end?.index);
+  return opened === "```" ? body.replace(/^\w*\n/, "") : body;
 }

@@ -5,13 +5,14 @@ import { apologizeForHearing } from "../apologies.ts";
 import { createThoughtFilter } from "../thoughts.ts";
 import { ModelTimeoutError, ToolError, type AnswerRequest, type Delta, type LlmEngine } from "./engine.ts";
 import { startModelSpan, traceTool } from "./model-span.ts";
-import { isMap } from "./is-map.ts";
+import { readObject } from "./json-object.ts";
 import { createCompleter, type Complete, type CompleterOptions } from "./openai-completer.ts";
 import { addCallPart, createDeltaReader, type ChunkContent, type PendingCall } from "./openai-deltas.ts";
 import { createMessages } from "./openai-messages.ts";
 import { readChunks } from "./openai-stream.ts";
 import { createTextCallScanner } from "./openai-text-calls.ts";
-import { nameTools, plainName, type NamedTools } from "./tool-names.ts";
+import { fitArguments } from "./tool-arguments.ts";
+import { findTool, nameTools, plainName, type NamedTools } from "./tool-names.ts";
 
 /** The address of a model, and its limits. */
 export interface OpenAiOptions extends CompleterOptions {
@@ -57,12 +58,14 @@ async function* answer(
   for (let round = 0; round <= options.rounds; round += 1) {
     // The last round has no tools, so it ends in words.
     const tools = round < options.rounds && named.tools.length > 0 ? named.tools : undefined;
-    const scanner = createTextCallScanner((name) => named.toolOf.has(name));
+    const scanner = createTextCallScanner((name) => findTool(named, name) !== undefined);
     const calls: PendingCall[] = [];
     let text = "";
+    let thought = "";
     const completion = { model: options.model, messages, tools, stream: true } as const;
     for await (const piece of streamCompletion(complete, completion, options, signal)) {
       const scanned = piece.isEnd ? scanner.end() : scanner.push(piece.text);
+      thought += piece.thought;
       for (const part of [...piece.calls, ...scanned.calls]) addCallPart(calls, part);
       if (scanned.text === "") continue;
       text += scanned.text;
@@ -75,8 +78,8 @@ async function* answer(
       return;
     }
     yield { type: "paragraph" };
-    const made = calls.map((call) => ({ ...call, ...readArguments(call.args), id: chooseId(call.id, ids) }));
-    messages.push(describeCalls(text, made));
+    const made = calls.map((call) => ({ ...call, args: readObject(call.args), id: chooseId(call.id, ids) }));
+    messages.push(describeCalls({ text, thought }, made));
     for (const call of made) {
       const content = await callTool(request, named, call, signal);
       if (signal.aborted) return;
@@ -112,7 +115,7 @@ async function* streamCompletion(
       if (signal.aborted) return;
     }
     patience.signal.throwIfAborted();
-    yield { text: "", calls: [], isEnd: true };
+    yield { text: "", thought: "", calls: [], isEnd: true };
   } catch (error) {
     if (signal.aborted) return;
     failure = error;
@@ -133,17 +136,8 @@ interface MadeCall {
   readonly id: string;
   readonly name: string;
   readonly args: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** Reads arguments, which some servers encode twice. */
-function readArguments(text: string): Pick<MadeCall, "args"> {
-  try {
-    const value: unknown = JSON.parse(text.trim() === "" ? "{}" : text);
-    const args: unknown = typeof value === "string" ? JSON.parse(value) : (value ?? {});
-    return { args: isMap(args) ? args : undefined };
-  } catch {
-    return { args: undefined };
-  }
+  /** A field that the server wants back with the call. */
+  readonly extra: unknown;
 }
 
 /** Gives the id of a call, or one of our own if it has none or another call has it. Some models want 9 letters and digits. */
@@ -153,31 +147,39 @@ function chooseId(given: string | undefined, ids: Set<string>): string {
   return id;
 }
 
-/** Describes calls as strict servers want them: with the name of a function, and with arguments that are an object. */
-function describeCalls(text: string, calls: readonly MadeCall[]): ChatCompletionMessageParam {
-  return {
+/**
+ * Describes calls as strict servers want them: with the name of a function, and with arguments that are an object. Servers
+ * that send thoughts, or an extra field of a call, refuse the call without them.
+ */
+function describeCalls(
+  { text, thought }: { readonly text: string; readonly thought: string },
+  calls: readonly MadeCall[],
+): ChatCompletionMessageParam {
+  const message: ChatCompletionMessageParam = {
     role: "assistant",
     content: text === "" ? null : text,
-    tool_calls: calls.map(({ id, name, args = {} }) => ({
+    tool_calls: calls.map(({ id, name, args = {}, extra }) => ({
       id,
       type: "function",
       function: { name: plainName(name), arguments: JSON.stringify(args) },
+      ...(extra !== undefined && { extra_content: extra }),
     })),
   };
+  return thought === "" ? message : Object.assign(message, { reasoning_content: thought });
 }
 
 /** Resolves with the tool's text, or with an error message for the model to read. */
 async function callTool(
   { device }: AnswerRequest,
-  { toolOf }: NamedTools,
+  named: NamedTools,
   { name, args }: MadeCall,
   signal: AbortSignal,
 ): Promise<string> {
-  const tool = toolOf.get(name);
+  const tool = findTool(named, name);
   if (tool === undefined) return `Error: there is no function "${name}".`;
   if (args === undefined) return "Error: the arguments are not a JSON object.";
   try {
-    return await traceTool(tool.name, () => device.tools.call(tool.name, args, signal));
+    return await traceTool(tool.name, () => device.tools.call(tool.name, fitArguments(args, tool.inputSchema), signal));
   } catch (error) {
     if (error instanceof ToolError) return `Error: ${error.message}`;
     if (signal.aborted) return "";

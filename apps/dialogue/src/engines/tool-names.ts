@@ -29,3 +29,16 @@ export function nameTools(list: readonly Tool[]): NamedTools {
 export function plainName(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, longestName) || "_";
 }
+
+/** Finds the tool that a model means. Models also use the device's own name for it, or put a name space before it. */
+export function findTool({ toolOf }: NamedTools, name: string): Tool | undefined {
+  return toolOf.get(name) ?? toolOf.get(plainName(name)) ?? toolOf.get(plainName(bareName(name)));
+}
+
+/** Removes the name space before a tool's name, and the number of the call behind it. */
+export function bareName(name: string): string {
+  return name
+    .trim()
+    .replace(/^(?:functions?|default_api|tools?)[.:]/i, "")
+    .replace(/:\d+$/, "");
+}
