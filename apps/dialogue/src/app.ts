@@ -14,6 +14,7 @@ import { claimTurns, type AnswerInput } from "./claims.ts";
 import { checkWaits, dialogueConfig } from "./config.ts";
 import { createDeviceTools, type DeviceTools } from "./device-tools.ts";
 import { createEngineChoice } from "./engines/engine-choice.ts";
+import type { RequestPart } from "./engines/openai-completer.ts";
 import { engines } from "./engines/registry.ts";
 import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
@@ -57,6 +58,7 @@ export async function buildDialogue({
   profiles: openProfiles,
   log,
   meter,
+  report,
   defer,
   drain,
 }: Context<typeof dialogueConfig>): Promise<void> {
@@ -97,6 +99,8 @@ export async function buildDialogue({
   const played = recordPlayedTurns(bus, history);
   defer(() => played.close());
 
+  const refused = new Set<RequestPart>();
+  report({ gauges: () => ({ toolsRefused: refused.has("tools") ? 1 : 0 }) });
   const deps: TurnDeps = {
     bus,
     log,
@@ -118,8 +122,13 @@ export async function buildDialogue({
     history,
     engineOf: await createEngineChoice(config, {
       onRefused({ part, status }) {
+        refused.add(part);
         metrics.modelRefused(part);
         log.warn({ part, status, model: config.VOXBUS_LLM_MODEL }, "part of requests refused by the model's server");
+      },
+      onTaken(part) {
+        refused.delete(part);
+        log.info({ part, model: config.VOXBUS_LLM_MODEL }, "part of requests taken by the model's server again");
       },
     }),
   };

@@ -17,8 +17,10 @@ export interface CompleterOptions {
   readonly url?: string | undefined;
   /** Local servers need no key. */
   readonly key?: string | undefined;
-  /** Called when a server turns out to refuse a part, once for each part. */
+  /** Called when a server turns out to refuse a part, once until it takes the part again. */
   readonly onRefused?: ((refused: RefusedPart) => void) | undefined;
+  /** Called when a server takes a part again that it has refused. */
+  readonly onTaken?: ((part: RequestPart) => void) | undefined;
 }
 
 type Completion = OpenAI.ChatCompletionCreateParamsStreaming;
@@ -30,38 +32,65 @@ const refusals = [400, 404, 405, 415, 422, 500, 501];
 /** A refusal is believed for this time, ms. The server may have had another reason, or be replaced. */
 const rememberMs = 600_000;
 const order: readonly RequestPart[] = ["tools", "usage", "roles"];
+/** A request that has each part in its simplest form. */
+const smallRequest = {
+  messages: [
+    { role: "system", content: "Answer with one word." },
+    { role: "user", content: "Hello." },
+    { role: "user", content: "Are you there?" },
+  ],
+  tools: [
+    {
+      type: "function",
+      function: { name: "wait", description: "Waits.", parameters: { type: "object", properties: {} } },
+    },
+  ],
+  stream: true,
+} satisfies Omit<Completion, "model">;
 
 /**
  * Creates a function that requests completions. A request that is refused is repeated at once without each part that
- * servers are known to refuse, then without all of them. What helped is remembered for 10 minutes; after a status of 500,
- * only if it helped twice.
+ * servers are known to refuse, then without all of them. If that helps, the server is asked for a few words with the part:
+ * the request may have been too long, or its tools malformed. A part that is refused then is left out for 10 minutes.
  */
-export function createCompleter({ url, key, onRefused }: CompleterOptions): Complete {
+export function createCompleter({ url, key, onRefused, onTaken }: CompleterOptions): Complete {
   // The client requires a key. It must not retry on its own while the device waits, and its log quotes answers.
   const client = new OpenAI({ baseURL: url, apiKey: key ?? "none", maxRetries: 0, logLevel: "off" });
   const refusedUntil = new Map<RequestPart, number>();
   const told = new Set<RequestPart>();
-  const doubted = new Set<RequestPart>();
+  const checking = new Set<RequestPart>();
 
+  const post = (completion: Completion, parts: readonly RequestPart[], options: OpenAI.RequestOptions) =>
+    client.chat.completions.create(shapeRequest(completion, parts), options).asResponse();
+
+  const isRefused = (part: RequestPart) => (refusedUntil.get(part) ?? 0) > performance.now();
   const remember = (part: RequestPart, status: number) => {
-    // Several servers answer 500 for what they do not support, but it may have been an accident.
-    if (status === 500 && !doubted.has(part)) return doubted.add(part);
     refusedUntil.set(part, performance.now() + rememberMs);
     if (!told.has(part)) onRefused?.({ part, status });
-    return told.add(part);
+    told.add(part);
+  };
+  const check = async (part: RequestPart, model: string, timeout: number | undefined): Promise<void> => {
+    if (checking.has(part) || isRefused(part)) return;
+    checking.add(part);
+    const enough = new AbortController();
+    try {
+      await post({ ...smallRequest, model }, [part], { signal: enough.signal, timeout });
+    } catch (error) {
+      if (refusals.includes(statusOf(error))) remember(part, statusOf(error));
+    }
+    enough.abort();
+    checking.delete(part);
   };
   return async (completion, options) => {
-    const post = (parts: readonly RequestPart[]) =>
-      client.chat.completions.create(shapeRequest(completion, parts), options).asResponse();
-    const now = performance.now();
-    const sent = order.filter((part) => hasPart(completion, part) && (refusedUntil.get(part) ?? now) <= now);
+    const sent = order.filter((part) => hasPart(completion, part) && !isRefused(part));
     let refusal: unknown;
     const attempts = [[], ...sent.map((part) => [part]), ...(sent.length > 1 ? [sent] : [])];
     for (const without of attempts) {
       try {
-        const response = await post(sent.filter((part) => !without.includes(part)));
-        if (without.length === 0) doubted.clear();
-        for (const part of without) remember(part, statusOf(refusal));
+        const parts = sent.filter((part) => !without.includes(part));
+        const response = await post(completion, parts, options);
+        for (const part of parts) if (told.delete(part)) onTaken?.(part);
+        for (const part of without) void check(part, completion.model, options.timeout);
         return response;
       } catch (error) {
         refusal ??= error;

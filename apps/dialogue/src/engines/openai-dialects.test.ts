@@ -6,7 +6,7 @@ import {
   type ChatRequest,
   type Dialect,
 } from "@voxbus/testing";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createOpenAiEngine, type OpenAiOptions } from "./openai.ts";
 import { collectText, createAccess, createRequest, setVolume } from "./test-request.ts";
 
@@ -157,14 +157,29 @@ test.each([
     const { ask, server } = await create({ refuses: [{ what, status }] }, { onRefused: (given) => told.push(given) });
     const expected = what === "tools" ? "I can only talk." : "Wait. Done: true.";
     expect(await ask("set it to 50")).toBe(expected);
-    // A server may answer 500 by accident: it is believed the second time.
-    if (status === 500) expect(await ask("set it to 50")).toBe(expected);
+    await expect.poll(() => told).toHaveLength(1);
     const first = server.requests.chat.length;
     expect(await ask("set it to 50")).toBe(expected);
     expect(server.requests.chat.length - first).toBe(what === "tools" ? 1 : 2);
     expect(told).toEqual([{ part: what === "tools" ? "tools" : "roles", status }]);
   },
 );
+
+test("openai: a part that a server takes again is reported", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const told: unknown[] = [];
+  const { ask, server } = await create(dialects["ollama, a model without tools"], {
+    onRefused: ({ part }) => told.push(part),
+    onTaken: (part) => told.push(`${part} again`),
+  });
+  expect(await ask("set it to 50")).toBe("I can only talk.");
+  await expect.poll(() => told).toEqual(["tools"]);
+  server.dialect = dialects.openai;
+  vi.advanceTimersByTime(600_000);
+  expect(await ask("set it to 50")).toBe("Wait. Done: true.");
+  expect(told).toEqual(["tools", "tools again"]);
+});
 
 test("openai: a server that wants roles to alternate gets them", async () => {
   const { engine } = await create({ refuses: [{ what: "alternation", status: 500 }, { what: "tools", status: 500 }] }); // prettier-ignore
@@ -184,6 +199,26 @@ test("openai: one answer of 500 does not take the tools away", async () => {
   let count = 0;
   server.script.chat = (request) => ((count += 1) === 1 ? 500 : answer(request));
   expect(await ask("set it to 50")).toBe("I can only talk.");
+  expect(await ask("set it to 50")).toBe("Wait. Done: true.");
+  expect(told).toEqual([]);
+});
+
+test.each<[string, (request: ChatRequest) => boolean]>([
+  [
+    "is too long with its tools",
+    ({ messages, tools }) => tools !== undefined && JSON.stringify(messages).length > 3000,
+  ],
+  [
+    "has a tool that the server cannot read",
+    ({ tools }) => tools?.some((tool) => tool.function.name === "odd") === true,
+  ],
+])("openai: a request that %s is answered without them, and the next one has them", async (_, refuses) => {
+  const told: unknown[] = [];
+  const { ask, server } = await create({}, { onRefused: (given) => told.push(given) });
+  server.script.chat = (request) => (refuses(request) ? 400 : answer(request));
+  const odd = { ...setVolume, name: "odd" };
+  expect(await ask(`set it to 50 ${"please ".repeat(600)}`, [setVolume, odd])).toBe("I can only talk.");
+  await expect.poll(() => server.requests.chat.at(-1)?.messages.at(-1)?.content).toContain("Are you there?");
   expect(await ask("set it to 50")).toBe("Wait. Done: true.");
   expect(told).toEqual([]);
 });

@@ -47,6 +47,13 @@ test("trend: devices that connect are no trend, and connections that keep growin
   expect(last(times(60, (index) => leak("connections-trend", { gauges: { connections: index } })))).toBe(45);
 });
 
+test("model-tools: is the gauge of dialogue, and unknown for other programs", () => {
+  const measure = createMeasuring();
+  expect(measure("model-tools", { gauges: {} })).toBeUndefined();
+  expect(measure("model-tools", { gauges: { toolsRefused: 1 } })).toBe(1);
+  expect(measure("model-tools", { gauges: { toolsRefused: 0 } })).toBe(0);
+});
+
 test("rates: a few events are unknown at first, and 0 once they were counted for 10 points", () => {
   const measure = createMeasuring();
   const values = times(12, (index) =>

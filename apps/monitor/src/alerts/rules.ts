@@ -106,6 +106,13 @@ const rows = [
     over: (label) => `NATS stores what ${label} sends again, or ${label} is gone.`,
   },
   {
+    name: "model-tools",
+    levels: () => ({ levels: [[1, "low"]], clear: 1, raiseAfter: 1, clearAfter: 1 }),
+    measure: { process: ({ stats }) => stats.gauges["toolsRefused"] },
+    say: (label) => `The model's server of ${label} refuses tools: devices can only talk.`,
+    over: (label) => `The model's server of ${label} takes tools again, or ${label} is gone.`,
+  },
+  {
     name: "memory-trend",
     levels: () => single(50 * megabyte, "low", 0.5),
     measure: { process: ({ rise }) => rise("memory") },
