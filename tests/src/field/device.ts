@@ -77,11 +77,13 @@ export async function connectDevice(
   const { send, closed } = connection;
   void closed.then(({ code }) => inbox.close(new Error(`the connection of ${id} closed with ${code}`)));
   let from = 0;
-  const turn = async () => {
+  const turn = async (): Promise<FieldTurn> => {
     const stop = await inbox.take((item) => isMessage(item, { type: "tts", state: "stop" }));
     const until = inbox.items.indexOf(stop);
     const items = inbox.items.slice(from, until);
-    from = until + 1;
+    // An abort is answered with a stop also if nothing was said.
+    if (until >= from && !items.some((item) => isMessage(item, { type: "tts", state: "start" }))) return turn();
+    from = Math.max(from, until + 1);
     return readTurn(items);
   };
   const sendSpeech = (sample: string) => encodeSpeech(loadSpeech(sample)).forEach((packet) => send(packet));

@@ -16,6 +16,8 @@ export interface RunningProgram {
   output(): string;
   /** Resolves with the first printed line, past or future, that matches. Rejects if the program ends before. */
   line(pattern: RegExp): Promise<string>;
+  /** Stops reading its output. */
+  stall(): void;
   /** Sends a signal. Resolves with the exit code when the process has ended, undefined if a signal ended it. */
   end(signal?: NodeJS.Signals): Promise<number | undefined>;
 }
@@ -47,7 +49,8 @@ export async function startProgram(name: string, options: ProgramOptions = {}): 
       for (const line of whole) lines.put(line);
     });
   const ended = new Promise<number | undefined>((resolve) => {
-    child.once("close", (code) => {
+    // The output of a program that no one reads does not close.
+    child.once("exit", (code) => {
       lines.close(new Error(`${name} has ended: ${output.slice(-2000)}`));
       resolve(code ?? undefined);
     });
@@ -64,6 +67,7 @@ export async function startProgram(name: string, options: ProgramOptions = {}): 
     addresses,
     output: () => output,
     line: (pattern) => lines.find((line) => pattern.test(line)),
+    stall: () => void child.stdout?.pause(),
     async end(signal = "SIGINT") {
       child.kill(signal);
       return ended;

@@ -30,7 +30,8 @@ export async function runCases(
         const { odd, right, why } = one;
         const startedAt = performance.now();
         const outcome = await runCase(one, stage);
-        const row = { kind: title, odd, right, why, ...outcome, ms: performance.now() - startedAt };
+        const happened = outcome.happened.length > 200 ? `${outcome.happened.slice(0, 200)}…` : outcome.happened;
+        const row = { kind: title, odd, right, why, happened, held: outcome.held, ms: performance.now() - startedAt };
         rows.push(row);
         tell.row(row, stage.log());
         if (!row.held) await close();

@@ -59,6 +59,7 @@ export async function openStage(): Promise<OpenStage> {
   const base = {
     VOXBUS_NATS_URL: nats.url,
     VOXBUS_MAX_PER_ADDRESS: "1000",
+    VOXBUS_MAX_TURNS_MIN: "1000",
     VOXBUS_LLM_FIRST_TOKEN_MS: "3000",
     VOXBUS_LLM_NEXT_TOKEN_MS: "3000",
     ...Object.fromEntries(
