@@ -14,11 +14,10 @@ import { claimTurns, type AnswerInput } from "./claims.ts";
 import { checkWaits, dialogueConfig } from "./config.ts";
 import { createDeviceTools, type DeviceTools } from "./device-tools.ts";
 import { createEngineChoice } from "./engines/engine-choice.ts";
-import type { RequestPart } from "./engines/openai-completer.ts";
-import { engines } from "./engines/registry.ts";
+import { engines, type EngineReports } from "./engines/registry.ts";
 import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type TurnMetrics } from "./metrics.ts";
 import { recordPlayedTurns } from "./played-turns.ts";
 import { openReminderBook } from "./reminders.ts";
 import type { TurnDeps } from "./turn-deps.ts";
@@ -52,16 +51,8 @@ const graceMs = { drain: 20_000, quick: 500 } as const;
 const presenceMs = 3000;
 
 /** Builds dialogue: it claims transcripts and typed text, and stores the sentences of the answers. */
-export async function buildDialogue({
-  config,
-  bus,
-  profiles: openProfiles,
-  log,
-  meter,
-  report,
-  defer,
-  drain,
-}: Context<typeof dialogueConfig>): Promise<void> {
+export async function buildDialogue(context: Context<typeof dialogueConfig>): Promise<void> {
+  const { config, bus, profiles: openProfiles, log, meter, defer, drain } = context;
   if (config.VOXBUS_LLM_URL !== undefined && config.VOXBUS_LLM_ENGINE !== "openai")
     log.warn({ variable: "VOXBUS_LLM_URL", engine: config.VOXBUS_LLM_ENGINE }, "URL set for another engine");
   const profiles = await openProfiles({ llm: Object.keys(engines) });
@@ -99,8 +90,6 @@ export async function buildDialogue({
   const played = recordPlayedTurns(bus, history);
   defer(() => played.close());
 
-  const refused = new Set<RequestPart>();
-  report({ gauges: () => ({ toolsRefused: refused.has("tools") ? 1 : 0 }) });
   const deps: TurnDeps = {
     bus,
     log,
@@ -120,21 +109,32 @@ export async function buildDialogue({
       reminders,
     },
     history,
-    engineOf: await createEngineChoice(config, {
-      onRefused({ part, status }) {
-        refused.add(part);
-        metrics.modelRefused(part);
-        log.warn({ part, status, model: config.VOXBUS_LLM_MODEL }, "part of requests refused by the model's server");
-      },
-      onTaken(part) {
-        refused.delete(part);
-        log.info({ part, model: config.VOXBUS_LLM_MODEL }, "part of requests taken by the model's server again");
-      },
-    }),
+    engineOf: await createEngineChoice(config, reportRefusals(context, metrics)),
   };
   for (const claims of await claimTurns(bus, config.VOXBUS_DIALOGUE_TURNS, createAnswer(deps))) {
     drain((mode) => claims.drain(graceMs[mode]));
   }
+}
+
+/** Reports once what a model's server refuses, and once that it takes it again. */
+function reportRefusals(
+  { config, log, report }: Pick<Context<typeof dialogueConfig>, "config" | "log" | "report">,
+  metrics: TurnMetrics,
+): EngineReports {
+  const model = config.VOXBUS_LLM_MODEL;
+  let toolsRefused = 0;
+  report({ gauges: () => ({ toolsRefused }) });
+  return {
+    onRefused({ part, status }) {
+      if (part === "tools") toolsRefused = 1;
+      metrics.modelRefused(part);
+      log.warn({ part, status, model }, "part of requests refused by the model's server");
+    },
+    onTaken(part) {
+      if (part === "tools") toolsRefused = 0;
+      log.info({ part, model }, "part of requests taken by the model's server again");
+    },
+  };
 }
 
 /** Asks each new device for its tools, in one dialogue, so that they are known when the user speaks. */

@@ -66,9 +66,7 @@ const entities: Readonly<Record<string, string>> = {
 /** Patterns that are left out of a text or written in another way, so that it can be spoken. Applied in this order. */
 const rules: readonly (readonly [pattern: RegExp, spoken: string | ((...found: string[]) => string)])[] = [
   // Broken characters, and marks that a model's template or a search leaves behind.
-  [/\ufffd+|\u001b\[[\d;]*[A-Za-z]/g, ""],
-  // oxlint-disable-next-line no-control-regex
-  [/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, ""],
+  [/\ufffd+|(?!\s)\p{Cc}(?:\[[\d;]*m)?/gu, ""],
   [/<\|[^|<>]{1,40}\|>|<\/?s>|【\d+[^】]*】/g, ""],
   // Links and HTML.
   [/!?\[([^\]]*)\]\((?=[^)]*[/.#:])[^)\s]*(?:\s"[^"]*")?\)/g, "$1"],

@@ -5,7 +5,7 @@ import type { CompleterOptions } from "./openai-completer.ts";
 import { createOpenAiEngine } from "./openai.ts";
 
 /** The reports of engines, about what a model's server refuses. */
-export type EngineReports = Required<Pick<CompleterOptions, "onRefused" | "onTaken">>;
+export type EngineReports = Pick<CompleterOptions, "onRefused" | "onTaken">;
 
 /** Creates an engine from the configuration, by its name. */
 export const engines: Readonly<
