@@ -1,6 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import {
   connectTestBus,
+  createNoise,
   encodeSpeech,
   loadSpeech,
   openTestGateway,
@@ -10,6 +11,7 @@ import {
   type NatsServer,
   type TestGateway,
 } from "@voxbus/testing";
+import { channels } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { asr, buildAsr } from "./app.ts";
@@ -83,8 +85,8 @@ describe("auto mode", () => {
     expect(off).toMatchObject({ seq: heard.origin });
     expect(off.origin).toBeUndefined();
     expect(order(device.answers).filter((type) => type !== "heard")).toEqual([
-      "barge-in",
       "user-speaking on",
+      "barge-in",
       "stt",
       "user-speaking off",
     ]);
@@ -181,13 +183,42 @@ describe("manual mode", () => {
 });
 
 describe("realtime mode", () => {
-  test("each onset: a fence below the new speech, and the listen goes on", async () => {
+  test("words: a barge-in below the new speech comes with them, and the listen goes on", async () => {
     await device.listen("realtime");
     device.send([...say("time"), ...say("joke")]);
     const second = await device.heard(1);
-    const fences = device.answers.filter((answer) => answer.type === "barge-in");
-    expect(fences).toHaveLength(2);
-    expect(fences[1]).toMatchObject({ seq: second.from - 1 });
+    const bargeIns = device.answers.filter((answer) => answer.type === "barge-in");
+    expect(bargeIns).toHaveLength(2);
+    expect(bargeIns[1]).toMatchObject({ seq: second.from - 1 });
+  });
+
+  test("noise: the user seems to speak and ceases, and nothing else follows", async () => {
+    await device.listen("realtime");
+    const speech = [loadSpeech("other")];
+    device.send(encodeSpeech(createNoise("slams", { level: "middle", seconds: 3, seed: 1, speech })));
+    device.send(encodeSpeech(silence(1200)));
+    const heard = await device.heard();
+    const off = await device.answer(isUserSpeaking(false));
+    expect(heard).toMatchObject({ text: "", reason: "silence" });
+    expect(off.origin).toBeUndefined();
+    expect(order(device.answers)).not.toContain("barge-in");
+  });
+
+  test("what the device says itself: is no question, until its reply has ended", async () => {
+    const session = `session-device-${count}`;
+    const listen = await device.listen("realtime");
+    device.send(say("time", 0).slice(0, 20));
+    await device.answer(isUserSpeaking(true));
+    await device.control({ type: "abort" });
+    const reply = { session, origin: listen, reply: `r${count}`, attempt: 1, sentence: 0, last: true };
+    const text = "Say, set a timer for five minutes.";
+    await bus.store(channels.sayOpen(`device-${count}`), { ...reply, text }, { id: `said-${count}` });
+    device.send(say("timer"));
+    expect(await device.heard()).toMatchObject({ text: "", reason: "silence" });
+    const turn = { origin: listen, reply: reply.reply, complete: true, fenced: 0, dropped: 0, late: 0 };
+    bus.publish(channels.event(`device-${count}`), { session, at: Date.now(), gateway: "g", turn });
+    device.send(say("timer"));
+    expect((await device.heard(1)).text).toBe("set a timer for five minutes");
   });
 });
 

@@ -59,9 +59,10 @@ export async function buildAsr({
     metrics: createMetrics(meter, engine, () => bus.stats().held),
     engine,
     frontEnds,
-    languageOf: (device: string) => profiles.of(device).language,
+    profileOf: profiles.of,
     settings: {
-      endOfSpeech: { endMs: config.VOXBUS_ASR_END_OF_SPEECH_MS, maxMs: config.VOXBUS_ASR_MAX_UTTERANCE_MS },
+      endMs: config.VOXBUS_ASR_END_OF_SPEECH_MS,
+      maxMs: config.VOXBUS_ASR_MAX_UTTERANCE_MS,
       transcriptMs: config.VOXBUS_ASR_TRANSCRIPT_MS,
       idleMs: { open: config.VOXBUS_ASR_IDLE_MS, manual: config.VOXBUS_ASR_MANUAL_IDLE_MS },
       traceContent: config.VOXBUS_TRACE_CONTENT,

@@ -1,16 +1,17 @@
 import { createWorkerPool } from "@voxbus/workers";
-import { encodeSpeech, loadSpeech, silence } from "@voxbus/testing";
+import { createNoise, encodeSpeech, loadSpeech, silence } from "@voxbus/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import { createAudioFrontEnd, type AudioFrontEnd, type FrontEndEvent, type FrontEndInput } from "./audio-front-end.ts";
 import { joinSamples } from "./join-samples.ts";
 
-const options = { endMs: 600, maxMs: 30_000 };
-const hour = { endMs: Infinity, maxMs: 3_600_000 };
+const options = { endMs: 600, pauseMs: 300, maxMs: 30_000 };
+const hour = { endMs: Infinity, pauseMs: Infinity, maxMs: 3_600_000 };
 
 const toPackets = (sound: Int16Array, firstSeq = 1): FrontEndInput[] =>
   encodeSpeech(sound).map((packet, i) => ({ type: "packet", seq: firstSeq + i, packet }));
-const types = (found: readonly FrontEndEvent[]) => found.map(({ type }) => type).filter((type) => type !== "speech");
+const types = (found: readonly FrontEndEvent[]) =>
+  found.map(({ type }) => type).filter((type) => type !== "speech" && type !== "pause");
 const speechOf = (found: readonly FrontEndEvent[]) =>
   joinSamples(...found.flatMap((f) => (f.type === "speech" ? [f.samples] : [])));
 
@@ -48,6 +49,45 @@ describe("audio front end", () => {
     expect(types(listen(toPackets(gap)))).toEqual(["onset", "end", "onset", "end"]);
   });
 
+  test("a pause: is told once, and may be made longer or shorter until voice is heard again", () => {
+    const frontEnd = createAudioFrontEnd(options);
+    open.push(frontEnd);
+    const write = (heard: readonly FrontEndInput[]) => heard.flatMap((each) => frontEnd.write(each));
+    const speech = loadSpeech("time");
+    const pause = write(toPackets(joinSamples(silence(900), speech, silence(420)))).filter(
+      ({ type }) => type === "pause",
+    );
+    expect(pause).toHaveLength(1);
+    const { origin } = pause[0] as Extract<FrontEndEvent, { type: "pause" }>;
+    frontEnd.write({ type: "endAfter", origin: origin - 1, pauseMs: 200 });
+    frontEnd.write({ type: "endAfter", origin, pauseMs: 1200 });
+    expect(types(write(toPackets(silence(600), 200)))).toEqual([]);
+    frontEnd.write({ type: "endAfter", origin, pauseMs: 300 });
+    const found = write(toPackets(silence(60), 300));
+    expect(types(found)).toEqual(["end"]);
+    expect(found).toContainEqual(expect.objectContaining({ type: "end", origin }));
+  });
+
+  test("a pause within an utterance: reaches the recognizer shortened", () => {
+    const speech = loadSpeech("time");
+    const lengthOf = (ms: number) =>
+      speechOf(listen(toPackets(joinSamples(silence(900), speech, silence(ms), speech, silence(900))))).length / 16;
+    expect(Math.abs(lengthOf(560) - lengthOf(420))).toBeLessThan(60);
+  });
+
+  test("voicing: speech has a pitch, slams have none", () => {
+    const share = (sound: Int16Array) => {
+      const ends = listen(toPackets(sound)).flatMap((event) => (event.type === "end" ? [event.voicing] : []));
+      expect(ends.length).toBeGreaterThan(0);
+      return (
+        ends.reduce((sum, { pitchedMs }) => sum + pitchedMs, 0) / ends.reduce((sum, { voicedMs }) => sum + voicedMs, 0)
+      );
+    };
+    const speech = loadSpeech("time");
+    expect(share(joinSamples(silence(900), speech, silence(900)))).toBeGreaterThan(0.5);
+    expect(share(createNoise("slams", { level: "middle", seconds: 8, seed: 1, speech: [speech] }))).toBeLessThan(0.3);
+  });
+
   test("no end of speech: only a flush ends the utterance, and silence has none", () => {
     const spoken = toPackets(joinSamples(silence(600), loadSpeech("time"), silence(2000)));
     expect(types(listen(spoken, hour))).toEqual(["onset"]);
@@ -57,7 +97,11 @@ describe("audio front end", () => {
 
   test("the maximum length: cuts the utterance", () => {
     const speech = loadSpeech("time");
-    const found = listen(toPackets(joinSamples(silence(600), speech, speech, speech)), { endMs: 600, maxMs: 1000 });
+    const found = listen(toPackets(joinSamples(silence(600), speech, speech, speech)), {
+      endMs: 600,
+      pauseMs: 300,
+      maxMs: 1000,
+    });
     expect(types(found).slice(0, 3)).toEqual(["onset", "end", "onset"]);
   });
 

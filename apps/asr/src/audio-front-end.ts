@@ -1,33 +1,44 @@
-import {
-  createEndOfSpeechDetector,
-  createOpusDecoder,
-  createVoiceDetector,
-  OpusPacketError,
-  readOpusPacket,
-  voiceFrameSamples,
-} from "@voxbus/audio";
+import { createEndOfSpeechDetector, OpusPacketError } from "@voxbus/audio";
 import { joinSamples } from "./join-samples.ts";
+import { createFrameReader, frameMs, type Frame } from "./voiced-frames.ts";
 
-/** The pause after which an utterance ends, and its maximum length (ms). With `endMs` Infinity only a flush ends it. */
+/** The pauses and the maximum length of an utterance (ms). With `endMs` Infinity only a flush ends it. */
 export interface EndOfSpeech {
+  /** The pause after which it ends. */
   readonly endMs: number;
+  /** The pause after which it may be complete. */
+  readonly pauseMs: number;
   readonly maxMs: number;
 }
 
-/** A piece of a device's audio, in order: a packet, a number of lost frames (`seq` is the last of them), or a flush. */
+/** The amount of voice in an utterance. */
+export interface Voicing {
+  /** Time in which the voice detector heard voice (ms). */
+  readonly voicedMs: number;
+  /** The part of it with the pitch of a voice (ms). */
+  readonly pitchedMs: number;
+}
+
+/**
+ * A piece of a device's audio, in order: a packet, a number of lost frames (`seq` is the last of them), or a flush. The
+ * pause after the frame `origin` may be given another length.
+ */
 export type FrontEndInput =
+  | { readonly type: "endAfter"; readonly origin: number; readonly pauseMs: number }
   | { readonly type: "packet"; readonly seq: number; readonly packet: Uint8Array }
   | { readonly type: "lost"; readonly seq: number; readonly frames: number }
   | { readonly type: "flush" };
 
-/** An event in the audio. `onset`, `speech` and `end` come in this order; `flushed` answers every flush. */
+/** An event in the audio. `onset`, `speech` (with `pause`) and `end` come in this order; `flushed` answers every flush. */
 export type FrontEndEvent =
   /** Voice began in the frame `from`. */
   | { readonly type: "onset"; readonly from: number }
   /** Speech for the recognizer, from 300 ms before the onset on. */
   | { readonly type: "speech"; readonly samples: Int16Array }
+  /** The utterance pauses after its voiced frame `origin`, and perhaps it is complete. */
+  | { readonly type: "pause"; readonly origin: number }
   /** The utterance ended; `origin` was its last voiced frame. */
-  | { readonly type: "end"; readonly origin: number }
+  | { readonly type: "end"; readonly origin: number; readonly voicing: Voicing }
   | { readonly type: "flushed" }
   /** A packet was not valid Opus. It is skipped. */
   | { readonly type: "invalid"; readonly code: string };
@@ -40,49 +51,53 @@ export interface AudioFrontEnd {
   close(): void;
 }
 
-interface Frame {
-  readonly seq: number;
-  readonly samples: Int16Array;
-}
-
-const frameMs = 20;
 const preRollFrames = 15;
 // An onset is found late when voice and silence alternate, so its beginning is kept for as long as this.
 const onsetFrames = 25;
 // The recognizer gets this much of the silence that ends an utterance. In more it tends to hear fricatives.
 const tailFrames = 5;
-// With DTX, packets up to this size mean that the encoder heard silence.
-const dtxBytes = 3;
-const concealedFrames = 50;
-const silence = new Int16Array(voiceFrameSamples);
 
 /** Creates the front end of one listen to a device that sends Opus. */
-export function createAudioFrontEnd({ endMs, maxMs }: EndOfSpeech): AudioFrontEnd {
-  const decoder = createOpusDecoder({ sampleRate: 16_000 });
-  const voice = createVoiceDetector();
+export function createAudioFrontEnd({ endMs, pauseMs, maxMs }: EndOfSpeech): AudioFrontEnd {
+  const reader = createFrameReader();
   const speech = createEndOfSpeechDetector({ endMs, maxMs, frameMs });
-  const cutFrames = createFrameCutter();
   /** Frames that the recognizer did not get yet: the latest before an onset, or those of a pause within an utterance. */
   let held: Frame[] = [];
-  let packetMs = 60;
   let origin = 0;
+  /** Frames since the last voiced one. */
+  let trailing = 0;
+  let voicing: Voicing = { voicedMs: 0, pitchedMs: 0 };
 
   // Events are pushed into a list, not returned: silent devices send thousands of packets a second.
-  function takeFrame(frame: Frame, voiced: boolean, events: FrontEndEvent[]) {
+  function takeFrame(frame: Frame, events: FrontEndEvent[]) {
+    const { seq, voiced } = frame;
     const found = speech.write(voiced);
-    if (voiced) origin = frame.seq;
+    if (voiced) origin = seq;
     held.push(frame);
     if (found.state === "silence") {
       if (held.length > preRollFrames + onsetFrames) held = held.slice(-preRollFrames - onsetFrames);
-    } else if (found.state === "end") {
-      release(tailFrames, events);
-      events.push({ type: "end", origin });
-    } else if (found.state === "onset") {
+      return;
+    }
+    if (found.state === "onset") {
       const first = Math.max(0, held.length - found.frames);
       events.push({ type: "onset", from: held[first]!.seq });
+      voicing = addVoicing({ voicedMs: 0, pitchedMs: 0 }, held.slice(first));
       held = held.slice(Math.max(0, first - preRollFrames));
-      release(held.length, events);
-    } else if (voiced) release(held.length, events);
+      return release(held.length, events);
+    }
+    trailing = found.trailing;
+    voicing = addVoicing(voicing, [frame]);
+    // A longer pause would be heard as words, too.
+    if (voiced) held = held.slice(-tailFrames - 1);
+    if (voiced || trailing === tailFrames) release(held.length, events);
+    if (found.state === "end") end(events);
+    else if (trailing === Math.ceil(pauseMs / frameMs)) events.push({ type: "pause", origin });
+  }
+
+  function end(events: FrontEndEvent[]) {
+    if (trailing < tailFrames) release(tailFrames, events);
+    events.push({ type: "end", origin, voicing });
+    trailing = 0;
   }
 
   function release(frames: number, events: FrontEndEvent[]) {
@@ -90,22 +105,9 @@ export function createAudioFrontEnd({ endMs, maxMs }: EndOfSpeech): AudioFrontEn
     if (samples.length > 0) events.push({ type: "speech", samples });
   }
 
-  function takeSilence(seq: number, frames: number, events: FrontEndEvent[]) {
-    for (let i = 0; i < frames; i++) takeFrame({ seq, samples: silence }, false, events);
-  }
-
-  function takePacket(seq: number, packet: Uint8Array, events: FrontEndEvent[]) {
-    const { durationMs } = readOpusPacket(packet);
-    packetMs = durationMs;
-    // Most devices are silent most of the time: their packets are not even decoded.
-    if (packet.length <= dtxBytes && !speech.speaking) return takeSilence(seq, Math.ceil(durationMs / frameMs), events);
-    for (const samples of cutFrames(decoder.decode(packet))) takeFrame({ seq, samples }, voice.write(samples), events);
-  }
-
   function flush(events: FrontEndEvent[]) {
     if (speech.speaking) {
-      release(tailFrames, events);
-      events.push({ type: "end", origin });
+      end(events);
       speech.reset();
     }
     held = [];
@@ -116,12 +118,13 @@ export function createAudioFrontEnd({ endMs, maxMs }: EndOfSpeech): AudioFrontEn
     write(input) {
       const events: FrontEndEvent[] = [];
       if (input.type === "flush") flush(events);
-      else if (input.type === "lost") {
-        const frames = Math.round((input.frames * packetMs) / frameMs);
-        takeSilence(input.seq, Math.min(concealedFrames, frames), events);
+      else if (input.type === "endAfter") {
+        if (speech.speaking && input.origin === origin) speech.endAfter(input.pauseMs);
+      } else if (input.type === "lost") {
+        for (const frame of reader.conceal(input.seq, input.frames)) takeFrame(frame, events);
       } else {
         try {
-          takePacket(input.seq, input.packet, events);
+          for (const frame of reader.read(input.seq, input.packet, !speech.speaking)) takeFrame(frame, events);
         } catch (error) {
           if (!(error instanceof OpusPacketError)) throw error;
           events.push({ type: "invalid", code: error.code });
@@ -129,20 +132,11 @@ export function createAudioFrontEnd({ endMs, maxMs }: EndOfSpeech): AudioFrontEn
       }
       return events;
     },
-    close() {
-      decoder.close();
-      voice.close();
-    },
+    close: reader.close,
   };
 }
 
-/** Creates a function that cuts a stream of samples into frames and keeps the rest for the next call. */
-function createFrameCutter(): (samples: Int16Array) => Int16Array[] {
-  let rest = new Int16Array(0);
-  return (samples) => {
-    const all = joinSamples(rest, samples);
-    const frames = Math.floor(all.length / voiceFrameSamples);
-    rest = all.slice(frames * voiceFrameSamples);
-    return Array.from({ length: frames }, (_, i) => all.subarray(i * voiceFrameSamples, (i + 1) * voiceFrameSamples));
-  };
+function addVoicing({ voicedMs, pitchedMs }: Voicing, frames: readonly Frame[]): Voicing {
+  const measure = (what: "voiced" | "pitched") => frames.filter((frame) => frame[what]).length * frameMs;
+  return { voicedMs: voicedMs + measure("voiced"), pitchedMs: pitchedMs + measure("pitched") };
 }

@@ -1,11 +1,11 @@
 import type { Bus, Trace } from "@voxbus/bus";
-import type { ListenMode } from "@voxbus/protocol";
+import type { ListenMode, Profile } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import type { WorkerPool } from "@voxbus/workers";
 import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
-import type { EndOfSpeech } from "./audio-front-end.ts";
 import type { AsrEngine } from "./engines/engine.ts";
 import type { AsrMetrics } from "./metrics.ts";
+import type { Pauses } from "./pauses.ts";
 
 /** Dependencies of the work on a listen. */
 export interface ListenDeps {
@@ -15,8 +15,7 @@ export interface ListenDeps {
   readonly engine: AsrEngine;
   /** Threads with an audio front end for each listen. */
   readonly frontEnds: WorkerPool<AudioFrontEndContract>;
-  /** Returns the language of a device's user, a BCP 47 tag. */
-  readonly languageOf: (device: string) => string;
+  readonly profileOf: (device: string) => Pick<Profile, "language" | "pauseMs" | "wholePauseMs" | "begunPauseMs">;
   readonly settings: ListenSettings;
   /** Aborted when the program begins to stop. A listen then goes on until the open utterances are stored. */
   readonly stopping: AbortSignal;
@@ -24,7 +23,10 @@ export interface ListenDeps {
 
 /** The configuration of a listen. */
 export interface ListenSettings {
-  readonly endOfSpeech: EndOfSpeech;
+  /** The pause after which an utterance ends, if its profile and its engine do not say more (ms). */
+  readonly endMs: number;
+  /** The maximum length of an utterance (ms). */
+  readonly maxMs: number;
   /** The longest time from the end of an utterance to its transcript, ms. */
   readonly transcriptMs: number;
   /** The time without a frame after which an utterance ends, ms: with an open microphone, and with a button. */
@@ -42,6 +44,7 @@ export interface Listen {
   readonly mode: ListenMode;
   /** The language of the device's user, a BCP 47 tag. */
   readonly language: string;
+  readonly pauses: Pauses;
   /** The trace context of the opening frame. */
   readonly sent: Trace;
   /** The trace context of the work on the listen. */

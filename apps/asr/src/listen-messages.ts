@@ -4,16 +4,17 @@ import type { Listen } from "./listen-deps.ts";
 
 /** The live messages about a listen, to its gateway and to subscribers. */
 export interface ListenMessages {
-  /** Asks the gateway to cut a reply that plays. The gateway knows whether there is one. Throws BusAwayError. */
-  bargeIn(from: number): void;
   /** Says whether the user is speaking. `origin` announces an answer. Skipped while NATS is away. */
   userSpeaking(on: boolean, seq: number, origin?: number): void;
   /** Tells the gateway that this listen is followed, is over for good, or must be opened again. Skipped while NATS is away. */
   listening(state: "on" | "over" | "again"): void;
   /** Publishes a partial transcript of the utterance that began at `from`. Skipped while NATS is away. */
   partial(partial: { readonly utterance: number; readonly from: number; readonly text: string }): void;
-  /** Shows a final transcript on the device. Throws BusAwayError. */
-  transcript(text: string, origin: number, trace: Trace): void;
+  /**
+   * Shows a final transcript on the device. If its words interrupt a reply, the gateway cuts that first. Throws
+   * BusAwayError.
+   */
+  transcript(words: { readonly text: string; readonly from: number; readonly origin: number }, trace: Trace): void;
 }
 
 // No step of a turn waits for these messages. In its trace they would hide the important ones.
@@ -23,11 +24,6 @@ const untraced = {};
 export function createListenMessages(bus: Bus, listen: Listen): ListenMessages {
   const { device, session, language } = listen;
   return {
-    bargeIn(from) {
-      // The fence stays below this speech, so that its answer is heard even if all of it came in one frame.
-      const body: OutControl = { type: "barge-in", seq: from - 1 };
-      bus.publish(channels.out(device), { session, kind: "control", body }, untraced);
-    },
     userSpeaking(on, seq, origin) {
       const body: OutControl = { type: "user-speaking", seq, on, ...(origin !== undefined && { origin }) };
       skipWhileAway(() => bus.publish(channels.out(device), { session, kind: "control", body }, untraced));
@@ -40,7 +36,10 @@ export function createListenMessages(bus: Bus, listen: Listen): ListenMessages {
       const partial = { session, listen: listen.seq, utterance, from, origin: from, text, language };
       skipWhileAway(() => bus.publish(channels.heardPartial(device), partial, untraced));
     },
-    transcript(text, origin, trace) {
+    transcript({ text, from, origin }, trace) {
+      // The fence stays below this speech, so that its answer is heard even if all of it came in one frame.
+      const body: OutControl = { type: "barge-in", seq: from - 1 };
+      bus.publish(channels.out(device), { session, kind: "control", body }, untraced);
       bus.publish(channels.out(device), { session, kind: "text", origin, body: { type: "stt", text } }, trace);
     },
   };

@@ -15,6 +15,7 @@ test("listen: speech ends without a further frame, even if the front end is late
   const engine = await createEmbeddedEngine({
     grammar: createGrammar(intents),
     garbagePrefix,
+    judge: () => "unknown",
     threads: 1,
     decoders: 1,
     log: silentLog,
@@ -41,9 +42,10 @@ test("listen: speech ends without a further frame, even if the front end is late
     metrics: { utteranceEnded: () => undefined, engineRan: () => undefined, invalidPacket: () => undefined },
     engine,
     frontEnds,
-    languageOf: () => Profile.parse({}).language,
+    profileOf: () => Profile.parse({}),
     settings: {
-      endOfSpeech: { endMs: 5000, maxMs: 30_000 },
+      endMs: 5000,
+      maxMs: 30_000,
       transcriptMs: 20_000,
       idleMs: { open: 300, manual: 300 },
       traceContent: false,

@@ -6,6 +6,8 @@ import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import type { FrontEndEvent } from "./audio-front-end.ts";
 import type { Listen, ListenDeps } from "./listen-deps.ts";
 import { createListenMessages, type ListenMessages } from "./listen-messages.ts";
+import { readPauses } from "./pauses.ts";
+import { followSaid, type Said } from "./said.ts";
 import { openTranscriptStore, type TranscriptStore } from "./transcript-store.ts";
 import { createUtterances, type Utterances } from "./utterances.ts";
 
@@ -33,8 +35,10 @@ export async function followListen(claim: Claim<InControlFrame>, deps: ListenDep
   const isOld = deps.bus.now() - message.at > replayedMs;
   if (isOld && newest.message?.session === session && newest.message.seq > seq) return;
   if (last !== undefined && (last.listen > seq || (last.listen === seq && mode === "manual"))) return;
-  const language = deps.languageOf(device);
-  const work = new ListenWork(claim, deps, { device, session, seq, mode, language, sent, trace }, transcripts);
+  const profile = deps.profileOf(device);
+  const listen = { device, session, seq, mode, language: profile.language, sent, trace };
+  const pauses = readPauses(profile, deps.settings.endMs);
+  const work = new ListenWork(claim, deps, { ...listen, pauses }, transcripts);
   await work.run(gateway, Math.max(seq, last?.origin ?? 0));
 }
 
@@ -46,6 +50,7 @@ class ListenWork {
   readonly #frontEnd: OpenTask<AudioFrontEndContract>;
   readonly #messages: ListenMessages;
   readonly #utterances: Utterances;
+  readonly #said: Said;
   /** The reason why another worker has to go on. */
   #failure: Error | undefined;
   #over = false;
@@ -64,14 +69,18 @@ class ListenWork {
     this.#claim = claim;
     this.#deps = deps;
     this.#listen = listen;
-    const { endMs, maxMs } = deps.settings.endOfSpeech;
-    const pauseMs = listen.mode === "manual" ? Infinity : endMs;
-    this.#frontEnd = deps.frontEnds.open({ endMs: pauseMs, maxMs }, claim.signal);
+    const { maxMs } = deps.settings;
+    const { end, ask } = listen.pauses;
+    const pauses = listen.mode === "manual" ? { endMs: Infinity, pauseMs: Infinity } : { endMs: end, pauseMs: ask };
+    this.#frontEnd = deps.frontEnds.open({ ...pauses, maxMs }, claim.signal);
+    this.#said = followSaid(deps.bus, listen.device);
     this.#messages = createListenMessages(deps.bus, listen);
     this.#utterances = createUtterances(deps, {
       listen,
       transcripts,
       messages: this.#messages,
+      said: this.#said,
+      onPause: (origin, completion) => this.#endAfter(origin, listen.pauses.of(completion)),
       signal: claim.signal,
       onConcluded: () => this.#yieldWhenStopping(),
       onFailed: (error) => this.#fail(error),
@@ -115,6 +124,7 @@ class ListenWork {
       clearInterval(signs);
       this.#work?.close();
       following.close();
+      this.#said.close();
       this.#utterances.discard({ ended: true });
     }
   }
@@ -153,10 +163,10 @@ class ListenWork {
       this.#spoken = true;
       // The front end may be late. The timer must not have fired before it found the speech.
       this.#idle?.refresh();
-      this.#messages.bargeIn(event.from);
       this.#utterances.begin(event.from);
     } else if (event.type === "speech") this.#utterances.write(event.samples);
-    else if (event.type === "end") this.#utterances.end(event.origin);
+    else if (event.type === "pause") this.#utterances.pause(event.origin);
+    else if (event.type === "end") this.#utterances.end(event.origin, event.voicing);
     else if (event.type === "invalid") this.#deps.metrics.invalidPacket(event.code);
     else if (this.#stopSeq !== undefined) this.#endSilence(this.#stopSeq);
   }
@@ -166,6 +176,10 @@ class ListenWork {
     if (this.#listen.mode === "manual" && !this.#spoken)
       this.#utterances.endEmpty(seq, this.#lacks ? "failed" : "silence");
     else if (!this.#utterances.busy) this.#messages.userSpeaking(false, seq);
+  }
+
+  #endAfter(origin: number, pauseMs: number): void {
+    if (this.#stopSeq === undefined && !this.#over) this.#frontEnd.write({ type: "endAfter", origin, pauseMs });
   }
 
   #endIdleSpeech(): void {

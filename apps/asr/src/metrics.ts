@@ -1,11 +1,12 @@
 import type { Meter } from "@opentelemetry/api";
 import type { Heard } from "@voxbus/protocol";
 import type { AsrEngine } from "./engines/engine.ts";
+import type { Dismissal } from "./speech-gate.ts";
 
 const advice = { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] };
 
 /** The outcome of an utterance. */
-export type Outcome = "heard" | "discarded" | NonNullable<Heard["reason"]>;
+export type Outcome = "heard" | "discarded" | Dismissal | NonNullable<Heard["reason"]>;
 
 /** The measurements of listens. */
 export interface AsrMetrics {

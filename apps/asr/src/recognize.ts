@@ -1,5 +1,5 @@
 import type { Heard } from "@voxbus/protocol";
-import type { Recognition } from "./engines/engine.ts";
+import type { Completion, Recognition } from "./engines/engine.ts";
 import type { ListenDeps } from "./listen-deps.ts";
 
 /** The result of a recognition. */
@@ -9,6 +9,8 @@ export type Recognized = Pick<Heard, "text" | "language" | "confidence" | "reaso
 export interface UtteranceRecognition {
   /** Takes more speech, 16 kHz mono. */
   write(samples: Int16Array): void;
+  /** Judges the words so far, in a pause. Never rejects. */
+  judgePause(): Promise<Completion>;
   /** Ends the utterance and resolves with its result within `transcriptMs`. Throws the signal's reason. */
   finish(): Promise<Recognized>;
   /** Gives the utterance up. */
@@ -37,6 +39,7 @@ export function openRecognition(
 
   return {
     write: (samples) => recognition?.write(samples),
+    judgePause: async () => (await recognition?.judgePause?.()) ?? "unknown",
     async finish() {
       const late = new Error(`expected a transcript from the ${engine.name} engine within ${transcriptMs} ms`);
       const timer = setTimeout(() => abort.abort(late), transcriptMs);

@@ -1,7 +1,11 @@
+import type { Voicing } from "./audio-front-end.ts";
+import type { Completion } from "./engines/engine.ts";
 import type { Listen, ListenDeps } from "./listen-deps.ts";
 import type { ListenMessages } from "./listen-messages.ts";
 import type { Outcome } from "./metrics.ts";
 import { openRecognition, type UtteranceRecognition } from "./recognize.ts";
+import type { Said } from "./said.ts";
+import { passGate } from "./speech-gate.ts";
 import type { FinalTranscript, TranscriptStore } from "./transcript-store.ts";
 import { traceUtterance, type UtteranceSpan } from "./utterance-span.ts";
 
@@ -13,8 +17,10 @@ export interface Utterances {
   begin(from: number): void;
   /** Takes more speech of the utterance, 16 kHz mono. */
   write(samples: Int16Array): void;
+  /** The utterance pauses after its voiced frame `origin`. */
+  pause(origin: number): void;
   /** Ends the utterance; `origin` is its last voiced frame. */
-  end(origin: number): void;
+  end(origin: number, voicing: Voicing): void;
   /** Stores an empty transcript at the frame `origin`: a manual listen had no speech, or recognition is impossible. */
   endEmpty(origin: number, reason: "silence" | "failed"): void;
   /** Discards the utterance that is spoken, and with `ended` also those whose transcripts are not stored yet. */
@@ -28,6 +34,9 @@ export interface UtterancesOptions {
   readonly listen: Listen;
   readonly transcripts: TranscriptStore;
   readonly messages: ListenMessages;
+  readonly said: Pick<Said, "since">;
+  /** Called in a pause after the frame `origin`, when the engine has judged the words before it. */
+  readonly onPause: (origin: number, completion: Completion) => void;
   /** Ends everything at once and stores nothing. */
   readonly signal: AbortSignal;
   /** Called after each utterance. */
@@ -38,18 +47,29 @@ export interface UtterancesOptions {
 
 interface Utterance {
   readonly from: number;
+  /** The time of its onset (performance.now, ms). */
+  readonly since: number;
   readonly recognition: UtteranceRecognition;
   readonly span: UtteranceSpan;
   discarded: boolean;
+}
+
+/** The end of an utterance. */
+interface End {
+  /** Its last voiced frame. */
+  readonly origin: number;
+  readonly voicing: Voicing;
+  /** The time at which it was found (performance.now, ms). */
+  readonly endedAt: number;
 }
 
 const samplesPerMs = 16;
 
 /** Creates the utterances of a listen. */
 export function createUtterances(deps: ListenDeps, options: UtterancesOptions): Utterances {
-  const { engine, metrics, settings } = deps;
-  const { listen, transcripts, messages, signal } = options;
-  /** The utterances that are not stored yet, oldest first. The last one may still be spoken. */
+  const { engine, metrics } = deps;
+  const { listen, transcripts, messages, said, signal } = options;
+  /** Those that are not stored yet, oldest first. The last one may still be spoken. */
   const open = new Set<Utterance>();
   let current: Utterance | undefined;
   let conclusions = Promise.resolve();
@@ -63,26 +83,24 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
     metrics.utteranceEnded(outcome, ms);
     options.onConcluded();
   }
-  async function finish(utterance: Utterance, origin: number, endedAt: number) {
-    const recognized = await utterance.recognition.finish();
-    const ms = performance.now() - endedAt;
-    utterance.span.recognized(ms, settings.traceContent ? recognized.text : undefined);
+  async function finish(utterance: Utterance, end: End) {
+    const { heard, outcome } = await hearOut(utterance, end, deps, said);
     if (utterance.discarded) return;
-    metrics.engineRan({ ms, failed: recognized.reason === "failed" });
-    await store({ listen: listen.seq, from: utterance.from, origin, ...recognized }, endedAt, utterance);
+    const transcript = { listen: listen.seq, from: utterance.from, origin: end.origin, ...heard };
+    await store(transcript, outcome, end.endedAt, utterance);
   }
-  async function store(transcript: FinalTranscript, endedAt: number, utterance?: Utterance) {
+  async function store(transcript: FinalTranscript, outcome: Outcome, endedAt: number, utterance?: Utterance) {
     const { origin, text, reason } = transcript;
     const trace = utterance?.span.trace ?? listen.sent;
     // Published first, so that the device shows the question before its answer begins.
-    if (text !== "") messages.transcript(text, origin, trace);
+    if (text !== "") messages.transcript(transcript, trace);
     if (!(await transcripts.store(transcript, trace, signal)))
       throw new Error("another asr stored this speech and has the listen now");
     if (utterance?.discarded) return;
     // Silence has no answer, and `stt` has announced the answer to a text.
     const answered = reason === "unrecognized" || reason === "failed";
     messages.userSpeaking(false, origin, answered ? origin : undefined);
-    conclude(reason ?? "heard", performance.now() - endedAt, utterance);
+    conclude(outcome, performance.now() - endedAt, utterance);
   }
 
   return {
@@ -93,25 +111,27 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
       const onPartial = (text: string) => messages.partial({ utterance: transcripts.next, from, text });
       const recognition = openRecognition(deps, { language: listen.language, onPartial }, signal);
       const span = traceUtterance(listen, { engine: engine.name, from });
-      current = { from, recognition, span, discarded: false };
-      open.add(current);
+      open.add((current = { from, since: performance.now(), recognition, span, discarded: false }));
       messages.userSpeaking(true, from);
     },
     write(samples) {
       current?.span.spoke(samples.length / samplesPerMs);
       current?.recognition.write(samples);
     },
-    end(origin) {
+    pause(origin) {
+      void current?.recognition.judgePause().then((completion) => options.onPause(origin, completion));
+    },
+    end(origin, voicing) {
       const utterance = current;
       current = undefined;
       const endedAt = performance.now();
       utterance?.span.endOfSpeech(origin);
-      if (utterance !== undefined) enqueue(() => finish(utterance, origin, endedAt));
+      if (utterance !== undefined) enqueue(() => finish(utterance, { origin, voicing, endedAt }));
     },
     endEmpty(origin, reason) {
       const empty = { listen: listen.seq, from: origin, origin, text: "", language: listen.language, reason };
       const endedAt = performance.now();
-      enqueue(() => store(empty, endedAt));
+      enqueue(() => store(empty, reason, endedAt));
     },
     discard({ ended }) {
       for (const utterance of open) {
@@ -125,4 +145,13 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
     },
     settled: () => conclusions,
   };
+}
+
+/** Waits for the transcript of an utterance that has ended, and passes it through the gate. */
+async function hearOut(utterance: Utterance, { voicing, endedAt }: End, deps: ListenDeps, said: Pick<Said, "since">) {
+  const recognized = await utterance.recognition.finish();
+  const ms = performance.now() - endedAt;
+  utterance.span.recognized(ms, deps.settings.traceContent ? recognized.text : undefined);
+  if (!utterance.discarded) deps.metrics.engineRan({ ms, failed: recognized.reason === "failed" });
+  return passGate(recognized, { voicing, said: said.since(utterance.since) });
 }

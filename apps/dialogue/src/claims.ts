@@ -11,8 +11,10 @@ export async function claimTurns(bus: Bus, slots: number, answer: AnswerInput): 
     channel: channels.heard("*"),
     durable: "dialogue",
     slots,
-    work: (claim) => {
+    work: async (claim) => {
       const { session, origin, text, reason, language } = claim.message;
+      // Nothing was heard, so nothing is answered.
+      if (reason === "silence") return;
       return answer({ ...readClaim(claim), session, origin, text, reason, language }, claim.signal);
     },
   });

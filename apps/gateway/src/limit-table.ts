@@ -166,12 +166,7 @@ export const limitTable = {
     what: "that a device exceeds a budget without a pause, or would need to get back into it",
     beyond: "closed with 4004",
   },
-  floodPauseMs: {
-    default: 2000,
-    unit: "ms",
-    what: "within all budgets",
-    beyond: "the device's flood is over",
-  },
+  floodPauseMs: { default: 2000, unit: "ms", what: "within all budgets", beyond: "the device's flood is over" },
 
   turnsPerMinute: {
     variable: "VOXBUS_MAX_TURNS_MIN",
@@ -258,6 +253,14 @@ export const limitTable = {
     what: "that a session remembers as played",
     beyond: "the oldest is forgotten",
   },
+  pauseMs: {
+    variable: "VOXBUS_MAX_PAUSE_MS",
+    range: [500, 60_000],
+    default: 8000,
+    unit: "ms",
+    what: "in which a reply pauses because its user seems to speak",
+    beyond: "the reply goes on",
+  },
   announcementWaitMs: {
     default: 30_000,
     unit: "ms",
@@ -270,12 +273,7 @@ export const limitTable = {
     what: "for the farewell of a silent conversation",
     beyond: "closed without it",
   },
-  playoutSocketBytes: {
-    default: 8192,
-    unit: "bytes",
-    what: "unsent in a device's socket",
-    beyond: "play-out waits",
-  },
+  playoutSocketBytes: { default: 8192, unit: "bytes", what: "unsent in a device's socket", beyond: "play-out waits" },
   slowSocketBytes: {
     default: 1_048_576,
     unit: "bytes",

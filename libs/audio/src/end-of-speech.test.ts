@@ -16,8 +16,8 @@ test("end of speech: an utterance begins with enough voice and ends with enough 
   const events = run(`...vvvvv..${".".repeat(28)}`);
   expect(events[6]).toEqual({ state: "silence" });
   expect(events[7]).toEqual({ state: "onset", frames: 5 });
-  expect(events[8]).toEqual({ state: "speech" });
-  expect(events[36]).toEqual({ state: "speech" });
+  expect(events[8]).toEqual({ state: "speech", trailing: 1 });
+  expect(events[36]).toEqual({ state: "speech", trailing: 29 });
   expect(events[37]).toEqual({ state: "end", reason: "silence", trailing: 30 });
 });
 
@@ -36,6 +36,17 @@ test("end of speech: an utterance is cut at its maximum length and the next may 
   const events = run("v".repeat(60), { maxMs: 1000 });
   expect(events[49]).toEqual({ state: "end", reason: "length", trailing: 0 });
   expect(events[54]).toEqual({ state: "onset", frames: 5 });
+});
+
+test("end of speech: another pause is for once, until voice is heard again", () => {
+  const detector = createEndOfSpeechDetector();
+  const write = (pattern: string) => Array.from(pattern, (frame) => detector.write(frame === "v").state).at(-1);
+  write("vvvvv....");
+  detector.endAfter(900);
+  expect(write(".".repeat(40))).toBe("speech");
+  expect(write(`v${".".repeat(29)}`)).toBe("speech");
+  detector.endAfter(200);
+  expect(write(".")).toBe("end");
 });
 
 test("end of speech: a reset discards the utterance", () => {

@@ -4,8 +4,8 @@ export type SpeechState =
   | { readonly state: "silence" }
   /** An utterance begins. Its first frame was `frames` frames ago, this one included. */
   | { readonly state: "onset"; readonly frames: number }
-  /** The utterance goes on, perhaps in a pause. */
-  | { readonly state: "speech" }
+  /** The utterance goes on. It may be in a pause: its last voiced frame was `trailing` frames ago. */
+  | { readonly state: "speech"; readonly trailing: number }
   /** The utterance ended, by silence or at its maximum length. Its last voiced frame was `trailing` frames ago. */
   | { readonly state: "end"; readonly reason: "silence" | "length"; readonly trailing: number };
 
@@ -15,6 +15,8 @@ export interface EndOfSpeechDetector {
   write(voiced: boolean): SpeechState;
   /** True between the onset and the end of an utterance. */
   readonly speaking: boolean;
+  /** Changes the silence that ends the open utterance, until voice is heard again (ms). */
+  endAfter(endMs: number): void;
   /** Discards the open utterance. */
   reset(): void;
 }
@@ -34,12 +36,14 @@ export function createEndOfSpeechDetector(options?: {
   let weight = 0;
   let frames = 0;
   let trailing = 0;
+  let pauseMs = endMs;
 
   function reset() {
     speaking = false;
     weight = 0;
     frames = 0;
     trailing = 0;
+    pauseMs = endMs;
   }
 
   function waitForOnset(voiced: boolean): SpeechState {
@@ -54,8 +58,9 @@ export function createEndOfSpeechDetector(options?: {
   function waitForEnd(voiced: boolean): SpeechState {
     frames += 1;
     trailing = voiced ? 0 : trailing + 1;
-    const reason = trailing * frameMs >= endMs ? "silence" : frames * frameMs >= maxMs ? "length" : undefined;
-    if (!reason) return { state: "speech" };
+    if (voiced) pauseMs = endMs;
+    const reason = trailing * frameMs >= pauseMs ? "silence" : frames * frameMs >= maxMs ? "length" : undefined;
+    if (!reason) return { state: "speech", trailing };
     const end: SpeechState = { state: "end", reason, trailing };
     reset();
     return end;
@@ -65,6 +70,9 @@ export function createEndOfSpeechDetector(options?: {
     write: (voiced) => (speaking ? waitForEnd(voiced) : waitForOnset(voiced)),
     get speaking() {
       return speaking;
+    },
+    endAfter(ms) {
+      pauseMs = ms;
     },
     reset,
   };

@@ -8,7 +8,7 @@ export {
   type IntentContext,
   type IntentDefinition,
 } from "./intent.ts";
-export { matchIntent, type Match } from "./match.ts";
+export { judgePhrase, matchIntent, type Match } from "./match.ts";
 export { createChoiceSlot, type Slot, type SlotArc, type SlotValue } from "./slot.ts";
 export { modelHint } from "./talk.ts";
 export { intents } from "./table.ts";

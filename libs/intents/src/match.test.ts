@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createChoiceSlot, defineIntent, intents, matchIntent } from "./index.ts";
+import { createChoiceSlot, defineIntent, intents, judgePhrase, matchIntent } from "./index.ts";
 
 const find = (text: string) => {
   const match = matchIntent(intents, text);
@@ -49,4 +49,19 @@ test("define: an empty phrase, an open bracket and an unknown slot are refused b
   expect(() => defineIntent({ name: "d", phrases: ["to {constructor}"], answer })).toThrow(
     "unknown slot {constructor}",
   );
+});
+
+test.each([
+  ["what time is it", "whole"],
+  ["stop", "whole"],
+  ["turn the volume to twenty", "whole"],
+  ["set the volume to", "begun"],
+  ["what's", "begun"],
+  ["set a timer for five", "begun"],
+  ["turn on the", "begun"],
+  ["tell me about", "unknown"],
+  ["what time is it in paris", "unknown"],
+  ["", "unknown"],
+])("judge: %j is %s", (text, judgment) => {
+  expect(judgePhrase(intents, text)).toBe(judgment);
 });

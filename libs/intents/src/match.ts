@@ -23,6 +23,21 @@ export function matchIntent(intents: readonly Intent[], text: string): Match | u
   return undefined;
 }
 
+/** Tells whether a text is a whole phrase of the table, only the beginning of one, or neither. */
+export function judgePhrase(intents: readonly Intent[], text: string): "whole" | "begun" | "unknown" {
+  if (matchIntent(intents, text)) return "whole";
+  const words = readWords(text);
+  const isBegun = words.length > 0 && intents.some(({ paths }) => paths.some((path) => beginsPath(path, words, 0)));
+  return isBegun ? "begun" : "unknown";
+}
+
+function beginsPath([step, ...rest]: readonly Step[], words: readonly string[], at: number): boolean {
+  if (step === undefined) return false;
+  if (at === words.length) return true;
+  if (typeof step === "string") return words[at] === step && beginsPath(rest, words, at + 1);
+  return step.slot.read(words, at).some(({ length }) => beginsPath(rest, words, at + length));
+}
+
 function fillPath(path: readonly Step[], words: readonly string[], at: number): Record<string, SlotValue> | undefined {
   const [step, ...rest] = path;
   if (step === undefined) return at === words.length ? {} : undefined;

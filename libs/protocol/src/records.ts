@@ -42,6 +42,8 @@ export const Presence = z.object({
 });
 export type Presence = z.infer<typeof Presence>;
 
+const pause = z.number().int().min(200).max(3000);
+
 /** A device's settings with defaults filled in. A change applies to the next turn. */
 export const Profile = z.object({
   language: language.default("en").describe("BCP 47 language that is spoken"),
@@ -80,6 +82,9 @@ export const Profile = z.object({
     .max(60_000)
     .default(5000)
     .describe("ms without a frame or a sign of life in mid-reply before it is given up; at least 3000"),
+  pauseMs: pause.optional().describe("ms of silence that end an utterance; without it `VOXBUS_ASR_END_OF_SPEECH_MS`"),
+  wholePauseMs: pause.default(300).describe("the same after a whole command, if the recognizer can tell"),
+  begunPauseMs: pause.default(900).describe("the same after the beginning of a command, if the recognizer can tell"),
   silenceMs: z
     .number()
     .int()

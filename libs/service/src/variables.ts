@@ -59,6 +59,7 @@ export const knownVariables: readonly string[] = [
   "VOXBUS_MAX_COST_S",
   "VOXBUS_MAX_FRAMES_S",
   "VOXBUS_MAX_MEMORY_MB",
+  "VOXBUS_MAX_PAUSE_MS",
   "VOXBUS_MAX_PENDING",
   "VOXBUS_MAX_PER_ADDRESS",
   "VOXBUS_MAX_TURNS_MIN",

@@ -41,7 +41,8 @@ export const grants: readonly Grant[] = [
   {
     user: "asr",
     publishes: ["heardPartial", "heard", "out", "replay"],
-    subscribes: ["inbound"],
+    subscribes: ["inbound", "event"],
+    follows: ["sayOpen", "say"],
     claims: ["DEVICE_IN"],
     reads: ["DEVICE_IN", "TURNS", "naks"],
     watches: ["profiles"],

@@ -1,4 +1,4 @@
-import { createGrammar, garbagePrefix, intents } from "@voxbus/intents";
+import { createGrammar, garbagePrefix, intents, judgePhrase } from "@voxbus/intents";
 import { loadSpeech } from "@voxbus/testing";
 import { expect, test } from "vitest";
 import { silentLog } from "@voxbus/testing";
@@ -6,9 +6,10 @@ import { createEmbeddedEngine } from "./embedded.ts";
 import { testEngine } from "./engine.suite.ts";
 
 const grammar = createGrammar(intents);
+const judge = (text: string) => judgePhrase(intents, text);
 
 testEngine("embedded", {
-  create: () => createEmbeddedEngine({ grammar, garbagePrefix, threads: 1, decoders: 2, log: silentLog }),
+  create: () => createEmbeddedEngine({ grammar, garbagePrefix, judge, threads: 1, decoders: 2, log: silentLog }),
   speech: {
     time: "what time is it",
     joke: "tell me a joke",
@@ -16,6 +17,7 @@ testEngine("embedded", {
     timer: "set a timer for five minutes",
   },
   foreign: ["other", "other-rms"],
+  foreignReason: "unrecognized",
   partials: true,
 });
 
@@ -24,6 +26,7 @@ test("embedded engine: a word without a pronunciation is rejected by name", asyn
   const start = createEmbeddedEngine({
     grammar: { fsg, pronunciations: {} },
     garbagePrefix,
+    judge,
     threads: 1,
     decoders: 1,
     log: silentLog,
@@ -34,7 +37,14 @@ test("embedded engine: a word without a pronunciation is rejected by name", asyn
 });
 
 test("embedded engine: the same samples give the same text at any level and after any other speech", async () => {
-  const engine = await createEmbeddedEngine({ grammar, garbagePrefix, threads: 1, decoders: 1, log: silentLog });
+  const engine = await createEmbeddedEngine({
+    grammar,
+    garbagePrefix,
+    judge,
+    threads: 1,
+    decoders: 1,
+    log: silentLog,
+  });
   const hear = async (samples: Int16Array) => {
     const recognition = engine.open({ language: "en" }, new AbortController().signal);
     recognition.write(samples);
@@ -47,4 +57,20 @@ test("embedded engine: the same samples give the same text at any level and afte
     expect(await hear(speech.map((sample) => Math.round(sample / 10)))).toBe("what time is it");
   }
   await engine.close();
+});
+
+test("embedded engine: judges the words before a pause, and the utterance goes on", async () => {
+  const engine = await createEmbeddedEngine({ grammar, garbagePrefix, judge, threads: 1, decoders: 1, log: silentLog });
+  const speech = loadSpeech("volume");
+  // "set the volume to", and the rest.
+  const cut = 19_500;
+  const recognition = engine.open({ language: "en", onPartial: () => undefined }, new AbortController().signal);
+  recognition.write(speech.slice(0, cut));
+  expect(await recognition.judgePause!()).toBe("begun");
+  recognition.write(speech.slice(cut));
+  expect(await recognition.judgePause!()).toBe("whole");
+  expect((await recognition.finish()).text).toBe("set the volume to fifty");
+  const waiting = engine.open({ language: "en" }, new AbortController().signal).judgePause!();
+  await engine.close();
+  expect(await waiting).toBe("unknown");
 });

@@ -1,7 +1,7 @@
 import type { Log } from "@voxbus/subscriber";
 import { createWorkerPool } from "@voxbus/workers";
-import type { Grammar } from "./decoder.ts";
-import type { AsrEngine, Transcript } from "./engine.ts";
+import type { Decoding, Grammar } from "./decoder.ts";
+import type { AsrEngine, Completion, Transcript } from "./engine.ts";
 import type { RecognizerContract } from "./recognizer-worker.ts";
 
 const language = "en-US";
@@ -15,11 +15,13 @@ export async function createEmbeddedEngine(options: {
   readonly grammar: Grammar;
   /** The prefix of words that stand for speech outside the grammar. */
   readonly garbagePrefix: string;
+  /** Judges words of the grammar, as they are heard before a pause. */
+  readonly judge: (text: string) => Completion;
   readonly threads: number;
   readonly decoders: number;
   readonly log: Pick<Log, "warn">;
 }): Promise<AsrEngine> {
-  const { grammar, garbagePrefix, threads, decoders, log } = options;
+  const { grammar, garbagePrefix, judge, threads, decoders, log } = options;
   const { fsg, pronunciations } = grammar;
   const pool = createWorkerPool<RecognizerContract>({
     url: new URL("../../dist/engines/recognizer-worker.js", import.meta.url),
@@ -37,24 +39,40 @@ export async function createEmbeddedEngine(options: {
     throw new Error("the embedded recognizer did not start", { cause });
   }
 
+  const isGarbage = (word: string) => word.startsWith(garbagePrefix);
+  function transcribe({ words, confidence }: Decoding): Transcript {
+    if (words.length === 0) return { text: "", language, reason: "silence" };
+    if (words.some(isGarbage)) return { text: "", language, reason: "unrecognized" };
+    return { text: words.join(" "), language, confidence };
+  }
   return {
     name: "embedded",
     slots: threads * decoders,
     open({ onPartial }, signal) {
       const task = pool.open({ partials: onPartial !== undefined }, signal);
+      const pauses: ((completion: Completion) => void)[] = [];
       async function read(): Promise<Transcript> {
-        let text = "";
-        for await (const result of task.results) {
-          text = result.text;
-          if (!result.final) onPartial?.(text);
+        let transcript: Transcript = { text: "", language, reason: "silence" };
+        try {
+          for await (const result of task.results) {
+            if (result.type === "partial") onPartial?.(result.text);
+            else if (result.type === "pause") pauses.shift()?.(judge(result.text));
+            else if (result.type === "end") transcript = transcribe(result);
+          }
+          return transcript;
+        } finally {
+          for (const answer of pauses.splice(0)) answer("unknown");
         }
-        return text === "" ? { text, language, reason: "unrecognized" } : { text, language };
       }
       const transcript = read();
       // The caller of `finish` handles a failure. A discarded utterance has no such caller.
       transcript.catch(() => undefined);
       return {
         write: (samples) => task.write(samples),
+        judgePause() {
+          task.write("pause");
+          return new Promise((resolve) => pauses.push(resolve));
+        },
         finish() {
           task.end();
           return transcript;

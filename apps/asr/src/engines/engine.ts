@@ -5,8 +5,12 @@ export interface Transcript {
   readonly language: string;
   /** 0 to 1, if the engine has it. */
   readonly confidence?: number;
-  readonly reason?: "unrecognized";
+  /** `unrecognized`: there was speech, but not in the words that the engine knows. `silence`: no words were heard. */
+  readonly reason?: "unrecognized" | "silence";
 }
+
+/** Words before a pause. `whole`: a complete sentence, also if it may go on. `begun`: only the beginning of one. */
+export type Completion = "whole" | "begun" | "unknown";
 
 /** The settings of one recognition. */
 export interface RecognitionRequest {
@@ -21,8 +25,13 @@ export interface Recognition {
   /** Takes more speech, 16 kHz mono, in order. Copies the samples and never blocks. Ignored after the end. */
   write(samples: Int16Array): void;
   /**
-   * Ends the utterance and resolves with its transcript. Called once. Speech that the engine does not understand gives a
-   * transcript with the reason `unrecognized`, not an error. Rejects with the signal's reason if it aborted, otherwise
+   * Judges the words so far, in a pause of the speaker, by engines that know all sentences. The transcript may differ.
+   * Never rejects.
+   */
+  judgePause?(): Promise<Completion>;
+  /**
+   * Ends the utterance and resolves with its transcript. Called once. An utterance that the engine does not understand
+   * gives a transcript with a reason, not an error. Rejects with the signal's reason if it aborted, otherwise
    * with an error of the engine. The engine and its other utterances are not affected.
    */
   finish(): Promise<Transcript>;

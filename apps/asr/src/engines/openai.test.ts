@@ -43,7 +43,13 @@ const create = (timeoutMs = 5000) =>
   createOpenAiEngine({ url: server.url, model: "small", key: "secret", slots: 2, timeoutMs });
 const never = new AbortController().signal;
 
-testEngine("openai", { create: async () => create(), speech, foreign: ["other"], partials: false });
+testEngine("openai", {
+  create: async () => create(),
+  speech,
+  foreignReason: "silence",
+  foreign: ["other"],
+  partials: false,
+});
 
 test("openai engine: a server whose error quotes the speech: the engine's error does not", async () => {
   const said = "my rash is back";
@@ -71,7 +77,7 @@ test.each<[string, object | string, string]>([
   server.script.transcribe = () => ({ status: 200, body });
   const engine = create();
   const transcript = await engine.open({ language: "en" }, never).finish();
-  expect(transcript).toEqual({ text, language: "en", ...(text === "" && { reason: "unrecognized" }) });
+  expect(transcript).toEqual({ text, language: "en", ...(text === "" && { reason: "silence" }) });
   await engine.close();
 });
 

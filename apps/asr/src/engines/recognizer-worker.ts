@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { serveWorker } from "@voxbus/workers";
 import { joinSamples } from "../join-samples.ts";
-import { createDecoderFactory, type Decoder, type Grammar } from "./decoder.ts";
+import { createDecoderFactory, type Decoder, type Decoding, type Grammar } from "./decoder.ts";
 
 /** The contract between the embedded engine and its threads. One task is one utterance. */
 export interface RecognizerContract {
@@ -12,10 +12,13 @@ export interface RecognizerContract {
     readonly garbagePrefix: string;
   };
   readonly request: { readonly partials: boolean };
-  /** Samples at 16 kHz. */
-  readonly input: Int16Array;
-  /** The text whenever it changes, then the final text. It is empty for speech outside the grammar. */
-  readonly result: { readonly text: string; readonly final: boolean };
+  /** Samples at 16 kHz, or a pause in which the words so far are wanted. */
+  readonly input: Int16Array | "pause";
+  /** The text whenever it changes and at each pause, and in the end the words of the whole utterance. */
+  readonly result:
+    | { readonly type: "partial"; readonly text: string }
+    | { readonly type: "pause"; readonly text: string }
+    | ({ readonly type: "end" } & Decoding);
 }
 
 await serveWorker<RecognizerContract>(async ({ model, grammar, garbagePrefix }) => {
@@ -28,20 +31,25 @@ await serveWorker<RecognizerContract>(async ({ model, grammar, garbagePrefix }) 
     const decoder = idle.pop() ?? (await createDecoder());
     const spoken: Int16Array[] = [];
     let text = "";
+    let decoding: Decoding = { words: [], confidence: 0 };
     try {
       decoder.start();
       try {
-        for await (const samples of input) {
-          spoken.push(samples);
-          const guess = partials ? accept(decoder.guess(samples)) : "";
-          if (guess !== "" && guess !== text) yield { text: guess, final: false };
+        for await (const piece of input) {
+          if (piece === "pause") {
+            yield { type: "pause", text };
+            continue;
+          }
+          spoken.push(piece);
+          const guess = partials ? accept(decoder.guess(piece)) : "";
+          if (guess !== "" && guess !== text) yield { type: "partial", text: guess };
           text = guess;
         }
       } finally {
         decoder.stop();
         // Aborts that came during other utterances are heard now.
         await setImmediate();
-        text = signal.aborted ? "" : accept(await decoder.decode(joinSamples(...spoken)));
+        if (!signal.aborted) decoding = await decoder.decode(joinSamples(...spoken));
         idle.push(decoder);
       }
     } catch (error) {
@@ -49,6 +57,6 @@ await serveWorker<RecognizerContract>(async ({ model, grammar, garbagePrefix }) 
       if (error instanceof Error && error.name === "RuntimeError") process.exit(1);
       throw error;
     }
-    yield { text, final: true };
+    yield { type: "end", ...decoding };
   };
 });

@@ -1,4 +1,4 @@
-import { createGrammar, garbagePrefix, intents } from "@voxbus/intents";
+import { createGrammar, garbagePrefix, intents, judgePhrase } from "@voxbus/intents";
 import type { Log } from "@voxbus/subscriber";
 import type { AsrConfig } from "../config.ts";
 import { createEmbeddedEngine } from "./embedded.ts";
@@ -13,6 +13,7 @@ export const engines: Readonly<
     createEmbeddedEngine({
       grammar: createGrammar(intents),
       garbagePrefix,
+      judge: (text) => judgePhrase(intents, text),
       threads: config.VOXBUS_ASR_THREADS,
       decoders: config.VOXBUS_ASR_DECODERS,
       log,

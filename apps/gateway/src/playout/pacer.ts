@@ -16,6 +16,10 @@ export class Pacer {
   #soundEnd = 0;
   /** When the frame that waits is due. */
   #dueAt = 0;
+  /** When the sound that goes on without a gap began. */
+  #soundBegan = Infinity;
+  /** When a pause ends at the latest; 0 while none lasts. */
+  #pausedUntil = 0;
   #turnBegan = 0;
   #firstAudio: number | undefined;
 
@@ -44,10 +48,32 @@ export class Pacer {
   /** Another reply begins to play. */
   beginReply(): void {
     this.#soundEnd = 0;
+    this.#pausedUntil = 0;
+  }
+
+  /** Tells whether the device has been sounding without a gap for `ms` or longer. */
+  soundsFor(ms: number, now: number): boolean {
+    return now < this.#soundEnd && now >= this.#soundBegan + ms;
+  }
+
+  /** Sends no frame until `until`, or until `resume`. Frames that the device has already are played. */
+  pause(until: number): void {
+    this.#pausedUntil = until;
+  }
+
+  /** Ends a pause, as if the sound had ended now. */
+  resume(now: number): void {
+    if (this.#pausedUntil === 0) return;
+    this.#pausedUntil = 0;
+    this.#soundEnd = Math.max(this.#soundEnd, now);
+    this.#soundBegan = now;
   }
 
   /** Sends the frames that are due. Gives the time of the next call, or the event that ends the reply. */
   play(reply: PlayoutBuffer, now: number): number | "drained" | "starved" {
+    const isSent = reply.complete && !reply.peek();
+    if (now < this.#pausedUntil && !isSent) return this.#pausedUntil;
+    this.resume(now);
     const { lead } = this.#profile();
     for (let frame = reply.peek(); frame; frame = reply.peek()) {
       if (frame.kind === "audio") {
@@ -56,6 +82,7 @@ export class Pacer {
         if (!this.#downlink.writable()) return now + frame.duration;
         // An underrun starts the clock anew. Catching up in a burst would overrun small devices.
         if (this.#soundEnd > 0 && this.#soundEnd < now) reply.late += 1;
+        if (this.#soundEnd < now) this.#soundBegan = now;
         this.#soundEnd = Math.max(this.#soundEnd, now) + frame.duration;
         this.#firstAudio ??= now - this.#turnBegan;
         // Only a frame that waited for its time can be late by our doing.

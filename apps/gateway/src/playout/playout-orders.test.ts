@@ -47,7 +47,7 @@ describe("playout", () => {
             stage.mark("abort", seq);
             aborted.push({ at: stage.wire.length, seq, announcements });
           } else if (item.do === "bargeIn") stage.playout.bargeIn(stage.inbound());
-          else if (item.do === "userSpeaking") stage.playout.userSpeaking(item.on);
+          else if (item.do === "userSpeaking") stage.userSpeaking(item.on);
           else if (item.do === "announce") {
             announcements += 1;
             for (const frame of replyFrames({ reply: `news${announcements}` }, 1, item.count))
@@ -112,7 +112,7 @@ describe("playout", () => {
               stage.playout.frame(frame);
           }
         }
-        stage.playout.userSpeaking(false);
+        stage.userSpeaking(false);
         const origin = stage.inbound();
         stage.playout.transcript(origin, "hello");
         const frames = replyFrames({ reply: "last", origin }, 2, 10);

@@ -106,7 +106,7 @@ describe("playout", () => {
     const origin = stage.inbound();
     for (const frame of replyFrames({ reply: "a", origin }, 1, 10)) stage.playout.frame(frame);
     for (const frame of replyFrames({ reply: "news" }, 1, 2)) stage.playout.frame(frame);
-    stage.playout.userSpeaking(true);
+    stage.userSpeaking(true);
     stage.pass(fixedLimits.announcementWaitMs - 2000);
     expect(stage.audio().filter((name) => name.startsWith("news"))).toEqual([]);
     stage.pass(4000);

@@ -1,24 +1,17 @@
-import type { DropReason, Profile } from "@voxbus/protocol";
+import type { DropReason } from "@voxbus/protocol";
 import { fixedLimits } from "../limits.ts";
-import type { Uplink } from "../uplink/uplink.ts";
 import { createAnnouncements, type Announcements } from "./announcements.ts";
 import { PlayoutBuffer, type ReplyFrame } from "./buffer.ts";
-import type { Clock, Ticker } from "./clock.ts";
+import type { Ticker } from "./clock.ts";
 import { Fence } from "./fence.ts";
+import { Interruption } from "./interruption.ts";
 import { LiveFrames } from "./live-frames.ts";
 import { Pacer } from "./pacer.ts";
+import type { PlayoutDeps } from "./playout-deps.ts";
 import { ReplyQueue } from "./reply-queue.ts";
-import { TurnReports, type AwaitedTurn, type Turn, type TurnReportsDeps } from "./turn-reports.ts";
+import { TurnReports, type AwaitedTurn, type Turn } from "./turn-reports.ts";
 import { consequences, isOutcome, nextTurnState, type Outcome, type TurnEvent } from "./turn-state.ts";
 import { Watchdog, type Work } from "./watchdog.ts";
-
-/** Dependencies of a play-out. */
-export interface PlayoutDeps extends TurnReportsDeps {
-  readonly uplink: Pick<Uplink, "seq" | "send">;
-  readonly clock: Pick<Clock, "now" | "wake">;
-  readonly drops: Record<DropReason, number>;
-  readonly profile: () => Pick<Profile, "language" | "lead" | "startGapMs" | "deadlineMs" | "dryMs">;
-}
 
 /**
  * Plays the replies of one session, one at a time. Seq, origin and fence decide which reply plays, and which frames reach
@@ -31,13 +24,13 @@ export class Playout implements Ticker {
   readonly #fence: Fence;
   readonly #watchdog: Watchdog;
   readonly #pacer: Pacer;
+  readonly #interruption: Interruption;
   readonly #queue = new ReplyQueue();
   #current: PlayoutBuffer | undefined;
   /** The origin of the newest reply that has started. */
   #started = 0;
   #announcements: Announcements | undefined;
   #awaited: AwaitedTurn | undefined;
-  #userSpeaks = false;
   #speaking = false;
   #wakeAt = Infinity;
 
@@ -47,6 +40,7 @@ export class Playout implements Ticker {
     this.live = new LiveFrames(deps, this.#fence);
     this.#watchdog = new Watchdog(deps.uplink, deps.profile);
     this.#pacer = new Pacer(deps.downlink, this.#watchdog, deps.profile);
+    this.#interruption = new Interruption(this.#pacer, deps.limits.pauseMs);
     this.reports = new TurnReports(deps, this.#fence, this.#pacer);
   }
 
@@ -62,8 +56,8 @@ export class Playout implements Ticker {
 
   /** True while the user speaks, something is being thought or said, or live audio goes on. */
   get busy(): boolean {
-    if (this.#speaking || this.#userSpeaks || this.live.playing) return true;
-    return (this.#current ?? this.#awaited) !== undefined || this.#queue.size > 0;
+    const sounds = this.#speaking || this.#interruption.speaks || this.live.playing;
+    return sounds || (this.#current ?? this.#awaited) !== undefined || this.#queue.size > 0;
   }
 
   /** Typed text was published as `seq`. It cuts the reply that plays, and its turn begins. */
@@ -116,21 +110,26 @@ export class Playout implements Ticker {
     this.#next();
   }
 
-  /** asr found new speech from `seq` on. It cuts the reply that plays; a turn that is still being thought goes on. */
+  /** asr understood words from `seq` on. They cut the reply that they interrupt; a turn that is being thought goes on. */
   bargeIn(seq: number): void {
     if (seq > this.#deps.uplink.seq) return this.#drop("future-origin");
-    if (this.#current) this.#cut(this.#current, seq);
+    if (this.#current && this.#interruption.cuts) this.#cut(this.#current, seq);
     this.#next();
   }
 
-  /** The user began or ceased to speak. `origin` is a final transcript that will be answered though no `stt` was sent. */
-  userSpeaking(on: boolean, origin?: number): void {
-    this.#userSpeaks = on;
-    if (on) return;
-    if (origin !== undefined) {
-      if (this.#fence.admits(origin)) this.#await(origin, "awaited");
-    } else if (this.#awaited) this.#move(this.#awaited, "unheard");
-    this.#next();
+  /** The user, or a noise, begins to sound in the frame `seq`. Returns true if the reply that plays pauses. */
+  userSpeaks(seq: number): boolean {
+    return seq <= this.#deps.uplink.seq && this.#interruption.begin(seq, this.#current, this.#deps.clock.now());
+  }
+
+  /** The user ceased to speak at `seq`. `origin` is a final transcript that will be answered though no `stt` was sent. */
+  userCeased(seq: number, origin?: number): void {
+    const now = this.#deps.clock.now();
+    this.#interruption.end(seq, now);
+    if (origin === undefined) {
+      if (this.#awaited) this.#move(this.#awaited, "unheard");
+    } else if (this.#fence.admits(origin)) this.#await(origin, "awaited");
+    this.tick(now);
   }
 
   /** Somebody works on a turn or an announcement. */
@@ -235,7 +234,7 @@ export class Playout implements Ticker {
   /** An announcement waits for the user and for a turn that is awaited, but not forever. */
   #mayAnnounce({ since }: PlayoutBuffer, now: number): boolean {
     const until = since + fixedLimits.announcementWaitMs;
-    if ((!this.#userSpeaks && !this.#awaited) || now >= until) return true;
+    if ((!this.#interruption.speaks && !this.#awaited) || now >= until) return true;
     this.#wakeUp(until);
     return false;
   }

@@ -12,6 +12,9 @@ export type Written = { readonly at: number } & (
   | { readonly mark: "abort" | "bargeIn"; readonly seq: number }
 );
 
+/** The longest pause of the play-out, ms. */
+export const pauseMs = 8000;
+
 /** Creates a play-out in virtual time. It records everything written to the device, and published on the bus. */
 export function createStage(options: { readonly apology?: boolean; readonly startGapMs?: number } = {}) {
   const { startGapMs = 20 } = options;
@@ -26,6 +29,7 @@ export function createStage(options: { readonly apology?: boolean; readonly star
   const playout = new Playout({
     memory,
     drops,
+    limits: { pauseMs },
     uplink: {
       get seq() {
         return seq;
@@ -58,6 +62,8 @@ export function createStage(options: { readonly apology?: boolean; readonly star
     seq: () => seq,
     /** A frame of the device was published. */
     inbound: () => (seq += 1),
+    /** The user begins or ceases to speak. */
+    userSpeaking: (on: boolean) => (on ? void playout.userSpeaks(seq) : playout.userCeased(seq)),
     pass(ms: number) {
       const until = now + ms;
       for (;;) {

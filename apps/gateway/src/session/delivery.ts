@@ -31,7 +31,9 @@ export class Delivery {
       else if (out.body.type === "working") playout.working(out);
       else if (out.body.type === "user-speaking") {
         farewell.userActed();
-        playout.userSpeaking(out.body.on, out.body.origin);
+        const { seq, on, origin } = out.body;
+        if (!on) playout.userCeased(seq, origin);
+        else if (playout.userSpeaks(seq)) this.#silenced(seq);
       }
       return;
     }
@@ -45,12 +47,15 @@ export class Delivery {
   }
 
   #bargeIn(seq: number): void {
-    const { uplink, playout } = this.#parts;
+    const { playout } = this.#parts;
     const spoke = playout.speaking;
-    const since = spoke ? uplink.publishedAt(seq) : undefined;
     playout.bargeIn(seq);
-    if (!spoke || playout.speaking) return;
-    this.#turns.event("barge-in");
+    if (spoke && !playout.speaking) this.#turns.event("barge-in");
+  }
+
+  /** Measures how long the device went on sounding after the frame `seq`, in which its user began to speak. */
+  #silenced(seq: number): void {
+    const since = this.#parts.uplink.publishedAt(seq);
     if (since !== undefined) this.#turns.silenced(since, "voice");
   }
 }

@@ -53,7 +53,7 @@ export class Session implements Ticker {
   constructor(deps: SessionDeps, { socket, stream, device, framing, remote }: Handshake, id: string) {
     const { gateway, bus, wheel, limits, observe, settings } = deps;
     const { memory, turns: budget } = deps.budgets;
-    const { counters, log } = observe;
+    const { log, counters } = observe;
     const { drops } = counters;
     this.#deps = deps;
     this.id = id;
@@ -72,7 +72,7 @@ export class Session implements Ticker {
     const uplink = (this.uplink = new Uplink({ bus, memory, drops, failed }, device, id));
     const outboxDeps = { clock, counters, limits, heartbeat, ending: this.#ending };
     const outbox = (this.#outbox = new Outbox(outboxDeps, socket, id, framing ?? 1));
-    const playoutDeps = { downlink: outbox, uplink, clock, memory, drops, turns, profile, apology: settings.apology };
+    const playoutDeps = { ...settings, downlink: outbox, uplink, clock, memory, drops, limits, turns, profile };
     const playout = (this.playout = new Playout(playoutDeps));
     const farewell = new Farewell({ bus, log, clock, playout, downlink: outbox, profile, failed }, device, id);
     this.#farewell = farewell;

@@ -25,6 +25,9 @@ const profileFields: Partial<Record<ProfileFieldName, string>> = {
   startGapMs: "Gap before the first sound (ms)",
   deadlineMs: "Reply deadline (ms)",
   dryMs: "Longest gap in a reply (ms)",
+  pauseMs: "Pause that ends speech (ms)",
+  wholePauseMs: "… after a whole command",
+  begunPauseMs: "… after the beginning of one",
   silenceMs: "Goodbye after silence (ms)",
   farewell: "Goodbye",
 };
