@@ -38,6 +38,10 @@ export function limitConnections(
   const addresses = new Map<string, Group>();
   const open = new Map<Socket, Held>();
 
+  /** Listens on every socket: a function of its own would take more memory than all else that is kept of one. */
+  function onClose(this: Socket) {
+    leave(this);
+  }
   const leave = (socket: Socket) => {
     const { groups, name } = open.get(socket) ?? { groups: [] };
     open.delete(socket);
@@ -86,7 +90,7 @@ export function limitConnections(
     const own = name === undefined ? undefined : addresses.get(name);
     if (isFull(own) || isFull(everyone)) return drop(socket);
     join(socket, name);
-    socket.once("close", () => leave(socket));
+    socket.on("close", onClose);
   });
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     const { socket, headers } = request;

@@ -5,7 +5,7 @@ import { readPssKib, root, startChild, type Child } from "./child.ts";
 /** The memory of a whole system in which nobody talks, MiB per program. Shared pages are counted once. */
 export interface RestRow {
   readonly engines: Engines;
-  /** The flags of Node: those of `npm start`, or none, as the baseline. */
+  /** The flags and variables of Node: those of `npm start`, or none, as the baseline. */
   readonly flags: "none" | "npm start";
   readonly programs: Readonly<Record<string, number>>;
   readonly total: number;
@@ -18,6 +18,7 @@ type Engines = (typeof engineNames)[number];
 interface Listed {
   readonly program: string;
   readonly flags: readonly string[];
+  readonly variables: Readonly<Record<string, string>>;
   readonly main: string;
 }
 
@@ -57,7 +58,8 @@ async function measureSystem(list: readonly Listed[], engines: Engines, flags: R
     ...(engines === "openai" ? names.map((name) => [`VOXBUS_${name}_URL`, url]) : []),
   ]) as Record<string, string>;
   try {
-    const start = ({ main, flags: own }: Listed) => startChild(main, { env, flags: flags === "none" ? [] : own });
+    const start = ({ main, flags: own, variables }: Listed) =>
+      flags === "none" ? startChild(main, { env }) : startChild(main, { env: { ...variables, ...env }, flags: own });
     for (const one of list) running.push(await start(one));
     await sleep(settleMs);
     const sizes = list.map(({ program }, at) => [program, readPssKib(running[at]?.pid ?? 0) / 1024] as const);

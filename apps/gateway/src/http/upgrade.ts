@@ -58,7 +58,7 @@ export function createUpgrade(deps: UpgradeDeps): Upgrade {
       if (busy) throw new RefusedError(busy, refusals[busy].meaning);
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
         accepted();
-        webSocket.once("close", capacity.enter(client.group));
+        webSocket.on("close", capacity.enter(client.group));
         enter({ ...handshake, remote: client.address, socket: webSocket, stream: socket });
       });
     } catch (error) {

@@ -5,8 +5,8 @@ import { createTimingWheel } from "./clock.ts";
 it("wheel: a ticker that throws is its owner's affair, and the others are called", async () => {
   const wheel = createTimingWheel();
   const failures: unknown[] = [];
-  const one = wheel.open((error) => failures.push(error));
-  const two = wheel.open(() => expect.unreachable());
+  const one = wheel.open({ fail: (error) => failures.push(error) });
+  const two = wheel.open({ fail: () => expect.unreachable() });
   const cause = new Error("broken");
   const called: number[] = [];
   const at = wheel.now() + 10;
@@ -27,8 +27,8 @@ it("wheel: a ticker that throws is its owner's affair, and the others are called
 
 it("wheel: a clock that closes takes its calls with it, and those of others stay", async () => {
   const wheel = createTimingWheel();
-  const one = wheel.open(() => expect.unreachable());
-  const two = wheel.open(() => expect.unreachable());
+  const one = wheel.open({ fail: () => expect.unreachable() });
+  const two = wheel.open({ fail: () => expect.unreachable() });
   let calls = 0;
   const never = { tick: () => expect.unreachable() };
   for (const delay of [5, 50, 5000]) one.wake(never, wheel.now() + delay);
@@ -49,7 +49,7 @@ describe("wheel, in virtual time", () => {
 
   it("an entry is called at its time or up to 2 ms later, and never earlier", () => {
     const wheel = createTimingWheel();
-    const clock = wheel.open(() => expect.unreachable());
+    const clock = wheel.open({ fail: () => expect.unreachable() });
     const late: number[] = [];
     const from = performance.now();
     const times = Array.from({ length: 400 }, (_, n) => from + ((n * 7919) % 20_000) / 1.7);
@@ -63,7 +63,7 @@ describe("wheel, in virtual time", () => {
 
   it("an entry that comes before those that wait is not late", () => {
     const wheel = createTimingWheel();
-    const clock = wheel.open(() => expect.unreachable());
+    const clock = wheel.open({ fail: () => expect.unreachable() });
     const order: number[] = [];
     const from = performance.now();
     for (const at of [900, 300, 10, 2500, 11])
@@ -75,7 +75,7 @@ describe("wheel, in virtual time", () => {
 
   it("time without entries costs nothing: the timer does not run once per slot", () => {
     const wheel = createTimingWheel();
-    const clock = wheel.open(() => expect.unreachable());
+    const clock = wheel.open({ fail: () => expect.unreachable() });
     let called = false;
     clock.wake({ tick: () => (called = true) }, performance.now() + 30_000);
     let wakeUps = 0;
@@ -86,7 +86,7 @@ describe("wheel, in virtual time", () => {
 
   it("3,000 sessions that speak from one moment on: each frame leaves in its turn", () => {
     const wheel = createTimingWheel();
-    const clock = wheel.open(() => expect.unreachable());
+    const clock = wheel.open({ fail: () => expect.unreachable() });
     const late: number[] = [];
     for (let n = 0; n < 3000; n += 1) {
       let due = performance.now();

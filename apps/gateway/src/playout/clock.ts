@@ -17,26 +17,56 @@ export interface SessionClock extends Clock {
   close(): void;
 }
 
+/** Something that ends after an error. */
+export interface Failing {
+  fail(error: unknown): void;
+}
+
 /** One timer for all sessions of a gateway. */
 export interface TimingWheel {
   /** Monotonic time in ms. */
   now(): number;
   /** Number of calls that are due later. */
   waiting(): number;
-  /** Opens the clock of one session. `failed` takes the error of a ticker that throws. */
-  open(failed: (error: unknown) => void): SessionClock;
+  /** Opens the clock of one session, which takes the errors of tickers that throw. */
+  open(session: Failing): SessionClock;
   close(): void;
 }
 
 interface Entry {
   readonly at: number;
-  /** Undefined once the entry was cancelled, so that the wheel holds no session that has ended. */
-  call: { readonly ticker: Ticker; readonly owner: Owner } | undefined;
+  readonly ticker: Ticker;
+  readonly owner: Owner;
 }
 
-interface Owner {
-  readonly entries: Set<Entry>;
-  readonly failed: (error: unknown) => void;
+/** A session's clock. Entries of one that was closed are forgotten when their slot is due, 4 s later at most. */
+class Owner implements SessionClock {
+  readonly session: Failing;
+  /** Entries that are due later. */
+  entries = 0;
+  isClosed = false;
+  readonly #wheel: { put(entry: Entry): void; cancel(entries: number): void };
+
+  constructor(wheel: { put(entry: Entry): void; cancel(entries: number): void }, session: Failing) {
+    this.#wheel = wheel;
+    this.session = session;
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  wake(ticker: Ticker, at: number): void {
+    if (this.isClosed) return;
+    this.entries += 1;
+    this.#wheel.put({ at, ticker, owner: this });
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.#wheel.cancel(this.entries);
+    this.entries = 0;
+  }
 }
 
 /** A slot takes 1 ms, so that two packets are never 65 ms apart because of the slots. */
@@ -49,7 +79,7 @@ const slots = 4096;
 export function createTimingWheel(perSlot = 64): TimingWheel {
   const wheel: Entry[][] = Array.from({ length: slots }, () => []);
   let turned = Math.floor(performance.now());
-  /** Entries that were not cancelled. */
+  /** Entries of clocks that are open. */
   let waiting = 0;
   let timer: NodeJS.Timeout | undefined;
   /** The slot of the timer: the first one that is not empty. */
@@ -65,15 +95,15 @@ export function createTimingWheel(perSlot = 64): TimingWheel {
     if (!isTurning && slot < timed) arm(slot);
   };
   const call = (entry: Entry, now: number) => {
-    if (!entry.call) return;
+    const { at, ticker, owner } = entry;
+    if (owner.isClosed) return;
     waiting -= 1;
-    if (entry.at > now) return put(entry);
-    const { ticker, owner } = entry.call;
-    owner.entries.delete(entry);
+    if (at > now) return put(entry);
+    owner.entries -= 1;
     try {
       ticker.tick(now);
     } catch (error) {
-      owner.failed(error);
+      owner.session.fail(error);
     }
   };
   const turn = () => {
@@ -109,29 +139,17 @@ export function createTimingWheel(perSlot = 64): TimingWheel {
     timed = Infinity;
   };
 
+  const ownWheel = {
+    put,
+    cancel(entries: number) {
+      waiting -= entries;
+      if (waiting === 0) disarm();
+    },
+  };
   return {
     now: () => performance.now(),
     waiting: () => waiting,
-    open(failed) {
-      const owner: Owner = { entries: new Set(), failed };
-      let closed = false;
-      return {
-        now: () => performance.now(),
-        wake(ticker, at) {
-          if (closed) return;
-          const entry = { at, call: { ticker, owner } };
-          owner.entries.add(entry);
-          put(entry);
-        },
-        close() {
-          closed = true;
-          waiting -= owner.entries.size;
-          for (const entry of owner.entries) entry.call = undefined;
-          owner.entries.clear();
-          if (waiting === 0) disarm();
-        },
-      };
-    },
+    open: (session) => new Owner(ownWheel, session),
     close: disarm,
   };
 }

@@ -2,7 +2,7 @@ import { BusAwayError, type Bus } from "@voxbus/bus";
 import { channels, type Profile } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import { fixedLimits } from "../limits.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock, Failing } from "./clock.ts";
 import type { Downlink } from "./downlink.ts";
 import type { Playout } from "./playout.ts";
 
@@ -14,8 +14,8 @@ export interface FarewellDeps {
   readonly playout: Playout;
   readonly downlink: Downlink;
   readonly profile: () => Profile;
-  /** Ends the session after an error. */
-  readonly failed: (error: unknown) => void;
+  /** Fails after an error. */
+  readonly session: Failing;
 }
 
 /**
@@ -58,7 +58,7 @@ export class Farewell {
 
   /** Asks tts for the farewell. */
   #ask(): void {
-    const { bus, log, playout, downlink, profile, failed } = this.#deps;
+    const { bus, log, playout, downlink, profile, session: owner } = this.#deps;
     const { farewell: text, language } = profile();
     const session = this.#session;
     const reply = `farewell-${session}`;
@@ -67,7 +67,7 @@ export class Farewell {
     playout.reports.closeAfter(reply);
     const say = { session, reply, attempt: 1, sentence: 0, text, language, last: true };
     bus.store(channels.sayOpen(this.#device), say, { id: reply }).catch((err: unknown) => {
-      if (!(err instanceof BusAwayError)) return failed(err);
+      if (!(err instanceof BusAwayError)) return owner.fail(err);
       log.warn({ err, device: this.#device, session }, "farewell failed, closing");
       downlink.close("done");
     });

@@ -8,13 +8,12 @@ export interface SessionEnd {
 
 /** The end of one session. The first request for it decides; later ones change nothing. */
 export class Ending {
-  /** Resolves with the first request. */
-  readonly requested: Promise<SessionEnd>;
+  readonly #session: { settle(end: SessionEnd): void };
   #isRequested = false;
-  #resolve!: (end: SessionEnd) => void;
 
-  constructor() {
-    this.requested = new Promise((resolve) => (this.#resolve = resolve));
+  /** After the first request, `settle` is called once what runs now has returned. */
+  constructor(session: { settle(end: SessionEnd): void }) {
+    this.#session = session;
   }
 
   /** True once an end was requested. */
@@ -23,7 +22,8 @@ export class Ending {
   }
 
   request(end: SessionEnd): void {
+    if (this.#isRequested) return;
     this.#isRequested = true;
-    this.#resolve(end);
+    queueMicrotask(() => this.#session.settle(end));
   }
 }

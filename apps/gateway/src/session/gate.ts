@@ -2,21 +2,22 @@ import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import type { Limits } from "../limits.ts";
 import type { Clock, Ticker } from "../playout/clock.ts";
+import { listenOnStream, type StreamOwner } from "./listen-on.ts";
 import { Budget, framePrice, priceRead, priceText, type Charge } from "./budget.ts";
 
 /** Dependencies of a gate. */
 export interface GateDeps {
   readonly clock: Clock;
   readonly limits: Limits;
-  /** Called when the device exceeds its budgets for long. */
-  readonly flooded: () => void;
+  /** Closed when the device exceeds its budgets for long. */
+  readonly session: { close(name: "flood"): void };
 }
 
 /**
  * Charges everything that arrives on one socket before anything else looks at it. While the device is over its budgets,
  * the gateway does not read from it: what it sends waits in its own network.
  */
-export class Gate implements Ticker {
+export class Gate implements Ticker, StreamOwner {
   readonly #deps: GateDeps;
   readonly #socket: WebSocket;
   readonly #budget: Budget;
@@ -28,7 +29,12 @@ export class Gate implements Ticker {
     this.#socket = socket;
     this.#budget = new Budget(deps.limits);
     // ws reports whole messages. Their parts are seen only here, before ws sees them.
-    stream.prependListener("data", (chunk: Buffer) => this.#charge(priceRead(chunk.byteLength)));
+    listenOnStream(stream, this);
+  }
+
+  /** Charges a read from the TCP connection. */
+  read(bytes: number): void {
+    this.#charge(priceRead(bytes));
   }
 
   /** Charges a binary, ping or pong frame. Returns false if it is over the budget. */
@@ -42,7 +48,7 @@ export class Gate implements Ticker {
   }
 
   #charge(charge: Charge): boolean {
-    const { clock, flooded } = this.#deps;
+    const { clock, session } = this.#deps;
     const verdict = this.#budget.charge(clock.now(), charge);
     if (verdict === "within") return true;
     if (!this.#isPaused) {
@@ -50,7 +56,7 @@ export class Gate implements Ticker {
       this.#socket.pause();
       clock.wake(this, this.#budget.until);
     }
-    if (verdict === "flood") flooded();
+    if (verdict === "flood") session.close("flood");
     return false;
   }
 

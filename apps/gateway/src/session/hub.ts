@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Closer, Trace } from "@voxbus/bus";
+import type { Arrival, Closer, Trace } from "@voxbus/bus";
 import { channels, type Command, type Outbound, type ReplayAnswer, type ReplayRequest } from "@voxbus/protocol";
 import type { StopMode } from "@voxbus/subscriber";
 import { ulid } from "ulid";
@@ -8,7 +8,7 @@ import { drainSessions } from "./drain.ts";
 import type { SessionEnd } from "./ending.ts";
 import type { Handshake } from "./handshake.ts";
 import { createRegistration } from "./registration.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionOwner } from "./session.ts";
 import type { SessionDeps } from "./session-deps.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -35,14 +35,12 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
   const subscriptions = new Map<string, Closer>();
   let draining = false;
 
+  const deliver = (frame: Outbound, { device, trace }: Pick<Arrival, "device" | "trace">) =>
+    sessions.holderOf(device)?.deliver(frame, trace);
   const open = (session: Session) => {
     const { device, id, remote, framing } = session;
     sessions.hold(session)?.close("replaced");
-    if (!subscriptions.has(device)) {
-      const deliver = (frame: Outbound, { trace }: { readonly trace: Trace }) =>
-        sessions.holderOf(device)?.deliver(frame, trace);
-      subscriptions.set(device, bus.subscribe(channels.out(device), deliver));
-    }
+    if (!subscriptions.has(device)) subscriptions.set(device, bus.subscribe(channels.out(device), deliver));
     log.info({ device, session: id, remote, protocol: framing }, "device connected");
     registration.opened(session);
     session.activate();
@@ -61,17 +59,14 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
     log.info({ device, session: id, reason, code, seconds }, "device disconnected");
   };
 
-  /** The life of a session, from its socket to its end. */
-  const run = async (handshake: Handshake) => {
-    const session = new Session(deps, handshake, ulid());
-    sessions.add(session);
-    await Promise.race([session.opened, session.ending]);
-    if (session.isOpen) session.contain(() => open(session));
-    const end = await session.ending;
-    sessions.remove(session);
-    session.end(end);
-    if (session.isOpen) session.contain(() => close(session, end));
-    session.release();
+  const owner: SessionOwner = {
+    opened: open,
+    ended(session, end) {
+      sessions.remove(session);
+      session.end(end);
+      if (session.isOpen) session.contain(() => close(session, end));
+      session.release();
+    },
   };
 
   const closers = listenOnBus(deps, sessions);
@@ -83,10 +78,12 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
   return {
     enter(handshake) {
       counters.connects += 1;
-      run(handshake).catch((err: unknown) => {
+      try {
+        sessions.add(new Session(deps, handshake, ulid(), owner));
+      } catch (err) {
         log.error({ err, device: handshake.device }, "session failed, TCP dropped");
         handshake.socket.terminate();
-      });
+      }
     },
     get draining() {
       return draining;

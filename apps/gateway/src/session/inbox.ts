@@ -54,7 +54,7 @@ export interface SessionParts {
 export class Inbox {
   readonly #deps: InboxDeps;
   readonly #decoder = new FrameDecoder();
-  readonly #leftOut = new Set<string>();
+  #leftOut: Set<string> | undefined;
   /** The mode of the listen that is open on the device: from its start to its stop. */
   #mode: ListenMode | undefined;
   readonly #watch = new ListenWatch();
@@ -242,8 +242,9 @@ export class Inbox {
 
   #leaveOut(field: string): void {
     this.#drop("odd-field");
-    if (!this.#leftOut.has(field)) this.#deps.onLeftOut(field);
-    this.#leftOut.add(field);
+    const known = (this.#leftOut ??= new Set());
+    if (!known.has(field)) this.#deps.onLeftOut(field);
+    known.add(field);
   }
 
   #drop(reason: DropReason): undefined {

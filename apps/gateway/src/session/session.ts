@@ -1,6 +1,5 @@
 import type { Trace } from "@voxbus/bus";
 import type { CloseName, DeviceMessage, DropReason, Features, FramingVersion, Outbound } from "@voxbus/protocol";
-import type { WebSocket } from "ws";
 import { count } from "../observe/counters.ts";
 import { SessionEvents } from "../observe/session-events.ts";
 import { TurnObserver } from "../observe/turns.ts";
@@ -14,18 +13,26 @@ import { Gate } from "./gate.ts";
 import type { Handshake } from "./handshake.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inbox } from "./inbox.ts";
+import { listenOnSocket, nameSocketError, type SocketOwner } from "./listen-on.ts";
 import { Outbox } from "./outbox.ts";
 import type { SessionDeps } from "./session-deps.ts";
 import { isShown, type LifeState } from "./state.ts";
 import { TurnLimit } from "./turn-limit.ts";
 
 const downlinkFormat = { format: "opus", sample_rate: 24_000, channels: 1, frame_duration: 60 } as const;
+const noFeatures: Features = {};
+
+/** The hub of a session. It is told when the hello was answered, and when the session is to end: then it calls `end`. */
+export interface SessionOwner {
+  opened(session: Session): void;
+  ended(session: Session, end: SessionEnd): void;
+}
 
 /**
  * One WebSocket connection of one device: frames in, frames out, play-out, and the signs of life. Its methods never throw:
  * an exception in a session's path ends that session, with 1011.
  */
-export class Session implements Ticker {
+export class Session implements Ticker, SocketOwner {
   readonly id: string;
   readonly device: string;
   readonly remote: string;
@@ -33,13 +40,12 @@ export class Session implements Ticker {
   readonly events: SessionEvents;
   readonly uplink: Uplink;
   readonly playout: Playout;
-  /** Resolves when the hello was answered. Not every session comes so far. */
-  readonly opened: Promise<void>;
-  features: Features = {};
+  features = noFeatures;
   readonly #deps: SessionDeps;
   readonly #clock: SessionClock;
   readonly #gate: Gate;
-  readonly #ending = new Ending();
+  readonly #owner: SessionOwner;
+  readonly #ending = new Ending(this);
   readonly #heartbeat: Heartbeat;
   readonly #turns: TurnObserver;
   readonly #outbox: Outbox;
@@ -48,68 +54,66 @@ export class Session implements Ticker {
   readonly #farewell: Farewell;
   readonly #framingIsKnown: boolean;
   #isOpen = false;
-  #resolveOpened!: () => void;
 
-  constructor(deps: SessionDeps, { socket, stream, device, framing, remote }: Handshake, id: string) {
+  constructor(deps: SessionDeps, handshake: Handshake, id: string, owner: SessionOwner) {
+    const { socket, stream, device, framing, remote } = handshake;
     const { gateway, bus, wheel, limits, observe, settings } = deps;
     const { memory, turns: budget } = deps.budgets;
     const { log, counters } = observe;
     const { drops } = counters;
     this.#deps = deps;
+    this.#owner = owner;
     this.id = id;
     this.since = bus.now();
     this.device = device;
     this.remote = remote;
     this.#framingIsKnown = framing !== undefined;
-    this.opened = new Promise((resolve) => (this.#resolveOpened = resolve));
     const profile = () => settings.profile(device);
-    const failed = (error: unknown) => this.#fail(error);
-    const clock = (this.#clock = wheel.open(failed));
-    this.#gate = new Gate({ clock, limits, flooded: () => this.close("flood") }, socket, stream);
+    const clock = (this.#clock = wheel.open(this));
+    this.#gate = new Gate({ clock, limits, session: this }, socket, stream);
     const heartbeat = (this.#heartbeat = new Heartbeat(limits, clock.now()));
     const events = (this.events = new SessionEvents({ bus, drops }, device, { gateway, session: id }));
     const turns = (this.#turns = new TurnObserver(observe, events, { id, device, gateway }));
-    const uplink = (this.uplink = new Uplink({ bus, memory, drops, failed }, device, id));
+    const uplink = (this.uplink = new Uplink({ bus, memory, drops, session: this }, device, id));
     const outboxDeps = { clock, counters, limits, heartbeat, ending: this.#ending };
     const outbox = (this.#outbox = new Outbox(outboxDeps, socket, id, framing ?? 1));
     const playoutDeps = { ...settings, downlink: outbox, uplink, clock, memory, drops, limits, turns, profile };
     const playout = (this.playout = new Playout(playoutDeps));
-    const farewell = new Farewell({ bus, log, clock, playout, downlink: outbox, profile, failed }, device, id);
+    const farewell = new Farewell({ bus, log, clock, playout, downlink: outbox, profile, session: this }, device, id);
     this.#farewell = farewell;
     const turnLimit = new TurnLimit({ budget, clock, drops, downlink: outbox }, device);
     const parts = { uplink, playout, farewell, outbox, turnLimit };
     const onLeftOut = (field: string) => log.info({ device, session: id, field }, "malformed field left out");
     this.#inbox = new Inbox({ gateway, clock, counters, profile, turns, parts, onLeftOut });
     this.#delivery = new Delivery(turns, parts, this.#inbox);
-    this.#hear(socket);
+    listenOnSocket(socket, this);
     clock.wake(this, clock.now() + limits.helloMs);
   }
 
-  #hear(socket: WebSocket): void {
-    socket.on("message", (data: Buffer, isBinary) =>
-      this.contain(() => (isBinary ? this.#receiveAudio(data) : this.#receiveText(data))),
-    );
-    socket.on("pong", () => {
-      if (!this.#gate.frame() || this.ended) return;
-      this.contain(() => {
-        this.#tell(this.#heartbeat.pong(this.#clock.now()));
-        this.events.rtt = this.#heartbeat.rtt;
-        this.#outbox.pong();
-      });
+  received(data: Buffer, isBinary: boolean): void {
+    this.contain(() => (isBinary ? this.#receiveAudio(data) : this.#receiveText(data)));
+  }
+
+  ponged(): void {
+    if (!this.#gate.frame() || this.ended) return;
+    this.contain(() => {
+      this.#tell(this.#heartbeat.pong(this.#clock.now()));
+      this.events.rtt = this.#heartbeat.rtt;
+      this.#outbox.pong();
     });
-    socket.on("ping", () => {
-      if (!this.#gate.frame() || this.ended) return;
-      this.contain(() => {
-        this.#tell(this.#heartbeat.sign(this.#clock.now()));
-        this.#outbox.pinged();
-      });
+  }
+
+  pinged(): void {
+    if (!this.#gate.frame() || this.ended) return;
+    this.contain(() => {
+      this.#tell(this.#heartbeat.sign(this.#clock.now()));
+      this.#outbox.pinged();
     });
-    socket.on("error", (error: Error & { readonly code?: string }) => this.contain(() => this.#judge(error)));
-    socket.on("close", (code) => {
-      this.#heartbeat.happen("gone");
-      this.#ending.request({ reason: "gone", code });
-      void this.ending.then(() => this.#heartbeat.happen("cleaned"));
-    });
+  }
+
+  gone(code: number): void {
+    this.#heartbeat.happen("gone");
+    this.#ending.request({ reason: "gone", code });
   }
 
   #receiveText(data: Buffer): void {
@@ -137,6 +141,8 @@ export class Session implements Ticker {
     if (!this.#framingIsKnown && (hello.version === 2 || hello.version === 3)) outbox.framing = hello.version;
     this.features = hello.features;
     this.#isOpen = true;
+    // Before anything that may end the session, so that the owner is told in order.
+    queueMicrotask(() => this.contain(() => this.#owner.opened(this)));
     outbox.writeText({ type: "hello", transport: "websocket", session_id: this.id, audio_params: downlinkFormat });
     const audio = hello.audio_params ?? hello.audioParams;
     const body = {
@@ -148,7 +154,6 @@ export class Session implements Ticker {
       frameDuration: audio?.frameDuration ?? 60,
     };
     this.uplink.send({ kind: "control", body });
-    this.#resolveOpened();
   }
 
   /** Runs `act`. An exception ends this session, and nothing else. */
@@ -156,12 +161,12 @@ export class Session implements Ticker {
     try {
       act();
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
   /** Ends the session after an exception in its path. */
-  #fail(err: unknown): void {
+  fail(err: unknown): void {
     const { device, id: session } = this;
     const { counters, log } = this.#deps.observe;
     counters.errors.session_error += 1;
@@ -174,17 +179,13 @@ export class Session implements Ticker {
     }
   }
 
-  /** Judges an error of the socket. */
-  #judge(error: Error & { readonly code?: string }): void {
+  socketFailed(error: Error & { readonly code?: string }): void {
     const { device, id: session } = this;
     const { log } = this.#deps.observe;
     const { code = "" } = error;
     if (!code.startsWith("WS_ERR")) return log.debug({ err: error, device, session }, "socket failed");
     log.warn({ err: error, device, session }, "frame invalid, closing");
-    // Longer than the limit, or longer than a number can tell.
-    if (/^WS_ERR_UNSUPPORTED_(MESSAGE|DATA_PAYLOAD)_LENGTH$/.test(code)) this.close("frame_too_big");
-    else if (code === "WS_ERR_TOO_MANY_BUFFERED_PARTS") this.close("fragmented");
-    else this.close(code === "WS_ERR_INVALID_UTF8" ? "invalid_text" : "invalid_frame");
+    this.close(nameSocketError(code));
   }
 
   /** True once the hello was answered. */
@@ -197,9 +198,10 @@ export class Session implements Ticker {
     return this.#ending.isRequested;
   }
 
-  /** Resolves when the session is to end: then call `end`. */
-  get ending(): Promise<SessionEnd> {
-    return this.#ending.requested;
+  /** The end was requested. */
+  settle(end: SessionEnd): void {
+    this.contain(() => this.#owner.ended(this, end));
+    this.#heartbeat.happen("cleaned");
   }
 
   /** The time of the device's last sign of life, ms since the epoch. */

@@ -16,6 +16,7 @@ import type { z } from "zod";
 import { fixedLimits } from "../limits.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
 import type { Counters } from "../observe/counters.ts";
+import type { Failing } from "../playout/clock.ts";
 import { ReplayBuffer } from "./replay-buffer.ts";
 
 const { waitingAudio, waitingTexts, waitingControls } = fixedLimits;
@@ -55,8 +56,8 @@ export interface UplinkDeps {
   readonly bus: Bus;
   readonly memory: MemoryBudget;
   readonly drops: Counters["drops"];
-  /** Ends the session after an error. */
-  readonly failed: (error: unknown) => void;
+  /** Fails after an error. */
+  readonly session: Failing;
 }
 
 /**
@@ -70,7 +71,7 @@ export class Uplink {
   readonly #session: string;
   readonly #drops: Counters["drops"];
   readonly #memory: MemoryBudget;
-  readonly #failed: UplinkDeps["failed"];
+  readonly #owner: Failing;
   readonly #replay: ReplayBuffer;
   /** Made for the first audio: most sessions have none at most times. */
   #audio: { readonly channel: ReturnType<typeof channels.inAudio>; readonly write: InAudioWriter } | undefined;
@@ -82,13 +83,13 @@ export class Uplink {
   #overflowed = false;
   #closed = false;
 
-  constructor({ bus, memory, drops, failed }: UplinkDeps, device: string, session: string) {
+  constructor({ bus, memory, drops, session: owner }: UplinkDeps, device: string, session: string) {
     this.#bus = bus;
     this.#device = device;
     this.#session = session;
     this.#drops = drops;
     this.#memory = memory;
-    this.#failed = failed;
+    this.#owner = owner;
     this.#replay = new ReplayBuffer(memory);
   }
 
@@ -236,10 +237,10 @@ export class Uplink {
     this.#storeSurely(() => this.#bus.store(channel, data, options))
       .catch((error: unknown) => {
         this.#drops["bus-full"] += 1;
-        if (!(error instanceof BusAwayError)) this.#failed(error);
+        if (!(error instanceof BusAwayError)) this.#owner.fail(error);
       })
       .finally(() => this.#release(envelope.kind, bytes))
-      .catch(this.#failed);
+      .catch((error: unknown) => this.#owner.fail(error));
     return data;
   }
 
