@@ -38,10 +38,8 @@ export interface WorkerPool<Contract extends WorkerContract> {
 export interface WorkerPoolOptions<Contract extends WorkerContract> {
   /** The worker's module, which calls `serveWorker`. */
   readonly url: URL;
-  /** Number of threads. */
-  readonly size: number;
-  /** Threads that start with the pool (all). The others start when as many tasks run together. */
-  readonly least?: number;
+  /** Number of threads, or those at the start and at most. The others then start when as many tasks run together. */
+  readonly size: number | readonly [least: number, most: number];
   readonly workerData: Contract["data"];
   /** Tasks that one thread runs at the same time (1). */
   readonly perWorker?: number;
@@ -62,11 +60,12 @@ const restartMs = 1000;
 export function createWorkerPool<Contract extends WorkerContract>(
   options: WorkerPoolOptions<Contract>,
 ): WorkerPool<Contract> {
-  const { url, size, workerData, least = size, onLost } = options;
+  const { url, size, workerData, onLost } = options;
+  const [least, most] = typeof size === "number" ? [size, size] : size;
   const { perWorker = 1, maxWaiting = 100, hangMs = 10_000, onLoss = "end" } = options;
   const threads = new Set<Thread>();
   let waiting = new Set<Task>();
-  const restarts = new Set<NodeJS.Timeout>();
+  const restarts = createRestarts(start);
   const started = createDeferred();
   /** Threads that run, or are about to start again. */
   let wanted = 0;
@@ -86,43 +85,30 @@ export function createWorkerPool<Contract extends WorkerContract>(
     threads.add(startThread({ url, workerData, onFree: assign, onExit: replace }));
   }
   function growTo(count: number) {
-    for (; wanted < Math.min(count, size); wanted += 1) start();
+    for (; wanted < Math.min(count, most); wanted += 1) start();
   }
   function replace(thread: Thread, error: WorkerError, tasks: readonly Task[]) {
     threads.delete(thread);
     waiting = new Set([...tasks, ...waiting]);
-    if (closed) return endWaiting(error);
+    if (closed) return endTasks(waiting, error);
     onLost?.(error);
     assign();
     if (error.code === "not-started") {
       started.reject(error);
-      if (threads.size === 0) endWaiting(error);
+      if (threads.size === 0) endTasks(waiting, error);
     }
-    const pauseMs = thread.startedAt + restartMs - performance.now();
-    if (pauseMs <= 0) return start();
-    const timer = setTimeout(() => (restarts.delete(timer), start()), pauseMs);
-    restarts.add(timer);
-  }
-  function endWaiting(error: WorkerError) {
-    for (const task of waiting) task.end(error);
-    waiting.clear();
+    restarts.after(thread);
   }
   function addTask(request: unknown, signal?: AbortSignal): Task {
     if (closed) throw new WorkerError("closed", "the worker pool is closed");
     signal?.throwIfAborted();
     if (waiting.size >= maxWaiting) throw new WorkerError("full", `${maxWaiting} tasks already wait for a worker`);
-    const id = ++lastId;
-    const task = createTask({ id, request, signal, onLoss, onAbandoned: (task) => waiting.delete(task) });
+    const task = createTask({ id: ++lastId, request, signal, onLoss, onAbandoned: (task) => waiting.delete(task) });
     waiting.add(task);
     assign();
-    growTo(countBusy() + waiting.size);
+    growTo(countTasks(threads) + waiting.size);
     return task;
   }
-
-  function countBusy() {
-    return [...threads].reduce((sum, thread) => sum + thread.busy, 0);
-  }
-
   const watch = watchThreads(threads, hangMs);
   growTo(least);
   assign();
@@ -135,7 +121,7 @@ export function createWorkerPool<Contract extends WorkerContract>(
       return wanted;
     },
     get busy() {
-      return countBusy();
+      return countTasks(threads);
     },
     get waiting() {
       return waiting.size;
@@ -143,13 +129,38 @@ export function createWorkerPool<Contract extends WorkerContract>(
     async close() {
       closed = true;
       watch.close();
-      for (const timer of restarts) clearTimeout(timer);
+      restarts.close();
       const error = new WorkerError("closed", "the worker pool was closed");
       started.reject(error);
-      endWaiting(error);
+      endTasks(waiting, error);
       await Promise.all([...threads].map((thread) => thread.close(error)));
     },
   };
+}
+
+/** Starts a thread in place of another one, but none within a second of that one's start. */
+function createRestarts(start: () => void) {
+  const timers = new Set<NodeJS.Timeout>();
+  return {
+    after({ startedAt }: Thread) {
+      const pauseMs = startedAt + restartMs - performance.now();
+      if (pauseMs <= 0) return start();
+      const timer = setTimeout(() => (timers.delete(timer), start()), pauseMs);
+      timers.add(timer);
+    },
+    close() {
+      for (const timer of timers) clearTimeout(timer);
+    },
+  };
+}
+
+function endTasks(tasks: Set<Task>, error: WorkerError): void {
+  for (const task of tasks) task.end(error);
+  tasks.clear();
+}
+
+function countTasks(threads: ReadonlySet<Thread>): number {
+  return [...threads].reduce((sum, thread) => sum + thread.busy, 0);
 }
 
 /** The ready thread with the fewest tasks, if one has a free slot. */

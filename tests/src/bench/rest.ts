@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startNatsServer } from "@voxbus/testing";
 import { readPssKib, root, startChild, type Child } from "./child.ts";
 
-/** The memory of a whole system in which nobody talks, MiB per program. Shared pages are counted once. */
+/** The memory of a whole system in which no one talks, MiB per program. Shared pages are counted once. */
 export interface RestRow {
   readonly engines: Engines;
   /** The flags and variables of Node: those of `npm start`, or none, as the baseline. */

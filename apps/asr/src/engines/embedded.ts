@@ -25,8 +25,7 @@ export async function createEmbeddedEngine(options: {
   const { fsg, pronunciations } = grammar;
   const pool = createWorkerPool<RecognizerContract>({
     url: new URL("../../dist/engines/recognizer-worker.js", import.meta.url),
-    size: threads,
-    least: 1,
+    size: [1, threads],
     perWorker: decoders,
     workerData: { model: "en-us", grammar: { fsg, pronunciations }, garbagePrefix },
     onLoss: "repeat",

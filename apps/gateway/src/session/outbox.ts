@@ -18,6 +18,9 @@ import type { Ending } from "./ending.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { sendWhole } from "./send-whole.ts";
 
+/** The sound that devices are sent. */
+export const downlinkFormat = { format: "opus", sample_rate: 24_000, channels: 1, frame_duration: 60 } as const;
+
 /** Dependencies of an outbox. */
 export interface OutboxDeps {
   readonly clock: Clock;

@@ -14,13 +14,10 @@ import type { Handshake } from "./handshake.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inbox } from "./inbox.ts";
 import { listenOnSocket, nameSocketError, type SocketOwner } from "./listen-on.ts";
-import { Outbox } from "./outbox.ts";
+import { downlinkFormat, Outbox } from "./outbox.ts";
 import type { SessionDeps } from "./session-deps.ts";
 import { isShown, type LifeState } from "./state.ts";
 import { TurnLimit } from "./turn-limit.ts";
-
-const downlinkFormat = { format: "opus", sample_rate: 24_000, channels: 1, frame_duration: 60 } as const;
-const noFeatures: Features = {};
 
 /** The hub of a session. It is told when the hello was answered, and when the session is to end: then it calls `end`. */
 export interface SessionOwner {
@@ -40,7 +37,7 @@ export class Session implements Ticker, SocketOwner {
   readonly events: SessionEvents;
   readonly uplink: Uplink;
   readonly playout: Playout;
-  features = noFeatures;
+  features: Features = {};
   readonly #deps: SessionDeps;
   readonly #clock: SessionClock;
   readonly #gate: Gate;

@@ -32,8 +32,7 @@ export async function createEmbeddedEngine(options: {
   const url = new URL("../../dist/engines/flite-worker.js", import.meta.url);
   const pool = createWorkerPool<FliteContract>({
     url,
-    size: threads,
-    least: standIn ? 0 : 1,
+    size: [standIn ? 0 : 1, threads],
     workerData: { file },
     maxWaiting,
     onLoss: "repeat",
