@@ -62,7 +62,7 @@ function slip(odd: string, name: string, args: string, why: string): FieldCase {
 }
 
 const fields: readonly FieldCase[] = [
-  form("calls without `index`", { index: "none", args: "whole" }, "Gemini's compatible API and early Ollama do so.", true),
+  form("calls without `index`", { index: "none", args: "whole" }, "Gemini's compatible API and early Ollama do so."),
   form("all calls have index 0", { index: "zero", args: "whole" }, "Ollama does so."),
   form("index null, and an id that is new in each piece", { index: "null", id: "fresh" }, "Mistral and vLLM do so."),
   form("an empty id after the first piece", { id: "then empty" }, "DashScope does so."),
@@ -75,7 +75,7 @@ const fields: readonly FieldCase[] = [
 ]; // prettier-ignore
 
 const texts: readonly FieldCase[] = [
-  inText("hermes", "Qwen's and Hermes' models do so without a parser.", true),
+  inText("hermes", "Qwen's and Hermes' models do so without a parser."),
   inText("hermes, unclosed", "A model stops before its last tag."),
   inText("qwen coder", "Qwen's coders do so without a parser."),
   inText("glm", "GLM's models do so without a parser."),

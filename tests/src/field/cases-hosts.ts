@@ -145,7 +145,7 @@ const requests: readonly FieldCase[] = [
 
 const surroundings: readonly FieldCase[] = [
   {
-    odd: "variables of other programs: OPENAI_*, OTEL_*, TZ, NODE_ENV",
+    odd: "variables of other programs: `OPENAI_*`, `OTEL_*`, TZ, NODE_ENV",
     right: "the answer is spoken, and nothing of them reaches the model's server",
     why: "A shell of a developer has them. Headers may hold keys.",
     async run({ server, restart, connect }) {

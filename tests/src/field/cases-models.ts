@@ -78,7 +78,6 @@ const streams: readonly FieldCase[] = [
   stream("thoughts between `<think>` tags in the content", ["<think>He asks", " me.</think>", "I am well."], ["I am well."], {
     right: "only the answer is spoken",
     why: "Reasoning models do so where the server has no parser.",
-    quick: true,
   }),
   stream("thoughts that only end, with `</think>`", ["He asks me. I think.", "</think>", "I am well."], ["I am well."], {
     right: "only the answer is spoken",

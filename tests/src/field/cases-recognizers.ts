@@ -33,12 +33,11 @@ function form(odd: string, body: object | string, why: string): FieldCase {
 }
 
 /** A transcript without words. */
-function nothing(odd: string, transcript: string, why: string, quick = false): FieldCase {
+function nothing(odd: string, transcript: string, why: string): FieldCase {
   return {
     odd,
     right: "nothing was heard, and the model is not asked",
     why,
-    quick,
     async run(stage): Promise<Outcome> {
       const { turn, asked } = await speakAndHear(stage, transcript);
       return both(saysExactly(turn, nothingHeard), check(`the model was asked ${asked} times`, asked === 0));
@@ -77,7 +76,7 @@ export const recognizerCases: FieldKind = {
     form("JSON that calls itself plain text", '{"text":"Hello there."}', "Servers in Python without a type do so."),
     form("the text in `result`", { code: 0, result: [{ key: "a", text: "Hello there." }] }, "FunASR's own servers answer so."),
     form("subtitles in the form WebVTT", "WEBVTT\n\n00:00.000 --> 00:02.000\nHello there.\n", "Proxies with a fixed format answer so."),
-    nothing("[BLANK_AUDIO]", "[BLANK_AUDIO]", "whisper.cpp writes so about silence.", true),
+    nothing("[BLANK_AUDIO]", "[BLANK_AUDIO]", "whisper.cpp writes so about silence."),
     nothing("a single full stop, in Chinese", "。", "SenseVoice writes so about noise."),
     nothing("only tags", "<|nospeech|><|EMO_UNKNOWN|><|Event_UNK|><|woitn|>", "SenseVoice writes so about noise."),
     nothing("thanks for watching", "Thanks for watching!", "Whisper writes so about silence: it was trained on videos."),
@@ -86,7 +85,7 @@ export const recognizerCases: FieldKind = {
     nothing("an appeal to subscribe, in Chinese", "请不吝点赞 订阅 转发 打赏支持明镜与点点栏目", "Whisper writes so about silence in Chinese."),
     failure("500 for one utterance", 500, { detail: "CUDA out of memory" }, "A recognizer shares its GPU with the model."),
     failure("an error with status 200", 200, { error: { message: "file format not supported" } }, "Gateways answer so."),
-    failure("an HTML page with status 200", 200, "<!DOCTYPE html><html><body>Please sign in</body></html>", "Portals and proxies answer so."),
-    failure("503 while the model loads", 503, "Service Unavailable", "speaches loads a model with the first request."),
+    failure("an HTML page in place of a transcript", 200, "<!DOCTYPE html><html><body>Please sign in</body></html>", "Portals and proxies answer so."),
+    failure("503 while the recognizer loads", 503, "Service Unavailable", "speaches loads a model with the first request."),
   ],
 }; // prettier-ignore

@@ -13,12 +13,11 @@ const isLive = async ({ addresses }: RunningProgram): Promise<boolean> =>
   );
 
 /** Runs a dialogue in odd surroundings in place of the system's, and judges that it answers. */
-function runs(odd: string, env: Readonly<Record<string, string>>, why: string, quick = false): FieldCase {
+function runs(odd: string, env: Readonly<Record<string, string>>, why: string): FieldCase {
   return {
     odd,
     right: "the program starts, and answers as it is configured",
     why,
-    quick,
     async run(stage) {
       await stage.restart("dialogue", env);
       const before = stage.server.requests.chat.length;
@@ -35,7 +34,7 @@ function runs(odd: string, env: Readonly<Record<string, string>>, why: string, q
 }
 
 const environments: readonly FieldCase[] = [
-  runs("variables of OpenAI's client for another server", { OPENAI_BASE_URL: "http://127.0.0.1:1/v1", OPENAI_API_KEY: "sk-x", OPENAI_ORG_ID: "o", OPENAI_PROJECT_ID: "p" }, "The host also runs programs of OpenAI's API.", true),
+  runs("variables of OpenAI's client for another server", { OPENAI_BASE_URL: "http://127.0.0.1:1/v1", OPENAI_API_KEY: "sk-x", OPENAI_ORG_ID: "o", OPENAI_PROJECT_ID: "p" }, "The host also runs programs of OpenAI's API."),
   runs("OpenAI's client is told to log everything", { OPENAI_LOG: "debug", DEBUG: "*", NODE_DEBUG: "" }, "What people say must not get into logs."),
   runs("variables of OpenTelemetry for a collector that is away", { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1", OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf", OTEL_SERVICE_NAME: "other", OTEL_TRACES_SAMPLER: "always_on" }, "The host is instrumented."),
   runs("OpenTelemetry is turned off", { OTEL_SDK_DISABLED: "true" }, "The host turns it off everywhere."),
@@ -69,7 +68,6 @@ const outputs: readonly FieldCase[] = [
     odd: "a full disk under the log",
     right: "the program goes on, and ends in order",
     why: "Logs fill disks.",
-    quick: true,
     async run(stage) {
       const full = openSync("/dev/full", "w");
       stage.defer(() => closeSync(full));
@@ -119,10 +117,10 @@ const outputs: readonly FieldCase[] = [
   },
   {
     odd: "HTTP connections that stay open for 65 s of silence",
-    right: "the gateway keeps them longer than common proxies do",
+    right: "they are kept longer than common proxies keep them",
     why: "A proxy would otherwise send a request into a connection that closes, and answer 502.",
-    async run({ url }) {
-      const response = await fetch(url.replace(/^ws/, "http"));
+    async run({ program }) {
+      const response = await fetch(`${program("gateway").addresses["ops"]}/livez`);
       const keep = Number(/timeout=(\d+)/.exec(response.headers.get("keep-alive") ?? "")?.[1]);
       return check(`Keep-Alive: timeout=${keep}`, keep >= 75);
     },

@@ -129,7 +129,7 @@ const missing: readonly FieldCase[] = [
   noSound("an MP3 with a title", () => ({ sound: Buffer.from("ID3\x04\0\0\0\0\0\0 and so on"), type: "audio/mpeg" }), "Proxies of Edge's voices know only MP3."),
   noSound("a bare MP3 that calls itself WAV", () => ({ sound: Buffer.from(Array.from({ length: 2000 }, (_, i) => (i % 104 === 0 ? 0xff : i % 104 === 1 ? 0xf3 : i % 251))), type: "audio/wav" }), "Proxies of Edge's voices do so."),
   noSound("JSON with an error and status 200", () => ({ sound: Buffer.from('{"error":{"message":"voice not found"}}'), type: "application/json" }), "Gateways answer so."),
-  noSound("an HTML page with status 200", () => ({ sound: Buffer.from("<html>Please sign in</html>"), type: "text/html" }), "Portals and proxies answer so."),
+  noSound("an HTML page in place of sound", () => ({ sound: Buffer.from("<html>Please sign in</html>"), type: "text/html" }), "Portals and proxies answer so."),
   noSound("400 because of the voice", () => ({ status: 400, body: { detail: "voice alloy not found" } }), "Local servers have voices of their own."),
   noSound("429", () => 429, "Free quotas are small."),
 ]; // prettier-ignore
@@ -168,7 +168,6 @@ const others: readonly FieldCase[] = [
     odd: "the connection breaks in the middle of a sentence",
     right: "the rest of the answer is spoken",
     why: "Servers are restarted.",
-    quick: true,
     async run(stage) {
       let count = 0;
       async function* breakOff() {

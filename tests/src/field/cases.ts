@@ -17,19 +17,19 @@ import type { FieldKind } from "./field-case.ts";
 
 /** Every case, kind by kind, in the order of the tables in docs/compatibility.md. */
 export const kinds: readonly FieldKind[] = [
-  modelCases,
   slowCases,
-  natsCases,
-  hostCases,
-  firmwareCases,
-  clientCases,
   speakingCases,
+  modelCases,
   callCases,
   recognizerCases,
   voiceCases,
   toolCases,
   listenCases,
+  clientCases,
+  firmwareCases,
   textCases,
   historyCases,
+  natsCases,
+  hostCases,
   surroundingCases,
 ];
