@@ -26,7 +26,7 @@ const least = {
 } as const;
 const fewWords = 3;
 /** Speech without known words has this much voice. More is a conversation in the room. */
-const unknown = { leastMs: 500, mostMs: 4000, pitchedShare: 0.62 } as const;
+const unknown = { leastMs: 500, mostMs: 4000, pitchedShare: 0.6 } as const;
 
 /** Passes an utterance through the gate. Noise becomes silence. Returns what remains of it, and the outcome to count. */
 export function passGate(

@@ -20,6 +20,8 @@ export async function openAsr(folder = root): Promise<RunningAsr> {
       VOXBUS_NATS_URL: nats.url,
       VOXBUS_ASR_OPS_PORT: "0",
       VOXBUS_LOG_LEVEL: "error",
+      // Sounds come faster than in real time, so their transcripts may be late.
+      VOXBUS_ASR_TRANSCRIPT_MS: "60000",
     },
     stdio: ["ignore", "inherit", "inherit"],
   });
