@@ -26,6 +26,7 @@ export async function openAsr(folder = root): Promise<RunningAsr> {
     stdio: ["ignore", "inherit", "inherit"],
   });
   const ended = once(asr, "exit");
+  process.once("exit", () => asr.kill("SIGKILL"));
   return {
     bus,
     async close() {
