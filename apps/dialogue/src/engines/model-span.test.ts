@@ -4,7 +4,7 @@ import { startModelServer, type ChatEvent, type ChatRequest, type ModelServer } 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { ToolError } from "./engine.ts";
 import { traceTool } from "./model-span.ts";
-import { createOpenAiEngine } from "./openai.ts";
+import { createOpenAiEngine, type OpenAiOptions } from "./openai.ts";
 import { collectText, createRequest } from "./test-request.ts";
 
 const spans = new tracing.InMemorySpanExporter();
@@ -34,8 +34,15 @@ afterEach(() => {
 });
 
 const ask = (engine = createEngine()) => collectText(engine, createRequest("my secret"));
-const createEngine = () =>
-  createOpenAiEngine({ url: server.url, model: "small", firstTokenMs: 10_000, nextTokenMs: 10_000, rounds: 1 });
+const createEngine = (onRefused?: OpenAiOptions["onRefused"]) =>
+  createOpenAiEngine({
+    url: server.url,
+    model: "small",
+    firstTokenMs: 10_000,
+    nextTokenMs: 10_000,
+    rounds: 1,
+    onRefused,
+  });
 
 test("chat: a CLIENT span with the model, its first token and its usage, without any text", async () => {
   expect(await ask()).toBe("Secret words.");
@@ -53,13 +60,16 @@ test("chat: a CLIENT span with the model, its first token and its usage, without
   expect(span?.events.map(({ name, attributes }) => [name, attributes])).toEqual([["first token", {}]]);
 });
 
-test("chat: a server that refuses to report usage still answers, and is asked for usage once", async () => {
+test("chat: a server that refuses to report usage still answers, and is asked for usage once more in a small request", async () => {
   refusesUsage = true;
-  const engine = createEngine();
+  const told: unknown[] = [];
+  const engine = createEngine((refused) => told.push(refused.part));
   const before = server.requests.chat.length;
   expect(await ask(engine)).toBe("Secret words.");
+  await expect.poll(() => told).toEqual(["usage"]);
+  expect(server.requests.chat.at(-1)?.messages.at(-1)?.content).toContain("Are you there?");
   expect(await ask(engine)).toBe("Secret words.");
-  expect(server.requests.chat.slice(before).map(asksForUsage)).toEqual([true, false, false]);
+  expect(server.requests.chat.slice(before).map(asksForUsage)).toEqual([true, false, true, false]);
   expect(spans.getFinishedSpans().map(({ status }) => status.code)).toEqual([0, 0]);
 });
 
