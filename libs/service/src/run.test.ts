@@ -144,6 +144,12 @@ describe("run", () => {
     expect(messages(output)).toContainEqual(expect.objectContaining({ msg: "undone", mode: "quick" }));
   });
 
+  it("the end of the launcher while the program loads: ends it", async () => {
+    const { child, ended } = launch();
+    child.disconnect();
+    expect((await ended).code).toBe(0);
+  });
+
   it("a quick stop that hangs: the process ends within 5 s nevertheless", async () => {
     const { child, ready, ended } = launch({ BELL_HANGS: "1" });
     await ready;

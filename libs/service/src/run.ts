@@ -27,6 +27,8 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
     process.stdout.write(`voxbus ${program.name}: environment variables\n\n${describeConfig(programShape(program))}\n`);
     return;
   }
+  // The launcher ended while this process loaded.
+  if (process.connected === false) process.exit(0);
   const foreign = dropForeignVariables();
   const early = new AbortController();
   const starting = startService(program, build, process.env, early.signal);
