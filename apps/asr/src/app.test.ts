@@ -7,11 +7,13 @@ import {
   openTestGateway,
   silence,
   startNatsServer,
+  startModelServer,
   type Answer,
+  type ModelServer,
   type NatsServer,
   type TestGateway,
 } from "@voxbus/testing";
-import { channels } from "@voxbus/protocol";
+import { buckets, channels } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { asr, buildAsr } from "./app.ts";
@@ -22,6 +24,7 @@ vi.setConfig({ testTimeout: 30_000 });
 
 let nats: NatsServer;
 let bus: Bus;
+let server: ModelServer;
 let running: Running;
 let device: TestGateway;
 let count = 0;
@@ -50,8 +53,10 @@ async function readMetric(name: string): Promise<number> {
 beforeAll(async () => {
   nats = await startNatsServer();
   bus = await connectTestBus(nats.url);
+  server = await startModelServer({ transcribe: () => "Open the pod bay doors." });
   running = await startSubscriber(asr, buildAsr, {
     VOXBUS_NATS_URL: nats.url,
+    VOXBUS_ASR_URL: server.url,
     VOXBUS_ASR_OPS_PORT: "0",
     VOXBUS_LOG_LEVEL: "fatal",
     VOXBUS_ASR_THREADS: "1",
@@ -60,6 +65,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await running.stop("quick");
   await bus.close();
+  await server.close();
   await nats.stop();
 });
 beforeEach(() => {
@@ -128,6 +134,22 @@ describe("auto mode", () => {
     expect(order(device.answers)).not.toContain("stt");
   });
 
+  test("a profile that names another engine: counts from the next utterance on", async () => {
+    const profiles = bus.bucket(buckets.profiles);
+    await device.listen("auto");
+    device.send(say("time"));
+    expect((await device.heard()).text).toBe("what time is it");
+    await profiles.put(`device-${count}`, { engines: { asr: "openai" }, language: "de" });
+    await expect
+      .poll(async () => {
+        const before = device.answers.filter(({ type }) => type === "heard").length;
+        device.send(say("time"));
+        return (await device.heard(before)).text;
+      })
+      .toBe("Open the pod bay doors.");
+    expect(server.requests.transcription.at(-1)).toMatchObject({ language: "de" });
+  });
+
   test("invalid packets: are counted, and the listen goes on", async () => {
     const before = await readMetric("voxbus_asr_invalid_packets_total");
     await device.listen("auto");
@@ -177,7 +199,7 @@ describe("manual mode", () => {
     await device.listen("manual");
     device.send(encodeSpeech(silence(1200)));
     const stop = await device.control({ type: "stop" });
-    expect(await device.heard()).toMatchObject({ text: "", reason: "silence", origin: stop });
+    expect(await device.heard()).toMatchObject({ text: "", reason: "nothing-heard", origin: stop });
     expect((await device.answer(isUserSpeaking(false))).origin).toBeUndefined();
   });
 });
@@ -199,7 +221,7 @@ describe("realtime mode", () => {
     device.send(encodeSpeech(silence(1200)));
     const heard = await device.heard();
     const off = await device.answer(isUserSpeaking(false));
-    expect(heard).toMatchObject({ text: "", reason: "silence" });
+    expect(heard).toMatchObject({ text: "", reason: "nothing-heard" });
     expect(off.origin).toBeUndefined();
     expect(order(device.answers)).not.toContain("barge-in");
   });
@@ -214,7 +236,7 @@ describe("realtime mode", () => {
     const text = "Say, set a timer for five minutes.";
     await bus.store(channels.sayOpen(`device-${count}`), { ...reply, text }, { id: `said-${count}` });
     device.send(say("timer"));
-    expect(await device.heard()).toMatchObject({ text: "", reason: "silence" });
+    expect(await device.heard()).toMatchObject({ text: "", reason: "nothing-heard" });
     const turn = { origin: listen, reply: reply.reply, complete: true, fenced: 0, dropped: 0, late: 0 };
     bus.publish(channels.event(`device-${count}`), { session, at: Date.now(), gateway: "g", turn });
     device.send(say("timer"));

@@ -3,7 +3,7 @@ import { checkLimits, ConfigError, type Context, type Program } from "@voxbus/su
 import { createWorkerPool } from "@voxbus/workers";
 import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import { asrConfig, type AsrConfig } from "./config.ts";
-import { engines } from "./engines/registry.ts";
+import { createEngineChoice } from "./engines/engine-choice.ts";
 import { followListen } from "./listen.ts";
 import { createMetrics } from "./metrics.ts";
 
@@ -40,8 +40,8 @@ export async function buildAsr({
   report({ threads: 1 + config.VOXBUS_ASR_FRONT_END_THREADS + config.VOXBUS_ASR_THREADS });
   if (config.VOXBUS_ASR_URL !== undefined && config.VOXBUS_ASR_ENGINE !== "openai")
     log.warn({ variable: "VOXBUS_ASR_URL", engine: config.VOXBUS_ASR_ENGINE }, "URL set for another engine");
-  const engine = await engines[config.VOXBUS_ASR_ENGINE](config, log);
-  defer(() => engine.close());
+  const { engines, engineOf } = await createEngineChoice(config, log);
+  defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
   const frontEnds = createWorkerPool<AudioFrontEndContract>({
     url: new URL("../dist/audio-front-end-worker.js", import.meta.url),
     size: config.VOXBUS_ASR_FRONT_END_THREADS,
@@ -52,12 +52,12 @@ export async function buildAsr({
   defer(() => frontEnds.close());
   await frontEnds.ready();
 
-  const profiles = await openProfiles({ asr: [engine.name] });
+  const profiles = await openProfiles({ asr: engines.map(({ name }) => name) });
   const deps = {
     bus,
     log,
-    metrics: createMetrics(meter, engine, () => bus.stats().held),
-    engine,
+    metrics: createMetrics(meter, engines, () => bus.stats().held),
+    engineOf,
     frontEnds,
     profileOf: profiles.of,
     settings: {

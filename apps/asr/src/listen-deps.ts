@@ -12,10 +12,13 @@ export interface ListenDeps {
   readonly bus: Bus;
   readonly log: Log;
   readonly metrics: AsrMetrics;
-  readonly engine: AsrEngine;
+  /** Returns the engine for a profile. */
+  readonly engineOf: (profile: Pick<Profile, "engines">) => AsrEngine;
   /** Threads with an audio front end for each listen. */
   readonly frontEnds: WorkerPool<AudioFrontEndContract>;
-  readonly profileOf: (device: string) => Pick<Profile, "language" | "pauseMs" | "wholePauseMs" | "begunPauseMs">;
+  readonly profileOf: (
+    device: string,
+  ) => Pick<Profile, "engines" | "language" | "pauseMs" | "wholePauseMs" | "begunPauseMs">;
   readonly settings: ListenSettings;
   /** Aborted when the program begins to stop. A listen then goes on until the open utterances are stored. */
   readonly stopping: AbortSignal;
@@ -42,8 +45,6 @@ export interface Listen {
   /** The seq of its opening frame. */
   readonly seq: number;
   readonly mode: ListenMode;
-  /** The language of the device's user, a BCP 47 tag. */
-  readonly language: string;
   readonly pauses: Pauses;
   /** The trace context of the opening frame. */
   readonly sent: Trace;

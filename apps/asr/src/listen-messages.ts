@@ -1,5 +1,5 @@
 import { BusAwayError, type Bus, type Trace } from "@voxbus/bus";
-import { channels, type OutControl } from "@voxbus/protocol";
+import { channels, type Heard, type OutControl } from "@voxbus/protocol";
 import type { Listen } from "./listen-deps.ts";
 
 /** The live messages about a listen, to its gateway and to subscribers. */
@@ -9,7 +9,7 @@ export interface ListenMessages {
   /** Tells the gateway that this listen is followed, is over for good, or must be opened again. Skipped while NATS is away. */
   listening(state: "on" | "over" | "again"): void;
   /** Publishes a partial transcript of the utterance that began at `from`. Skipped while NATS is away. */
-  partial(partial: { readonly utterance: number; readonly from: number; readonly text: string }): void;
+  partial(partial: Pick<Heard, "utterance" | "from" | "text" | "language">): void;
   /**
    * Shows a final transcript on the device. If its words interrupt a reply, the gateway cuts that first. Throws
    * BusAwayError.
@@ -22,7 +22,7 @@ const untraced = {};
 
 /** Creates the messages of a listen. */
 export function createListenMessages(bus: Bus, listen: Listen): ListenMessages {
-  const { device, session, language } = listen;
+  const { device, session } = listen;
   return {
     userSpeaking(on, seq, origin) {
       const body: OutControl = { type: "user-speaking", seq, on, ...(origin !== undefined && { origin }) };
@@ -32,8 +32,8 @@ export function createListenMessages(bus: Bus, listen: Listen): ListenMessages {
       const body: OutControl = { type: "listening", seq: listen.seq, state };
       skipWhileAway(() => bus.publish(channels.out(device), { session, kind: "control", body }, untraced));
     },
-    partial({ utterance, from, text }) {
-      const partial = { session, listen: listen.seq, utterance, from, origin: from, text, language };
+    partial({ from, ...rest }) {
+      const partial = { session, listen: listen.seq, from, origin: from, ...rest };
       skipWhileAway(() => bus.publish(channels.heardPartial(device), partial, untraced));
     },
     transcript({ text, from, origin }, trace) {

@@ -40,7 +40,7 @@ test("listen: speech ends without a further frame, even if the front end is late
     bus,
     log: silentLog,
     metrics: { utteranceEnded: () => undefined, engineRan: () => undefined, invalidPacket: () => undefined },
-    engine,
+    engineOf: () => engine,
     frontEnds,
     profileOf: () => Profile.parse({}),
     settings: {

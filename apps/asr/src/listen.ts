@@ -36,7 +36,7 @@ export async function followListen(claim: Claim<InControlFrame>, deps: ListenDep
   if (isOld && newest.message?.session === session && newest.message.seq > seq) return;
   if (last !== undefined && (last.listen > seq || (last.listen === seq && mode === "manual"))) return;
   const profile = deps.profileOf(device);
-  const listen = { device, session, seq, mode, language: profile.language, sent, trace };
+  const listen = { device, session, seq, mode, sent, trace };
   const pauses = readPauses(profile, deps.settings.endMs);
   const work = new ListenWork(claim, deps, { ...listen, pauses }, transcripts);
   await work.run(gateway, Math.max(seq, last?.origin ?? 0));
@@ -174,7 +174,7 @@ class ListenWork {
   /** The listen was stopped. If nothing was said since its last transcript, the gateway must not wait for another one. */
   #endSilence(seq: number): void {
     if (this.#listen.mode === "manual" && !this.#spoken)
-      this.#utterances.endEmpty(seq, this.#lacks ? "failed" : "silence");
+      this.#utterances.endEmpty(seq, this.#lacks ? "failed" : "nothing-heard");
     else if (!this.#utterances.busy) this.#messages.userSpeaking(false, seq);
   }
 

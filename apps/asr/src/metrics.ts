@@ -10,17 +10,16 @@ export type Outcome = "heard" | "discarded" | Dismissal | NonNullable<Heard["rea
 
 /** The measurements of listens. */
 export interface AsrMetrics {
-  /** Counts an utterance. `ms` is the time from the detected end of speech to the stored transcript. */
-  utteranceEnded(outcome: Outcome, ms: number): void;
+  /** Counts an utterance, or a listen without speech (no engine). `ms` is the time from the end of speech to the stored transcript. */
+  utteranceEnded(outcome: Outcome, ms: number, engine: string | undefined): void;
   /** Records the time that the engine took for an utterance after its end. */
-  engineRan(run: { readonly ms: number; readonly failed: boolean }): void;
+  engineRan(run: { readonly engine: string; readonly ms: number; readonly failed: boolean }): void;
   /** Counts a packet that is not valid Opus. */
   invalidPacket(code: string): void;
 }
 
 /** Creates the program's instruments. `openListens` returns the number of listens in progress. */
-export function createMetrics(meter: Meter, asrEngine: AsrEngine, openListens: () => number): AsrMetrics {
-  const engine = { engine: asrEngine.name };
+export function createMetrics(meter: Meter, engines: readonly AsrEngine[], openListens: () => number): AsrMetrics {
   const utterances = meter.createCounter("voxbus_asr_utterances", { description: "Utterances by outcome" });
   const transcripts = meter.createHistogram("voxbus_asr_transcript_ms", {
     description: "Time from the detected end of speech to the stored transcript",
@@ -40,16 +39,17 @@ export function createMetrics(meter: Meter, asrEngine: AsrEngine, openListens: (
   meter
     .createObservableGauge("voxbus_asr_pool_requests", { description: "Utterances in the embedded recognizers" })
     .addCallback((result) => {
-      for (const [state, count] of Object.entries(asrEngine.use?.() ?? {})) result.observe(count, { state });
+      for (const engine of engines)
+        for (const [state, count] of Object.entries(engine.use?.() ?? {})) result.observe(count, { state });
     });
   return {
-    utteranceEnded(outcome, ms) {
+    utteranceEnded(outcome, ms, engine) {
       utterances.add(1, { outcome });
-      if (outcome !== "discarded") transcripts.record(ms, engine);
+      if (outcome !== "discarded" && engine !== undefined) transcripts.record(ms, { engine });
     },
-    engineRan({ ms, failed }) {
-      engineTimes.record(ms, engine);
-      if (failed) engineFailures.add(1, engine);
+    engineRan({ engine, ms, failed }) {
+      engineTimes.record(ms, { engine });
+      if (failed) engineFailures.add(1, { engine });
     },
     invalidPacket: (code) => invalidPackets.add(1, { code }),
   };

@@ -1,11 +1,10 @@
 import type { Heard } from "@voxbus/protocol";
-import type { Completion, Recognition } from "./engines/engine.ts";
-import type { ListenDeps } from "./listen-deps.ts";
+import type { AsrEngine, Completion, Recognition, RecognitionRequest } from "./engines/engine.ts";
 
 /** The result of a recognition. */
 export type Recognized = Pick<Heard, "text" | "language" | "confidence" | "reason">;
 
-/** The recognition of one utterance. A failure of the engine is logged, and is a result with the reason `failed`. */
+/** The recognition of one utterance. A failure of the engine is reported, and is a result with the reason `failed`. */
 export interface UtteranceRecognition {
   /** Takes more speech, 16 kHz mono. */
   write(samples: Int16Array): void;
@@ -19,22 +18,26 @@ export interface UtteranceRecognition {
 
 const discarded = new Error("the utterance was discarded");
 
+/** The request of a recognition. `transcriptMs` is the longest time from the end of the utterance to its result. */
+export interface UtteranceRequest extends RecognitionRequest {
+  readonly transcriptMs: number;
+  readonly onFailed: (error: unknown) => void;
+}
+
 /** Opens a recognition with the engine. */
 export function openRecognition(
-  { engine, log, settings }: Pick<ListenDeps, "engine" | "log" | "settings">,
-  request: { readonly language: string; readonly onPartial: (text: string) => void },
+  engine: AsrEngine,
+  { onFailed, transcriptMs, ...request }: UtteranceRequest,
   signal: AbortSignal,
 ): UtteranceRecognition {
-  const { transcriptMs } = settings;
   const abort = new AbortController();
   const failed: Recognized = { text: "", language: request.language, reason: "failed" };
-  const logFailure = (err: unknown) => log.warn({ err, engine: engine.name }, "recognition failed");
 
   let recognition: Recognition | undefined;
   try {
     recognition = engine.open(request, AbortSignal.any([signal, abort.signal]));
   } catch (error) {
-    logFailure(error);
+    onFailed(error);
   }
 
   return {
@@ -47,7 +50,7 @@ export function openRecognition(
         return (await recognition?.finish()) ?? failed;
       } catch (error) {
         signal.throwIfAborted();
-        if (error !== discarded) logFailure(error);
+        if (error !== discarded) onFailed(error);
         return failed;
       } finally {
         clearTimeout(timer);

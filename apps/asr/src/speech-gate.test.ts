@@ -7,7 +7,7 @@ const utterances: readonly (readonly [
   heard: {
     readonly text?: string;
     readonly confidence?: number;
-    readonly reason?: "unrecognized" | "silence" | "failed";
+    readonly reason?: "nothing-heard" | "unrecognized" | "failed";
   },
   voicing: readonly [voicedMs: number, pitchedMs: number],
   verdict: "noise" | "echo" | undefined,
@@ -30,7 +30,7 @@ const utterances: readonly (readonly [
   ["a sentence of unknown words", { reason: "unrecognized" }, [1500, 1200], undefined],
   ["a cough of unknown words", { reason: "unrecognized" }, [700, 300], "noise"],
   ["a conversation in the room", { reason: "unrecognized" }, [8000, 6400], "noise"],
-  ["nothing", { reason: "silence" }, [500, 0], undefined],
+  ["nothing", { reason: "nothing-heard" }, [500, 0], undefined],
   ["an engine that failed", { reason: "failed" }, [500, 0], undefined],
 ];
 

@@ -28,20 +28,20 @@ const fewWords = 3;
 /** Speech without known words has this much voice. More is a conversation in the room. */
 const unknown = { leastMs: 500, mostMs: 4000, pitchedShare: 0.6 } as const;
 
-/** Passes an utterance through the gate. Noise becomes silence. Returns what remains of it, and the outcome to count. */
+/** Passes an utterance through the gate. Of noise, nothing was heard. Returns what remains of it, and the outcome to count. */
 export function passGate(
   recognized: Recognized,
   circumstances: Circumstances,
 ): { readonly heard: Recognized; readonly outcome: Dismissal | "heard" | NonNullable<Recognized["reason"]> } {
   const dismissal = judgeUtterance(recognized, circumstances);
   if (dismissal === undefined) return { heard: recognized, outcome: recognized.reason ?? "heard" };
-  return { heard: { text: "", language: recognized.language, reason: "silence" }, outcome: dismissal };
+  return { heard: { text: "", language: recognized.language, reason: "nothing-heard" }, outcome: dismissal };
 }
 
 /**
  * Decides what becomes of an utterance: everything that it causes passes this gate. Its features are the length, the
  * voicing, the confidence of the recognizer (if it has one) and the words. Returns the reason if it is no speech to the
- * device. That is then silence, and nothing follows from it.
+ * device. Then nothing was heard, and nothing follows from it.
  */
 export function judgeUtterance(heard: Recognized, { voicing, said }: Circumstances): Dismissal | undefined {
   const { text, reason, confidence } = heard;

@@ -1,5 +1,6 @@
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { contextOf, traceOf, tracingIsOn, type Trace } from "@voxbus/bus";
+import { describeCause, nameCause } from "@voxbus/subscriber";
 
 /** The span of one utterance, from its onset to its stored transcript. */
 export interface UtteranceSpan {
@@ -11,6 +12,8 @@ export interface UtteranceSpan {
   endOfSpeech(origin: number): void;
   /** Records the engine's time since the end of speech (ms). `text` is given only if traces may contain transcripts. */
   recognized(ms: number, text: string | undefined): void;
+  /** Marks the span as failed, by the name, the status and the code of the error's cause. */
+  failed(error: unknown): void;
   /** Ends the span. `ms` is the time from the end of speech to the stored transcript. */
   end(outcome: string, ms: number): void;
 }
@@ -25,7 +28,14 @@ export function traceUtterance(
 ): UtteranceSpan {
   const nothing = () => undefined;
   if (!tracingIsOn()) {
-    return { trace: listen.sent, spoke: nothing, endOfSpeech: nothing, recognized: nothing, end: nothing };
+    return {
+      trace: listen.sent,
+      spoke: nothing,
+      endOfSpeech: nothing,
+      recognized: nothing,
+      failed: nothing,
+      end: nothing,
+    };
   }
   const attributes = {
     "messaging.system": "nats",
@@ -52,9 +62,13 @@ export function traceUtterance(
       span.setAttribute("voxbus.asr.engine_ms", Math.round(ms));
       if (text !== undefined) span.setAttribute("voxbus.asr.text", text);
     },
+    failed(error) {
+      span.setAttribute("error.type", describeCause(error).name);
+      span.setStatus({ code: SpanStatusCode.ERROR, message: nameCause(error) });
+    },
     end(outcome, ms) {
       span.setAttributes({ "voxbus.asr.outcome": outcome, "voxbus.asr.transcript_ms": Math.round(ms) });
-      if (outcome === "failed") span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
+      if (outcome === "failed") span.setStatus({ code: SpanStatusCode.ERROR });
       span.end();
     },
   };

@@ -22,7 +22,7 @@ export interface Utterances {
   /** Ends the utterance; `origin` is its last voiced frame. */
   end(origin: number, voicing: Voicing): void;
   /** Stores an empty transcript at the frame `origin`: a manual listen had no speech, or recognition is impossible. */
-  endEmpty(origin: number, reason: "silence" | "failed"): void;
+  endEmpty(origin: number, reason: "nothing-heard" | "failed"): void;
   /** Discards the utterance that is spoken, and with `ended` also those whose transcripts are not stored yet. */
   discard(options: { readonly ended: boolean }): void;
   /** Resolves when every ended utterance is stored or has failed. */
@@ -47,6 +47,7 @@ export interface UtterancesOptions {
 
 interface Utterance {
   readonly from: number;
+  readonly engine: string;
   /** The time of its onset (performance.now, ms). */
   readonly since: number;
   readonly recognition: UtteranceRecognition;
@@ -67,7 +68,7 @@ const samplesPerMs = 16;
 
 /** Creates the utterances of a listen. */
 export function createUtterances(deps: ListenDeps, options: UtterancesOptions): Utterances {
-  const { engine, metrics } = deps;
+  const { engineOf, log, metrics, profileOf, settings } = deps;
   const { listen, transcripts, messages, said, signal } = options;
   /** Those that are not stored yet, oldest first. The last one may still be spoken. */
   const open = new Set<Utterance>();
@@ -80,7 +81,7 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
   function conclude(outcome: Outcome, ms: number, utterance?: Utterance) {
     if (utterance !== undefined) open.delete(utterance);
     utterance?.span.end(outcome, ms);
-    metrics.utteranceEnded(outcome, ms);
+    metrics.utteranceEnded(outcome, ms, utterance?.engine);
     options.onConcluded();
   }
   async function finish(utterance: Utterance, end: End) {
@@ -97,7 +98,7 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
     if (!(await transcripts.store(transcript, trace, signal)))
       throw new Error("another asr stored this speech and has the listen now");
     if (utterance?.discarded) return;
-    // Silence has no answer, and `stt` has announced the answer to a text.
+    // What has no words has no answer, and `stt` has announced the answer to a text.
     const answered = reason === "unrecognized" || reason === "failed";
     messages.userSpeaking(false, origin, answered ? origin : undefined);
     conclude(outcome, performance.now() - endedAt, utterance);
@@ -108,10 +109,19 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
       return open.size > 0;
     },
     begin(from) {
-      const onPartial = (text: string) => messages.partial({ utterance: transcripts.next, from, text });
-      const recognition = openRecognition(deps, { language: listen.language, onPartial }, signal);
+      const profile = profileOf(listen.device);
+      const { language } = profile;
+      const engine = engineOf(profile);
       const span = traceUtterance(listen, { engine: engine.name, from });
-      open.add((current = { from, since: performance.now(), recognition, span, discarded: false }));
+      const onPartial = (text: string) => messages.partial({ utterance: transcripts.next, from, text, language });
+      const onFailed = (err: unknown) => {
+        log.warn({ err, engine: engine.name, device: listen.device, session: listen.session }, "recognition failed");
+        span.failed(err);
+      };
+      const { transcriptMs } = settings;
+      const recognition = openRecognition(engine, { language, onPartial, onFailed, transcriptMs }, signal);
+      const since = performance.now();
+      open.add((current = { from, engine: engine.name, since, recognition, span, discarded: false }));
       messages.userSpeaking(true, from);
     },
     write(samples) {
@@ -129,7 +139,8 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
       if (utterance !== undefined) enqueue(() => finish(utterance, { origin, voicing, endedAt }));
     },
     endEmpty(origin, reason) {
-      const empty = { listen: listen.seq, from: origin, origin, text: "", language: listen.language, reason };
+      const { language } = profileOf(listen.device);
+      const empty = { listen: listen.seq, from: origin, origin, text: "", language, reason };
       const endedAt = performance.now();
       enqueue(() => store(empty, reason, endedAt));
     },
@@ -152,6 +163,7 @@ async function hearOut(utterance: Utterance, { voicing, endedAt }: End, deps: Li
   const recognized = await utterance.recognition.finish();
   const ms = performance.now() - endedAt;
   utterance.span.recognized(ms, deps.settings.traceContent ? recognized.text : undefined);
-  if (!utterance.discarded) deps.metrics.engineRan({ ms, failed: recognized.reason === "failed" });
+  const { engine } = utterance;
+  if (!utterance.discarded) deps.metrics.engineRan({ engine, ms, failed: recognized.reason === "failed" });
   return passGate(recognized, { voicing, said: said.since(utterance.since) });
 }

@@ -6,7 +6,7 @@ import type { ReplyWriter } from "./reply-writer.ts";
 import { createSentenceCutter, type Sentence } from "./sentences.ts";
 import { noThoughts } from "./thoughts.ts";
 
-/** A model that failed, took too long, or gave nothing that can be spoken. The cause says why. */
+/** A model that failed or took too long. The cause says why. */
 export class ModelError extends Error {
   override readonly name = "ModelError";
 }
@@ -23,20 +23,22 @@ export interface AnswerOptions {
 }
 
 /**
- * Lets the engine answer, and writes each sentence as soon as it is complete. The last one is marked. Ends without an
- * error once `signal` aborts. Throws ModelError if the model failed, and any error of `write`.
+ * Lets the engine answer, and writes each sentence as soon as it is complete. The last one is marked. An answer without
+ * words leaves an end mark with the face of its emoji. Ends without an error once `signal` aborts. Throws ModelError if the
+ * model failed, and any error of `write`.
  */
 export async function writeAnswer(
   engine: LlmEngine,
   request: AnswerRequest,
   options: AnswerOptions,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<"answered" | "nothing-to-say"> {
   const language = engine.language ?? request.language;
   const cutter = createSentenceCutter(language);
   let emotion: Emotion | undefined;
   let { silence } = options;
   let spoken = request.spoken !== "";
+  let cut: string | undefined;
   const write = async (sentence: Sentence, last: boolean) => {
     emotion = sentence.emotion ?? emotion;
     if (sentence.text === "") return;
@@ -61,6 +63,7 @@ export async function writeAnswer(
     for await (const delta of markPauses(deltas, leave, silence?.at)) {
       if (delta.type === "emotion") emotion = delta.emotion;
       else if (delta.type === "text") await writeAll(cutter.push(filter.push(delta.text)));
+      else if (delta.type === "cut") cut = delta.reason;
       else if (delta.type === "paragraph") await writeAll(endParagraph());
       else {
         await writeAll([...cutter.push(filter.pause()), ...cutter.pause()]);
@@ -73,11 +76,14 @@ export async function writeAnswer(
     if (error instanceof ModelError && !signal.aborted) await writeAll(endParagraph());
     throw error;
   }
-  if (signal.aborted) return;
-  const rest = endParagraph().filter((sentence) => sentence.text !== "");
-  for (const [i, sentence] of rest.entries()) await write(sentence, i === rest.length - 1);
-  if (!spoken) throw new ModelError(`the engine "${engine.name}" gave nothing that can be spoken`);
-  if (rest.length === 0) await options.write("", { language, last: true });
+  if (signal.aborted) return "answered";
+  const rest = endParagraph();
+  const last = rest.findLastIndex((sentence) => sentence.text !== "");
+  for (const [i, sentence] of rest.entries()) await write(sentence, i === last);
+  if (!spoken && cut !== undefined) throw new ModelError(`the engine "${engine.name}" was cut without words: ${cut}`);
+  const outcome = spoken ? undefined : "nothing-to-say";
+  if (last === -1) await options.write("", { language, emotion, last: true, outcome });
+  return outcome ?? "answered";
 }
 
 const pauseMs = 300;

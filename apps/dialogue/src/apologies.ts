@@ -1,23 +1,18 @@
-import type { Heard } from "@voxbus/protocol";
-
 const apologies = {
   en: {
     failed: "I am sorry, I cannot answer right now.",
     interrupted: "I am sorry, I lost my thread.",
     unrecognized: "I am sorry, I did not understand that.",
-    silence: "I did not hear anything.",
   },
   zh: {
     failed: "抱歉，我现在无法回答。",
     interrupted: "抱歉，我说到一半断了。",
     unrecognized: "抱歉，我没有听懂。",
-    silence: "我什么都没有听到。",
   },
   de: {
     failed: "Es tut mir leid, ich kann gerade nicht antworten.",
     interrupted: "Es tut mir leid, ich habe den Faden verloren.",
     unrecognized: "Es tut mir leid, das habe ich nicht verstanden.",
-    silence: "Ich habe nichts gehört.",
   },
 } as const;
 
@@ -25,9 +20,4 @@ const apologies = {
 export function apologize(why: keyof (typeof apologies)["en"], language: string): string {
   const [primary = ""] = language.toLowerCase().split("-");
   return (Object.hasOwn(apologies, primary) ? apologies[primary as keyof typeof apologies] : apologies.en)[why];
-}
-
-/** Gives the apology for rejected speech. */
-export function apologizeForHearing(reason: Heard["reason"], language: string): string {
-  return apologize(reason ?? "unrecognized", language);
 }

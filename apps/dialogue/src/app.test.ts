@@ -167,6 +167,13 @@ test("dialogue: rejected speech is answered with an apology and a hint", async (
   );
 });
 
+test("dialogue: a transcript without words takes no question's place", async () => {
+  const device = await connectDevice();
+  await device.type("what is love");
+  await device.hear("", { reason: "nothing-heard" });
+  expect((await device.whenSaid()).join(" ")).toContain("You said: what is love.");
+});
+
 test("dialogue: a Chinese reply is cut into sentences, and an emoji becomes its face", async () => {
   const device = await connectDevice({ llm: "openai" });
   await device.type("今天天气怎么样？");

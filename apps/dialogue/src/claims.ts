@@ -5,17 +5,17 @@ import type { TurnInput } from "./turn-input.ts";
 /** Answers one turn. `signal` aborts when the claim is lost. */
 export type AnswerInput = (input: TurnInput, signal: AbortSignal) => Promise<void>;
 
-/** Claims the turns of all devices: the transcripts, and typed text. Each kind has `slots` slots. */
+/** Claims the turns of all devices: the transcripts with words, and typed text. Each kind has `slots` slots. */
 export async function claimTurns(bus: Bus, slots: number, answer: AnswerInput): Promise<readonly Claims[]> {
   const heard = await bus.claim({
     channel: channels.heard("*"),
     durable: "dialogue",
     slots,
-    work: async (claim) => {
+    async work(claim) {
       const { session, origin, text, reason, language } = claim.message;
-      // Nothing was heard, so nothing is answered.
-      if (reason === "silence") return;
-      return answer({ ...readClaim(claim), session, origin, text, reason, language }, claim.signal);
+      // It must not take the place of a question that is being answered.
+      if (reason === "nothing-heard") return;
+      await answer({ ...readClaim(claim), session, origin, text, reason, language }, claim.signal);
     },
   });
   const typed = await bus.claim({

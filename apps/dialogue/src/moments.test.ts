@@ -55,7 +55,7 @@ test("moment: a turn that fails after it apologizes as if it had said nothing", 
   });
   const { answer } = createWorker(bus, [], { engine, momentMs: 100 });
   const input = createInput({ delivery: { ...delivery, claimedAt: performance.now() } });
-  expect(await answer(input)).toBe("apologized");
+  expect(await answer(input)).toBe("failed");
   expect(await readTexts(bus, input.device)).toEqual([
     ["One moment please.", false],
     ["I am sorry, I cannot answer right now.", true],

@@ -9,7 +9,7 @@ export class LostReplyError extends Error {
 }
 
 /** The properties of a sentence other than its text. */
-export type SentenceOptions = Pick<Say, "last" | "language" | "emotion">;
+export type SentenceOptions = Pick<Say, "last" | "language" | "emotion" | "outcome">;
 
 /** Writes one reply. Each sentence is stored by compare-and-set, so that of two writers one stops. */
 export interface ReplyWriter {
@@ -46,9 +46,9 @@ export async function openReplyWriter(
     ended: stored.sentences.some(({ last }) => last),
     superseded: stored.superseded,
     answered: stored.answered,
-    write: (text, { language, emotion, last }) =>
+    write: (text, options) =>
       retryConflicts(async () => {
-        const say: Say = { session, origin, reply, attempt, sentence, text, emotion, language, last };
+        const say: Say = { session, origin, reply, attempt, sentence, text, ...options };
         const opens = sentence === 0;
         try {
           const expected = opens ? expectedOpen : expectedSay;

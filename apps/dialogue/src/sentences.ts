@@ -19,16 +19,19 @@ export interface SentenceCutter {
 const firstLength = 80;
 const laterLength = 240;
 const abbreviation =
-  /(?:^|[\s(“"'])(?:(?:\p{Lu}\.)*\p{Lu}|Mr|Mrs|Ms|Dr|Prof|St|Mt|Jr|Sr|vs|approx|etc|cf|[ap]\.m|e\.g|i\.e|z\.B|bzw|ca)\.\s*$/u;
-const numbered = /(?:^|[\s(])(?:No|Nr|Fig|Art|vol|ch|pp?)\.\s*$/i;
+  /(?:^|[\s(“"'])(?:(?:\p{Lu}\.)*\p{Lu}|Mr|Mrs|Ms|Dr|Prof|St|Mt|Jr|Sr|vs|approx|etc|cf|[ap]\.m|a\.k\.a|e\.g|i\.e|w\.r\.t|z\.B|d\.h|u\.a|bzw|ca)\.\s*$/u;
+const numbered =
+  /(?:^|[\s(])(?:Nos?|Nr|Fig|Art|Sec|Eq|Ex|Tab|vol|ch|pp?|est|min|max|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.\s*$/i;
 const listNumber = /(?:^|\n)\s*\d{1,2}\.\s*$/u;
 const ordinal = /(?:^|\s)\d{1,2}\.\s*$/u;
 const mayEnd = /[.!?…。！？；｡．\n]/u;
 /** A full stop or the like inside an address, a number or a name. */
 const unfinished = /[.!?…]["'”’)\]]*$/u;
 const continues = /^[\w/&=?#%~+.,;:@-]/;
+/** A question or an exclamation in quotation marks, which the sentence may go on behind. */
+const quoted = /[!?]["”’')]+\s*$/u;
 /** The beginning or the end of a code block or of a thought. */
-const hidingMark = new RegExp(`\`{3}|${thoughtTag.source}`, "i");
+const hidingMark = new RegExp(`\`{3}|~{3}|${thoughtTag.source}`, "i");
 
 /**
  * Creates a cutter that follows the sentence rules of Unicode (`Intl.Segmenter`) in any language.
@@ -56,6 +59,8 @@ export function createSentenceCutter(language = "en"): SentenceCutter {
   const isEnd = (written: string, next: string): boolean =>
     /[\p{L}\p{N}]/u.test(written) &&
     !(unfinished.test(written) && continues.test(next)) &&
+    !(quoted.test(written) && /^\p{Ll}/u.test(next)) &&
+    !(written.endsWith("!") && next.startsWith("[")) &&
     !abbreviation.test(written) &&
     !(/\d/.test(next) && numbered.test(written)) &&
     !(english ? listNumber : ordinal).test(written);
@@ -65,8 +70,8 @@ export function createSentenceCutter(language = "en"): SentenceCutter {
     for (const { segment, index } of segmenter.segment(buffer)) {
       const end = index + segment.length;
       if (end === buffer.length) return 0;
-      // Unicode's rules treat an opening quotation mark after a full stop as a closing one.
-      const written = buffer.slice(0, end).replace(/[“‘「『《（【]\s*$/u, "");
+      // Unicode's rules treat an opening mark after a full stop as a closing one.
+      const written = buffer.slice(0, end).replace(/[“‘「『《（【[(]\s*$/u, "");
       if (isEnd(written, buffer.slice(end))) return written.length;
     }
     return 0;
@@ -118,12 +123,12 @@ function createShownReader(): { show(piece: string): string } {
       let shown = "";
       let rest = piece;
       for (let mark = hidingMark.exec(rest); mark !== null; mark = hidingMark.exec(rest)) {
-        const isCode = mark[0] === "```";
+        const isCode = /^[`~]/.test(mark[0]);
         if (hidden === undefined) shown += rest.slice(0, mark.index);
         rest = rest.slice(mark.index + mark[0].length);
         if (hidden === "code") hidden = isCode ? undefined : hidden;
         else if (isCode) hidden ??= "code";
-        else if (mark[1] === "") hidden = "thought";
+        else if (mark[1] === undefined) hidden = "thought";
         else {
           // Some models think from the beginning, and say only where that ends.
           if (hidden === undefined) shown = "";

@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import { silentLog } from "@voxbus/testing";
-import { channels, type Presence, Profile } from "@voxbus/protocol";
+import { channels, type Presence, Profile, type Say } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { createDeviceTools } from "./device-tools.ts";
 import type { AnswerRequest, LlmEngine } from "./engines/engine.ts";
@@ -83,10 +83,15 @@ export function createInput(rest: Partial<TurnInput> = {}): TurnInput {
   return { device: `test-${session}`, session, origin: 10, text: "hi", delivery, ...rest };
 }
 
-/** Reads the sentences that were stored for a device, with their marks. */
-export async function readTexts(bus: Bus, device: string) {
+/** Reads the sentences that were stored for a device. */
+export async function readSays(bus: Bus, device: string): Promise<readonly Say[]> {
   const stored = await Promise.all(
     [channels.sayOpen(device), channels.say(device)].map((subject) => bus.stored(subject, 100)),
   );
-  return stored.flatMap(({ messages }) => messages.map(({ text, last }) => [text, last]));
+  return stored.flatMap(({ messages }) => messages);
+}
+
+/** Reads the texts of the sentences that were stored for a device, with their marks. */
+export async function readTexts(bus: Bus, device: string) {
+  return (await readSays(bus, device)).map(({ text, last }) => [text, last]);
 }

@@ -1,8 +1,17 @@
 /** A pattern of the names of tags that models put thoughts between. */
-export const thoughtNames = "think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad";
+export const thoughtNames = "think(?:ing)?|thoughts?|thought_process|reason(?:ing)?|reflection|analysis|scratchpad";
+const begins = [
+  `(?:<|&lt;)(?:\\w+:)?(?:${thoughtNames})(?:\\s[^<>]*)?(?:>|&gt;)`,
+  "\\[think\\]|◁think▷|<\\|begin_of_thought\\|>|<\\|channel\\|>\\s*analysis[^<]{0,40}<\\|message\\|>",
+];
+const ends = [
+  `(?:<|&lt;)/(?:\\w+:)?(?:${thoughtNames})\\s*(?:>|&gt;)`,
+  "\\[/think\\]|◁/think▷|<\\|end_of_thought\\|>|<\\|channel\\|>\\s*(?:final|commentary)[^<]{0,40}<\\|message\\|>",
+  "(?:<\\|start\\|>)?assistant(?:<\\|channel\\|>)?final(?:<\\|message\\|>)?",
+];
 
-/** The beginning (group 1 is empty) or the end ("/") of a thought in a model's text. */
-export const thoughtTag = new RegExp(`<(/?)(?:${thoughtNames})(?:\\s[^<>]*)?>`, "i");
+/** The beginning of a thought in a model's text, or its end (group 1), in the notations of several models. */
+export const thoughtTag = new RegExp(`${begins.join("|")}|(${ends.join("|")})`, "i");
 
 /** Longest time that the first answer of a model is held back to see whether it is a thought, ms. */
 const holdMs = 2000;
@@ -47,7 +56,7 @@ export function createThoughtFilter(now = (): number => performance.now()): Thou
         if (!holding) return text;
         held += text;
         const tag = thoughtTag.exec(held);
-        if (tag?.[1] === "/") {
+        if (tag?.[1] !== undefined) {
           habit = "thinks first";
           return release(held.slice(tag.index + tag[0].length));
         }

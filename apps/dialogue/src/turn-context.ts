@@ -43,7 +43,6 @@ export function createRequest(
   const texts = [...earlier.filter(({ origin }) => origin > answered), input].map(({ text }) => text);
   return {
     text: texts.filter((text) => text !== "").join("\n"),
-    reason: input.reason,
     language: input.language ?? guessLanguage(input.text, profile.language),
     history,
     profile,

@@ -1,4 +1,4 @@
-import type { Heard } from "@voxbus/protocol";
+import type { Heard, ReplyOutcome } from "@voxbus/protocol";
 
 /** The identity of a turn. */
 export interface TurnId {
@@ -27,14 +27,14 @@ export interface Delivery {
 
 /** The input of a turn: the user's words, heard or typed. */
 export interface TurnInput extends TurnId {
-  /** Empty if speech was rejected. */
+  /** Empty if there is a reason. */
   readonly text: string;
-  /** The reason why speech was rejected. */
-  readonly reason?: Heard["reason"];
+  /** The recognizer does not know the words, or it failed. */
+  readonly reason?: Exclude<Heard["reason"], "nothing-heard">;
   /** BCP 47; unknown for typed text. */
   readonly language?: string;
   readonly delivery: Delivery;
 }
 
 /** The end of a turn. */
-export type TurnOutcome = "answered" | "apologized" | "fenced" | "superseded" | "offline" | "answered before";
+export type TurnOutcome = "answered" | ReplyOutcome | "fenced" | "superseded" | "offline" | "answered before";

@@ -1,5 +1,6 @@
 import { context, SpanStatusCode, trace } from "@opentelemetry/api";
 import { contextOf, traceOf, tracingIsOn } from "@voxbus/bus";
+import { describeCause, nameCause } from "@voxbus/subscriber";
 import type { TurnInput, TurnOutcome } from "./turn-input.ts";
 
 /** Works on a turn within the span `dialogue`, a child of the input's trace. What is stored carries the span's context. */
@@ -22,7 +23,6 @@ export async function traceTurn(
   try {
     const outcome = await context.with(trace.setSpan(parent, span), () => work(traced));
     span.setAttribute("voxbus.dialogue.outcome", outcome);
-    if (outcome === "apologized") span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
     return outcome;
   } catch (error) {
     span.setAttribute("error.type", error instanceof Error ? error.name : "error");
@@ -36,6 +36,13 @@ export async function traceTurn(
 /** Adds an event such as `first sentence` to the span of the current turn. */
 export function markTurn(event: string): void {
   trace.getActiveSpan()?.addEvent(event);
+}
+
+/** Marks the span of the current turn as failed, by the name, the status and the code of the error's cause. */
+export function traceFailure(error: unknown): void {
+  const span = trace.getActiveSpan();
+  span?.setAttribute("error.type", describeCause(error).name);
+  span?.setStatus({ code: SpanStatusCode.ERROR, message: nameCause(error) });
 }
 
 /** Adds the text of a turn and of its answer to the trace. Call it only if `VOXBUS_TRACE_CONTENT` is set. */

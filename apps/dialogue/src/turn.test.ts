@@ -5,7 +5,7 @@ import { buckets, channels, type InText } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LlmEngine } from "./engines/engine.ts";
 import { createHistory } from "./history.ts";
-import { createInput, createWorker, delivery, readTexts } from "./test-turn.ts";
+import { createInput, createWorker, delivery, readSays, readTexts } from "./test-turn.ts";
 import type { Devices } from "./turn-deps.ts";
 import { earlierMs } from "./turn-input.ts";
 
@@ -23,7 +23,7 @@ afterAll(async () => {
 test("turn: the final delivery only apologizes, in the turn's language", async () => {
   const { answer, requests } = createWorker(bus, ["Hello."]);
   const input = createInput({ delivery: { ...delivery, final: true, attempt: 4 }, language: "zh-CN" });
-  expect(await answer(input)).toBe("apologized");
+  expect(await answer(input)).toBe("failed");
   expect(requests).toEqual([]);
   expect(await readTexts(bus, input.device)).toEqual([["抱歉，我现在无法回答。", true]]);
 });
@@ -46,12 +46,46 @@ test("turn: if the end was not known with the last sentence, an end mark follows
   ]);
 });
 
-test("turn: an answer that cannot be spoken becomes an apology", async () => {
-  const { answer, warnings } = createWorker(bus, ["```js\n1 + 1\n```", "😊"]);
+test.each([
+  ["code and an emoji", ["```js\n1 + 1\n```", "😊"], "happy"],
+  ["thoughts", ["<think>Nothing.</think>"], undefined],
+  ["no text", [], undefined],
+])("turn: an answer of %s has nothing to say, which is no failure", async (_, texts, emotion) => {
+  const { answer, warnings } = createWorker(bus, texts);
   const input = createInput();
-  expect(await answer(input)).toBe("apologized");
-  expect(warnings).toEqual(["turn failed, apologizing"]);
-  expect(await readTexts(bus, input.device)).toEqual([["I am sorry, I cannot answer right now.", true]]);
+  expect(await answer(input)).toBe("nothing-to-say");
+  expect(warnings).toEqual([]);
+  expect(await readSays(bus, input.device)).toMatchObject([{ text: "", last: true, outcome: "nothing-to-say" }]);
+  expect((await readSays(bus, input.device))[0]?.emotion).toBe(emotion);
+});
+
+test("turn: an answer that is cut before its first word is a failure", async () => {
+  const thinking: LlmEngine = {
+    name: "thinking",
+    async *respond() {
+      yield { type: "text", text: "<think>So much to" };
+      yield { type: "cut", reason: "length" };
+    },
+  };
+  const input = createInput();
+  expect(await createWorker(bus, [], { engine: thinking }).answer(input)).toBe("failed");
+  expect(await readSays(bus, input.device)).toMatchObject([
+    { text: expect.stringContaining("sorry"), outcome: "failed" },
+  ]);
+});
+
+test("turn: speech whose recognizer failed gets an apology without the model, unless a question waits", async () => {
+  const { answer, requests } = createWorker(bus, ["Yes."]);
+  const input = createInput({ text: "", reason: "failed" });
+  expect(await answer(input)).toBe("failed");
+  expect(requests).toEqual([]);
+  expect(await readSays(bus, input.device)).toMatchObject([
+    { text: "I am sorry, I cannot answer right now.", outcome: "failed" },
+  ]);
+  const typed: InText = { session: input.session, seq: 11, at: 0, kind: "text", body: "open" };
+  await bus.store(channels.inText(input.device), typed);
+  expect(await answer({ ...input, origin: 20 })).toBe("answered");
+  expect(requests.map(({ text }) => text)).toEqual(["open"]);
 });
 
 test("turn: a device that is offline gets no answer, and neither does a fenced turn", async () => {
@@ -98,7 +132,7 @@ test("turn: an apology is not kept as the model's own words, and neither is reje
       throw new Error("broken");
     },
   };
-  expect(await createWorker(bus, [], { engine: failing }).answer(input)).toBe("apologized");
+  expect(await createWorker(bus, [], { engine: failing }).answer(input)).toBe("failed");
   expect(await createWorker(bus, ["Pardon?"]).answer({ ...input, origin: 20, text: "", reason: "unrecognized" })).toBe(
     "answered",
   );
@@ -152,7 +186,7 @@ test("turn: an engine that never ends leads to an apology", async () => {
     },
   };
   const { answer, runs } = createWorker(bus, [], { engine: hanging, answerMs: 100 });
-  expect(await answer(createInput())).toBe("apologized");
+  expect(await answer(createInput())).toBe("failed");
   expect(runs).toMatchObject([{ engine: "hanging", failed: true }]);
 });
 

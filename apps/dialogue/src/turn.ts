@@ -11,7 +11,7 @@ import { momentIn } from "./moments.ts";
 import type { TurnDeps, TurnSettings } from "./turn-deps.ts";
 import type { TurnInput, TurnOutcome } from "./turn-input.ts";
 import { SupersededError } from "./turn-queue.ts";
-import { markTurn, traceText } from "./turn-span.ts";
+import { markTurn, traceFailure, traceText } from "./turn-span.ts";
 
 /**
  * Answers a turn, and earlier ones of its session without an answer, in one reply that is stored sentence by sentence. If
@@ -83,22 +83,24 @@ async function writeReply(work: TurnWork, deps: TurnDeps, alive: AbortSignal): P
   let outcome: TurnOutcome = "answered";
   try {
     if (delivery.final) throw new ModelError("every worker that claimed this turn failed");
+    if (input.reason === "failed" && request.text === "") throw new ModelError("the recognizer failed");
     const silence = createSilence(work, settings, alive);
     const options = { write, answerMs, onFirstToken, onEngineRun: metrics.engineRan, silence };
-    await writeAnswer(deps.engineOf(request.profile), request, options, alive);
+    outcome = await writeAnswer(deps.engineOf(request.profile), request, options, alive);
   } catch (error) {
     if (!(error instanceof ModelError) || alive.aborted) throw error;
     deps.log.warn({ err: error, cause: describeCause(error), device, session, origin }, "turn failed, apologizing");
+    traceFailure(error);
     const { language } = request;
-    await record.keep("failed");
+    outcome = "failed";
+    await record.keep(outcome);
     const apology = apologize(record.said.some(Boolean) ? "interrupted" : "failed", language);
-    await write(apology, { language, emotion: "sad", last: true });
-    outcome = "apologized";
+    await write(apology, { language, emotion: "sad", last: true, outcome });
   } finally {
     if (traceContent) traceText(request.text, record.said.filter(Boolean).join(" "));
   }
   alive.throwIfAborted();
-  if (outcome === "answered") await record.keep();
+  if (outcome !== "failed") await record.keep();
   return outcome;
 }
 

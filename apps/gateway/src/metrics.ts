@@ -64,10 +64,7 @@ export function observe(meter: Context["meter"], { bus, counters, memory, sessio
   counter("voxbus_gateway_closes", "Sessions closed", "reason", () => counters.closes);
   counter("voxbus_gateway_errors", "Errors of the gateway itself", "class", () => Object.entries(counters.errors));
   counter("voxbus_gateway_refusals", "Requests refused", "reason", () => counters.refusals);
-  counter("voxbus_gateway_turns", "Turns that ended", "outcome", () => [
-    ["complete", counters.turnsComplete],
-    ["failed", counters.turnsFailed],
-  ]);
+  counter("voxbus_gateway_turns", "Turns that ended", "outcome", () => Object.entries(counters.turns));
 }
 
 /** Gives the gateway's own numbers for its report on the bus (docs/bus.md, stats). */
@@ -90,8 +87,8 @@ export function countForReport({
       framesSent: sum(Object.values(counters.sent)),
       bytesReceived: sum(Object.values(counters.receivedBytes)),
       bytesSent: sum(Object.values(counters.sentBytes)),
-      turns: counters.turnsComplete + counters.turnsFailed,
-      turnsFailed: counters.turnsFailed,
+      turns: sum(Object.values(counters.turns)),
+      turnsFailed: counters.turns.failed + counters.turns.deadline + counters.turns.dry,
       closes: sum(counters.closes.values()),
       zombies: counters.closes.get("heartbeat_timeout") ?? 0,
     }),
@@ -115,7 +112,7 @@ export function createStats(id: string, { bus, counters, memory, sessions, wheel
     wakeups: wheel.waiting(),
     received: counters.received,
     sent: counters.sent,
-    turns: { complete: counters.turnsComplete, failed: counters.turnsFailed },
+    turns: counters.turns,
     drops: { ...counters.drops, ...bus.stats().drops },
     errors: counters.errors,
     closes: Object.fromEntries(counters.closes),

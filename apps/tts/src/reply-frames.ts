@@ -1,4 +1,4 @@
-import type { FrameName, Outbound, OutControl, OutText } from "@voxbus/protocol";
+import type { FrameName, Outbound, OutControl, OutText, ReplyOutcome } from "@voxbus/protocol";
 
 /** The reply and the attempt that frames belong to. */
 export interface ReplyName {
@@ -18,6 +18,7 @@ export type FrameBody =
 export interface FramePlace {
   readonly sentence: number;
   readonly end?: "sentence" | "reply" | undefined;
+  readonly outcome?: ReplyOutcome | undefined;
   readonly repeatable?: boolean;
 }
 
@@ -41,10 +42,10 @@ export function createReplyFrames(name: ReplyName): ReplyFrames {
   const isBehind = (sentence: number, n: number, name: FrameName) =>
     sentence > name.sentence || (sentence === name.sentence && n > name.n);
   return {
-    add: (content, { sentence, end, repeatable = true }) => {
+    add: (content, { sentence, end, outcome, repeatable = true }) => {
       const last = kept.at(-1);
       const n = last?.sentence === sentence ? last.n + 1 : 0;
-      const frame: Outbound = { ...name, sentence, n, repeatable, ...(end && { end }), ...content };
+      const frame: Outbound = { ...name, sentence, n, repeatable, ...(end && { end, outcome }), ...content };
       if (content.kind === "audio") durationMs += content.duration;
       kept.push({ frame, sentence, n, until: durationMs });
       return frame;

@@ -2,6 +2,7 @@ import type { Say } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import type { ReplyOutput } from "./reply-output.ts";
 import type { ReplySpan } from "./reply-span.ts";
+import type { Outage } from "./sentence-speaker.ts";
 import { packetMs, type SpokenPacket } from "./speech-encoder.ts";
 
 /** Sends a sentence: its emotion, its subtitle and its packets. If it cannot be spoken, the device shows an alert. */
@@ -14,12 +15,13 @@ export function createSentenceSender(options: {
   readonly opening: Say;
   readonly output: ReplyOutput;
   readonly span: ReplySpan;
+  readonly outage: Outage;
   readonly log: Pick<Log, "warn">;
   /** Called when the first packet of the reply was sent. */
   readonly onFirstSound: () => void;
   readonly signal: AbortSignal;
 }): SendSentence {
-  const { opening, output, span, log, onFirstSound, signal } = options;
+  const { opening, output, span, outage, log, onFirstSound, signal } = options;
   let firstSound = false;
 
   function sendTexts({ sentence, text, emotion }: Say) {
@@ -34,14 +36,17 @@ export function createSentenceSender(options: {
 
   return async (say, packets) => {
     const { sentence } = say;
-    const end = say.last ? "reply" : "sentence";
+    const readEnd = () =>
+      say.last
+        ? ({ end: "reply", outcome: outage.told ? "failed" : say.outcome } as const)
+        : ({ end: "sentence" } as const);
     sendTexts(say);
     span.sentence();
     let ended = false;
     try {
       for await (const [{ body, repeatable, engine }, last] of withLast(packets)) {
         await output.waitForPace(signal);
-        const place = { sentence, repeatable, end: last ? end : undefined } as const;
+        const place = { sentence, repeatable, ...(last && readEnd()) } as const;
         output.send({ kind: "audio", duration: packetMs, body }, place);
         ended = last;
         if (firstSound) continue;
@@ -51,11 +56,13 @@ export function createSentenceSender(options: {
       }
     } catch (err) {
       signal.throwIfAborted();
+      outage.cause = err;
       log.warn({ err, reply: say.reply, sentence }, "sentence failed");
       const body = { type: "alert", status: "Sorry", message: "This could not be spoken.", emotion: "sad" } as const;
-      output.send({ kind: "text", body }, { sentence });
+      if (!outage.told) output.send({ kind: "text", body }, { sentence });
+      outage.told = true;
     }
-    if (!ended) output.send({ kind: "control", body: { type: "end" } }, { sentence, end });
+    if (!ended) output.send({ kind: "control", body: { type: "end" } }, { sentence, ...readEnd() });
   };
 }
 

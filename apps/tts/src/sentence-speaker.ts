@@ -19,6 +19,8 @@ export interface Outage {
   readonly away: Set<string>;
   /** True once a problem was spoken of. Later sentences that cannot be spoken are silent. */
   told: boolean;
+  /** The latest problem. */
+  cause?: unknown;
 }
 
 /** Creates the state of a reply without problems. */
@@ -84,19 +86,23 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     }
     if (outage.told) return;
     outage.told = true;
-    if (chosen.length === 0) yield* tell("unspeakable", request.language, outage, signal);
-    else
+    if (chosen.length === 0) {
+      outage.cause = new TtsError("refused", "no engine speaks the sentence");
+      log.warn({ err: outage.cause, language: request.language }, "sentence not spoken");
+      yield* tell("unspeakable", request.language, outage, signal);
+    } else
       for await (const packet of tell("failed", request.language, outage, signal))
         yield { ...packet, repeatable: false };
   }
 
   /** Logs and counts a failure. Throws the signal's reason if that is the cause. */
-  function noteFailure(engine: TtsEngine, err: unknown, { away }: Outage, signal: AbortSignal): void {
+  function noteFailure(engine: TtsEngine, err: unknown, outage: Outage, signal: AbortSignal): void {
     signal.throwIfAborted();
+    outage.cause = err;
     metrics.engineFailed(engine.name);
     log.warn({ err, engine: engine.name }, "synthesis failed");
     const isAway = err instanceof TtsError && (err.code === "unavailable" || err.code === "time-out");
-    if (isAway) away.add(engine.name);
+    if (isAway) outage.away.add(engine.name);
   }
 
   /** Speaks of a problem with the first engine that can, in the end with the fallback. */

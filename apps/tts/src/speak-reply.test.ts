@@ -124,6 +124,31 @@ test("tts: an end mark without text ends the reply, an announcement has no origi
   gateway.close();
 });
 
+test("tts: a reply that is no answer says so in its last frame, which shows the face alone", async () => {
+  const gateway = createGateway();
+  const { outcomes } = await startWorker();
+  await gateway.say({ sentence: 0, text: "", emotion: "happy", last: true, outcome: "nothing-to-say" });
+  const frames = await gateway.until(ended);
+  expect(frames.map(({ body }) => body)).toMatchObject([{ type: "llm", emotion: "happy" }, { type: "end" }]);
+  expect(frames.map(({ outcome }) => outcome)).toEqual([undefined, "nothing-to-say"]);
+  gateway.played({ reply: gateway.reply, origin: 5 });
+  expect(await outcomes[0]).toBe("done");
+  gateway.close();
+});
+
+test("tts: a reply with a sentence that cannot be spoken ends as failed, in its last frame alone", async () => {
+  const gateway = createGateway();
+  const { outcomes } = await startWorker();
+  await gateway.say({ sentence: 0, text: "今天天气很好。" });
+  await gateway.say({ sentence: 1, text: "Hello.", last: true });
+  const frames = await gateway.until(ended);
+  expect(frames.at(-1)).toMatchObject({ kind: "audio", end: "reply", outcome: "failed" });
+  expect(frames.filter(({ outcome }) => outcome !== undefined)).toHaveLength(1);
+  gateway.played({ reply: gateway.reply, origin: 5 });
+  expect(await outcomes[0]).toBe("done");
+  gateway.close();
+});
+
 test("tts: a reply ends when its session is gone", async () => {
   const gateway = createGateway();
   const { claims, outcomes } = await startWorker();

@@ -8,7 +8,7 @@ import type { TtsMetrics } from "./metrics.ts";
 import { createReplyOutput, type ReplyOutput } from "./reply-output.ts";
 import { traceReply } from "./reply-span.ts";
 import { createSentenceSender, type SendSentence } from "./sentence-sender.ts";
-import { createOutage, type SentenceSpeaker } from "./sentence-speaker.ts";
+import { createOutage, type Outage, type SentenceSpeaker } from "./sentence-speaker.ts";
 
 /** Dependencies of the work on a reply. */
 export interface SpeakDeps {
@@ -43,7 +43,8 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
   const signal = AbortSignal.any([claim.signal, over.signal]);
   const claimedAt = performance.now();
   const onFirstSound = () => metrics.firstSound(performance.now() - claimedAt);
-  const send = createSentenceSender({ opening, output, span, log, onFirstSound, signal });
+  const outage = createOutage();
+  const send = createSentenceSender({ opening, output, span, outage, log, onFirstSound, signal });
   const sendSentence: SendSentence = async (say, packets) => {
     const work = signalWork(bus, device, { session, origin, reply });
     await send(say, packets).finally(() => work.close());
@@ -75,7 +76,7 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
     if (attempt > 1) await before;
     const sent = claim.final
       ? sendApology(deps.speaker, { opening, output, sendSentence }, signal)
-      : sendSentences(deps, { device, opening, openedAt: claim.seq, sendSentence }, signal);
+      : sendSentences(deps, { device, opening, openedAt: claim.seq, outage, sendSentence }, signal);
     await Promise.all([before, sent]);
     await delay(output.durationMs + outcomeMs, undefined, { signal });
     log.warn({ device, reply }, "reply outcome missing");
@@ -85,7 +86,7 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
       span.end("lost", error);
       throw error;
     }
-    span.end((over.signal.reason as Error).message);
+    span.end((over.signal.reason as Error).message, outage.told ? outage.cause : undefined);
   } finally {
     for (const closer of closers) closer.close();
   }
@@ -98,13 +99,13 @@ async function sendSentences(
     readonly device: string;
     readonly opening: Say;
     readonly openedAt: number;
+    readonly outage: Outage;
     readonly sendSentence: SendSentence;
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { device, opening, openedAt, sendSentence } = reply;
+  const { device, opening, openedAt, outage, sendSentence } = reply;
   const profile = profiles.of(device);
-  const outage = createOutage();
   for await (const say of followSentences({ bus, device, opening, openedAt, waitMs: sentenceMs }, signal)) {
     const request = {
       text: say.text,
@@ -126,7 +127,7 @@ async function sendApology(
   const { opening, output, sendSentence } = reply;
   const sentence = output.accepted ? output.accepted.sentence + 1 : 0;
   await sendSentence(
-    { ...opening, sentence, text: "", emotion: "sad", last: true },
+    { ...opening, sentence, text: "", emotion: "sad", last: true, outcome: "failed" },
     speaker.apologize(opening.language, signal),
   );
 }

@@ -1,3 +1,5 @@
+import type { TurnPlayed } from "./envelopes/turns.ts";
+
 /** Reasons for closing a device's socket. `reconnect`: the device may try again at once. */
 export const closeCodes = {
   done: {
@@ -86,6 +88,38 @@ export type Refusal = keyof typeof refusals;
 
 /** `fault`: needs attention (a limit, an error, a lost connection). `expected`: normal, as when speech is interrupted. */
 type DropClass = "fault" | "expected";
+
+/** `silent`: there was nothing to speak of. `cut`: the user or the device ended it. `fault`: it could not be answered. */
+type OutcomeClass = "answered" | "silent" | "cut" | "fault";
+
+/** The outcomes of turns. An event has each of them as its reason, except `played`. */
+export const turnOutcomes = {
+  played: { class: "answered", meaning: "The answer was played to its end." },
+  "nothing-heard": {
+    class: "silent",
+    meaning: "Nothing was said, or a sound without words. The device goes back to waiting.",
+  },
+  "nothing-to-say": {
+    class: "silent",
+    meaning: "The answer has nothing that can be spoken, such as an emoji alone. The device is released.",
+  },
+  failed: {
+    class: "fault",
+    meaning: "A recognizer, a model or a voice failed. An apology took the place of the answer, or of a part of it.",
+  },
+  deadline: { class: "fault", meaning: "No reply came in time. The gateway apologized." },
+  dry: { class: "fault", meaning: "The reply broke off. The gateway apologized." },
+  fenced: { class: "cut", meaning: "The user interrupted it." },
+  superseded: { class: "cut", meaning: "A later turn took its place before it had a reply." },
+  closed: { class: "cut", meaning: "The session ended." },
+} as const satisfies Readonly<Record<string, { readonly class: OutcomeClass; readonly meaning: string }>>;
+export type TurnOutcome = keyof typeof turnOutcomes;
+
+/** Gives the outcome of a turn, or of an announcement, from its event. */
+export function outcomeOf({ complete, reason }: Pick<TurnPlayed, "complete" | "reason">): TurnOutcome {
+  const name = reason ?? (complete ? "played" : "failed");
+  return Object.hasOwn(turnOutcomes, name) ? (name as TurnOutcome) : "failed";
+}
 
 /** Reasons for dropping a frame. Every drop is counted under one of these names. */
 export const dropReasons = {

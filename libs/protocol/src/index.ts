@@ -98,5 +98,16 @@ export {
   type RequestChannel,
   type StreamName,
 } from "./channels.ts";
-export { closeCodes, dropReasons, refusals, type CloseName, type DropReason, type Refusal } from "./codes.ts";
+export { ReplyOutcome } from "./envelopes/fields.ts";
+export {
+  closeCodes,
+  dropReasons,
+  outcomeOf,
+  refusals,
+  turnOutcomes,
+  type CloseName,
+  type DropReason,
+  type Refusal,
+  type TurnOutcome,
+} from "./codes.ts";
 export { defaultPorts } from "./ports.ts";

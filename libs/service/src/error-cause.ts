@@ -20,6 +20,11 @@ export function describeCause(error: unknown): ErrorCause {
     .reduce<ErrorCause>((outer, inner) => ({ ...outer, ...inner }), { name: typeof error });
 }
 
+/** Names the innermost cause of an error by its name, status and code, such as `BadRequestError 400`. */
+export function nameCause(error: unknown): string {
+  return formatCause(describeCause(error));
+}
+
 /**
  * Stands for the error of a provider, as the cause of an error of ours: it has the name, the status and the code of
  * `describeCause`. The provider's text and body are left out, because they may quote what people said.

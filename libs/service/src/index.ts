@@ -10,7 +10,7 @@ export {
   type ConfigShape,
   type Variable,
 } from "./config.ts";
-export { describeCause, withoutText, type ErrorCause } from "./error-cause.ts";
+export { describeCause, nameCause, withoutText, type ErrorCause } from "./error-cause.ts";
 export { createGuesses, type Guesses } from "./guesses.ts";
 export { hostName, isKnownHost, list } from "./hosts.ts";
 export { type StopMode } from "./lifecycle.ts";

@@ -22,6 +22,7 @@ export {
   checkLimits,
   ConfigError,
   describeCause,
+  nameCause,
   type ErrorCause,
   countDropped,
   createGuesses,

@@ -6,6 +6,7 @@ import { hostCases } from "./cases-hosts.ts";
 import { listenCases } from "./cases-listens.ts";
 import { modelCases } from "./cases-models.ts";
 import { natsCases } from "./cases-nats.ts";
+import { outcomeCases } from "./cases-outcomes.ts";
 import { recognizerCases } from "./cases-recognizers.ts";
 import { slowCases } from "./cases-slow.ts";
 import { speakingCases } from "./cases-speaking.ts";
@@ -31,5 +32,6 @@ export const kinds: readonly FieldKind[] = [
   historyCases,
   natsCases,
   hostCases,
+  outcomeCases,
   surroundingCases,
 ];

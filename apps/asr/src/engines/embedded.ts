@@ -40,7 +40,7 @@ export async function createEmbeddedEngine(options: {
 
   const isGarbage = (word: string) => word.startsWith(garbagePrefix);
   function transcribe({ words, confidence }: Decoding): Transcript {
-    if (words.length === 0) return { text: "", language, reason: "silence" };
+    if (words.length === 0) return { text: "", language, reason: "nothing-heard" };
     if (words.some(isGarbage)) return { text: "", language, reason: "unrecognized" };
     return { text: words.join(" "), language, confidence };
   }
@@ -51,7 +51,7 @@ export async function createEmbeddedEngine(options: {
       const task = pool.open({ partials: onPartial !== undefined }, signal);
       const pauses: ((completion: Completion) => void)[] = [];
       async function read(): Promise<Transcript> {
-        let transcript: Transcript = { text: "", language, reason: "silence" };
+        let transcript: Transcript = { text: "", language, reason: "nothing-heard" };
         try {
           for await (const result of task.results) {
             if (result.type === "partial") onPartial?.(result.text);

@@ -50,7 +50,7 @@ export function testEngine(name: string, options: EngineSuiteOptions): void {
     });
 
     test("an utterance without sound: an empty text with a reason", async () => {
-      expect(await engine.open(request, never).finish()).toMatchObject({ text: "", reason: "silence" });
+      expect(await engine.open(request, never).finish()).toMatchObject({ text: "", reason: "nothing-heard" });
     });
 
     test("more utterances than slots: each gets its own text", async () => {

@@ -5,8 +5,8 @@ export interface Transcript {
   readonly language: string;
   /** 0 to 1, if the engine has it. */
   readonly confidence?: number;
-  /** `unrecognized`: there was speech, but not in the words that the engine knows. `silence`: no words were heard. */
-  readonly reason?: "unrecognized" | "silence";
+  /** `unrecognized`: there was speech, but not in the words that the engine knows. `nothing-heard`: no words. */
+  readonly reason?: "nothing-heard" | "unrecognized";
 }
 
 /** Words before a pause. `whole`: a complete sentence, also if it may go on. `begun`: only the beginning of one. */

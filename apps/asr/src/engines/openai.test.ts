@@ -46,7 +46,7 @@ const never = new AbortController().signal;
 testEngine("openai", {
   create: async () => create(),
   speech,
-  foreignReason: "silence",
+  foreignReason: "nothing-heard",
   foreign: ["other"],
   partials: false,
 });
@@ -77,7 +77,7 @@ test.each<[string, object | string, string]>([
   server.script.transcribe = () => ({ status: 200, body });
   const engine = create();
   const transcript = await engine.open({ language: "en" }, never).finish();
-  expect(transcript).toEqual({ text, language: "en", ...(text === "" && { reason: "silence" }) });
+  expect(transcript).toEqual({ text, language: "en", ...(text === "" && { reason: "nothing-heard" }) });
   await engine.close();
 });
 

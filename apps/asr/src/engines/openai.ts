@@ -40,7 +40,7 @@ export function createOpenAiEngine(options: {
         { signal: AbortSignal.any([signal, patience.signal]) },
       );
       const heard = readHeardWords(readAnswer(answer));
-      return heard === "" ? { text: heard, language, reason: "silence" } : { text: heard, language };
+      return heard === "" ? { text: heard, language, reason: "nothing-heard" } : { text: heard, language };
     } catch (error) {
       signal.throwIfAborted();
       throw nameProblem(error, timeoutMs);

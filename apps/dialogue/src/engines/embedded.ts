@@ -1,5 +1,5 @@
 import { intents as defaultIntents, matchIntent, modelHint, type Answer, type Intent } from "@voxbus/intents";
-import { apologizeForHearing } from "../apologies.ts";
+import { apologize } from "../apologies.ts";
 import { ToolError, type AnswerRequest, type Delta, type LlmEngine } from "./engine.ts";
 import { startModelSpan, traceTool } from "./model-span.ts";
 
@@ -11,7 +11,7 @@ export interface EmbeddedOptions {
 
 /**
  * Creates the assistant that needs no model: it answers from the table of intents. It repeats text outside the table, and
- * explains once per dialogue how to connect a model. It answers rejected speech with a hint to "help".
+ * explains once per dialogue how to connect a model. It answers unknown words with a hint to "help".
  */
 export function createEmbeddedEngine({
   intents = defaultIntents,
@@ -19,8 +19,7 @@ export function createEmbeddedEngine({
 }: EmbeddedOptions = {}): LlmEngine {
   const answer = async (request: AnswerRequest, signal: AbortSignal): Promise<Answer> => {
     if (request.text === "") {
-      const apology = apologizeForHearing(request.reason, "en");
-      return { text: `${apology} Say help to hear what I know.`, emotion: "confused" };
+      return { text: `${apologize("unrecognized", "en")} Say help to hear what I know.`, emotion: "confused" };
     }
     const match = matchIntent(intents, request.text);
     if (match === undefined) return repeat(request);

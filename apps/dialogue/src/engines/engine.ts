@@ -1,4 +1,4 @@
-import type { DialogueTurn, Emotion, Heard, Profile } from "@voxbus/protocol";
+import type { DialogueTurn, Emotion, Profile } from "@voxbus/protocol";
 
 import type { ThoughtFilter } from "../thoughts.ts";
 
@@ -64,9 +64,8 @@ export interface DeviceAccess {
 
 /** A request for one answer. */
 export interface AnswerRequest {
-  /** The words of the user. Empty if speech was rejected; `reason` then says why. */
+  /** The words of the user. Empty if the recognizer does not know them. */
   readonly text: string;
-  readonly reason?: Heard["reason"];
   /** The language of the text, BCP 47. */
   readonly language: string;
   /** The earlier messages of the dialogue, oldest first, without this turn. */
@@ -79,12 +78,14 @@ export interface AnswerRequest {
 
 /**
  * A piece of an answer: text in the order in which it is spoken, a face for the text that follows, or the end of a
- * paragraph. The text before that end is spoken at once, as before a tool runs.
+ * paragraph. The text before that end is spoken at once, as before a tool runs. `cut`: the answer ends here before its
+ * end, such as at the longest length. Without words it counts as failed.
  */
 export type Delta =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "emotion"; readonly emotion: Emotion }
-  | { readonly type: "paragraph" };
+  | { readonly type: "paragraph" }
+  | { readonly type: "cut"; readonly reason: string };
 
 /** A language model, or a program that answers in its place. */
 export interface LlmEngine {
@@ -95,7 +96,7 @@ export interface LlmEngine {
   readonly thoughts?: ThoughtFilter;
   /**
    * Answers a request, in plain text or markdown.
-   * - It yields at least one text delta, as soon as there is one.
+   * - It yields text as soon as there is some. An answer without any has nothing to say.
    * - It calls tools through `request.device.tools`; the calls are not part of the answer.
    * - It never yields text that is in `request.spoken`.
    * - Once `signal` aborts, it ends promptly without an error and cancels its request to the model.

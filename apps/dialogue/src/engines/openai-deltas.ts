@@ -16,6 +16,8 @@ export interface ChunkContent {
   /** A thought that some servers want back with the calls that follow from it. It is not part of the answer. */
   readonly thought: string;
   readonly calls: readonly CallPart[];
+  /** Why the model stopped, as OpenAI names it. */
+  readonly finish?: string;
   readonly usage?: { readonly input: number; readonly output: number };
 }
 
@@ -24,7 +26,7 @@ export function createDeltaReader(): (chunk: Readonly<Record<string, unknown>>) 
   let hasDelta = false;
   return ({ choices, usage }) => {
     const choice: unknown = Array.isArray(choices) ? choices[0] : undefined;
-    const { delta, message } = isMap(choice) ? choice : {};
+    const { delta, message, finish_reason: finish } = isMap(choice) ? choice : {};
     hasDelta ||= isMap(delta);
     // A message beside or after deltas repeats them.
     const content = isMap(delta) ? delta : !hasDelta && isMap(message) ? message : {};
@@ -35,6 +37,7 @@ export function createDeltaReader(): (chunk: Readonly<Record<string, unknown>>) 
       text: readText(content["content"]) || readText(content["refusal"]),
       thought: readText(content["reasoning_content"]),
       calls: readCalls(content),
+      ...(typeof finish === "string" && { finish }),
       ...(isUsage && { usage: { input, output } }),
     };
   };

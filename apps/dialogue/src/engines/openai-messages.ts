@@ -8,7 +8,7 @@ const defaultPrompt =
 const continueInstruction = "Your answer was cut off. Go on exactly where it stopped, and repeat nothing of it.";
 const marks = { interrupted: "[interrupted]", failed: "[no answer]" } as const;
 const markInstruction =
-  "Marks in brackets were added later: [interrupted] where the user stopped you, [no answer] where you failed. Never say them.";
+  "Marks in brackets were added later: [interrupted] where the user stopped you, [no answer] where you gave none. Never say them.";
 
 /**
  * Makes the messages of a chat: the prompt with the time of day, the history, the user's text, and the answer so far. Users
@@ -23,7 +23,7 @@ export function createMessages({
   device,
 }: AnswerRequest): ChatCompletionMessageParam[] {
   const now = new Date().toLocaleString("en-US", { timeZone: profile.timeZone, dateStyle: "full", timeStyle: "short" });
-  const isMarked = history.some((message) => message.role === "assistant" && message.end !== undefined);
+  const isMarked = history.some((message) => message.role === "assistant" && (message.end || message.text === ""));
   const note = isMarked ? `\n\n${markInstruction}` : "";
   const prompt = `${profile.prompt ?? defaultPrompt}\n\nIt is ${now} (${profile.timeZone}).${note}`;
   const named = device.tools.list.length > 0 ? nameTools(device.tools.list) : undefined;

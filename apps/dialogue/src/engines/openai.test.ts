@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { Profile } from "@voxbus/protocol";
 import { describeCause } from "@voxbus/subscriber";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import {
   startModelServer,
   type ChatEvent,
@@ -42,6 +42,9 @@ let server: ModelServer;
 beforeAll(async () => {
   server = await startModelServer({ chat: answerLikeAModel });
 });
+afterEach(() => {
+  server.script.chat = answerLikeAModel;
+});
 afterAll(() => server.close());
 
 function createEngine(rest: Partial<OpenAiOptions> = {}) {
@@ -59,7 +62,6 @@ testEngine("openai", {
 test.each([
   ["fail", 0],
   ["fail later", 1],
-  ["nothing", 0],
 ])("openai: a model that does %j throws after its text", async (text, count) => {
   const deltas: Delta[] = [];
   const read = async () => {
@@ -69,6 +71,23 @@ test.each([
   };
   await expect(read()).rejects.toThrow('the model "test"');
   expect(deltas).toHaveLength(count);
+});
+
+test("openai: an answer without words is no failure, an answer without anything is", async () => {
+  expect(await collectText(createEngine(), createRequest("nothing"))).toBe("");
+  for (const body of ["", "data: [DONE]\n\n", 'data: {"choices":[]}\n\ndata: [DONE]\n\n']) {
+    server.script.chat = () => ({ status: 200, body });
+    await expect(collectText(createEngine(), createRequest("hi"))).rejects.toThrow('the model "test"');
+  }
+});
+
+test.each(["length", "content_filter"])("openai: an answer that ends with %j is cut", async (reason) => {
+  const chunk = { choices: [{ index: 0, delta: { content: "" }, finish_reason: reason }] };
+  server.script.chat = () => [{ raw: `data: ${JSON.stringify(chunk)}\n\n` }];
+  const deltas: Delta[] = [];
+  for await (const delta of createEngine().respond(createRequest("hi"), new AbortController().signal))
+    deltas.push(delta);
+  expect(deltas).toEqual([{ type: "cut", reason }]);
 });
 
 test.each([

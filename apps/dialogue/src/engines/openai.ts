@@ -1,7 +1,7 @@
 import { withoutText } from "@voxbus/subscriber";
 import type OpenAI from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
-import { apologizeForHearing } from "../apologies.ts";
+import { apologize } from "../apologies.ts";
 import { createThoughtFilter } from "../thoughts.ts";
 import { ModelTimeoutError, ToolError, type AnswerRequest, type Delta, type LlmEngine } from "./engine.ts";
 import { startModelSpan, traceTool } from "./model-span.ts";
@@ -36,7 +36,7 @@ export function createOpenAiEngine(options: OpenAiOptions): LlmEngine {
       if (request.text !== "") yield* answer(complete, request, options, signal);
       else if (request.spoken === "") {
         yield { type: "emotion", emotion: "confused" };
-        yield { type: "text", text: apologizeForHearing(request.reason, request.language) };
+        yield { type: "text", text: apologize("unrecognized", request.language) };
       }
     },
   };
@@ -54,7 +54,6 @@ async function* answer(
   const named = nameTools(request.device.tools.list);
   const messages = createMessages(request);
   const ids = new Set<string>();
-  let spoken = request.spoken !== "";
   for (let round = 0; round <= options.rounds; round += 1) {
     // The last round has no tools, so it ends in words.
     const tools = round < options.rounds && named.tools.length > 0 ? named.tools : undefined;
@@ -67,16 +66,13 @@ async function* answer(
       const scanned = piece.isEnd ? scanner.end() : scanner.push(piece.text);
       thought += piece.thought;
       for (const part of [...piece.calls, ...scanned.calls]) addCallPart(calls, part);
+      if (piece.finish === "length" || piece.finish === "content_filter") yield { type: "cut", reason: piece.finish };
       if (scanned.text === "") continue;
       text += scanned.text;
-      spoken ||= scanned.text.trim() !== "";
       yield { type: "text", text: scanned.text };
     }
     if (signal.aborted) return;
-    if (calls.length === 0) {
-      if (!spoken) throw new Error(`the model "${options.model}" gave an empty answer`);
-      return;
-    }
+    if (calls.length === 0) return;
     yield { type: "paragraph" };
     const made = calls.map((call) => ({ ...call, args: readObject(call.args), id: chooseId(call.id, ids) }));
     messages.push(describeCalls({ text, thought }, made));
@@ -105,9 +101,11 @@ async function* streamCompletion(
       timeout: firstTokenMs + 1000,
     });
     const readDelta = createDeltaReader();
+    let isEmpty = true;
     for await (const chunk of readChunks(response)) {
       clearTimeout(timer);
       timer = setTimeout(expire, nextTokenMs);
+      isEmpty &&= !Array.isArray(chunk["choices"]) || chunk["choices"].length === 0;
       const content = readDelta(chunk);
       if (content.text !== "") span.token();
       if (content.usage) span.usage(content.usage.input, content.usage.output);
@@ -115,6 +113,7 @@ async function* streamCompletion(
       if (signal.aborted) return;
     }
     patience.signal.throwIfAborted();
+    if (isEmpty) throw new Error("the answer is empty");
     yield { text: "", thought: "", calls: [], isEnd: true };
   } catch (error) {
     if (signal.aborted) return;

@@ -1,4 +1,11 @@
-import { dropReasons, type CloseName, type DropReason, type Kind } from "@voxbus/protocol";
+import {
+  dropReasons,
+  turnOutcomes,
+  type CloseName,
+  type DropReason,
+  type Kind,
+  type TurnOutcome,
+} from "@voxbus/protocol";
 
 /** `session_error`: an exception ended a session. `memory_error`: the process was over its memory threshold at a check. */
 export type ErrorClass = "session_error" | "memory_error";
@@ -20,8 +27,8 @@ export interface Counters {
   readonly errors: Record<ErrorClass, number>;
   /** Refused upgrades and requests by name. */
   readonly refusals: Map<string, number>;
-  turnsComplete: number;
-  turnsFailed: number;
+  /** Turns and announcements that ended. */
+  readonly turns: Record<TurnOutcome, number>;
 }
 
 /** Bounds of play-out's lateness, ms. */
@@ -36,13 +43,16 @@ export function createCounters(): Counters {
     sentBytes: { text: 0, audio: 0 },
     lateness: [...latenessMs, Infinity].map(() => 0),
     connects: 0,
-    drops: Object.fromEntries(Object.keys(dropReasons).map((reason) => [reason, 0])) as Record<DropReason, number>,
+    drops: countFrom0(dropReasons),
     closes: new Map(),
     errors: { session_error: 0, memory_error: 0 },
     refusals: new Map(),
-    turnsComplete: 0,
-    turnsFailed: 0,
+    turns: countFrom0(turnOutcomes),
   };
+}
+
+function countFrom0<K extends string>(table: Readonly<Record<K, unknown>>): Record<K, number> {
+  return Object.fromEntries(Object.keys(table).map((name) => [name, 0])) as Record<K, number>;
 }
 
 /** Adds one to a counter in a map. */

@@ -1,6 +1,6 @@
 import { context, SpanStatusCode, trace, type Span } from "@opentelemetry/api";
 import { contextOf, traceOf, type Trace } from "@voxbus/bus";
-import type { TurnPlayed } from "@voxbus/protocol";
+import { outcomeOf, turnOutcomes, type TurnPlayed } from "@voxbus/protocol";
 
 const tracer = trace.getTracer("voxbus");
 
@@ -42,7 +42,7 @@ export class TurnTraces {
   }
 
   #endNameless(): void {
-    this.#nameless?.setAttribute("voxbus.turn.outcome", "nothing heard").end();
+    this.#nameless?.setAttribute("voxbus.turn.outcome", "nothing-heard").end();
   }
 
   /** The newest turn's cause has a seq. */
@@ -101,15 +101,15 @@ export class TurnTraces {
 }
 
 function endSpan(span: Span, turn: TurnPlayed): void {
+  const outcome = outcomeOf(turn);
   span.setAttributes({
-    "voxbus.turn.outcome": turn.complete ? "played" : (turn.reason ?? "failed"),
+    "voxbus.turn.outcome": outcome,
     "voxbus.turn.fenced_frames": turn.fenced,
     "voxbus.turn.dropped_frames": turn.dropped,
     "voxbus.turn.late_frames": turn.late,
     ...(turn.firstAudio === undefined ? {} : { "voxbus.turn.first_audio_ms": turn.firstAudio }),
   });
-  if (turn.reason === "deadline" || turn.reason === "dry")
-    span.setStatus({ code: SpanStatusCode.ERROR, message: turn.reason });
-  else if (turn.reason === "fenced") span.addEvent("fence");
+  if (turnOutcomes[outcome].class === "fault") span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
+  else if (outcome === "fenced") span.addEvent("fence");
   span.end();
 }

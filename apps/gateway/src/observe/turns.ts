@@ -1,23 +1,35 @@
 import { tracingIsOn, type Trace } from "@voxbus/bus";
-import type { TurnPlayed } from "@voxbus/protocol";
+import { outcomeOf, type TurnPlayed } from "@voxbus/protocol";
+import type { Log } from "@voxbus/subscriber";
 import type { Counters } from "./counters.ts";
 import type { SessionEvents } from "./session-events.ts";
 import { TurnTimes, type TurnMeter } from "./turn-times.ts";
 import { TurnTraces } from "./turn-traces.ts";
 
+/** Dependencies of a turn observer. */
+interface TurnObserverDeps {
+  readonly counters: Counters;
+  readonly turnMeter: TurnMeter;
+  readonly log: Pick<Log, "warn">;
+}
+
 /** Reports one session's turns: totals, histograms, spans while tracing is on, and the event that a turn has ended. */
 export class TurnObserver {
   readonly #counters: Counters;
+  readonly #log: Pick<Log, "warn">;
+  readonly #session: { readonly id: string; readonly device: string };
   readonly #events: SessionEvents;
   readonly #times: TurnTimes;
   readonly #traces: TurnTraces | undefined;
 
   constructor(
-    { counters, turnMeter }: { readonly counters: Counters; readonly turnMeter: TurnMeter },
+    { counters, turnMeter, log }: TurnObserverDeps,
     events: SessionEvents,
     session: { readonly id: string; readonly device: string; readonly gateway: string },
   ) {
     this.#counters = counters;
+    this.#log = log;
+    this.#session = session;
     this.#events = events;
     this.#times = new TurnTimes(turnMeter);
     this.#traces = tracingIsOn() ? new TurnTraces(session) : undefined;
@@ -68,8 +80,12 @@ export class TurnObserver {
 
   /** A turn or an announcement ended. */
   ended(turn: TurnPlayed): void {
-    if (turn.complete) this.#counters.turnsComplete += 1;
-    else this.#counters.turnsFailed += 1;
+    const outcome = outcomeOf(turn);
+    this.#counters.turns[outcome] += 1;
+    if (outcome === "deadline" || outcome === "dry") {
+      const { device, id: session } = this.#session;
+      this.#log.warn({ device, session, origin: turn.origin, reply: turn.reply, reason: outcome }, "turn failed");
+    }
     this.#traces?.ended(turn);
     this.#times.ended(turn);
     this.#events.publish({ turn });

@@ -1,4 +1,12 @@
-import type { DropReason, OutAudio, OutControlFrame, OutTextFrame, Outbound, TurnPlayed } from "@voxbus/protocol";
+import type {
+  DropReason,
+  OutAudio,
+  OutControlFrame,
+  OutTextFrame,
+  Outbound,
+  ReplyOutcome,
+  TurnPlayed,
+} from "@voxbus/protocol";
 import { fixedLimits } from "../limits.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
 import type { Outcome, TurnState } from "./turn-state.ts";
@@ -44,6 +52,8 @@ export class PlayoutBuffer {
   heard: number | undefined;
   /** Every frame was accepted. */
   complete = false;
+  /** Why a complete reply is no answer. */
+  outcome: ReplyOutcome | undefined;
   dropped = 0;
   late = 0;
   #attempt = 0;
@@ -87,6 +97,7 @@ export class PlayoutBuffer {
         frame.sentence === this.#sentence
       ) {
         this.complete = true;
+        this.outcome = frame.outcome;
       } else if (verdict !== "duplicate") this.dropped += 1;
       return verdict;
     }
@@ -96,6 +107,7 @@ export class PlayoutBuffer {
     this.#n = frame.n;
     this.#sentenceEnded = frame.end !== undefined;
     this.complete = frame.end === "reply";
+    this.outcome = frame.outcome;
     this.fedAt = now;
     this.askedAt = undefined;
     this.#queue.push(frame);
@@ -137,6 +149,7 @@ export class PlayoutBuffer {
   report(outcome: Outcome, fenced: number, firstAudio: number | undefined): TurnPlayed {
     const { id: reply, origin, played, heard, dropped, late } = this;
     const complete = outcome === "played";
+    const reason = complete ? this.outcome : outcome;
     const unsent = this.#queue.length - this.#head;
     return {
       reply,
@@ -144,7 +157,7 @@ export class PlayoutBuffer {
       ...(played ? { played } : {}),
       ...(heard === undefined ? {} : { sentence: heard }),
       complete,
-      ...(complete ? {} : { reason: outcome }),
+      ...(reason === undefined ? {} : { reason }),
       fenced: fenced + (complete ? 0 : unsent),
       dropped,
       late,

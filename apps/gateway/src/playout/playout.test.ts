@@ -38,6 +38,20 @@ describe("playout", () => {
     expect(stage.wire.find((item) => "audio" in item)?.at).toBe(1000 + leaves);
   });
 
+  it.each(["nothing-to-say", "failed"] as const)(
+    "a reply that ends as %s: it is complete, for that reason",
+    (outcome) => {
+      const stage = createStage();
+      const origin = stage.inbound();
+      stage.playout.typed(origin, "hello");
+      const name = { v: 1 as const, reply: "a", origin, attempt: 1, sentence: 0 };
+      stage.playout.frame({ ...name, n: 0, kind: "text", body: { type: "llm", emotion: "happy" } });
+      stage.playout.frame({ ...name, n: 1, kind: "control", body: { type: "end" }, end: "reply", outcome });
+      expect(stage.states()).toEqual(["start", "stop"]);
+      expect(stage.turns).toMatchObject([{ origin, complete: true, reason: outcome, played: [0, 1] }]);
+    },
+  );
+
   it("underrun: the clock starts anew and nothing is sent in a burst", () => {
     const stage = createStage();
     const origin = stage.inbound();

@@ -1,3 +1,5 @@
+import type { ReplyOutcome, TurnOutcome } from "@voxbus/protocol";
+
 /**
  * The states of a turn in play-out. `tentative`: the device stopped listening, and perhaps nothing was heard. `awaited`:
  * something was heard or typed. `queued` and `playing` are the states of its reply, or of an announcement. The others
@@ -5,15 +7,11 @@
  */
 export type TurnState = "tentative" | "awaited" | "queued" | "playing" | Outcome;
 
-/**
- * How a turn ends. `played`: to its end. `fenced`: cut by the user. `superseded`: a later turn took its place before it
- * had a reply. `deadline`: no reply in time. `dry`: its reply stopped growing. `closed`: the session ended. `unheard`:
- * nothing was said.
- */
-export type Outcome = "played" | "fenced" | "superseded" | "deadline" | "dry" | "closed" | "unheard";
+/** How a turn ends in play-out. A reply that was played to its end may say that it is no answer. */
+export type Outcome = Exclude<TurnOutcome, ReplyOutcome>;
 
 /**
- * Events of a turn. `unheard`: nothing was said. `overtaken`: a later turn is awaited, or a reply that answers it plays.
+ * Events of a turn. `unheard`: nothing was heard. `overtaken`: a later turn is awaited, or a reply that answers it plays.
  * `started`: its reply plays. `drained`: everything was played. `passed`: the fence rose to its origin or above.
  * `late`: the deadline passed. `starved`: no frame came for too long. `ended`: the session ends.
  */
@@ -21,7 +19,7 @@ export type TurnEvent = "unheard" | "overtaken" | "started" | "drained" | "passe
 
 /** The one table of transitions. An event that it does not list changes nothing. */
 export const turnTransitions: Readonly<Record<TurnState, Readonly<Partial<Record<TurnEvent, TurnState>>>>> = {
-  tentative: { unheard: "unheard", overtaken: "superseded", passed: "unheard", late: "deadline" },
+  tentative: { unheard: "nothing-heard", overtaken: "superseded", passed: "nothing-heard", late: "deadline" },
   awaited: { overtaken: "superseded", passed: "fenced", late: "deadline" },
   queued: { started: "playing", passed: "fenced", ended: "closed" },
   playing: { drained: "played", passed: "fenced", starved: "dry", ended: "closed" },
@@ -31,7 +29,7 @@ export const turnTransitions: Readonly<Record<TurnState, Readonly<Partial<Record
   deadline: {},
   dry: {},
   closed: {},
-  unheard: {},
+  "nothing-heard": {},
 };
 
 /** The consequences of an outcome. */
@@ -54,7 +52,7 @@ export const consequences: Readonly<Record<Outcome, Consequences>> = {
   deadline: { fences: true, silences: false, reported: true, apologizes: true },
   dry: { fences: true, silences: false, reported: true, apologizes: true },
   closed: { fences: false, silences: false, reported: true, apologizes: false },
-  unheard: { fences: false, silences: false, reported: false, apologizes: false },
+  "nothing-heard": { fences: false, silences: false, reported: false, apologizes: false },
 };
 
 /** Gives the state after an event. It is the same state where the table lists none. */

@@ -1,5 +1,6 @@
+import { turnOutcomes } from "@voxbus/protocol";
 import type { TurnView } from "../../src/live/live.ts";
-import { showCount, showMs, showTime, showWord, useNow } from "../shared/show.ts";
+import { showCount, showMs, showTime, useNow } from "../shared/show.ts";
 import { turnSteps } from "../shared/turn-steps.ts";
 import { useWords } from "../shared/words.ts";
 import { layOutTurns, scaleOf, type Bar, type TurnBars } from "./turn-bars.ts";
@@ -35,12 +36,12 @@ export function Timeline(props: { readonly turns: readonly TurnView[]; readonly 
 
 function TurnRow(props: { readonly row: TurnBars; readonly scale: number; readonly traces?: string | undefined }) {
   const { row, scale, traces } = props;
-  const { turn, bars } = row;
+  const { turn, startedAt } = row;
   return (
     <li>
-      <TurnHead turn={turn} startedAt={bars[0].from} traces={traces} />
+      <TurnHead turn={turn} startedAt={startedAt} traces={traces} />
       {turn.heard !== undefined && <p class="turn-question">{turn.heard || "…"}</p>}
-      <Track bars={bars} scale={scale} />
+      <Track row={row} scale={scale} />
       {turn.said && turn.said.length > 0 && <p class="turn-answer">{turn.said.join(" ")}</p>}
     </li>
   );
@@ -54,14 +55,12 @@ function TurnHead(props: {
   const { turn, startedAt, traces } = props;
   const { device: words } = useWords();
   const { outcome, trace } = turn;
-  const isBad = outcome !== undefined && outcome !== "played";
+  const isBad = outcome !== undefined && turnOutcomes[outcome].class === "fault";
   return (
     <p class="turn-head">
       <time dateTime={new Date(startedAt).toISOString()}>{showTime(startedAt)}</time>
       {turn.origin === undefined && <span>{words.announcement}</span>}
-      <span class={isBad ? "bad" : ""}>
-        {outcome === undefined ? words.running : showWord(words.outcomes, outcome)}
-      </span>
+      <span class={isBad ? "bad" : ""}>{outcome === undefined ? words.running : words.outcomes[outcome]}</span>
       <span>{words.sentences(turn.sentences)}</span>
       {packetKinds.map(
         (kind) => turn[kind] > 0 && <span key={kind}>{words.packets[kind](showCount(turn[kind]))}</span>,
@@ -75,9 +74,10 @@ function TurnHead(props: {
   );
 }
 
-function Track({ bars, scale }: { readonly bars: TurnBars["bars"]; readonly scale: number }) {
+function Track(props: { readonly row: TurnBars; readonly scale: number }) {
+  const { row, scale } = props;
+  const { bars, startedAt: start } = row;
   const { steps } = useWords();
-  const start = bars[0].from;
   const lengthOf = ({ from, to }: Bar) => showMs(to - from);
   const percent = (ms: number) => `${(ms / scale) * 100}%`;
   return (

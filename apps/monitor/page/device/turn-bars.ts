@@ -10,10 +10,11 @@ export interface Bar {
   readonly isRunning: boolean;
 }
 
-/** A turn with its bars; there is at least one. */
+/** A turn with its bars; none if no step of it is known. `startedAt` in ms since the epoch. */
 export interface TurnBars {
   readonly turn: TurnView;
-  readonly bars: readonly [Bar, ...Bar[]];
+  readonly startedAt: number;
+  readonly bars: readonly Bar[];
 }
 
 const minScaleMs = 3000;
@@ -31,17 +32,18 @@ function barsOf(turn: TurnView, now: number): readonly Bar[] {
   });
 }
 
-/** Returns the turns that have bars, the newest first. The step that is running ends at `now`. */
+/** Returns the turns that have begun, the newest first. The step that is running ends at `now`. */
 export function layOutTurns(turns: readonly TurnView[], now: number): readonly TurnBars[] {
   return turns
     .flatMap((turn) => {
-      const [first, ...others] = barsOf(turn, now);
-      return first ? [{ turn, bars: [first, ...others] as const }] : [];
+      const bars = barsOf(turn, now);
+      const startedAt = bars[0]?.from ?? turn.heardAt;
+      return startedAt === undefined ? [] : [{ turn, startedAt, bars }];
     })
     .toReversed();
 }
 
 /** Returns the width of the time line, ms: the longest turn fits. */
 export function scaleOf(rows: readonly TurnBars[]): number {
-  return Math.max(minScaleMs, ...rows.map(({ bars }) => bars.at(-1)!.to - bars[0].from));
+  return Math.max(minScaleMs, ...rows.map(({ startedAt, bars }) => (bars.at(-1)?.to ?? startedAt) - startedAt));
 }

@@ -1,3 +1,4 @@
+import { turnOutcomes } from "@voxbus/protocol";
 import type { DeviceView } from "../../src/live/live.ts";
 import { linkDevice } from "../shared/route.ts";
 import { showAge, showMs, showWord } from "../shared/show.ts";
@@ -52,8 +53,8 @@ function LastTurnCells({ last, now }: { readonly last: DeviceView["last"]; reado
     <>
       <div role="cell" class="last">
         {last ? (
-          <span class={last.outcome === "played" ? "" : "bad"}>
-            {showAge(last.at, now)} · {showWord(more.outcomes, last.outcome)}
+          <span class={turnOutcomes[last.outcome].class === "fault" ? "bad" : ""}>
+            {showAge(last.at, now)} · {more.outcomes[last.outcome]}
           </span>
         ) : (
           <span class="quiet">{words.never}</span>

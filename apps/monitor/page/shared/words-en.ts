@@ -1,4 +1,4 @@
-import type { Profile, SessionState } from "@voxbus/protocol";
+import type { Profile, SessionState, TurnOutcome } from "@voxbus/protocol";
 import type { TurnStep } from "./turn-steps.ts";
 
 type Simple = string | number | boolean | readonly unknown[];
@@ -45,6 +45,18 @@ const sessionStates: Record<SessionState, string> = {
   idle: "idle",
   suspicious: "suspicious",
   closed: "closed",
+};
+
+const outcomes: Record<TurnOutcome, string> = {
+  played: "played",
+  "nothing-heard": "nothing heard",
+  "nothing-to-say": "nothing to say",
+  failed: "failed",
+  deadline: "failed, no answer in time",
+  dry: "failed, answer broke off",
+  fenced: "interrupted",
+  superseded: "answered with a later one",
+  closed: "device left",
 };
 
 /** The page's words in English. Every other language has the same keys. */
@@ -155,14 +167,7 @@ export const english = {
     sentences: (count: number) => (count === 1 ? "1 sentence" : `${count} sentences`),
     trace: "trace",
     running: "in progress",
-    outcomes: {
-      played: "played",
-      fenced: "interrupted",
-      deadline: "no answer in time",
-      dry: "broke off",
-      closed: "disconnected",
-      failed: "failed",
-    } as Record<string, string>,
+    outcomes,
     packets: {
       fenced: (count: string) => `${count} packets cut off`,
       dropped: (count: string) => `${count} packets dropped`,

@@ -103,11 +103,14 @@ export const chinese: Words = {
     running: "进行中",
     outcomes: {
       played: "已播放",
-      fenced: "被打断",
-      deadline: "回答超时",
-      dry: "回答中断",
-      closed: "连接断开",
+      "nothing-heard": "没有听到话语",
+      "nothing-to-say": "无话可说",
       failed: "失败",
+      deadline: "失败：回答超时",
+      dry: "失败：回答中断",
+      fenced: "被打断",
+      superseded: "与后一轮一并回答",
+      closed: "设备已断开",
     },
     packets: {
       fenced: (count: string) => `打断后拦截 ${count} 包`,

@@ -155,6 +155,26 @@ test.each([
   },
 );
 
+test("live: what was not heard, had no words or failed is shown under its own name", async () => {
+  const session = await enter("outcomes");
+  const { find } = await read(silent, "?device=outcomes");
+  await find("device", (change) => change.device?.session === session);
+  const place = { session, listen: 1, utterance: 1, from: 2, language: "en" };
+  await bus.store(channels.heard("outcomes"), { ...place, origin: 5, text: "", reason: "nothing-heard" });
+  const unheard = await find("turn", ({ origin }) => origin === 5);
+  expect(unheard).toMatchObject({ outcome: "nothing-heard", endedAt: expect.any(Number) as number });
+  const turn = { reply: "r", complete: true, fenced: 0, dropped: 0, late: 0 };
+  for (const [origin, reason] of [
+    [6, "nothing-to-say"],
+    [7, "failed"],
+  ] as const) {
+    bus.publish(channels.event("outcomes"), { session, at: 1, gateway: "g1", turn: { ...turn, origin, reason } });
+    expect(await find("turn", (turn) => turn.origin === origin)).toMatchObject({ outcome: reason });
+  }
+  const fleet = await read(silent);
+  expect(await fleet.find("numbers", ({ rates }) => rates.failed > 0)).toBeTruthy();
+});
+
 test("live: a stream that starts late has the earlier turns", async () => {
   const session = await enter("past");
   const first = await read(silent, "?device=past");

@@ -1,3 +1,5 @@
+import type { TurnOutcome } from "@voxbus/protocol";
+
 /**
  * A turn or an announcement as far as it has come. A later view of the same `id` replaces it. Times are ms since the epoch.
  */
@@ -17,8 +19,8 @@ export interface TurnView {
   /** Time at which the gateway wrote the first sound to the socket. */
   readonly soundAt?: number | undefined;
   readonly endedAt?: number | undefined;
-  /** `played`, or the reason why not; absent while the turn goes on. */
-  readonly outcome?: string | undefined;
+  /** Absent while the turn goes on. */
+  readonly outcome?: TurnOutcome | undefined;
   readonly sentences: number;
   readonly fenced: number;
   readonly dropped: number;
@@ -31,8 +33,7 @@ export interface TurnView {
 /** The last turn of a device, for its row in the table. */
 export interface LastTurn {
   readonly at: number;
-  /** `played`, or the reason why not. */
-  readonly outcome: string;
+  readonly outcome: TurnOutcome;
   /** From the final transcript to the answer's first sentence [ms]. */
   readonly thought?: number | undefined;
   /** From the final transcript to the first sound on the socket [ms]. */

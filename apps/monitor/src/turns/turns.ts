@@ -1,4 +1,4 @@
-import type { Event, Heard, InText, Say } from "@voxbus/protocol";
+import { outcomeOf, turnOutcomes, type Event, type Heard, type InText, type Say } from "@voxbus/protocol";
 import type { Arrival, Closer, On } from "@voxbus/subscriber";
 import { createRollingPercentiles, createRollingRate } from "./rolling-percentiles.ts";
 import { createTurnStore, type TurnStore } from "./turn-store.ts";
@@ -41,6 +41,14 @@ export function createTurns({ on, transcripts }: { readonly on: On; readonly tra
     }));
   };
 
+  const unheard = ({ session, origin }: Heard, from: Arrival) => {
+    const now = Date.now();
+    const ended = { heardAt: now, endedAt: now, outcome: "nothing-heard" } as const;
+    const named = { id: nameTurn({ session, origin }), session };
+    store.update(from.device, named, () => ({ origin, trace: traceOf(from), ...ended }));
+    store.setLast(from.device, { at: now, outcome: ended.outcome });
+  };
+
   const said = ({ session = "", origin, reply, sentence, text }: Say, from: Arrival) => {
     const now = Date.now();
     store.update(from.device, { id: nameTurn({ session, reply, origin }), session }, (turn) => {
@@ -59,9 +67,11 @@ export function createTurns({ on, transcripts }: { readonly on: On; readonly tra
   const ended = ({ session, turn: played }: Event, { device }: Arrival) => {
     if (played === undefined) return;
     const now = Date.now();
-    const { origin, reply, complete, reason, fenced, dropped, late, firstAudio } = played;
-    const outcome = complete ? "played" : (reason ?? "failed");
-    rates[complete ? "played" : "failed"].add(now);
+    const { origin, reply, fenced, dropped, late, firstAudio } = played;
+    const outcome = outcomeOf(played);
+    const kind = turnOutcomes[outcome].class;
+    if (kind === "answered") rates.played.add(now);
+    else if (kind === "fault") rates.failed.add(now);
     const turn = store.update(device, { id: nameTurn({ session, origin, reply }), session }, ({ heardAt, saidAt }) => {
       const began = heardAt ?? saidAt;
       const soundAt = firstAudio === undefined || began === undefined ? undefined : Math.round(began + firstAudio);
@@ -78,7 +88,10 @@ export function createTurns({ on, transcripts }: { readonly on: On; readonly tra
   };
 
   const subscriptions = [
-    on.heard((message, from) => heard(message, message.origin, message.text, from)),
+    on.heard((message, from) => {
+      if (message.reason === "nothing-heard") unheard(message, from);
+      else heard(message, message.origin, message.text, from);
+    }),
     on.text((message, from) => heard(message, message.seq, message.body, from)),
     on.say(said),
     on.event(ended),

@@ -45,6 +45,9 @@ export const map = z.record(z.string().max(1024), z.unknown()).refine(hasFewKeys
 export const list = z.array(z.unknown()).max(1024);
 /** Text that people typed, spoke or hear, at most 65,536 characters. */
 export const text = z.string().max(65_536);
+/** The outcome of a reply that is no answer (`turnOutcomes`). */
+export const ReplyOutcome = z.enum(["nothing-to-say", "failed"]);
+export type ReplyOutcome = z.infer<typeof ReplyOutcome>;
 /** Text that a person typed, at most 4096 bytes of UTF-8. */
 export const typedText = z.string().refine((text) => fits(text, 4096), "must be at most 4096 bytes");
 /** JSON text that only the programs which need it parse, at most 16,384 bytes of UTF-8. It need not be valid JSON. */

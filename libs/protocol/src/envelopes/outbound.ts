@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OutText } from "../device/outbound.ts";
-import { attempt, count, name, packet, reply, seq } from "./fields.ts";
+import { attempt, count, name, packet, reply, ReplyOutcome, seq } from "./fields.ts";
 import { unionByType } from "../union.ts";
 
 /** The bodies of control frames to the gateway, by `type`. */
@@ -32,6 +32,8 @@ const outbound = {
   n: count.optional(),
   /** The frame is the last one of its sentence, or of the whole reply. */
   end: z.enum(["sentence", "reply"]).optional(),
+  /** With the end of a reply that is no answer. */
+  outcome: ReplyOutcome.optional(),
   /** The engine makes the same frames again at the next attempt. */
   repeatable: z.boolean().optional(),
 };

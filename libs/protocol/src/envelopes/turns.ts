@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { Emotion } from "../device/outbound.ts";
-import { at, attempt, count, line, name, reply, seq, text, time, language } from "./fields.ts";
+import { at, attempt, count, line, name, reply, seq, text, time, language, ReplyOutcome } from "./fields.ts";
 
 /**
  * `device.<id>.heard` and `.heard.partial`: a transcript. `listen` is the seq of its opening frame, `utterance` counts from
- * 1 in the session, `from` and `origin` are the first and the last voiced frame. Speech that was rejected has an empty
- * text and a reason.
+ * 1 in the session, `from` and `origin` are the first and the last voiced frame. An empty text has a reason:
+ * `nothing-heard`, `unrecognized` (words that the recognizer does not know), or `failed`.
  */
 export const Heard = z.object({
   session: name,
@@ -16,13 +16,14 @@ export const Heard = z.object({
   text,
   language,
   confidence: z.number().min(0).max(1).optional(),
-  reason: z.enum(["unrecognized", "silence", "failed"]).optional(),
+  reason: z.enum(["nothing-heard", "unrecognized", "failed"]).optional(),
 });
 export type Heard = z.infer<typeof Heard>;
 
 /**
  * `device.<id>.say` and `.say.open`: one sentence of a reply, numbered from 0, the last one marked (its text may be
- * empty: an end mark). Without `session` and `origin` it is an announcement.
+ * empty: an end mark). Without `session` and `origin` it is an announcement. `outcome` marks the last sentence of a reply
+ * that is no answer.
  */
 export const Say = z.object({
   session: name.optional(),
@@ -34,6 +35,7 @@ export const Say = z.object({
   emotion: Emotion.optional(),
   language: language.optional(),
   last: z.boolean(),
+  outcome: ReplyOutcome.optional(),
 });
 export type Say = z.infer<typeof Say>;
 
@@ -50,7 +52,7 @@ export const TurnPlayed = z.object({
   /** The last sentence whose sound was sent; absent when none was. */
   sentence: count.optional(),
   complete: z.boolean(),
-  /** The outcome of an incomplete reply: `fenced`, `superseded`, `deadline`, `dry` or `closed`. */
+  /** The outcome (`turnOutcomes`) of everything but an answer that was played to its end. */
   reason: line.optional(),
   fenced: count,
   dropped: count,
