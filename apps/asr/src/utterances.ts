@@ -68,7 +68,7 @@ const samplesPerMs = 16;
 
 /** Creates the utterances of a listen. */
 export function createUtterances(deps: ListenDeps, options: UtterancesOptions): Utterances {
-  const { engineOf, log, metrics, profileOf, settings } = deps;
+  const { metrics, profileOf } = deps;
   const { listen, transcripts, messages, said, signal } = options;
   /** Those that are not stored yet, oldest first. The last one may still be spoken. */
   const open = new Set<Utterance>();
@@ -109,19 +109,7 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
       return open.size > 0;
     },
     begin(from) {
-      const profile = profileOf(listen.device);
-      const { language } = profile;
-      const engine = engineOf(profile);
-      const span = traceUtterance(listen, { engine: engine.name, from });
-      const onPartial = (text: string) => messages.partial({ utterance: transcripts.next, from, text, language });
-      const onFailed = (err: unknown) => {
-        log.warn({ err, engine: engine.name, device: listen.device, session: listen.session }, "recognition failed");
-        span.failed(err);
-      };
-      const { transcriptMs } = settings;
-      const recognition = openRecognition(engine, { language, onPartial, onFailed, transcriptMs }, signal);
-      const since = performance.now();
-      open.add((current = { from, engine: engine.name, since, recognition, span, discarded: false }));
+      open.add((current = openUtterance(from, deps, options)));
       messages.userSpeaking(true, from);
     },
     write(samples) {
@@ -156,6 +144,28 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
     },
     settled: () => conclusions,
   };
+}
+
+/** Opens an utterance with the engine of the device's profile. */
+function openUtterance(from: number, deps: ListenDeps, options: UtterancesOptions): Utterance {
+  const { engineOf, log, profileOf, settings } = deps;
+  const { listen, transcripts, messages, signal } = options;
+  const { device, session } = listen;
+  const profile = profileOf(device);
+  const { language } = profile;
+  const engine = engineOf(profile);
+  const span = traceUtterance(listen, { engine: engine.name, from });
+  const request = {
+    language,
+    transcriptMs: settings.transcriptMs,
+    onPartial: (text: string) => messages.partial({ utterance: transcripts.next, from, text, language }),
+    onFailed(err: unknown) {
+      log.warn({ err, engine: engine.name, device, session }, "recognition failed");
+      span.failed(err);
+    },
+  };
+  const recognition = openRecognition(engine, request, signal);
+  return { from, engine: engine.name, since: performance.now(), recognition, span, discarded: false };
 }
 
 /** Waits for the transcript of an utterance that has ended, and passes it through the gate. */

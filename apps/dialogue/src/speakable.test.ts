@@ -63,6 +63,8 @@ const english: readonly (readonly [written: string, spoken: string])[] = [
   ["| a | b |\n|:--|--:|\n| 1 | |", "a, b\n1"],
   ["a | b\n---|---\n1 | 2", "a | b\n1 | 2"],
   ["<!-- not. this -->Hi.", "Hi."],
+  ["[no answer]", ""],
+  ["Sure. [interrupted]", "Sure."],
   ["<answer>Press <kbd>Esc</kbd>.</answer>", "Press Esc."],
   ["~~~\nsecret\n~~~\nDone.", "Done."],
   ["**Bold**, *italic*, ***both*** and `code`", "Bold, italic, both and code"],

@@ -107,6 +107,8 @@ const rules: readonly Rule[] = [
   // Broken characters, and marks that a model's template or a search leaves behind.
   [/\ufffd+|(?!\s)\p{Cc}(?:\[[\d;]*m)?/gu, ""],
   [/<\|[^|<>]{1,40}\|>|<\/?s>|【\d+[^】]*】/g, ""],
+  // Marks of the history, which a model may repeat.
+  [/\[(?:interrupted|no answer)\]/g, ""],
   // Links, notes and HTML.
   [/<!--[^]*?-->/g, ""],
   [/!?\[([^\]]*)\]\((?=[^)]*[/.#:])(?:[^()\s]|\([^()\s]*\))*(?:\s"[^"]*")?\)/g, "$1"],

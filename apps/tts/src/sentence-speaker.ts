@@ -59,16 +59,14 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     log,
   });
 
-  /** The engines that speak the sentence, in order. Text that is mostly Latin is at least tried by the fallback. */
-  function choose(request: SentenceRequest): readonly TtsEngine[] {
-    const preferred = engines.filter(({ name }) => name === request.engine);
-    const able = [...new Set([...preferred, ...engines])].filter((engine) => engine.speaks(request));
-    return able.length === 0 && latinShare(request.text) > 0.5 ? [fallback] : able;
+  function noteUnspeakable({ language }: SentenceRequest, outage: Outage): void {
+    outage.cause = new TtsError("refused", "no engine speaks the sentence");
+    log.warn({ err: outage.cause, language }, "sentence not spoken");
   }
 
   async function* speak(request: SentenceRequest, signal: AbortSignal): AsyncGenerator<SpokenPacket> {
     const { outage = createOutage() } = request;
-    const chosen = choose(request);
+    const chosen = choose(deps, request);
     for (const engine of chosen.filter(({ name }) => !outage.away.has(name))) {
       let spoken = false;
       try {
@@ -86,13 +84,10 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     }
     if (outage.told) return;
     outage.told = true;
-    if (chosen.length === 0) {
-      outage.cause = new TtsError("refused", "no engine speaks the sentence");
-      log.warn({ err: outage.cause, language: request.language }, "sentence not spoken");
-      yield* tell("unspeakable", request.language, outage, signal);
-    } else
-      for await (const packet of tell("failed", request.language, outage, signal))
-        yield { ...packet, repeatable: false };
+    const isUnspeakable = chosen.length === 0;
+    if (isUnspeakable) noteUnspeakable(request, outage);
+    for await (const packet of tell(isUnspeakable ? "unspeakable" : "failed", request.language, outage, signal))
+      yield { ...packet, repeatable: packet.repeatable && isUnspeakable };
   }
 
   /** Logs and counts a failure. Throws the signal's reason if that is the cause. */
@@ -132,4 +127,11 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
   }
 
   return { speak, apologize, close: () => encoder.close() };
+}
+
+/** The engines that speak the sentence, in order. Text that is mostly Latin is at least tried by the fallback. */
+function choose({ engines, fallback }: PreferredEngines, request: SentenceRequest): readonly TtsEngine[] {
+  const preferred = engines.filter(({ name }) => name === request.engine);
+  const able = [...new Set([...preferred, ...engines])].filter((engine) => engine.speaks(request));
+  return able.length === 0 && latinShare(request.text) > 0.5 ? [fallback] : able;
 }

@@ -26,6 +26,7 @@ import {
   streamNames,
   ToolCall,
   TurnPlayed,
+  turnOutcomes,
   type BucketRow,
 } from "@voxbus/protocol";
 import type { z } from "@voxbus/subscriber";
@@ -36,6 +37,17 @@ import { readBlocks, readLeadingNames, readName, readNames, readPage, readTable 
 const page = readPage("docs/bus.md");
 const sorted = (list: Iterable<string>) => [...list].toSorted();
 const firstNames = (marker: string) => readTable(page, marker).map(([cell]) => readName(cell));
+
+describe("docs/bus.md, outcomes", () => {
+  it("the table is that of the code", () => {
+    const documented = readTable(page, "table: outcomes").map(([name, kind, meaning]) => [
+      readName(name),
+      kind,
+      meaning,
+    ]);
+    expect(documented).toEqual(Object.entries(turnOutcomes).map(([name, row]) => [name, row.class, row.meaning]));
+  });
+});
 
 describe("docs/bus.md, subjects", () => {
   it("subjects: the table has every channel and no other", () => {

@@ -2,7 +2,7 @@ import { channels, type Heard, stored, type TurnPlayed } from "@voxbus/protocol"
 import { createInbox, silence, encodeSpeech, type ModelScript } from "@voxbus/testing";
 import type { FieldDevice, FieldDeviceOptions } from "./device.ts";
 import type { FieldCase, FieldKind, Outcome } from "./field-case.ts";
-import { both, check, saysExactly } from "./outcomes.ts";
+import { both, check, hears, saysExactly } from "./outcomes.ts";
 import type { Stage } from "./stage.ts";
 
 const apology = "I am sorry, I cannot answer right now.";
@@ -148,6 +148,21 @@ export const outcomeCases: FieldKind = {
         const { reason } = await nextHeard();
         goOn();
         return both(check(`heard: ${reason}`, reason === "nothing-heard"), saysExactly(await answer, "Whales sing."));
+      },
+    },
+    {
+      odd: "a device whose profile names the built-in recognizer, while another one is configured",
+      right: "its words are heard by the built-in one, and those of the others are not",
+      why: "`engines.asr` is a setting of a profile like `engines.tts`.",
+      quick: true,
+      async run(stage) {
+        const { device } = await watch(stage, { id: "own-recognizer" });
+        await stage.setProfile("own-recognizer", { engines: { asr: "embedded" } });
+        const other = await stage.connect();
+        return both(
+          hears(await device.speak("time"), "what time is it"),
+          hears(await other.speak("time"), "Hello there."),
+        );
       },
     },
     saysNothing(() => write("😊"), "a model that answers with an emoji alone", true),

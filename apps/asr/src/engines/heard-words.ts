@@ -26,7 +26,7 @@ const credits = new RegExp(
 const longestCredits = 100;
 /** A text of single Chinese characters with blanks between them. */
 const spaced = /^(?:[\p{Script=Han}\p{P}]\s+)+[\p{Script=Han}\p{P}]$/u;
-const invisible = /[\0-\x08\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]|\p{Emoji_Presentation}|[♪♫♬♩🎵🎶]/gu;
+const invisible = /\p{Cc}|[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]|\p{Emoji_Presentation}|[♪♫♬♩🎵🎶]/gu;
 
 /**
  * Gives the words of a transcript without what recognizers write beside them. Gives an empty text for a transcript without

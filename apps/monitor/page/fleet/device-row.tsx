@@ -1,7 +1,7 @@
 import { turnOutcomes } from "@voxbus/protocol";
 import type { DeviceView } from "../../src/live/live.ts";
 import { linkDevice } from "../shared/route.ts";
-import { showAge, showMs, showWord } from "../shared/show.ts";
+import { showAge, showMs } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
 
 /** A device's row in the table, `top` px below the first. */

@@ -41,14 +41,6 @@ export function createTurns({ on, transcripts }: { readonly on: On; readonly tra
     }));
   };
 
-  const unheard = ({ session, origin }: Heard, from: Arrival) => {
-    const now = Date.now();
-    const ended = { heardAt: now, endedAt: now, outcome: "nothing-heard" } as const;
-    const named = { id: nameTurn({ session, origin }), session };
-    store.update(from.device, named, () => ({ origin, trace: traceOf(from), ...ended }));
-    store.setLast(from.device, { at: now, outcome: ended.outcome });
-  };
-
   const said = ({ session = "", origin, reply, sentence, text }: Say, from: Arrival) => {
     const now = Date.now();
     store.update(from.device, { id: nameTurn({ session, reply, origin }), session }, (turn) => {
@@ -89,7 +81,7 @@ export function createTurns({ on, transcripts }: { readonly on: On; readonly tra
 
   const subscriptions = [
     on.heard((message, from) => {
-      if (message.reason === "nothing-heard") unheard(message, from);
+      if (message.reason === "nothing-heard") noteUnheard(store, message, from);
       else heard(message, message.origin, message.text, from);
     }),
     on.text((message, from) => heard(message, message.seq, message.body, from)),
@@ -110,6 +102,15 @@ export function createTurns({ on, transcripts }: { readonly on: On; readonly tra
     latencies: (now) => ({ thought: durations.thought.read(now), sound: durations.sound.read(now) }),
     close: () => subscriptions.forEach((subscription) => subscription.close()),
   };
+}
+
+/** Notes a turn in which nothing was heard. It ends with its transcript. */
+function noteUnheard(store: TurnStore, { session, origin }: Heard, from: Arrival): void {
+  const now = Date.now();
+  const ended = { heardAt: now, endedAt: now, outcome: "nothing-heard" } as const;
+  const named = { id: nameTurn({ session, origin }), session };
+  store.update(from.device, named, () => ({ origin, trace: traceOf(from), ...ended }));
+  store.setLast(from.device, { at: now, outcome: ended.outcome });
 }
 
 /** The trace id in a message's headers, if it has one. */

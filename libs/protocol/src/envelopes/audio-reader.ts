@@ -1,5 +1,5 @@
 import { isName } from "../ids.ts";
-import { busVersion, maxPacketBytes } from "./fields.ts";
+import { busVersion, maxPacketBytes, ReplyOutcome } from "./fields.ts";
 import type { InAudio } from "./inbound.ts";
 import type { OutAudio } from "./outbound.ts";
 
@@ -44,6 +44,7 @@ const outFields = byLength([
   { name: "sentence", read: readInteger, takes: count },
   { name: "n", read: readInteger, takes: count },
   { name: "end", read: readText, takes: (end: string) => end === "sentence" || end === "reply" },
+  { name: "outcome", read: readText, takes: (outcome: string) => ReplyOutcome.safeParse(outcome).success },
   { name: "repeatable", read: readBoolean, takes: () => true },
 ]);
 const inRequired = ["kind", "body", "session", "seq", "at"];
