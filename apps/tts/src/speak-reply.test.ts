@@ -124,26 +124,16 @@ test("tts: an end mark without text ends the reply, an announcement has no origi
   gateway.close();
 });
 
-test("tts: a reply that is no answer says so in its last frame, which shows the face alone", async () => {
+test.each([
+  ["nothing-to-say", [{ text: "", emotion: "happy", outcome: "nothing-to-say" }]],
+  ["failed", [{ text: "今天天气很好。" }, { text: "Hello." }]],
+] as const)("tts: a reply that is no answer says so in its last frame alone (%s)", async (outcome, says) => {
   const gateway = createGateway();
   const { outcomes } = await startWorker();
-  await gateway.say({ sentence: 0, text: "", emotion: "happy", last: true, outcome: "nothing-to-say" });
+  for (const [at, say] of says.entries()) await gateway.say({ ...say, sentence: at, last: at === says.length - 1 });
   const frames = await gateway.until(ended);
-  expect(frames.map(({ body }) => body)).toMatchObject([{ type: "llm", emotion: "happy" }, { type: "end" }]);
-  expect(frames.map(({ outcome }) => outcome)).toEqual([undefined, "nothing-to-say"]);
-  gateway.played({ reply: gateway.reply, origin: 5 });
-  expect(await outcomes[0]).toBe("done");
-  gateway.close();
-});
-
-test("tts: a reply with a sentence that cannot be spoken ends as failed, in its last frame alone", async () => {
-  const gateway = createGateway();
-  const { outcomes } = await startWorker();
-  await gateway.say({ sentence: 0, text: "今天天气很好。" });
-  await gateway.say({ sentence: 1, text: "Hello.", last: true });
-  const frames = await gateway.until(ended);
-  expect(frames.at(-1)).toMatchObject({ kind: "audio", end: "reply", outcome: "failed" });
-  expect(frames.filter(({ outcome }) => outcome !== undefined)).toHaveLength(1);
+  expect(frames.filter((frame) => frame.outcome)).toEqual([frames.at(-1)]);
+  expect(frames.at(-1)).toMatchObject({ end: "reply", outcome });
   gateway.played({ reply: gateway.reply, origin: 5 });
   expect(await outcomes[0]).toBe("done");
   gateway.close();
