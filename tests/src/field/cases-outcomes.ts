@@ -113,19 +113,6 @@ export const outcomeCases: FieldKind = {
       },
     },
     {
-      odd: "a client that sends stop in auto mode, before anything was said",
-      right: "the device goes back to waiting, and no apology follows after the deadline of an answer",
-      why: "Clients with a button send stop in every mode.",
-      async run(stage) {
-        const { device, nextHeard } = await watch(stage);
-        device.send({ type: "listen", state: "start", mode: "auto" });
-        encodeSpeech(silence(600)).forEach((packet) => device.send(packet));
-        device.send({ type: "listen", state: "stop" });
-        const { reason } = await nextHeard();
-        return both(check(`heard: ${reason}`, reason === "nothing-heard"), await staysQuiet(device));
-      },
-    },
-    {
       odd: "a cough while the answer to a question is being thought",
       right: "the question is answered",
       why: "A transcript without words must not take the place of a question.",
