@@ -28,7 +28,7 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
     return;
   }
   // The launcher ended while this process loaded.
-  if (process.connected === false) process.exit(0);
+  if ("connected" in process && !process.connected) process.exit(0);
   const foreign = dropForeignVariables();
   const early = new AbortController();
   const starting = startService(program, build, process.env, early.signal);
