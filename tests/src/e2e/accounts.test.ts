@@ -88,7 +88,7 @@ const neverAllowed: Readonly<Record<string, readonly [readonly string[], readonl
       "gateway.x1.command",
       "$JS.ACK.voxbus_TURNS.voxbus_tts.1.1.1.1.1",
     ],
-    ["device.x1.out", "stored.device.x1.say"],
+    ["device.x1.out", "gateway.x1.command", "_INBOX.tts.x1"],
   ],
   dialogue: [
     ["device.x1.heard", "device.x1.in.text", "$KV.voxbus_profiles.x1", "gateway.x1.command"],
