@@ -1,7 +1,7 @@
+import { createNoise } from "@voxbus/audio";
 import type { Bus } from "@voxbus/bus";
 import {
   connectTestBus,
-  createNoise,
   encodeSpeech,
   loadSpeech,
   openTestGateway,

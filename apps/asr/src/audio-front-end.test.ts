@@ -1,5 +1,6 @@
+import { createNoise } from "@voxbus/audio";
 import { createWorkerPool } from "@voxbus/workers";
-import { createNoise, encodeSpeech, loadSpeech, silence } from "@voxbus/testing";
+import { encodeSpeech, loadSpeech, silence } from "@voxbus/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import { createAudioFrontEnd, type AudioFrontEnd, type FrontEndEvent, type FrontEndInput } from "./audio-front-end.ts";

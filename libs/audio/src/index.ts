@@ -1,4 +1,5 @@
 export { createEndOfSpeechDetector, type EndOfSpeechDetector, type SpeechState } from "./end-of-speech.ts";
+export { addHiss, attenuate, createNoise, noiseKinds, noiseLevels, type NoiseKind, type NoiseLevel } from "./noises.ts";
 export {
   createOpusDecoder,
   createOpusEncoder,

@@ -19,7 +19,6 @@ export type { ChatEvent, EarlyEnd } from "./model-stream.ts";
 export { startNatsServer, type NatsServer } from "./nats-server.ts";
 export { foreignVariables, startOnOddHost, type HostedProgram, type HostOutput, type OddHost } from "./odd-host.ts";
 export { silentLog } from "./silent-log.ts";
-export { addHiss, attenuate, createNoise, noiseKinds, noiseLevels, type NoiseKind, type NoiseLevel } from "./noises.ts";
 export { createTone, encodeSpeech, loadSpeech, silence } from "./speech.ts";
 export { loose, looseRow } from "./loose.ts";
 export { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";

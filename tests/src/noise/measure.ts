@@ -1,6 +1,7 @@
+import { addHiss } from "@voxbus/audio";
 import type { Bus } from "@voxbus/bus";
 import { buckets, defaultProfile } from "@voxbus/protocol";
-import { addHiss, silence } from "@voxbus/testing";
+import { silence } from "@voxbus/testing";
 import { answer, createSound, levels, loadSample, samples, speak, type SoundKind } from "./corpus.ts";
 import { hear } from "./ear.ts";
 

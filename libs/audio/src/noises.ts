@@ -11,20 +11,21 @@ interface Noise {
   readonly everyMs: readonly [least: number, most: number];
 }
 
-/** The sounds of a room that are not meant for a device. */
-export const noiseKinds = ["slams", "coughs", "hum", "clicks", "music", "babble", "keyboard"] as const;
-/** The name of a noise. */
-export type NoiseKind = (typeof noiseKinds)[number];
-
-const noises: Readonly<Record<NoiseKind, Noise>> = {
+const noises = {
   slams: { add: addSlam, everyMs: [1500, 4000] },
   coughs: { add: addCoughs, everyMs: [2500, 5000] },
   hum: { add: addHum, everyMs: [3000, 6000] },
+  fan: { add: addFan, everyMs: [1000, 1000] },
   clicks: { add: addClick, everyMs: [100, 2500] },
   music: { add: addChord, everyMs: [230, 460] },
   babble: { add: addBabble, everyMs: [250, 500] },
   keyboard: { add: addTyping, everyMs: [1000, 4000] },
-};
+} as const satisfies Readonly<Record<string, Noise>>;
+
+/** The name of a noise: a sound of a room that is not meant for a device. */
+export type NoiseKind = keyof typeof noises;
+/** The names of the noises. */
+export const noiseKinds = Object.keys(noises) as readonly NoiseKind[];
 
 /** The loudest sample of a noise, by level [dBFS]. */
 export const noiseLevels = { loud: -3, middle: -15, soft: -27 } as const;
@@ -47,7 +48,7 @@ export function createNoise(
   const { level, seconds, seed, speech } = options;
   const random = createRandom(seed);
   const sound = new Float32Array(seconds * sampleRate);
-  const { add, everyMs } = noises[kind];
+  const { add, everyMs }: Noise = noises[kind];
   for (let ms = 500; ms < seconds * 1000; ms += between(random, ...everyMs)) {
     add(sound, Math.round((ms * sampleRate) / 1000), random, speech);
   }
@@ -113,6 +114,10 @@ function addHum(sound: Float32Array, at: number, random: Random): void {
     const hum = harmonics.reduce((sum, share, n) => sum + share * Math.sin(2 * Math.PI * mains * (n + 1) * time), 0);
     mix(sound, at + i, ramp * (hum + 0.1 * (2 * random() - 1)));
   }
+}
+
+function addFan(sound: Float32Array, at: number, random: Random): void {
+  for (let i = 0; i < sampleRate; i++) mix(sound, at + i, 2 * random() - 1);
 }
 
 function addClick(sound: Float32Array, at: number, random: Random): void {
