@@ -29,7 +29,16 @@ export function replaceTable(page: string, marker: string, rows: readonly (reado
   const lines = behindMarker(page, marker);
   const end = lines.findIndex((line) => !line.startsWith("|"));
   const before = page.slice(0, page.length - lines.join("\n").length);
-  return [before + rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n"), ...lines.slice(end)].join("\n");
+  return [before + alignRows(rows).join("\n"), ...lines.slice(end)].join("\n");
+}
+
+/** Writes rows as prettier does. The second one is the rule. */
+function alignRows(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(3, ...rows.map((cells) => cells[column]?.length ?? 0)));
+  return rows.map((cells, row) => {
+    const padded = cells.map((cell, column) => cell.padEnd(widths[column] ?? 0, row === 1 ? "-" : " "));
+    return `| ${padded.join(" | ")} |`;
+  });
 }
 
 /** Reads the names in backticks of the paragraph behind `<!-- list: NAME -->`. */
