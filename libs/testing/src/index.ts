@@ -2,6 +2,7 @@ export { connectTestBus } from "./bus.ts";
 export { connectRaw, leave, openTestDevice, type Received, type TestDevice, type TestDeviceOptions } from "./device.ts";
 export { findFreePort } from "./free-port.ts";
 export { greetAsNats, startGreeter, type Greeter } from "./greeter.ts";
+export { measureGrowth } from "./growth.ts";
 export { createInbox, type Inbox } from "./inbox.ts";
 export { openTestGateway, type Answer, type TestGateway } from "./gateway.ts";
 export {
