@@ -30,7 +30,7 @@ export interface HostedProgram {
   output(): string;
   /** Resolves with the next printed line that matches. Rejects if the program ends before. */
   awaitLine(pattern: RegExp): Promise<string>;
-  /** Resolves with the program's addresses, by name. It needs `channel`. */
+  /** Resolves with the program's addresses, by name. It needs `channel`. Rejects if the program ends before. */
   readonly addresses: Promise<Readonly<Record<string, string>>>;
   /** Reads a stalled output from now on. */
   read(): void;
@@ -62,7 +62,7 @@ export const foreignVariables: Readonly<Record<string, string>> = {
   TZ: "Pacific/Chatham",
 };
 
-/** Starts a program on an odd host. The caller ends it. */
+/** Starts a program on an odd host. The caller ends it; at the latest it is killed with this process. */
 export function startOnOddHost(command: readonly string[], host: OddHost = {}): HostedProgram {
   const { stdout = "read", env = {}, cwd, nohup = false, unprivileged = false, channel = false } = host;
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_"));
@@ -80,15 +80,25 @@ export function startOnOddHost(command: readonly string[], host: OddHost = {}): 
   const { pid } = child;
   if (pid === undefined) throw new Error(`${file} cannot be started`);
   const ended = once(child, "close").then(([code]) => code as number | null);
+  // A stalled output has no end until it is read.
+  child.once("exit", () => child.stdout?.resume());
+  const killWithUs = () => void child.kill("SIGKILL");
+  process.once("exit", killWithUs);
+  void ended.then(() => process.off("exit", killWithUs));
   const { read, output, awaitLine } = watchOutput(child, ended);
   if (stdout !== "stalled") read();
   if (stdout === "gone") child.stdout?.destroy();
+  const addresses = Promise.race([
+    once(child, "message").then(([message]) => (message as { addresses: Record<string, string> }).addresses),
+    ended.then(() => Promise.reject(new Error(`the program ended before it was ready:\n${output()}`))),
+  ]);
+  addresses.catch(() => undefined);
   return {
     child,
     pid,
     output,
     awaitLine,
-    addresses: once(child, "message").then(([message]) => (message as { addresses: Record<string, string> }).addresses),
+    addresses,
     read,
     deafen() {
       child.stdout?.destroy();

@@ -1,17 +1,13 @@
-import { fileURLToPath } from "node:url";
-import { foreignVariables, greetAsNats, startGreeter, startOnOddHost, type OddHost } from "@voxbus/testing";
-import { freePorts } from "../e2e/launcher.ts";
+import { foreignVariables, greetAsNats, startGreeter, type OddHost } from "@voxbus/testing";
 import type { FieldCase, FieldKind, Outcome } from "./field-case.ts";
 import { both, check, saysExactly } from "./outcomes.ts";
+import { launchProgram } from "./program.ts";
 import type { Stage } from "./stage.ts";
 
 type Env = Readonly<Record<string, string>>;
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-
 function launch({ defer }: Stage, program: string, host: OddHost) {
-  const env = { ...freePorts, VOXBUS_LOG_FORMAT: "json", ...host.env };
-  const started = startOnOddHost([process.execPath, `apps/${program}/dist/main.js`], { cwd: root, ...host, env });
+  const started = launchProgram(program, host);
   defer(() => started.child.kill("SIGKILL"));
   return started;
 }
@@ -177,7 +173,7 @@ const surroundings: readonly FieldCase[] = [
     right: "the program runs, and ends in order",
     why: "Service managers close it, and terminals hang up.",
     async run(stage) {
-      const host = { stdout: "closed", channel: true, env: { VOXBUS_NATS_URL: stage.nats.url } } as const;
+      const host = { stdout: "closed", env: { VOXBUS_NATS_URL: stage.nats.url } } as const;
       const { addresses, end } = launch(stage, "monitor", host);
       const { status } = await fetch(`${(await addresses)["ops"]}/readyz`);
       const { code } = await end("SIGHUP");

@@ -8,10 +8,11 @@ import {
   startNatsServer,
   type ModelServer,
   type NatsServer,
+  type OddHost,
 } from "@voxbus/testing";
 import { writeWav } from "@voxbus/audio";
 import { connectDevice, type FieldDevice, type FieldDeviceOptions } from "./device.ts";
-import { startProgram, type ProgramOptions, type RunningProgram } from "./program.ts";
+import { startProgram, type RunningProgram } from "./program.ts";
 
 /** The programs of the running system. */
 export const programNames = ["gateway", "asr", "dialogue", "tts"] as const;
@@ -31,7 +32,7 @@ export interface Stage {
   /** Ends a program of the system and starts it again, without memory of earlier cases. */
   restart(name: ProgramName, env?: Readonly<Record<string, string>>): Promise<void>;
   /** Starts one more program, which ends with the case. It has the system's NATS and server. */
-  start(name: string, options?: ProgramOptions): Promise<RunningProgram>;
+  start(name: string, host?: OddHost): Promise<RunningProgram>;
   /** Stores settings of a device. */
   setProfile(device: string, profile: Partial<Profile>): Promise<void>;
   /** Everything that the system's programs have printed in this case. */
@@ -69,8 +70,7 @@ export async function openStage(): Promise<OpenStage> {
       ]),
     ),
   };
-  const startOwn = (name: string, { env, ...options }: ProgramOptions = {}) =>
-    startProgram(name, { ...options, env: { ...base, ...env } });
+  const startOwn = (name: string, host: OddHost = {}) => startProgram(name, { ...host, env: { ...base, ...host.env } });
   const programs = new Map(await Promise.all(programNames.map(async (name) => [name, await startOwn(name)] as const)));
   const bus = await connectTestBus(nats.url, { name: "field" });
   const changed = new Set<ProgramName>();
@@ -101,8 +101,8 @@ export async function openStage(): Promise<OpenStage> {
       return device;
     },
     restart,
-    async start(name, options) {
-      const started = await startOwn(name, options);
+    async start(name, host) {
+      const started = await startOwn(name, host);
       ends.push(() => started.end("SIGKILL"));
       return started;
     },
