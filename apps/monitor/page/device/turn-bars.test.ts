@@ -28,7 +28,7 @@ test.each([
     1e6,
   );
   expect(scaleOf(rows)).toBe(scale);
-  const ends = rows.map(({ bars }) => (bars.at(-1)!.to - bars[0].from) / scale);
+  const ends = rows.map(({ bars }) => (bars.at(-1)!.to - bars[0]!.from) / scale);
   expect(Math.max(...ends)).toBeLessThanOrEqual(1);
   expect(new Set(ends).size).toBe(lengths.length);
 });
