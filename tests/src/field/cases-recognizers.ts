@@ -1,8 +1,7 @@
-import { check, hears, saysExactly, both } from "./outcomes.ts";
-import type { FieldCase, FieldKind, Outcome } from "./field-case.ts";
+import { check, hears, both } from "./outcomes.ts";
+import type { FieldCase, FieldKind } from "./field-case.ts";
 import type { Stage } from "./stage.ts";
-
-const nothingHeard = "I am sorry, I did not understand that.";
+import { hearNothing } from "./watch.ts";
 
 async function speakAndHear(stage: Stage, answer: string | { status: number; body: object | string }) {
   stage.server.script.transcribe = () => answer;
@@ -36,12 +35,9 @@ function form(odd: string, body: object | string, why: string): FieldCase {
 function nothing(odd: string, transcript: string, why: string): FieldCase {
   return {
     odd,
-    right: "nothing was heard, and the model is not asked",
+    right: "nothing was heard, and the device goes back to waiting",
     why,
-    async run(stage): Promise<Outcome> {
-      const { turn, asked } = await speakAndHear(stage, transcript);
-      return both(saysExactly(turn, nothingHeard), check(`the model was asked ${asked} times`, asked === 0));
-    },
+    run: (stage) => hearNothing(stage, transcript),
   };
 }
 
