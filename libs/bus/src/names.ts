@@ -45,19 +45,18 @@ export function isReserved(prefix: string): boolean {
 export function createNames(prefix = ""): Names {
   const owner = prefix || "voxbus";
   const before = prefix && `${prefix}.`;
-  const bucket = (name: BucketName) => `${owner}_${name}`;
-  const stream = (name: StreamName) => `${owner}_${name}`;
-  const bucketStream = (name: BucketName) => `KV_${bucket(name)}`;
+  const own = (name: string) => `${owner}_${name}`;
+  const bucketStream = (name: BucketName) => `KV_${own(name)}`;
   return {
-    stream,
-    bucket,
+    stream: own,
+    bucket: own,
+    durable: own,
     bucketStream,
-    streamOf: (name) => (isStream(name) ? stream(name) : bucketStream(name)),
-    bucketSubject: (name, key) => `$KV.${bucket(name)}.${key}`,
-    durable: (durable) => `${owner}_${durable}`,
-    plainDurable: (durable) => (durable.startsWith(`${owner}_`) ? durable.slice(owner.length + 1) : durable),
-    queue: (queue) => (prefix ? `${prefix}_${queue}` : queue),
-    place: (channel) => ({ subject: before + channel.subject, stream: stream(channel.delivery) }),
+    streamOf: (name) => (isStream(name) ? own(name) : bucketStream(name)),
+    bucketSubject: (name, key) => `$KV.${own(name)}.${key}`,
+    plainDurable: (durable) => (durable.startsWith(own("")) ? durable.slice(own("").length) : durable),
+    queue: (queue) => (prefix ? own(queue) : queue),
+    place: (channel) => ({ subject: before + channel.subject, stream: own(channel.delivery) }),
     subject: (subject) => before + subject,
     plain: (subject) => (subject.startsWith(before) ? subject.slice(before.length) : subject),
     owns: (subject) => subject.startsWith(before) && firstTokens.has(subject.slice(before.length).split(".")[0] ?? ""),
