@@ -3,6 +3,7 @@ import type { Bus } from "@voxbus/bus";
 import {
   connectTestBus,
   encodeSpeech,
+  isUserSpeaking,
   loadSpeech,
   openTestGateway,
   silence,
@@ -31,10 +32,6 @@ const order = (answers: readonly Answer[]) =>
   answers.map((answer) =>
     answer.type === "user-speaking" ? `user-speaking ${answer.on ? "on" : "off"}` : answer.type,
   );
-const isUserSpeaking =
-  (on: boolean) =>
-  (answer: Answer): answer is Extract<Answer, { type: "user-speaking" }> =>
-    answer.type === "user-speaking" && answer.on === on;
 
 /** A number of /metrics, 0 as long as it is not there. */
 async function readMetric(name: string): Promise<number> {

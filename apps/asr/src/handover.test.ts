@@ -5,6 +5,7 @@ import type { Bus } from "@voxbus/bus";
 import {
   connectTestBus,
   encodeSpeech,
+  isUserSpeaking,
   loadSpeech,
   openTestGateway,
   silence,
@@ -48,10 +49,8 @@ async function startAsr(more: Record<string, string> = {}): Promise<Running> {
 }
 
 const say = (name: string) => encodeSpeech(joinSamples(silence(600), loadSpeech(name), silence(900)));
-const isOn = (answer: Answer): answer is Extract<Answer, { type: "user-speaking" }> =>
-  answer.type === "user-speaking" && answer.on;
-const isOff = (answer: Answer): answer is Extract<Answer, { type: "user-speaking" }> =>
-  answer.type === "user-speaking" && !answer.on;
+const isOn = isUserSpeaking(true);
+const isOff = isUserSpeaking(false);
 const texts = () => device.answers.flatMap((answer) => (answer.type === "heard" ? [answer.heard.text] : []));
 
 beforeAll(async () => {

@@ -2,6 +2,7 @@ import type { Bus } from "@voxbus/bus";
 import {
   connectTestBus,
   encodeSpeech,
+  isUserSpeaking,
   loadSpeech,
   openTestGateway,
   silence,
@@ -26,10 +27,6 @@ let device: TestGateway;
 let count = 0;
 
 const say = (name: string, after = 900) => encodeSpeech(joinSamples(silence(600), loadSpeech(name), silence(after)));
-const isUserSpeaking =
-  (on: boolean) =>
-  (answer: Answer): answer is Extract<Answer, { type: "user-speaking" }> =>
-    answer.type === "user-speaking" && answer.on === on;
 
 beforeAll(async () => {
   nats = await startNatsServer();

@@ -9,6 +9,12 @@ export type Answer =
   | { readonly type: "stt"; readonly text: string; readonly origin: number | undefined }
   | { readonly type: "heard"; readonly heard: Heard };
 
+/** Makes a test for the news that the user has begun to speak, or has stopped. */
+export function isUserSpeaking(on: boolean) {
+  return (answer: Answer): answer is Extract<Answer, { type: "user-speaking" }> =>
+    answer.type === "user-speaking" && answer.on === on;
+}
+
 /** One session of a device, put on the bus as a gateway does it. */
 export interface TestGateway extends Closer {
   readonly answers: readonly Answer[];

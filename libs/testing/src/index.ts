@@ -4,7 +4,7 @@ export { findFreePort } from "./free-port.ts";
 export { greetAsNats, startGreeter, type Greeter } from "./greeter.ts";
 export { measureGrowth } from "./growth.ts";
 export { createInbox, type Inbox } from "./inbox.ts";
-export { openTestGateway, type Answer, type TestGateway } from "./gateway.ts";
+export { isUserSpeaking, openTestGateway, type Answer, type TestGateway } from "./gateway.ts";
 export {
   startModelServer,
   type ChatRequest,
