@@ -6,6 +6,7 @@ import type { FieldCase, FieldKind, Outcome } from "./field-case.ts";
 import { textResult } from "./mcp.ts";
 import { both, check } from "./outcomes.ts";
 import type { Stage } from "./stage.ts";
+import { watch } from "./watch.ts";
 
 const volume = "self_audio_speaker_set_volume";
 
@@ -140,9 +141,10 @@ const cases: readonly FieldCase[] = [
     right: "the history is empty",
     why: "Noise is no part of the conversation.",
     async run(stage) {
-      const device = await stage.connect();
       stage.server.script.transcribe = () => "[BLANK_AUDIO]";
-      await device.speak();
+      const { device, nextHeard } = await watch(stage);
+      device.sendUtterance("sum");
+      await nextHeard();
       return remembers(stage, device);
     },
   },

@@ -126,9 +126,9 @@ const streams: readonly FieldCase[] = [
     right: "the sentence is spoken, then an apology",
     why: "Proxies cut long answers.",
   }),
-  stream("only thoughts, and no answer", ["<think>He asks how I am.</think>"], [failed], {
+  stream("thoughts up to the longest length, and no answer", ["<think>He asks how I am.", delta({}, { finish_reason: "length" })], [failed], {
     right: "an apology, and no thought is spoken",
-    why: "A model that thinks up to its longest length never answers.",
+    why: "A server cuts a model that thinks too long, and says so in `finish_reason`.",
   }),
   stream("control characters in the answer", ["I am\u0000 \u0007well\u001b[0m."], ["I am well."], {
     right: "only the words are spoken and shown",

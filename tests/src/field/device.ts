@@ -26,7 +26,9 @@ export interface FieldDevice {
   send(message: object | string | Uint8Array): void;
   /** Types a text, and resolves with its turn. */
   ask(text: string): Promise<FieldTurn>;
-  /** Speaks a recording of samples/ while a button is held, and resolves with its turn. */
+  /** Speaks a recording of samples/ while a button is held. */
+  sendUtterance(sample: string): void;
+  /** The same, and resolves with its turn. */
   speak(sample?: string): Promise<FieldTurn>;
   /** Sends the packets of a recording of samples/ as fast as the network takes them. */
   sendSpeech(sample: string): void;
@@ -87,6 +89,11 @@ export async function connectDevice(
     return readTurn(items);
   };
   const sendSpeech = (sample: string) => encodeSpeech(loadSpeech(sample)).forEach((packet) => send(packet));
+  const sendUtterance = (sample: string) => {
+    send({ type: "listen", state: "start", mode: "manual" });
+    sendSpeech(sample);
+    send({ type: "listen", state: "stop" });
+  };
   return {
     id,
     connection,
@@ -97,10 +104,9 @@ export async function connectDevice(
       send({ type: "listen", state: "detect", text });
       return turn();
     },
+    sendUtterance,
     speak(sample = "sum") {
-      send({ type: "listen", state: "start", mode: "manual" });
-      sendSpeech(sample);
-      send({ type: "listen", state: "stop" });
+      sendUtterance(sample);
       return turn();
     },
     sendSpeech,

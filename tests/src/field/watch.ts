@@ -36,9 +36,7 @@ export async function staysQuiet(device: FieldDevice): Promise<Outcome> {
 export async function hearNothing(stage: Stage, transcript: string): Promise<Outcome> {
   stage.server.script.transcribe = () => transcript;
   const { device, nextHeard } = await watch(stage);
-  device.send({ type: "listen", state: "start", mode: "manual" });
-  device.sendSpeech("sum");
-  device.send({ type: "listen", state: "stop" });
+  device.sendUtterance("sum");
   const { reason } = await nextHeard();
   return both(check(`heard: ${reason}`, reason === "nothing-heard"), await staysQuiet(device));
 }
