@@ -9,8 +9,9 @@ import { LiveFrames } from "./live-frames.ts";
 import { Pacer } from "./pacer.ts";
 import type { PlayoutDeps } from "./playout-deps.ts";
 import { ReplyQueue } from "./reply-queue.ts";
-import { TurnReports, type AwaitedTurn, type Turn } from "./turn-reports.ts";
+import { TurnReports } from "./turn-reports.ts";
 import { consequences, isOutcome, nextTurnState, type Outcome, type TurnEvent } from "./turn-state.ts";
+import type { AwaitedTurn, Turn } from "./turn.ts";
 import { Watchdog, type Work } from "./watchdog.ts";
 
 /**

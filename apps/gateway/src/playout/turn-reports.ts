@@ -6,18 +6,8 @@ import type { Clock } from "./clock.ts";
 import type { Downlink } from "./downlink.ts";
 import type { Fence } from "./fence.ts";
 import type { Pacer } from "./pacer.ts";
-import type { Outcome, TurnState } from "./turn-state.ts";
-
-/** A turn that has no reply yet. */
-export interface AwaitedTurn {
-  readonly origin: number;
-  /** Time of the last sign that somebody works on it, at first its beginning, ms. */
-  aliveAt: number;
-  state: TurnState;
-}
-
-/** A turn without a reply, or the reply of a turn. */
-export type Turn = AwaitedTurn | PlayoutBuffer;
+import type { Outcome } from "./turn-state.ts";
+import type { Turn } from "./turn.ts";
 
 /** Dependencies of the reports. */
 export interface TurnReportsDeps {

@@ -1,7 +1,7 @@
 import type { Outbound, Profile } from "@voxbus/protocol";
 import type { Uplink } from "../uplink/uplink.ts";
 import { PlayoutBuffer } from "./buffer.ts";
-import type { AwaitedTurn, Turn } from "./turn-reports.ts";
+import type { AwaitedTurn, Turn } from "./turn.ts";
 
 /** A reply that has not grown for this long in its middle is asked for again, and then again at this interval, ms. */
 const resendMs = 1000;

@@ -1,0 +1,13 @@
+import type { PlayoutBuffer } from "./buffer.ts";
+import type { TurnState } from "./turn-state.ts";
+
+/** A turn that has no reply yet. */
+export interface AwaitedTurn {
+  readonly origin: number;
+  /** Time of the last sign that somebody works on it, at first its beginning, ms. */
+  aliveAt: number;
+  state: TurnState;
+}
+
+/** A turn without a reply, or the reply of a turn. */
+export type Turn = AwaitedTurn | PlayoutBuffer;
