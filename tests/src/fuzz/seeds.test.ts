@@ -49,7 +49,7 @@ describe("seeds of the fuzz suite", () => {
         .filter(({ delivery }) => delivery !== "view")
         .map(({ pattern }) => pattern.replaceAll(/<\w+>/g, "[^.]+")),
       "stored[.]device[.][^.]+[.](?:heard|say|say[.]open)",
-      ...bucketNames.map((name) => `[$]KV[.]${name}[.].+`),
+      ...bucketNames.map((name) => `[$]KV[.]voxbus_${name}[.].+`),
     ];
     const missing = expected.filter((pattern) => !subjects.some((subject) => new RegExp(`^${pattern}$`).test(subject)));
     expect(missing).toEqual([]);
