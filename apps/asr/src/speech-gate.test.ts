@@ -65,6 +65,12 @@ describe("speech gate: while the device speaks", () => {
     },
   );
 
+  test("unclear words that are half the device's own are an echo, clear ones a command", () => {
+    expect(judge("set a five second timer", 0.55)).toBe("echo");
+    expect(judge("set a five second timer", 0.7)).toBeUndefined();
+    expect(judge("what is the date", 0.55)).toBeUndefined();
+  });
+
   test("words need all features, and sounds without known words are the device's own", () => {
     expect(judge("set the volume to fifty", 0.7, 0)).toBe("noise");
     expect(judge("set the volume to fifty", 0.4)).toBe("noise");

@@ -23,6 +23,8 @@ const least = {
   /** For a few words, and for a single one. Short commands are what noises are taken for. */
   fewWords: 0.56,
   oneWord: 0.57,
+  /** Of clear words. The device's own are often mistaken for similar ones. */
+  clear: 0.65,
 } as const;
 const fewWords = 3;
 /** Speech without known words has this much voice. More is a conversation in the room. */
@@ -54,7 +56,7 @@ export function judgeUtterance(heard: Recognized, { voicing, said }: Circumstanc
   }
   if (text === "") return undefined;
   const words = readTokens(text);
-  if (isEcho(words, said)) return "echo";
+  if (isEcho(words, said, confidence !== undefined && confidence < least.clear ? "unclear" : "clear")) return "echo";
   const isShort = words.length <= fewWords;
   const needed = words.length === 1 ? least.oneWord : isShort ? least.fewWords : least.confidence;
   const features = [
