@@ -73,7 +73,7 @@ class ListenWork {
     const { end, ask } = listen.pauses;
     const pauses = listen.mode === "manual" ? { endMs: Infinity, pauseMs: Infinity } : { endMs: end, pauseMs: ask };
     this.#frontEnd = deps.frontEnds.open({ ...pauses, maxMs }, claim.signal);
-    this.#said = followSaid(deps.bus, listen.device);
+    this.#said = followSaid(deps.bus, listen);
     this.#messages = createListenMessages(deps.bus, listen);
     this.#utterances = createUtterances(deps, {
       listen,

@@ -9,6 +9,7 @@ export interface Said extends Closer {
 
 interface Sentence {
   readonly reply: string;
+  readonly origin: number;
   readonly text: string;
   /** The time at which its reply ended, ms; at the latest, if nothing is heard of its end. */
   until: number;
@@ -17,18 +18,26 @@ interface Sentence {
 const mostSentences = 200;
 const longestReplyMs = 300_000;
 
-/** Follows the replies of a device, until it is closed. */
-export function followSaid(bus: Bus, device: string): Said {
+/** Follows the replies to the device of a session, until it is closed. */
+export function followSaid(bus: Bus, { device, session }: { readonly device: string; readonly session: string }): Said {
   let sentences: Sentence[] = [];
-  const take = ({ reply, text }: Say) => {
-    sentences.push({ reply, text, until: performance.now() + longestReplyMs });
+  /** The newest origin whose turn has ended, and with it all turns before. */
+  let ended = 0;
+  const take = ({ reply, origin = Infinity, text }: Say) => {
+    if (origin <= ended) return;
+    sentences.push({ reply, origin, text, until: performance.now() + longestReplyMs });
     if (sentences.length > mostSentences) sentences.shift();
   };
   const closers = [
     bus.subscribe(stored(channels.sayOpen(device)), take),
     bus.subscribe(stored(channels.say(device)), take),
-    bus.subscribe(channels.event(device), ({ turn }) => {
-      for (const sentence of sentences) if (sentence.reply === turn?.reply) sentence.until = performance.now();
+    bus.subscribe(channels.event(device), ({ session: from, turn }) => {
+      if (from !== session || turn === undefined) return;
+      const now = performance.now();
+      // A turn that ended before the first frame of its reply does not name it.
+      ended = Math.max(ended, turn.origin ?? 0);
+      for (const sentence of sentences)
+        if (sentence.reply === turn.reply || sentence.origin <= ended) sentence.until = Math.min(sentence.until, now);
     }),
   ];
   return {
