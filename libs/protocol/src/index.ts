@@ -54,7 +54,19 @@ export {
 } from "./envelopes/inbound.ts";
 export { OutAudio, Outbound, OutControl, OutControlFrame, outControls, OutTextFrame } from "./envelopes/outbound.ts";
 export { Event, Heard, Say, SessionState, TurnPlayed } from "./envelopes/turns.ts";
-export { Alert, BadMessage, Command, ReplayAnswer, ReplayRequest, severities, Stats } from "./envelopes/operations.ts";
+export {
+  Alert,
+  BadMessage,
+  Command,
+  PoolStats,
+  PoolWork,
+  priorities,
+  ReplayAnswer,
+  ReplayRequest,
+  severities,
+  Stats,
+  type Priority,
+} from "./envelopes/operations.ts";
 export { createInAudioWriter, type InAudioWriter } from "./envelopes/audio-writer.ts";
 export { decodeEnvelope, encodeEnvelope, type Encoded } from "./envelopes/codec.ts";
 export {

@@ -66,7 +66,7 @@ export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly obj
   command: [{ body: { type: "disconnect", device: "fuzz-1", session, reason: "requested" } }],
   "replay request": [{ session, from: 1, to: 90 }, { session, from: 2 ** 31 - 1 }],
   "replay answer": [{ session, open: true, newest: 5, frames: [Uint8Array.of(0x80)] }],
-  stats: [{ program: "asr", instance: "01K6", state: "running", host: "h", pid: 5, at: 5, uptime: 5, rss: 5, heap: 5, cpu: 0.5, cores: 2, loopDelay: 1, gauges: { listens: 1 }, totals: { utterances: 2 }, drops: { "bad-envelope": 1 } }],
+  stats: [{ program: "asr", instance: "01K6", state: "running", host: "h", pid: 5, at: 5, uptime: 5, rss: 5, heap: 5, cpu: 0.5, cores: 2, loopDelay: 1, gauges: { listens: 1 }, totals: { utterances: 2 }, drops: { "bad-envelope": 1 }, pools: [{ name: "recognition", slots: 20, busy: 0.5, work: [{ priority: "high", submitted: 5, running: 1, peak: 2, waiting: 0, waited: 1, done: 4, failed: 0, timedOut: 0, shed: 0, waitMs: { mean: 1, p50: 1, p95: 1, p99: 1 }, workMs: { mean: 2, p50: 2, p95: 2, p99: 2 } }] }] }],
   alert: [{ id: "a", at: 5, severity: "low", name: "n", target: "s", message: "m", resolved: false }],
 }; // prettier-ignore
 

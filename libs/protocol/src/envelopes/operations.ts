@@ -46,6 +46,44 @@ export type Alert = z.infer<typeof Alert>;
 export const BadMessage = z.object({ subject: line, reason: word, field: line.optional(), count, at });
 export type BadMessage = z.infer<typeof BadMessage>;
 
+/** Who waits for the work of a pool. `high`: a person. `normal`: an announcement. `low`: nobody. */
+export const priorities = ["high", "normal", "low"] as const;
+export type Priority = (typeof priorities)[number];
+
+/** Times (ms) of the work that ended in the last minute; 0 if none did. */
+const Times = z.object({ mean: time, p50: time, p95: time, p99: time });
+/**
+ * The work of one priority in a pool. `running` and `waiting` are current values, `peak` is the most that ran at once. The
+ * others count from the start of the process: `waited` had to wait before it ran, `shed` was refused or given up while it
+ * waited. `done`, `failed`, `timedOut` and `shed` are the ways to end; what a fence or its caller ended is in none of them.
+ */
+export const PoolWork = z.object({
+  priority: z.enum(priorities),
+  submitted: count,
+  running: count,
+  peak: count,
+  waiting: count,
+  waited: count,
+  done: count,
+  failed: count,
+  timedOut: count,
+  shed: count,
+  waitMs: Times,
+  workMs: Times,
+});
+export type PoolWork = z.infer<typeof PoolWork>;
+/**
+ * A pool of a process. `slots` is the work that it does at once, or its threads. `busy` is the share of them that was in use
+ * since the last report, 0 to 1.
+ */
+export const PoolStats = z.object({
+  name: word,
+  slots: count,
+  busy: z.number().min(0).max(1),
+  work: z.array(PoolWork).max(16),
+});
+export type PoolStats = z.infer<typeof PoolStats>;
+
 const amounts = z.record(word, amount).refine(hasFewKeys, "must have at most 1024 keys");
 /**
  * `stats.<program>`: one process's numbers about itself, every few seconds. `rss` and `heap` in bytes, `cpu` in cores used, of
@@ -71,6 +109,7 @@ export const Stats = z.object({
   gauges: amounts,
   totals: amounts,
   drops: amounts,
+  pools: z.array(PoolStats).max(16).optional(),
   /** The messages dropped in the last 10 minutes, by subject, reason and field. */
   badMessages: z.array(BadMessage).max(16).optional(),
 });
