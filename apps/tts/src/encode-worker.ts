@@ -7,7 +7,14 @@ export interface EncodeContract extends WorkerContract {
   readonly data: null;
   readonly request: null;
   readonly input: Sound;
-  readonly result: Uint8Array<ArrayBuffer>;
+  readonly result: EncodedPacket;
+}
+
+/** One Opus packet of 60 ms. */
+export interface EncodedPacket {
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** The time that it took to resample and encode (ms). */
+  readonly costMs: number;
 }
 
 const sampleRate = 24_000;
@@ -20,6 +27,11 @@ await serveWorker<EncodeContract>(
       const encoder = createOpusEncoder({ sampleRate, bitrate: 24_000, complexity: 5 });
       const packet = new Int16Array(packetSamples);
       let filled = 0;
+      let began = 0;
+      function encode(): EncodedPacket {
+        const body = encoder.encode(packet);
+        return { body, costMs: performance.now() - began };
+      }
       function* cut(samples: Int16Array) {
         for (let at = 0; at < samples.length;) {
           const part = samples.subarray(at, at + packetSamples - filled);
@@ -27,7 +39,8 @@ await serveWorker<EncodeContract>(
           filled += part.length;
           at += part.length;
           if (filled < packetSamples) continue;
-          yield encoder.encode(packet);
+          yield encode();
+          began = performance.now();
           filled = 0;
         }
       }
@@ -37,14 +50,16 @@ await serveWorker<EncodeContract>(
           resampler ??= createResampler(sound.sampleRate, sampleRate);
           // In small blocks, so that the first packet does not wait for a whole sentence.
           for (let at = 0; at < sound.samples.length; at += packetSamples) {
+            began = performance.now();
             yield* cut(resampler.write(sound.samples.subarray(at, at + packetSamples)));
           }
         }
         if (resampler) yield* cut(resampler.flush());
-        if (filled > 0) yield encoder.encode(packet.fill(0, filled));
+        packet.fill(0, filled);
+        if (filled > 0) yield encode();
       } finally {
         encoder.close();
       }
     },
-  (packet) => [packet.buffer],
+  ({ body }) => [body.buffer],
 );

@@ -4,7 +4,7 @@ import type { PreferredEngines } from "./engines/preference.ts";
 import type { TtsMetrics } from "./metrics.ts";
 import { type Problem, problemTexts } from "./problem-texts.ts";
 import { latinShare } from "./script.ts";
-import { createSpeechEncoder, type SpokenPacket } from "./speech-encoder.ts";
+import { createSpeechEncoder, type EncoderLoad, type SpokenPacket } from "./speech-encoder.ts";
 
 /** A sentence, the engine that is preferred for it, and what happened to the sentences before it. */
 export interface SentenceRequest extends SpeechRequest {
@@ -38,6 +38,8 @@ export interface SentenceSpeaker {
   speak(request: SentenceRequest, signal: AbortSignal): AsyncIterable<SpokenPacket>;
   /** Says that something went wrong: in the language if an engine speaks it, otherwise in English. */
   apologize(language: string | undefined, signal: AbortSignal): AsyncIterable<SpokenPacket>;
+  /** Returns the present load of the threads that encode. */
+  load(): EncoderLoad;
   /** Ends every running sentence and the threads. The engines stay open. */
   close(): Promise<void>;
 }
@@ -126,7 +128,7 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     return tell("failed", language, createOutage(), signal);
   }
 
-  return { speak, apologize, close: () => encoder.close() };
+  return { speak, apologize, load: () => encoder.load(), close: () => encoder.close() };
 }
 
 /** The engines that speak the sentence, in order. Text that is mostly Latin is at least tried by the fallback. */
