@@ -23,4 +23,5 @@ await serveWorker<AudioFrontEndContract>(
         frontEnd.close();
       }
     },
+  { transfer: (events) => events.flatMap((event) => (event.type === "speech" ? [event.samples.buffer] : [])) },
 );

@@ -34,7 +34,7 @@ export type FrontEndEvent =
   /** Voice began in the frame `from`. */
   | { readonly type: "onset"; readonly from: number }
   /** Speech for the recognizer, from 300 ms before the onset on. */
-  | { readonly type: "speech"; readonly samples: Int16Array }
+  | { readonly type: "speech"; readonly samples: Int16Array<ArrayBuffer> }
   /** The utterance pauses after its voiced frame `origin`, and perhaps it is complete. */
   | { readonly type: "pause"; readonly origin: number }
   /** The utterance ended; `origin` was its last voiced frame. */

@@ -1,5 +1,5 @@
-/** Sounds one after the other. */
-export function joinSamples(...sounds: readonly Int16Array[]): Int16Array {
+/** Sounds one after the other, in a buffer of their own. */
+export function joinSamples(...sounds: readonly Int16Array[]): Int16Array<ArrayBuffer> {
   const joined = new Int16Array(sounds.reduce((length, sound) => length + sound.length, 0));
   let at = 0;
   for (const sound of sounds) {

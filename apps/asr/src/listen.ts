@@ -137,7 +137,10 @@ class ListenWork {
     if (!this.#utterances.busy && frame.at - this.#claim.message.at > maxListenMs) {
       this.#end({ ended: false });
       this.#messages.listening("again");
-    } else this.#frontEnd.write({ type: "packet", seq: frame.seq, packet: frame.body });
+      return;
+    }
+    // A packet is a view of all that arrived from NATS together, and would take that along to the thread.
+    this.#frontEnd.write({ type: "packet", seq: frame.seq, packet: frame.body.slice() });
   }
 
   #takeControl({ seq, body }: InControlFrame): void {

@@ -74,9 +74,9 @@ export function createFrameReader(): FrameReader {
 
 /** Creates a function that cuts a stream of samples into frames and keeps the rest for the next call. */
 function createFrameCutter(): (samples: Int16Array) => Int16Array[] {
-  let rest = new Int16Array(0);
+  let rest: Int16Array = new Int16Array(0);
   return (samples) => {
-    const all = joinSamples(rest, samples);
+    const all = rest.length === 0 ? samples : joinSamples(rest, samples);
     const frames = Math.floor(all.length / voiceFrameSamples);
     rest = all.slice(frames * voiceFrameSamples);
     return Array.from({ length: frames }, (_, i) => all.subarray(i * voiceFrameSamples, (i + 1) * voiceFrameSamples));

@@ -61,5 +61,5 @@ await serveWorker<EncodeContract>(
         encoder.close();
       }
     },
-  ({ body }) => [body.buffer],
+  { transfer: ({ body }) => [body.buffer] },
 );

@@ -6,14 +6,8 @@ export interface AsyncQueue<Value> extends AsyncIterable<Value> {
   end(error?: Error): void;
 }
 
-/**
- * Creates an empty queue. `onRead` is called before the reader gets a value, `onReturn` when the reader leaves its loop
- * before the end.
- */
-export function createAsyncQueue<Value>(
-  options: { readonly onRead?: () => void; readonly onReturn?: () => void } = {},
-): AsyncQueue<Value> {
-  const { onRead, onReturn } = options;
+/** Creates an empty queue. `onReturn` is called when the reader leaves its loop before the end. */
+export function createAsyncQueue<Value>(onReturn?: () => void): AsyncQueue<Value> {
   const values: Value[] = [];
   let ended: { readonly error?: Error | undefined } | undefined;
   let wake = () => {};
@@ -30,10 +24,7 @@ export function createAsyncQueue<Value>(
     async *[Symbol.asyncIterator]() {
       try {
         for (;;) {
-          while (values.length > 0) {
-            onRead?.();
-            yield values.shift()!;
-          }
+          while (values.length > 0) yield values.shift()!;
           if (ended) break;
           await new Promise<void>((resolve) => (wake = resolve));
         }

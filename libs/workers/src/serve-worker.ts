@@ -1,72 +1,151 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { createAsyncQueue, type AsyncQueue } from "./async-queue.ts";
+import { createBatch } from "./batch.ts";
+import { readClock } from "./clock.ts";
 import { openProgress } from "./progress.ts";
+import { createSteps, type Steps } from "./steps.ts";
+import { createTaskInput, type TaskInput } from "./task-input.ts";
 import { readThreadId } from "./thread-time.ts";
 import type { TaskFailure, TaskMessage, TaskReply, ThreadData, WorkerContract } from "./worker-messages.ts";
 
-/** The signal and the input of one task. */
+/** The signal, the input and the turns of one task. */
 export interface WorkerTask<Input> {
-  /** Aborted when the caller gave the task up. Only code that returns to the event loop notices. */
+  /** Aborted when the caller gave the task up. Its next step then throws the reason. */
   readonly signal: AbortSignal;
-  /** The values that the caller writes into the task, until it ends its input. */
+  /**
+   * The values that the caller writes into the task, until it ends its input. Reading one is a step of the task. Without a
+   * deadline of its own, a task whose input has ended goes before those that still go on.
+   */
   readonly input: AsyncIterable<Input>;
+  /** True once the caller has ended the input, whether or not all of it was read. */
+  readonly ended: boolean;
+  /**
+   * Waits until the task's next step is the one of this thread that is due first, at most 2 s early, or 10 s if there is
+   * nothing else to do. `due` is a time of `readClock`, and holds for reading the input from now on. Throws the reason of an
+   * abort.
+   */
+  takeStep(due: number): Promise<void>;
 }
 
-/** Does one task and yields its results. Reading an input, and yielding a result, are signs of progress. */
+/**
+ * Does one task and yields its results. The task computes in steps, between which the thread does others' steps and returns to
+ * its event loop. Each step, and each result, is a sign of progress.
+ */
 export type WorkerHandler<Contract extends WorkerContract> = (
   request: Contract["request"],
   task: WorkerTask<Contract["input"]>,
 ) => AsyncIterable<Contract["result"]> | Iterable<Contract["result"]>;
 
+/** Options of a worker. */
+export interface WorkerOptions<Contract extends WorkerContract> {
+  /** Names the buffers of a result that are moved, not copied. */
+  readonly transfer?: (result: Contract["result"]) => ArrayBuffer[];
+  /** True if somebody waits for the answer to this value of the input. */
+  readonly isUrgent?: (input: Contract["input"]) => boolean;
+}
+
+/** A task of this thread, as the messages to it see it. */
+interface Job<Input> {
+  readonly id: number;
+  readonly input: Pick<TaskInput<Input>, "push" | "end">;
+  abort(reason: unknown): void;
+}
+
 /**
  * Serves a pool from this worker thread. `start` gets the pool's `workerData`, prepares what all tasks share, and returns
- * the handler. `transfer` names the buffers of a result that are moved, not copied.
+ * the handler. A result must not change after it was yielded: it leaves at the end of the event-loop turn, the first one of
+ * a task at once.
  */
 export async function serveWorker<Contract extends WorkerContract>(
   start: (data: Contract["data"]) => WorkerHandler<Contract> | Promise<WorkerHandler<Contract>>,
-  transfer?: (result: Contract["result"]) => ArrayBuffer[],
+  { transfer, isUrgent }: WorkerOptions<Contract> = {},
 ): Promise<void> {
   const port = parentPort;
   if (!port) throw new Error("serveWorker was called on the main thread: call it in a worker thread");
   const { data, memory } = workerData as ThreadData<Contract["data"]>;
   const progress = openProgress(memory);
-  const reply = (message: TaskReply, moved?: ArrayBuffer[]) => port.postMessage(message, moved);
-  const tasks = new Map<number, { abort: AbortController; input: AsyncQueue<Contract["input"]> }>();
+  const steps = createSteps<number>((id) => progress.step(id ?? 0));
+  const jobs = new Map<number, Job<Contract["input"]>>();
+  const replies = createBatch<TaskReply>(
+    (messages, moved) => port.postMessage(messages, moved),
+    (message, error) => message.kind === "result" && jobs.get(message.task)?.abort(error),
+  );
+  process.once("exit", () => replies.flush());
   const handle = await start(data);
 
-  const runTask = async (task: number, request: Contract["request"]): Promise<void> => {
-    const abort = new AbortController();
-    const input = createAsyncQueue<Contract["input"]>({ onRead: () => progress.step(task) });
-    tasks.set(task, { abort, input });
-    progress.step(task);
+  async function run(id: number, request: Contract["request"]): Promise<void> {
+    const { job, task } = createJob<Contract["input"]>(id, steps);
+    jobs.set(id, job);
     try {
-      for await (const value of handle(request, { signal: abort.signal, input })) {
-        progress.step(task);
-        if (abort.signal.aborted) break;
-        reply({ kind: "result", task, value }, transfer?.(value));
+      await task.rest();
+      let isFirst = true;
+      for await (const value of handle(request, task)) {
+        progress.step(id);
+        replies.send({ kind: "result", task: id, value }, transfer?.(value));
+        if (isFirst) replies.flush();
+        isFirst = false;
+        if (steps.tired) await task.rest();
       }
-      reply({ kind: "done", task });
+      task.signal.throwIfAborted();
+      replies.send({ kind: "done", task: id });
     } catch (error) {
-      reply({ kind: "failed", task, error: describeFailure(error) });
+      replies.send({ kind: "failed", task: id, error: describeFailure(error) });
     } finally {
-      tasks.delete(task);
+      jobs.delete(id);
     }
-  };
-
-  port.on("message", (message: TaskMessage) => {
-    progress.step(0);
+  }
+  function take(message: TaskMessage): void {
     if (message.kind === "ping") return;
-    if (message.kind === "start") {
-      void runTask(message.task, message.request);
-      return;
-    }
-    const known = tasks.get(message.task);
-    if (!known) return;
-    if (message.kind === "input") known.input.push(message.value);
-    else known.input.end();
-    if (message.kind === "abort") known.abort.abort();
+    if (message.kind === "start") return void run(message.task, message.request);
+    const job = jobs.get(message.task);
+    if (message.kind === "input") job?.input.push(message.value, isUrgent?.(message.value) ?? false);
+    else if (message.kind === "inputEnd") job?.input.end();
+    else job?.abort(new Error("the caller gave the task up"));
+  }
+
+  port.on("message", (messages: readonly TaskMessage[]) => {
+    progress.step(0);
+    for (const message of messages) take(message);
   });
-  reply({ kind: "ready", id: readThreadId() });
+  replies.send({ kind: "ready", id: readThreadId() });
+}
+
+/** Creates a task and the job that its messages reach. */
+function createJob<Input>(id: number, steps: Steps<number>) {
+  const abort = new AbortController();
+  const { signal } = abort;
+  let ownDue: number | undefined;
+  const choose = (due: number) => input.endedAt ?? ownDue ?? due;
+  const wait = async (due: number) => {
+    await steps.wait(id, due);
+    signal.throwIfAborted();
+  };
+  const input: TaskInput<Input> = createTaskInput<Input>({
+    wait: (due) => wait(choose(due)),
+    hurry: (due) => steps.hurry(id, due),
+  });
+  const job: Job<Input> = {
+    id,
+    input,
+    abort(reason) {
+      abort.abort(reason);
+      input.discard();
+      steps.hurry(id, -Infinity);
+    },
+  };
+  const task = {
+    signal,
+    input,
+    get ended() {
+      return input.endedAt !== undefined;
+    },
+    takeStep(due: number) {
+      ownDue = due;
+      return wait(due);
+    },
+    /** Returns to the event loop. */
+    rest: () => wait(choose(readClock())),
+  };
+  return { job, task };
 }
 
 function describeFailure(error: unknown): TaskFailure {

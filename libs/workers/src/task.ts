@@ -43,9 +43,7 @@ export function createTask(options: {
   readonly onAbandoned: (task: Task) => void;
 }): Task {
   const { id, request, signal, onLoss, onAbandoned } = options;
-  const results = createAsyncQueue<unknown>({
-    onReturn: () => abort(new WorkerError("closed", "the reader left before the end")),
-  });
+  const results = createAsyncQueue<unknown>(() => abort(new WorkerError("closed", "the reader left before the end")));
   /** The messages for the next thread that runs the task. */
   let kept: TaskMessage[] = [];
   const keeps = onLoss !== "end";

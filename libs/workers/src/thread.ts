@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { createBatch } from "./batch.ts";
 import { createProgressMemory, openProgress } from "./progress.ts";
 import type { Task, TaskThread } from "./task.ts";
 import { createThreadTime, type ThreadTime } from "./thread-time.ts";
@@ -44,14 +45,29 @@ export function startThread(options: {
   let quietMs = 0;
   let failure: unknown;
 
-  worker.on("message", (reply: TaskReply) => {
-    if (reply.kind === "result") return tasks.get(reply.task)?.push(reply.value);
-    if (reply.kind === "ready") time = createThreadTime(reply.id);
-    else {
-      tasks.get(reply.task)?.end(reply.kind === "failed" ? reviveFailure(reply.error) : undefined);
-      tasks.delete(reply.task);
-    }
-    return options.onFree();
+  const messages = createBatch<TaskMessage>((batch, moved) => worker.postMessage(batch, moved), refuse);
+
+  /** Ends the task of a message that cannot be copied to the thread. */
+  function refuse(message: TaskMessage, error: unknown) {
+    if (message.kind === "ping") return;
+    endTask(message.task, toError(error));
+    messages.send({ kind: "abort", task: message.task });
+  }
+  function endTask(id: number, error?: Error) {
+    tasks.get(id)?.end(error);
+    tasks.delete(id);
+    options.onFree();
+  }
+  function take(reply: TaskReply) {
+    if (reply.kind === "result") tasks.get(reply.task)?.push(reply.value);
+    else if (reply.kind === "ready") {
+      time = createThreadTime(reply.id);
+      options.onFree();
+    } else endTask(reply.task, reply.kind === "failed" ? reviveFailure(reply.error) : undefined);
+  }
+
+  worker.on("message", (replies: readonly TaskReply[]) => {
+    for (const reply of replies) take(reply);
   });
   worker.on("error", (error) => (failure = error));
   worker.on("exit", (code) => {
@@ -71,7 +87,7 @@ export function startThread(options: {
     get busy() {
       return tasks.size;
     },
-    send: (message: TaskMessage, moved) => worker.postMessage(message, moved),
+    send: (message, moved) => messages.send(message, moved),
     run(task) {
       tasks.set(task.id, task);
       task.run(thread);
@@ -95,6 +111,10 @@ export function startThread(options: {
     },
   };
   return thread;
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function reviveFailure({ name, message, stack, code }: TaskFailure): Error {

@@ -15,7 +15,8 @@ const code = `
   import { readFileSync } from "node:fs";
   import { threadId } from "node:worker_threads";
   import { serveWorker } from ${JSON.stringify(new URL("../dist/serve-worker.js", import.meta.url).href)};
-  const cpuMs = () => 10 * readFileSync("/proc/thread-self/stat", "latin1").split(") ")[1].split(" ")[11];
+  const readFields = () => readFileSync("/proc/thread-self/stat", "latin1").split(") ")[1].split(" ").map(Number);
+  const cpuMs = () => 10 * (readFields()[11] + readFields()[12]);
   await serveWorker((data) => async function* ({ act, count, flag }, { signal, input }) {
     if (act === "greet") yield data.greeting;
     if (act === "thread") yield threadId;
@@ -29,7 +30,7 @@ const code = `
     if (act === "die once") { yield 1; if (Atomics.add(flag, 0, 1) === 0) process.exit(3); yield 2; }
     if (act === "die") process.exit(3);
     if (act === "fail") throw Object.assign(new RangeError("no"), { code: 7 });
-  }, (value) => (value instanceof Uint8Array ? [value.buffer] : []));
+  }, { transfer: (value) => (value instanceof Uint8Array ? [value.buffer] : []) });
 `;
 const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`);
 const data = { greeting: "hello" };
@@ -231,7 +232,7 @@ test("worker pool: a thread without a task that hangs is replaced too", async ()
   const lost: string[] = [];
   start({ hangMs: 200, onLost: ({ code }) => lost.push(code) });
   for await (const _ of pool.stream({ act: "block" })) break;
-  await expect.poll(() => lost).toEqual(["died"]);
+  await expect.poll(() => lost, { timeout: 10_000 }).toEqual(["died"]);
 });
 
 test("worker pool: a thread that works on many tasks in a row, and on aborted ones, is not replaced", async () => {

@@ -74,3 +74,21 @@ test("embedded engine: judges the words before a pause, and the utterance goes o
   await engine.close();
   expect(await waiting).toBe("unknown");
 });
+
+test("embedded engine: an utterance that has ended is recognized before the words of those that go on", async () => {
+  const engine = await createEmbeddedEngine({ grammar, garbagePrefix, judge, threads: 1, decoders: 4, log: silentLog });
+  const never = new AbortController().signal;
+  const partials: string[] = [];
+  const speech = loadSpeech("time");
+  const others = [1, 2, 3].map(() => engine.open({ language: "en", onPartial: (text) => partials.push(text) }, never));
+  const ended = engine.open({ language: "en" }, never);
+  // They have their decoders, and wait.
+  await Promise.all([...others, ended].map((one) => one.judgePause!()));
+  for (const other of others) for (const from of [0, 8000, 16_000]) other.write(speech.slice(from, from + 8000));
+  ended.write(speech);
+  expect((await ended.finish()).text).toBe("what time is it");
+  const meanwhile = partials.length;
+  await Promise.all(others.map((other) => other.judgePause!()));
+  expect(partials.length).toBeGreaterThan(2 * meanwhile + 2);
+  await engine.close();
+});

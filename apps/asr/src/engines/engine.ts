@@ -22,7 +22,7 @@ export interface RecognitionRequest {
 
 /** One utterance being recognized. It ends when `finish` settles or its signal aborts. */
 export interface Recognition {
-  /** Takes more speech, 16 kHz mono, in order. Copies the samples and never blocks. Ignored after the end. */
+  /** Takes more speech, 16 kHz mono, in order. The samples must not change afterwards. Never blocks. Ignored after the end. */
   write(samples: Int16Array): void;
   /**
    * Judges the words so far, in a pause of the speaker, by engines that know all sentences. The transcript may differ.

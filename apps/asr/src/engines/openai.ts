@@ -56,7 +56,7 @@ export function createOpenAiEngine(options: {
       signal.throwIfAborted();
       const chunks: Int16Array[] = [];
       return {
-        write: (samples) => void chunks.push(samples.slice()),
+        write: (samples) => void chunks.push(samples),
         finish() {
           const open = AbortSignal.any([signal, closing.signal]);
           return requests.add(() => transcribe(joinSamples(...chunks), language, open), { signal: open });

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { serveWorker } from "@voxbus/workers";
 import { joinSamples } from "../join-samples.ts";
 import { createDecoderFactory, type Decoder, type Decoding, type Grammar } from "./decoder.ts";
@@ -21,42 +20,50 @@ export interface RecognizerContract {
     | ({ readonly type: "end" } & Decoding);
 }
 
-await serveWorker<RecognizerContract>(async ({ model, grammar, garbagePrefix }) => {
-  const createDecoder = await createDecoderFactory(model, grammar);
-  const idle: Decoder[] = [await createDecoder()];
-  const accept = (words: readonly string[]) =>
-    words.some((word) => word.startsWith(garbagePrefix)) ? "" : words.join(" ");
+/**
+ * The utterance that ended first is recognized first, then pauses in which the words are wanted, then partial transcripts. Two
+ * steps of the decoder cannot be divided: a piece of speech, and a whole utterance. No abort is heard in them.
+ */
+await serveWorker<RecognizerContract>(
+  async ({ model, grammar, garbagePrefix }) => {
+    const createDecoder = await createDecoderFactory(model, grammar);
+    const idle: Decoder[] = [await createDecoder()];
+    const accept = (words: readonly string[]) =>
+      words.some((word) => word.startsWith(garbagePrefix)) ? "" : words.join(" ");
 
-  return async function* recognize({ partials }, { input, signal }) {
-    const decoder = idle.pop() ?? (await createDecoder());
-    const spoken: Int16Array[] = [];
-    let text = "";
-    let decoding: Decoding = { words: [], confidence: 0 };
-    try {
-      decoder.start();
+    return async function* recognize({ partials }, task) {
+      const decoder = idle.pop() ?? (await createDecoder());
+      const spoken: Int16Array[] = [];
+      let text = "";
+      let decoding: Decoding = { words: [], confidence: 0 };
       try {
-        for await (const piece of input) {
-          if (piece === "pause") {
-            yield { type: "pause", text };
-            continue;
+        decoder.start();
+        try {
+          for await (const piece of task.input) {
+            if (piece === "pause") {
+              yield { type: "pause", text };
+              continue;
+            }
+            spoken.push(piece);
+            // The words of the whole utterance come next.
+            if (task.ended) continue;
+            const guess = partials ? accept(decoder.guess(piece)) : "";
+            if (guess !== "" && guess !== text) yield { type: "partial", text: guess };
+            text = guess;
           }
-          spoken.push(piece);
-          const guess = partials ? accept(decoder.guess(piece)) : "";
-          if (guess !== "" && guess !== text) yield { type: "partial", text: guess };
-          text = guess;
+        } finally {
+          decoder.stop();
         }
+        decoding = await decoder.decode(joinSamples(...spoken));
+      } catch (error) {
+        // After a trap the memory of the wasm module is in an unknown state. A new thread takes over.
+        if (error instanceof Error && error.name === "RuntimeError") process.exit(1);
+        throw error;
       } finally {
-        decoder.stop();
-        // Aborts that came during other utterances are heard now.
-        await setImmediate();
-        if (!signal.aborted) decoding = await decoder.decode(joinSamples(...spoken));
         idle.push(decoder);
       }
-    } catch (error) {
-      // After a trap the memory of the wasm module is in an unknown state. A new thread takes over.
-      if (error instanceof Error && error.name === "RuntimeError") process.exit(1);
-      throw error;
-    }
-    yield { type: "end", ...decoding };
-  };
-});
+      yield { type: "end", ...decoding };
+    };
+  },
+  { isUrgent: (piece) => piece === "pause" },
+);

@@ -24,5 +24,5 @@ await serveWorker<FliteContract>(
       yield { sampleRate, samples };
     };
   },
-  ({ samples }) => [samples.buffer],
+  { transfer: ({ samples }) => [samples.buffer] },
 );
