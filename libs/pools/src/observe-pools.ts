@@ -1,0 +1,64 @@
+import type { Meter } from "@opentelemetry/api";
+import type { PoolWork } from "@voxbus/protocol";
+import type { PoolRecorder } from "./recorder.ts";
+
+type Counted = "submitted" | "waited" | "done" | "failed" | "timedOut" | "shed";
+type Current = "running" | "waiting" | "peak";
+
+const counters: Readonly<Record<Counted, readonly [name: string, description: string]>> = {
+  submitted: ["submitted", "Jobs that a pool was asked to do"],
+  waited: ["waited", "Jobs that had to wait before they ran"],
+  done: ["done", "Jobs that were done"],
+  failed: ["failed", "Jobs that failed"],
+  timedOut: ["timed_out", "Jobs that ran too long"],
+  shed: ["shed", "Jobs that were refused, or given up while they waited"],
+};
+const gauges: Readonly<Record<Current, string>> = {
+  running: "Jobs that run",
+  waiting: "Jobs that wait",
+  peak: "The most jobs that ran at the same time",
+};
+const quantiles = [
+  ["0.5", "p50"],
+  ["0.95", "p95"],
+  ["0.99", "p99"],
+] as const;
+
+/** Creates the series `voxbus_pool_*` of a program's pools. They have values from the start. */
+export function observePools(meter: Meter, pools: () => readonly Pick<PoolRecorder, "read">[]): void {
+  const counted = Object.entries(counters).map(([field, [name, description]]) => {
+    return [field as keyof PoolWork, meter.createObservableCounter(`voxbus_pool_${name}`, { description })] as const;
+  });
+  const current = Object.entries(gauges).map(([field, description]) => {
+    return [field as keyof PoolWork, meter.createObservableGauge(`voxbus_pool_${field}`, { description })] as const;
+  });
+  const gauge = (name: string, description: string) => meter.createObservableGauge(name, { description });
+  const waits = gauge("voxbus_pool_wait_ms", "Quantiles of the time that jobs waited, of the last minute");
+  const works = gauge("voxbus_pool_work_ms", "Quantiles of the time that jobs ran, of the last minute");
+  const slots = gauge("voxbus_pool_slots", "Slots or threads of a pool");
+  const busy = meter.createObservableCounter("voxbus_pool_busy_ms", {
+    description: "Time in which slots or threads were busy, all of a pool together",
+  });
+  const limited = meter.createObservableCounter("voxbus_pool_limited", {
+    description: "Jobs that waited, or were refused, because of the limit of calls in a minute",
+  });
+  meter.addBatchObservableCallback(
+    (result) => {
+      for (const numbers of pools().map((pool) => pool.read())) {
+        const pool = { pool: numbers.name };
+        result.observe(slots, numbers.slots, pool);
+        result.observe(busy, numbers.busyMs, pool);
+        result.observe(limited, numbers.limited, pool);
+        for (const work of numbers.work) {
+          const labels = { ...pool, priority: work.priority };
+          for (const [field, series] of [...counted, ...current]) result.observe(series, work[field] as number, labels);
+          for (const [quantile, rank] of quantiles) {
+            result.observe(waits, work.waitMs[rank], { ...labels, quantile });
+            result.observe(works, work.workMs[rank], { ...labels, quantile });
+          }
+        }
+      }
+    },
+    [...counted, ...current].map(([, series]) => series).concat([waits, works, slots, busy, limited]),
+  );
+}
