@@ -36,7 +36,6 @@ export class HeldPlace implements JobPlace {
   /** Called when the slot is lost before the work has settled. */
   #lose: ((reason: unknown) => void) | undefined;
   #state: "waiting" | "running" | "free" = "waiting";
-  #waited = false;
   #timer: NodeJS.Timeout | undefined;
   /** The time (ms) that the work has taken, without the times of its reader. */
   #worked = 0;
@@ -68,7 +67,7 @@ export class HeldPlace implements JobPlace {
   /** Notes that the job was not started at once. */
   wait(): void {
     if (!this.isWaiting) return;
-    this.#waited = true;
+    this.#options.record.wait();
     const { name, patienceMs } = this.#options;
     const late = () => this.refuse(new PoolFullError("late", `the job waited ${patienceMs} ms for the pool ${name}`));
     this.#timer = setTimeout(late, patienceMs);
@@ -77,7 +76,7 @@ export class HeldPlace implements JobPlace {
   start(): void {
     clearTimeout(this.#timer);
     this.#state = "running";
-    this.#options.record.start(this.#waited);
+    this.#options.record.start();
     this.#workedSince = performance.now();
     this.#watch(this.#options.timeoutMs);
     this.#resolve(this);

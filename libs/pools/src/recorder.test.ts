@@ -33,6 +33,7 @@ interface Piece {
   readonly priority: Priority;
   readonly record: WorkRecord;
   readonly submittedAt: number;
+  waited: boolean;
   starts: { at: number; waited: boolean; until?: number }[];
   /** `ms`: how long it ran, if it ran until its end. */
   ended?: { readonly ending: Ending; readonly at: number; readonly ms?: number };
@@ -62,7 +63,7 @@ test("recorder: its numbers are those of the whole story, whatever the schedule"
         if (step.act === "pause") vi.advanceTimersByTime(step.ms);
         else if (step.act === "submit") {
           const { priority } = step;
-          pieces.push({ priority, record: recorder.submit(priority), submittedAt: now, starts: [] });
+          pieces.push({ priority, record: recorder.submit(priority), submittedAt: now, waited: false, starts: [] });
         } else if (pieces.length > 0) act(pieces[step.pick % pieces.length]!, step, now);
         for (const priority of priorities) {
           const running = pieces.filter((piece) => piece.priority === priority && isRunning(piece)).length;
@@ -101,8 +102,10 @@ function act(piece: Piece, step: Extract<Step, { pick: number }>, now: number): 
     if (last !== undefined) last.until = now;
     piece.ended ??= { ending: step.ending, at: now, ...(last && { ms: now - last.at }) };
   } else if (step.act === "start") {
-    record.start(step.waited);
-    if (piece.ended === undefined && !isRunning(piece)) piece.starts.push({ at: now, waited: step.waited });
+    if (step.waited) record.wait();
+    record.start();
+    piece.waited ||= step.waited;
+    if (piece.ended === undefined && !isRunning(piece)) piece.starts.push({ at: now, waited: piece.waited });
   } else {
     record.requeue();
     if (isRunning(piece)) piece.starts.at(-1)!.until = now;

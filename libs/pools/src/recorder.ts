@@ -10,8 +10,10 @@ export type Ending = "done" | "failed" | "timedOut" | "shed" | "ended";
 
 /** One piece of work, from its submission to its end. */
 export interface WorkRecord {
-  /** Counts the work as running from now on. `waited`: it was not started at once. */
-  start(waited: boolean): void;
+  /** Notes that the work was not started at once. */
+  wait(): void;
+  /** Counts the work as running from now on. */
+  start(): void;
   /** Counts the running work as waiting again, because it lost its slot. */
   requeue(): void;
   /** Counts the end of the work. Only the first end counts. */
@@ -151,6 +153,7 @@ class SubmittedWork implements WorkRecord {
   readonly #held: HeldSlots;
   readonly #submittedAt = performance.now();
   #state: "waiting" | "running" | "ended" = "waiting";
+  #waited = false;
 
   constructor(of: PriorityWork, held: HeldSlots) {
     this.#of = of;
@@ -159,14 +162,18 @@ class SubmittedWork implements WorkRecord {
     of.waiting += 1;
   }
 
-  start(waited: boolean): void {
+  wait(): void {
+    this.#waited = true;
+  }
+
+  start(): void {
     if (this.#state !== "waiting") return;
     const now = performance.now();
     this.#state = "running";
     this.#of.waiting -= 1;
     this.#of.running += 1;
     this.#of.peak = Math.max(this.#of.peak, this.#of.running);
-    if (waited) this.#of.waited += 1;
+    if (this.#waited) this.#of.waited += 1;
     this.#of.waitTimes.add(now - this.#submittedAt, now);
     this.#held.take(this, now);
   }

@@ -1,5 +1,6 @@
 import { connectBus, type Bus } from "@voxbus/bus";
 import { channels, type Stats } from "@voxbus/protocol";
+import { createPoolRecorder } from "@voxbus/pools";
 import { loose, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { reportVitals } from "./report.ts";
@@ -53,6 +54,26 @@ test("report: is published at the start, at intervals, when the program drains, 
   expect(seen.filter(({ state }) => state === "stopped")).toHaveLength(1);
   expect(closed).toBe(1);
   subscription.close();
+});
+
+test("report: has the program's pools, and the work that waits in them as its queue", async () => {
+  const received = new Promise<Stats>((resolve) => {
+    other.subscribe(channels.stats("pooled"), resolve);
+  });
+  await other.flush();
+  const pool = createPoolRecorder({ name: "model", slots: 10 });
+  pool.submit("high");
+  pool.submit("low");
+  pool.submit("low").start();
+  const report = reportVitals(bus, {
+    program: "pooled",
+    vitals: { read: readVitals, close: () => undefined },
+    pools: () => [pool.stats()],
+  });
+  const { gauges, pools } = await received;
+  expect(gauges["queue"]).toBe(2);
+  expect(pools).toMatchObject([{ name: "model", slots: 10, work: [{ waiting: 1 }, {}, { waiting: 1, running: 1 }] }]);
+  report.close();
 });
 
 test("report: names the messages that were dropped, and adds the program's drops to those of the bus", async () => {

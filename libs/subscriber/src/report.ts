@@ -1,6 +1,6 @@
 import { availableParallelism, hostname } from "node:os";
 import type { Bus, Closer } from "@voxbus/bus";
-import { channels, type Stats } from "@voxbus/protocol";
+import { channels, type PoolStats, type Stats } from "@voxbus/protocol";
 import { ulid } from "ulid";
 
 const usualMs = 5000;
@@ -14,6 +14,8 @@ export interface ReportDetails {
   readonly gauges?: () => Readonly<Record<string, number>>;
   readonly totals?: () => Readonly<Record<string, number>>;
   readonly drops?: () => Readonly<Record<string, number>>;
+  /** Its pools. The gauge `queue` is the work that waits in them, unless the program has its own. */
+  readonly pools?: () => readonly PoolStats[];
 }
 
 /** Describes who reports, and how often. */
@@ -46,6 +48,7 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
     const { drops, held, rtt, ...totals } = bus.stats();
     const badMessages = [...bus.badMessages()];
     const { id } = options;
+    const pools = options.pools?.();
     const stats: Stats = {
       program,
       instance,
@@ -61,10 +64,12 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
         claims: held,
         storageFailed: bus.storing() ? 0 : 1,
         rtt: Math.round(rtt * 100) / 100,
+        ...(pools && { queue: countWaiting(pools) }),
         ...options.gauges?.(),
       },
       totals: { ...totals, ...options.totals?.() },
       drops: sumByName(drops, options.drops?.() ?? {}),
+      ...(pools && { pools: [...pools] }),
       ...(badMessages.length > 0 ? { badMessages } : {}),
     };
     bus.publish(channels.stats(program), stats);
@@ -87,6 +92,10 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
       vitals.close();
     },
   };
+}
+
+function countWaiting(pools: readonly PoolStats[]): number {
+  return pools.reduce((sum, { work }) => sum + work.reduce((of, { waiting }) => of + waiting, 0), 0);
 }
 
 /** Adds two sets of counts: a program may count under the same names as the bus. */

@@ -1,3 +1,4 @@
+import type { Ending, WorkRecord } from "@voxbus/pools";
 import { createAsyncQueue } from "./async-queue.ts";
 import { WorkerError } from "./worker-error.ts";
 import type { TaskMessage } from "./worker-messages.ts";
@@ -39,10 +40,12 @@ export function createTask(options: {
   readonly request: unknown;
   readonly signal: AbortSignal | undefined;
   readonly onLoss: OnLoss;
+  /** The statistics of the task. */
+  readonly record: WorkRecord;
   /** Called when the task is aborted while it still waits. */
   readonly onAbandoned: (task: Task) => void;
 }): Task {
-  const { id, request, signal, onLoss, onAbandoned } = options;
+  const { id, request, signal, onLoss, record, onAbandoned } = options;
   const results = createAsyncQueue<unknown>(() => abort(new WorkerError("closed", "the reader left before the end")));
   /** The messages for the next thread that runs the task. */
   let kept: TaskMessage[] = [];
@@ -52,7 +55,6 @@ export function createTask(options: {
   let blame = 0;
   let given = 0;
   let skipped = 0;
-
   function end(error?: Error) {
     isOver = true;
     kept = [];
@@ -61,7 +63,10 @@ export function createTask(options: {
   }
   function abort(reason: Error) {
     end(reason);
-    if (thread === undefined) return onAbandoned(task);
+    if (thread === undefined) {
+      record.end("ended");
+      return onAbandoned(task);
+    }
     // The slot stays taken until the worker reports the end: code that never returns to its event loop hears no abort.
     thread.send({ kind: "abort", task: id });
   }
@@ -78,6 +83,7 @@ export function createTask(options: {
     },
     run(on) {
       thread = on;
+      record.start();
       thread.send({ kind: "start", task: id, request });
       for (const message of kept) thread.send(message);
       if (!keeps) kept = [];
@@ -90,16 +96,27 @@ export function createTask(options: {
         results.push(value);
       }
     },
-    end,
+    end(error) {
+      record.end(isOver ? "ended" : nameEnding(error));
+      end(error);
+    },
     lose(error, isComputed) {
       thread = undefined;
       blame += isComputed ? 2 : 1;
-      if (!isOver && keeps && blame < mostBlame) return true;
-      end(error);
+      if (!isOver && keeps && blame < mostBlame) {
+        record.requeue();
+        return true;
+      }
+      task.end(error);
       return false;
     },
   };
   return task;
+}
+
+function nameEnding(error: Error | undefined): Ending {
+  if (error === undefined) return "done";
+  return error instanceof WorkerError && error.code === "closed" ? "ended" : "failed";
 }
 
 function toError(reason: unknown): Error {

@@ -14,6 +14,8 @@ export interface Thread extends TaskThread {
   readonly startedAt: number;
   /** The number of tasks it runs. */
   readonly busy: number;
+  /** The time (ms) in which its event loop was not idle, from its start. */
+  busyMs(): number;
   /** Runs a task. */
   run(task: Task): void;
   /** Asks for a sign of life. Terminates the thread if it made no step for `hangMs` of its own time. */
@@ -44,6 +46,7 @@ export function startThread(options: {
   let steps = -1;
   let quietMs = 0;
   let failure: unknown;
+  let busyMs = 0;
 
   const messages = createBatch<TaskMessage>((batch, moved) => worker.postMessage(batch, moved), refuse);
 
@@ -87,6 +90,8 @@ export function startThread(options: {
     get busy() {
       return tasks.size;
     },
+    // A thread that has ended measures nothing any more.
+    busyMs: () => (busyMs = Math.max(busyMs, worker.performance.eventLoopUtilization().active)),
     send: (message, moved) => messages.send(message, moved),
     run(task) {
       tasks.set(task.id, task);

@@ -1,3 +1,5 @@
+import { createPoolRecorder, type PoolRecorder, type RecorderOptions, type WorkRecord } from "@voxbus/pools";
+import type { Priority } from "@voxbus/protocol";
 import { createTask, type OnLoss, type Task } from "./task.ts";
 import { startThread, type Thread } from "./thread.ts";
 import { watchThreads } from "./watch-threads.ts";
@@ -22,14 +24,16 @@ export interface WorkerPool<Contract extends WorkerContract> {
   stream(request: Contract["request"], signal?: AbortSignal): AsyncIterable<Contract["result"]>;
   /** Runs a task that yields exactly one result. */
   call(request: Contract["request"], signal?: AbortSignal): Promise<Contract["result"]>;
-  /** Opens a task on one worker, to feed it while it runs. */
-  open(request: Contract["request"], signal?: AbortSignal): OpenTask<Contract>;
+  /** Opens a task on one worker, to feed it while it runs. The statistics count it under its priority (`high`). */
+  open(request: Contract["request"], signal?: AbortSignal, priority?: Priority): OpenTask<Contract>;
   /** The number of threads that were started. */
   readonly threads: number;
   /** The number of tasks that run. */
   readonly busy: number;
   /** The number of tasks that wait for a free slot. */
   readonly waiting: number;
+  /** The statistics of the pool. Its slots are its threads, which are busy while their event loops are not idle. */
+  readonly recorder: PoolRecorder;
   /** Ends all tasks with a `WorkerError`, then all workers. */
   close(): Promise<void>;
 }
@@ -56,9 +60,13 @@ export interface WorkerPoolOptions<Contract extends WorkerContract> {
 // A worker that ends young would do so again at once.
 const restartMs = 1000;
 
-/** Starts a pool. A worker that dies or hangs is replaced. Its tasks run again, or end with the `WorkerError` `died`. */
+/**
+ * Starts a pool. A worker that dies or hangs is replaced. Its tasks run again, or end with the `WorkerError` `died`. The
+ * statistics have its name.
+ */
 export function createWorkerPool<Contract extends WorkerContract>(
   options: WorkerPoolOptions<Contract>,
+  name = "workers",
 ): WorkerPool<Contract> {
   const { url, size, workerData, onLost } = options;
   const [least, most] = typeof size === "number" ? [size, size] : size;
@@ -71,15 +79,11 @@ export function createWorkerPool<Contract extends WorkerContract>(
   let wanted = 0;
   let lastId = 0;
   let closed = false;
+  const { recorder, lose } = createRecorder(threads, { name, slots: most, atOnce: most * perWorker });
 
   function assign() {
     if ([...threads].filter(({ ready }) => ready).length >= least) started.resolve();
-    for (const task of waiting) {
-      const thread = findFreest(threads, perWorker);
-      if (thread === undefined) return;
-      waiting.delete(task);
-      thread.run(task);
-    }
+    runTasks(waiting, threads, perWorker);
   }
   function start() {
     threads.add(startThread({ url, workerData, onFree: assign, onExit: replace }));
@@ -89,6 +93,7 @@ export function createWorkerPool<Contract extends WorkerContract>(
   }
   function replace(thread: Thread, error: WorkerError, tasks: readonly Task[]) {
     threads.delete(thread);
+    lose(thread);
     waiting = new Set([...tasks, ...waiting]);
     if (closed) return endTasks(waiting, error);
     onLost?.(error);
@@ -99,13 +104,15 @@ export function createWorkerPool<Contract extends WorkerContract>(
     }
     restarts.after(thread);
   }
-  function addTask(request: unknown, signal?: AbortSignal): Task {
+  const onAbandoned = (task: Task) => waiting.delete(task);
+  function addTask(request: unknown, signal?: AbortSignal, priority: Priority = "high"): Task {
     if (closed) throw new WorkerError("closed", "the worker pool is closed");
     signal?.throwIfAborted();
-    if (waiting.size >= maxWaiting) throw new WorkerError("full", `${maxWaiting} tasks already wait for a worker`);
-    const task = createTask({ id: ++lastId, request, signal, onLoss, onAbandoned: (task) => waiting.delete(task) });
+    const record = admit(recorder.submit(priority), { isFull: waiting.size >= maxWaiting, maxWaiting });
+    const task = createTask({ id: ++lastId, request, signal, onLoss, record, onAbandoned });
     waiting.add(task);
     assign();
+    if (waiting.has(task)) record.wait();
     growTo(countTasks(threads) + waiting.size);
     return task;
   }
@@ -114,7 +121,8 @@ export function createWorkerPool<Contract extends WorkerContract>(
   assign();
   return {
     ready: () => started.promise,
-    open: (request, signal) => openTask(addTask(request, signal)),
+    recorder,
+    open: (request, signal, priority) => openTask(addTask(request, signal, priority)),
     stream: (request, signal) => addTask(request, signal).results,
     call: (request, signal) => readOne(addTask(request, signal)),
     get threads() {
@@ -128,8 +136,7 @@ export function createWorkerPool<Contract extends WorkerContract>(
     },
     async close() {
       closed = true;
-      watch.close();
-      restarts.close();
+      for (const part of [watch, restarts]) part.close();
       const error = new WorkerError("closed", "the worker pool was closed");
       started.reject(error);
       endTasks(waiting, error);
@@ -154,13 +161,43 @@ function createRestarts(start: () => void) {
   };
 }
 
+/** Creates the statistics of threads. `lose` keeps the time of a thread that has ended. */
+function createRecorder(threads: ReadonlySet<Thread>, options: Omit<RecorderOptions, "busyMs">) {
+  let lostMs = 0;
+  const busyMs = () => lostMs + sum(threads, (thread) => thread.busyMs());
+  return {
+    recorder: createPoolRecorder({ ...options, busyMs }),
+    lose: (thread: Thread) => void (lostMs += thread.busyMs()),
+  };
+}
+
+function admit(record: WorkRecord, { isFull, maxWaiting }: { readonly isFull: boolean; readonly maxWaiting: number }) {
+  if (!isFull) return record;
+  record.end("shed");
+  throw new WorkerError("full", `${maxWaiting} tasks already wait for a worker`);
+}
+
+/** Runs waiting tasks while a thread has a free slot. */
+function runTasks(waiting: Set<Task>, threads: ReadonlySet<Thread>, perWorker: number): void {
+  for (const task of waiting) {
+    const thread = findFreest(threads, perWorker);
+    if (thread === undefined) return;
+    waiting.delete(task);
+    thread.run(task);
+  }
+}
+
 function endTasks(tasks: Set<Task>, error: WorkerError): void {
   for (const task of tasks) task.end(error);
   tasks.clear();
 }
 
 function countTasks(threads: ReadonlySet<Thread>): number {
-  return [...threads].reduce((sum, thread) => sum + thread.busy, 0);
+  return sum(threads, ({ busy }) => busy);
+}
+
+function sum(threads: ReadonlySet<Thread>, measure: (thread: Thread) => number): number {
+  return [...threads].reduce((total, thread) => total + measure(thread), 0);
 }
 
 /** The ready thread with the fewest tasks, if one has a free slot. */
