@@ -40,10 +40,11 @@ test("played turns: an interrupted answer ends with its last sentence that was h
   publish("d", { reply: "announcement", sentence: 0 });
   publish("d", { origin: 12, reply: "s:12", complete: true, sentence: 0 });
   publish("d", { origin: 13, reason: "deadline" });
+  publish("d", { origin: 14, reason: "shed" });
   bus.publish(channels.event("d"), { session: "s", at: 5, gateway: "g", state: "active" });
-  await expect.poll(() => written.toSorted()).toEqual(["10 1 interrupted", "13 0 failed"]);
+  await expect.poll(() => written.toSorted()).toEqual(["10 1 interrupted", "13 0 failed", "14 0 failed"]);
   const turns = async () => (await bus.bucket(buckets.dialogues).get("d"))?.value?.turns ?? [];
-  await expect.poll(async () => (await turns()).length).toBe(2);
+  await expect.poll(async () => (await turns()).length).toBe(3);
   expect((await turns())[0]).toMatchObject({ user: "a story", said: ["One."], heard: 1, end: "interrupted" });
   for (const process of processes) process.close();
 });

@@ -32,6 +32,11 @@ function readInterruption({ session, at, turn }: Event) {
   const { origin, reply, sentence, reason } = turn;
   // Another program answered, with a reply of its own.
   if (reply !== undefined && reply !== `${session}:${origin}`) return undefined;
-  const end = reason === "deadline" || reason === "dry" ? ("failed" as const) : ("interrupted" as const);
+  const end = isFailure(reason) ? ("failed" as const) : ("interrupted" as const);
   return { session, origin, at, heard: sentence === undefined ? 0 : sentence + 1, end };
+}
+
+/** Tells whether a turn ended because it could not be answered, or not in time. */
+function isFailure(reason: string | undefined): boolean {
+  return reason === "deadline" || reason === "dry" || reason === "shed";
 }

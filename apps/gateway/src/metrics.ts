@@ -1,4 +1,5 @@
 import type { Bus } from "@voxbus/bus";
+import { turnOutcomes, type TurnOutcome } from "@voxbus/protocol";
 import { createMemoryReader, type Context, type ReportDetails } from "@voxbus/subscriber";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { MemoryGuard } from "./memory-guard.ts";
@@ -6,6 +7,9 @@ import { latenessMs, type Counters } from "./observe/counters.ts";
 import type { TimingWheel } from "./playout/clock.ts";
 import type { SessionTable } from "./session/session-table.ts";
 import { lifeStates } from "./session/state.ts";
+
+const outcomes = Object.keys(turnOutcomes) as TurnOutcome[];
+const failures = outcomes.filter((outcome) => turnOutcomes[outcome].class === "fault");
 
 /** The parts of the gateway that are measured. */
 export interface Measured {
@@ -88,7 +92,8 @@ export function countForReport({
       bytesReceived: sum(Object.values(counters.receivedBytes)),
       bytesSent: sum(Object.values(counters.sentBytes)),
       turns: sum(Object.values(counters.turns)),
-      turnsFailed: counters.turns.failed + counters.turns.deadline + counters.turns.dry,
+      turnsFailed: sum(failures.map((outcome) => counters.turns[outcome])),
+      turnsShed: counters.turns.shed,
       closes: sum(counters.closes.values()),
       zombies: counters.closes.get("heartbeat_timeout") ?? 0,
     }),

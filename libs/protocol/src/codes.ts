@@ -109,6 +109,7 @@ export const turnOutcomes = {
   },
   deadline: { class: "fault", meaning: "No reply came in time. The gateway apologized." },
   dry: { class: "fault", meaning: "The reply broke off. The gateway apologized." },
+  shed: { class: "fault", meaning: "There was more work than the programs can do. The device was told." },
   fenced: { class: "cut", meaning: "The user interrupted it." },
   superseded: { class: "cut", meaning: "A later turn took its place before it had a reply." },
   closed: { class: "cut", meaning: "The session ended." },

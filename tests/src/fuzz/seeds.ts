@@ -56,6 +56,8 @@ export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly obj
     { kind: "control", body: { type: "listening", seq: 3, state: "on" } },
     { kind: "control", body: { type: "user-speaking", seq: 3, on: true, origin: 3 } },
     { kind: "control", body: { type: "working" }, origin: 3 },
+    { kind: "control", body: { type: "working", waits: true }, origin: 3 },
+    { kind: "control", body: { type: "shed" }, origin: 3 },
     { ...turn, kind: "control", body: { type: "end" }, end: "reply" },
     { kind: "audio", duration: 60, body: packets[10] },
   ],

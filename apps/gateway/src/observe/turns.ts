@@ -82,7 +82,7 @@ export class TurnObserver {
   ended(turn: TurnPlayed): void {
     const outcome = outcomeOf(turn);
     this.#counters.turns[outcome] += 1;
-    if (outcome === "deadline" || outcome === "dry") {
+    if (outcome === "deadline" || outcome === "dry" || outcome === "shed") {
       const { device, id: session } = this.#session;
       this.#log.warn({ device, session, origin: turn.origin, reply: turn.reply, reason: outcome }, "turn failed");
     }

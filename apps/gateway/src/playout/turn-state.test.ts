@@ -35,7 +35,7 @@ describe("turn state", () => {
 
   it("outcomes: the device apologizes for those that failed, and they raise the fence", () => {
     const failed = (Object.keys(consequences) as Outcome[]).filter((outcome) => consequences[outcome].apologizes);
-    expect(failed).toEqual(["deadline", "dry"]);
+    expect(failed).toEqual(["deadline", "dry", "shed"]);
     for (const outcome of failed) expect(consequences[outcome]).toMatchObject({ fences: true, reported: true });
   });
 });

@@ -13,21 +13,30 @@ export type Outcome = Exclude<TurnOutcome, ReplyOutcome>;
 /**
  * Events of a turn. `unheard`: nothing was heard. `overtaken`: a later turn is awaited, or a reply that answers it plays.
  * `started`: its reply plays. `drained`: everything was played. `passed`: the fence rose to its origin or above.
- * `late`: the deadline passed. `starved`: no frame came for too long. `ended`: the session ends.
+ * `late`: the deadline passed. `starved`: no frame came for too long. `refused`: a program is too busy to answer it. `ended`: the
+ * session ends.
  */
-export type TurnEvent = "unheard" | "overtaken" | "started" | "drained" | "passed" | "late" | "starved" | "ended";
+export type TurnEvent =
+  "unheard" | "overtaken" | "started" | "drained" | "passed" | "late" | "starved" | "refused" | "ended";
 
 /** The one table of transitions. An event that it does not list changes nothing. */
 export const turnTransitions: Readonly<Record<TurnState, Readonly<Partial<Record<TurnEvent, TurnState>>>>> = {
-  tentative: { unheard: "nothing-heard", overtaken: "superseded", passed: "nothing-heard", late: "deadline" },
-  awaited: { overtaken: "superseded", passed: "fenced", late: "deadline" },
-  queued: { started: "playing", passed: "fenced", ended: "closed" },
+  tentative: {
+    unheard: "nothing-heard",
+    overtaken: "superseded",
+    passed: "nothing-heard",
+    late: "deadline",
+    refused: "shed",
+  },
+  awaited: { overtaken: "superseded", passed: "fenced", late: "deadline", refused: "shed" },
+  queued: { started: "playing", passed: "fenced", refused: "shed", ended: "closed" },
   playing: { drained: "played", passed: "fenced", starved: "dry", ended: "closed" },
   played: {},
   fenced: {},
   superseded: {},
   deadline: {},
   dry: {},
+  shed: {},
   closed: {},
   "nothing-heard": {},
 };
@@ -51,6 +60,7 @@ export const consequences: Readonly<Record<Outcome, Consequences>> = {
   superseded: { fences: false, silences: false, reported: false, apologizes: false },
   deadline: { fences: true, silences: false, reported: true, apologizes: true },
   dry: { fences: true, silences: false, reported: true, apologizes: true },
+  shed: { fences: true, silences: false, reported: true, apologizes: true },
   closed: { fences: false, silences: false, reported: true, apologizes: false },
   "nothing-heard": { fences: false, silences: false, reported: false, apologizes: false },
 };

@@ -54,6 +54,7 @@ const outcomes: Record<TurnOutcome, string> = {
   failed: "failed",
   deadline: "failed, no answer in time",
   dry: "failed, answer broke off",
+  shed: "not answered, too much work",
   fenced: "interrupted",
   superseded: "answered with a later one",
   closed: "device left",

@@ -108,6 +108,7 @@ export const chinese: Words = {
       failed: "失败",
       deadline: "失败：回答超时",
       dry: "失败：回答中断",
+      shed: "未回答：系统过载",
       fenced: "被打断",
       superseded: "与后一轮一并回答",
       closed: "设备已断开",

@@ -14,8 +14,13 @@ export const outControls = {
    * the gateway must open the listen again.
    */
   listening: z.object({ type: z.literal("listening"), seq, state: z.enum(["on", "over", "again"]) }),
-  /** A sign of life: somebody works on the turn `origin`, or on the announcement `reply`, of the envelope. */
-  working: z.object({ type: z.literal("working") }),
+  /**
+   * A sign of life: somebody works on the turn `origin`, or on the announcement `reply`, of the envelope. `waits`: the turn
+   * waits for its place in a queue, and will be late.
+   */
+  working: z.object({ type: z.literal("working"), waits: z.boolean().optional() }),
+  /** Nobody will answer the turn `origin` of the envelope: there is more work than the programs can do. */
+  shed: z.object({ type: z.literal("shed") }),
   /** The end of a reply and nothing else (with `end`). */
   end: z.object({ type: z.literal("end") }),
 } as const;
