@@ -16,8 +16,8 @@ import { createMemoryGuard } from "./memory-guard.ts";
 import { countForReport, createStats, observe } from "./metrics.ts";
 import { createCounters } from "./observe/counters.ts";
 import { createTurnMeter } from "./observe/turn-times.ts";
-import { readApology } from "./playout/apology.ts";
 import { createTimingWheel } from "./playout/clock.ts";
+import { readPhrases } from "./playout/phrases.ts";
 import { createDeviceRecords } from "./session/device-records.ts";
 import type { Handshake } from "./session/handshake.ts";
 import { createHub } from "./session/hub.ts";
@@ -45,7 +45,7 @@ export const gateway: Program<typeof gatewayConfig> = {
 /** Builds the gateway, and gives the addresses that devices use. */
 export async function buildGateway(context: Context<typeof gatewayConfig>): Promise<Readonly<Record<string, string>>> {
   const { config, bus, log, meter, defer, check } = context;
-  const apologyInEnglish = await readApology(new URL("../assets/apology.en.bin", import.meta.url));
+  const phrase = await readPhrases();
   const known = bus.bucket(buckets.devices);
   const auth = createAuth(config, async (device) => (await known.get(device))?.value?.lastSeen);
   const counters = createCounters();
@@ -94,10 +94,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
     budgets: { memory, turns: createTurnBudget(limits.turnsPerMinute) },
     limits,
     observe: { counters, turnMeter: createTurnMeter(meter), log },
-    settings: {
-      profile: (device: string) => profiles.of(device),
-      apology: (language: string) => (language.startsWith("en") ? apologyInEnglish : undefined),
-    },
+    settings: { profile: (device: string) => profiles.of(device), phrase },
   };
   const hub = createHub(deps, sessions, records);
   check("accepting devices", () => !hub.draining);

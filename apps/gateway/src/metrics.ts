@@ -68,6 +68,9 @@ export function observe(meter: Context["meter"], { bus, counters, memory, sessio
   counter("voxbus_gateway_closes", "Sessions closed", "reason", () => counters.closes);
   counter("voxbus_gateway_errors", "Errors of the gateway itself", "class", () => Object.entries(counters.errors));
   counter("voxbus_gateway_refusals", "Requests refused", "reason", () => counters.refusals);
+  counter("voxbus_gateway_busy_notices", "Devices told that a turn waits, or that it was shed", "kind", () =>
+    Object.entries(counters.notices),
+  );
   counter("voxbus_gateway_turns", "Turns that ended", "outcome", () => Object.entries(counters.turns));
 }
 
@@ -118,6 +121,7 @@ export function createStats(id: string, { bus, counters, memory, sessions, wheel
     received: counters.received,
     sent: counters.sent,
     turns: counters.turns,
+    notices: counters.notices,
     drops: { ...counters.drops, ...bus.stats().drops },
     errors: counters.errors,
     closes: Object.fromEntries(counters.closes),

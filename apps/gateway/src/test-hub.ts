@@ -67,7 +67,7 @@ export async function openTestHub(limits: Partial<Limits> = {}): Promise<TestHub
         const own = profiles.get(device);
         return Profile.parse(typeof own === "function" ? own() : (own ?? {}));
       },
-      apology: () => undefined,
+      phrase: () => undefined,
     },
   };
   const hub = createHub(deps, sessions, records);

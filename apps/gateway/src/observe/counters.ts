@@ -29,6 +29,8 @@ export interface Counters {
   readonly refusals: Map<string, number>;
   /** Turns and announcements that ended. */
   readonly turns: Record<TurnOutcome, number>;
+  /** Devices told that a turn waits, or that it was shed. */
+  readonly notices: Record<"wait" | "busy", number>;
 }
 
 /** Bounds of play-out's lateness, ms. */
@@ -48,6 +50,7 @@ export function createCounters(): Counters {
     errors: { session_error: 0, memory_error: 0 },
     refusals: new Map(),
     turns: countFrom0(turnOutcomes),
+    notices: { wait: 0, busy: 0 },
   };
 }
 

@@ -91,6 +91,11 @@ export class TurnObserver {
     this.#events.publish({ turn });
   }
 
+  /** The device was told that a turn waits, or that it was shed. */
+  noticed(kind: "wait" | "busy"): void {
+    this.#counters.notices[kind] += 1;
+  }
+
   /** The session ended. */
   close(): void {
     this.#traces?.close();

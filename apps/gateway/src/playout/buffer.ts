@@ -38,6 +38,8 @@ export class PlayoutBuffer {
   readonly origin: number | undefined;
   /** Its place in the order of causes: the origin, or the announcement's rank (seq + ½). */
   readonly rank: number;
+  /** True for words about a turn that waits or was shed. They are no turn of their own: no fence, no report. */
+  readonly isNotice: boolean;
   readonly since: number;
   state: TurnState = "queued";
   /** Time of the last accepted frame, ms. */
@@ -68,7 +70,17 @@ export class PlayoutBuffer {
   readonly #memory: MemoryBudget;
 
   constructor(
-    { id, origin, rank }: { readonly id: string; readonly origin: number | undefined; readonly rank: number },
+    {
+      id,
+      origin,
+      rank,
+      isNotice = false,
+    }: {
+      readonly id: string;
+      readonly origin: number | undefined;
+      readonly rank: number;
+      readonly isNotice?: boolean;
+    },
     now: number,
     memory: MemoryBudget,
   ) {
@@ -76,6 +88,7 @@ export class PlayoutBuffer {
     this.id = id;
     this.origin = origin;
     this.rank = rank;
+    this.isNotice = isNotice;
     this.since = now;
     this.fedAt = now;
   }

@@ -84,7 +84,7 @@ export class Pacer {
         if (this.#soundEnd > 0 && this.#soundEnd < now) reply.late += 1;
         if (this.#soundEnd < now) this.#soundBegan = now;
         this.#soundEnd = Math.max(this.#soundEnd, now) + frame.duration;
-        this.#firstAudio ??= now - this.#turnBegan;
+        if (!reply.isNotice) this.#firstAudio ??= now - this.#turnBegan;
         // Only a frame that waited for its time can be late by our doing.
         reply.heard = frame.sentence;
         this.#downlink.writeAudio(frame.body, this.#dueAt === due ? now - due : 0);

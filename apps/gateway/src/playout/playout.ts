@@ -1,14 +1,16 @@
 import type { DropReason } from "@voxbus/protocol";
 import { fixedLimits } from "../limits.ts";
-import { createAnnouncements, type Announcements } from "./announcements.ts";
 import { PlayoutBuffer, type ReplyFrame } from "./buffer.ts";
 import type { Ticker } from "./clock.ts";
 import { Fence } from "./fence.ts";
+import { Intake } from "./intake.ts";
 import { Interruption } from "./interruption.ts";
 import { LiveFrames } from "./live-frames.ts";
 import { Pacer } from "./pacer.ts";
+import { Patience } from "./patience.ts";
 import type { PlayoutDeps } from "./playout-deps.ts";
 import { ReplyQueue } from "./reply-queue.ts";
+import { Speaking } from "./speaking.ts";
 import { TurnReports } from "./turn-reports.ts";
 import { consequences, isOutcome, nextTurnState, type Outcome, type TurnEvent } from "./turn-state.ts";
 import type { AwaitedTurn, Turn } from "./turn.ts";
@@ -25,24 +27,27 @@ export class Playout implements Ticker {
   readonly #fence: Fence;
   readonly #watchdog: Watchdog;
   readonly #pacer: Pacer;
+  readonly #speaking: Speaking;
   readonly #interruption: Interruption;
+  readonly #patience = new Patience();
   readonly #queue = new ReplyQueue();
+  readonly #intake: Intake;
   #current: PlayoutBuffer | undefined;
   /** The origin of the newest reply that has started. */
   #started = 0;
-  #announcements: Announcements | undefined;
   #awaited: AwaitedTurn | undefined;
-  #speaking = false;
   #wakeAt = Infinity;
 
   constructor(deps: PlayoutDeps) {
     this.#deps = deps;
     this.#fence = new Fence(deps.uplink, deps.drops);
     this.live = new LiveFrames(deps, this.#fence);
+    this.#intake = new Intake({ ...deps, fence: this.#fence, queue: this.#queue });
     this.#watchdog = new Watchdog(deps.uplink, deps.profile);
     this.#pacer = new Pacer(deps.downlink, this.#watchdog, deps.profile);
+    this.#speaking = new Speaking(deps, this.#pacer);
     this.#interruption = new Interruption(this.#pacer, deps.limits.pauseMs);
-    this.reports = new TurnReports(deps, this.#fence, this.#pacer);
+    this.reports = new TurnReports(deps, this.#fence, this.#pacer, this.#queue);
   }
 
   /** The seq of the fence: nothing of a turn whose origin is at or below it reaches the device. */
@@ -52,12 +57,12 @@ export class Playout implements Ticker {
 
   /** True from `tts` `start` to `tts` `stop`. */
   get speaking(): boolean {
-    return this.#speaking;
+    return this.#speaking.on;
   }
 
   /** True while the user speaks, something is being thought or said, or live audio goes on. */
   get busy(): boolean {
-    const sounds = this.#speaking || this.#interruption.speaks || this.live.playing;
+    const sounds = this.#speaking.on || this.#interruption.speaks || this.live.playing;
     return sounds || (this.#current ?? this.#awaited) !== undefined || this.#queue.size > 0;
   }
 
@@ -84,7 +89,7 @@ export class Playout implements Ticker {
   #beginTurn(origin: number, text: string): void {
     this.#deps.downlink.writeText({ type: "stt", text });
     this.#await(origin, "awaited");
-    this.#startSpeaking();
+    this.#speaking.begin();
   }
 
   /** `listen` `stop` was published as `seq`: perhaps something was heard. */
@@ -97,7 +102,7 @@ export class Playout implements Ticker {
    * abort's own. While NATS is away, pass the newest seq, and call `raiseFence` later.
    */
   abort(seq: number): void {
-    const spoke = this.#speaking;
+    const spoke = this.#speaking.on;
     for (const reply of this.#queue.filter(({ origin }) => origin === undefined)) this.#move(reply, "passed");
     this.#passTurns(seq);
     if (this.#current) this.#move(this.#current, "passed");
@@ -133,35 +138,38 @@ export class Playout implements Ticker {
     this.tick(now);
   }
 
-  /** Somebody works on a turn or an announcement. */
-  working(work: Work): void {
+  /** Somebody works on a turn or an announcement. `waits`: it waits for its place in a queue, and will be late. */
+  working(work: Work, waits = false): void {
     if (work.origin !== undefined && work.origin > this.#deps.uplink.seq) return this.#drop("future-origin");
-    this.#watchdog.sign(work, [this.#awaited, this.#current, ...this.#queue.all()], this.#deps.clock.now());
+    const now = this.#deps.clock.now();
+    this.#watchdog.sign(work, [this.#awaited, this.#current, ...this.#queue.all()], now);
+    if (work.origin === undefined || !this.#patience.sign(work.origin, waits, this.#awaited, now)) return;
+    // Speech that is still being recognized is no turn yet: perhaps it has no words.
+    if (this.#awaited?.state === "awaited") this.tick(now);
+    else if (!this.#current && work.origin > Math.max(this.#fence.seq, this.#started)) {
+      this.#patience.told(work.origin);
+      this.reports.show("wait");
+    }
+  }
+
+  /** Nobody will answer a turn, because there is too much to do. The answer of a turn that sounds already goes on. */
+  shed(origin: number): void {
+    if (!this.#fence.admits(origin)) return;
+    for (const turn of [this.#awaited, ...this.#queue.all()]) if (turn?.origin === origin) this.#move(turn, "refused");
+    this.#next();
   }
 
   /** Takes a numbered frame of a reply. */
   frame(frame: ReplyFrame): void {
     const now = this.#deps.clock.now();
     const current = this.#current?.id === frame.reply ? this.#current : this.#queue.find(frame.reply);
-    const reply = current ?? this.#enqueue(frame, now);
+    const reply = current ?? this.#intake.queue(frame, this.#started, now);
     if (!reply) return;
     const verdict = reply.accept(frame, now);
     if (verdict !== "taken") this.#drop(verdict);
     if (verdict === "out-of-order" || verdict === "reply-full") this.#watchdog.requestResend(reply, now);
     if (reply === this.#current) this.tick(now);
     else this.#next();
-  }
-
-  /** Queues the reply of its first frame, by rank. Returns undefined if the reply may not play. */
-  #enqueue({ reply: id, origin }: ReplyFrame, now: number): PlayoutBuffer | undefined {
-    if (origin !== undefined && !this.#fence.admits(origin)) return undefined;
-    if (origin !== undefined && origin <= this.#started) return this.#drop("superseded");
-    const rank = origin ?? (this.#announcements ??= createAnnouncements()).rank(id, this.#deps.uplink.seq);
-    if (rank === undefined) return this.#fence.drop();
-    if (this.#queue.full) return this.#drop("reply-full");
-    const reply = new PlayoutBuffer({ id, origin, rank }, now, this.#deps.memory);
-    this.#queue.add(reply);
-    return reply;
   }
 
   /** Sends the frames that are due and checks the deadlines. Called by the clock; harmless at any time. `now` in ms. */
@@ -172,16 +180,9 @@ export class Playout implements Ticker {
     this.#next();
   }
 
-  /** Ends what the device says, if it speaks. */
-  #hush(): void {
-    if (!this.#speaking) return;
-    this.#speaking = false;
-    this.#deps.downlink.writeText({ type: "tts", state: "stop" });
-  }
-
   /** Reports every reply as closed: the session has ended. */
   close(): void {
-    this.#speaking = false;
+    this.#speaking.close();
     this.#awaited = undefined;
     if (this.#current) this.#move(this.#current, "ended");
     for (const reply of this.#queue.all()) this.#move(reply, "ended");
@@ -194,9 +195,10 @@ export class Playout implements Ticker {
   #await(origin: number, state: "tentative" | "awaited"): void {
     if (this.#awaited) this.#move(this.#awaited, "overtaken");
     const now = this.#deps.clock.now();
-    this.#awaited = { origin, aliveAt: now, state };
+    this.#awaited = { origin, aliveAt: now, state, noticeAt: Infinity };
+    if (state === "awaited") this.#patience.begin(this.#awaited, this.#current?.isNotice === true, now);
     this.#pacer.beginTurn(now);
-    this.#wakeUp(this.#watchdog.deadline(this.#awaited, now));
+    this.#wakeUp(Math.min(this.#awaited.noticeAt, this.#watchdog.deadline(this.#awaited, now)));
   }
 
   #wakeUp(at: number): void {
@@ -205,31 +207,30 @@ export class Playout implements Ticker {
     this.#deps.clock.wake(this, at);
   }
 
-  #startSpeaking(): void {
-    if (this.#speaking) return;
-    this.#deps.downlink.writeText({ type: "tts", state: "start" });
-    this.#speaking = true;
-    this.#pacer.beginSpeaking(this.#deps.clock.now());
-  }
-
   /** Starts the next reply that may play, if none plays. */
   #next(): void {
     if (this.#current) return;
     const now = this.#deps.clock.now();
     const reply = this.#queue.takeFirst((one) => one.origin !== undefined || this.#mayAnnounce(one, now));
-    if (!reply) {
-      if (this.#awaited) this.#wakeUp(this.#watchdog.deadline(this.#awaited, now));
-      return;
-    }
+    if (!reply) return this.#awaited && this.#wait(this.#awaited, now);
     this.#current = reply;
     this.#move(reply, "started");
     this.#pacer.beginReply();
     if (reply.origin !== undefined) {
       this.#started = reply.rank;
       if (this.#awaited && this.#awaited.origin <= reply.origin) this.#move(this.#awaited, "overtaken");
-    } else this.#pacer.beginTurn(now);
-    this.#startSpeaking();
+    } else if (!reply.isNotice) this.#pacer.beginTurn(now);
+    this.#speaking.begin();
     this.#play(reply, now);
+  }
+
+  /** Waits for the answer of a turn. The device is told once if that takes long, and stays in its state. */
+  #wait(turn: AwaitedTurn, now: number): void {
+    const noticeAt = this.#interruption.speaks ? Infinity : this.#patience.due(turn, now);
+    if (now < noticeAt) return this.#wakeUp(Math.min(noticeAt, this.#watchdog.deadline(turn, now)));
+    this.#patience.told(turn.origin);
+    this.reports.say("wait", turn);
+    this.#next();
   }
 
   /** An announcement waits for the user and for a turn that is awaited, but not forever. */
@@ -249,6 +250,7 @@ export class Playout implements Ticker {
 
   /** Ends the reply that plays, and every turn up to `from`. A later turn and a queued announcement go on. */
   #cut(reply: PlayoutBuffer, from: number): void {
+    if (reply.isNotice) return this.#move(reply, "passed");
     this.#passTurns(Math.max(from, reply.origin ?? 0));
     this.#fence.publish(reply.origin === undefined ? reply.id : undefined);
     if (this.#current === reply) this.#move(reply, "passed");
@@ -262,7 +264,7 @@ export class Playout implements Ticker {
     if (this.#awaited && this.#awaited.origin <= fence) this.#move(this.#awaited, "passed");
     const current = this.#current;
     if (current?.origin !== undefined && current.origin <= fence) this.#move(current, "passed");
-    else if (!current && !this.#awaited) this.#hush();
+    else if (!current && !this.#awaited) this.#speaking.hush();
   }
 
   /** Moves a turn to its next state. An outcome takes the turn out of play-out. */
@@ -275,25 +277,24 @@ export class Playout implements Ticker {
 
   /** Applies the consequences of an outcome. */
   #settle(turn: Turn, outcome: Outcome): void {
-    const { fences, silences, reported, apologizes } = consequences[outcome];
+    const { fences, silences, reported, says } = consequences[outcome];
+    const isNotice = turn instanceof PlayoutBuffer && turn.isNotice;
+    // An answer plays next, or the device speaks while one is thought.
+    const isOwed = this.#awaited?.state === "awaited" || this.#queue.hasAnswer;
     const wasPlaying = turn === this.#current;
     if (wasPlaying) this.#current = undefined;
     else if (turn === this.#awaited) this.#awaited = undefined;
     else this.#queue.remove(turn);
-    if (silences && wasPlaying) this.#hush();
+    if (silences && wasPlaying && !(isNotice && isOwed)) this.#speaking.hush();
     if (fences && turn.origin !== undefined) {
       this.#fence.raise(turn.origin);
       this.#fence.publish();
     }
-    if (turn instanceof PlayoutBuffer) this.#announcements?.end(turn.id);
-    if (reported) this.reports.report(turn, outcome);
-    if (apologizes) this.#apologize(turn);
-  }
-
-  #apologize(turn: Turn): void {
+    if (turn instanceof PlayoutBuffer) this.#intake.end(turn.id);
+    if (isNotice) turn.discard();
+    else if (reported) this.reports.report(turn, outcome);
+    if (says === undefined) return;
     if (this.#awaited && this.#awaited.origin <= this.#fence.seq) this.#move(this.#awaited, "overtaken");
-    const apology = this.reports.apologize(turn, this.#deps.uplink.seq);
-    if (apology) this.#queue.addFirst(apology);
-    else this.#hush();
+    if (!this.reports.say(says, turn) && !this.#current) this.#speaking.hush();
   }
 }

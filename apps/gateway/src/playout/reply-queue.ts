@@ -13,6 +13,11 @@ export class ReplyQueue {
     return this.#replies.length >= fixedLimits.queuedReplies;
   }
 
+  /** True if the answer of a turn waits. */
+  get hasAnswer(): boolean {
+    return this.#replies.some(({ origin }) => origin !== undefined);
+  }
+
   /** Gives the reply with an id, or undefined. */
   find(id: string): PlayoutBuffer | undefined {
     return this.#replies.find((reply) => reply.id === id);

@@ -16,14 +16,17 @@ export type Written = { readonly at: number } & (
 export const pauseMs = 8000;
 
 /** Creates a play-out in virtual time. It records everything written to the device, and published on the bus. */
-export function createStage(options: { readonly apology?: boolean; readonly startGapMs?: number } = {}) {
-  const { startGapMs = 20 } = options;
+export function createStage(
+  options: { readonly sounds?: boolean; readonly startGapMs?: number; readonly language?: string } = {},
+) {
+  const { startGapMs = 20, language = "en" } = options;
   let now = 1000;
   let seq = 0;
   let queue: { readonly at: number; readonly ticker: Ticker }[] = [];
   const wire: Written[] = [];
   const published: InControl[] = [];
   const turns: TurnPlayed[] = [];
+  const notices: string[] = [];
   const memory = createMemoryBudget(1_000_000);
   const { drops } = createCounters();
   const playout = new Playout({
@@ -46,9 +49,9 @@ export function createStage(options: { readonly apology?: boolean; readonly star
       writable: () => true,
       close: () => undefined,
     },
-    turns: { ended: (turn) => turns.push(turn) },
-    profile: () => ({ lead: 2, startGapMs, deadlineMs: 15_000, dryMs: 5000, language: "en" }),
-    apology: () => (options.apology ? [new TextEncoder().encode("sorry:0:0")] : undefined),
+    turns: { ended: (turn) => turns.push(turn), noticed: (kind) => notices.push(kind) },
+    profile: () => ({ lead: 2, startGapMs, deadlineMs: 15_000, dryMs: 5000, language }),
+    phrase: (name) => (options.sounds ? [new TextEncoder().encode(`${name}:0:0`)] : undefined),
   });
   return {
     playout,
@@ -56,6 +59,7 @@ export function createStage(options: { readonly apology?: boolean; readonly star
     wire,
     published,
     turns,
+    notices,
     /** The reasons of all drops. */
     drops: () => Object.entries(drops).flatMap(([reason, count]) => Array<string>(count).fill(reason)),
     now: () => now,

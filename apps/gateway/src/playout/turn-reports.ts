@@ -1,34 +1,41 @@
 import type { Profile, TurnPlayed } from "@voxbus/protocol";
 import type { MemoryBudget } from "../memory-budget.ts";
-import { createApology } from "./apology.ts";
+import type { Uplink } from "../uplink/uplink.ts";
 import { PlayoutBuffer } from "./buffer.ts";
 import type { Clock } from "./clock.ts";
 import type { Downlink } from "./downlink.ts";
 import type { Fence } from "./fence.ts";
 import type { Pacer } from "./pacer.ts";
+import { alertOf, createPhrase, type PhraseName, type PhraseSounds } from "./phrases.ts";
+import type { ReplyQueue } from "./reply-queue.ts";
 import type { Outcome } from "./turn-state.ts";
 import type { Turn } from "./turn.ts";
 
 /** Dependencies of the reports. */
 export interface TurnReportsDeps {
   readonly downlink: Downlink;
+  readonly uplink: Pick<Uplink, "seq">;
   readonly clock: Pick<Clock, "now">;
   readonly memory: MemoryBudget;
-  readonly turns: { ended(turn: TurnPlayed): void };
+  readonly turns: { ended(turn: TurnPlayed): void; noticed(kind: Notice): void };
   readonly profile: () => Pick<Profile, "language">;
-  /** Gives the spoken apology in a language as Opus packets of 60 ms, or undefined if that language has no apology. */
-  readonly apology: (language: string) => readonly Uint8Array[] | undefined;
+  readonly phrase: PhraseSounds;
 }
+
+/** A notice about load: the turn waits, or it was shed. */
+export type Notice = Exclude<PhraseName, "apology">;
 
 /** Tells observers how turns ended, and the user that one failed. */
 export class TurnReports {
   readonly #deps: TurnReportsDeps;
   readonly #fence: Fence;
   readonly #pacer: Pacer;
+  readonly #queue: ReplyQueue;
   #endedAt = -Infinity;
   #lastReply: string | undefined;
 
-  constructor(deps: TurnReportsDeps, fence: Fence, pacer: Pacer) {
+  constructor(deps: TurnReportsDeps, fence: Fence, pacer: Pacer, queue: ReplyQueue) {
+    this.#queue = queue;
     this.#deps = deps;
     this.#fence = fence;
     this.#pacer = pacer;
@@ -57,16 +64,28 @@ export class TurnReports {
     if (turn.id === this.#lastReply) downlink.close("done");
   }
 
-  /** Gives the apology for a turn that failed, ranked after `seq`. Without a spoken one the device is told by an alert. */
-  apologize(turn: Turn, seq: number): PlayoutBuffer | undefined {
-    const { apology, profile, clock, memory, downlink } = this.#deps;
-    const packets = apology(profile().language);
-    if (!packets) {
-      const message = "Something went wrong. Please try again.";
-      downlink.writeText({ type: "alert", status: "Sorry", message, emotion: "sad" });
-      return undefined;
-    }
+  /** Shows a notice, and counts it. */
+  show(name: Notice): void {
+    const { downlink, profile, turns } = this.#deps;
+    turns.noticed(name);
+    downlink.writeText(alertOf(name, profile().language));
+  }
+
+  /**
+   * Tells the user of a turn, ahead of the replies that wait. Returns false if there is no sound in the profile's language. An
+   * apology is shown only then.
+   */
+  say(name: PhraseName, turn: Turn): boolean {
+    const { phrase, profile, clock, memory, downlink, uplink } = this.#deps;
+    const { language } = profile();
+    const packets = phrase(name, language);
+    const isNotice = name !== "apology";
+    if (isNotice) this.show(name);
+    else if (!packets) downlink.writeText(alertOf(name, language));
+    if (!packets) return false;
     const cause = turn.origin ?? (turn instanceof PlayoutBuffer ? turn.id : "");
-    return createApology(packets, { id: `apology-${cause}`, seq }, clock.now(), memory);
+    const place = { id: `${name}-${cause}`, seq: uplink.seq, isNotice };
+    this.#queue.addFirst(createPhrase(packets, place, clock.now(), memory));
+    return true;
   }
 }

@@ -33,9 +33,13 @@ describe("turn state", () => {
     for (const outcome of outcomes) for (const event of events) expect(nextTurnState(outcome, event)).toBe(outcome);
   });
 
-  it("outcomes: the device apologizes for those that failed, and they raise the fence", () => {
-    const failed = (Object.keys(consequences) as Outcome[]).filter((outcome) => consequences[outcome].apologizes);
-    expect(failed).toEqual(["deadline", "dry", "shed"]);
-    for (const outcome of failed) expect(consequences[outcome]).toMatchObject({ fences: true, reported: true });
+  it("outcomes: the device is told of those that failed, and they raise the fence", () => {
+    const told = (Object.keys(consequences) as Outcome[]).filter((outcome) => consequences[outcome].says);
+    expect(told.map((outcome) => [outcome, consequences[outcome].says])).toEqual([
+      ["deadline", "apology"],
+      ["dry", "apology"],
+      ["shed", "busy"],
+    ]);
+    for (const outcome of told) expect(consequences[outcome]).toMatchObject({ fences: true, reported: true });
   });
 });

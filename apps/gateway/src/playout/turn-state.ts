@@ -1,4 +1,5 @@
 import type { ReplyOutcome, TurnOutcome } from "@voxbus/protocol";
+import type { PhraseName } from "./phrases.ts";
 
 /**
  * The states of a turn in play-out. `tentative`: the device stopped listening, and perhaps nothing was heard. `awaited`:
@@ -49,20 +50,20 @@ export interface Consequences {
   readonly silences: boolean;
   /** Observers are told how it ended. */
   readonly reported: boolean;
-  /** The device apologizes. */
-  readonly apologizes: boolean;
+  /** What the device is told. */
+  readonly says?: PhraseName;
 }
 
 /** The consequences of every outcome. */
 export const consequences: Readonly<Record<Outcome, Consequences>> = {
-  played: { fences: true, silences: true, reported: true, apologizes: false },
-  fenced: { fences: false, silences: true, reported: true, apologizes: false },
-  superseded: { fences: false, silences: false, reported: false, apologizes: false },
-  deadline: { fences: true, silences: false, reported: true, apologizes: true },
-  dry: { fences: true, silences: false, reported: true, apologizes: true },
-  shed: { fences: true, silences: false, reported: true, apologizes: true },
-  closed: { fences: false, silences: false, reported: true, apologizes: false },
-  "nothing-heard": { fences: false, silences: false, reported: false, apologizes: false },
+  played: { fences: true, silences: true, reported: true },
+  fenced: { fences: false, silences: true, reported: true },
+  superseded: { fences: false, silences: false, reported: false },
+  deadline: { fences: true, silences: false, reported: true, says: "apology" },
+  dry: { fences: true, silences: false, reported: true, says: "apology" },
+  shed: { fences: true, silences: false, reported: true, says: "busy" },
+  closed: { fences: false, silences: false, reported: true },
+  "nothing-heard": { fences: false, silences: false, reported: false },
 };
 
 /** Gives the state after an event. It is the same state where the table lists none. */

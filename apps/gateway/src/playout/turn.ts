@@ -6,6 +6,8 @@ export interface AwaitedTurn {
   readonly origin: number;
   /** Time of the last sign that somebody works on it, at first its beginning, ms. */
   aliveAt: number;
+  /** When the device is told that it must wait, if there was no sign before, ms. */
+  noticeAt: number;
   state: TurnState;
 }
 

@@ -3,11 +3,11 @@ import { createStage, replyFrames } from "./test-stage.ts";
 
 describe("watchdog", () => {
   it("deadline: a turn without a reply is fenced, apologized for and ended", () => {
-    const stage = createStage({ apology: true });
+    const stage = createStage({ sounds: true });
     const origin = stage.inbound();
     stage.playout.transcript(origin, "hello");
     stage.pass(20_000);
-    expect(stage.audio()).toEqual(["sorry:0:0"]);
+    expect(stage.audio()).toEqual(["wait:0:0", "apology:0:0"]);
     expect(stage.states()).toEqual(["start", "stop"]);
     expect(stage.published).toContainEqual({ type: "fence", fence: origin });
     expect(stage.turns[0]).toMatchObject({ origin, complete: false, reason: "deadline" });
@@ -17,29 +17,31 @@ describe("watchdog", () => {
     const stage = createStage();
     stage.playout.transcript(stage.inbound(), "hello");
     stage.pass(20_000);
-    expect(stage.wire.map((item) => ("text" in item ? item.text.type : "audio"))).toEqual([
-      "stt",
-      "tts",
-      "alert",
-      "tts",
+    const texts = stage.wire.map((item) => ("text" in item ? item.text : item));
+    expect(texts).toMatchObject([
+      { type: "stt" },
+      { type: "tts" },
+      { type: "alert", status: "Wait" },
+      { type: "alert", status: "Sorry" },
+      { type: "tts" },
     ]);
   });
 
   it("dry: a reply that stops growing is asked for once a second, then given up", () => {
-    const stage = createStage({ apology: true });
+    const stage = createStage({ sounds: true });
     const origin = stage.inbound();
     for (const frame of replyFrames({ reply: "a", origin }, 1, 5).slice(0, 3)) stage.playout.frame(frame);
     stage.pass(3900);
     const replay = { type: "resend", reply: "a", origin, after: { attempt: 1, sentence: 0, n: 2 } };
     expect(stage.published).toEqual([replay, replay, replay]);
     stage.pass(10_000);
-    expect(stage.audio().at(-1)).toBe("sorry:0:0");
+    expect(stage.audio().at(-1)).toBe("apology:0:0");
     expect(stage.states().at(-1)).toBe("stop");
     expect(stage.turns[0]).toMatchObject({ origin, complete: false, reason: "dry" });
   });
 
   it("signs of life: a turn that somebody works on waits for its reply until the signs cease", () => {
-    const stage = createStage({ apology: true });
+    const stage = createStage({ sounds: true });
     const origin = stage.inbound();
     stage.playout.transcript(origin, "hello");
     for (let second = 0; second < 60; second += 1) {
@@ -52,7 +54,7 @@ describe("watchdog", () => {
   });
 
   it("signs of life: a reply that somebody works on is asked for every 5 s, until the signs cease", () => {
-    const stage = createStage({ apology: true });
+    const stage = createStage({ sounds: true });
     const origin = stage.inbound();
     const frames = replyFrames({ reply: "a", origin }, 1, 4);
     for (const frame of frames.slice(0, 3)) stage.playout.frame(frame);
@@ -82,7 +84,7 @@ describe("watchdog", () => {
   });
 
   it("signs of life: work on an earlier turn, on another reply or on the future keeps nothing alive", () => {
-    const stage = createStage({ apology: true });
+    const stage = createStage({ sounds: true });
     const earlier = stage.inbound();
     const origin = stage.inbound();
     stage.playout.transcript(origin, "hello");
@@ -95,7 +97,7 @@ describe("watchdog", () => {
   });
 
   it("signs of life: a reply that waited for its place has not grown dry", () => {
-    const stage = createStage({ apology: true });
+    const stage = createStage({ sounds: true });
     const [first, second] = [stage.inbound(), stage.inbound()];
     for (const frame of replyFrames({ reply: "a", origin: first }, 1, 200)) stage.playout.frame(frame);
     const frames = replyFrames({ reply: "b", origin: second }, 1, 3);
@@ -113,7 +115,7 @@ describe("watchdog", () => {
   });
 
   it("deadline: a process that stood still reads what came before it gives a turn up", () => {
-    const stage = createStage({ apology: true });
+    const stage = createStage({ sounds: true });
     const origin = stage.inbound();
     stage.playout.transcript(origin, "hello");
     stage.stall(30_000);
@@ -123,7 +125,7 @@ describe("watchdog", () => {
   });
 
   it("dry: a process that stood still reads what came before it gives a reply up", () => {
-    const stage = createStage({ apology: true });
+    const stage = createStage({ sounds: true });
     const origin = stage.inbound();
     const frames = replyFrames({ reply: "a", origin }, 1, 5);
     for (const frame of frames.slice(0, 3)) stage.playout.frame(frame);

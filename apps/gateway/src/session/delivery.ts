@@ -28,8 +28,10 @@ export class Delivery {
     if (out.kind === "control") {
       if (out.body.type === "barge-in") this.#bargeIn(out.body.seq);
       else if (out.body.type === "listening") this.#inbox.listening(out.body);
-      else if (out.body.type === "working") playout.working(out);
-      else if (out.body.type === "user-speaking") {
+      else if (out.body.type === "working") playout.working(out, out.body.waits);
+      else if (out.body.type === "shed") {
+        if (out.origin !== undefined) playout.shed(out.origin);
+      } else if (out.body.type === "user-speaking") {
         farewell.userActed();
         const { seq, on, origin } = out.body;
         if (!on) playout.userCeased(seq, origin);

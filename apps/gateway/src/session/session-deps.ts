@@ -7,6 +7,7 @@ import type { MemoryBudget } from "../memory-budget.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { TurnMeter } from "../observe/turn-times.ts";
 import type { TimingWheel } from "../playout/clock.ts";
+import type { PhraseSounds } from "../playout/phrases.ts";
 import type { TurnBudget } from "./turn-budget.ts";
 
 /** Dependencies that all sessions of a gateway share. */
@@ -24,6 +25,5 @@ export interface SessionDeps {
 /** Settings of devices. */
 export interface DeviceSettings {
   profile(device: string): Profile;
-  /** Gives the spoken apology in a language as Opus packets of 60 ms, or undefined if that language has no apology. */
-  apology(language: string): readonly Uint8Array[] | undefined;
+  readonly phrase: PhraseSounds;
 }

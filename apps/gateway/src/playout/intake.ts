@@ -1,0 +1,42 @@
+import { createAnnouncements, type Announcements } from "./announcements.ts";
+import { PlayoutBuffer, type ReplyFrame } from "./buffer.ts";
+import type { Fence } from "./fence.ts";
+import type { PlayoutDeps } from "./playout-deps.ts";
+import type { ReplyQueue } from "./reply-queue.ts";
+
+/** Dependencies of an intake. */
+export interface IntakeDeps extends Pick<PlayoutDeps, "uplink" | "drops" | "memory"> {
+  readonly fence: Pick<Fence, "admits" | "drop">;
+  readonly queue: ReplyQueue;
+}
+
+/** Decides which new replies and announcements of one session may play, and in which order. */
+export class Intake {
+  readonly #deps: IntakeDeps;
+  #announcements: Announcements | undefined;
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Queues the reply of its first frame, by rank. Returns undefined if the reply may not play. `started` is the origin of the newest
+   * reply that has started.
+   */
+  queue({ reply: id, origin }: ReplyFrame, started: number, now: number): PlayoutBuffer | undefined {
+    const { uplink, drops, memory, fence, queue } = this.#deps;
+    if (origin !== undefined && !fence.admits(origin)) return undefined;
+    if (origin !== undefined && origin <= started) return void (drops.superseded += 1);
+    const rank = origin ?? (this.#announcements ??= createAnnouncements()).rank(id, uplink.seq);
+    if (rank === undefined) return fence.drop();
+    if (queue.full) return void (drops["reply-full"] += 1);
+    const reply = new PlayoutBuffer({ id, origin, rank }, now, memory);
+    queue.add(reply);
+    return reply;
+  }
+
+  /** Marks a reply as ended, if it is an announcement: it does not play again. */
+  end(id: string): void {
+    this.#announcements?.end(id);
+  }
+}
