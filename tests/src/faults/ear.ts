@@ -14,6 +14,8 @@ export interface Exchange {
   /** The times of all packets, ms of `performance.now()`. */
   readonly soundAt: number[];
   alerted: boolean;
+  /** The device was told that it must wait. */
+  waited?: boolean;
 }
 
 /** Reads the answers on one connection and checks their order. */
@@ -68,7 +70,10 @@ export function createEar(events: EarEvents): Ear {
     text(message) {
       const { type, state, text } = message;
       if (type === "stt") heard = String(text);
-      if (type === "alert") {
+      // Told to wait, a device gets its answer nevertheless.
+      if (type === "alert" && message["status"] === "Wait") {
+        if (exchange) exchange.waited = true;
+      } else if (type === "alert") {
         if (exchange) exchange.alerted = true;
         else alerted = true;
       }

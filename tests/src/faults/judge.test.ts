@@ -3,7 +3,8 @@ import { createEar, type Exchange } from "./ear.ts";
 import { judgeExchange, type References } from "./judge.ts";
 
 const packets = (name: string, count: number) => Array.from({ length: count }, (_, n) => Buffer.from(`${name} ${n}`));
-const [one, two, lostThread, ready] = [packets("one", 4), packets("two", 3), packets("thread", 2), packets("ready", 3)];
+const [one, two, lostThread] = [packets("one", 4), packets("two", 3), packets("thread", 2)];
+const [ready, notice] = [packets("ready", 3), packets("notice", 3)];
 const apology = "I am sorry, I lost my thread.";
 const references: References = {
   answers: new Map([["what", ["One.", "Two."]]]),
@@ -13,6 +14,7 @@ const references: References = {
     [apology, lostThread],
   ]),
   apologies: [ready],
+  notice,
 };
 
 type Step = string | readonly Buffer[];
@@ -49,6 +51,12 @@ test("fault checker: an answer that stops early, lacks a packet or is another on
   expect(judge("Two.", two, "One.", one)).toMatchObject({ outcome: "lost" });
   expect(judge("One.", packets("else", 4), "Two.", two)).toMatchObject({ outcome: "lost" });
   expect(judge()).toMatchObject({ outcome: "lost" });
+});
+
+test("fault checker: words that tell of a wait are no part of the answer", () => {
+  expect(judge(notice, "One.", one, "Two.", two)).toMatchObject({ outcome: "answered", doubled: 0 });
+  expect(judge(notice, "One.", one)).toMatchObject({ outcome: "lost" });
+  expect(judge(notice, ready)).toMatchObject({ outcome: "apologized" });
 });
 
 test("fault checker: it counts packets and sentences that come twice", () => {

@@ -7,6 +7,8 @@ export interface References {
   readonly packets: Map<string, readonly Buffer[]>;
   /** The packets of the apologies that gateways and tts play without a subtitle. */
   readonly apologies: readonly (readonly Buffer[])[];
+  /** The packets that tell a device to wait. */
+  readonly notice: readonly Buffer[];
 }
 
 /** The verdict on an exchange. */
@@ -62,6 +64,7 @@ function matchSentence({ text, packets }: Sentence, references: References): Mat
   const known = references.packets.get(text ?? "") ?? [];
   let next = 0;
   const begun = references.apologies.map((list) => ({ list, next: 0 }));
+  let noticed = 0;
   let doubled = 0;
   let missing = 0;
   let unknown = 0;
@@ -72,9 +75,14 @@ function matchSentence({ text, packets }: Sentence, references: References): Mat
     for (const one of fitting) one.next += 1;
     return fitting.length > 0;
   };
+  const continuesNotice = (packet: Buffer) => {
+    const fits = references.notice[noticed]?.equals(packet) === true;
+    if (fits) noticed += 1;
+    return fits;
+  };
   for (const packet of packets) {
     if (known[next]?.equals(packet)) next += 1;
-    else if (continuesApology(packet)) continue;
+    else if ([continuesApology(packet), continuesNotice(packet)].includes(true)) continue;
     else if (at(known, packet, next) >= 0) {
       const found = at(known, packet, next);
       missing += found - next;

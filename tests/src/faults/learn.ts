@@ -8,7 +8,7 @@ import type { References } from "./judge.ts";
 import { apologies, type Questions } from "./questions.ts";
 import type { World } from "./world.ts";
 
-const apologyFile = new URL("../../../apps/gateway/assets/apology.en.bin", import.meta.url);
+const soundsOfGateways = new URL("../../../apps/gateway/assets/", import.meta.url);
 /** The apology of tts if an engine fails in mid-sentence. */
 const spokenApology = "Sorry, something went wrong.";
 const patienceMs = 30_000;
@@ -19,9 +19,9 @@ const pupils = 3;
  * make the same packets each time, so later answers can be compared packet by packet. Throws if the system does not answer.
  */
 export async function learnReferences(world: World, questions: Questions): Promise<References> {
-  const ready = await readApology();
+  const [ready, notice] = [await readSound("apology.en.bin"), await readSound("wait.en.bin")];
   const apologizing: (readonly Buffer[])[] = [ready];
-  const references: References = { answers: new Map(), packets: new Map(), apologies: apologizing };
+  const references: References = { answers: new Map(), packets: new Map(), apologies: apologizing, notice };
   const texts = [...questions.typed, ...questions.spoken, ...questions.long].map(({ text }) => text);
   const learn = async (first: number) => {
     const id = `pupil-${randomUUID().slice(0, 8)}`;
@@ -77,7 +77,8 @@ async function connectPupil(url: string, id: string, apology: readonly Buffer[])
           ask();
         });
         // On a very busy machine gateways apologize even without a fault. Such an answer is not a reference.
-        const spoiled = exchange.alerted || exchange.sentences.some(({ packets }) => packets.some(isApology));
+        const spoiled =
+          exchange.alerted || exchange.waited || exchange.sentences.some(({ packets }) => packets.some(isApology));
         if (exchange.sentences.length > 0 && !spoiled) return exchange.sentences;
       }
       throw new Error(`${id} got no complete answer without a fault`);
@@ -86,8 +87,8 @@ async function connectPupil(url: string, id: string, apology: readonly Buffer[])
   };
 }
 
-async function readApology(): Promise<readonly Buffer[]> {
-  const data = await readFile(apologyFile);
+async function readSound(name: string): Promise<readonly Buffer[]> {
+  const data = await readFile(new URL(name, soundsOfGateways));
   const packets: Buffer[] = [];
   for (let at = 0; at < data.byteLength;) {
     const size = data.readUInt16BE(at);
