@@ -34,6 +34,8 @@ function start(env: Record<string, string> = {}): Promise<Running> {
     VOXBUS_LOG_LEVEL: "fatal",
     VOXBUS_MONITOR_PORT: "0",
     VOXBUS_MONITOR_OPS_PORT: "0",
+    // The tests poll.
+    VOXBUS_MONITOR_CALLS_PER_MINUTE: "0",
     ...env,
   });
 }
@@ -239,6 +241,34 @@ test("monitor: with a token, the API demands it and the page does not", async ()
     expect((await fetch(`${address}api/devices`, { headers })).status).toBe(200);
   } finally {
     await guarded.stop("quick");
+  }
+});
+
+test("monitor: of more calls than it takes in a minute it refuses the rest, and still serves the page, streams and probes", async () => {
+  const limited = await start({ VOXBUS_MONITOR_CALLS_PER_MINUTE: "3" });
+  const [address, ops] = [limited.addresses["monitor"]!, limited.addresses["ops"]!];
+  const left = new AbortController();
+  try {
+    const stream = await fetch(`${address}api/events`, { signal: left.signal });
+    const reader = stream.body!.getReader();
+    await reader.read();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => fetch(`${address}api/gateways`)));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 200, 429, 429, 429]);
+    const refused = answers.find(({ status }) => status === 429)!;
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(50);
+    expect(Number(refused.headers.get("retry-after"))).toBeLessThanOrEqual(60);
+    expect(await refused.json()).toMatchObject({ type: "/problems/too-many-calls", instance: "/api/gateways" });
+    expect((await fetch(address)).status).toBe(200);
+    expect((await fetch(`${address}problems/too-many-calls`)).status).toBe(200);
+    expect((await fetch(new URL("/livez", ops))).status).toBe(200);
+    expect(await (await fetch(new URL("/metrics", ops))).text()).toMatch(
+      /^voxbus_monitor_refused_calls_total(?:\{.*\})? 3/m,
+    );
+    // The numbers, every 3 s.
+    expect((await reader.read()).value?.length).toBeGreaterThan(0);
+  } finally {
+    left.abort();
+    await limited.stop("quick");
   }
 });
 

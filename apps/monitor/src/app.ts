@@ -74,13 +74,16 @@ export async function buildMonitor(context: MonitorContext): Promise<Readonly<Re
   defer(() => live.close());
 
   const duration = meter.createHistogram("voxbus_monitor_request_ms", { description: "time to answer, by path" });
+  const limited = meter.createCounter("voxbus_monitor_refused_calls", { description: "API calls over the limit" });
   const proxies = createProxies(config.VOXBUS_TRUSTED_PROXIES);
   const app = createApp({
     hosts: config.VOXBUS_HOSTS,
     proxies,
     token: config.VOXBUS_MONITOR_TOKEN,
+    callsPerMinute: config.VOXBUS_MONITOR_CALLS_PER_MINUTE,
     log,
     answered: (path, status, ms) => duration.record(ms, { path, status }),
+    limited: () => limited.add(1),
   });
   await addApi(app, context, { presence, measurements, alerting });
   addEventsRoute(app, live, signal);

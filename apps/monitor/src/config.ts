@@ -14,6 +14,13 @@ export const monitorConfig = {
     .min(16, "must have at least 16 characters")
     .optional()
     .describe("token that /api/ requires (Authorization: Bearer …), at least 16 characters"),
+  VOXBUS_MONITOR_CALLS_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(100)
+    .describe("API calls in a minute with the token, or without one from each address; beyond: 429; 0: any number"),
   VOXBUS_AUTH: z
     .enum(["none", "token", "hmac"])
     .optional()

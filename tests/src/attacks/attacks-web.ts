@@ -76,7 +76,7 @@ export const webAttacks: readonly Attack[] = [
   {
     name: "API requests",
     title: "a program lists the devices of the monitor without a pause",
-    happens: "answered",
+    happens: "100 a minute answered, the others refused with 429",
     run: (scene) =>
       crowd(scene, { atOnce: 8 }, async () => {
         const { status } = await ask(new URL("/api/devices", scene.monitor).href);
@@ -86,7 +86,7 @@ export const webAttacks: readonly Attack[] = [
   {
     name: "unread event streams",
     title: "300 readers open the monitor's event stream and read nothing",
-    happens: "answered, and cut when they fall behind",
+    happens: "100 a minute answered, and cut when they fall behind; the others refused with 429",
     leastMs: 30_000,
     run: async (scene) => {
       const stop = new AbortController();

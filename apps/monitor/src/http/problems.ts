@@ -14,6 +14,10 @@ export const problems = {
   },
   unauthorized: { status: 401, title: "No token, or a wrong one." },
   "too-many-guesses": { status: 429, title: "Too many wrong tokens came from this address. Try again later." },
+  "too-many-calls": {
+    status: 429,
+    title: "Too many calls in a minute. Try again after the seconds that Retry-After names.",
+  },
   forbidden: { status: 403, title: "The request comes from another site: its Origin or Host is not this monitor's." },
   "not-found": { status: 404, title: "No such path." },
   "device-offline": { status: 404, title: "The device has no open session." },

@@ -71,6 +71,7 @@ export function addRoute<
         ...(body ? bodyProblems : []),
         "unauthorized",
         "too-many-guesses",
+        "too-many-calls",
         "forbidden",
         "internal",
       ]),

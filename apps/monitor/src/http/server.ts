@@ -7,6 +7,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { routePath } from "hono/route";
 import type { z } from "zod";
 import { createAccess } from "./access.ts";
+import { createCallLimit } from "./call-limit.ts";
 import { ByDevice } from "./params.ts";
 import { Problem, refuse, type ProblemName } from "./problems.ts";
 
@@ -32,13 +33,17 @@ export function createApp(options: {
   /** Host names that requests may use besides localhost and addresses. */
   readonly hosts: readonly string[];
   readonly token: string | undefined;
+  /** API calls that a caller may make in a minute; 0, the default: any number. */
+  readonly callsPerMinute?: number;
   /** The proxies that are trusted; default: none. */
   readonly proxies?: Proxies;
   readonly log: Log;
   /** Called after every answer with the path of its route (empty without one), the status, and the duration [ms]. */
   readonly answered: (path: string, status: number, ms: number) => void;
+  /** Called with every call that is refused because it is one too many. */
+  readonly limited?: () => void;
 }): App {
-  const { log, answered, proxies = createProxies() } = options;
+  const { log, answered, limited, token, callsPerMinute = 0, proxies = createProxies() } = options;
   const app: App = new OpenAPIHono({ defaultHook: refuseInvalid });
   app.use(async (c, next) => {
     const began = performance.now();
@@ -48,9 +53,12 @@ export function createApp(options: {
     answered(path === "/*" ? "" : path, c.res.status, performance.now() - began);
   });
   const checkAccess = createAccess(options);
+  const limit = createCallLimit({ perMinute: callsPerMinute, token });
   app.use(async ({ req, env }, next) => {
     const { socket, headers } = env.incoming;
-    checkAccess(req, proxies.clientOf(socket.remoteAddress, headers["x-forwarded-for"]));
+    const client = proxies.clientOf(socket.remoteAddress, headers["x-forwarded-for"]);
+    checkAccess(req, client);
+    if (req.path.startsWith("/api/")) limit.count(client);
     await next();
   });
   app.use(
@@ -71,6 +79,7 @@ export function createApp(options: {
   });
   app.onError((error, c) => {
     const problem = problemOf(error);
+    if (problem.problem === "too-many-calls") limited?.();
     const path = routePath(c, -1);
     const { incoming } = c.env;
     if (incoming.destroyed && !incoming.complete) log.debug({ err: error, path }, "client disconnected");

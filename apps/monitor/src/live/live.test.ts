@@ -38,6 +38,7 @@ function start(env: Record<string, string> = {}): Promise<Running> {
     VOXBUS_LOG_LEVEL: "fatal",
     VOXBUS_MONITOR_PORT: "0",
     VOXBUS_MONITOR_OPS_PORT: "0",
+    VOXBUS_MONITOR_CALLS_PER_MINUTE: "0",
     ...env,
   });
 }
