@@ -37,7 +37,10 @@ export async function buildAsr({
   defer,
   drain,
 }: Context<typeof asrConfig>): Promise<void> {
-  report({ threads: 1 + config.VOXBUS_ASR_FRONT_END_THREADS + config.VOXBUS_ASR_THREADS });
+  report({
+    threads: 1 + config.VOXBUS_ASR_FRONT_END_THREADS + config.VOXBUS_ASR_THREADS,
+    gauges: () => ({ maxListens: config.VOXBUS_ASR_LISTENS }),
+  });
   if (config.VOXBUS_ASR_URL !== undefined && config.VOXBUS_ASR_ENGINE !== "openai")
     log.warn({ variable: "VOXBUS_ASR_URL", engine: config.VOXBUS_ASR_ENGINE }, "URL set for another engine");
   const { engines, engineOf } = await createEngineChoice(config, log);

@@ -123,7 +123,7 @@ function reportRefusals(
 ): EngineReports {
   const model = config.VOXBUS_LLM_MODEL;
   let toolsRefused = 0;
-  report({ gauges: () => ({ toolsRefused }) });
+  report({ gauges: () => ({ toolsRefused, maxTurns: config.VOXBUS_DIALOGUE_TURNS }) });
   return {
     onRefused({ part, status }) {
       if (part === "tools") toolsRefused = 1;

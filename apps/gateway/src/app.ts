@@ -102,7 +102,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
 
   const measured = { bus, counters, memory, sessions, wheel, guard };
   observe(meter, measured);
-  context.report({ id, ...countForReport(measured) });
+  context.report({ id, ...countForReport({ ...measured, maxConnections: limits.connections }) });
 
   const capacity = createCapacity(limits, {
     connections: () => sessions.connections(),

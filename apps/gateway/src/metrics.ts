@@ -79,11 +79,13 @@ export function countForReport({
   counters,
   memory,
   sessions,
-}: Pick<Measured, "counters" | "memory" | "sessions">): ReportDetails {
+  maxConnections,
+}: Pick<Measured, "counters" | "memory" | "sessions"> & { readonly maxConnections: number }): ReportDetails {
   const sum = (numbers: Iterable<number>) => [...numbers].reduce((total, one) => total + one, 0);
   return {
     gauges: () => ({
       connections: sessions.connections(),
+      maxConnections,
       speaking: sessions.speaking(),
       queue: sessions.waiting(),
       bufferedBytes: memory.bytes,

@@ -5,6 +5,7 @@ import { watchPresence, type PresenceView } from "@voxbus/presence";
 import { bucketNames, defaultPorts, streamNames } from "@voxbus/protocol";
 import { countDropped, createProxies, listen, type Context, type Program } from "@voxbus/subscriber";
 import { createAlerting, type Alerting } from "./alerts/alerting.ts";
+import { listThresholds } from "./alerts/rules.ts";
 import { createAnnouncer } from "./api/announcer.ts";
 import { addBroadcastRoutes } from "./api/broadcast-routes.ts";
 import { addDeviceDataRoutes } from "./api/device-data-routes.ts";
@@ -12,6 +13,7 @@ import { addDeviceRoutes } from "./api/device-routes.ts";
 import { addEventsRoute } from "./api/events-route.ts";
 import { addGatewayRoutes } from "./api/gateway-routes.ts";
 import { addHealthRoute } from "./api/health-route.ts";
+import { addLoadRoutes } from "./api/load-routes.ts";
 import { addMeasurementRoutes } from "./api/measurement-routes.ts";
 import { addProfileRoutes } from "./api/profile-routes.ts";
 import { addSendRoutes } from "./api/send-routes.ts";
@@ -22,6 +24,7 @@ import { addPage } from "./http/page.ts";
 import { addPages } from "./http/pages.ts";
 import { createApp, createAppServer, type App } from "./http/server.ts";
 import { createLive } from "./live/live-events.ts";
+import { readLoad } from "./measurements/load.ts";
 import { createMeasurements, type Measurements } from "./measurements/measurements.ts";
 import { followBroker } from "./traces/broker-spans.ts";
 import { createTurns } from "./turns/turns.ts";
@@ -57,6 +60,7 @@ export async function buildMonitor(context: MonitorContext): Promise<Readonly<Re
   defer(() => measurements.close());
   const alerting = await createAlerting({ bus, presence, measurements, config, log, meter, signal });
   defer(() => alerting.close());
+  const thresholds = listThresholds(config);
   const live = createLive({
     bus,
     on,
@@ -64,10 +68,12 @@ export async function buildMonitor(context: MonitorContext): Promise<Readonly<Re
     turns,
     measurements,
     alerts: alerting.alerts,
+    thresholds,
     shown: {
       transcripts: config.VOXBUS_MONITOR_TRANSCRIPTS,
       traces: config.VOXBUS_MONITOR_TRACES_URL,
       assistant: config.VOXBUS_LLM_ENGINE,
+      thresholds,
     },
     publicUrl: config.VOXBUS_PUBLIC_URL,
   });
@@ -86,6 +92,7 @@ export async function buildMonitor(context: MonitorContext): Promise<Readonly<Re
     limited: () => limited.add(1),
   });
   await addApi(app, context, { presence, measurements, alerting });
+  addLoadRoutes(app, { readLoad: () => readLoad({ measurements, turns, thresholds }), thresholds });
   addEventsRoute(app, live, signal);
   addDescription(app);
   addPages(app);

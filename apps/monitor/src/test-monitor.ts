@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { channels, type Stats } from "@voxbus/protocol";
+import { channels, type PoolStats, type PoolWork, type Stats } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { buildMonitor, monitor } from "./app.ts";
 
@@ -75,6 +75,19 @@ export function makeStats(id: string, more: Partial<Stats> = {}): Stats {
     totals: {},
     drops: {},
     ...more,
+  };
+}
+
+/** A pool's report of itself, with the work of one priority. `more` overrides its numbers. */
+export function makePool(name: string, busy: number, more: Partial<PoolWork> = {}): PoolStats {
+  const times = { mean: 0, p50: 0, p95: 0, p99: 0 };
+  const ended = { done: 0, failed: 0, timedOut: 0, shed: 0 };
+  const counts = { submitted: 0, running: 0, peak: 0, waiting: 0, waited: 0, ...ended };
+  return {
+    name,
+    slots: 10,
+    busy,
+    work: [{ priority: "high", ...counts, waitMs: times, workMs: times, ...more }],
   };
 }
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { connectBus, type Bus } from "@voxbus/bus";
 import { channels, type Stats } from "@voxbus/protocol";
 import { createPoolRecorder } from "@voxbus/pools";
@@ -40,10 +41,14 @@ test("report: is published at the start, at intervals, when the program drains, 
   await vi.waitFor(() => expect(seen.length).toBeGreaterThan(2));
   expect(seen[0]).toMatchObject({ ...readVitals(), program: "worker", state: "running", pid: process.pid, cores: 1 });
   expect(seen[0]).toMatchObject({
-    gauges: { queue: 3, claims: 0 },
-    totals: { turns: 2, claims: 0 },
+    gauges: { queue: 3, claims: 0, hostCores: availableParallelism() },
+    totals: { turns: 2, claims: 0, cpuMs: expect.any(Number), hostCpuMs: expect.any(Number) },
     drops: { rate: 1 },
   });
+  const cpu = process.cpuUsage();
+  expect(seen[0]!.totals["cpuMs"]).toBeLessThanOrEqual(Math.round((cpu.user + cpu.system) / 1000));
+  expect(seen[0]!.totals["cpuMs"]).toBeGreaterThan(0);
+  expect(seen[0]!.totals["hostCpuMs"]).toBeGreaterThanOrEqual(seen[0]!.totals["cpuMs"]!);
   expect(new Set(seen.map(({ instance }) => instance)).size).toBe(1);
 
   stopping.abort();

@@ -1,4 +1,4 @@
-import { availableParallelism, hostname } from "node:os";
+import { availableParallelism, cpus, hostname } from "node:os";
 import type { Bus, Closer } from "@voxbus/bus";
 import { channels, type PoolStats, type Stats } from "@voxbus/protocol";
 import { ulid } from "ulid";
@@ -65,9 +65,10 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
         storageFailed: bus.storing() ? 0 : 1,
         rtt: Math.round(rtt * 100) / 100,
         ...(pools && { queue: countWaiting(pools) }),
+        hostCores: availableParallelism(),
         ...options.gauges?.(),
       },
-      totals: { ...totals, ...options.totals?.() },
+      totals: { ...totals, ...readCpuTimes(), ...options.totals?.() },
       drops: sumByName(drops, options.drops?.() ?? {}),
       ...(pools && { pools: [...pools] }),
       ...(badMessages.length > 0 ? { badMessages } : {}),
@@ -96,6 +97,15 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
 
 function countWaiting(pools: readonly PoolStats[]): number {
   return pools.reduce((sum, { work }) => sum + work.reduce((of, { waiting }) => of + waiting, 0), 0);
+}
+
+/** The CPU time of this process, and that of everything on its host since the host started (ms). */
+function readCpuTimes(): Readonly<Record<string, number>> {
+  const { user, system } = process.cpuUsage();
+  const cores = cpus();
+  const hostCpuMs = cores.reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0);
+  // Without a free descriptor the system lists no cores.
+  return { cpuMs: Math.round((user + system) / 1000), ...(cores.length > 0 ? { hostCpuMs } : {}) };
 }
 
 /** Adds two sets of counts: a program may count under the same names as the bus. */

@@ -5,8 +5,8 @@ import { takeSamples } from "../measurements/samples.ts";
 import { createHistory } from "../measurements/series.ts";
 import type { Snapshot } from "../measurements/snapshot.ts";
 import { listTargets, type Target } from "../measurements/targets.ts";
-import { makeStats } from "../test-monitor.ts";
-import { limitsOf, rules, ruleVariables } from "./rules.ts";
+import { makePool, makeStats } from "../test-monitor.ts";
+import { limitsOf, listThresholds, rules, ruleVariables } from "./rules.ts";
 
 /** Takes snapshots one after the other, and gives the value that a rule measures in each. */
 function createMeasuring() {
@@ -104,6 +104,43 @@ test("queue: is the messages that wait for a consumer, or in a program", () => {
   expect(measure("queue", {}, { lags: [lag] })).toBe(7);
   const own = createMeasuring();
   expect(own("queue", { gauges: { queue: 3 } })).toBe(3);
+  expect(own("queue", { pools: [makePool("model", 0.5, { waiting: 4 })] })).toBe(4);
+});
+
+test("pool-wait: is p95 of the time that work for people waits, not that of announcements", () => {
+  const measure = createMeasuring();
+  const waitMs = { mean: 1, p50: 1, p95: 700, p99: 900 };
+  expect(measure("pool-wait", { pools: [makePool("model", 1, { waitMs })] })).toBe(700);
+  expect(measure("pool-wait", { pools: [makePool("model", 1, { waitMs, priority: "normal" })] })).toBe(0);
+  expect(measure("pool-wait", {})).toBeUndefined();
+});
+
+test("pool-shed: is the share of the work of the last 10 points that was shed, and 0 for a few", () => {
+  const measure = createMeasuring();
+  const shed = (count: number, submitted: number) =>
+    measure("pool-shed", { pools: [makePool("model", 1, { shed: count, submitted })] });
+  expect([shed(0, 0), shed(9, 100), shed(20, 200), shed(20, 200)]).toEqual([undefined, 0, 0.1, 0.1]);
+});
+
+test("reactions: are the gauges of processes, and unknown for processes without them", () => {
+  const measure = createMeasuring();
+  for (const [name, gauge] of [
+    ["claims-paused", "claimsPaused"],
+    ["refusing", "refusing"],
+  ] as const) {
+    expect(measure(name, { gauges: {} })).toBeUndefined();
+    expect(measure(name, { gauges: { [gauge]: 1 } })).toBe(1);
+  }
+});
+
+test("thresholds: are the lowest values that raise each alert, by the operator's settings", () => {
+  const settings = Object.fromEntries(rules.map(({ setting }) => [setting?.variable, setting?.default]));
+  const thresholds = listThresholds({
+    ...(settings as Parameters<typeof listThresholds>[0]),
+    VOXBUS_MONITOR_MAX_MEMORY_MB: 900,
+  });
+  expect(thresholds).toMatchObject({ memory: 9e8, cpu: 80, "loop-delay": 100, queue: 500, "pool-shed": 0.05 });
+  expect(Object.keys(thresholds).toSorted()).toEqual(rules.map(({ name }) => name).toSorted());
 });
 
 test("rules: an alert that is over says so in a sentence without a number", () => {

@@ -44,6 +44,9 @@ const single = (limit: number, severity: Severity, clear: number): Limits => ({
   clearAfter: 2,
 });
 
+/** One severity while a gauge is 1. */
+const switched = (severity: Severity): Limits => ({ levels: [[1, severity]], clear: 1, raiseAfter: 1, clearAfter: 1 });
+
 const total = (name: string) => (stats: Stats) => stats.totals[name] ?? 0;
 const frames = ({ totals }: Stats) => (totals["framesReceived"] ?? 0) + (totals["framesSent"] ?? 0);
 const faults = Object.entries(dropReasons).flatMap(([reason, drop]) => (drop.class === "fault" ? [reason] : []));
@@ -75,6 +78,18 @@ const rows = [
     over: (label) => `${label} is less busy again.`,
   },
   {
+    name: "loop-delay",
+    setting: {
+      variable: "VOXBUS_MONITOR_MAX_LOOP_DELAY_MS",
+      default: 100,
+      describe: "ms of a process's event loop delay (p99) at which an alert is raised",
+    },
+    levels: (limit) => ({ ...threshold(limit), raiseAfter: 2 }),
+    measure: { process: ({ stats }) => stats.loopDelay },
+    say: (label, value) => `The event loop of ${label} is ${Math.round(value)} ms late.`,
+    over: (label) => `The event loop of ${label} is on time again.`,
+  },
+  {
     name: "connections",
     setting: {
       variable: "VOXBUS_MONITOR_MAX_CONNECTIONS",
@@ -94,20 +109,53 @@ const rows = [
       describe: "messages waiting for a consumer, or in a program, at which an alert is raised",
     },
     levels: (limit) => single(limit, "high", 0.9),
-    measure: { process: ({ stats }) => stats.gauges["queue"], consumer: ({ lag }) => lag.pending },
+    measure: { process: ({ waiting }) => waiting, consumer: ({ lag }) => lag.pending },
     say: (label, value) => `${value} messages wait at ${label}.`,
     over: (label) => `Few messages wait at ${label} now.`,
   },
   {
+    name: "pool-wait",
+    setting: {
+      variable: "VOXBUS_MONITOR_MAX_POOL_WAIT_MS",
+      default: 500,
+      describe: "ms that 5 % of the work for waiting people may wait in a pool without an alert",
+    },
+    levels: (limit) => threshold(limit),
+    measure: { pool: ({ wait }) => wait },
+    say: (label, value) => `5 % of the work for waiting people waits longer than ${Math.round(value)} ms in ${label}.`,
+    over: (label) => `Work for waiting people is soon begun again in ${label}.`,
+  },
+  {
+    name: "pool-shed",
+    levels: () => single(0.05, "high", 0.5),
+    measure: { pool: ({ shed }) => shed },
+    say: (label, value) => `${percent(value)} of the work is shed by ${label}.`,
+    over: (label) => `Little work is shed by ${label} now.`,
+  },
+  {
+    name: "claims-paused",
+    levels: () => switched("medium"),
+    measure: { process: ({ stats }) => stats.gauges["claimsPaused"] },
+    say: (label) => `${label} takes no new work until its memory and its loop delay are below their thresholds.`,
+    over: (label) => `${label} takes new work again, or is gone.`,
+  },
+  {
+    name: "refusing",
+    levels: () => switched("high"),
+    measure: { process: ({ stats }) => stats.gauges["refusing"] },
+    say: (label) => `${label} refuses new connections until its memory and its loop delay are below their thresholds.`,
+    over: (label) => `${label} accepts connections again, or is gone.`,
+  },
+  {
     name: "streams",
-    levels: () => ({ levels: [[1, "high"]], clear: 1, raiseAfter: 1, clearAfter: 1 }),
+    levels: () => switched("high"),
     measure: { process: ({ stats }) => stats.gauges["storageFailed"] },
     say: (label) => `NATS stores nothing that ${label} sends, although it is connected.`,
     over: (label) => `NATS stores what ${label} sends again, or ${label} is gone.`,
   },
   {
     name: "model-tools",
-    levels: () => ({ levels: [[1, "low"]], clear: 1, raiseAfter: 1, clearAfter: 1 }),
+    levels: () => switched("low"),
     measure: { process: ({ stats }) => stats.gauges["toolsRefused"] },
     say: (label) => `The model's server of ${label} refuses tools: devices can only talk.`,
     over: (label) => `The model's server of ${label} takes tools again, or ${label} is gone.`,
@@ -130,7 +178,7 @@ const rows = [
   },
   {
     name: "gateway-lost",
-    levels: () => ({ levels: [[1, "high"]], clear: 1, raiseAfter: 1, clearAfter: 1 }),
+    levels: () => switched("high"),
     measure: { gateway: ({ lost }) => lost },
     say: (label) => `${label} is gone, and had not been drained: its devices are offline until they connect again.`,
     over: (label) => `${label} is back, or was given up.`,
@@ -213,4 +261,9 @@ export const ruleVariables = Object.fromEntries(
 /** The limits of a rule, by the operator's settings. */
 export function limitsOf({ setting, levels }: Rule, settings: Readonly<Record<string, number>>): Limits {
   return levels(setting === undefined ? 0 : settings[setting.variable]!);
+}
+
+/** The value from which on each rule raises an alert, by the rule's name. */
+export function listThresholds(settings: RuleSettings): Readonly<Record<string, number>> {
+  return Object.fromEntries(rules.map((rule) => [rule.name, limitsOf(rule, settings).levels.at(-1)![0]]));
 }

@@ -14,6 +14,7 @@ test("openapi: describes every path with its parameters, body, answer and refusa
   const paths = body["paths"] as Record<string, Record<string, any>>;
   expect(Object.keys(paths).toSorted()).toEqual([
     "/api/alerts",
+    "/api/capacity",
     "/api/devices",
     "/api/devices/{id}",
     "/api/devices/{id}/control",
@@ -34,6 +35,7 @@ test("openapi: describes every path with its parameters, body, answer and refusa
     "/api/groups/{group}/text",
     "/api/health",
     "/api/openapi.json",
+    "/api/pools",
     "/api/programs",
     "/api/stats",
   ]);

@@ -28,7 +28,7 @@ export interface Live extends Closer {
 export interface LiveParts extends NumbersParts {
   readonly on: On;
   /** The constant part of the first event. */
-  readonly shown: Pick<Hello, "transcripts" | "traces" | "assistant">;
+  readonly shown: Pick<Hello, "transcripts" | "traces" | "assistant" | "thresholds">;
   /** The device WebSocket, if the operator configured it. */
   readonly publicUrl: string | undefined;
 }

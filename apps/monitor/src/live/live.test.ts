@@ -109,6 +109,7 @@ test("live: a new stream begins with hello, the online devices, and the numbers"
     transcripts: false,
     gateways: [{ gateway: "g1", address: "http://127.0.0.1:8000" }],
     assistant: "embedded",
+    thresholds: expect.objectContaining({ memory: 1024e6, cpu: 80 }),
   });
   await find("devices", ({ reset }: DevicesChange) => reset === true);
   expect(await find("devices", ({ put }) => put.some(({ id }) => id === "early"))).toBeTruthy();

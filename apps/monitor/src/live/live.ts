@@ -1,6 +1,8 @@
 import type { Alert, BadMessage, SessionState } from "@voxbus/protocol";
+import type { Bottleneck, Capacity, ProgramPool, Score } from "../measurements/load-view.ts";
 import type { LastTurn, Latencies, TurnView } from "../turns/turn-view.ts";
 
+export type { Bottleneck, Capacity, CapacityLimit, ProgramPool, Score } from "../measurements/load-view.ts";
 export type { TurnView } from "../turns/turn-view.ts";
 
 /**
@@ -29,6 +31,8 @@ export interface Hello {
   readonly gateways: readonly GatewayAddress[];
   /** The engine that answers, as far as the monitor knows. `embedded` knows a short list of phrases only. */
   readonly assistant: string;
+  /** The value from which on each alert is raised, by its name. */
+  readonly thresholds: Readonly<Record<string, number>>;
 }
 
 /** The address at which a page that is a device finds a gateway. */
@@ -82,12 +86,14 @@ export interface ProgramNumbers {
   readonly since?: number | undefined;
   /** Bytes. */
   readonly memory?: number | undefined;
-  /** Percent of one core. */
+  /** Percent of the cores that it can use. */
   readonly cpu?: number | undefined;
   /** p99 of the event loop's delay, ms. */
   readonly loop?: number | undefined;
   readonly connections?: number | undefined;
   readonly speaking?: number | undefined;
+  /** Its reaction to a high load: it takes no new work, or refuses new connections. */
+  readonly reaction?: { readonly kind: "paused" | "refusing"; readonly cause: "memory" | "loop-delay" } | undefined;
 }
 
 /** A queue, and the number of messages that wait in it. Its name is that of a consumer, or the id of the process it is in. */
@@ -117,6 +123,13 @@ export interface Numbers {
   readonly latencies: Latencies;
   readonly programs: readonly ProgramNumbers[];
   readonly queues: readonly QueueNumbers[];
+  /** The processes of a pool are left out. */
+  readonly pools: readonly Omit<ProgramPool, "processes">[];
+  /** Absent while no process is known. */
+  readonly bottleneck?: Bottleneck | undefined;
+  /** Absent without a turn in the last 5 minutes. */
+  readonly score?: Score | undefined;
+  readonly capacity: Capacity;
   readonly alerts: readonly AlertView[];
   /** The newest first, 100 at most. */
   readonly badMessages: readonly BadMessageView[];

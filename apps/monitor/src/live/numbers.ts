@@ -1,9 +1,12 @@
 import type { PresenceView } from "@voxbus/presence";
+import type { Stats } from "@voxbus/protocol";
 import type { Bus } from "@voxbus/subscriber";
 import type { Alerts } from "../alerts/alerts.ts";
+import { readLoad } from "../measurements/load.ts";
 import type { Measurements } from "../measurements/measurements.ts";
+import { waitingIn } from "../measurements/pools.ts";
 import type { ProgramView } from "../measurements/programs.ts";
-import { consumerTarget, processTarget } from "../measurements/snapshot.ts";
+import { busyPercent, consumerTarget, processTarget } from "../measurements/snapshot.ts";
 import type { Turns } from "../turns/turns.ts";
 import type { AlertView, BadMessageView, Numbers, ProgramNumbers, QueueNumbers } from "./live.ts";
 
@@ -17,10 +20,14 @@ export interface NumbersParts {
   readonly turns: Turns;
   readonly measurements: Measurements;
   readonly alerts: Alerts;
+  /** The values from which on alerts are raised, by their names. */
+  readonly thresholds: Readonly<Record<string, number>>;
 }
 
 /** Reads the present numbers of the system from memory. */
-export function readNumbers({ bus, presence, turns, measurements, alerts }: NumbersParts): Numbers {
+export function readNumbers(parts: NumbersParts): Numbers {
+  const { bus, presence, turns, measurements, alerts, thresholds } = parts;
+  const { pools, ...load } = readLoad(parts);
   const now = Date.now();
   const states: Record<string, number> = {};
   let online = 0;
@@ -35,8 +42,10 @@ export function readNumbers({ bus, presence, turns, measurements, alerts }: Numb
     states,
     rates: turns.rates(now),
     latencies: turns.latencies(now),
-    programs: listPrograms(presence, measurements),
+    programs: listPrograms(presence, measurements, thresholds),
     queues: listQueues(measurements),
+    pools: pools.map(({ program, name, slots, busy, all, work }) => ({ program, name, slots, busy, all, work })),
+    ...load,
     alerts: alerts
       .list()
       .slice(0, maxAlerts)
@@ -49,8 +58,12 @@ export function readNumbers({ bus, presence, turns, measurements, alerts }: Numb
 }
 
 /** The processes by their own reports, and gateways without a report by their leases. */
-function listPrograms(presence: PresenceView, { programs }: Measurements): readonly ProgramNumbers[] {
-  const reported = programs.list().map(describeProgram);
+function listPrograms(
+  presence: PresenceView,
+  { programs }: Measurements,
+  thresholds: NumbersParts["thresholds"],
+): readonly ProgramNumbers[] {
+  const reported = programs.list().map((program) => describeProgram(program, thresholds));
   const known = new Set(reported.filter(({ name }) => name === "gateway").map(({ id }) => id));
   const leased = presence
     .gateways()
@@ -66,7 +79,7 @@ function listPrograms(presence: PresenceView, { programs }: Measurements): reado
   return [...leased, ...reported];
 }
 
-function describeProgram({ stats, lost }: ProgramView): ProgramNumbers {
+function describeProgram({ stats, lost }: ProgramView, thresholds: NumbersParts["thresholds"]): ProgramNumbers {
   const { connections, speaking } = stats.gauges;
   return {
     name: stats.program,
@@ -74,18 +87,30 @@ function describeProgram({ stats, lost }: ProgramView): ProgramNumbers {
     health: lost ? "lost" : stats.state === "running" ? "ok" : "draining",
     since: stats.at - stats.uptime,
     memory: stats.rss,
-    cpu: Math.round(stats.cpu * 100),
+    cpu: busyPercent([stats]),
     loop: stats.loopDelay,
     ...(connections === undefined ? {} : { connections }),
     ...(speaking === undefined ? {} : { speaking }),
+    ...describeReaction(stats, thresholds),
   };
+}
+
+/** The reaction of a process to a high load. The cause is the number that is the nearest to its threshold, or the furthest above. */
+function describeReaction(
+  { gauges, rss, loopDelay }: Stats,
+  thresholds: NumbersParts["thresholds"],
+): Pick<ProgramNumbers, "reaction"> {
+  const kind = gauges["refusing"] ? "refusing" : gauges["claimsPaused"] ? "paused" : undefined;
+  if (kind === undefined) return {};
+  const late = loopDelay / thresholds["loop-delay"]! > rss / thresholds["memory"]!;
+  return { reaction: { kind, cause: late ? "loop-delay" : "memory" } };
 }
 
 function listQueues({ lags, programs }: Measurements): readonly QueueNumbers[] {
   const consumers = lags().map((lag): QueueNumbers => ({ name: consumerTarget(lag), depth: lag.pending }));
   const own = programs.list().flatMap(({ stats }): readonly QueueNumbers[] => {
-    const { queue } = stats.gauges;
-    return queue === undefined ? [] : [{ name: processTarget(stats), program: stats.program, depth: queue }];
+    const depth = waitingIn(stats);
+    return depth === undefined ? [] : [{ name: processTarget(stats), program: stats.program, depth }];
   });
   return [...consumers, ...own];
 }

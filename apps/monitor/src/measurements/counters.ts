@@ -14,6 +14,8 @@ export interface Counters {
     counter: (stats: Stats) => number,
     points?: number,
   ): { readonly by: number; readonly ms: number } | undefined;
+  /** The mean of a current value over the last points that have it. */
+  mean(target: string, read: (stats: Stats) => number | undefined): number | undefined;
   /** True once a target was counted for as long as rates are taken. */
   isFull(target: string): boolean;
 }
@@ -35,6 +37,10 @@ export function createCounters(): Counters {
       const [first, last] = [kept.at(-1 - points) ?? kept[0], kept.at(-1)];
       if (first === undefined || last === undefined || kept.length < 2) return undefined;
       return { by: Math.max(0, counter(last) - counter(first)), ms: Math.max(1, last.at - first.at) };
+    },
+    mean(target, read) {
+      const values = (reports.get(target) ?? []).slice(-ratePoints).flatMap((stats) => read(stats) ?? []);
+      return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
     },
     isFull: (target) => (reports.get(target)?.length ?? 0) > ratePoints,
   };

@@ -1,13 +1,16 @@
 import { BusAwayError, type Bus, type ConsumerLag } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
 import type { Turns } from "../turns/turns.ts";
+import { createCapacityMeter, turnsNeeded } from "./capacity.ts";
 import { createCounters } from "./counters.ts";
+import type { Capacity } from "./load-view.ts";
 import { collectPrograms, type Programs } from "./programs.ts";
 import { takeSamples } from "./samples.ts";
 import { createHistory, keptPoints, type History } from "./series.ts";
 import { listTargets, type Target } from "./targets.ts";
 
 const settledMs = 5 * 60_000;
+const talkingMs = 5 * 60_000;
 const lagsMs = 3000;
 
 /** Numbers of all programs, consumers and turns, and their history. */
@@ -16,6 +19,8 @@ export interface Measurements {
   readonly history: History;
   /** The lag of each consumer at the last measurement. */
   lags(): readonly ConsumerLag[];
+  /** The capacity at the last measurement. */
+  capacity(): Capacity;
   /**
    * Measures once, records the samples, and lists the targets for the rules. While JetStream does not answer, the lags stay
    * as they were.
@@ -35,12 +40,15 @@ export function createMeasurements(parts: {
   const programs = collectPrograms(bus);
   const history = createHistory({ forgetMs: keptPoints * parts.intervalMs });
   const counters = createCounters();
+  const meter = createCapacityMeter();
   const began = performance.now();
+  let capacity: Capacity = { turns: 0, turnsNeeded, talking: 0, limits: [] };
   let lags: readonly ConsumerLag[] = [];
   return {
     programs,
     history,
     lags: () => lags,
+    capacity: () => capacity,
     async measure(signal) {
       lags = await readLags(bus, lags, signal);
       const now = Date.now();
@@ -52,6 +60,9 @@ export function createMeasurements(parts: {
         online: [...presence.devices()].length,
       };
       history.record(now, takeSamples(snapshot, counters));
+      capacity = meter.measure(snapshot, counters, turns.talking(now - talkingMs));
+      const { more } = capacity;
+      if (more !== undefined) history.record(now, [{ metric: "capacity", target: "fleet", value: more }]);
       return listTargets(snapshot, counters, history);
     },
     close: () => programs.close(),

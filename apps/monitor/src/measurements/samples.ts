@@ -1,7 +1,8 @@
 import type { Stats } from "@voxbus/protocol";
 import type { Counters } from "./counters.ts";
+import { shedOf, submittedOf, waitingIn } from "./pools.ts";
 import type { Sample } from "./series.ts";
-import { busyPercent, consumerTarget, processTarget, type Snapshot } from "./snapshot.ts";
+import { busyPercent, consumerTarget, poolTarget, processTarget, type Snapshot } from "./snapshot.ts";
 
 const maxGauges = 32;
 
@@ -43,8 +44,23 @@ function sampleProcess(reports: readonly Stats[], counters: Counters): Sample[] 
     bytesIn: perSecond("bytesReceived"),
     bytesOut: perSecond("bytesSent"),
   };
-  const gauges = Object.entries(last.gauges).slice(0, maxGauges);
-  return [...gauges, ...Object.entries(numbers)].flatMap(([metric, value]) =>
+  const gauges = Object.entries({ ...last.gauges, queue: waitingIn(last) }).slice(0, maxGauges);
+  const own = [...gauges, ...Object.entries(numbers)].flatMap(([metric, value]) =>
     value === undefined ? [] : [{ metric, target, value }],
   );
+  return [...own, ...samplePools(last, counters)];
+}
+
+function samplePools(stats: Stats, counters: Counters): readonly Sample[] {
+  return (stats.pools ?? []).flatMap(({ name, busy, work }) => {
+    const target = poolTarget(stats, name);
+    const shed = counters.growth(processTarget(stats), shedOf(name), 1)?.by;
+    const submitted = counters.growth(processTarget(stats), submittedOf(name), 1)?.by;
+    return [
+      { metric: "poolBusy", target, value: busy },
+      { metric: "poolWaiting", target, value: work.reduce((sum, { waiting }) => sum + waiting, 0) },
+      { metric: "poolWaitP95", target, value: Math.max(0, ...work.map(({ waitMs }) => waitMs.p95)) },
+      ...(shed === undefined ? [] : [{ metric: "poolShed", target, value: shed / Math.max(1, submitted ?? 0) }]),
+    ];
+  });
 }

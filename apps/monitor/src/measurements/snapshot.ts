@@ -18,9 +18,18 @@ export function processTarget({ program, id, instance }: Stats): string {
   return id ?? `${program}-${instance}`;
 }
 
+/** The target of a pool of a process in alerts and histories. */
+export function poolTarget(stats: Stats, name: string): string {
+  return `${processTarget(stats)}-${toWord(name)}`;
+}
+
 /** The target of a durable consumer in alerts and histories. */
 export function consumerTarget({ durable, stream }: Pick<ConsumerLag, "durable" | "stream">): string {
-  return `${durable.replaceAll(/[^A-Za-z0-9_-]/g, "_")}-${stream}`;
+  return `${toWord(durable)}-${stream}`;
+}
+
+function toWord(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9_-]/g, "_");
 }
 
 /** Mean share of the cores that a process could use, in percent. */

@@ -1,13 +1,15 @@
 import type { ConsumerLag } from "@voxbus/bus";
 import type { Stats } from "@voxbus/protocol";
 import type { Counters } from "./counters.ts";
+import { shedOf, submittedOf, waitingIn } from "./pools.ts";
 import type { History } from "./series.ts";
-import { busyPercent, consumerTarget, processTarget, type Snapshot } from "./snapshot.ts";
+import { busyPercent, consumerTarget, poolTarget, processTarget, type Snapshot } from "./snapshot.ts";
 import { findLastingRise } from "./trend.ts";
 
 // A process that has just started grows anyway.
 const startMs = 60_000;
 const minTurns = 20;
+const minShed = 10;
 const risePoints = 60;
 
 /** A target of alerts: `id` names it in the alert, `label` in sentences. */
@@ -22,12 +24,23 @@ export interface ProcessTarget extends Named {
   readonly stats: Stats;
   /** Percent of the cores that it can use. */
   readonly busy: number;
+  /** The work that waits in it. */
+  readonly waiting: number | undefined;
   /** The rise of a metric that went on for the last 60 points. */
   rise(metric: string): number | undefined;
   /** The growth of a counter over the last 10 points. */
   growth(counter: (stats: Stats) => number): number | undefined;
   /** The share of `events` in `all`. Fewer than `min` events are 0 once they were counted for 10 points. */
   share(events: number | undefined, all: number | undefined, min: number): number | undefined;
+}
+
+/** A pool of a process. */
+export interface PoolTarget extends Named {
+  readonly kind: "pool";
+  /** p95 of the time that work waited for which a person waits, in the last minute [ms]. */
+  readonly wait: number;
+  /** The share of the work submitted over the last 10 points that was shed. Fewer than 10 are 0. */
+  readonly shed: number | undefined;
 }
 
 /** A durable consumer. */
@@ -50,13 +63,14 @@ export interface GatewayTarget extends Named {
 }
 
 /** A target that rules measure. */
-export type Target = ProcessTarget | ConsumerTarget | FleetTarget | GatewayTarget;
+export type Target = ProcessTarget | PoolTarget | ConsumerTarget | FleetTarget | GatewayTarget;
 
 /** Lists the targets of a snapshot, once its samples are in the history. */
 export function listTargets(snapshot: Snapshot, counters: Counters, history: History): readonly Target[] {
   const { sound } = snapshot.latencies;
   return [
     ...snapshot.programs.map((reports) => describeProcess(reports, counters, history)),
+    ...snapshot.programs.flatMap((reports) => describePools(reports.at(-1)!, counters)),
     ...snapshot.lags.map((lag): ConsumerTarget => {
       const label = `the consumer ${lag.durable} of ${lag.stream}`;
       return { kind: "consumer", id: consumerTarget(lag), label, lag };
@@ -76,9 +90,10 @@ function describeProcess(reports: readonly Stats[], counters: Counters, history:
   return {
     kind: "process",
     id,
-    label: stats.id === undefined ? `${stats.program} on ${stats.host} (pid ${stats.pid})` : `${stats.program} ${id}`,
+    label: labelOf(stats),
     stats,
     busy: busyPercent(reports),
+    waiting: waitingIn(stats),
     rise(metric) {
       const points = history.find(metric, id)?.newest(risePoints) ?? [];
       const began = Date.now() - stats.uptime;
@@ -92,4 +107,24 @@ function describeProcess(reports: readonly Stats[], counters: Counters, history:
       return events / Math.max(1, all);
     },
   };
+}
+
+function labelOf(stats: Stats): string {
+  const { program, host, pid, id } = stats;
+  return id === undefined ? `${program} on ${host} (pid ${pid})` : `${program} ${id}`;
+}
+
+function describePools(stats: Stats, counters: Counters): readonly PoolTarget[] {
+  const id = processTarget(stats);
+  return (stats.pools ?? []).map(({ name, work }) => {
+    const shed = counters.growth(id, shedOf(name))?.by;
+    const submitted = counters.growth(id, submittedOf(name))?.by ?? 0;
+    return {
+      kind: "pool",
+      id: poolTarget(stats, name),
+      label: `the pool ${name} of ${labelOf(stats)}`,
+      wait: work.find(({ priority }) => priority === "high")?.waitMs.p95 ?? 0,
+      shed: shed && (shed < minShed ? 0 : shed / Math.max(shed, submitted)),
+    };
+  });
 }

@@ -2,26 +2,25 @@ import type { Percentiles } from "./turn-view.ts";
 
 const percentileWindowMs = 5 * 60_000;
 const maxSamples = 5000;
-const rateWindowMs = 60_000;
 
-/** Counts events of the last minute. */
-export interface RollingRate {
+/** Counts the events of a time up to now. */
+export interface RollingCount {
   add(now: number): void;
-  perMinute(now: number): number;
+  read(now: number): number;
 }
 
-/** Creates a rate. It counts by the second, so its size does not depend on the number of events. */
-export function createRollingRate(): RollingRate {
+/** Creates a count of the last `windowMs`. It counts by the second, so its size does not depend on the number of events. */
+export function createRollingCount(windowMs: number): RollingCount {
   const counts = new Map<number, number>();
   return {
     add(now) {
       const second = Math.floor(now / 1000);
       counts.set(second, (counts.get(second) ?? 0) + 1);
     },
-    perMinute(now) {
+    read(now) {
       let sum = 0;
       for (const [second, count] of counts) {
-        if (second * 1000 <= now - rateWindowMs) counts.delete(second);
+        if (second * 1000 <= now - windowMs) counts.delete(second);
         else sum += count;
       }
       return sum;

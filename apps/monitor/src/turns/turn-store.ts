@@ -10,6 +10,8 @@ export interface TurnStore {
   /** The turn of a device that ended last. */
   last(device: string): LastTurn | undefined;
   setLast(device: string, turn: LastTurn): void;
+  /** The number of devices whose last turn ended after `since`. */
+  talking(since: number): number;
   /** A device's newest turns, oldest first. */
   recent(device: string): readonly TurnView[];
   /** Changes a turn, or begins it, and tells those who watch its device. */
@@ -41,6 +43,7 @@ export function createTurnStore(): TurnStore {
   return {
     last: (device) => devices.get(device)?.last,
     setLast: (device, turn) => void (stateOf(device).last = turn),
+    talking: (since) => [...devices.values()].filter(({ last }) => (last?.at ?? 0) > since).length,
     recent: (device) => [...(devices.get(device)?.turns.values() ?? [])],
     update(device, { id, session }, change) {
       const { turns } = stateOf(device);

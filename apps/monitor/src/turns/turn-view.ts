@@ -53,3 +53,12 @@ export interface Latencies {
   readonly thought?: Percentiles | undefined;
   readonly sound?: Percentiles | undefined;
 }
+
+/** Turns that ended in the last five minutes. */
+export interface TurnCounts {
+  readonly answered: number;
+  /** Those of them whose sound had a gap. */
+  readonly broken: number;
+  readonly failed: number;
+  readonly shed: number;
+}

@@ -1,14 +1,15 @@
-import { outcomeOf, turnOutcomes, type Event, type Heard, type InText, type Say } from "@voxbus/protocol";
+import { outcomeOf, type Event, type Heard, type InText, type Say } from "@voxbus/protocol";
 import type { Arrival, Closer, On } from "@voxbus/subscriber";
-import { createRollingPercentiles, createRollingRate } from "./rolling-percentiles.ts";
+import { createRollingPercentiles } from "./rolling-percentiles.ts";
+import { createTurnCounting, type TurnCounting } from "./turn-counts.ts";
 import { createTurnStore, type TurnStore } from "./turn-store.ts";
 import type { Latencies, TurnView } from "./turn-view.ts";
 
 /** The turns of every device, as far as the bus shows them. */
-export interface Turns extends Pick<TurnStore, "last" | "recent" | "watch">, Closer {
+export interface Turns
+  extends Pick<TurnStore, "last" | "recent" | "talking" | "watch">, Pick<TurnCounting, "rates" | "counts">, Closer {
   /** Adds times that only a watcher of one device sees. */
   note(device: string, turn: Pick<TurnView, "id" | "session" | "speech" | "voicedAt">): void;
-  rates(now: number): { readonly heard: number; readonly played: number; readonly failed: number };
   latencies(now: number): Latencies;
 }
 
@@ -27,12 +28,12 @@ export function nameTurn(about: {
  */
 export function createTurns({ on, transcripts }: { readonly on: On; readonly transcripts: boolean }): Turns {
   const store = createTurnStore();
-  const rates = { heard: createRollingRate(), played: createRollingRate(), failed: createRollingRate() };
+  const counting = createTurnCounting();
   const durations = { thought: createRollingPercentiles(), sound: createRollingPercentiles() };
 
   const heard = ({ session }: Heard | InText, origin: number, text: string, from: Arrival) => {
     const now = Date.now();
-    rates.heard.add(now);
+    counting.heard(now);
     store.update(from.device, { id: nameTurn({ session, origin }), session }, () => ({
       origin,
       heardAt: now,
@@ -61,9 +62,7 @@ export function createTurns({ on, transcripts }: { readonly on: On; readonly tra
     const now = Date.now();
     const { origin, reply, fenced, dropped, late, firstAudio } = played;
     const outcome = outcomeOf(played);
-    const kind = turnOutcomes[outcome].class;
-    if (kind === "answered") rates.played.add(now);
-    else if (kind === "fault") rates.failed.add(now);
+    counting.ended(now, outcome, late);
     const turn = store.update(device, { id: nameTurn({ session, origin, reply }), session }, ({ heardAt, saidAt }) => {
       const began = heardAt ?? saidAt;
       const soundAt = firstAudio === undefined || began === undefined ? undefined : Math.round(began + firstAudio);
@@ -92,13 +91,11 @@ export function createTurns({ on, transcripts }: { readonly on: On; readonly tra
   return {
     last: store.last,
     recent: store.recent,
+    talking: store.talking,
     watch: store.watch,
     note: (device, { id, session, ...seen }) => void store.update(device, { id, session }, () => seen),
-    rates: (now) => ({
-      heard: rates.heard.perMinute(now),
-      played: rates.played.perMinute(now),
-      failed: rates.failed.perMinute(now),
-    }),
+    rates: counting.rates,
+    counts: counting.counts,
     latencies: (now) => ({ thought: durations.thought.read(now), sound: durations.sound.read(now) }),
     close: () => subscriptions.forEach((subscription) => subscription.close()),
   };
