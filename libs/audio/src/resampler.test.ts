@@ -55,6 +55,53 @@ test.each([
   expect(loudest).toBeLessThanOrEqual(2);
 });
 
+test.each([
+  [16_000, 24_000],
+  [22_050, 24_000],
+  [48_000, 24_000],
+  [11_025, 24_000],
+  [44_100, 16_000],
+])("resampler: %d → %d Hz is flat to 0.34 of the lower rate, and loses 1.5 dB at most at 0.43 of it", (from, to) => {
+  const gainAt = (share: number) => {
+    const hz = Math.round(share * Math.min(from, to));
+    return measure(resample(from, to, tone({ hz, rate: from, samples: from })), hz, to).gainDb;
+  };
+  for (const share of [0.01, 0.1, 0.2, 0.3, 0.34]) expect(Math.abs(gainAt(share))).toBeLessThan(0.02);
+  expect(gainAt(0.43)).toBeGreaterThan(-1.5);
+});
+
+test.each([
+  [8000, 24_000],
+  [11_025, 24_000],
+  [16_000, 24_000],
+  [22_050, 24_000],
+  [16_000, 48_000],
+])("resampler: %d → %d Hz makes no image above -80 dB", (from, to) => {
+  for (const share of [0.05, 0.2, 0.34, 0.42]) {
+    const hz = Math.round(share * from);
+    // Two seconds, so that whole periods are measured.
+    const output = resample(from, to, tone({ hz, rate: from, samples: 2 * from, amplitude: 30_000 }));
+    for (const image of [from - hz, from + hz, 2 * from - hz]) {
+      if (image > to / 2) continue;
+      expect(measure(output, image, to).gainDb).toBeLessThan(-80);
+    }
+  }
+});
+
+test.each([
+  [24_000, 16_000],
+  [48_000, 24_000],
+  [44_100, 24_000],
+  [48_000, 16_000],
+])("resampler: %d → %d Hz lets no tone through that is above 0.57 of the lower rate", (from, to) => {
+  for (let hz = 0.57 * to; hz < from / 2; hz += 0.05 * to) {
+    const output = resample(from, to, tone({ hz: Math.round(hz), rate: from, samples: from }));
+    const middle = output.subarray(200, -200);
+    // What is left is the rounding to whole samples.
+    expect(Math.sqrt(middle.reduce((sum, value) => sum + value ** 2, 0) / middle.length)).toBeLessThan(1.5);
+  }
+});
+
 test("resampler: full scale is clipped, not wrapped", () => {
   const square = Int16Array.from({ length: 4000 }, (_, i) => ((i >> 5) & 1 ? 32_767 : -32_768));
   const output = resample(16_000, 24_000, square);
@@ -67,7 +114,7 @@ test("resampler: full scale is clipped, not wrapped", () => {
 });
 
 test("resampler: blocks of any size make the same stream, of the promised length", () => {
-  const rate = fc.constantFrom(8000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000);
+  const rate = fc.constantFrom(8000, 11_025, 12_000, 16_000, 22_050, 23_981, 24_000, 32_000, 44_100, 48_000);
   const blocks = fc.array(fc.int16Array({ maxLength: 700 }), { maxLength: 6 });
   fc.assert(
     fc.property(rate, rate, blocks, (from, to, blocks) => {

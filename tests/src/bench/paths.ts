@@ -1,3 +1,4 @@
+import { createResampler } from "@voxbus/audio";
 import {
   channels,
   createInAudioWriter,
@@ -8,6 +9,7 @@ import {
   Outbound,
 } from "@voxbus/protocol";
 import { z } from "zod";
+import { createBareResampler } from "./bare-resampler.ts";
 import { frameBytes } from "./device.ts";
 import { takeMedian } from "./numbers.ts";
 
@@ -43,6 +45,9 @@ function listPaths(): readonly Path[] {
   const outBytes = encodeEnvelope(channels.out.schema, outAudio);
   const write = createInAudioWriter(session);
   return [
+    compareResamplers(16_000, [2, 3]),
+    compareResamplers(22_050, [147, 160]),
+    compareResamplers(48_000, [2, 1]),
     {
       what: "decode an audio frame for a device",
       baseline: "general decoder",
@@ -62,6 +67,19 @@ function listPaths(): readonly Path[] {
       now: () => write(inAudio.seq, inAudio.at, body),
     },
   ];
+}
+
+/** Resamples a packet's sound to the devices' rate. */
+function compareResamplers(rate: number, ratio: readonly [number, number]): Path {
+  const sound = Int16Array.from({ length: rate * 0.06 }, (_, n) => 8000 * Math.sin(n / 7));
+  const bare = createBareResampler(ratio);
+  const resampler = createResampler(rate, 24_000);
+  return {
+    what: `resample 60 ms from ${rate / 1000} to 24 kHz`,
+    baseline: "plain sums",
+    before: () => bare(sound),
+    now: () => resampler.write(sound),
+  };
 }
 
 /** Measures part h: the code that runs for every packet, against the general code that it stands for. */
