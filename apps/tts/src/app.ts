@@ -47,7 +47,8 @@ export async function buildTts({
   defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
   log.info({ engines: engines.map(({ name }) => name) }, "engines created");
   const metrics = createMetrics(meter, engines, () => bus.stats().held);
-  const speaker = await createSentenceSpeaker({ engines, fallback, log, metrics, threads: 1 });
+  const cacheBytes = config.VOXBUS_TTS_CACHE_MB * 1_048_576;
+  const speaker = await createSentenceSpeaker({ engines, fallback, log, metrics, threads: 1, cacheBytes });
   defer(() => speaker.close());
 
   const deps: SpeakDeps = {

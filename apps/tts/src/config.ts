@@ -30,6 +30,9 @@ export const ttsConfig = {
     .default(10_000)
     .describe("longest time between two pieces of its sound, ms"),
   VOXBUS_TTS_ESPEAK_MS: count(100, 120_000).default(20_000).describe("ms that espeak-ng may take for a piece of text"),
+  VOXBUS_TTS_CACHE_MB: count(0, 4096)
+    .default(16)
+    .describe("memory for the sound of sentences that the embedded engine or espeak spoke, MB; 0 keeps none"),
   VOXBUS_DIALOGUE_TURN_MS: count(1000, 600_000)
     .default(120_000)
     .describe("longest time for a whole answer in dialogue, ms; tts waits as long for the next sentence"),

@@ -1,5 +1,6 @@
 import type { Meter } from "@opentelemetry/api";
 import type { TtsEngine } from "./engines/engine.ts";
+import type { CacheResult } from "./packet-cache.ts";
 
 const advice = { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] };
 
@@ -11,11 +12,16 @@ export interface TtsMetrics {
   synthesized(engine: string, ms: number): void;
   /** Counts a failed synthesis. */
   engineFailed(engine: string): void;
+  /** Counts a sentence that the packet cache was asked for. */
+  cacheAsked(result: CacheResult): void;
 }
 
 /** Creates the program's instruments. `openReplies` returns the number of replies in progress. */
 export function createMetrics(meter: Meter, engines: readonly TtsEngine[], openReplies: () => number): TtsMetrics {
   const failures = meter.createCounter("voxbus_tts_engine_failures", { description: "Failed syntheses" });
+  const lookups = meter.createCounter("voxbus_tts_cache_lookups", {
+    description: "Sentences of repeatable engines, by where their packets came from",
+  });
   const firstSounds = meter.createHistogram("voxbus_tts_first_sound_ms", {
     description: "Time from the claim of a reply to its first packet",
     advice,
@@ -39,5 +45,6 @@ export function createMetrics(meter: Meter, engines: readonly TtsEngine[], openR
     firstSound: (ms) => firstSounds.record(ms),
     synthesized: (engine, ms) => engineTimes.record(ms, { engine }),
     engineFailed: (engine) => failures.add(1, { engine }),
+    cacheAsked: (result) => lookups.add(1, { result }),
   };
 }

@@ -27,7 +27,11 @@ beforeAll(async () => {
     fallback: embedded,
     threads: 1,
     log: silentLog,
-    metrics: { engineFailed: (engine) => failures.push(engine), synthesized: () => undefined },
+    metrics: {
+      engineFailed: (engine) => failures.push(engine),
+      synthesized: () => undefined,
+      cacheAsked: () => undefined,
+    },
   });
 });
 afterAll(async () => {
@@ -147,7 +151,7 @@ test.each([
       },
     };
     const deps = { engines: [breaking, fallback], fallback, threads: 1, log: silentLog };
-    const metrics = { engineFailed: () => undefined, synthesized: () => undefined };
+    const metrics = { engineFailed: () => undefined, synthesized: () => undefined, cacheAsked: () => undefined };
     const one = await createSentenceSpeaker({ ...deps, metrics });
     for await (const _ of one.speak({ text: "A question?", language, outage: createOutage() }, never));
     await one.close();

@@ -2,9 +2,10 @@ import type { Log } from "@voxbus/subscriber";
 import { TtsError, type SpeechRequest, type TtsEngine } from "./engines/engine.ts";
 import type { PreferredEngines } from "./engines/preference.ts";
 import type { TtsMetrics } from "./metrics.ts";
+import { createPacketCache } from "./packet-cache.ts";
 import { type Problem, problemTexts } from "./problem-texts.ts";
 import { latinShare } from "./script.ts";
-import { createSpeechEncoder, type EncoderLoad, type SpokenPacket } from "./speech-encoder.ts";
+import { createSpeechEncoder, type EncoderLoad, type SpeechEncoder, type SpokenPacket } from "./speech-encoder.ts";
 
 /** A sentence, the engine that is preferred for it, and what happened to the sentences before it. */
 export interface SentenceRequest extends SpeechRequest {
@@ -47,19 +48,17 @@ export interface SentenceSpeaker {
 /** Dependencies of a sentence speaker. */
 export interface SentenceSpeakerDeps extends PreferredEngines {
   readonly log: Pick<Log, "warn">;
-  readonly metrics: Pick<TtsMetrics, "engineFailed" | "synthesized">;
+  readonly metrics: Pick<TtsMetrics, "engineFailed" | "synthesized" | "cacheAsked">;
   /** Number of worker threads that resample and encode. */
   readonly threads: number;
+  /** Memory for the packets of sentences that were spoken (0). */
+  readonly cacheBytes?: number;
 }
 
 /** Creates a sentence speaker and starts its threads. */
 export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<SentenceSpeaker> {
-  const { engines, fallback, log, metrics, threads } = deps;
-  const encoder = await createSpeechEncoder({
-    threads,
-    onSynthesized: (engine, ms) => metrics.synthesized(engine, ms),
-    log,
-  });
+  const { engines, fallback, log, metrics } = deps;
+  const encoder = await openEncoder(deps);
 
   function noteUnspeakable({ language }: SentenceRequest, outage: Outage): void {
     outage.cause = new TtsError("refused", "no engine speaks the sentence");
@@ -129,6 +128,13 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
   }
 
   return { speak, apologize, load: () => encoder.load(), close: () => encoder.close() };
+}
+
+/** Starts the threads, behind the cache. */
+async function openEncoder({ log, metrics, threads, cacheBytes = 0 }: SentenceSpeakerDeps): Promise<SpeechEncoder> {
+  const onSynthesized = (engine: string, ms: number) => metrics.synthesized(engine, ms);
+  const encoder = await createSpeechEncoder({ threads, onSynthesized, log });
+  return createPacketCache(encoder, { maxBytes: cacheBytes, onLookup: (result) => metrics.cacheAsked(result) });
 }
 
 /** The engines that speak the sentence, in order. Text that is mostly Latin is at least tried by the fallback. */

@@ -12,7 +12,8 @@ let nats: NatsServer;
 let bus: Bus;
 let engine: TtsEngine;
 let speaker: SentenceSpeaker;
-const metrics = { firstSound: () => undefined, synthesized: () => undefined, engineFailed: () => undefined };
+const ignore = () => undefined;
+const metrics = { firstSound: ignore, synthesized: ignore, engineFailed: ignore, cacheAsked: ignore };
 const buses: Bus[] = [];
 const workers: Claims[] = [];
 
