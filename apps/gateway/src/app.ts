@@ -3,7 +3,7 @@ import { createRegistry } from "@voxbus/presence";
 import { buckets, defaultPorts } from "@voxbus/protocol";
 import { createGuesses, createProxies, type Context, type Program } from "@voxbus/subscriber";
 import { ulid } from "ulid";
-import { checkTimes, gatewayConfig, nameGateway, type GatewayConfig } from "./config.ts";
+import { checkRules, gatewayConfig, nameGateway, type GatewayConfig } from "./config.ts";
 import { createAuth } from "./http/auth.ts";
 import { createCapacity } from "./http/capacity.ts";
 import { createOta } from "./http/ota.ts";
@@ -18,6 +18,7 @@ import { createCounters } from "./observe/counters.ts";
 import { createTurnMeter } from "./observe/turn-times.ts";
 import { createTimingWheel } from "./playout/clock.ts";
 import { readPhrases } from "./playout/phrases.ts";
+import { leavePort, processNumber } from "./processes/process-number.ts";
 import { createDeviceRecords } from "./session/device-records.ts";
 import type { Handshake } from "./session/handshake.ts";
 import { createHub } from "./session/hub.ts";
@@ -38,7 +39,7 @@ export const gateway: Program<typeof gatewayConfig> = {
   streams: ["DEVICE_IN", "TURNS", "gateways", "presence", "profiles", "devices", "probes"],
   checkConfig(config) {
     createAuth(config);
-    checkTimes(config);
+    checkRules(config);
   },
 };
 
@@ -70,9 +71,9 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
   const refuser = createRefuser(counters, log);
   const proxies = createProxies(config.VOXBUS_TRUSTED_PROXIES);
   const server = await openServer(config, { refuser, proxies, limits, log });
-  defer(() => server.close());
+  leavePort(context, server);
   const { address, port } = server;
-  const id = config.VOXBUS_GATEWAY_ID ?? nameGateway(port);
+  const id = nameGateway(config, port, processNumber());
   const registry = await createRegistry(bus, {
     id,
     epoch: ulid(bus.now()),

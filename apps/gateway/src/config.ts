@@ -1,9 +1,12 @@
 import { hostname } from "node:os";
 import { defaultPorts } from "@voxbus/protocol";
-import { checkLimits, list, port } from "@voxbus/subscriber";
+import { checkLimits, ConfigError, list, port } from "@voxbus/subscriber";
 import { z } from "zod";
 import { limitsConfig } from "./limits.ts";
 import { deviceList, keyList, tokenList } from "./tokens.ts";
+
+/** An id has at most 64 characters. A process's number takes three. */
+const longestNumberedId = 61;
 
 /** The gateway's variables; `--help` prints them. */
 export const gatewayConfig = {
@@ -19,6 +22,13 @@ export const gatewayConfig = {
     .regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 characters of A-Z a-z 0-9 _ -")
     .optional()
     .describe("name of this gateway on the bus; unset: host name and port, such as hall-8000"),
+  VOXBUS_GATEWAY_WORKERS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe("gateway processes behind the port; with more than 1, -1, -2 … follow the id, and limits hold for each"),
   VOXBUS_PUBLIC_URL: z
     .url({ protocol: /^wss?$/ })
     .optional()
@@ -58,15 +68,27 @@ export type GatewayConfig = z.infer<z.ZodObject<typeof gatewayConfig>> & {
   readonly VOXBUS_TRUSTED_PROXIES: readonly string[];
 };
 
-/** Names a gateway after its host and port. */
-export function nameGateway(port: number): string {
+/**
+ * Names a gateway: as configured, or after its host and port. `number` is that of its process, if there are several behind
+ * the port.
+ */
+export function nameGateway(config: GatewayConfig, port: number, number: number | undefined): string {
+  const end = number === undefined ? "" : `-${number}`;
   const host = hostname().replaceAll(/[^A-Za-z0-9_-]/g, "-");
   // The end of a long name differs between hosts, as in a cluster.
-  return `${host.slice(-58)}-${port}`;
+  return `${config.VOXBUS_GATEWAY_ID ?? `${host.slice(end.length - 58)}-${port}`}${end}`;
 }
 
-/** Checks the order of the times of a connection's life. Throws ConfigError that names which must be longer. */
-export function checkTimes(config: GatewayConfig): void {
+/**
+ * Checks the order of the times of a connection's life, and that the id leaves room for a process's number. Throws
+ * ConfigError that names which must be longer, or shorter.
+ */
+export function checkRules(config: GatewayConfig): void {
+  const { VOXBUS_GATEWAY_ID: id = "", VOXBUS_GATEWAY_WORKERS: workers } = config;
+  if (workers > 1 && id.length > longestNumberedId) {
+    const problem = `must be at most ${longestNumberedId} characters with VOXBUS_GATEWAY_WORKERS above 1`;
+    throw new ConfigError([`VOXBUS_GATEWAY_ID: ${problem}; it has ${id.length}`]);
+  }
   checkLimits(config, [
     ["VOXBUS_PING_MS", "VOXBUS_SUSPECT_MS"],
     ["VOXBUS_SUSPECT_MS", "VOXBUS_IDLE_TIMEOUT_MS"],

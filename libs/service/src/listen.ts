@@ -62,6 +62,8 @@ export interface ListenOptions {
   readonly proxies?: Proxies;
   /** Called for each connection that is dropped because of a limit. */
   readonly dropped?: () => void;
+  /** True if no other process of a cluster listens on the port too. */
+  readonly exclusive?: boolean;
   readonly log?: Log;
 }
 
@@ -70,7 +72,7 @@ export interface ListenOptions {
  * logged. Throws ListenError, which names the variable to change.
  */
 export async function listen(server: Server, options: ListenOptions): Promise<string> {
-  const { host, port, variable, limits = usualLimits, proxies = createProxies(), log } = options;
+  const { host, port, variable, limits = usualLimits, proxies = createProxies(), exclusive, log } = options;
   const descriptors = readDescriptorLimit();
   const most = Math.max(16, Math.floor((descriptors * 7) / 8) - 128);
   if (limits.total > most) log?.warn({ descriptors, connections: most, variable }, "connections limited");
@@ -88,7 +90,7 @@ export async function listen(server: Server, options: ListenOptions): Promise<st
       reject(problem === undefined ? cause : new ListenError(problem, { cause }));
     };
     server.once("error", fail);
-    server.listen({ host, port, backlog }, () => {
+    server.listen({ host, port, backlog, exclusive }, () => {
       server.off("error", fail);
       resolve();
     });

@@ -68,7 +68,7 @@ export async function openOps(options: {
     }
   };
   const server = createServer(serverTimes, (request, response) => void handle(request, response));
-  const address = await listen(server, { limits: opsLimits, ...options.listener });
+  const address = await listen(server, { limits: opsLimits, exclusive: true, ...options.listener });
   return {
     address,
     close: () =>

@@ -1,5 +1,5 @@
 import type { Meter } from "@opentelemetry/api";
-import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
+import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { z } from "zod";
 import { baseConfig, port, readConfig, type ConfigShape } from "./config.ts";
@@ -41,8 +41,10 @@ export interface Service<S extends ConfigShape> extends Pick<Lifecycle, "signal"
   fail(reason: Error): void;
   /** Adds a condition to `/readyz`. */
   check(name: string, ready: () => boolean): void;
-  /** Adds a route to the operations port, by method and path. */
+  /** Adds a route to the operations port, by method and path. One that is there already is replaced. */
   route(methodAndPath: string, handler: OpsHandler): void;
+  /** Gives the metrics of this process in Prometheus's text format. */
+  metrics(): Promise<string>;
 }
 
 /** Builds a program and returns the addresses at which it is reached, by name. */
@@ -147,6 +149,7 @@ export async function startService<S extends ConfigShape>(
       fail,
       check: (name, ready) => checks.set(name, ready),
       route: (path, handler) => routes.set(path, handler),
+      metrics: async () => new PrometheusSerializer().serialize((await exporter.collect()).resourceMetrics),
     });
     return { addresses: { ...addresses, ops: ops.address }, log, preStopped, failed, stop, bearError };
   } catch (error) {

@@ -1,4 +1,13 @@
-export { startSubscriber, subscriber, variablesOf, type Context, type Program, type Setup } from "./subscriber.ts";
+export {
+  runParent,
+  startSubscriber,
+  subscriber,
+  variablesOf,
+  type Context,
+  type ParentContext,
+  type Program,
+  type Setup,
+} from "./subscriber.ts";
 export type { Handler, On, Where } from "./on.ts";
 export type { ReportDetails } from "./report.ts";
 export type { About, Send } from "./send.ts";

@@ -71,6 +71,20 @@ export async function subscriber<S extends ConfigShape = typeof busConfig>(
   await run(withBus(program), buildOf(program, setup));
 }
 
+/** Gives the parent of several processes of a program its own process. It is not on the bus. */
+export type ParentContext<S extends ConfigShape = ConfigShape> = Service<S & typeof busConfig>;
+
+/**
+ * Runs the parent of several processes of a program, which `build` starts and ends. It has the program's variables and its
+ * operations port.
+ */
+export async function runParent<S extends ConfigShape>(
+  program: Program<S>,
+  build: Build<S & typeof busConfig>,
+): Promise<void> {
+  await run(withBus(program), build);
+}
+
 /**
  * Starts a program for a test: the same as `subscriber`, but with `env` as the environment, without signal handlers,
  * and ended by `stop`.
