@@ -17,12 +17,32 @@ export interface LoadDevice {
   readonly open: boolean;
   /** The id of the session, if the server has sessions. */
   readonly session: string;
-  /** Called with the number of each echoed frame. */
-  echoed: (frame: number) => void;
+  /** Called with each binary message. The bytes are valid only during the call. */
+  onBinary: (payload: Buffer) => void;
+  /** Called with each text message after the hello. */
+  onText: (text: string) => void;
+  /** Called when the connection is gone, by whatever end. */
+  onClose: () => void;
+  /** Sends the numbered frame of the echo. */
   send(frame: number): void;
+  /** Sends a frame that `encodeMasked` made; many devices may share one. */
+  sendEncoded(frame: Buffer): void;
+  sendText(text: string): void;
   close(): void;
 }
 
+/** Reads the number of an echoed frame. */
+export function readNumber(payload: Buffer): number {
+  return payload.readUInt32BE(4);
+}
+
+const helloText = JSON.stringify({
+  type: "hello",
+  version: 1,
+  transport: "websocket",
+  audio_params: { format: "opus", sample_rate: 16_000, channels: 1, frame_duration: 60 },
+});
+const ignoreText = (_text: string): void => undefined;
 const shared = Buffer.allocUnsafe(65_536);
 
 /** Opens a device. With `hello` it says hello and waits for the answer. Rejects if the upgrade is refused. */
@@ -34,14 +54,23 @@ export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<Lo
       id,
       open: true,
       session: "",
-      echoed: (_frame: number): void => undefined,
+      onBinary: (_payload: Buffer): void => undefined,
+      onText: ignoreText,
+      onClose: (): void => undefined,
       send: (frame: number): void => void socket.write(numberFrame(frame)),
+      sendEncoded: (frame: Buffer): void => void socket.write(frame),
+      sendText: (text: string): void => void socket.write(encodeMasked(1, Buffer.from(text))),
       close: (): void => void socket.destroy(),
     };
     const received = (opcode: number, payload: Buffer): void => {
-      if (opcode === 2) return device.echoed(payload.readUInt32BE(4));
+      if (opcode === 2) return device.onBinary(payload);
       if (opcode === 9) socket.write(encodePong(payload));
-      if (opcode !== 1 || device.session) return;
+      if (opcode !== 1) return;
+      if (device.session || !hello) {
+        // Decoding text costs more than all the rest of a load that only echoes.
+        if (device.onText !== ignoreText) device.onText(payload.toString());
+        return;
+      }
       const message = JSON.parse(payload.toString()) as { type: string; session_id: string };
       if (message.type !== "hello") return;
       device.session = message.session_id;
@@ -53,7 +82,7 @@ export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<Lo
       const status = data.toString("latin1", 0, data.indexOf("\r\n"));
       if (!status.startsWith("HTTP/1.1 101")) throw new Error(`the upgrade was refused: ${status}`);
       upgraded = true;
-      if (hello) socket.write(encodeMasked(1, Buffer.from('{"type":"hello","version":1,"transport":"websocket"}')));
+      if (hello) socket.write(encodeMasked(1, Buffer.from(helloText)));
       else resolve(device);
       return data.subarray(end + 4);
     };
@@ -79,6 +108,7 @@ export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<Lo
     socket.on("error", reject);
     socket.on("close", () => {
       device.open = false;
+      device.onClose();
       reject(new Error("the server closed the connection"));
     });
     socket.write(
@@ -118,7 +148,8 @@ function numberFrame(frame: number): Buffer {
   return data;
 }
 
-function encodeMasked(opcode: number, payload: Buffer): Buffer {
+/** Encodes a message as a masked frame: opcode 1 is text, 2 is binary. Throws a RangeError beyond 65,535 bytes. */
+export function encodeMasked(opcode: number, payload: Buffer): Buffer {
   const data = Buffer.allocUnsafe(headerBytes + payload.byteLength);
   data[0] = 0x80 | opcode;
   data[1] = 0x80 | 126;

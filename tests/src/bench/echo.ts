@@ -13,7 +13,7 @@ export interface EchoRow extends Spread {
   readonly rate: number;
   readonly sent: number;
   readonly lost: number;
-  readonly cpu: { readonly edge: number; readonly echo: number; readonly nats: number; readonly load: number };
+  readonly cpu: { readonly edge: number; readonly echo: number; readonly broker: number; readonly load: number };
   /** The load generator's share of one core. */
   readonly loadBusy: number;
   /** The server's drops by reason, if it counts them. */
@@ -81,7 +81,7 @@ async function measureSlice(
   const read = () => ({
     edge: readCpuMs(server.edge.pid),
     echo: server.echo ? readCpuMs(server.echo.pid) : 0,
-    nats: readCpuMs(natsPid),
+    broker: readCpuMs(natsPid),
     load: readCpuMs(load.pid),
   });
   const before = read();
@@ -92,7 +92,7 @@ async function measureSlice(
   const perFrame = (who: keyof EchoRow["cpu"]) => ((after[who] - before[who]) * 1000) / frames;
   return {
     result,
-    cpu: { edge: perFrame("edge"), echo: perFrame("echo"), nats: perFrame("nats"), load: perFrame("load") },
+    cpu: { edge: perFrame("edge"), echo: perFrame("echo"), broker: perFrame("broker"), load: perFrame("load") },
     loadBusy: (after.load - before.load) / (performance.now() - began),
   };
 }
@@ -106,7 +106,7 @@ function summarize(slices: readonly Measured[]): Omit<EchoRow, "contender" | "mo
     rate: takeMedian(results.map(({ rate }) => rate)),
     sent: sum("sent"),
     lost: sum("lost"),
-    cpu: { edge: cpu("edge"), echo: cpu("echo"), nats: cpu("nats"), load: cpu("load") },
+    cpu: { edge: cpu("edge"), echo: cpu("echo"), broker: cpu("broker"), load: cpu("load") },
     loadBusy: takeMedian(slices.map((slice) => slice.loadBusy)),
   };
 }

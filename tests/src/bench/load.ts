@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerParent } from "./child.ts";
-import { openLoadDevice, type LoadDevice } from "./device.ts";
+import { openLoadDevice, readNumber, type LoadDevice } from "./device.ts";
 import { describeSpread, type Spread } from "./numbers.ts";
 
 /** `closed`: each connection sends after each echo. `paced`: 16.7 frames/s per connection, with their phases spread. */
@@ -73,7 +73,8 @@ async function run({ mode, seconds }: Slice): Promise<SliceResult> {
     if (at < until) send(lane, at);
   };
   for (const lane of lanes) {
-    lane.device.echoed = (frame) => {
+    lane.device.onBinary = (payload) => {
+      const frame = readNumber(payload);
       const at = performance.now();
       lane.received += 1;
       if (at >= from && at < until) {
@@ -128,7 +129,8 @@ function hear(): Promise<void> {
   gaps = [];
   for (const { device } of lanes) {
     let before = 0;
-    device.echoed = (frame) => {
+    device.onBinary = (payload) => {
+      const frame = readNumber(payload);
       const at = performance.now();
       if (frame >= 3) gaps.push(at - before);
       before = at;

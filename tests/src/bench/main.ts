@@ -1,86 +1,115 @@
 import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startNatsServer } from "@voxbus/testing";
-import { measureBus } from "./bus.ts";
-import { measureEcho, type EchoRow } from "./echo.ts";
-import { measureIdle, type IdleRow } from "./idle.ts";
-import { readOptions, usage, type BenchOptions } from "./options.ts";
-import { measurePacing, type PacingRow } from "./pacing.ts";
-import { measurePaths, type PathRow } from "./paths.ts";
-import { printBus, printEcho, printIdle, printPacing, printPaths, printRest, showProgress } from "./print.ts";
-import { measureRest, type RestRow } from "./rest.ts";
-import type { BusRow } from "./bus.ts";
+import { writeDocument, type MeasuredPart } from "./document.ts";
+import { describeConditions, watchMachine, type Conditions } from "./machine.ts";
+import { parts, readOptions, usage, type BenchOptions, type PartName } from "./options.ts";
+import { measures } from "./parts.ts";
+import { format, writeText, type Table } from "./section.ts";
 
-/** All numbers of one run. */
-interface Figures {
-  readonly node: string;
-  readonly cpus: number;
-  readonly options: BenchOptions;
-  readonly echo: EchoRow[];
-  idle: readonly IdleRow[];
-  rest: readonly RestRow[];
-  bus: readonly BusRow[];
-  paths: readonly PathRow[];
-  pacing: readonly PacingRow[];
-}
+/** The time for the machine to become quiet between two parts, ms. */
+const pauseMs = 1000;
 
-async function measure(options: BenchOptions): Promise<void> {
-  const nats = await startNatsServer();
-  const figures: Figures = {
-    node: process.version,
-    cpus: cpus().length,
-    options,
-    echo: [],
-    idle: [],
-    rest: [],
-    bus: [],
-    paths: [],
-    pacing: [],
-  };
-  try {
-    if (options.only.includes("a")) {
-      for (const connections of options.connections) {
-        const rows = await measureEcho({ ...options, nats, connections, progress: showProgress });
-        figures.echo.push(...rows);
-        printEcho(rows);
-      }
-    }
-    if (options.only.includes("b")) {
-      figures.idle = await measureIdle({
-        ...options,
-        natsUrl: nats.url,
-        connections: options.idle,
-        progress: showProgress,
-      });
-      printIdle(figures.idle);
-      figures.rest = await measureRest({ progress: showProgress });
-      printRest(figures.rest);
-    }
-    if (options.only.includes("c")) {
-      figures.bus = await measureBus({ ...options, nats, progress: showProgress });
-      printBus(figures.bus);
-    }
-    if (options.only.includes("h")) {
-      figures.paths = measurePaths();
-      printPaths(figures.paths);
-    }
-    if (options.only.includes("p")) {
-      figures.pacing = await measurePacing({ ...options, nats, devices: options.speaking, progress: showProgress });
-      printPacing(figures.pacing);
-    }
-  } finally {
-    await nats.stop();
-    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(figures, undefined, 2)}\n`);
-  }
-}
+// Every child ends with this process, and nats-server at its exit.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
 
 try {
   if (process.platform !== "linux")
     throw new Error("the benchmark needs Linux: it reads CPU time and memory from /proc");
   const options = readOptions(process.argv.slice(2));
   if (options === "help") process.stdout.write(usage);
-  else await measure(options);
+  else process.exitCode = await measureAll(options);
 } catch (error) {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`bench: ${describe(error)}\n`);
   process.exitCode = 1;
+}
+
+/** Measures the parts one after the other. A part that fails does not keep the others from their turn. */
+async function measureAll(options: BenchOptions): Promise<number> {
+  const conditions = describeConditions();
+  print(describeMachine(conditions));
+  const figures: Record<string, unknown> = {};
+  const done: MeasuredPart[] = [];
+  try {
+    for (const name of options.only) {
+      print(`\n== ${name}: ${parts[name]}`);
+      const part = await measurePart(name, options, figures);
+      done.push(part);
+      print(`\n${describePart(part)}`);
+      await sleep(pauseMs);
+    }
+  } finally {
+    const seconds = Object.fromEntries(done.map(({ name, busy }) => [name, busy]));
+    const failed = Object.fromEntries(done.flatMap(({ name, error }) => (error === undefined ? [] : [[name, error]])));
+    const all = { conditions, options, busy: seconds, failed, ...figures };
+    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(all, undefined, 2)}\n`);
+    if (options.write) await writeDocument(conditions, done);
+  }
+  const verdicts = done.flatMap(({ tables }) =>
+    tables.flatMap(({ lines }) => lines.filter((line) => typeof line !== "string")),
+  );
+  const missed = verdicts.filter(({ met }) => !met);
+  print(`\n${verdicts.length - missed.length} of ${verdicts.length} targets met`);
+  for (const { what, value, target } of missed) print(`  missed: ${what}: ${value}, target ${target}`);
+  const failures = done.filter(({ error }) => error !== undefined);
+  for (const { name, error } of failures) process.stderr.write(`bench: part ${name} failed: ${error}\n`);
+  return failures.length > 0 ? 1 : 0;
+}
+
+async function measurePart(
+  name: PartName,
+  options: BenchOptions,
+  figures: Record<string, unknown>,
+): Promise<MeasuredPart> {
+  const tables: Table[] = [];
+  const endWatch = watchMachine();
+  let error: string | undefined;
+  try {
+    const nats = await startNatsServer();
+    try {
+      await measures[name]({
+        options,
+        nats,
+        size: (size) => options.sizes[size][0]!,
+        progress: showProgress,
+        show(added) {
+          tables.push(...added);
+          showProgress("");
+          for (const table of added) print(writeText(table));
+        },
+        keep: (key, rows) => (figures[key] = rows),
+      });
+    } finally {
+      await nats.stop();
+    }
+  } catch (thrown) {
+    error = describe(thrown);
+  }
+  showProgress("");
+  const busy = endWatch();
+  return { name, tables, busy, isVoid: busy.others > options.sizes.busy[0]!, error };
+}
+
+function describeMachine({ commit, node, nats, cores, cpu, memoryGib }: Conditions): string {
+  return `commit ${commit}, Node ${node}, nats-server ${nats}, ${cores} cores of ${cpu}, ${memoryGib} GiB`;
+}
+
+/** Tells how long a part took, and how busy the machine was otherwise. */
+function describePart({ name, busy, isVoid, error }: MeasuredPart): string {
+  const others = `other programs used ${format(busy.others)} cores, ours ${format(busy.ours)}`;
+  const validity = isVoid ? "; THESE FIGURES ARE VOID: the machine was too busy" : "";
+  return `${name} took ${format(busy.seconds, 0)} s; ${others}${validity}${error === undefined ? "" : `; FAILED: ${error}`}`;
+}
+
+/** Shows the running measurement, on a terminal in a single line. */
+function showProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text} `);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

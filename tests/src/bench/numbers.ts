@@ -24,6 +24,17 @@ export function describeSpread(latencies: readonly number[]): Spread {
   return { count: sorted.length, p50: takeQuantile(sorted, 0.5), p99: takeQuantile(sorted, 0.99) };
 }
 
+/** The distribution of latencies with its tail, ms. NaN without numbers. */
+export interface Tail extends Spread {
+  readonly p95: number;
+}
+
+/** Describes latencies in ms with their tail, given in any order. */
+export function describeTail(latencies: readonly number[]): Tail {
+  const sorted = Float64Array.from(latencies).sort();
+  return { ...describeSpread(latencies), p95: takeQuantile(sorted, 0.95) };
+}
+
 /** Merges several distributions: the medians of each quantile, and the sum of the counts. */
 export function mergeSpreads(spreads: readonly Spread[]): Spread {
   return {

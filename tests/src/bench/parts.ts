@@ -1,0 +1,90 @@
+import type { NatsServer } from "@voxbus/testing";
+import { measureBus } from "./bus.ts";
+import { measureEcho } from "./echo.ts";
+import { tabulateBus, tabulateEcho, tabulatePacing, tabulatePaths } from "./frame-tables.ts";
+import { measureIdle } from "./idle.ts";
+import { tabulateIdle, tabulateRest } from "./memory-tables.ts";
+import type { BenchOptions, PartName } from "./options.ts";
+import { measurePacing } from "./pacing.ts";
+import { measurePaths } from "./paths.ts";
+import { measureRest } from "./rest.ts";
+import type { Table } from "./section.ts";
+import { tabulateTurns } from "./turn-tables.ts";
+import { measureTurns, type TurnRow } from "./turns.ts";
+
+/** The surroundings of a part. */
+export interface PartBench {
+  readonly options: BenchOptions;
+  /** A nats-server of its own. */
+  readonly nats: NatsServer;
+  /** The first number of an option. */
+  size(name: keyof BenchOptions["sizes"]): number;
+  progress(text: string): void;
+  /** Prints tables, and keeps them for the document. What was shown stays if the part fails later. */
+  show(tables: readonly Table[]): void;
+  /** Keeps numbers for --json. */
+  keep(name: string, rows: unknown): void;
+}
+
+/** The measurement of each part. */
+export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<void>>> = {
+  async a({ options, nats, size, progress, show, keep }) {
+    const all = [];
+    for (const connections of options.sizes.connections) {
+      const slices = { seconds: size("seconds"), repeat: size("repeat") };
+      const rows = await measureEcho({ nats, connections, ...slices, progress });
+      all.push(...rows);
+      show(tabulateEcho(rows));
+    }
+    keep("echo", all);
+  },
+  async b({ nats, size, progress, show, keep }) {
+    const sizes = { connections: size("idle"), seconds: size("seconds") };
+    const idle = await measureIdle({ natsUrl: nats.url, ...sizes, progress });
+    keep("idle", idle);
+    show(tabulateIdle(idle));
+    const rest = await measureRest({ progress });
+    keep("rest", rest);
+    show(tabulateRest(rest));
+  },
+  async c({ options, size, progress, show, keep }) {
+    const all: TurnRow[] = [];
+    keep("turns", all);
+    for (const engines of options.engines) {
+      const rows: TurnRow[] = [];
+      const baseline = await measureTurns({
+        engines,
+        devices: options.sizes[engines === "instant" ? "talking" : "talking-embedded"],
+        seconds: size("talk-seconds"),
+        warmUp: { devices: 20, seconds: size("warm-up-seconds") },
+        progress,
+        onRow: (row) => {
+          all.push(row);
+          rows.push(row);
+        },
+      }).catch((error: unknown) => {
+        // The rows before are worth showing.
+        show(tabulateTurns(rows, undefined));
+        throw error;
+      });
+      show(tabulateTurns(rows, baseline));
+    }
+  },
+  async h({ show, keep }) {
+    const paths = measurePaths();
+    keep("paths", paths);
+    show(tabulatePaths(paths));
+    await Promise.resolve();
+  },
+  async bus({ nats, size, progress, show, keep }) {
+    const sizes = { seconds: size("seconds"), repeat: size("repeat"), utterances: size("utterances") };
+    const bus = await measureBus({ nats, ...sizes, progress });
+    keep("bus", bus);
+    show(tabulateBus(bus));
+  },
+  async "play-out"({ nats, size, progress, show, keep }) {
+    const pacing = await measurePacing({ nats, devices: size("speaking"), repeat: size("repeat"), progress });
+    keep("pacing", pacing);
+    show(tabulatePacing(pacing));
+  },
+};
