@@ -68,10 +68,10 @@ export function findDebianKeyring() {
 }
 
 /**
- * Downloads a Debian package into `directory` and unpacks it into `directory`/root. apt checks the signatures. It runs
+ * Downloads Debian packages into `directory` and unpacks them into `directory`/root. apt checks the signatures. It runs
  * with a private configuration, reads only the system's mirror and proxy settings, and changes nothing in the system.
  */
-export async function unpackDebianPackage({ name, mirror, suite, keyring, directory }) {
+export async function unpackDebianPackages({ names, mirror, suite, keyring, directory }) {
   mkdirSync(join(directory, "state/lists/partial"), { recursive: true });
   mkdirSync(join(directory, "cache/archives/partial"), { recursive: true });
   const at = (path) => JSON.stringify(join(directory, path));
@@ -107,9 +107,10 @@ Acquire::https::Timeout "15";
   );
   const environment = { cwd: directory, env: { ...process.env, LC_ALL: "C" } };
   await runCommand("apt-get", ["-c", settings, "-q", "update"], environment);
-  await runCommand("apt-get", ["-c", settings, "-q", "download", name], environment);
-  const archive = readdirSync(directory).find((file) => file.endsWith(".deb"));
-  if (archive === undefined) throw new Error(`no package ${name} in ${suite} on ${mirror}`);
-  await runCommand("dpkg-deb", ["-x", archive, join(directory, "root")], environment);
+  await runCommand("apt-get", ["-c", settings, "-q", "download", ...names], environment);
+  const archives = readdirSync(directory).filter((file) => file.endsWith(".deb"));
+  const missing = names.filter((name) => !archives.some((file) => file.startsWith(`${name}_`)));
+  if (missing.length > 0) throw new Error(`no package ${missing.join(", ")} in ${suite} on ${mirror}`);
+  for (const archive of archives) await runCommand("dpkg-deb", ["-x", archive, join(directory, "root")], environment);
   return join(directory, "root");
 }

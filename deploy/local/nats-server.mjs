@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findDebianKeyring, findDebianMirrors, unpackDebianPackage } from "./debian.mjs";
+import { findDebianKeyring, findDebianMirrors, unpackDebianPackages } from "./debian.mjs";
 import { showStep } from "./progress.mjs";
 import { nameRelease, unpackRelease } from "./release.mjs";
 
@@ -76,7 +76,7 @@ function listWays(failures) {
           text: `downloading nats-server from Debian's ${suite} into .cache`,
           unpack: async (directory) =>
             join(
-              await unpackDebianPackage({ name: "nats-server", mirror, suite, keyring, directory }),
+              await unpackDebianPackages({ names: ["nats-server"], mirror, suite, keyring, directory }),
               "usr/sbin/nats-server",
             ),
         });

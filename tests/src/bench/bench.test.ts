@@ -54,7 +54,9 @@ test.concurrent(
   "bench: every contender echoes under both loads, no frame is lost, and the ratios are printed",
   async ({ expect }) => {
     const { text, figures } = await runBench("--only", "a");
-    expect(figures.echo.map(({ contender, mode }) => `${contender} ${mode}`)).toEqual(
+    // socket.io needs a redis-server, which not every machine has.
+    const ours = figures.echo.filter(({ contender }) => contender !== "socket.io");
+    expect(ours.map(({ contender, mode }) => `${contender} ${mode}`)).toEqual(
       ["closed", "paced"].flatMap((mode) => ["bare ws", "bare bridge", "gateway"].map((name) => `${name} ${mode}`)),
     );
     for (const { sent, lost } of figures.echo) {
@@ -62,6 +64,8 @@ test.concurrent(
       expect(lost).toBe(0);
     }
     expect(text.match(/gateway \/ bare bridge, frames\/s: \d+\.\d\d \(/g)).toHaveLength(2);
+    const isMissing = figures.echo.length === ours.length;
+    expect(text).toMatch(isMissing ? /socket\.io was not measured: no redis-server/ : /gateway \/ socket\.io: frames/);
     expect(text).toMatch(/a took \d+ s; other programs used \d+\.\d\d cores, ours \d+\.\d\d/);
   },
 );

@@ -138,7 +138,7 @@ async function measureReplay(
       url: server.url,
       prefix: "replay-",
       count: 100,
-      hello: true,
+      greeting: "hello",
     });
     await bare.ask("respond", { bytes: frames * (frameBytes + 64) });
     await load.ask("fill", { frames });

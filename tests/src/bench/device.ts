@@ -42,11 +42,16 @@ const helloText = JSON.stringify({
   transport: "websocket",
   audio_params: { format: "opus", sample_rate: 16_000, channels: 1, frame_duration: 60 },
 });
+/** The text before each frame of socket.io: an event with one binary message, which follows. */
+const eventFrame = encodeMasked(1, Buffer.from('451-["frame",{"_placeholder":true,"num":0}]'));
 const ignoreText = (_text: string): void => undefined;
 const shared = Buffer.allocUnsafe(65_536);
 
-/** Opens a device. With `hello` it says hello and waits for the answer. Rejects if the upgrade is refused. */
-export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<LoadDevice> {
+/** The way in which a device and its server greet each other: not at all, with a hello, or as socket.io does. */
+export type Greeting = "none" | "hello" | "socket.io";
+
+/** Opens a device and waits for the end of the greeting. Rejects if the server refuses the upgrade. */
+export function openLoadDevice(url: URL, id: string, greeting: Greeting): Promise<LoadDevice> {
   return new Promise((resolve, reject) => {
     let rest: Buffer | undefined;
     let upgraded = false;
@@ -57,7 +62,10 @@ export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<Lo
       onBinary: (_payload: Buffer): void => undefined,
       onText: ignoreText,
       onClose: (): void => undefined,
-      send: (frame: number): void => void socket.write(numberFrame(frame)),
+      send: (frame: number): void =>
+        void socket.write(
+          greeting === "socket.io" ? Buffer.concat([eventFrame, numberFrame(frame)]) : numberFrame(frame),
+        ),
       sendEncoded: (frame: Buffer): void => void socket.write(frame),
       sendText: (text: string): void => void socket.write(encodeMasked(1, Buffer.from(text))),
       close: (): void => void socket.destroy(),
@@ -66,7 +74,8 @@ export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<Lo
       if (opcode === 2) return device.onBinary(payload);
       if (opcode === 9) socket.write(encodePong(payload));
       if (opcode !== 1) return;
-      if (device.session || !hello) {
+      if (greeting === "socket.io") return receiveSocketIo(payload.toString());
+      if (device.session || greeting === "none") {
         // Decoding text costs more than all the rest of a load that only echoes.
         if (device.onText !== ignoreText) device.onText(payload.toString());
         return;
@@ -76,14 +85,19 @@ export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<Lo
       device.session = message.session_id;
       resolve(device);
     };
+    const receiveSocketIo = (text: string): void => {
+      if (text === "2") socket.write(encodeMasked(1, Buffer.from("3")));
+      else if (text.startsWith("0")) socket.write(encodeMasked(1, Buffer.from("40")));
+      else if (text.startsWith("40")) resolve(device);
+    };
     const upgrade = (data: Buffer): Buffer => {
       const end = data.indexOf("\r\n\r\n");
       if (end < 0) return data;
       const status = data.toString("latin1", 0, data.indexOf("\r\n"));
       if (!status.startsWith("HTTP/1.1 101")) throw new Error(`the upgrade was refused: ${status}`);
       upgraded = true;
-      if (hello) socket.write(encodeMasked(1, Buffer.from(helloText)));
-      else resolve(device);
+      if (greeting === "hello") socket.write(encodeMasked(1, Buffer.from(helloText)));
+      if (greeting === "none") resolve(device);
       return data.subarray(end + 4);
     };
     const read = (size: number): boolean => {
@@ -112,7 +126,7 @@ export function openLoadDevice(url: URL, id: string, hello: boolean): Promise<Lo
       reject(new Error("the server closed the connection"));
     });
     socket.write(
-      `GET ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      `GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
         `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nProtocol-Version: 1\r\nDevice-Id: ${id}\r\n\r\n`,
     );
   });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readCpuMs, startChild, type Child } from "./child.ts";
 import type { Mode, SliceResult } from "./load.ts";
 import { mergeSpreads, takeMedian, type Spread } from "./numbers.ts";
-import { contenders, readDrops, startServer, type Contender, type Server } from "./servers.ts";
+import { contenders, readDrops, startServer, startSocketIo, type Contender, type Server } from "./servers.ts";
 
 /** The medians of one contender under one load. Times are in ms, CPU in µs per echoed frame and process. */
 export interface EchoRow extends Spread {
@@ -26,32 +26,51 @@ interface Measured {
   readonly loadBusy: number;
 }
 
+/** The rows of part a, and why socket.io is not among them. */
+export interface EchoResult {
+  readonly rows: readonly EchoRow[];
+  readonly problem: string | undefined;
+}
+
 /** Measures part a: a frame from the device through gateway, bus and subscriber, and back. */
 export async function measureEcho(options: {
   readonly nats: { readonly url: string; readonly pid: number };
   readonly connections: number;
   readonly seconds: number;
   readonly repeat: number;
+  /** True to download a redis-server if there is none. */
+  readonly fetch: boolean;
   readonly progress: (text: string) => void;
-}): Promise<readonly EchoRow[]> {
+}): Promise<EchoResult> {
   const { nats, connections, seconds, repeat } = options;
   const running: { readonly server: Server; readonly load: Child }[] = [];
+  let problem: string | undefined;
+  const socketIo = async () => {
+    try {
+      return await startSocketIo(options);
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+      return undefined;
+    }
+  };
   try {
-    for (const contender of contenders) {
-      const server = await startServer(contender, nats.url);
+    const starts = [...contenders.map((contender) => () => startServer(contender, nats.url)), socketIo];
+    for (const start of starts) {
+      const server = await start();
+      if (!server) continue;
       const load = await startChild("load");
       running.push({ server, load });
-      await load.ask("connect", { url: server.url, prefix: "device-", count: connections, hello: server.hello });
+      await load.ask("connect", { url: server.url, prefix: "device-", count: connections, greeting: server.greeting });
     }
     // Time for the gateway to write presence.
     await sleep(1000);
     const rows: EchoRow[] = [];
     for (const mode of ["closed", "paced"] as const) {
-      const measured = new Map<Contender, Measured[]>(contenders.map((contender) => [contender, []]));
+      const measured = new Map<Contender, Measured[]>(running.map(({ server }) => [server.contender, []]));
       for (let round = 0; round <= repeat; round += 1) {
         for (const { server, load } of running) {
           options.progress(`echo, ${connections} connections, ${mode}, ${server.contender}, ${round}/${repeat}`);
-          const one = await measureSlice(server, load, nats.pid, { mode, seconds });
+          const one = await measureSlice(server, load, server.brokerPid ?? nats.pid, { mode, seconds });
           // The first round is a warm-up.
           if (round > 0) measured.get(server.contender)?.push(one);
         }
@@ -66,7 +85,7 @@ export async function measureEcho(options: {
         });
       }
     }
-    return rows;
+    return { rows, problem };
   } finally {
     await Promise.all(running.flatMap(({ server, load }) => [load.stop(), server.stop()]));
   }
@@ -75,13 +94,13 @@ export async function measureEcho(options: {
 async function measureSlice(
   server: Server,
   load: Child,
-  natsPid: number,
+  brokerPid: number,
   slice: { readonly mode: Mode; readonly seconds: number },
 ): Promise<Measured> {
   const read = () => ({
     edge: readCpuMs(server.edge.pid),
     echo: server.echo ? readCpuMs(server.echo.pid) : 0,
-    broker: readCpuMs(natsPid),
+    broker: readCpuMs(brokerPid),
     load: readCpuMs(load.pid),
   });
   const before = read();

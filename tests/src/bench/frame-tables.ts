@@ -7,13 +7,14 @@ import { format, judge, percent, ratio, type Table } from "./section.ts";
 /** The targets: ratios of the gateway to the bare bridge, and the share of packets more than 65 ms after the one before. */
 const targets = { rate: 0.9, p99: 1.2, over65: 0.01 } as const;
 
-/** Writes the tables of part a for one number of connections. */
-export function tabulateEcho(rows: readonly EchoRow[]): readonly Table[] {
+/** Writes the tables of part a for one number of connections. `problem` tells why socket.io is missing. */
+export function tabulateEcho(rows: readonly EchoRow[], problem: string | undefined): readonly Table[] {
   return (["closed", "paced"] as const).flatMap((mode) => {
     const chosen = rows.filter((row) => row.mode === mode);
     const [any] = chosen;
     const find = (name: string) => chosen.find(({ contender }) => contender === name);
     const [bridge, gateway] = [find("bare bridge"), find("gateway")];
+    const socketIo = find("socket.io");
     if (!any) return [];
     const load = mode === "closed" ? "closed loop" : "16.7 frames/s each";
     return [
@@ -41,6 +42,10 @@ export function tabulateEcho(rows: readonly EchoRow[]): readonly Table[] {
                 judge("gateway / bare bridge, frames/s", { value: gateway.rate / bridge.rate }, { atLeast: targets.rate }),
                 judge("gateway / bare bridge, p99", { value: gateway.p99 / bridge.p99 }, { atMost: targets.p99 }),
                 `gateway / bare bridge, CPU of the edge: ${ratio(gateway.cpu.edge, bridge.cpu.edge)}`,
+                socketIo
+                  ? `gateway / socket.io: frames/s ${ratio(gateway.rate, socketIo.rate)}, p99 ${ratio(gateway.p99, socketIo.p99)}, ` +
+                    `CPU of the edge ${ratio(gateway.cpu.edge, socketIo.cpu.edge)}`
+                  : `socket.io was not measured: ${problem ?? "it did not run"}`,
               ]
             : [],
       },

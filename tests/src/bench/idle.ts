@@ -42,7 +42,7 @@ export async function measureIdle(options: {
 }
 
 async function measureOne(
-  contender: Contender,
+  contender: (typeof contenders)[number],
   {
     natsUrl,
     connections,
@@ -53,7 +53,7 @@ async function measureOne(
   const server = await startServer(contender, natsUrl, ["--expose-gc", "--import", preload]);
   const load = await startChild("load");
   const measure = async (count: number) => {
-    await load.ask("connect", { url: server.url, prefix: "idle-", count, hello: server.hello });
+    await load.ask("connect", { url: server.url, prefix: "idle-", count, greeting: server.greeting });
     const settled = await awaitStill(server.edge.pid, seconds * 500);
     server.edge.kill("SIGUSR2");
     await sleep(300);

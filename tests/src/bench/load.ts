@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerParent } from "./child.ts";
-import { openLoadDevice, readNumber, type LoadDevice } from "./device.ts";
+import { openLoadDevice, readNumber, type Greeting, type LoadDevice } from "./device.ts";
 import { describeSpread, type Spread } from "./numbers.ts";
 
 /** `closed`: each connection sends after each echo. `paced`: 16.7 frames/s per connection, with their phases spread. */
@@ -28,6 +28,13 @@ export interface Gaps extends Spread {
   readonly over120: number;
 }
 
+interface ConnectOptions {
+  readonly url: string;
+  readonly prefix: string;
+  readonly count: number;
+  readonly greeting: Greeting;
+}
+
 const periodMs = 60;
 const drainMs = 3000;
 const remembered = 256;
@@ -41,12 +48,12 @@ interface Lane {
 
 const lanes: Lane[] = [];
 
-async function connect({ url, prefix, count, hello }: { url: string; prefix: string; count: number; hello: boolean }) {
+async function connect({ url, prefix, count, greeting }: ConnectOptions) {
   const target = new URL(url);
   while (lanes.length < count) {
     const first = lanes.length;
     const size = Math.min(100, count - first);
-    const opening = Array.from({ length: size }, (_, at) => openLoadDevice(target, `${prefix}${first + at}`, hello));
+    const opening = Array.from({ length: size }, (_, at) => openLoadDevice(target, `${prefix}${first + at}`, greeting));
     for (const device of await Promise.all(opening)) {
       lanes.push({ device, sentAt: new Float64Array(remembered), sent: 0, received: 0 });
     }

@@ -40,6 +40,8 @@ export interface BenchOptions {
   readonly engines: readonly EngineKind[];
   /** The numbers of each option. Never empty. */
   readonly sizes: Readonly<Record<SizeName, readonly number[]>>;
+  /** True for tiny sizes. Nothing is downloaded then. */
+  readonly quick: boolean;
   readonly json: string | undefined;
   readonly write: boolean;
 }
@@ -89,6 +91,7 @@ export function readOptions(args: readonly string[]): BenchOptions | "help" {
     only: readNames("only", values.only, partNames, "parts"),
     engines: readNames("engines", values.engines, engineKinds, "engines"),
     sizes: Object.fromEntries(chosen) as unknown as BenchOptions["sizes"],
+    quick: values.quick,
     json: values.json,
     write: values.write,
   };

@@ -31,7 +31,7 @@ export async function measurePacing(options: {
       const server = await startServer(contender, nats.url);
       const load = await startChild("load");
       running.push({ contender, server, load, gaps: [] });
-      await load.ask("connect", { url: server.url, prefix: "spoken-", count: devices, hello: server.hello });
+      await load.ask("connect", { url: server.url, prefix: "spoken-", count: devices, greeting: server.greeting });
     }
     // Time for the subscriptions of all devices.
     await sleep(1000);

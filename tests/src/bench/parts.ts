@@ -32,9 +32,10 @@ export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<v
     const all = [];
     for (const connections of options.sizes.connections) {
       const slices = { seconds: size("seconds"), repeat: size("repeat") };
-      const rows = await measureEcho({ nats, connections, ...slices, progress });
+      const fetch = !options.quick;
+      const { rows, problem } = await measureEcho({ nats, connections, ...slices, fetch, progress });
       all.push(...rows);
-      show(tabulateEcho(rows));
+      show(tabulateEcho(rows, problem));
     }
     keep("echo", all);
   },

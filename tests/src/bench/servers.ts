@@ -1,21 +1,24 @@
 import { startChild, type Child } from "./child.ts";
+import type { Greeting } from "./device.ts";
+import { startRedisServer } from "./redis-server.ts";
 
 /** The compared servers: the bare `ws` echo, the bare bridge, and the gateway. */
 export const contenders = ["bare ws", "bare bridge", "gateway"] as const;
-/** One of them, or the baseline of play-out. */
-export type Contender = (typeof contenders)[number] | "bare timers";
+/** One of them, socket.io with its Redis adapter, or the baseline of play-out. */
+export type Contender = (typeof contenders)[number] | "socket.io" | "bare timers";
 
 /** A running contender: its server and the programs behind it. */
 export interface Server {
   readonly contender: Contender;
   /** The URL for devices. */
   readonly url: string;
-  /** True if devices say hello first. */
-  readonly hello: boolean;
+  readonly greeting: Greeting;
   /** The process that holds the connections. */
   readonly edge: Child;
   /** The subscriber that echoes; the bare `ws` server needs none. */
   readonly echo: Child | undefined;
+  /** The process of the broker between them, if it is not nats-server. */
+  readonly brokerPid: number | undefined;
   stop(): Promise<void>;
 }
 
@@ -32,9 +35,34 @@ const raised = {
   VOXBUS_MAX_PER_ADDRESS: "1000000",
 };
 
+/** Starts socket.io on its own redis-server. Throws an error that tells why it cannot. */
+export async function startSocketIo(options: { readonly fetch: boolean }): Promise<Server> {
+  const redis = await startRedisServer(options);
+  try {
+    const args = [String(redis.port)];
+    const edge = await startChild("socketio-edge", { args });
+    const echo = await startChild("socketio-echo", { args });
+    return {
+      contender: "socket.io",
+      url: edge.addresses["device"] ?? "",
+      greeting: "socket.io",
+      edge,
+      echo,
+      brokerPid: redis.pid,
+      async stop() {
+        await Promise.all([edge.stop(), echo.stop()]);
+        await redis.stop();
+      },
+    };
+  } catch (error) {
+    await redis.stop();
+    throw error;
+  }
+}
+
 /** Starts a contender, each program in its own process. `flags` are Node's flags for the process with the connections. */
 export async function startServer(
-  contender: Contender,
+  contender: Exclude<Contender, "socket.io">,
   natsUrl: string,
   flags: readonly string[] = [],
 ): Promise<Server> {
@@ -64,9 +92,10 @@ export async function startServer(
   return {
     contender,
     url: edge.addresses["device"] ?? "",
-    hello: contender === "gateway",
+    greeting: contender === "gateway" ? "hello" : "none",
     edge,
     echo,
+    brokerPid: undefined,
     async stop() {
       await Promise.all([edge.stop(), echo?.stop()]);
     },

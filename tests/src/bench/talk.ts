@@ -48,7 +48,7 @@ async function connect({ urls, prefix, count }: { urls: readonly string[]; prefi
     const opening = Array.from({ length: Math.min(atOnce, count - first) }, async (_, at) => {
       const began = performance.now();
       const target = targets[(first + at) % targets.length]!;
-      const device = await openLoadDevice(target, `${prefix}${first + at}`, true);
+      const device = await openLoadDevice(target, `${prefix}${first + at}`, "hello");
       hellos.push(performance.now() - began);
       return new Talker(device, speeches[(first + at) % speeches.length]!);
     });
