@@ -47,8 +47,14 @@ export async function buildTts({
   defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
   log.info({ engines: engines.map(({ name }) => name) }, "engines created");
   const metrics = createMetrics(meter, engines, () => bus.stats().held);
-  const cacheBytes = config.VOXBUS_TTS_CACHE_MB * 1_048_576;
-  const speaker = await createSentenceSpeaker({ engines, fallback, log, metrics, threads: 1, cacheBytes });
+  const speaker = await createSentenceSpeaker({
+    engines,
+    fallback,
+    log,
+    metrics,
+    threads: config.VOXBUS_TTS_THREADS ?? availableParallelism(),
+    cacheBytes: config.VOXBUS_TTS_CACHE_MB * 1_048_576,
+  });
   defer(() => speaker.close());
 
   const deps: SpeakDeps = {

@@ -33,6 +33,9 @@ export const ttsConfig = {
   VOXBUS_TTS_CACHE_MB: count(0, 4096)
     .default(16)
     .describe("memory for the sound of sentences that the embedded engine or espeak spoke, MB; 0 keeps none"),
+  VOXBUS_TTS_THREADS: count(1, 64)
+    .optional()
+    .describe("most threads that encode Opus; one starts, others when packets are late (default: number of cores)"),
   VOXBUS_DIALOGUE_TURN_MS: count(1000, 600_000)
     .default(120_000)
     .describe("longest time for a whole answer in dialogue, ms; tts waits as long for the next sentence"),

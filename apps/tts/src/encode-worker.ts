@@ -1,13 +1,21 @@
 import { createOpusEncoder, createResampler, type Resampler } from "@voxbus/audio";
-import { serveWorker, type WorkerContract } from "@voxbus/workers";
+import { readClock, serveWorker, type WorkerContract } from "@voxbus/workers";
 import type { Sound } from "./engines/engine.ts";
 
 /** The contract between tts and its encoder threads. One task takes the sounds of a piece of text and yields its Opus packets. */
 export interface EncodeContract extends WorkerContract {
   readonly data: null;
-  readonly request: null;
+  readonly request: SoundDeadline;
   readonly input: Sound;
   readonly result: EncodedPacket;
+}
+
+/** By when the packets of a sound have to be there. */
+export interface SoundDeadline {
+  /** The time at which the listener has nothing left to play (`readClock`, ms). The first packet is due then. */
+  readonly due: number;
+  /** The length of the sound's beginning that the gateway has already (ms). It is encoded first, without a pause. */
+  readonly heardMs: number;
 }
 
 /** One Opus packet of 60 ms. */
@@ -15,48 +23,69 @@ export interface EncodedPacket {
   readonly body: Uint8Array<ArrayBuffer>;
   /** The time that it took to resample and encode (ms). */
   readonly costMs: number;
+  /** True if it waited for the thread for more than 10 ms after it was due. */
+  readonly late: boolean;
 }
 
 const sampleRate = 24_000;
 const packetSamples = 1440;
+const packetMs = 60;
+const lateMs = 10;
 
 await serveWorker<EncodeContract>(
   () =>
-    async function* (_, { input }) {
+    async function* (request, task) {
       // Each task has its own encoder, so the same samples make the same packets, whatever was said before.
-      const encoder = createOpusEncoder({ sampleRate, bitrate: 24_000, complexity: 5 });
+      const encoder = createOpusEncoder({ sampleRate, bitrate: 24_000, complexity: 0 });
       const packet = new Int16Array(packetSamples);
       let filled = 0;
-      let began = 0;
-      function encode(): EncodedPacket {
+      let { due } = request;
+      let heardMs = Math.max(request.heardMs, task.repeated * packetMs);
+      let costMs = 0;
+
+      async function encode(): Promise<EncodedPacket> {
+        const isHeard = heardMs > 0;
+        const ready = readClock();
+        await task.takeStep(isHeard ? ready : due);
+        const began = readClock();
         const body = encoder.encode(packet);
-        return { body, costMs: performance.now() - began };
+        const now = readClock();
+        const late = !isHeard && began - Math.max(due, ready) > lateMs;
+        const encoded = { body, costMs: costMs + now - began, late };
+        costMs = 0;
+        filled = 0;
+        if (isHeard) heardMs -= packetMs;
+        // A listener who ran dry plays on from now.
+        else due = Math.max(due, now) + packetMs;
+        return encoded;
       }
-      function* cut(samples: Int16Array) {
+      async function* cut(samples: Int16Array) {
         for (let at = 0; at < samples.length;) {
           const part = samples.subarray(at, at + packetSamples - filled);
           packet.set(part, filled);
           filled += part.length;
           at += part.length;
-          if (filled < packetSamples) continue;
-          yield encode();
-          began = performance.now();
-          filled = 0;
+          if (filled === packetSamples) yield await encode();
         }
+      }
+      function resample(work: () => Int16Array): Int16Array {
+        const began = readClock();
+        const samples = work();
+        costMs += readClock() - began;
+        return samples;
       }
       try {
         let resampler: Resampler | undefined;
-        for await (const sound of input) {
-          resampler ??= createResampler(sound.sampleRate, sampleRate);
-          // In small blocks, so that the first packet does not wait for a whole sentence.
-          for (let at = 0; at < sound.samples.length; at += packetSamples) {
-            began = performance.now();
-            yield* cut(resampler.write(sound.samples.subarray(at, at + packetSamples)));
-          }
+        for await (const sound of task.input) {
+          const { write } = (resampler ??= createResampler(sound.sampleRate, sampleRate));
+          // In small blocks, so that the first packet does not wait for the others.
+          for (let at = 0; at < sound.samples.length; at += packetSamples)
+            yield* cut(resample(() => write(sound.samples.subarray(at, at + packetSamples))));
         }
-        if (resampler) yield* cut(resampler.flush());
+        const { flush } = resampler ?? {};
+        if (flush) yield* cut(resample(flush));
         packet.fill(0, filled);
-        if (filled > 0) yield encode();
+        if (filled > 0) yield await encode();
       } finally {
         encoder.close();
       }

@@ -30,6 +30,8 @@ export interface ReplyFrames {
   after(name?: FrameName): readonly Outbound[];
   /** Returns the duration of the sound up to and including this frame (ms). */
   position(name?: FrameName): number;
+  /** Returns the number of frames of a sentence so far. */
+  count(sentence: number): number;
   /** The duration of all sound so far (ms). */
   readonly durationMs: number;
 }
@@ -52,6 +54,10 @@ export function createReplyFrames(name: ReplyName): ReplyFrames {
     },
     after: (name) => kept.filter(({ sentence, n }) => !name || isBehind(sentence, n, name)).map(({ frame }) => frame),
     position: (name) => (name && kept.findLast(({ sentence, n }) => !isBehind(sentence, n, name))?.until) ?? 0,
+    count(sentence) {
+      const last = kept.at(-1);
+      return last?.sentence === sentence ? last.n + 1 : 0;
+    },
     get durationMs() {
       return durationMs;
     },

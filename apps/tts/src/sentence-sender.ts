@@ -66,11 +66,17 @@ export function createSentenceSender(options: {
   };
 }
 
+/** Marks the last value. The first one does not wait for the next, so it is marked by no one if it is the last, too. */
 async function* withLast<Value>(values: AsyncIterable<Value>): AsyncGenerator<readonly [value: Value, last: boolean]> {
   let held: { readonly value: Value } | undefined;
+  let isFirst = true;
   for await (const value of values) {
-    if (held) yield [held.value, false];
-    held = { value };
+    if (isFirst) yield [value, false];
+    else {
+      if (held) yield [held.value, false];
+      held = { value };
+    }
+    isFirst = false;
   }
   if (held) yield [held.value, true];
 }

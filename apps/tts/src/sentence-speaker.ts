@@ -1,14 +1,20 @@
 import type { Log } from "@voxbus/subscriber";
-import { TtsError, type SpeechRequest, type TtsEngine } from "./engines/engine.ts";
+import { TtsError, type TtsEngine } from "./engines/engine.ts";
 import type { PreferredEngines } from "./engines/preference.ts";
 import type { TtsMetrics } from "./metrics.ts";
 import { createPacketCache } from "./packet-cache.ts";
 import { type Problem, problemTexts } from "./problem-texts.ts";
 import { latinShare } from "./script.ts";
-import { createSpeechEncoder, type EncoderLoad, type SpeechEncoder, type SpokenPacket } from "./speech-encoder.ts";
+import {
+  createSpeechEncoder,
+  type EncoderLoad,
+  type SpeechEncoder,
+  type SpokenPacket,
+  type TimedSpeech,
+} from "./speech-encoder.ts";
 
 /** A sentence, the engine that is preferred for it, and what happened to the sentences before it. */
-export interface SentenceRequest extends SpeechRequest {
+export interface SentenceRequest extends TimedSpeech {
   readonly engine?: string | undefined;
   /** The outage of the sentence's reply. Absent for a sentence of its own. */
   readonly outage?: Outage | undefined;
@@ -49,7 +55,7 @@ export interface SentenceSpeaker {
 export interface SentenceSpeakerDeps extends PreferredEngines {
   readonly log: Pick<Log, "warn">;
   readonly metrics: Pick<TtsMetrics, "engineFailed" | "synthesized" | "cacheAsked">;
-  /** Number of worker threads that resample and encode. */
+  /** The largest number of worker threads that resample and encode. */
   readonly threads: number;
   /** Memory for the packets of sentences that were spoken (0). */
   readonly cacheBytes?: number;
@@ -87,7 +93,7 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     outage.told = true;
     const isUnspeakable = chosen.length === 0;
     if (isUnspeakable) noteUnspeakable(request, outage);
-    for await (const packet of tell(isUnspeakable ? "unspeakable" : "failed", request.language, outage, signal))
+    for await (const packet of tell(isUnspeakable ? "unspeakable" : "failed", request, outage, signal))
       yield { ...packet, repeatable: packet.repeatable && isUnspeakable };
   }
 
@@ -104,7 +110,7 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
   /** Speaks of a problem with the first engine that can, in the end with the fallback. */
   async function* tell(
     problem: Problem,
-    language: string | undefined,
+    { language, deadline }: Pick<SentenceRequest, "language" | "deadline">,
     outage: Outage,
     signal: AbortSignal,
   ): AsyncGenerator<SpokenPacket> {
@@ -113,18 +119,18 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     for (const text of foreign) {
       for (const engine of engines.filter((engine) => !outage.away.has(engine.name) && engine.speaks(text))) {
         try {
-          yield* encoder.speak(engine, text, signal);
+          yield* encoder.speak(engine, { ...text, deadline }, signal);
           return;
         } catch (err) {
           noteFailure(engine, err, outage, signal);
         }
       }
     }
-    yield* encoder.speak(fallback, texts.at(-1)!, signal);
+    yield* encoder.speak(fallback, { ...texts.at(-1)!, deadline }, signal);
   }
 
   function apologize(language: string | undefined, signal: AbortSignal): AsyncIterable<SpokenPacket> {
-    return tell("failed", language, createOutage(), signal);
+    return tell("failed", { language }, createOutage(), signal);
   }
 
   return { speak, apologize, load: () => encoder.load(), close: () => encoder.close() };

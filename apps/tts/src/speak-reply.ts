@@ -76,7 +76,7 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
     if (attempt > 1) await before;
     const sent = claim.final
       ? sendApology(deps.speaker, { opening, output, sendSentence }, signal)
-      : sendSentences(deps, { device, opening, openedAt: claim.seq, outage, sendSentence }, signal);
+      : sendSentences(deps, { device, opening, openedAt: claim.seq, outage, output, sendSentence }, signal);
     await Promise.all([before, sent]);
     await delay(output.durationMs + outcomeMs, undefined, { signal });
     log.warn({ device, reply }, "reply outcome missing");
@@ -100,11 +100,12 @@ async function sendSentences(
     readonly opening: Say;
     readonly openedAt: number;
     readonly outage: Outage;
+    readonly output: Pick<ReplyOutput, "deadline">;
     readonly sendSentence: SendSentence;
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { device, opening, openedAt, outage, sendSentence } = reply;
+  const { device, opening, openedAt, outage, output, sendSentence } = reply;
   const profile = profiles.of(device);
   for await (const say of followSentences({ bus, device, opening, openedAt, waitMs: sentenceMs }, signal)) {
     const request = {
@@ -113,6 +114,7 @@ async function sendSentences(
       voice: profile.voice,
       engine: profile.engines.tts,
       outage,
+      deadline: () => output.deadline(say.sentence),
     };
     await sendSentence(say, say.text ? speaker.speak(request, signal) : nothing());
   }

@@ -1,7 +1,8 @@
 import type { Log } from "@voxbus/subscriber";
-import { createWorkerPool } from "@voxbus/workers";
-import type { EncodeContract } from "./encode-worker.ts";
+import { createWorkerPool, readClock } from "@voxbus/workers";
+import type { EncodeContract, SoundDeadline } from "./encode-worker.ts";
 import { type SpeechRequest, type TtsEngine, TtsError } from "./engines/engine.ts";
+import { createSoundFeed } from "./sound-feed.ts";
 import { splitText } from "./split-text.ts";
 
 /** The duration of every packet (ms). */
@@ -16,6 +17,12 @@ export interface SpokenPacket {
   readonly engine: string;
 }
 
+/** A text to speak, and by when. */
+export interface TimedSpeech extends SpeechRequest {
+  /** Returns the deadline of the packets that come next. Without it they are due at once. */
+  readonly deadline?: (() => SoundDeadline) | undefined;
+}
+
 /** The load of the encoder's threads. */
 export interface EncoderLoad {
   /** The time that one packet of 60 ms takes in a thread (ms): the mean over about the latest 200. */
@@ -24,14 +31,17 @@ export interface EncoderLoad {
   readonly sentences: number;
   /** The number of threads that run. */
   readonly threads: number;
-  /** The largest number of threads. */
+  /** The largest number of threads. They start when packets are late. */
   readonly mostThreads: number;
 }
 
 /** Turns the sound of engines into Opus packets, in worker threads. */
 export interface SpeechEncoder {
-  /** Speaks a text with an engine, piece by piece, as fast as the packets are read. Throws TtsError or the signal's reason. */
-  speak(engine: TtsEngine, request: SpeechRequest, signal: AbortSignal): AsyncIterable<SpokenPacket>;
+  /**
+   * Speaks a text with an engine, piece by piece. Of all texts, the packet that is due first is encoded next, at most 10 s
+   * before it is due. The engine's sound is read as packets are read, 2 s ahead of them. Throws TtsError or the signal's reason.
+   */
+  speak(engine: TtsEngine, request: TimedSpeech, signal: AbortSignal): AsyncIterable<SpokenPacket>;
   /** Returns the present load. */
   load(): EncoderLoad;
   /** Ends every running task and the threads. */
@@ -43,8 +53,13 @@ const usualCostMs = 0.5;
 const meanOver = 200;
 const tasksPerThread = 256;
 const maxWaiting = 10_000;
+const latenessMs = 500;
+const fewestPackets = 20;
 
-/** Starts the threads. `onSynthesized` gets the time that an engine took for a piece of text (ms). */
+/**
+ * Starts a thread, and further ones, up to `threads`, when packets are late. `onSynthesized` gets the time that an engine took
+ * for a piece of text (ms).
+ */
 export async function createSpeechEncoder(options: {
   readonly threads: number;
   readonly onSynthesized: (engine: string, ms: number) => void;
@@ -53,7 +68,8 @@ export async function createSpeechEncoder(options: {
   const { log } = options;
   const encoders = createWorkerPool<EncodeContract>({
     url: new URL("../dist/encode-worker.js", import.meta.url),
-    size: options.threads,
+    size: [1, options.threads],
+    growsWithTasks: false,
     workerData: null,
     perWorker: tasksPerThread,
     maxWaiting,
@@ -62,16 +78,23 @@ export async function createSpeechEncoder(options: {
   });
   await encoders.ready();
   let costMs = usualCostMs;
+  const noteLateness = watchLateness(() => encoders.grow());
 
-  async function* speakPiece(engine: TtsEngine, request: SpeechRequest, signal: AbortSignal) {
+  async function* speakPiece(engine: TtsEngine, { deadline, ...request }: TimedSpeech, signal: AbortSignal) {
     const left = new AbortController();
     const stop = AbortSignal.any([signal, left.signal]);
-    const task = encoders.open(null, signal);
+    const task = encoders.open(deadline?.() ?? { due: readClock(), heardMs: 0 }, signal);
+    const sounds = createSoundFeed(task, { keepsAll: engine.repeatable });
     async function feed() {
+      let waitedMs = 0;
       const began = performance.now();
       try {
-        for await (const sound of engine.synthesize(request, stop)) task.write(sound, [sound.samples.buffer]);
-        options.onSynthesized(engine.name, performance.now() - began);
+        for await (const sound of engine.synthesize(request, stop)) {
+          const from = performance.now();
+          await sounds.write(sound, stop);
+          waitedMs += performance.now() - from;
+        }
+        options.onSynthesized(engine.name, performance.now() - began - waitedMs);
       } finally {
         task.end();
       }
@@ -82,6 +105,8 @@ export async function createSpeechEncoder(options: {
     try {
       for await (const packet of task.results) {
         costMs += (packet.costMs - costMs) / meanOver;
+        noteLateness(packet.late);
+        sounds.countPacket();
         yield { body: packet.body, repeatable: engine.repeatable, engine: engine.name };
       }
       await fed;
@@ -103,5 +128,22 @@ export async function createSpeechEncoder(options: {
       mostThreads: options.threads,
     }),
     close: () => encoders.close(),
+  };
+}
+
+/** Calls `onLate` when more than half of the packets of half a second were late. */
+function watchLateness(onLate: () => void): (isLate: boolean) => void {
+  let until = 0;
+  let packets = 0;
+  let late = 0;
+  return (isLate) => {
+    packets += 1;
+    if (isLate) late += 1;
+    const now = performance.now();
+    if (now < until) return;
+    if (packets >= fewestPackets && late > packets / 2) onLate();
+    until = now + latenessMs;
+    packets = 0;
+    late = 0;
   };
 }

@@ -16,6 +16,8 @@ export interface WorkerTask<Input> {
    * deadline of its own, a task whose input has ended goes before those that still go on.
    */
   readonly input: AsyncIterable<Input>;
+  /** The number of first results that the caller has already, from a thread that was lost. */
+  readonly repeated: number;
   /** True once the caller has ended the input, whether or not all of it was read. */
   readonly ended: boolean;
   /**
@@ -72,8 +74,8 @@ export async function serveWorker<Contract extends WorkerContract>(
   process.once("exit", () => replies.flush());
   const handle = await start(data);
 
-  async function run(id: number, request: Contract["request"]): Promise<void> {
-    const { job, task } = createJob<Contract["input"]>(id, steps);
+  async function run({ task: id, request, repeated }: TaskMessage & { readonly kind: "start" }): Promise<void> {
+    const { job, task } = createJob<Contract["input"]>({ id, repeated }, steps);
     jobs.set(id, job);
     try {
       await task.rest();
@@ -95,7 +97,7 @@ export async function serveWorker<Contract extends WorkerContract>(
   }
   function take(message: TaskMessage): void {
     if (message.kind === "ping") return;
-    if (message.kind === "start") return void run(message.task, message.request);
+    if (message.kind === "start") return void run(message);
     const job = jobs.get(message.task);
     if (message.kind === "input") job?.input.push(message.value, isUrgent?.(message.value) ?? false);
     else if (message.kind === "inputEnd") job?.input.end();
@@ -110,7 +112,7 @@ export async function serveWorker<Contract extends WorkerContract>(
 }
 
 /** Creates a task and the job that its messages reach. */
-function createJob<Input>(id: number, steps: Steps<number>) {
+function createJob<Input>({ id, repeated }: { readonly id: number; readonly repeated: number }, steps: Steps<number>) {
   const abort = new AbortController();
   const { signal } = abort;
   let ownDue: number | undefined;
@@ -135,6 +137,7 @@ function createJob<Input>(id: number, steps: Steps<number>) {
   const task = {
     signal,
     input,
+    repeated,
     get ended() {
       return input.endedAt !== undefined;
     },

@@ -5,7 +5,7 @@ import type { TaskMessage } from "./worker-messages.ts";
 
 /** The thread that runs a task, as the task sees it. */
 export interface TaskThread {
-  send(message: TaskMessage, moved?: ArrayBuffer[]): void;
+  send(message: TaskMessage, moved?: readonly ArrayBuffer[]): void;
 }
 
 /**
@@ -23,7 +23,9 @@ export interface Task {
   /** The results in order; throws the error that ended the task early. */
   readonly results: AsyncIterable<unknown>;
   /** Sends a message to the task, or keeps it until the task runs. */
-  send(message: TaskMessage, moved?: ArrayBuffer[]): void;
+  send(message: TaskMessage, moved?: readonly ArrayBuffer[]): void;
+  /** Discards the first of the messages that are kept for the next thread. It begins behind them, with the result `results`. */
+  forget(options: { readonly inputs: number; readonly results: number }): void;
   /** Runs the task on a thread. */
   run(thread: TaskThread): void;
   /** Adds a result. */
@@ -55,6 +57,9 @@ export function createTask(options: {
   let blame = 0;
   let given = 0;
   let skipped = 0;
+  /** The inputs that are not kept any more, and the result that is the first one of those behind them. */
+  let forgotten = { inputs: 0, results: 0 };
+
   function end(error?: Error) {
     isOver = true;
     kept = [];
@@ -81,13 +86,17 @@ export function createTask(options: {
       if (keeps || !thread) kept.push(message);
       thread?.send(message, keeps ? undefined : moved);
     },
+    forget(next) {
+      if (keeps && !isOver) kept.splice(0, next.inputs - forgotten.inputs);
+      forgotten = next;
+    },
     run(on) {
       thread = on;
       record.start();
-      thread.send({ kind: "start", task: id, request });
+      skipped = onLoss === "resume" ? given - forgotten.results : 0;
+      thread.send({ kind: "start", task: id, request, repeated: skipped });
       for (const message of kept) thread.send(message);
       if (!keeps) kept = [];
-      skipped = onLoss === "resume" ? given : 0;
     },
     push(value) {
       if (skipped > 0) skipped -= 1;

@@ -19,7 +19,7 @@ export interface ThreadData<Data = unknown> {
 /** A message from the pool to a worker. Each is a step of its progress; a ping is nothing else. */
 export type TaskMessage =
   | { readonly kind: "ping" }
-  | { readonly kind: "start"; readonly task: number; readonly request: unknown }
+  | { readonly kind: "start"; readonly task: number; readonly request: unknown; readonly repeated: number }
   | { readonly kind: "input"; readonly task: number; readonly value: unknown }
   | { readonly kind: "inputEnd"; readonly task: number }
   | { readonly kind: "abort"; readonly task: number };

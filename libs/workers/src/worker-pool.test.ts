@@ -15,8 +15,8 @@ const code = `
   import { readFileSync } from "node:fs";
   import { threadId } from "node:worker_threads";
   import { serveWorker } from ${JSON.stringify(new URL("../dist/serve-worker.js", import.meta.url).href)};
-  const readFields = () => readFileSync("/proc/thread-self/stat", "latin1").split(") ")[1].split(" ").map(Number);
-  const cpuMs = () => 10 * (readFields()[11] + readFields()[12]);
+  const stat = () => readFileSync("/proc/thread-self/stat", "latin1").split(") ")[1].split(" ").slice(11, 13);
+  const cpuMs = () => 10 * stat().reduce((sum, ticks) => sum + Number(ticks), 0);
   await serveWorker((data) => async function* ({ act, count, flag }, { signal, input }) {
     if (act === "greet") yield data.greeting;
     if (act === "thread") yield threadId;
@@ -34,7 +34,6 @@ const code = `
 `;
 const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`);
 const data = { greeting: "hello" };
-
 let pool: WorkerPool<Contract>;
 const start = (options?: {
   size?: number | readonly [least: number, most: number];

@@ -8,8 +8,16 @@ import type { WorkerContract } from "./worker-messages.ts";
 
 /** A task that is fed while it runs. It holds its worker's slot until its results end. */
 export interface OpenTask<Contract extends WorkerContract> {
-  /** Sends a value to the task. Ignored once the task has ended. `transfer` names buffers that are moved, not copied. */
-  write(value: Contract["input"], transfer?: ArrayBuffer[]): void;
+  /**
+   * Sends a value to the task, with all others of this event-loop turn. It must not change afterwards. Ignored once the task
+   * has ended. `transfer` names buffers that are moved, not copied.
+   */
+  write(value: Contract["input"], transfer?: readonly ArrayBuffer[]): void;
+  /**
+   * Frees the first `inputs` values that were written, which are otherwise kept for another thread (`resume`). It begins behind
+   * them, with the result number `results`.
+   */
+  forget(options: { readonly inputs: number; readonly results: number }): void;
   /** Ends the task's input. */
   end(): void;
   /** The task's results, in order; throws the error that ended the task early. Leaving the loop aborts the task. */
@@ -26,6 +34,8 @@ export interface WorkerPool<Contract extends WorkerContract> {
   call(request: Contract["request"], signal?: AbortSignal): Promise<Contract["result"]>;
   /** Opens a task on one worker, to feed it while it runs. The statistics count it under its priority (`high`). */
   open(request: Contract["request"], signal?: AbortSignal, priority?: Priority): OpenTask<Contract>;
+  /** Starts one more thread, up to the most. */
+  grow(): void;
   /** The number of threads that were started. */
   readonly threads: number;
   /** The number of tasks that run. */
@@ -42,8 +52,10 @@ export interface WorkerPool<Contract extends WorkerContract> {
 export interface WorkerPoolOptions<Contract extends WorkerContract> {
   /** The worker's module, which calls `serveWorker`. */
   readonly url: URL;
-  /** Number of threads, or those at the start and at most. The others then start when as many tasks run together. */
+  /** Number of threads, or those at the start and at most. */
   readonly size: number | readonly [least: number, most: number];
+  /** True (the default) if a thread starts whenever more tasks run together than there are threads. Otherwise `grow` starts it. */
+  readonly growsWithTasks?: boolean;
   readonly workerData: Contract["data"];
   /** Tasks that one thread runs at the same time (1). */
   readonly perWorker?: number;
@@ -70,7 +82,7 @@ export function createWorkerPool<Contract extends WorkerContract>(
 ): WorkerPool<Contract> {
   const { url, size, workerData, onLost } = options;
   const [least, most] = typeof size === "number" ? [size, size] : size;
-  const { perWorker = 1, maxWaiting = 100, hangMs = 10_000, onLoss = "end" } = options;
+  const { perWorker = 1, maxWaiting = 100, hangMs = 10_000, onLoss = "end", growsWithTasks = true } = options;
   const threads = new Set<Thread>();
   let waiting = new Set<Task>();
   const restarts = createRestarts(start);
@@ -113,7 +125,7 @@ export function createWorkerPool<Contract extends WorkerContract>(
     waiting.add(task);
     assign();
     if (waiting.has(task)) record.wait();
-    growTo(countTasks(threads) + waiting.size);
+    growTo(growsWithTasks ? countTasks(threads) + waiting.size : 1);
     return task;
   }
   const watch = watchThreads(threads, hangMs);
@@ -125,6 +137,7 @@ export function createWorkerPool<Contract extends WorkerContract>(
     open: (request, signal, priority) => openTask(addTask(request, signal, priority)),
     stream: (request, signal) => addTask(request, signal).results,
     call: (request, signal) => readOne(addTask(request, signal)),
+    grow: () => growTo(wanted + 1),
     get threads() {
       return wanted;
     },
@@ -213,6 +226,7 @@ function findFreest(threads: ReadonlySet<Thread>, perWorker: number): Thread | u
 function openTask<Contract extends WorkerContract>(task: Task): OpenTask<Contract> {
   return {
     write: (value, moved) => task.send({ kind: "input", task: task.id, value }, moved),
+    forget: (options) => task.forget(options),
     end: () => task.send({ kind: "inputEnd", task: task.id }),
     results: task.results,
   };
