@@ -27,7 +27,8 @@ export interface EncodedPacket {
   readonly late: boolean;
 }
 
-const sampleRate = 24_000;
+// docs/decisions/0012-opus-at-complexity-0.md
+const settings = { sampleRate: 24_000, bitrate: 32_000, complexity: 0 } as const;
 const packetSamples = 1440;
 const packetMs = 60;
 const lateMs = 10;
@@ -36,7 +37,7 @@ await serveWorker<EncodeContract>(
   () =>
     async function* (request, task) {
       // Each task has its own encoder, so the same samples make the same packets, whatever was said before.
-      const encoder = createOpusEncoder({ sampleRate, bitrate: 24_000, complexity: 0 });
+      const encoder = createOpusEncoder(settings);
       const packet = new Int16Array(packetSamples);
       let filled = 0;
       let { due } = request;
@@ -76,8 +77,10 @@ await serveWorker<EncodeContract>(
       }
       try {
         let resampler: Resampler | undefined;
+        // Reading the first sound is as urgent as its first packet.
+        await task.takeStep(heardMs > 0 ? readClock() : due);
         for await (const sound of task.input) {
-          const { write } = (resampler ??= createResampler(sound.sampleRate, sampleRate));
+          const { write } = (resampler ??= createResampler(sound.sampleRate, settings.sampleRate));
           // In small blocks, so that the first packet does not wait for the others.
           for (let at = 0; at < sound.samples.length; at += packetSamples)
             yield* cut(resample(() => write(sound.samples.subarray(at, at + packetSamples))));

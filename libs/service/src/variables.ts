@@ -121,6 +121,7 @@ export const knownVariables: readonly string[] = [
   "VOXBUS_TTS_NEXT_SOUND_MS",
   "VOXBUS_TTS_OPS_PORT",
   "VOXBUS_TTS_SAMPLE_RATE",
+  "VOXBUS_TTS_THREADS",
   "VOXBUS_TTS_URL",
   "VOXBUS_TTS_VOICE",
   "VOXBUS_TURNS_MB",

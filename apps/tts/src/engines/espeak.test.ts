@@ -50,6 +50,29 @@ test("espeak: the wait for a free slot does not count as the time of its program
   await rm(folder, { recursive: true });
 });
 
+test("espeak: a slow reader holds neither the slot nor the time of the program", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "espeak-"));
+  const program = join(folder, "espeak-ng");
+  const samples = new Int16Array(20 * 22_050);
+  await writeFile(join(folder, "sound.wav"), writeWav({ sampleRate: 22_050, samples }));
+  await writeFile(
+    program,
+    `#!/bin/sh\n[ "$1" = --voices ] && echo && echo " 5 en-us" && exit 0\nsleep 0.3\ncat ${folder}/sound.wav\n`,
+  );
+  await chmod(program, 0o755);
+  const engine = await createEspeakEngine({ program, concurrency: 1, timeoutMs: 800 });
+  const never = new AbortController().signal;
+  const slow = engine.synthesize({ text: "Hello." }, never)[Symbol.asyncIterator]();
+  const { value: first } = await slow.next();
+  // These take longer together than the slow one may.
+  for (let i = 0; i < 3; i += 1) await collectSound(engine.synthesize({ text: "Hello." }, never));
+  let count = first.samples.length;
+  for (let next = await slow.next(); !next.done; next = await slow.next()) count += next.value.samples.length;
+  expect(count).toBe(samples.length);
+  await engine.close();
+  await rm(folder, { recursive: true });
+});
+
 test("espeak: a program that fails says why, and frees its slot", async () => {
   const folder = await mkdtemp(join(tmpdir(), "espeak-"));
   const broken = join(folder, "espeak-ng");

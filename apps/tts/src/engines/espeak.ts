@@ -2,6 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
+import { PassThrough, pipeline } from "node:stream";
 import { promisify } from "node:util";
 import PQueue from "p-queue";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
@@ -9,6 +10,8 @@ import { readPcmStream } from "./pcm-stream.ts";
 import { countScripts, guessLanguage } from "../script.ts";
 
 const wordsPerMinute = 175;
+/** Room for the whole sound of a piece of text: at least a minute. */
+const mostBytes = 4_000_000;
 /** Time in which espeak-ng lists its voices, ms. */
 const listMs = 20_000;
 
@@ -57,7 +60,7 @@ export async function createEspeakEngine(options: {
   return {
     name: "espeak",
     repeatable: true,
-    longestText: 1000,
+    longestText: 300,
     speaks: ({ text, language }) => voiceFor(text, language) !== undefined,
     synthesize: async function* ({ text, voice, language, speed = 1 }, signal): AsyncGenerator<Sound> {
       if (!/[\p{L}\p{N}]/u.test(text)) return;
@@ -65,6 +68,10 @@ export async function createEspeakEngine(options: {
       const stop = AbortSignal.any([signal, closing.signal, patience.signal]);
       let release = () => {};
       let timer: NodeJS.Timeout | undefined;
+      const onEnd = () => {
+        clearTimeout(timer);
+        release();
+      };
       try {
         release = await takeSlot(slots, stop);
         timer = setTimeout(() => patience.abort(), timeoutMs);
@@ -73,7 +80,7 @@ export async function createEspeakEngine(options: {
         const asked = [voice, options.voice]
           .map(known)
           .find((name) => name && (!guessed || name.startsWith(guessed.slice(0, 2))));
-        yield* runEspeak({ program, voice: asked ?? guessed ?? "en-us", speed, text }, stop);
+        yield* runEspeak({ program, voice: asked ?? guessed ?? "en-us", speed, text, onEnd }, stop);
       } catch (cause) {
         signal.throwIfAborted();
         if (closing.signal.aborted) throw new TtsError("unavailable", "the espeak engine is closed", { cause });
@@ -81,8 +88,7 @@ export async function createEspeakEngine(options: {
           throw new TtsError("time-out", `espeak-ng ran for more than ${timeoutMs} ms`, { cause });
         throw cause instanceof TtsError ? cause : new TtsError("failed", "espeak-ng failed", { cause });
       } finally {
-        clearTimeout(timer);
-        release();
+        onEnd();
       }
     },
     close: async () => {
@@ -93,15 +99,18 @@ export async function createEspeakEngine(options: {
 }
 
 async function* runEspeak(
-  options: { program: string; voice: string; speed: number; text: string },
+  options: { program: string; voice: string; speed: number; text: string; onEnd: () => void },
   signal: AbortSignal,
 ): AsyncGenerator<Sound> {
-  const { program, voice, speed, text } = options;
+  const { program, voice, speed, text, onEnd } = options;
   const pace = Math.round(wordsPerMinute * Math.min(2, Math.max(0.5, speed)));
   const child = spawn(program, ["-v", voice, "-s", String(pace), "-b", "1", "--stdin", "--stdout"]);
   const exit = new Promise<number | string>((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code, by) => resolve(code ?? by ?? "unknown"));
+    child.on("close", (code, by) => {
+      onEnd();
+      resolve(code ?? by ?? "unknown");
+    });
   });
   // Awaited below, unless the reader leaves first. Then a failure concerns no one.
   exit.catch(() => undefined);
@@ -112,8 +121,10 @@ async function* runEspeak(
   // If the process ends before it has read its text, its exit code says why.
   child.stdin.on("error", () => undefined);
   child.stdin.end(text.replaceAll("\0", " "));
+  // A slow reader is the listener of a reply. The process does not wait for it: others need its slot, and its time is limited.
+  const sound = pipeline(child.stdout, new PassThrough({ highWaterMark: mostBytes }), () => undefined);
   try {
-    yield* readPcmStream(child.stdout, undefined);
+    yield* readPcmStream(sound, undefined);
     const code = await exit;
     signal.throwIfAborted();
     if (code !== 0) throw new TtsError("failed", `espeak-ng ended with code ${code}`, { cause: complaint });
