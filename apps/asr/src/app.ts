@@ -1,6 +1,8 @@
-import { channels, defaultPorts } from "@voxbus/protocol";
-import { checkLimits, ConfigError, type Context, type Program } from "@voxbus/subscriber";
-import { createWorkerPool } from "@voxbus/workers";
+import { createClaimBudget } from "@voxbus/bus";
+import { observePools } from "@voxbus/pools";
+import { channels, defaultPorts, Profile } from "@voxbus/protocol";
+import { checkLimits, ConfigError, type Context, type Log, type Program } from "@voxbus/subscriber";
+import { createWorkerPool, type WorkerPoolOptions } from "@voxbus/workers";
 import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import { asrConfig, type AsrConfig } from "./config.ts";
 import { createEngineChoice } from "./engines/engine-choice.ts";
@@ -45,21 +47,18 @@ export async function buildAsr({
     log.warn({ variable: "VOXBUS_ASR_URL", engine: config.VOXBUS_ASR_ENGINE }, "URL set for another engine");
   const { engines, engineOf } = await createEngineChoice(config, log);
   defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
-  const frontEnds = createWorkerPool<AudioFrontEndContract>({
-    url: new URL("../dist/audio-front-end-worker.js", import.meta.url),
-    size: config.VOXBUS_ASR_FRONT_END_THREADS,
-    perWorker: Math.ceil(config.VOXBUS_ASR_LISTENS / config.VOXBUS_ASR_FRONT_END_THREADS),
-    workerData: null,
-    onLost: (err) => log.warn({ err }, "worker thread lost, replacing"),
-  });
+  const frontEnds = createFrontEnds(config, log);
   defer(() => frontEnds.close());
   await frontEnds.ready();
+  const pools = [frontEnds, ...engines].map(({ recorder }) => recorder);
+  report({ pools: () => pools.map((pool) => pool.stats()) });
+  observePools(meter, () => pools);
 
   const profiles = await openProfiles({ asr: engines.map(({ name }) => name) });
   const deps = {
     bus,
     log,
-    metrics: createMetrics(meter, engines, () => bus.stats().held),
+    metrics: createMetrics(meter, () => bus.stats().held),
     engineOf,
     frontEnds,
     profileOf: profiles.of,
@@ -72,13 +71,27 @@ export async function buildAsr({
     },
     stopping: signal,
   };
+  const usual = engineOf(Profile.parse({}));
   const claims = await bus.claim({
     channel: channels.inControlOpen("*"),
     durable: "asr",
-    slots: config.VOXBUS_ASR_LISTENS,
+    // While too many utterances wait here, another process takes new listens.
+    slots: createClaimBudget(config.VOXBUS_ASR_LISTENS, () => usual.room()),
     work: (claim) => followListen(claim, deps),
   });
   drain((mode) => claims.drain(graceMs[mode]));
+}
+
+/** Starts the threads of the audio front end. */
+function createFrontEnds(config: AsrConfig, log: Log) {
+  const options: WorkerPoolOptions<AudioFrontEndContract> = {
+    url: new URL("../dist/audio-front-end-worker.js", import.meta.url),
+    size: config.VOXBUS_ASR_FRONT_END_THREADS,
+    perWorker: Math.ceil(config.VOXBUS_ASR_LISTENS / config.VOXBUS_ASR_FRONT_END_THREADS),
+    workerData: null,
+    onLost: (err) => log.warn({ err }, "worker thread lost, replacing"),
+  };
+  return createWorkerPool(options, "opus-in");
 }
 
 /** Throws ConfigError if the front-end threads would hold more listens than fit. */

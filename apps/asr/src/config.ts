@@ -1,3 +1,4 @@
+import { callsVariable, waitingVariable } from "@voxbus/pools";
 import { apiUrl } from "@voxbus/subscriber";
 import { z } from "zod";
 
@@ -20,7 +21,11 @@ export const asrConfig = {
   VOXBUS_ASR_TRANSCRIPT_MS: count(1000, 300_000)
     .default(60_000)
     .describe("ms from the end of an utterance to its transcript, in which it may wait for others; then it failed"),
-  VOXBUS_ASR_REQUESTS: count(1, 1000).default(16).describe("requests to the openai engine at the same time"),
+  VOXBUS_ASR_REQUESTS: count(1, 1000)
+    .default(20)
+    .describe("requests to the openai engine at the same time in this process"),
+  VOXBUS_ASR_WAITING: waitingVariable("requests to the openai engine"),
+  VOXBUS_ASR_CALLS_PER_MINUTE: callsVariable("VOXBUS_ASR_KEY"),
   VOXBUS_ASR_THREADS: count(1, 64).default(2).describe("recognizer threads of the embedded engine"),
   VOXBUS_ASR_DECODERS: count(1, 100)
     .default(12)

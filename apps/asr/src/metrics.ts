@@ -1,6 +1,5 @@
 import type { Meter } from "@opentelemetry/api";
 import type { Heard } from "@voxbus/protocol";
-import type { AsrEngine } from "./engines/engine.ts";
 import type { Dismissal } from "./speech-gate.ts";
 
 const advice = { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] };
@@ -19,7 +18,7 @@ export interface AsrMetrics {
 }
 
 /** Creates the program's instruments. `openListens` returns the number of listens in progress. */
-export function createMetrics(meter: Meter, engines: readonly AsrEngine[], openListens: () => number): AsrMetrics {
+export function createMetrics(meter: Meter, openListens: () => number): AsrMetrics {
   const utterances = meter.createCounter("voxbus_asr_utterances", { description: "Utterances by outcome" });
   const transcripts = meter.createHistogram("voxbus_asr_transcript_ms", {
     description: "Time from the detected end of speech to the stored transcript",
@@ -36,12 +35,6 @@ export function createMetrics(meter: Meter, engines: readonly AsrEngine[], openL
   meter
     .createObservableGauge("voxbus_asr_listens", { description: "Open listens" })
     .addCallback((result) => result.observe(openListens()));
-  meter
-    .createObservableGauge("voxbus_asr_pool_requests", { description: "Utterances in the embedded recognizers" })
-    .addCallback((result) => {
-      for (const engine of engines)
-        for (const [state, count] of Object.entries(engine.use?.() ?? {})) result.observe(count, { state });
-    });
   return {
     utteranceEnded(outcome, ms, engine) {
       utterances.add(1, { outcome });

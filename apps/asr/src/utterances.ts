@@ -157,6 +157,7 @@ function openUtterance(from: number, deps: ListenDeps, options: UtterancesOption
   const span = traceUtterance(listen, { engine: engine.name, from });
   const request = {
     language,
+    device,
     transcriptMs: settings.transcriptMs,
     onPartial: (text: string) => messages.partial({ utterance: transcripts.next, from, text, language }),
     onFailed(err: unknown) {

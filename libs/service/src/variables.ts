@@ -3,6 +3,7 @@
  * `npm run docs` from the programs' own schemas.
  */
 export const knownVariables: readonly string[] = [
+  "VOXBUS_ASR_CALLS_PER_MINUTE",
   "VOXBUS_ASR_DECODERS",
   "VOXBUS_ASR_END_OF_SPEECH_MS",
   "VOXBUS_ASR_ENGINE",
@@ -19,6 +20,7 @@ export const knownVariables: readonly string[] = [
   "VOXBUS_ASR_TIMEOUT_MS",
   "VOXBUS_ASR_TRANSCRIPT_MS",
   "VOXBUS_ASR_URL",
+  "VOXBUS_ASR_WAITING",
   "VOXBUS_AUTH",
   "VOXBUS_AUTH_KEY",
   "VOXBUS_AUTH_TOKENS",

@@ -18,6 +18,7 @@ testEngine("embedded", {
   },
   foreign: ["other", "other-rms"],
   foreignReason: "unrecognized",
+  slots: 2,
   partials: true,
 });
 

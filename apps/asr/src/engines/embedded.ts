@@ -1,10 +1,12 @@
 import type { Log } from "@voxbus/subscriber";
-import { createWorkerPool } from "@voxbus/workers";
+import { createWorkerPool, type WorkerPoolOptions } from "@voxbus/workers";
 import type { Decoding, Grammar } from "./decoder.ts";
 import type { AsrEngine, Completion, Transcript } from "./engine.ts";
 import type { RecognizerContract } from "./recognizer-worker.ts";
 
 const language = "en-US";
+/** Utterances that may wait for a decoder. */
+const maxWaiting = 100;
 
 /**
  * Creates the engine that recognizes the sentences of a grammar, in American English, in threads of this process. A thread
@@ -19,18 +21,22 @@ export async function createEmbeddedEngine(options: {
   readonly judge: (text: string) => Completion;
   readonly threads: number;
   readonly decoders: number;
+  /** The name of the threads in the statistics. */
+  readonly name?: string;
   readonly log: Pick<Log, "warn">;
 }): Promise<AsrEngine> {
-  const { grammar, garbagePrefix, judge, threads, decoders, log } = options;
+  const { grammar, garbagePrefix, judge, threads, decoders, name = "recognition", log } = options;
   const { fsg, pronunciations } = grammar;
-  const pool = createWorkerPool<RecognizerContract>({
+  const threadOptions: WorkerPoolOptions<RecognizerContract> = {
     url: new URL("../../dist/engines/recognizer-worker.js", import.meta.url),
     size: [1, threads],
     perWorker: decoders,
+    maxWaiting,
     workerData: { model: "en-us", grammar: { fsg, pronunciations }, garbagePrefix },
     onLoss: "repeat",
     onLost: (err) => log.warn({ err }, "worker thread lost, replacing"),
-  });
+  };
+  const pool = createWorkerPool(threadOptions, name);
   try {
     await pool.ready();
   } catch (cause) {
@@ -46,7 +52,8 @@ export async function createEmbeddedEngine(options: {
   }
   return {
     name: "embedded",
-    slots: threads * decoders,
+    recorder: pool.recorder,
+    room: () => threads * decoders + maxWaiting - pool.busy - pool.waiting,
     open({ onPartial }, signal) {
       const task = pool.open({ partials: onPartial !== undefined }, signal);
       const pauses: ((completion: Completion) => void)[] = [];
@@ -78,7 +85,6 @@ export async function createEmbeddedEngine(options: {
         },
       };
     },
-    use: () => ({ busy: pool.busy, waiting: pool.waiting }),
     close: () => pool.close(),
   };
 }

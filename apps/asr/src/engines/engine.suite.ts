@@ -16,6 +16,8 @@ export interface EngineSuiteOptions {
   readonly foreign: readonly string[];
   /** The reason that it gives for them. */
   readonly foreignReason: NonNullable<Transcript["reason"]>;
+  /** The utterances that it recognizes at the same time. */
+  readonly slots: number;
   /** True if it has partial transcripts. */
   readonly partials: boolean;
 }
@@ -54,7 +56,7 @@ export function testEngine(name: string, options: EngineSuiteOptions): void {
     });
 
     test("more utterances than slots: each gets its own text", async () => {
-      const samples = Array.from({ length: engine.slots * 2 + 1 }, (_, i) => (i % 2 === 0 ? first : second));
+      const samples = Array.from({ length: options.slots * 2 + 1 }, (_, i) => (i % 2 === 0 ? first : second));
       const open = samples.map((sample) => say(engine.open(request, never), sample));
       const texts = await Promise.all(open.map(async (each) => (await each.finish()).text));
       expect(texts).toEqual(samples.map((sample) => options.speech[sample]));
@@ -62,7 +64,7 @@ export function testEngine(name: string, options: EngineSuiteOptions): void {
 
     test("an aborted utterance: rejects with the reason and leaves its slot to others", async () => {
       const reason = new Error("enough");
-      for (let i = 0; i < engine.slots * 2; i++) {
+      for (let i = 0; i < options.slots * 2; i++) {
         const abort = new AbortController();
         const recognition = say(engine.open(request, abort.signal), first);
         const finished = i % 2 === 0 ? recognition.finish() : undefined;

@@ -1,3 +1,5 @@
+import type { PoolRecorder } from "@voxbus/pools";
+
 /** The transcript of one utterance. `text` is empty if and only if there is a `reason`. */
 export interface Transcript {
   readonly text: string;
@@ -16,6 +18,8 @@ export type Completion = "whole" | "begun" | "unknown";
 export interface RecognitionRequest {
   /** The expected language of the speaker, a BCP 47 tag. An engine that does not know it uses its own. */
   readonly language: string;
+  /** The speaker's device. Engines are fair between devices. */
+  readonly device?: string;
   /** Called with the text so far whenever it changes, by engines that have partial transcripts. */
   readonly onPartial?: (text: string) => void;
 }
@@ -40,15 +44,15 @@ export interface Recognition {
 /** A recognizer. Its utterances do not affect each other. Every engine passes the suite in engine.suite.ts. */
 export interface AsrEngine {
   readonly name: string;
-  /** The number of utterances that it recognizes at the same time. */
-  readonly slots: number;
+  /** The statistics of its pool. */
+  readonly recorder: PoolRecorder;
+  /** The number of further utterances that it takes, before it refuses one. */
+  room(): number;
   /**
-   * Opens an utterance. While no slot is free, its speech is kept and recognized later, in the order of opening. The
-   * signal discards the utterance at any time. Throws if it has aborted already, or if too many utterances wait.
+   * Opens an utterance. While no slot is free, its speech is kept and recognized later. The signal discards the utterance at
+   * any time. Throws if it has aborted already. If too many utterances wait, this or `finish` fails.
    */
   open(request: RecognitionRequest, signal: AbortSignal): Recognition;
-  /** The utterances being recognized and waiting, for engines with workers of their own. */
-  use?(): { readonly busy: number; readonly waiting: number };
   /** Ends every open utterance with an error, and releases threads and connections. */
   close(): Promise<void>;
 }

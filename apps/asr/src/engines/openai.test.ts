@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { inspect } from "node:util";
 import { readWav } from "@voxbus/audio";
+import { createPool } from "@voxbus/pools";
 import { describeCause } from "@voxbus/subscriber";
 import {
   loadSpeech,
@@ -40,7 +41,8 @@ afterEach(() => {
 });
 
 const create = (timeoutMs = 5000) =>
-  createOpenAiEngine({ url: server.url, model: "small", key: "secret", slots: 2, timeoutMs });
+  createOpenAiEngine({ url: server.url, model: "small", key: "secret", pool: createTestPool(timeoutMs) });
+const createTestPool = (timeoutMs: number) => createPool({ name: "recognition", slots: 2, timeoutMs });
 const never = new AbortController().signal;
 
 testEngine("openai", {
@@ -48,6 +50,7 @@ testEngine("openai", {
   speech,
   foreignReason: "nothing-heard",
   foreign: ["other"],
+  slots: 2,
   partials: false,
 });
 
@@ -143,6 +146,6 @@ test("openai engine: an abort closes the request", async () => {
 });
 
 test("openai engine: an unreachable endpoint is an error", async () => {
-  const engine = createOpenAiEngine({ url: "http://127.0.0.1:1/v1", model: "small", slots: 1, timeoutMs: 5000 });
+  const engine = createOpenAiEngine({ url: "http://127.0.0.1:1/v1", model: "small", pool: createTestPool(5000) });
   await expect(engine.open({ language: "en" }, never).finish()).rejects.toThrow("transcription endpoint failed");
 });

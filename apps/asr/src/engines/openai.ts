@@ -1,16 +1,15 @@
 import { writeWav } from "@voxbus/audio";
 import { parseJson } from "@voxbus/protocol";
 import { withoutText } from "@voxbus/subscriber";
+import type { Pool } from "@voxbus/pools";
 import OpenAI, { toFile } from "openai";
-import PQueue from "p-queue";
 import type { AsrEngine, Transcript } from "./engine.ts";
 import { readHeardWords } from "./heard-words.ts";
 import { joinSamples } from "../join-samples.ts";
 
 /**
  * Creates the engine that uses an OpenAI-compatible `/audio/transcriptions` endpoint. It uploads a WAV when the utterance
- * has ended, so there are no partial transcripts. At most `slots` requests run at the same time, each for at most
- * `timeoutMs`. A failed request is not repeated.
+ * has ended, so there are no partial transcripts. The requests run in a pool. A failed request is not repeated.
  */
 export function createOpenAiEngine(options: {
   /** Base URL of the server, such as http://localhost:8000/v1 (OpenAI's). */
@@ -18,53 +17,47 @@ export function createOpenAiEngine(options: {
   readonly model: string;
   /** Most local servers need none. */
   readonly key?: string | undefined;
-  readonly slots: number;
-  readonly timeoutMs: number;
+  /** The pool of requests. It is closed with the engine. */
+  readonly pool: Pool;
 }): AsrEngine {
-  const { url, model, key = "none", slots, timeoutMs } = options;
+  const { url, model, key = "none", pool } = options;
   const baseURL = url ?? "https://api.openai.com/v1";
   // The client's own log quotes answers.
   const client = new OpenAI({ baseURL, apiKey: key, maxRetries: 0, logLevel: "off" });
-  const closing = new AbortController();
-  const requests = new PQueue({ concurrency: slots });
 
   async function transcribe(samples: Int16Array, language: string, signal: AbortSignal): Promise<Transcript> {
-    // AbortSignal.any does not keep an AbortSignal.timeout alive, which then never fires.
-    const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), timeoutMs);
     try {
       const wav = writeWav({ sampleRate: 16_000, samples });
       const answer: unknown = await client.audio.transcriptions.create(
         // The endpoint documents ISO 639-1 for the language.
         { file: await toFile(wav, "utterance.wav"), model, language: language.split("-")[0]! },
-        { signal: AbortSignal.any([signal, patience.signal]) },
+        { signal },
       );
       const heard = readHeardWords(readAnswer(answer));
       return heard === "" ? { text: heard, language, reason: "nothing-heard" } : { text: heard, language };
     } catch (error) {
       signal.throwIfAborted();
-      throw nameProblem(error, timeoutMs);
-    } finally {
-      clearTimeout(timer);
+      throw nameProblem(error);
     }
   }
 
   return {
     name: "openai",
-    slots,
-    open({ language }, signal) {
+    recorder: pool.recorder,
+    room: () => pool.room("high"),
+    open({ language, device = "" }, signal) {
       signal.throwIfAborted();
       const chunks: Int16Array[] = [];
       return {
         write: (samples) => void chunks.push(samples),
         finish() {
-          const open = AbortSignal.any([signal, closing.signal]);
-          return requests.add(() => transcribe(joinSamples(...chunks), language, open), { signal: open });
+          const job = { priority: "high", device } as const;
+          return pool.run(job, (running) => transcribe(joinSamples(...chunks), language, running), signal);
         },
       };
     },
     async close() {
-      closing.abort(new Error("the openai engine is closed"));
+      pool.close();
     },
   };
 }
@@ -89,6 +82,6 @@ function readText(answer: unknown): string {
   throw new Error("the answer has no text");
 }
 
-function nameProblem(error: unknown, timeoutMs: number): Error {
-  return new Error(`the transcription endpoint failed or took over ${timeoutMs} ms`, { cause: withoutText(error) });
+function nameProblem(error: unknown): Error {
+  return new Error("the transcription endpoint failed", { cause: withoutText(error) });
 }

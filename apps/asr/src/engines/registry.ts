@@ -1,4 +1,5 @@
 import { createGrammar, garbagePrefix, intents, judgePhrase } from "@voxbus/intents";
+import { createPool, readRate, readWaiting } from "@voxbus/pools";
 import type { Log } from "@voxbus/subscriber";
 import type { AsrConfig } from "../config.ts";
 import { createEmbeddedEngine } from "./embedded.ts";
@@ -16,6 +17,7 @@ export const engines: Readonly<
       judge: (text) => judgePhrase(intents, text),
       threads: config.VOXBUS_ASR_THREADS,
       decoders: config.VOXBUS_ASR_DECODERS,
+      name: poolName(config, "embedded"),
       log,
     }),
   openai: async (config) =>
@@ -23,7 +25,19 @@ export const engines: Readonly<
       url: config.VOXBUS_ASR_URL,
       model: config.VOXBUS_ASR_MODEL,
       key: config.VOXBUS_ASR_KEY,
-      slots: config.VOXBUS_ASR_REQUESTS,
-      timeoutMs: config.VOXBUS_ASR_TIMEOUT_MS,
+      pool: createPool({
+        name: poolName(config, "openai"),
+        slots: config.VOXBUS_ASR_REQUESTS,
+        waiting: readWaiting(config.VOXBUS_ASR_WAITING),
+        timeoutMs: config.VOXBUS_ASR_TIMEOUT_MS,
+        // A request that starts later cannot end in time.
+        patienceMs: Math.max(0, config.VOXBUS_ASR_TRANSCRIPT_MS - config.VOXBUS_ASR_TIMEOUT_MS),
+        rate: readRate(config.VOXBUS_ASR_CALLS_PER_MINUTE, config.VOXBUS_ASR_KEY),
+      }),
     }),
 };
+
+/** The pool of the configured engine is `recognition`. Other engines are there for profiles that name them. */
+function poolName(config: AsrConfig, engine: AsrConfig["VOXBUS_ASR_ENGINE"]): string {
+  return config.VOXBUS_ASR_ENGINE === engine ? "recognition" : `recognition-${engine}`;
+}

@@ -1,0 +1,121 @@
+import type { Bus } from "@voxbus/bus";
+import { channels, type Stats } from "@voxbus/protocol";
+import { startSubscriber, type Running } from "@voxbus/subscriber";
+import {
+  connectTestBus,
+  encodeSpeech,
+  isUserSpeaking,
+  loadSpeech,
+  openTestGateway,
+  startModelServer,
+  startNatsServer,
+  silence,
+  type ModelServer,
+  type NatsServer,
+} from "@voxbus/testing";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { asr, buildAsr } from "./app.ts";
+import { joinSamples } from "./join-samples.ts";
+
+// Under load the machine is slow, and that is no failure.
+vi.setConfig({ testTimeout: 60_000 });
+const patience = { timeout: 40_000 };
+
+let nats: NatsServer;
+let bus: Bus;
+let recognizer: ModelServer;
+let running: Running;
+/** What lets the recognizer answer each of the requests that it has, oldest first, and the most that it ever had. */
+const open = new Set<() => void>();
+let most = 0;
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  bus = await connectTestBus(nats.url);
+  recognizer = await startModelServer({
+    async transcribe(_, { gone }) {
+      await new Promise<void>((resolve) => {
+        open.add(resolve);
+        most = Math.max(most, open.size);
+        gone.addEventListener("abort", () => open.delete(resolve));
+      });
+      return "what time is it";
+    },
+  });
+  running = await startSubscriber(asr, buildAsr, {
+    VOXBUS_NATS_URL: nats.url,
+    VOXBUS_ASR_OPS_PORT: "0",
+    VOXBUS_LOG_LEVEL: "fatal",
+    VOXBUS_ASR_ENGINE: "openai",
+    VOXBUS_ASR_URL: recognizer.url,
+    VOXBUS_ASR_REQUESTS: "2",
+    VOXBUS_ASR_THREADS: "1",
+    VOXBUS_ASR_TIMEOUT_MS: "50000",
+  });
+}, 60_000);
+afterAll(async () => {
+  await running.stop("quick");
+  await recognizer.close();
+  await bus.close();
+  await nats.stop();
+});
+
+/** Lets devices speak, one utterance each. */
+async function speak(names: readonly string[]) {
+  const devices = names.map((name) => openTestGateway(bus, name));
+  onTestFinished(() => {
+    for (const device of devices) device.close();
+  });
+  const speech = encodeSpeech(joinSamples(silence(300), loadSpeech("time"), silence(900)));
+  await Promise.all(
+    devices.map(async (device) => {
+      await device.listen("auto");
+      device.send(speech);
+    }),
+  );
+  return devices;
+}
+
+test("asr: utterances beyond the recognizer's slots wait, and all are recognized", async () => {
+  const reports: Stats[] = [];
+  const following = bus.subscribe(channels.stats("asr"), (stats) => void reports.push(stats));
+  const devices = await speak(["a", "b", "c", "d", "e"]);
+  const pool = () => reports.at(-1)?.pools?.find(({ name }) => name === "recognition");
+  await vi.waitFor(
+    () =>
+      expect(pool()).toMatchObject({ slots: 2, work: [{ priority: "high", running: 2, waiting: 3, peak: 2 }, {}, {}] }),
+    patience,
+  );
+  expect(reports.at(-1)!.gauges["queue"]).toBe(3);
+  expect(
+    reports
+      .at(-1)!
+      .pools!.map(({ name }) => name)
+      .sort(),
+  ).toEqual(["opus-in", "recognition", "recognition-embedded"]);
+  for (let answered = 0; answered < 5; answered += 1) {
+    await vi.waitFor(() => expect(open.size).toBeGreaterThan(0), patience);
+    const [finish] = open;
+    open.delete(finish!);
+    finish!();
+  }
+  const heard = await Promise.all(devices.map((device) => device.heard()));
+  expect(heard.map(({ text }) => text)).toEqual(devices.map(() => "what time is it"));
+  expect(most).toBe(2);
+  following.close();
+});
+
+test("asr: an abort of the device closes the recognizer's request, and gives its slot to the next utterance", async () => {
+  const [first, second] = await speak(["f", "g"]);
+  await vi.waitFor(() => expect(open.size).toBe(2), patience);
+  const before = [...open];
+  const [third] = await speak(["h"]);
+  await third!.answer(isUserSpeaking(true));
+  const cancelled = recognizer.whenCancelled();
+  await first!.control({ type: "abort" });
+  await cancelled;
+  await vi.waitFor(() => expect([...open].filter((one) => !before.includes(one))).toHaveLength(1), patience);
+  for (const finish of open) finish();
+  const heard = await Promise.all([second!.heard(), third!.heard()]);
+  expect(heard.map(({ text }) => text)).toEqual(["what time is it", "what time is it"]);
+});
