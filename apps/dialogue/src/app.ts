@@ -1,4 +1,5 @@
 import { awaitPresence, watchPresence, watchSessions } from "@voxbus/presence";
+import { observePools } from "@voxbus/pools";
 import { channels, defaultPorts } from "@voxbus/protocol";
 import {
   describeCause,
@@ -11,7 +12,7 @@ import {
 } from "@voxbus/subscriber";
 import { announce } from "./announce.ts";
 import { claimTurns, type AnswerInput } from "./claims.ts";
-import { checkWaits, dialogueConfig } from "./config.ts";
+import { checkConfig, dialogueConfig } from "./config.ts";
 import { createDeviceTools, type DeviceTools } from "./device-tools.ts";
 import { createEngineChoice } from "./engines/engine-choice.ts";
 import { engines, type EngineReports } from "./engines/registry.ts";
@@ -43,7 +44,7 @@ export const dialogue: Program<typeof dialogueConfig> = {
     "naks",
     "probes",
   ],
-  checkConfig: checkWaits,
+  checkConfig,
 };
 
 // A drain lets answers finish. The process must end within 30 s of SIGTERM, and within 5 s of SIGINT.
@@ -109,11 +110,23 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
       reminders,
     },
     history,
-    engineOf: await createEngineChoice(config, reportRefusals(context, metrics)),
+    engineOf: await createEngines(context, metrics),
   };
   for (const claims of await claimTurns(bus, config.VOXBUS_DIALOGUE_TURNS, createAnswer(deps))) {
     drain((mode) => claims.drain(graceMs[mode]));
   }
+}
+
+/** Creates the engines and gives the choice among them. Their pools are in the report and in the metrics. */
+async function createEngines(
+  context: Context<typeof dialogueConfig>,
+  metrics: TurnMetrics,
+): Promise<TurnDeps["engineOf"]> {
+  const { engines, engineOf } = await createEngineChoice(context.config, reportRefusals(context, metrics));
+  const pools = engines.flatMap(({ pool }) => pool ?? []);
+  context.report({ pools: () => pools.map((pool) => pool.stats()) });
+  observePools(context.meter, () => pools.map(({ recorder }) => recorder));
+  return engineOf;
 }
 
 /** Reports once what a model's server refuses, and once that it takes it again. */

@@ -10,9 +10,24 @@ test.each([
   ["VOXBUS_DIALOGUE_MOMENT_MS", {}],
   ["VOXBUS_LLM_FIRST_TOKEN_MS", { VOXBUS_LLM_ENGINE: "openai" }],
   ["VOXBUS_LLM_NEXT_TOKEN_MS", { VOXBUS_LLM_ENGINE: "openai" }],
+  ["VOXBUS_LLM_PATIENCE_MS", { VOXBUS_LLM_ENGINE: "openai" }],
 ])("limits: %s must be shorter than a whole answer", async (name, more) => {
   const given = { ...env, ...more, [name]: "60000", VOXBUS_DIALOGUE_TURN_MS: "59000" };
   await expect(startSubscriber(dialogue, buildDialogue, given)).rejects.toThrow(
     `VOXBUS_DIALOGUE_TURN_MS: must be longer than ${name}, which is 60000 ms; it is 59000 ms`,
+  );
+});
+
+test("limits: no more turns are taken than the requests that run and may wait", async () => {
+  const given = { ...env, VOXBUS_LLM_ENGINE: "openai", VOXBUS_LLM_REQUESTS: "3", VOXBUS_LLM_WAITING: "4,5,6" };
+  await expect(startSubscriber(dialogue, buildDialogue, { ...given, VOXBUS_DIALOGUE_TURNS: "7" })).rejects.toThrow(
+    "VOXBUS_DIALOGUE_TURNS: expected at most 6",
+  );
+});
+
+test("limits: the bounds of queues are three counts", async () => {
+  const given = { ...env, VOXBUS_LLM_WAITING: "100,500" };
+  await expect(startSubscriber(dialogue, buildDialogue, given)).rejects.toThrow(
+    "VOXBUS_LLM_WAITING: expected three counts of up to six digits, such as 100,500,1000",
   );
 });

@@ -1,4 +1,5 @@
-import { apiUrl, checkLimits, httpUrl } from "@voxbus/subscriber";
+import { callsVariable, readWaiting, waitingVariable } from "@voxbus/pools";
+import { apiUrl, checkLimits, ConfigError, httpUrl } from "@voxbus/subscriber";
 import { z } from "zod";
 
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
@@ -19,6 +20,14 @@ export const dialogueConfig = {
     .describe("longest wait for the model's first token, ms"),
   VOXBUS_LLM_NEXT_TOKEN_MS: count(100, 120_000).default(10_000).describe("longest time between two tokens, ms"),
   VOXBUS_LLM_TOOL_ROUNDS: count(0, 20).default(4).describe("how many times the model may call tools in one turn"),
+  VOXBUS_LLM_REQUESTS: count(1, 1000)
+    .default(10)
+    .describe("requests to the openai engine at the same time in this process"),
+  VOXBUS_LLM_WAITING: waitingVariable("requests to the openai engine"),
+  VOXBUS_LLM_PATIENCE_MS: count(100, 120_000)
+    .default(30_000)
+    .describe("longest wait of a request for its turn, ms; then the answer is an apology"),
+  VOXBUS_LLM_CALLS_PER_MINUTE: callsVariable("VOXBUS_LLM_KEY"),
   VOXBUS_VISION_URL: httpUrl
     .optional()
     .describe("address to which devices with a camera post a picture and a question; unset: no vision"),
@@ -34,16 +43,29 @@ export const dialogueConfig = {
   VOXBUS_DIALOGUE_HISTORY_TOKENS: count(0, 100_000)
     .default(2000)
     .describe("estimated tokens of earlier turns that the model is given"),
-  VOXBUS_DIALOGUE_TURNS: count(1, 10_000).default(200).describe("turns that this process answers at the same time"),
+  VOXBUS_DIALOGUE_TURNS: count(1, 10_000)
+    .default(100)
+    .describe("turns that this process takes at the same time, heard and typed together; others wait in the stream"),
 };
 
 /** The parsed configuration of dialogue. */
 export type DialogueConfig = z.infer<z.ZodObject<typeof dialogueConfig>>;
 
-/** Throws ConfigError if a wait within an answer may be longer than the whole answer. */
-export function checkWaits(config: DialogueConfig): void {
+/** Throws ConfigError if a wait within an answer may be longer than the whole answer, or if turns are taken that are refused. */
+export function checkConfig(config: DialogueConfig): void {
+  checkWaits(config);
+  if (config.VOXBUS_LLM_ENGINE !== "openai") return;
+  // One claim more than turns may be held, as transcripts and typed text come by two streams.
+  const most = config.VOXBUS_LLM_REQUESTS + readWaiting(config.VOXBUS_LLM_WAITING).high - 1;
+  if (config.VOXBUS_DIALOGUE_TURNS <= most) return;
+  throw new ConfigError([
+    `VOXBUS_DIALOGUE_TURNS: expected at most ${most}, one less than VOXBUS_LLM_REQUESTS and the first count of VOXBUS_LLM_WAITING together, got ${config.VOXBUS_DIALOGUE_TURNS}`,
+  ]);
+}
+
+function checkWaits(config: DialogueConfig): void {
   const waits = ["VOXBUS_DIALOGUE_TOOL_MS", "VOXBUS_DIALOGUE_TOOL_LIST_MS", "VOXBUS_DIALOGUE_MOMENT_MS"] as const;
-  const tokens = ["VOXBUS_LLM_FIRST_TOKEN_MS", "VOXBUS_LLM_NEXT_TOKEN_MS"] as const;
+  const tokens = ["VOXBUS_LLM_FIRST_TOKEN_MS", "VOXBUS_LLM_NEXT_TOKEN_MS", "VOXBUS_LLM_PATIENCE_MS"] as const;
   const inner = config.VOXBUS_LLM_ENGINE === "openai" ? [...waits, ...tokens] : waits;
   checkLimits(
     config,

@@ -36,7 +36,7 @@ export function createRequest(
   input: TurnInput,
   { earlier, history, tools }: TurnContext,
   reply: ReplyWriter,
-  { devices, fences }: TurnDeps,
+  { bus, devices, fences }: TurnDeps,
 ): AnswerRequest {
   const profile = devices.profileOf(input.device);
   const answered = Math.max(reply.answered, fences.of(input.session));
@@ -50,6 +50,7 @@ export function createRequest(
       tools: devices.tools.toolsOf(input, tools),
       reminders: devices.reminders.of(input),
     },
+    turn: { device: input.device, since: performance.now() - Math.max(0, bus.now() - input.delivery.storedAt) },
     spoken: reply.sentences.filter(Boolean).join(" "),
   };
 }

@@ -47,6 +47,8 @@ export interface Pool {
     work: (signal: AbortSignal) => AsyncIterable<Result>,
     signal?: AbortSignal,
   ): AsyncGenerator<Result, void>;
+  /** The number of further jobs of a priority that the pool takes, before it refuses one. */
+  room(priority: Priority): number;
   /** Estimates how long (ms) a job submitted now would wait. */
   waitMs(priority: Priority): number;
   /** Gives the numbers of the report (`PoolRecorder.stats`). */
@@ -122,6 +124,7 @@ export function createPool(options: PoolOptions): Pool {
       const place = await enter(job, signal);
       yield* readStream(place, () => work(place.signal));
     },
+    room: (priority) => Math.max(0, slots - running.size) + Math.max(0, most[priority] - waiting.count(priority)),
     waitMs: (priority) => Math.round(Math.max(recorder.waitMs(priority), rateWaitMs(priority))),
     stats: () => recorder.stats(),
     recorder,

@@ -1,3 +1,4 @@
+import type { Pool } from "@voxbus/pools";
 import type { DialogueTurn, Emotion, Profile } from "@voxbus/protocol";
 
 import type { ThoughtFilter } from "../thoughts.ts";
@@ -72,6 +73,8 @@ export interface AnswerRequest {
   readonly history: readonly Message[];
   readonly profile: Profile;
   readonly device: DeviceAccess;
+  /** The device of the turn, and when the turn was stored (`performance.now()`, ms): its place among other turns. */
+  readonly turn: { readonly device: string; readonly since: number };
   /** The part of this answer that a failed worker has stored already. The engine continues after it. Empty at first. */
   readonly spoken: string;
 }
@@ -90,6 +93,8 @@ export type Delta =
 /** A language model, or a program that answers in its place. */
 export interface LlmEngine {
   readonly name: string;
+  /** The pool of its requests to the model. Absent if it has no limit. */
+  readonly pool?: Pool;
   /** The language of its answers, BCP 47. Absent if it answers in the language of the request. */
   readonly language?: string;
   /** Recognizes the thoughts of its model. Absent if it has none. */

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { ToolError } from "./engine.ts";
 import { traceTool } from "./model-span.ts";
 import { createOpenAiEngine, type OpenAiOptions } from "./openai.ts";
-import { collectText, createRequest } from "./test-request.ts";
+import { createTestPool, collectText, createRequest } from "./test-request.ts";
 
 const spans = new tracing.InMemorySpanExporter();
 let refusesUsage = false;
@@ -37,6 +37,7 @@ const ask = (engine = createEngine()) => collectText(engine, createRequest("my s
 const createEngine = (onRefused?: OpenAiOptions["onRefused"]) =>
   createOpenAiEngine({
     url: server.url,
+    pool: createTestPool(),
     model: "small",
     firstTokenMs: 10_000,
     nextTokenMs: 10_000,

@@ -1,7 +1,7 @@
 import { startModelServer, type ChatEvent } from "@voxbus/testing";
 import { expect, onTestFinished, test } from "vitest";
 import { createOpenAiEngine } from "./openai.ts";
-import { collectText, createAccess, createRequest, setVolume } from "./test-request.ts";
+import { createTestPool, collectText, createAccess, createRequest, setVolume } from "./test-request.ts";
 
 const volume = "self_audio_speaker_set_volume";
 const chunk = (delta: object): ChatEvent => ({
@@ -15,7 +15,7 @@ async function answer(...events: readonly ChatEvent[]) {
   });
   onTestFinished(() => server.close());
   const limits = { firstTokenMs: 15_000, nextTokenMs: 15_000, rounds: 3 };
-  const engine = createOpenAiEngine({ url: server.url, model: "test", ...limits });
+  const engine = createOpenAiEngine({ url: server.url, pool: createTestPool(), model: "test", ...limits });
   const calls: unknown[] = [];
   const call = async (name: string, args: object) => {
     calls.push([name, args]);

@@ -19,6 +19,8 @@ export interface CompleterOptions {
   readonly key?: string | undefined;
   /** Called when a server turns out to refuse a part, once until it takes the part again. */
   readonly onRefused?: ((refused: RefusedPart) => void) | undefined;
+  /** Called before each further request that the function makes for one that it was asked for. */
+  readonly onRepeat?: (() => void) | undefined;
   /** Called when a server takes a part again that it has refused. */
   readonly onTaken?: ((part: RequestPart) => void) | undefined;
 }
@@ -53,7 +55,7 @@ const smallRequest = {
  * servers are known to refuse, then without all of them. If that helps, the server is asked for a few words with the part:
  * the request may have been too long, or its tools malformed. A part that is refused then is left out for 10 minutes.
  */
-export function createCompleter({ url, key, onRefused, onTaken }: CompleterOptions): Complete {
+export function createCompleter({ url, key, onRefused, onRepeat, onTaken }: CompleterOptions): Complete {
   // The client requires a key. It must not retry on its own while the device waits, and its log quotes answers.
   const client = new OpenAI({ baseURL: url, apiKey: key ?? "none", maxRetries: 0, logLevel: "off" });
   const refusedUntil = new Map<RequestPart, number>();
@@ -73,6 +75,7 @@ export function createCompleter({ url, key, onRefused, onTaken }: CompleterOptio
     if (checking.has(part) || isRefused(part)) return;
     checking.add(part);
     const enough = new AbortController();
+    onRepeat?.();
     try {
       await post({ ...smallRequest, model }, [part], { signal: enough.signal, timeout });
     } catch (error) {
@@ -86,6 +89,7 @@ export function createCompleter({ url, key, onRefused, onTaken }: CompleterOptio
     let refusal: unknown;
     const attempts = [[], ...sent.map((part) => [part]), ...(sent.length > 1 ? [sent] : [])];
     for (const without of attempts) {
+      if (without.length > 0) onRepeat?.();
       try {
         const parts = sent.filter((part) => !without.includes(part));
         const response = await post(completion, parts, options);

@@ -8,7 +8,7 @@ import {
 } from "@voxbus/testing";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createOpenAiEngine, type OpenAiOptions } from "./openai.ts";
-import { collectText, createAccess, createRequest, setVolume } from "./test-request.ts";
+import { createTestPool, collectText, createAccess, createRequest, setVolume } from "./test-request.ts";
 
 const volume = "self_audio_speaker_set_volume";
 const reboot = { name: "self.reboot", description: "", inputSchema: {} };
@@ -39,7 +39,7 @@ async function create(dialect: Partial<Dialect> = {}, options: Partial<OpenAiOpt
   const server = await startModelServer({ chat: answer }, { dialect: { ...dialects.openai, ...dialect } });
   onTestFinished(() => server.close());
   const limits = { firstTokenMs: 15_000, nextTokenMs: 15_000, rounds: 3 };
-  const engine = createOpenAiEngine({ url: server.url, model: "test", ...limits, ...options });
+  const engine = createOpenAiEngine({ url: server.url, pool: createTestPool(), model: "test", ...limits, ...options });
   const calls: unknown[] = [];
   const ask = (text: string, list = [setVolume, reboot]) => {
     const call = async (name: string, args: object) => {

@@ -13,7 +13,7 @@ import { testEngine } from "./engine.suite.ts";
 import { ModelTimeoutError, type Delta } from "./engine.ts";
 import { createOpenAiEngine, type OpenAiOptions } from "./openai.ts";
 import { createMessages } from "./openai-messages.ts";
-import { collectText, createAccess, createRequest, setVolume } from "./test-request.ts";
+import { createTestPool, collectText, createAccess, createRequest, setVolume } from "./test-request.ts";
 
 function answerLikeAModel({ messages, tools }: ChatRequest): readonly ChatEvent[] | number | ErrorAnswer {
   const last = messages.at(-1)?.content?.split("\n\n").at(-1) ?? "";
@@ -48,7 +48,14 @@ afterEach(() => {
 afterAll(() => server.close());
 
 function createEngine(rest: Partial<OpenAiOptions> = {}) {
-  const options = { url: server.url, model: "test", firstTokenMs: 15_000, nextTokenMs: 15_000, rounds: 3 };
+  const options = {
+    url: server.url,
+    pool: createTestPool(),
+    model: "test",
+    firstTokenMs: 15_000,
+    nextTokenMs: 15_000,
+    rounds: 3,
+  };
   return createOpenAiEngine({ ...options, ...rest });
 }
 

@@ -1,3 +1,4 @@
+import type { Pool } from "@voxbus/pools";
 import { withoutText } from "@voxbus/subscriber";
 import type OpenAI from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
@@ -17,6 +18,8 @@ import { findTool, nameTools, plainName, type NamedTools } from "./tool-names.ts
 /** The address of a model, and its limits. */
 export interface OpenAiOptions extends CompleterOptions {
   readonly model: string;
+  /** The pool of requests. */
+  readonly pool: Pool;
   /** ms until the first token of each request. */
   readonly firstTokenMs: number;
   /** ms between two tokens. */
@@ -30,6 +33,7 @@ export function createOpenAiEngine(options: OpenAiOptions): LlmEngine {
   const complete = createCompleter(options);
   return {
     name: "openai",
+    pool: options.pool,
     thoughts: createThoughtFilter(),
     async *respond(request, signal): AsyncGenerator<Delta> {
       if (signal.aborted) return;
@@ -62,7 +66,11 @@ async function* answer(
     let text = "";
     let thought = "";
     const completion = { model: options.model, messages, tools, stream: true } as const;
-    for await (const piece of streamCompletion(complete, completion, options, signal)) {
+    const isLater = round > 0;
+    const pieces = takeTurn(request, { pool: options.pool, isLater }, signal, (running) =>
+      streamCompletion(complete, completion, options, running),
+    );
+    for await (const piece of pieces) {
       const scanned = piece.isEnd ? scanner.end() : scanner.push(piece.text);
       thought += piece.thought;
       for (const part of [...piece.calls, ...scanned.calls]) addCallPart(calls, part);
@@ -81,6 +89,21 @@ async function* answer(
       if (signal.aborted) return;
       messages.push({ role: "tool", tool_call_id: call.id, content });
     }
+  }
+}
+
+/** Reads a request's pieces in its turn. While a tool is called, a turn holds no slot; its next request goes first. */
+async function* takeTurn<Piece>(
+  { turn }: AnswerRequest,
+  { pool, isLater }: { readonly pool: Pool; readonly isLater: boolean },
+  signal: AbortSignal,
+  read: (running: AbortSignal) => AsyncIterable<Piece>,
+): AsyncGenerator<Piece> {
+  try {
+    const { device, since } = turn;
+    yield* pool.stream({ priority: "high", device, due: since, continues: isLater }, read, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }
 

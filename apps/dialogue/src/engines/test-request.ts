@@ -1,3 +1,4 @@
+import { createPool, type Pool, type PoolOptions } from "@voxbus/pools";
 import { Profile } from "@voxbus/protocol";
 import { ToolError, type AnswerRequest, type DeviceAccess, type LlmEngine, type Tool } from "./engine.ts";
 
@@ -17,10 +18,16 @@ export function createAccess(rest: Partial<DeviceAccess> = {}): DeviceAccess {
   };
 }
 
+/** A pool with room for all requests of a test, unless the options say otherwise. */
+export function createTestPool(options: Partial<PoolOptions> = {}): Pool {
+  return createPool({ name: "model", slots: 10, timeoutMs: 60_000, ...options });
+}
+
 /** A request in English, without history. */
 export function createRequest(text: string, rest: Partial<AnswerRequest> = {}): AnswerRequest {
   const profile = Profile.parse({});
-  return { text, language: "en", history: [], profile, device: createAccess(), spoken: "", ...rest };
+  const turn = { device: "test", since: performance.now() };
+  return { text, language: "en", history: [], profile, device: createAccess(), turn, spoken: "", ...rest };
 }
 
 /** Resolves with the whole text of an answer. */

@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { usualWaiting, type WaitingLimits } from "./pool.ts";
+import { createRateLimit, type RateLimit } from "./rate-limit.ts";
+
+const usualPerMinute = 100;
+
+/** The environment variable for the bounds of a pool's queues, such as `100,500,1000`. `readWaiting` reads it. */
+export function waitingVariable(jobs: string) {
+  return z
+    .string()
+    .regex(/^\d{1,6},\d{1,6},\d{1,6}$/, "expected three counts of up to six digits, such as 100,500,1000")
+    .default(Object.values(usualWaiting).join(","))
+    .describe(`${jobs} that may wait, of high, normal and low priority; one more is refused`);
+}
+
+/** Reads the bounds of a pool's queues. */
+export function readWaiting(value: string): WaitingLimits {
+  const [high = 0, normal = 0, low = 0] = value.split(",").map(Number);
+  return { high, normal, low };
+}
+
+/** The environment variable for the calls of an engine in a minute. `readRate` reads it. */
+export function callsVariable(key: string) {
+  return z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .optional()
+    .describe(
+      `calls of the openai engine in any minute, in this process; 0: any number (default: ${usualPerMinute} if ${key} is set, otherwise any number)`,
+    );
+}
+
+/** Creates the rate limit of an engine. A server without a key is one's own, and has no limit unless one is set. */
+export function readRate(perMinute: number | undefined, key: string | undefined): RateLimit | undefined {
+  const most = perMinute ?? (key === undefined ? 0 : usualPerMinute);
+  return most === 0 ? undefined : createRateLimit(most);
+}
