@@ -1,5 +1,6 @@
 import type { BadMessage, BucketRow, Channel, Encoded, Inbound, RequestChannel, StreamName } from "@voxbus/protocol";
 import type { z } from "zod";
+import type { ClaimBudget } from "./jetstream/claim-budget.ts";
 import type { StoredMessages, StoredRange } from "./stored-messages.ts";
 import type { BrokerTrace } from "./tracing/broker-trace.ts";
 
@@ -67,8 +68,8 @@ export interface ClaimOptions<S extends z.ZodType> {
   readonly channel: Channel<S, StreamName>;
   /** The name of the durable consumer that all workers of a kind share. */
   readonly durable: string;
-  /** The maximum number of claims held at once. */
-  readonly slots: number;
+  /** The maximum number of claims held at once, or a budget that loops share (`createClaimBudget`). */
+  readonly slots: number | ClaimBudget;
   /**
    * Does the work. If it resolves, the message is acknowledged. If it rejects, the message is delivered again (at once
    * while draining, else after 1 s), or dropped if the claim was `final`. A rejection has no effect after a pause in which

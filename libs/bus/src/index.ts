@@ -14,6 +14,7 @@ export type {
   StoreOptions,
   Outgoing,
 } from "./bus.ts";
+export { createClaimBudget, type ClaimBudget } from "./jetstream/claim-budget.ts";
 export type { StoredMessages, StoredRange } from "./stored-messages.ts";
 export type { BrokerTrace } from "./tracing/broker-trace.ts";
 export { busConfig, type BusConfig, type BusLog } from "./config.ts";

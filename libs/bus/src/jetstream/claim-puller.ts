@@ -8,6 +8,8 @@ const expiryMs = 1000;
 export interface Puller {
   /** Requests a job for each free slot that has no request yet. */
   pull(): void;
+  /** The number of jobs that were requested and have not come. */
+  requested(): number;
   /** Forgets all requests, because NATS has forgotten them. */
   reset(): void;
   /** Withdraws the requests. Jobs on their way still arrive; resolves after the last one, within 1 s. */
@@ -20,7 +22,7 @@ export interface Puller {
 interface PullerOptions {
   readonly stream: string;
   readonly durable: string;
-  /** The number of free slots; 0 while nothing may be pulled. */
+  /** The number of jobs that may be requested at a time; 0 while nothing may be pulled. */
   readonly free: () => number;
   /** Called with each job. */
   readonly job: (message: Msg) => void;
@@ -38,11 +40,14 @@ export function createPuller(connection: Connection, options: PullerOptions): Pu
   /** Requests that have not been answered in full and have not expired, oldest first. */
   let requests: { count: number; readonly at: number }[] = [];
 
-  const pull = (): void => {
-    if (!connected()) return;
+  const requested = (): number => {
     const oldest = performance.now() - 2 * expiryMs;
     while (requests[0] !== undefined && (requests[0].count <= 0 || requests[0].at < oldest)) requests.shift();
-    const count = free() - requests.reduce((sum, { count }) => sum + count, 0);
+    return requests.reduce((sum, { count }) => sum + count, 0);
+  };
+  const pull = (): void => {
+    if (!connected()) return;
+    const count = free() - requested();
     if (count <= 0) return;
     requests.push({ count, at: performance.now() });
     nc.publish(api, encoder.encode(`{"batch":${count},"expires":${nanos(expiryMs)}}`), { reply: inbox });
@@ -85,6 +90,7 @@ export function createPuller(connection: Connection, options: PullerOptions): Pu
 
   return {
     pull,
+    requested,
     reset: () => (requests = []),
     drain: async () => {
       if (connected()) await Promise.race([subscription.drain(), sleep(expiryMs)]);

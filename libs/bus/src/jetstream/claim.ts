@@ -7,6 +7,7 @@ import type { ClaimMeter } from "../metrics.ts";
 import type { Connection } from "../nats/connection.ts";
 import type { Messages } from "../nats/messages.ts";
 import { isTransient } from "../nats/nats-errors.ts";
+import { createClaimBudget } from "./claim-budget.ts";
 import { createClaimConsumer } from "./claim-consumer.ts";
 import { createDrain } from "./claim-drain.ts";
 import { createInFlight, isDoubtful, type Held, type InFlight } from "./claim-in-flight.ts";
@@ -44,6 +45,7 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
   const stopped = (): boolean => draining.signal.aborted || ended.signal.aborted;
   const naks = createNaks({ bucket: deps.naks, log: deps.connection.log }, { stream: channel.delivery, durable });
   const inFlight = createInFlight();
+  const budget = typeof slots === "number" ? createClaimBudget(slots) : slots;
   const late: Msg[] = [];
   const consumer = createClaimConsumer(
     { jsm, ensureStreams, log },
@@ -52,10 +54,9 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
 
   const settle = async (held: Held, verdict: Verdict): Promise<void> => {
     inFlight.finish(held, verdict);
-    puller.pull();
+    budget.freed();
     if (verdict === "nak" && connection.connected() && !isDoubtful(held)) await naks.note(held.key);
-    const signals = { draining: draining.signal, ended: ended.signal };
-    await sendVerdict(held, verdict, { connection, consumer, durable, ...signals });
+    await sendVerdict(held, verdict, { connection, consumer, durable, draining: draining.signal, ended: ended.signal });
     inFlight.remove(held);
   };
 
@@ -84,9 +85,11 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
     puller.reset();
     void consumer.repair().then(puller.pull);
   };
+  const { busy } = inFlight;
+  const free = budget.join({ busy, requested: () => puller.requested(), pull: () => puller.pull() });
   const puller = createPuller(connection, {
     ...at,
-    free: () => (stopped() || consumer.repairing() !== undefined ? 0 : slots - inFlight.busy()),
+    free: () => (stopped() || consumer.repairing() !== undefined ? 0 : free()),
     job: take,
     unavailable: repair,
   });
@@ -105,13 +108,18 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
     if (!isTransient(cause)) {
       end();
       puller.close();
-      if (cause instanceof ForeignError) throw cause;
-      throw new Error(`the consumer ${at.durable} of ${stream} cannot be created`, { cause });
+      throw nameProblem(cause, `the consumer ${at.durable} of ${stream} cannot be created`);
     }
     repair();
   }
-  const begin = (): void => draining.abort();
-  return { held: inFlight.busy, drain: createDrain({ puller, inFlight, naks, late, settle, begin, end }) };
+  return {
+    held: busy,
+    drain: createDrain({ puller, inFlight, naks, late, settle, begin: () => draining.abort(), end }),
+  };
+}
+
+function nameProblem(cause: unknown, message: string): Error {
+  return cause instanceof ForeignError ? cause : new Error(message, { cause });
 }
 
 /** Signals progress and pulls every second, and repairs the consumer after each reconnect. Returns what stops it. */
