@@ -30,9 +30,14 @@ export function showCount(count: number | undefined): string {
   return count === undefined ? "–" : count.toLocaleString("en").replaceAll(",", "\u{202f}");
 }
 
-/** Formats bytes in MB; a dash for an unknown number. */
+/** Formats a percentage; a dash for an unknown one. */
+export function showPercent(percent: number | undefined): string {
+  return percent === undefined ? "–" : `${Math.round(percent)} %`;
+}
+
+/** Formats bytes in MB, of 1,000,000 bytes as in the alerts; a dash for an unknown number. */
 export function showBytes(bytes: number | undefined): string {
-  return bytes === undefined ? "–" : `${Math.round(bytes / 1_048_576)} MB`;
+  return bytes === undefined ? "–" : `${Math.round(bytes / 1_000_000)} MB`;
 }
 
 /** Returns the time in ms since the epoch. The component renders again every `everyMs`. */

@@ -1,9 +1,14 @@
 import type { SessionState } from "@voxbus/protocol";
-import type { AlertView, BadMessageView, Numbers, Point, ProgramNumbers } from "../../src/live/live.ts";
-import { numbers, points } from "../shared/live-state.ts";
-import { showAge, showBytes, showCount, showMs, showTime, showWord, useNow } from "../shared/show.ts";
+import type { AlertView, BadMessageView, Numbers, Point } from "../../src/live/live.ts";
+import { hello, numbers, points } from "../shared/live-state.ts";
+import { showCount, showMs, showTime, showWord } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
 import { Chart, type Line } from "./chart.tsx";
+import { LoadCards } from "./load-cards.tsx";
+import { Measured } from "./measured.tsx";
+import { nameProcess } from "./name-process.ts";
+import { Pools } from "./pools.tsx";
+import { Programs } from "./programs.tsx";
 import "./system.css";
 
 /** System: load, latencies, programs, alerts and queues. */
@@ -17,16 +22,18 @@ export function SystemPage() {
       </div>
       {now && (
         <>
+          <LoadCards now={now} />
           <Tiles now={now} />
           <Charts />
-          <div class="columns">
+          <div class="stack">
             <Programs programs={now.programs} />
-            <div class="stack">
+            <Pools pools={now.pools} />
+            <div class="columns">
               <Alerts alerts={now.alerts} />
               <Queues queues={now.queues} />
             </div>
+            <BadMessages messages={now.badMessages} />
           </div>
-          <BadMessages messages={now.badMessages} />
         </>
       )}
     </>
@@ -36,6 +43,7 @@ export function SystemPage() {
 function Tiles({ now }: { readonly now: Numbers }) {
   const { system: words, fleet } = useWords();
   const { sound } = now.latencies;
+  const target = hello.value?.thresholds["first-sound-p95"];
   const states = Object.entries(now.states).map(
     ([state, count]) => `${showCount(count)} ${fleet.states[state as SessionState] ?? state}`,
   );
@@ -48,7 +56,11 @@ function Tiles({ now }: { readonly now: Numbers }) {
         more={words.failed(showCount(now.rates.failed))}
         bad={now.rates.failed > now.rates.played}
       />
-      <Tile name={words.sound} value={showMs(sound?.p50)} more={sound ? words.p95(showMs(sound.p95)) : words.noData} />
+      <Tile
+        name={words.sound}
+        value={showMs(sound?.p50)}
+        more={sound ? words.p95Target(showMs(sound.p95), showMs(target)) : words.noData}
+      />
       <Tile
         name={words.bus}
         value={now.bus.connected ? `${now.bus.rtt.toFixed(1)} ms` : words.away}
@@ -112,51 +124,6 @@ function Charts() {
   );
 }
 
-function Programs({ programs }: { readonly programs: readonly ProgramNumbers[] }) {
-  const { system: words } = useWords();
-  const now = useNow(5000);
-  const sorted = programs.toSorted((a, b) => (`${a.name} ${a.id}` < `${b.name} ${b.id}` ? -1 : 1));
-  return (
-    <section class="card wide" aria-labelledby="programs-title">
-      <h2 id="programs-title">{words.programs}</h2>
-      <div class="scroll" tabIndex={0} role="group" aria-labelledby="programs-title">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{words.program}</th>
-              <th scope="col">{words.health}</th>
-              <th scope="col">{words.up}</th>
-              <th scope="col">{words.memory}</th>
-              <th scope="col">{words.cpu}</th>
-              <th scope="col">{words.loop}</th>
-              <th scope="col">{words.connections}</th>
-              <th scope="col">{words.speaking}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {sorted.map((program) => (
-              <tr key={`${program.name} ${program.id}`}>
-                <th scope="row">
-                  {program.name} <small title={program.id}>{program.id}</small>
-                </th>
-                <td>
-                  <span class={`dot ${program.health}`}>{words.healths[program.health]}</span>
-                </td>
-                <td>{program.since === undefined ? "–" : showAge(program.since, now)}</td>
-                <td>{showBytes(program.memory)}</td>
-                <td>{program.cpu === undefined ? "–" : `${Math.round(program.cpu)}%`}</td>
-                <td>{showMs(program.loop)}</td>
-                <td>{showCount(program.connections)}</td>
-                <td>{showCount(program.speaking)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </section>
-  );
-}
-
 function Alerts({ alerts }: { readonly alerts: readonly AlertView[] }) {
   const { system: words } = useWords();
   return (
@@ -189,9 +156,13 @@ function Queues({ queues }: { readonly queues: Numbers["queues"] }) {
         {queues.map(({ name, program, depth }) => (
           <div key={name}>
             <dt title={name}>
-              {program ? words.ownQueue(program, name) : (words.queueNames[name] ?? words.otherQueue(name))}
+              {program
+                ? words.ownQueue(nameProcess(program, name))
+                : (words.queueNames[name] ?? words.otherQueue(name))}
             </dt>
-            <dd>{showCount(depth)}</dd>
+            <dd>
+              <Measured value={depth} rule="queue" show={showCount} />
+            </dd>
           </div>
         ))}
       </dl>

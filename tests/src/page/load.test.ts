@@ -1,0 +1,206 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { channels, type PoolStats, type PoolWork, type Stats } from "@voxbus/protocol";
+import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { auditPage } from "./audit.ts";
+import { isSkipped, openBrowser, type Browser } from "./browser.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let nats: NatsServer;
+let bus: Awaited<ReturnType<typeof connectTestBus>>;
+let monitor: ChildProcess;
+let address: string;
+let timer: ReturnType<typeof setInterval>;
+let browser: Browser;
+
+const makePool = (name: string, busy: number, more: Partial<PoolWork> = {}): PoolStats => {
+  const times = { mean: 0, p50: 0, p95: 0, p99: 0 };
+  const ended = { done: 0, failed: 0, timedOut: 0, shed: 0 };
+  const counts = { submitted: 0, running: 0, peak: 0, waiting: 0, waited: 0, ...ended };
+  return {
+    name,
+    slots: 15,
+    busy,
+    work: [{ priority: "high", ...counts, waitMs: times, workMs: times, ...more }],
+  };
+};
+const makeReport = (program: string, more: Partial<Stats>): Stats => ({
+  program,
+  instance: `01K6WZ7S5XK4Q0J7M3N8R2T${program.slice(0, 3).toUpperCase()}`,
+  state: "running",
+  host: "hall",
+  pid: 7,
+  at: Date.now(),
+  uptime: 3_600_000,
+  rss: 9e7,
+  heap: 4e7,
+  cpu: 0.3,
+  cores: 2,
+  loopDelay: 2,
+  gauges: {},
+  totals: {},
+  drops: {},
+  ...more,
+});
+
+/** Reports a system whose encoder is the bottleneck, in which tts has stopped claiming and the gateway refuses devices. */
+function report(round: number): void {
+  const turns = round * 8;
+  const waitMs = { mean: 300, p50: 200, p95: 640, p99: 900 };
+  const reports = [
+    makeReport("gateway", {
+      id: "hall-8000",
+      loopDelay: 92,
+      at: Date.now(),
+      totals: { turns, cpuMs: turns * 10, hostCpuMs: turns * 90 },
+      gauges: { connections: 240, maxConnections: 10_000, speaking: 81, refusing: 1, hostCores: 2 },
+    }),
+    makeReport("tts", {
+      rss: 1.1e9,
+      gauges: { claimsPaused: 1 },
+      pools: [
+        makePool("synthesis", 0.3, { running: 4, done: 900, submitted: 904 }),
+        makePool("opus-out", 0.96, {
+          running: 14,
+          waiting: 37,
+          done: 850,
+          failed: 2,
+          shed: 48,
+          submitted: 951,
+          waitMs,
+        }),
+      ],
+    }),
+    makeReport("asr", {
+      pools: [makePool("opus-in", 0.4, { running: 60 }), makePool("recognition", 0.2, { done: 80 })],
+    }),
+    makeReport("dialogue", { pools: [makePool("model", 0.7, { running: 7, done: 500 })] }),
+  ];
+  for (const stats of reports) bus.publish(channels.stats(stats.program), stats);
+}
+
+function endTurns(): void {
+  for (let device = 0; device < 20; device += 1) {
+    const turn = { origin: 3, reply: "r", complete: device > 1, fenced: 0, dropped: 0, late: device === 9 ? 4 : 0 };
+    const firstAudio = 2000;
+    const event = { session: `s${device}`, at: Date.now(), gateway: "hall-8000", turn: { ...turn, firstAudio } };
+    bus.publish(channels.event(`device-${device}`), event);
+  }
+}
+
+beforeAll(async () => {
+  if (isSkipped) return;
+  nats = await startNatsServer();
+  bus = await connectTestBus(nats.url);
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_"));
+  monitor = fork(fileURLToPath(new URL("../../../apps/monitor/dist/main.js", import.meta.url)), {
+    env: {
+      ...Object.fromEntries(inherited),
+      VOXBUS_NATS_URL: nats.url,
+      VOXBUS_MONITOR_PORT: "0",
+      VOXBUS_MONITOR_OPS_PORT: "0",
+      VOXBUS_MONITOR_INTERVAL_MS: "500",
+    },
+    execArgv: [],
+    silent: true,
+  });
+  const [ready] = (await once(monitor, "message")) as [{ readonly addresses: Record<string, string> }];
+  address = ready.addresses["monitor"]!;
+  let round = 0;
+  timer = setInterval(() => report((round += 1)), 250);
+  endTurns();
+});
+afterAll(async () => {
+  clearInterval(timer);
+  if (monitor?.kill("SIGINT")) await once(monitor, "exit");
+  await bus?.close();
+  await nats?.stop();
+});
+
+const shot = async (name: string) => {
+  const folder = process.env["PAGE_SHOTS"];
+  if (folder) await browser.page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+};
+
+test.skipIf(isSkipped)(
+  "system: names the bottleneck, and shows score, capacity, pools, thresholds and reactions",
+  async () => {
+    browser = await openBrowser();
+    try {
+      const { page } = browser;
+      await page.goto(`${address}#/system`);
+      await page.getByText("tts: Opus out is at 96 %.").waitFor();
+      await page.getByText("100 × 90 % answered × 94 % without a gap × 75 % in time").waitFor();
+      const score = page.locator("section").filter({ has: page.getByRole("heading", { name: "Score" }) });
+      expect(await score.innerText()).toMatch(/64 \/ 100/);
+      const room = page
+        .locator("section")
+        .filter({ has: page.getByRole("heading", { name: "Room for talking devices" }) });
+      await room.getByText("0 more").waitFor();
+      expect(await room.innerText()).toMatch(/limited by tts: Opus out\s+20 × \(12\.75 − 14\.4\) \/ 14\.4 = 0/);
+      const row = (text: string) => page.getByRole("row").filter({ hasText: text });
+      expect((await row("Opus out").innerText()).replaceAll(/\s+/g, " ")).toContain(
+        "tts Opus out 96 % 14 / 15 37 640 ms / 500 ms 94 % 48",
+      );
+      const programs = page.locator("section").filter({ has: page.getByRole("heading", { name: "Programs" }) });
+      expect(await programs.innerText()).toMatch(/tts .*stopped claiming: memory\s.*1100 MB \/ 1024 MB/s);
+      expect(await programs.innerText()).toMatch(/gateway .*refuses connections: loop delay\s.*92 ms \/ 100 ms/s);
+      expect(await programs.locator(".bad").allInnerTexts()).toEqual(["1100 MB"]);
+      await page.getByText("refuses new connections").first().waitFor();
+      await shot("load-en");
+      await page.getByLabel("Language").selectOption("zh");
+      await page.getByText("tts：Opus 编码占用 96 %。").waitFor();
+      await page.getByText("停止领取任务：内存").waitFor();
+      await shot("load-zh");
+      expect(browser.complaints).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  },
+);
+
+test.skipIf(isSkipped).each(["light", "dark"] as const)(
+  "system: fits a phone, with names and contrast (%s)",
+  async (colorScheme) => {
+    browser = await openBrowser({ viewport: { width: 360, height: 780 } });
+    try {
+      const { page } = browser;
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await page.goto(`${address}#/system`);
+      await page.getByText("tts: Opus out is at 96 %.").waitFor();
+      await page.getByText("0 more").waitFor();
+      expect(await auditPage(page)).toEqual([]);
+      await shot(`load-phone-${colorScheme}`);
+    } finally {
+      await browser.close();
+    }
+  },
+);
+
+test.skipIf(isSkipped)("page: one that is open makes one call of the API, and the numbers go on coming", async () => {
+  browser = await openBrowser();
+  try {
+    const { page } = browser;
+    const calls: string[] = [];
+    page.on("request", (request) => {
+      if (new URL(request.url()).pathname.startsWith("/api/")) calls.push(request.url());
+    });
+    await page.goto(`${address}#/system`);
+    await page.getByText("tts: Opus out is at 96 %.").waitFor();
+    for (const view of ["fleet", "talk", "system"]) {
+      await page.evaluate((hash) => (location.hash = hash), `#/${view}`);
+    }
+    const answers = await Promise.all(Array.from({ length: 110 }, () => fetch(`${address}api/gateways`)));
+    expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(0);
+    const numbers = () => page.locator(".tiles").innerText();
+    const before = await numbers();
+    endTurns();
+    await vi.waitFor(async () => expect(await numbers()).not.toBe(before), 15_000);
+    expect(calls).toHaveLength(1);
+  } finally {
+    await browser.close();
+  }
+});
