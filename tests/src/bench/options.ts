@@ -6,6 +6,8 @@ export const parts = {
   a: "frames: echo through gateway and bus",
   b: "memory: idle connections, and at rest",
   c: "turns: talking devices",
+  d: "reconnection of all devices at once",
+  e: "fleet.out: one message to every device",
   h: "hot code paths",
   bus: "the bus: claim, follow, replay",
   "play-out": "the gaps between the packets of replies",

@@ -1,4 +1,5 @@
 import type { NatsServer } from "@voxbus/testing";
+import { measureBroadcast, tabulateBroadcast } from "./broadcast.ts";
 import { measureBus } from "./bus.ts";
 import { measureEcho } from "./echo.ts";
 import { tabulateBus, tabulateEcho, tabulatePacing, tabulatePaths } from "./frame-tables.ts";
@@ -7,6 +8,7 @@ import { tabulateIdle, tabulateRest } from "./memory-tables.ts";
 import type { BenchOptions, PartName } from "./options.ts";
 import { measurePacing } from "./pacing.ts";
 import { measurePaths } from "./paths.ts";
+import { measureReconnect, tabulateReconnect } from "./reconnect.ts";
 import { measureRest } from "./rest.ts";
 import type { Table } from "./section.ts";
 import { tabulateTurns } from "./turn-tables.ts";
@@ -70,6 +72,16 @@ export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<v
       });
       show(tabulateTurns(rows, baseline));
     }
+  },
+  async d({ nats, size, progress, show, keep }) {
+    const rows = await measureReconnect({ nats, devices: size("reconnecting"), progress });
+    keep("reconnect", rows);
+    show(tabulateReconnect(rows));
+  },
+  async e({ nats, size, progress, show, keep }) {
+    const rows = await measureBroadcast({ natsUrl: nats.url, devices: size("fleet"), progress });
+    keep("broadcast", rows);
+    show(tabulateBroadcast(rows));
   },
   async h({ show, keep }) {
     const paths = measurePaths();
