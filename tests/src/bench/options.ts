@@ -8,6 +8,7 @@ export const parts = {
   c: "turns: talking devices",
   d: "reconnection of all devices at once",
   e: "fleet.out: one message to every device",
+  g: "presence of very many devices",
   h: "hot code paths",
   bus: "the bus: claim, follow, replay",
   "play-out": "the gaps between the packets of replies",

@@ -8,6 +8,7 @@ import { tabulateIdle, tabulateRest } from "./memory-tables.ts";
 import type { BenchOptions, PartName } from "./options.ts";
 import { measurePacing } from "./pacing.ts";
 import { measurePaths } from "./paths.ts";
+import { measurePresence, tabulatePresence } from "./presence.ts";
 import { measureReconnect, tabulateReconnect } from "./reconnect.ts";
 import { measureRest } from "./rest.ts";
 import type { Table } from "./section.ts";
@@ -82,6 +83,11 @@ export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<v
     const rows = await measureBroadcast({ natsUrl: nats.url, devices: size("fleet"), progress });
     keep("broadcast", rows);
     show(tabulateBroadcast(rows));
+  },
+  async g({ options, progress, show, keep }) {
+    const { rows, skipped } = await measurePresence({ devices: options.sizes.presence, progress });
+    keep("presence", rows);
+    show(tabulatePresence(rows, skipped));
   },
   async h({ show, keep }) {
     const paths = measurePaths();
