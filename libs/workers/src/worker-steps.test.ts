@@ -3,7 +3,12 @@ import { createWorkerPool, type WorkerPool } from "./worker-pool.ts";
 
 interface Contract {
   readonly data: null;
-  readonly request: { readonly act: string; readonly count?: number; readonly flag?: () => void };
+  readonly request: {
+    readonly act: string;
+    readonly count?: number;
+    readonly flag?: () => void;
+    readonly memory?: Int32Array;
+  };
   readonly input: number | (() => void);
   readonly result: unknown;
 }
@@ -12,7 +17,17 @@ const code = `
   import { threadId } from "node:worker_threads";
   import { serveWorker } from ${JSON.stringify(new URL("../dist/serve-worker.js", import.meta.url).href)};
   const spin = (ms) => { for (const until = performance.now() + ms; performance.now() < until;); };
-  await serveWorker(() => async function* ({ act, count }, { input }) {
+  await serveWorker(() => async function* ({ act, count, memory }, { input, repeated }) {
+    if (act === "die at 6") {
+      const isSecond = Atomics.add(memory, 0, 1) === 1;
+      let first;
+      for await (const value of input) {
+        first ??= value;
+        if (value === 6 && !isSecond) process.exit(3);
+        yield value;
+      }
+      if (first === 3 && repeated > 0) Atomics.store(memory, 1, first);
+    }
     if (act === "greet") yield "hello";
     if (act === "thread") yield threadId;
     if (act === "read") for await (const value of input) { spin(1); yield value; }
@@ -101,4 +116,23 @@ test("worker pool: a request or an input that cannot be copied ends its own task
   expect(await beside).toBe("hello");
   const slots = [1, 2, 3].map(() => pool.call({ act: "greet" }));
   expect(await Promise.all(slots)).toEqual(["hello", "hello", "hello"]);
+});
+
+test("worker pool: after a loss, a task goes on behind the inputs that were forgotten, with the results behind them", async () => {
+  pool = createWorkerPool<Contract>({ url, size: 1, workerData: null, onLoss: "resume" });
+  const memory = new Int32Array(new SharedArrayBuffer(8));
+  const task = pool.open({ act: "die at 6", memory });
+  for (let i = 0; i < 4; i += 1) task.write(i);
+  const results = task.results[Symbol.asyncIterator]();
+  for (let i = 0; i < 4; i += 1) expect((await results.next()).value).toBe(i);
+  task.forget({ inputs: 1, results: 1 });
+  task.forget({ inputs: 3, results: 3 });
+  for (let i = 4; i < 10; i += 1) task.write(i);
+  task.end();
+  const rest: unknown[] = [];
+  for (let next = await results.next(); !next.done; next = await results.next()) rest.push(next.value);
+  expect(rest).toEqual([4, 5, 6, 7, 8, 9]);
+  // The second thread began with the input 3, and knew how many results were there already.
+  expect(Atomics.load(memory, 1)).toBe(3);
+  expect(Atomics.load(memory, 0)).toBe(2);
 });
