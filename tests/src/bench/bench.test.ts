@@ -1,13 +1,17 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { expect, test, vi } from "vitest";
 
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 300_000 });
+import { awaitEnd, listDescendants } from "../e2e/processes.ts";
 import { root } from "./child.ts";
 import { replaceBetween } from "./document.ts";
+import { addProfile, createFrame, describeFrame, drawFlames } from "./flame-graph.ts";
 import { readOptions } from "./options.ts";
 import { judge, writeMarkdown, writeText } from "./section.ts";
 
@@ -42,6 +46,12 @@ interface Figures {
     readonly silence: { readonly count: number };
     readonly cpu: number;
   }[];
+  readonly reconnect: readonly { readonly contender: string }[];
+  readonly broadcast: readonly { readonly contender: string; readonly missed: number }[];
+  readonly growth: readonly { readonly devices: number }[];
+  readonly gateways: readonly object[];
+  readonly workers: readonly object[];
+  readonly presence: readonly { readonly devices: number }[];
   readonly bus: readonly {
     readonly what: string;
     readonly name: string;
@@ -105,6 +115,68 @@ test.concurrent(
     }
   },
 );
+
+test.concurrent(
+  "bench: the other parts measure what they are named for, beside their baselines",
+  async ({ expect }) => {
+    const { text, figures } = await runBench("--only", "d,e,f,g,h,play-out");
+    expect(figures.failed).toEqual({});
+    const names = (rows: readonly { readonly contender: string }[]) => rows.map(({ contender }) => contender);
+    expect(names(figures.reconnect)).toEqual(["bare bridge", "gateway"]);
+    expect(figures.reconnect[1]).toMatchObject({ devices: 20, presence: expect.any(Number) as number });
+    expect(names(figures.broadcast)).toEqual(["bare ws", "gateway"]);
+    expect(figures.broadcast.map(({ missed }) => missed)).toEqual([0, 0]);
+    expect(figures.growth.map(({ devices }) => devices)).toEqual([10, 20]);
+    expect(figures.gateways).toMatchObject([{ gateways: 2 }]);
+    expect(figures.workers).toMatchObject([{ workers: 2, turns: { ended: { lost: 0, silent: 0 } } }]);
+    expect(figures.presence.map(({ devices }) => devices)).toEqual([200, 400]);
+    for (const title of ["hot code paths", "gaps between the packets of replies"]) expect(text).toContain(title);
+  },
+);
+
+test.concurrent("bench: an interrupted run leaves no process behind", async ({ expect }) => {
+  const main = `${root}tests/dist/bench/main.js`;
+  const child = spawn(process.execPath, [main, "--quick", "--only", "c"], { stdio: "ignore" });
+  const pid = child.pid ?? 0;
+  const isComplete = () => {
+    const commands = listDescendants(pid).map(({ command }) => command);
+    return ["nats-server", "apps/monitor", "bench/talk"].every((part) => commands.some((one) => one.includes(part)));
+  };
+  while (!isComplete()) await sleep(50);
+  const pids = listDescendants(pid).map((one) => one.pid);
+  const ended = once(child, "exit");
+  child.kill("SIGINT");
+  expect((await ended)[0]).toBe(1);
+  expect(await awaitEnd(pids, 20_000)).toEqual([]);
+});
+
+test("bench: a flame graph holds what ran in the span, named without paths of the machine", () => {
+  const frame = createFrame("all threads");
+  const url = `file://${root}`;
+  const node = (id: number, functionName: string, path: string, ...children: readonly number[]) => ({
+    id,
+    callFrame: { functionName, url: path },
+    children,
+  });
+  const nodes = [
+    node(1, "(root)", "", 2, 5, 6),
+    node(2, "encode<T>", `${url}apps/tts/dist/encode-worker.js`, 3),
+    node(3, "wasm-function[1]", "wasm://wasm/1", 4),
+    node(4, "wasm-function[2]", "wasm://wasm/1"),
+    node(5, "(idle)", ""),
+    node(6, "parse", `${url}node_modules/@nats-io/nats-core/lib/parser.js`),
+  ];
+  const profile = { nodes, startTime: 1_000_000, samples: [4, 4, 5, 6, 4], timeDeltas: [500, 500, 500, 500, 500_000] };
+  addProfile(frame, profile, { from: 1000.7, to: 1100 });
+  expect(frame.time).toBe(1000);
+  expect([...frame.children.keys()]).toEqual(["encode<T> apps/tts/src/encode-worker.ts", "parse @nats-io/nats-core"]);
+  const [encode] = frame.children.values();
+  expect([...encode!.children].map(([name, { children }]) => [name, children.size])).toEqual([["WebAssembly", 0]]);
+  const svg = drawFlames(frame, "tts");
+  expect(svg).toContain("<title>encode&lt;T&gt; apps/tts/src/encode-worker.ts: 50.0 %</title>");
+  expect(svg).not.toContain(root);
+  expect(describeFrame({ functionName: "", url: "file:///somewhere/else/x.js" }).name).toBe("(anonymous) x.ts");
+});
 
 test("bench: an invalid option is rejected with an explanation", () => {
   expect(() => readOptions(["--seconds", "soon"])).toThrow("--seconds soon: must be a number above 0");

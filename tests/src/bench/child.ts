@@ -16,6 +16,8 @@ export interface Child {
   ask<T>(what: string, details?: object): Promise<T>;
   /** Sends the process a signal. */
   kill(signal: NodeJS.Signals): void;
+  /** Asks the process to end in order, and kills it if it has not done so in time, ms. */
+  end(withinMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -50,6 +52,8 @@ export async function startChild(
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let asked = 0;
   let addresses: Readonly<Record<string, string>> = {};
@@ -78,11 +82,20 @@ export async function startChild(
     addresses,
     ask: <T>(what: string, details: object = {}) =>
       new Promise<T>((resolve, reject) => {
+        if (!child.connected) return reject(new Error(`${name} has ended`));
         asked += 1;
         waiting.set(asked, { resolve, reject });
         child.send({ id: asked, what, details });
       }),
     kill: (signal) => void child.kill(signal),
+    async end(withinMs) {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), withinMs);
+      await ended;
+      clearTimeout(timer);
+    },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");
@@ -108,6 +121,13 @@ export function answerParent(
   process.on("message", (message) => void answer(message as Parameters<typeof answer>[0]));
   process.on("disconnect", () => process.exit());
   process.send?.({ type: "ready", addresses });
+}
+
+const running = new Set<ChildProcess>();
+
+/** Kills every child that still runs. A request that waits for an answer fails. */
+export function killChildren(): void {
+  for (const child of running) child.kill("SIGKILL");
 }
 
 const tickMs = 10;

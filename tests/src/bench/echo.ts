@@ -38,7 +38,7 @@ export async function measureEcho(options: {
   readonly connections: number;
   readonly seconds: number;
   readonly repeat: number;
-  /** True to download a redis-server if there is none. */
+  /** True to download a redis-server if this machine has no other. */
   readonly fetch: boolean;
   readonly progress: (text: string) => void;
 }): Promise<EchoResult> {

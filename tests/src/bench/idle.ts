@@ -50,7 +50,7 @@ async function measureOne(
   }: { readonly natsUrl: string; readonly connections: number; readonly seconds: number },
 ): Promise<IdleRow> {
   const preload = pathToFileURL(`${root}tests/dist/bench/collect-on-signal.js`).href;
-  const server = await startServer(contender, natsUrl, ["--expose-gc", "--import", preload]);
+  const server = await startServer(contender, natsUrl, { flags: ["--expose-gc", "--import", preload] });
   const load = await startChild("load");
   const measure = async (count: number) => {
     await load.ask("connect", { url: server.url, prefix: "idle-", count, greeting: server.greeting });

@@ -1,7 +1,10 @@
 import { writeFileSync } from "node:fs";
+import { relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startNatsServer } from "@voxbus/testing";
+import { killChildren, root } from "./child.ts";
 import { writeDocument, type MeasuredPart } from "./document.ts";
+import { drawAllFlames } from "./flames.ts";
 import { describeConditions, watchMachine, type Conditions } from "./machine.ts";
 import { parts, readOptions, usage, type BenchOptions, type PartName } from "./options.ts";
 import { measures } from "./parts.ts";
@@ -9,6 +12,8 @@ import { format, writeText, type Table } from "./section.ts";
 
 /** The time for the machine to become quiet between two parts, ms. */
 const pauseMs = 1000;
+/** The longest time for a part, ms. */
+const longestMs = 600_000;
 
 // Every child ends with this process, and nats-server at its exit.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
@@ -18,10 +23,18 @@ try {
     throw new Error("the benchmark needs Linux: it reads CPU time and memory from /proc");
   const options = readOptions(process.argv.slice(2));
   if (options === "help") process.stdout.write(usage);
+  else if (options.flames) await drawFlames(options);
   else process.exitCode = await measureAll(options);
 } catch (error) {
   process.stderr.write(`bench: ${describe(error)}\n`);
   process.exitCode = 1;
+}
+
+async function drawFlames({ sizes }: BenchOptions): Promise<void> {
+  const [devices, seconds] = [sizes["flame-devices"][0]!, sizes["flame-seconds"][0]!];
+  const files = await drawAllFlames({ devices, seconds, progress: showProgress });
+  showProgress("");
+  for (const file of files) print(relative(root, file));
 }
 
 /** Measures the parts one after the other. A part that fails does not keep the others from their turn. */
@@ -67,7 +80,7 @@ async function measurePart(
   try {
     const nats = await startNatsServer();
     try {
-      await measures[name]({
+      const measuring = measures[name]({
         options,
         nats,
         size: (size) => options.sizes[size][0]!,
@@ -79,6 +92,7 @@ async function measurePart(
         },
         keep: (key, rows) => (figures[key] = rows),
       });
+      await endInTime(measuring);
     } finally {
       await nats.stop();
     }
@@ -88,6 +102,21 @@ async function measurePart(
   showProgress("");
   const busy = endWatch();
   return { name, tables, busy, isVoid: busy.others > options.sizes.busy[0]!, error };
+}
+
+/** Waits for a part. One that hangs fails, and so do all that wait for its processes. */
+async function endInTime(measuring: Promise<void>): Promise<void> {
+  const done = new AbortController();
+  const late = async () => {
+    await sleep(longestMs, undefined, { signal: done.signal });
+    killChildren();
+    throw new Error(`it took longer than ${longestMs / 1000} s`);
+  };
+  try {
+    await Promise.race([measuring, late()]);
+  } finally {
+    done.abort();
+  }
 }
 
 function describeMachine({ commit, node, nats, cores, cpu, memoryGib }: Conditions): string {

@@ -8,6 +8,7 @@ export const parts = {
   c: "turns: talking devices",
   d: "reconnection of all devices at once",
   e: "fleet.out: one message to every device",
+  f: "growth: devices, gateways, workers",
   g: "presence of very many devices",
   h: "hot code paths",
   bus: "the bus: claim, follow, replay",
@@ -29,8 +30,11 @@ const sizes = {
   reconnecting: { text: "devices of part d", usual: "5000", quick: "20" },
   fleet: { text: "devices of part e", usual: "10000", quick: "20" },
   growing: { text: "devices of part f", usual: "100,1000,10000", quick: "10,20" },
-  processes: { text: "processes of part f: gateways, then workers", usual: "1,2,4", quick: "1,2" },
+  processes: { text: "processes of part f: gateways, then workers", usual: "1,2,4", quick: "2" },
+  "growing-talking": { text: "talking devices with several workers, part f", usual: "50", quick: "3" },
   presence: { text: "simulated devices of part g", usual: "100000,1000000", quick: "200,400" },
+  "flame-devices": { text: "talking devices of --flames", usual: "60", quick: "3" },
+  "flame-seconds": { text: "the time that they draw, s", usual: "25", quick: "3" },
   utterances: { text: "concurrent utterances of the part bus", usual: "1000", quick: "10" },
   speaking: { text: "devices of the part play-out", usual: "200", quick: "5" },
   busy: { text: "cores that other programs may use; beyond, figures are void", usual: "0.2", quick: "64" },
@@ -47,6 +51,8 @@ export interface BenchOptions {
   readonly quick: boolean;
   readonly json: string | undefined;
   readonly write: boolean;
+  /** True to draw flame graphs, and to measure nothing. */
+  readonly flames: boolean;
 }
 
 const pad = 26;
@@ -67,6 +73,7 @@ ${Object.entries(parts)
 ${listed.join("")}  ${"--quick".padEnd(pad)}tiny sizes: to see that it works, not to measure
   ${"--json FILE".padEnd(pad)}also write every number to FILE
   ${"--write".padEnd(pad)}also write the tables to docs/performance.md
+  ${"--flames".padEnd(pad)}instead, draw a flame graph of each program into docs/images/flames
 `;
 
 /** Reads the command line. Throws an error that explains an invalid option. */
@@ -82,6 +89,7 @@ export function readOptions(args: readonly string[]): BenchOptions | "help" {
       json: text,
       quick: flag,
       write: flag,
+      flames: flag,
       help: flag,
     },
   });
@@ -97,6 +105,7 @@ export function readOptions(args: readonly string[]): BenchOptions | "help" {
     quick: values.quick,
     json: values.json,
     write: values.write,
+    flames: values.flames,
   };
 }
 

@@ -3,6 +3,8 @@ import { measureBroadcast, tabulateBroadcast } from "./broadcast.ts";
 import { measureBus } from "./bus.ts";
 import { measureEcho } from "./echo.ts";
 import { tabulateBus, tabulateEcho, tabulatePacing, tabulatePaths } from "./frame-tables.ts";
+import { tabulateDevices, tabulateGateways, tabulateWorkers, type WorkersRow } from "./growth-tables.ts";
+import { measureDevices, measureGateways } from "./growth.ts";
 import { measureIdle } from "./idle.ts";
 import { tabulateIdle, tabulateRest } from "./memory-tables.ts";
 import type { BenchOptions, PartName } from "./options.ts";
@@ -47,7 +49,7 @@ export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<v
     const idle = await measureIdle({ natsUrl: nats.url, ...sizes, progress });
     keep("idle", idle);
     show(tabulateIdle(idle));
-    const rest = await measureRest({ progress });
+    const rest = await measureRest({ settleMs: size("seconds") * 3000, progress });
     keep("rest", rest);
     show(tabulateRest(rest));
   },
@@ -75,7 +77,12 @@ export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<v
     }
   },
   async d({ nats, size, progress, show, keep }) {
-    const rows = await measureReconnect({ nats, devices: size("reconnecting"), progress });
+    const rows = await measureReconnect({
+      nats,
+      devices: size("reconnecting"),
+      seconds: size("seconds") * 3,
+      progress,
+    });
     keep("reconnect", rows);
     show(tabulateReconnect(rows));
   },
@@ -83,6 +90,30 @@ export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<v
     const rows = await measureBroadcast({ natsUrl: nats.url, devices: size("fleet"), progress });
     keep("broadcast", rows);
     show(tabulateBroadcast(rows));
+  },
+  async f({ options, size, progress, show, keep }) {
+    const { growing, processes } = options.sizes;
+    const seconds = size("seconds");
+    const devices = await measureDevices({ counts: growing, seconds, progress });
+    keep("growth", devices);
+    show(tabulateDevices(devices));
+    const gateways = await measureGateways({ counts: processes, connections: growing[1] ?? 1000, seconds, progress });
+    keep("gateways", gateways);
+    show(tabulateGateways(gateways));
+    const workers: WorkersRow[] = [];
+    keep("workers", workers);
+    for (const count of processes) {
+      await measureTurns({
+        engines: "instant",
+        devices: [size("growing-talking")],
+        seconds: size("talk-seconds") / 2,
+        warmUp: { devices: 20, seconds: size("warm-up-seconds") / 2 },
+        counts: { asr: count, dialogue: count, tts: count },
+        progress,
+        onRow: (turns) => void workers.push({ workers: count, turns }),
+      });
+    }
+    show(tabulateWorkers(workers));
   },
   async g({ options, progress, show, keep }) {
     const { rows, skipped } = await measurePresence({ devices: options.sizes.presence, progress });

@@ -8,11 +8,11 @@ import { describeSpread, now, takeMedian, type Spread } from "./numbers.ts";
 import { format, ratio, type Table } from "./section.ts";
 import { startSystem } from "./system.ts";
 
-/** A program that watches presence. Times in ms, memory in MiB. */
+/** The figures of a program that watches presence. Times in ms, memory in MiB. */
 interface Watching {
   /** Until it has every entry. */
   readonly load: number;
-  /** What the entries add to its memory, after a garbage collection. */
+  /** The memory that the entries add, after a garbage collection. */
   readonly memory: number;
   /** From the write of a changed entry until the program has it. */
   readonly change: Spread;

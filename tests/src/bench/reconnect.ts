@@ -27,8 +27,6 @@ export interface ReconnectRow {
 }
 
 const bystanders = 20;
-const quietSeconds = 5;
-const stormSeconds = 6;
 /** The longest wait for presence. */
 const presenceMs = 30_000;
 /**
@@ -41,9 +39,11 @@ const env = { VOXBUS_MAX_CONNECTS_S: "2000" };
 export async function measureReconnect(options: {
   readonly nats: NatsServer;
   readonly devices: number;
+  /** The time in which bystanders begin turns, s: before, and again meanwhile. */
+  readonly seconds: number;
   readonly progress: (text: string) => void;
 }): Promise<readonly ReconnectRow[]> {
-  const { nats, devices, progress } = options;
+  const { nats, devices, seconds, progress } = options;
   progress(`reconnection of ${devices} devices, bare bridge`);
   const bridge = await startServer("bare bridge", nats.url);
   let baseline: StormResult;
@@ -53,7 +53,7 @@ export async function measureReconnect(options: {
     await bridge.stop();
   }
   progress(`reconnection of ${devices} devices, gateway`);
-  return [describe("bare bridge", devices, baseline), await measureGateway(nats, devices)];
+  return [describe("bare bridge", devices, baseline), await measureGateway(nats, devices, seconds)];
 }
 
 async function runStorm(url: string, count: number, greeting: "none" | "hello"): Promise<StormResult> {
@@ -68,7 +68,7 @@ async function runStorm(url: string, count: number, greeting: "none" | "hello"):
   }
 }
 
-async function measureGateway(nats: NatsServer, devices: number): Promise<ReconnectRow> {
+async function measureGateway(nats: NatsServer, devices: number, seconds: number): Promise<ReconnectRow> {
   const engines = await startChild("engines");
   const talk = await startChild("talk");
   const storm = await startChild("storm");
@@ -81,9 +81,9 @@ async function measureGateway(nats: NatsServer, devices: number): Promise<Reconn
       await talk.ask("connect", { urls: system.urls, prefix: "bystander-", count: bystanders });
       const view = await watchPresence(bus);
       // The first run is a warm-up.
-      await talk.ask("run", talkFor(quietSeconds));
-      const before = await talk.ask<TalkResult>("run", talkFor(quietSeconds));
-      const running = talk.ask<TalkResult>("run", talkFor(stormSeconds));
+      await talk.ask("run", talkFor(seconds));
+      const before = await talk.ask<TalkResult>("run", talkFor(seconds));
+      const running = talk.ask<TalkResult>("run", talkFor(seconds));
       running.catch(() => undefined);
       await sleep(500);
       const began = performance.now();

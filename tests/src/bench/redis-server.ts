@@ -25,8 +25,8 @@ const packages = ["redis-server", "redis-tools", "libjemalloc2", "liblzf1", "lib
 const startMs = 5000;
 
 /**
- * Starts a redis-server on a free port of 127.0.0.1: the one on PATH, in /usr/bin, or in the cache. With `fetch`, Debian's
- * package is unpacked into the cache if there is none. It ends with this process. Throws an error that tells why it cannot.
+ * Starts a redis-server on a free port of 127.0.0.1: the one on PATH, in /usr/bin, or in the cache. With `fetch`, and
+ * without one, Debian's package is unpacked into the cache. It ends with this process. Throws an error that tells why it cannot.
  */
 export async function startRedisServer({ fetch }: { readonly fetch: boolean }): Promise<RedisServer> {
   const installed = findInstalled() ?? (fetch ? await fetchRedis() : undefined);

@@ -14,25 +14,26 @@ export interface RestRow {
 const engineNames = ["openai", "embedded"] as const;
 type Engines = (typeof engineNames)[number];
 
-const settleMs = 6000;
-
 /** Measures the second half of part b: the memory at rest, with both kinds of engines, with and without the flags. */
 export async function measureRest({
+  settleMs,
   progress,
 }: {
+  /** The time from the start until memory is read. */
+  readonly settleMs: number;
   readonly progress: (text: string) => void;
 }): Promise<readonly RestRow[]> {
   const rows: RestRow[] = [];
   for (const engines of engineNames) {
     for (const flags of ["none", "npm start"] as const) {
       progress(`memory at rest, ${engines} engines, Node's flags: ${flags}`);
-      rows.push(await measureSystem(engines, flags));
+      rows.push(await measureSystem(engines, flags, settleMs));
     }
   }
   return rows;
 }
 
-async function measureSystem(engines: Engines, flags: RestRow["flags"]): Promise<RestRow> {
+async function measureSystem(engines: Engines, flags: RestRow["flags"], settleMs: number): Promise<RestRow> {
   const nats = await startNatsServer();
   try {
     const url = engines === "openai" ? "http://127.0.0.1:9/v1" : undefined;

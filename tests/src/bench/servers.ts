@@ -32,6 +32,7 @@ const raised = {
   VOXBUS_MAX_COST_S: "1000000000",
   VOXBUS_MAX_TURNS_MIN: "1000000",
   VOXBUS_MAX_CONNECTS_S: "1000000",
+  VOXBUS_MAX_CONNECTIONS: "1000000",
   VOXBUS_MAX_PER_ADDRESS: "1000000",
 };
 
@@ -60,12 +61,20 @@ export async function startSocketIo(options: { readonly fetch: boolean }): Promi
   }
 }
 
-/** Starts a contender, each program in its own process. `flags` are Node's flags for the process with the connections. */
+/** Starts a contender, each program in its own process. */
 export async function startServer(
   contender: Exclude<Contender, "socket.io">,
   natsUrl: string,
-  flags: readonly string[] = [],
+  options: {
+    /** Flags of Node for the process with the connections. */
+    readonly flags?: readonly string[];
+    /** Variables of the gateway. */
+    readonly env?: Readonly<Record<string, string>>;
+    /** False leaves out the program that echoes. */
+    readonly echo?: boolean;
+  } = {},
 ): Promise<Server> {
+  const { flags = [], echo: hasEcho = true } = options;
   const env = {
     VOXBUS_NATS_URL: natsUrl,
     VOXBUS_GATEWAY_ID: gatewayId,
@@ -73,6 +82,7 @@ export async function startServer(
     VOXBUS_GATEWAY_OPS_PORT: "0",
     VOXBUS_ECHO_OPS_PORT: "0",
     ...raised,
+    ...options.env,
   };
   const [edge, echo] = await Promise.all(
     {
@@ -84,7 +94,7 @@ export async function startServer(
       "bare timers": () => [startChild("bare-timers", { args: [natsUrl], flags })],
       gateway: () => [
         startChild("apps/gateway/dist/main.js", { env, flags }),
-        startChild("examples/echo/dist/main.js", { env }),
+        ...(hasEcho ? [startChild("examples/echo/dist/main.js", { env })] : []),
       ],
     }[contender](),
   );

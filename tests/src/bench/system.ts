@@ -30,6 +30,8 @@ export interface System {
   readPss(): Readonly<Record<ProgramName, number>>;
   /** Sends a signal to the processes of a program. */
   kill(program: Exclude<ProgramName, "nats">, signal: NodeJS.Signals): void;
+  /** Lets every program end in order. */
+  end(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -79,7 +81,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await Promise.all(running.map(({ child }) => child.stop()));
   };
   try {
-    for (const one of list) running.push(await start(one));
+    const started = await Promise.allSettled(list.map(start));
+    running.push(...started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])));
+    const failed = started.find((one) => one.status === "rejected");
+    if (failed) throw failed.reason;
   } catch (error) {
     await stop();
     throw error;
@@ -100,9 +105,15 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     kill: (program, signal) => {
       for (const { child } of childrenOf(program)) child.kill(signal);
     },
+    async end() {
+      await Promise.all(running.map(({ child }) => child.end(endMs)));
+    },
     stop,
   };
 }
+
+/** The time for a program to end in order, ms. */
+const endMs = 30_000;
 
 function chooseEngine(name: string, engines: string | undefined): readonly (readonly [string, string])[] {
   if (engines === undefined) return [[`VOXBUS_${name}_ENGINE`, "embedded"]];

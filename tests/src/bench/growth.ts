@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { readCpuMs, readPssKib, startChild, type Child } from "./child.ts";
+import type { SliceResult } from "./load.ts";
+import { startServer, type Server } from "./servers.ts";
+
+/** The cost of a number of devices on one gateway. Times in ms. */
+export interface DevicesRow {
+  readonly devices: number;
+  /** Memory per device, KiB, of the gateway and of nats-server. */
+  readonly gatewayKib: number;
+  readonly natsKib: number;
+  /** CPU time of both in a second, ms for each 1,000 idle devices, beyond that without idle devices. */
+  readonly idleMs: number;
+  /** An echo of the same load, whatever the number of idle devices: latencies, and CPU µs per frame of gateway and broker. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly frameUs: number;
+  /** The factor by which the pings of the measurement are more frequent than by default. */
+  readonly pings: number;
+}
+
+/** Several gateways with the same devices in a closed loop. */
+export interface GatewaysRow {
+  readonly gateways: number;
+  readonly connections: number;
+  readonly rate: number;
+  readonly p50: number;
+  readonly p99: number;
+  /** CPU µs per frame of all gateways, and their memory, MiB. */
+  readonly frameUs: number;
+  readonly memory: number;
+}
+
+/** The devices that echo beside the idle ones. */
+const echoing = 100;
+const defaultPingMs = 30_000;
+
+/** Measures the cost of each device on one gateway, as their number grows. */
+export async function measureDevices(options: {
+  readonly counts: readonly number[];
+  readonly seconds: number;
+  readonly progress: (text: string) => void;
+}): Promise<readonly DevicesRow[]> {
+  const { counts, seconds, progress } = options;
+  // More pings than by default, so that a short measurement sees every device as often.
+  const pingMs = seconds * 2500;
+  const nats = await startNatsServer();
+  const env = { VOXBUS_PING_MS: String(pingMs), VOXBUS_SUSPECT_MS: "60000" };
+  const server = await startServer("gateway", nats.url, { env });
+  const idle = await startChild("load");
+  const echo = await startChild("load");
+  const rows: DevicesRow[] = [];
+  try {
+    const { url, greeting } = server;
+    await echo.ask("connect", { url, prefix: "echo-", count: Math.min(echoing, counts[0] ?? echoing), greeting });
+    await echo.ask("run", { mode: "paced", seconds });
+    const readBoth = () => readCpuMs(server.edge.pid) + readCpuMs(nats.pid);
+    const rest = async () => {
+      const before = readBoth();
+      await sleep(pingMs);
+      return readBoth() - before;
+    };
+    const emptyMs = await rest();
+    const readKib = () => ({ gateway: readPssKib(server.edge.pid), nats: readPssKib(nats.pid) });
+    const empty = readKib();
+    for (const devices of counts) {
+      progress(`growth, ${devices} devices on a gateway`);
+      await idle.ask("connect", { url, prefix: "idle-", count: devices, greeting });
+      await sleep(settleMs);
+      const idleMs = Math.max(0, (await rest()) - emptyMs);
+      const memory = readKib();
+      const began = readBoth();
+      const result = await echo.ask<SliceResult>("run", { mode: "paced", seconds });
+      const frameUs = ((readBoth() - began) * 1000) / Math.max(1, result.sent - result.lost);
+      rows.push({
+        devices,
+        gatewayKib: (memory.gateway - empty.gateway) / devices,
+        natsKib: (memory.nats - empty.nats) / devices,
+        idleMs: (idleMs / (pingMs / 1000) / devices) * 1000,
+        p50: result.p50,
+        p99: result.p99,
+        frameUs,
+        pings: defaultPingMs / pingMs,
+      });
+    }
+    return rows;
+  } finally {
+    await Promise.all([idle.stop(), echo.stop(), server.stop()]);
+    await nats.stop();
+  }
+}
+
+const settleMs = 2000;
+
+/** Measures the same connections on more and more gateways of one machine. */
+export async function measureGateways(options: {
+  readonly counts: readonly number[];
+  readonly connections: number;
+  readonly seconds: number;
+  readonly progress: (text: string) => void;
+}): Promise<readonly GatewaysRow[]> {
+  const rows: GatewaysRow[] = [];
+  for (const gateways of options.counts) {
+    options.progress(`growth, ${gateways} gateways`);
+    const nats = await startNatsServer();
+    try {
+      rows.push(await measureSome(nats, gateways, options));
+    } finally {
+      await nats.stop();
+    }
+  }
+  return rows;
+}
+
+async function measureSome(
+  nats: NatsServer,
+  gateways: number,
+  { connections, seconds }: { readonly connections: number; readonly seconds: number },
+): Promise<GatewaysRow> {
+  const running: { readonly server: Server; readonly load: Child }[] = [];
+  try {
+    for (let n = 0; n < gateways; n += 1) {
+      // One program echoes for all of them.
+      const options = { env: { VOXBUS_GATEWAY_ID: `bench-${n}` }, echo: n === 0 };
+      const server = await startServer("gateway", nats.url, options);
+      const load = await startChild("load");
+      running.push({ server, load });
+      const { url, greeting } = server;
+      const count = Math.ceil(connections / gateways);
+      await load.ask("connect", { url, prefix: `device-${n}-`, count, greeting });
+    }
+    await sleep(1000);
+    const readEdges = () => running.reduce((sum, { server }) => sum + readCpuMs(server.edge.pid), 0);
+    const run = () => Promise.all(running.map(({ load }) => load.ask<SliceResult>("run", { mode: "closed", seconds })));
+    await run();
+    const before = readEdges();
+    const results = await run();
+    const frames = results.reduce((sum, { sent, lost }) => sum + sent - lost, 0);
+    return {
+      gateways,
+      connections,
+      rate: results.reduce((sum, { rate }) => sum + rate, 0),
+      p50: Math.max(...results.map(({ p50 }) => p50)),
+      p99: Math.max(...results.map(({ p99 }) => p99)),
+      frameUs: ((readEdges() - before) * 1000) / Math.max(1, frames),
+      memory: running.reduce((sum, { server }) => sum + readPssKib(server.edge.pid), 0) / 1024,
+    };
+  } finally {
+    await Promise.all(running.flatMap(({ server, load }) => [load.stop(), server.stop()]));
+  }
+}
