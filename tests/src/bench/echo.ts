@@ -67,11 +67,12 @@ export async function measureEcho(options: {
     const rows: EchoRow[] = [];
     for (const mode of ["closed", "paced"] as const) {
       const measured = new Map<Contender, Measured[]>(running.map(({ server }) => [server.contender, []]));
-      for (let round = 0; round <= repeat; round += 1) {
+      // The first round of all is a warm-up.
+      const first = mode === "closed" ? 0 : 1;
+      for (let round = first; round <= repeat; round += 1) {
         for (const { server, load } of running) {
           options.progress(`echo, ${connections} connections, ${mode}, ${server.contender}, ${round}/${repeat}`);
           const one = await measureSlice(server, load, server.brokerPid ?? nats.pid, { mode, seconds });
-          // The first round is a warm-up.
           if (round > 0) measured.get(server.contender)?.push(one);
         }
       }

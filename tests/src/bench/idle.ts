@@ -15,10 +15,9 @@ export interface IdleRow {
 
 /** The share of connections for the warm-up, which are not counted: code and the young generation grow with them. */
 const warmUp = 0.5;
-const rounds = 2;
 const mostMs = 15_000;
 
-/** Measures part b: the memory of idle connections, as the mean of two interleaved rounds with the same Node flags. */
+/** Measures part b: the memory of idle connections with the same Node flags. */
 export async function measureIdle(options: {
   readonly natsUrl: string;
   readonly connections: number;
@@ -26,19 +25,12 @@ export async function measureIdle(options: {
   readonly seconds: number;
   readonly progress: (text: string) => void;
 }): Promise<readonly IdleRow[]> {
-  const { connections } = options;
-  const all: IdleRow[] = [];
-  for (let round = 1; round <= rounds; round += 1) {
-    for (const contender of contenders) {
-      options.progress(`memory, ${connections} idle connections, ${contender}, ${round}/${rounds}`);
-      all.push(await measureOne(contender, options));
-    }
+  const rows: IdleRow[] = [];
+  for (const contender of contenders) {
+    options.progress(`memory, ${options.connections} idle connections, ${contender}`);
+    rows.push(await measureOne(contender, options));
   }
-  return contenders.map((contender) => {
-    const rows = all.filter((row) => row.contender === contender);
-    const mean = (field: "settled" | "held") => rows.reduce((sum, row) => sum + row[field], 0) / rows.length;
-    return { contender, connections, settled: mean("settled"), held: mean("held") };
-  });
+  return rows;
 }
 
 async function measureOne(

@@ -102,12 +102,12 @@ export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<v
     show(tabulateGateways(gateways));
     const workers: WorkersRow[] = [];
     keep("workers", workers);
-    for (const count of processes) {
+    for (const count of new Set([processes[0]!, processes.at(-1)!])) {
       await measureTurns({
         engines: "instant",
         devices: [size("growing-talking")],
         seconds: size("talk-seconds") / 2,
-        warmUp: { devices: 20, seconds: size("warm-up-seconds") / 2 },
+        warmUp: { devices: 20, seconds: size("warm-up-seconds") / 3 },
         counts: { asr: count, dialogue: count, tts: count },
         progress,
         onRow: (turns) => void workers.push({ workers: count, turns }),

@@ -70,7 +70,7 @@ export interface TurnBench {
 }
 
 /** The time in which the first turns of a run begin, ms; it is not measured. */
-const spreadMs = 7000;
+const spreadMs = 6000;
 const restMs = 2000;
 /** The mean pause between two turns of a device, ms: with it, each device has a turn every 8 to 9 s. */
 const pauseMs = 3300;
