@@ -51,6 +51,7 @@ interface Figures {
   readonly growth: readonly { readonly devices: number }[];
   readonly gateways: readonly object[];
   readonly workers: readonly object[];
+  readonly firstPackets: readonly { readonly contender: string; readonly p99: number }[];
   readonly presence: readonly { readonly devices: number }[];
   readonly bus: readonly {
     readonly what: string;
@@ -119,7 +120,7 @@ test.concurrent(
 test.concurrent(
   "bench: the other parts measure what they are named for, beside their baselines",
   async ({ expect }) => {
-    const { text, figures } = await runBench("--only", "d,e,f,g,h,play-out");
+    const { text, figures } = await runBench("--only", "d,e,f,g,h,opus-out,play-out");
     expect(figures.failed).toEqual({});
     const names = (rows: readonly { readonly contender: string }[]) => rows.map(({ contender }) => contender);
     expect(names(figures.reconnect)).toEqual(["bare bridge", "gateway"]);
@@ -130,6 +131,9 @@ test.concurrent(
     expect(figures.gateways).toMatchObject([{ gateways: 2 }]);
     expect(figures.workers).toMatchObject([{ workers: 2, turns: { ended: { lost: 0, silent: 0 } } }]);
     expect(figures.presence.map(({ devices }) => devices)).toEqual([200, 400]);
+    const [arrival, earliest] = figures.firstPackets;
+    expect([arrival?.contender, earliest?.contender]).toEqual(["arrival order", "earliest deadline first"]);
+    expect(earliest!.p99).toBeLessThan(arrival!.p99);
     for (const title of ["hot code paths", "gaps between the packets of replies"]) expect(text).toContain(title);
   },
 );

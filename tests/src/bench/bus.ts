@@ -29,7 +29,7 @@ interface Slice extends Spread {
   readonly cpu?: number;
 }
 
-/** Measures part c: claim, follow and replay, each compared with nats.js alone. */
+/** Measures the part bus: claim, follow and replay, each compared with nats.js alone. */
 export async function measureBus(bench: BusBench): Promise<readonly BusRow[]> {
   const start = (name: string) => startChild(name, { args: [bench.nats.url] });
   const source = await start("bus-source");

@@ -1,5 +1,6 @@
 import type { BusRow } from "./bus.ts";
 import type { EchoRow } from "./echo.ts";
+import type { FirstPacketRow } from "./first-packets.ts";
 import type { PacingRow } from "./pacing.ts";
 import type { PathRow } from "./paths.ts";
 import { format, judge, percent, ratio, type Table } from "./section.ts";
@@ -65,6 +66,25 @@ export function tabulatePaths(rows: readonly PathRow[]): readonly Table[] {
         format(baselineUs),
         format(us),
         ratio(us, baselineUs),
+      ]),
+      lines: [],
+    },
+  ];
+}
+
+/** Writes the table of the part opus-out. */
+export function tabulateFirstPackets(rows: readonly FirstPacketRow[]): readonly Table[] {
+  const [baseline] = rows;
+  return [
+    {
+      title: `first packets of ${baseline?.replies ?? 0} replies that begin at once, one encoder thread`,
+      head: ["", "p50 ms", "/ arrival order", "p99 ms", "/ arrival order"],
+      rows: rows.map((row) => [
+        row.contender,
+        format(row.p50, 1),
+        ratio(row.p50, baseline?.p50),
+        format(row.p99, 1),
+        ratio(row.p99, baseline?.p99),
       ]),
       lines: [],
     },

@@ -12,6 +12,7 @@ export const parts = {
   g: "presence of very many devices",
   h: "hot code paths",
   bus: "the bus: claim, follow, replay",
+  "opus-out": "the first packets of replies that begin at once",
   "play-out": "the gaps between the packets of replies",
 } as const;
 export type PartName = keyof typeof parts;
@@ -30,12 +31,17 @@ const sizes = {
   reconnecting: { text: "devices of part d", usual: "5000", quick: "20" },
   fleet: { text: "devices of part e", usual: "10000", quick: "20" },
   growing: { text: "devices of part f", usual: "100,1000,10000", quick: "10,20" },
-  processes: { text: "gateways of part f; the first and the last are also its numbers of workers", usual: "1,2,4", quick: "2" },
+  processes: {
+    text: "gateways of part f; the first and the last are also its numbers of workers",
+    usual: "1,2,4",
+    quick: "2",
+  },
   "growing-talking": { text: "talking devices with several workers, part f", usual: "50", quick: "3" },
   presence: { text: "simulated devices of part g", usual: "100000,1000000", quick: "200,400" },
   "flame-devices": { text: "talking devices of --flames", usual: "60", quick: "3" },
   "flame-seconds": { text: "the time that they draw, s", usual: "25", quick: "3" },
   utterances: { text: "concurrent utterances of the part bus", usual: "1000", quick: "10" },
+  replies: { text: "replies of the part opus-out", usual: "60", quick: "12" },
   speaking: { text: "devices of the part play-out", usual: "200", quick: "5" },
   busy: { text: "cores that other programs may use; beyond, figures are void", usual: "0.2", quick: "64" },
 } as const;
@@ -68,7 +74,7 @@ with nothing else to do. Exit code: 1 if a part failed; a missed target is no fa
 
   ${"--only NAME,NAME".padEnd(pad)}parts to measure [all]:
 ${Object.entries(parts)
-  .map(([name, text]) => `  ${"".padEnd(pad)}  ${name.padEnd(9)}${text}\n`)
+  .map(([name, text]) => `  ${"".padEnd(pad)}  ${name.padEnd(10)}${text}\n`)
   .join("")}  ${"--engines KIND,KIND".padEnd(pad)}engines of part c: ${engineKinds.join(", ")} [both]
 ${listed.join("")}  ${"--quick".padEnd(pad)}tiny sizes: to see that it works, not to measure
   ${"--json FILE".padEnd(pad)}also write every number to FILE

@@ -15,7 +15,7 @@ const frames = 40;
 /** A reply's length, the time in which all begin, and some. */
 const roundMs = frames * 60 + 1000 + 500;
 
-/** Measures part p: how evenly the packets of replies reach devices, when replies come faster than they are spoken. */
+/** Measures the part play-out: how evenly the packets of replies reach devices, when replies come faster than they are spoken. */
 export async function measurePacing(options: {
   readonly nats: { readonly url: string };
   readonly devices: number;

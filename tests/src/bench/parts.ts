@@ -2,7 +2,8 @@ import type { NatsServer } from "@voxbus/testing";
 import { measureBroadcast, tabulateBroadcast } from "./broadcast.ts";
 import { measureBus } from "./bus.ts";
 import { measureEcho } from "./echo.ts";
-import { tabulateBus, tabulateEcho, tabulatePacing, tabulatePaths } from "./frame-tables.ts";
+import { measureFirstPackets } from "./first-packets.ts";
+import { tabulateBus, tabulateEcho, tabulateFirstPackets, tabulatePacing, tabulatePaths } from "./frame-tables.ts";
 import { tabulateDevices, tabulateGateways, tabulateWorkers, type WorkersRow } from "./growth-tables.ts";
 import { measureDevices, measureGateways } from "./growth.ts";
 import { measureIdle } from "./idle.ts";
@@ -131,6 +132,11 @@ export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<v
     const bus = await measureBus({ nats, ...sizes, progress });
     keep("bus", bus);
     show(tabulateBus(bus));
+  },
+  async "opus-out"({ size, progress, show, keep }) {
+    const rows = await measureFirstPackets({ replies: size("replies"), repeat: size("repeat"), progress });
+    keep("firstPackets", rows);
+    show(tabulateFirstPackets(rows));
   },
   async "play-out"({ nats, size, progress, show, keep }) {
     const pacing = await measurePacing({ nats, devices: size("speaking"), repeat: size("repeat"), progress });

@@ -166,6 +166,7 @@ async function measureMonitor(
   try {
     const ask = async () => {
       const response = await fetch(new URL("/api/devices?limit=100", system.monitor));
+      if (!response.ok) throw new Error(`the monitor's API answered ${response.status}`);
       return (await response.json()) as { readonly online: number };
     };
     while ((await ask()).online < devices) {

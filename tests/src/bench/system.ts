@@ -55,6 +55,7 @@ const raised = {
   VOXBUS_MAX_CONNECTIONS: "1000000",
   VOXBUS_MAX_CONNECTS_S: "1000000",
   VOXBUS_MAX_TURNS_MIN: "1000000",
+  VOXBUS_MONITOR_CALLS_PER_MINUTE: "0",
 };
 
 /** Starts a system and resolves when every program is ready. Throws, and ends all, if one does not start. */
