@@ -204,7 +204,7 @@ test("bench: a table is written for a terminal and in Markdown, with its targets
     "  rate: 0.90 (meets >= 0.9)",
     "  nothing: - (misses <= 1)",
   ]);
-  expect(writeMarkdown(table)).toContain("### Times\n\n|  | ms |\n| --- | --: |\n| a\\|b | 12.0 |\n\n- wait: 12.0 ms");
+  expect(writeMarkdown(table)).toContain("#### Times\n\n|  | ms |\n| --- | --: |\n| a\\|b | 12.0 |\n\n- wait: 12.0 ms");
 });
 
 test("bench: only what stands between a part's marks is replaced in the document", () => {

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** The payload of every frame, bytes: 60 ms of speech. */
 export const frameBytes = 160;
@@ -130,6 +131,20 @@ export function openLoadDevice(url: URL, id: string, greeting: Greeting): Promis
         `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nProtocol-Version: 1\r\nDevice-Id: ${id}\r\n\r\n`,
     );
   });
+}
+
+const patienceMs = 60_000;
+const againMs = 500;
+
+/** Opens a device as `openLoadDevice` does, and tries again for a minute while it is refused. */
+export async function openPatiently(url: URL, id: string, greeting: Greeting): Promise<LoadDevice> {
+  for (const deadline = performance.now() + patienceMs; ; await sleep(againMs * (0.5 + Math.random()))) {
+    try {
+      return await openLoadDevice(url, id, greeting);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+  }
 }
 
 /** Calls `received` with every complete frame of a server and returns the rest. */

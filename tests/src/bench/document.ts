@@ -44,7 +44,9 @@ function writePart({ name, tables, busy, isVoid, error }: MeasuredPart, conditio
   const where = `Commit ${commit}, Node ${node}, nats-server ${nats}, ${cores} cores (${cpu}).`;
   const load = `Other programs used ${format(busy.others)} cores, ours ${format(busy.ours)}, for ${format(busy.seconds, 0)} s.`;
   const failure = error === undefined ? "" : `\n\n**This part failed and is not complete:** ${hidePaths(error)}`;
-  return [`## ${name}: ${parts[name]}`, `${head}${where} ${load}${failure}`, ...tables.map(writeMarkdown)].join("\n\n");
+  return [`### Part ${name}: ${parts[name]}`, `${head}${where} ${load}${failure}`, ...tables.map(writeMarkdown)].join(
+    "\n\n",
+  );
 }
 
 function writeTargets(measured: readonly MeasuredPart[]): string {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerParent } from "./child.ts";
-import { openLoadDevice, readNumber, type Greeting, type LoadDevice } from "./device.ts";
+import { openPatiently, readNumber, type Greeting, type LoadDevice } from "./device.ts";
 import { describeSpread, type Spread } from "./numbers.ts";
 
 /** `closed`: each connection sends after each echo. `paced`: 16.7 frames/s per connection, with their phases spread. */
@@ -53,7 +53,7 @@ async function connect({ url, prefix, count, greeting }: ConnectOptions) {
   while (lanes.length < count) {
     const first = lanes.length;
     const size = Math.min(100, count - first);
-    const opening = Array.from({ length: size }, (_, at) => openLoadDevice(target, `${prefix}${first + at}`, greeting));
+    const opening = Array.from({ length: size }, (_, at) => openPatiently(target, `${prefix}${first + at}`, greeting));
     for (const device of await Promise.all(opening)) {
       lanes.push({ device, sentAt: new Float64Array(remembered), sent: 0, received: 0 });
     }

@@ -61,7 +61,7 @@ export function writeMarkdown({ title, head, rows, lines }: Table): string {
   const align = head.map((_, at) => (at === 0 ? "---" : "--:"));
   const table = rows.length === 0 ? "" : `\n\n${[head, align, ...rows].map(row).join("\n")}`;
   const list = lines.length === 0 ? "" : `\n\n${lines.map((line) => `- ${writeLine(line)}`).join("\n")}`;
-  return `### ${title[0]?.toUpperCase()}${title.slice(1)}${table}${list}\n`;
+  return `#### ${title[0]?.toUpperCase()}${title.slice(1)}${table}${list}\n`;
 }
 
 function writeLine(line: string | Verdict): string {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerParent } from "./child.ts";
-import { openLoadDevice, type Greeting, type LoadDevice } from "./device.ts";
+import { openLoadDevice, openPatiently, type Greeting, type LoadDevice } from "./device.ts";
 import { now } from "./numbers.ts";
 
 /** Devices that connect all at once. Times in ms. */
@@ -34,7 +34,7 @@ async function connect({ url, prefix, count, greeting }: Target): Promise<void> 
   while (devices.length < count) {
     const first = devices.length;
     const opening = Array.from({ length: Math.min(atOnce, count - first) }, (_, at) =>
-      openLoadDevice(new URL(url), `${prefix}${first + at}`, greeting),
+      openPatiently(new URL(url), `${prefix}${first + at}`, greeting),
     );
     devices.push(...(await Promise.all(opening)));
   }

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loadSpeech } from "@voxbus/testing";
 import { answerParent } from "./child.ts";
-import { openLoadDevice } from "./device.ts";
+import { openPatiently } from "./device.ts";
 import { makeSpeech, Talker, type Speech, type TalkedTurn, type TurnKind } from "./talker.ts";
 
 /** A turn that was measured, and when it began and ended, ms after the start of the run. */
@@ -48,7 +48,7 @@ async function connect({ urls, prefix, count }: { urls: readonly string[]; prefi
     const opening = Array.from({ length: Math.min(atOnce, count - first) }, async (_, at) => {
       const began = performance.now();
       const target = targets[(first + at) % targets.length]!;
-      const device = await openLoadDevice(target, `${prefix}${first + at}`, "hello");
+      const device = await openPatiently(target, `${prefix}${first + at}`, "hello");
       hellos.push(performance.now() - began);
       return new Talker(device, speeches[(first + at) % speeches.length]!);
     });
