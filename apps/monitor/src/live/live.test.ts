@@ -5,6 +5,7 @@ import { buckets, channels, type Event, type Heard, type Say } from "@voxbus/pro
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { buildMonitor, monitor } from "../app.ts";
+import { makeStats, speakAs } from "../test-monitor.ts";
 import type { DevicesChange, LiveEvents, TurnView } from "./live.ts";
 
 let nats: Awaited<ReturnType<typeof startNatsServer>>;
@@ -253,4 +254,23 @@ test("profile: own fields are kept apart from the defaults, and a change names i
     status: 200,
     body: { own: { lead: 0 }, profile: { language: "zh-CN", lead: 0 } },
   });
+});
+
+test("live: a process that reacts to its load is shown with the cause", async () => {
+  const told = {
+    paused: makeStats("g7", { gauges: { claimsPaused: 1 }, rss: 2e9, loopDelay: 300 }),
+    refusing: makeStats("g8", { gauges: { refusing: 1, claimsPaused: 0 }, loopDelay: 300 }),
+    calm: makeStats("g9", { gauges: { refusing: 0, claimsPaused: 0 }, loopDelay: 300 }),
+  };
+  const speaking = speakAs(bus, () => Object.values(told));
+  try {
+    const { find } = await read(silent);
+    const { programs } = await find("numbers", ({ programs }) => programs.some(({ id }) => id === "g9"));
+    const reactionOf = (id: string) => programs.find((program) => program.id === id)?.reaction;
+    expect(reactionOf("g7")).toEqual({ kind: "paused", cause: "memory" });
+    expect(reactionOf("g8")).toEqual({ kind: "refusing", cause: "loop-delay" });
+    expect(reactionOf("g9")).toBeUndefined();
+  } finally {
+    speaking.close();
+  }
 });

@@ -95,15 +95,20 @@ function describeProgram({ stats, lost }: ProgramView, thresholds: NumbersParts[
   };
 }
 
-/** The reaction of a process to a high load. The cause is the number that is the nearest to its threshold, or the furthest above. */
+/** The reaction of a process to a high load. Its cause is the loop delay only if that is high and the memory is not. */
 function describeReaction(
   { gauges, rss, loopDelay }: Stats,
   thresholds: NumbersParts["thresholds"],
 ): Pick<ProgramNumbers, "reaction"> {
   const kind = gauges["refusing"] ? "refusing" : gauges["claimsPaused"] ? "paused" : undefined;
   if (kind === undefined) return {};
-  const late = loopDelay / thresholds["loop-delay"]! > rss / thresholds["memory"]!;
+  const late = isNear(loopDelay, thresholds["loop-delay"]!) && !isNear(rss, thresholds["memory"]!);
   return { reaction: { kind, cause: late ? "loop-delay" : "memory" } };
+}
+
+/** True from a tenth below a threshold on: a process goes on with its reaction until then. */
+function isNear(value: number, threshold: number): boolean {
+  return value >= threshold * 0.9;
 }
 
 function listQueues({ lags, programs }: Measurements): readonly QueueNumbers[] {

@@ -4,9 +4,9 @@ import type { Capacity, CapacityLimit } from "./load-view.ts";
 import { processTarget, type Snapshot } from "./snapshot.ts";
 
 /** The share of cores that may be in use: above it latencies grow. */
-export const mostCores = 0.7;
+const mostCores = 0.7;
 /** The share of a pool that may be in use. */
-export const mostSlots = 0.85;
+const mostSlots = 0.85;
 /** Turns in the last 10 measurements before which the capacity is unknown. */
 export const turnsNeeded = 20;
 // What a process uses while it starts is not what it uses at rest.

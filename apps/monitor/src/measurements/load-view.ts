@@ -60,7 +60,7 @@ export const Score = z.object({
 export type Score = z.infer<typeof Score>;
 
 /** The kinds of things that limit the number of talking devices. */
-export const limitKinds = ["host", "program", "pool", "claims", "connections"] as const;
+const limitKinds = ["host", "program", "pool", "claims", "connections"] as const;
 
 /** One thing that limits the number of talking devices. */
 export const CapacityLimit = z.object({

@@ -68,11 +68,9 @@ function mergeTimes(work: readonly Omit<PoolWork, "priority">[], times: "waitMs"
 
 const endedOf = ({ done, failed, timedOut, shed }: Counts): number => done + failed + timedOut + shed;
 
-/** The work that waits in a process: in its pools, and in a queue of its own. Undefined if it has neither. */
+/** The work that waits in a process, as its gauge `queue` says, or else in its pools. Undefined if it has neither. */
 export function waitingIn({ gauges, pools }: Stats): number | undefined {
-  const own = gauges["queue"];
-  if (pools === undefined) return own;
-  return pools.flatMap(({ work }) => work).reduce((sum, { waiting }) => sum + waiting, own ?? 0);
+  return gauges["queue"] ?? pools?.flatMap(({ work }) => work).reduce((sum, { waiting }) => sum + waiting, 0);
 }
 
 /** Reads the work that the pool `name` of a process has shed. */
