@@ -78,7 +78,10 @@ export const Capacity = z.object({
   more: z.number().int().min(0).optional().describe("the least of `limits`; absent until enough turns were seen"),
   turns: z.number().int().describe("turns seen in the last 10 measurements"),
   turnsNeeded: z.number().int().describe("turns after which the number is known"),
-  talking: z.number().int().describe("devices whose last turn ended in the last 5 minutes"),
+  talking: z
+    .number()
+    .int()
+    .describe("devices whose last turn ended in the last 5 minutes, or 10 measurements if these are longer"),
   turnMs: z.number().optional().describe("CPU time of a turn in all processes, ms"),
   limits: z.array(CapacityLimit).describe("what limits the number, the tightest first"),
 });

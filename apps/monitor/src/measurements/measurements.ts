@@ -2,7 +2,7 @@ import { BusAwayError, type Bus, type ConsumerLag } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
 import type { Turns } from "../turns/turns.ts";
 import { createCapacityMeter, turnsNeeded } from "./capacity.ts";
-import { createCounters } from "./counters.ts";
+import { createCounters, ratePoints } from "./counters.ts";
 import type { Capacity } from "./load-view.ts";
 import { collectPrograms, type Programs } from "./programs.ts";
 import { takeSamples } from "./samples.ts";
@@ -10,6 +10,7 @@ import { createHistory, keptPoints, type History } from "./series.ts";
 import { listTargets, type Target } from "./targets.ts";
 
 const settledMs = 5 * 60_000;
+// A device that talks has a turn in this time, or in that of the counters if it is longer.
 const talkingMs = 5 * 60_000;
 const lagsMs = 3000;
 
@@ -60,7 +61,11 @@ export function createMeasurements(parts: {
         online: [...presence.devices()].length,
       };
       history.record(now, takeSamples(snapshot, counters));
-      capacity = meter.measure(snapshot, counters, turns.talking(now - talkingMs));
+      capacity = meter.measure(
+        snapshot,
+        counters,
+        turns.talking(now - Math.max(talkingMs, ratePoints * parts.intervalMs)),
+      );
       const { more } = capacity;
       if (more !== undefined) history.record(now, [{ metric: "capacity", target: "fleet", value: more }]);
       return listTargets(snapshot, counters, history);
