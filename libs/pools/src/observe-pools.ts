@@ -6,17 +6,17 @@ type Counted = "submitted" | "waited" | "done" | "failed" | "timedOut" | "shed";
 type Current = "running" | "waiting" | "peak";
 
 const counters: Readonly<Record<Counted, readonly [name: string, description: string]>> = {
-  submitted: ["submitted", "Jobs that a pool was asked to do"],
-  waited: ["waited", "Jobs that had to wait before they ran"],
-  done: ["done", "Jobs that were done"],
-  failed: ["failed", "Jobs that failed"],
-  timedOut: ["timed_out", "Jobs that ran too long"],
-  shed: ["shed", "Jobs that were refused, or given up while they waited"],
+  submitted: ["voxbus_pool_submitted", "Jobs that a pool was asked to do"],
+  waited: ["voxbus_pool_waited", "Jobs that had to wait before they ran"],
+  done: ["voxbus_pool_done", "Jobs that were done"],
+  failed: ["voxbus_pool_failed", "Jobs that failed"],
+  timedOut: ["voxbus_pool_timed_out", "Jobs that ran too long"],
+  shed: ["voxbus_pool_shed", "Jobs that were refused, or given up while they waited"],
 };
-const gauges: Readonly<Record<Current, string>> = {
-  running: "Jobs that run",
-  waiting: "Jobs that wait",
-  peak: "The most jobs that ran at the same time",
+const gauges: Readonly<Record<Current, readonly [name: string, description: string]>> = {
+  running: ["voxbus_pool_running", "Jobs that run"],
+  waiting: ["voxbus_pool_waiting", "Jobs that wait"],
+  peak: ["voxbus_pool_peak", "The most jobs that ran at the same time"],
 };
 const quantiles = [
   ["0.5", "p50"],
@@ -27,10 +27,10 @@ const quantiles = [
 /** Creates the series `voxbus_pool_*` of a program's pools. They have values from the start. */
 export function observePools(meter: Meter, pools: () => readonly Pick<PoolRecorder, "read">[]): void {
   const counted = Object.entries(counters).map(([field, [name, description]]) => {
-    return [field as keyof PoolWork, meter.createObservableCounter(`voxbus_pool_${name}`, { description })] as const;
+    return [field as keyof PoolWork, meter.createObservableCounter(name, { description })] as const;
   });
-  const current = Object.entries(gauges).map(([field, description]) => {
-    return [field as keyof PoolWork, meter.createObservableGauge(`voxbus_pool_${field}`, { description })] as const;
+  const current = Object.entries(gauges).map(([field, [name, description]]) => {
+    return [field as keyof PoolWork, meter.createObservableGauge(name, { description })] as const;
   });
   const gauge = (name: string, description: string) => meter.createObservableGauge(name, { description });
   const waits = gauge("voxbus_pool_wait_ms", "Quantiles of the time that jobs waited, of the last minute");

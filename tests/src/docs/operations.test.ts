@@ -90,7 +90,7 @@ describe("docs/operations.md, other tables", () => {
   });
 
   it("metrics: the table has every metric of the programs and no other", () => {
-    const created = [...programs, "libs/bus", "libs/service", "libs/subscriber"]
+    const created = [...programs, "libs/bus", "libs/pools", "libs/service", "libs/subscriber"]
       .flatMap((folder) => readSources(`${folder}/src`, ".ts"))
       .flatMap((text) => [...text.matchAll(/"(voxbus_[a-z_]+)"/g)].map(([, name = ""]) => name));
     expect(sorted(readTable(page, "table: metrics").map(([name]) => readName(name)))).toEqual(sorted(created));
