@@ -1,6 +1,7 @@
 import type { Bottleneck, Capacity, CapacityLimit, Numbers, Score } from "../../src/live/live.ts";
-import { showCount, showMs, showPercent, showWord } from "../shared/show.ts";
+import { showCount, showMs, showPercent } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
+import { namePool } from "./name-pool.ts";
 import { nameProcess } from "./name-process.ts";
 import type { SystemWords } from "../shared/system-words-en.ts";
 
@@ -74,7 +75,7 @@ function sayBottleneck(bottleneck: Bottleneck, words: SystemWords): string {
   const percent = showPercent(share * 100);
   const part =
     kind === "pool"
-      ? words.loads.pool(program, showWord(words.poolNames, name), percent)
+      ? words.loads.pool(program, namePool(words.poolNames, name), percent)
       : kind === "queue"
         ? words.loads.queue(words.queueNames[id] ?? words.otherQueue(id), percent)
         : words.loads[kind](nameProcess(program, id), percent);
@@ -83,7 +84,7 @@ function sayBottleneck(bottleneck: Bottleneck, words: SystemWords): string {
 
 function sayLimit({ kind, name }: CapacityLimit, words: SystemWords): string {
   const [program = "", pool = ""] = name.split(" ");
-  return words.limits[kind](program, showWord(words.poolNames, pool));
+  return words.limits[kind](program, namePool(words.poolNames, pool));
 }
 
 function formulate({ kind, used, idle, most, more }: CapacityLimit, talking: number): string {

@@ -1,7 +1,8 @@
 import type { ProgramPool } from "../../src/live/live.ts";
-import { showCount, showMs, showPercent, showWord } from "../shared/show.ts";
+import { showCount, showMs, showPercent } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
 import { Measured } from "./measured.tsx";
+import { namePool } from "./name-pool.ts";
 
 /** The pools of work, each summed over the processes of its program. */
 export function Pools({ pools }: { readonly pools: readonly Omit<ProgramPool, "processes">[] }) {
@@ -30,7 +31,7 @@ export function Pools({ pools }: { readonly pools: readonly Omit<ProgramPool, "p
                 return (
                   <tr key={`${program} ${name}`}>
                     <th scope="row">
-                      {program} <span class="pool">{showWord(words.poolNames, name)}</span>
+                      {program} <span class="pool">{namePool(words.poolNames, name)}</span>
                     </th>
                     <td>
                       <meter min={0} max={1} high={0.85} value={busy} aria-label={words.busy} />
