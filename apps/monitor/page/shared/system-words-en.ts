@@ -84,7 +84,7 @@ export const systemInEnglish = {
   success: "Success",
   shed: "Shed",
   poolNote:
-    "Wait: of work for which a person waits, in the last minute. Success and shed: since the processes started.",
+    "Running: jobs, and the slots or threads for them; a thread has several jobs. Wait: of jobs for which a person waits, in the last minute. Success and shed: since the processes started.",
   priorities: { high: "person waits", normal: "announcement", low: "background" },
   queues: "Waiting messages",
   noQueues: "No queue is measured.",

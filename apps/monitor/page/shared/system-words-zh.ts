@@ -81,7 +81,8 @@ export const systemInChinese: SystemWords = {
   wait: "等待 p95",
   success: "成功率",
   shed: "放弃",
-  poolNote: "等待：最近一分钟有人在等的工作。成功率和放弃：进程启动以来。",
+  poolNote:
+    "运行：任务数，及其槽位或线程数，一个线程可有多个任务。等待：最近一分钟有人在等的任务。成功率和放弃：进程启动以来。",
   priorities: { high: "有人在等", normal: "播报", low: "后台" },
   queues: "等待中的消息",
   noQueues: "没有测量队列。",
