@@ -25,7 +25,7 @@ let nats: NatsServer;
 let bus: Bus;
 let recognizer: ModelServer;
 let running: Running;
-/** What lets the recognizer answer each of the requests that it has, oldest first, and the most that it ever had. */
+/** Functions that let the recognizer answer its open requests, oldest first. `most`: the most that it ever had. */
 const open = new Set<() => void>();
 let most = 0;
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Claim } from "@voxbus/bus";
+import { observePools } from "@voxbus/pools";
 import { awaitPresence, watchPresence, watchSessions, type PresenceView } from "@voxbus/presence";
 import { channels, defaultPorts, type Say } from "@voxbus/protocol";
 import type { Context, Program } from "@voxbus/subscriber";
@@ -46,7 +47,7 @@ export async function buildTts({
   const { engines, fallback } = await createPreferredEngines(config, log);
   defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
   log.info({ engines: engines.map(({ name }) => name) }, "engines created");
-  const metrics = createMetrics(meter, engines, () => bus.stats().held);
+  const metrics = createMetrics(meter, () => bus.stats().held);
   const speaker = await createSentenceSpeaker({
     engines,
     fallback,
@@ -56,6 +57,9 @@ export async function buildTts({
     cacheBytes: config.VOXBUS_TTS_CACHE_MB * 1_048_576,
   });
   defer(() => speaker.close());
+  const pools = [...engines, speaker].flatMap(({ recorder }) => recorder ?? []);
+  report({ pools: () => pools.map((pool) => pool.stats()) });
+  observePools(meter, () => pools);
 
   const deps: SpeakDeps = {
     bus,

@@ -1,3 +1,4 @@
+import { callsVariable, waitingVariable } from "@voxbus/pools";
 import { apiUrl } from "@voxbus/subscriber";
 import { z } from "zod";
 
@@ -29,6 +30,22 @@ export const ttsConfig = {
   VOXBUS_TTS_NEXT_SOUND_MS: count(100, 120_000)
     .default(10_000)
     .describe("longest time between two pieces of its sound, ms"),
+  VOXBUS_TTS_REQUESTS: count(1, 1000)
+    .default(15)
+    .describe("requests to the openai engine at the same time in this process"),
+  VOXBUS_TTS_ENGINE_THREADS: count(1, 64)
+    .optional()
+    .describe(
+      "most threads of the embedded engine, about 60 MB each, and most processes of espeak-ng at the same time (default: number of cores)",
+    ),
+  VOXBUS_TTS_WAITING: waitingVariable("pieces of text for the openai engine, and for espeak,"),
+  VOXBUS_TTS_PATIENCE_MS: count(100, 120_000)
+    .default(10_000)
+    .describe("longest wait of a piece of text for its turn, ms; then the next engine speaks"),
+  VOXBUS_TTS_TIMEOUT_MS: count(1000, 600_000)
+    .default(60_000)
+    .describe("longest time for the whole sound of a piece of text, ms; then a request fails"),
+  VOXBUS_TTS_CALLS_PER_MINUTE: callsVariable("VOXBUS_TTS_KEY"),
   VOXBUS_TTS_ESPEAK_MS: count(100, 120_000).default(20_000).describe("ms that espeak-ng may take for a piece of text"),
   VOXBUS_TTS_CACHE_MB: count(0, 4096)
     .default(16)

@@ -1,5 +1,4 @@
 import type { Meter } from "@opentelemetry/api";
-import type { TtsEngine } from "./engines/engine.ts";
 import type { CacheResult } from "./packet-cache.ts";
 
 const advice = { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] };
@@ -17,7 +16,7 @@ export interface TtsMetrics {
 }
 
 /** Creates the program's instruments. `openReplies` returns the number of replies in progress. */
-export function createMetrics(meter: Meter, engines: readonly TtsEngine[], openReplies: () => number): TtsMetrics {
+export function createMetrics(meter: Meter, openReplies: () => number): TtsMetrics {
   const failures = meter.createCounter("voxbus_tts_engine_failures", { description: "Failed syntheses" });
   const lookups = meter.createCounter("voxbus_tts_cache_lookups", {
     description: "Sentences of repeatable engines, by where their packets came from",
@@ -33,14 +32,6 @@ export function createMetrics(meter: Meter, engines: readonly TtsEngine[], openR
   meter
     .createObservableGauge("voxbus_tts_replies", { description: "Replies being synthesized or still playing" })
     .addCallback((result) => result.observe(openReplies()));
-  meter
-    .createObservableGauge("voxbus_tts_pool_requests", { description: "Pieces of text in an engine's own workers" })
-    .addCallback((result) => {
-      for (const engine of engines) {
-        for (const [state, count] of Object.entries(engine.use?.() ?? {}))
-          result.observe(count, { engine: engine.name, state });
-      }
-    });
   return {
     firstSound: (ms) => firstSounds.record(ms),
     synthesized: (engine, ms) => engineTimes.record(ms, { engine }),

@@ -1,3 +1,4 @@
+import type { PoolRecorder } from "@voxbus/pools";
 import type { Log } from "@voxbus/subscriber";
 import { TtsError, type TtsEngine } from "./engines/engine.ts";
 import type { PreferredEngines } from "./engines/preference.ts";
@@ -45,6 +46,8 @@ export interface SentenceSpeaker {
   speak(request: SentenceRequest, signal: AbortSignal): AsyncIterable<SpokenPacket>;
   /** Says that something went wrong: in the language if an engine speaks it, otherwise in English. */
   apologize(language: string | undefined, signal: AbortSignal): AsyncIterable<SpokenPacket>;
+  /** The statistics of the threads that encode. */
+  readonly recorder: PoolRecorder;
   /** Returns the present load of the threads that encode. */
   load(): EncoderLoad;
   /** Ends every running sentence and the threads. The engines stay open. */
@@ -133,7 +136,7 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     return tell("failed", { language }, createOutage(), signal);
   }
 
-  return { speak, apologize, load: () => encoder.load(), close: () => encoder.close() };
+  return { speak, apologize, recorder: encoder.recorder, load: () => encoder.load(), close: () => encoder.close() };
 }
 
 /** Starts the threads, behind the cache. */

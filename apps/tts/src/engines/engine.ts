@@ -1,3 +1,16 @@
+import type { PoolRecorder } from "@voxbus/pools";
+import type { Priority } from "@voxbus/protocol";
+
+/** The place of a text among others. */
+export interface SpeechTurn {
+  readonly device: string;
+  readonly priority: Priority;
+  /** When the text's turn was stored (`performance.now()`, ms). */
+  readonly since: number;
+  /** True if an earlier text of its turn was spoken: the others wait. */
+  readonly isLater: boolean;
+}
+
 /** A text and how to speak it. An engine uses its default voice in place of an unknown one. */
 export interface SpeechRequest {
   readonly text: string;
@@ -6,6 +19,8 @@ export interface SpeechRequest {
   readonly language?: string | undefined;
   /** 0.5 to 2 (1). Ignored by engines that cannot change it. */
   readonly speed?: number | undefined;
+  /** Without it the text is new, and a person waits for it. */
+  readonly turn?: SpeechTurn | undefined;
 }
 
 /** A piece of mono sound. All pieces of one synthesis have the same sample rate (Hz). */
@@ -42,8 +57,8 @@ export interface TtsEngine {
    * same time; further ones wait.
    */
   synthesize(request: SpeechRequest, signal: AbortSignal): AsyncIterable<Sound>;
-  /** The requests being synthesized and waiting, for engines with workers of their own. */
-  use?(): { readonly busy: number; readonly waiting: number };
+  /** The statistics of its pool, for engines in a pool or with workers of their own. */
+  readonly recorder?: PoolRecorder;
   /** Ends every synthesis and frees all resources. Later syntheses throw. */
   close(): Promise<void>;
 }

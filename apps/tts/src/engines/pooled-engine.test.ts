@@ -1,0 +1,69 @@
+import { createPool, type PoolOptions } from "@voxbus/pools";
+import { expect, test, vi } from "vitest";
+import { TtsError, type TtsEngine } from "./engine.ts";
+import { createPooledEngine } from "./pooled-engine.ts";
+
+const never = new AbortController().signal;
+
+/** An engine whose sounds are 1 s each, in a pool of one slot. */
+function create(sounds: number, options: Partial<PoolOptions> = {}) {
+  let closed = false;
+  const engine: TtsEngine = {
+    name: "test",
+    repeatable: false,
+    longestText: 100,
+    speaks: () => true,
+    async *synthesize({ text }) {
+      if (text === "broken") throw new TtsError("bad-audio", "no sound");
+      for (let i = 0; i < sounds; i += 1) yield { sampleRate: 24_000, samples: new Int16Array(24_000) };
+      if (text === "hang") await new Promise(() => undefined);
+    },
+    close: async () => void (closed = true),
+  };
+  const pool = createPool({ name: "synthesis", slots: 1, timeoutMs: 60_000, ...options });
+  return { engine: createPooledEngine(engine, pool), pool, isClosed: () => closed };
+}
+const collect = async (engine: TtsEngine, text: string) => {
+  let count = 0;
+  for await (const _ of engine.synthesize({ text }, never)) count += 1;
+  return count;
+};
+const high = (pool: ReturnType<typeof create>["pool"]) => pool.stats().work[0]!;
+
+test("pooled engine: a slow listener does not hold the slot, if the rest of the sound fits", async () => {
+  const { engine, pool } = create(8);
+  const slow = engine.synthesize({ text: "slow" }, never)[Symbol.asyncIterator]();
+  await slow.next();
+  await vi.waitFor(() => expect(high(pool)).toMatchObject({ running: 0, done: 1 }));
+  expect(await collect(engine, "other")).toBe(8);
+  let rest = 0;
+  while ((await slow.next()).done !== true) rest += 1;
+  expect(rest).toBe(7);
+});
+
+test("pooled engine: the sound that waits for a slow listener is bounded", async () => {
+  const { engine, pool } = create(100);
+  const slow = engine.synthesize({ text: "slow" }, never)[Symbol.asyncIterator]();
+  await slow.next();
+  const other = collect(engine, "other");
+  await vi.waitFor(() => expect(high(pool)).toMatchObject({ running: 1, waiting: 1 }));
+  await slow.return?.();
+  expect(await other).toBe(100);
+});
+
+test("pooled engine: its errors are those of an engine", async () => {
+  const { engine } = create(1, { timeoutMs: 50, waiting: { high: 0, normal: 0, low: 0 } });
+  await expect(collect(engine, "broken")).rejects.toMatchObject({ name: "TtsError", code: "bad-audio" });
+  const hanging = collect(engine, "hang");
+  await expect(collect(engine, "other")).rejects.toMatchObject({ name: "TtsError", code: "unavailable" });
+  await expect(hanging).rejects.toMatchObject({ name: "TtsError", code: "time-out" });
+});
+
+test("pooled engine: closing it ends its syntheses, and closes the engine", async () => {
+  const { engine, isClosed } = create(1);
+  const hanging = expect(collect(engine, "hang")).rejects.toMatchObject({ code: "unavailable" });
+  await engine.close();
+  await hanging;
+  expect(isClosed()).toBe(true);
+  await expect(collect(engine, "late")).rejects.toMatchObject({ code: "unavailable" });
+});

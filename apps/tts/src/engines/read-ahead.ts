@@ -1,0 +1,54 @@
+/**
+ * Yields the values of a source, which is read ahead of the reader by at least `mostBytes`. A reader that leaves aborts the signal
+ * that the source was opened with. Throws the error of the source after the values before it.
+ */
+export async function* readAhead<Value>(
+  open: (signal: AbortSignal) => AsyncIterable<Value>,
+  { mostBytes, bytesOf }: { readonly mostBytes: number; readonly bytesOf: (value: Value) => number },
+  signal: AbortSignal,
+): AsyncGenerator<Value> {
+  const left = new AbortController();
+  const stop = AbortSignal.any([signal, left.signal]);
+  const values: Value[] = [];
+  let bytes = 0;
+  let end: { readonly error?: unknown } | undefined;
+  let wakeReader = () => {};
+  let wakeSource = () => {};
+  const isFull = () => bytes >= mostBytes && !left.signal.aborted;
+  const fill = async () => {
+    try {
+      for await (const value of open(stop)) {
+        values.push(value);
+        bytes += bytesOf(value);
+        wakeReader();
+        while (isFull()) await new Promise<void>((resolve) => (wakeSource = resolve));
+      }
+      end = {};
+    } catch (error) {
+      end = { error };
+    }
+    wakeReader();
+  };
+  const filled = fill();
+  const onAbort = () => wakeReader();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const value = values.shift();
+      if (value !== undefined) {
+        bytes -= bytesOf(value);
+        wakeSource();
+        yield value;
+      } else if (end !== undefined) {
+        if ("error" in end) throw end.error;
+        return;
+      } else await new Promise<void>((resolve) => (wakeReader = resolve));
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    left.abort(new Error("the reader left before the end"));
+    wakeSource();
+    await filled;
+  }
+}
