@@ -4,7 +4,7 @@ import { observePools } from "@voxbus/pools";
 import { awaitPresence, watchPresence, watchSessions, type PresenceView } from "@voxbus/presence";
 import { channels, defaultPorts, type Say } from "@voxbus/protocol";
 import type { Context, Program } from "@voxbus/subscriber";
-import { ttsConfig } from "./config.ts";
+import { checkFormat, ttsConfig } from "./config.ts";
 import { createPreferredEngines } from "./engines/preference.ts";
 import { createMetrics } from "./metrics.ts";
 import { createSentenceSpeaker } from "./sentence-speaker.ts";
@@ -16,6 +16,7 @@ export const tts: Program<typeof ttsConfig> = {
   opsPort: defaultPorts.tts.ops,
   config: ttsConfig,
   streams: ["DEVICE_IN", "TURNS", "gateways", "presence", "profiles", "naks", "probes"],
+  checkConfig: checkFormat,
 };
 
 // A claim is held until its reply was played, so there are far more claims than syntheses. Each keeps a reply's packets, at

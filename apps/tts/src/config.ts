@@ -1,5 +1,5 @@
 import { callsVariable, waitingVariable } from "@voxbus/pools";
-import { apiUrl } from "@voxbus/subscriber";
+import { apiUrl, ConfigError } from "@voxbus/subscriber";
 import { z } from "zod";
 
 function count(least: number, most: number) {
@@ -19,11 +19,15 @@ export const ttsConfig = {
     .string()
     .optional()
     .describe("voice of the chosen engine for devices whose profile names none (default: slt, en-us or alloy)"),
-  VOXBUS_TTS_SAMPLE_RATE: count(8000, 48_000)
+  VOXBUS_TTS_FORMAT: z
+    .enum(["wav", "pcm", "opus"])
     .optional()
     .describe(
-      "sample rate (Hz) of raw PCM from the openai engine; without it the engine asks for WAV, which names its rate",
+      "sound that the openai engine asks for (default: pcm with VOXBUS_TTS_SAMPLE_RATE, otherwise wav); opus is not encoded again",
     ),
+  VOXBUS_TTS_SAMPLE_RATE: count(8000, 48_000)
+    .optional()
+    .describe("sample rate (Hz) of raw PCM from the openai engine; a WAV names its own"),
   VOXBUS_TTS_FIRST_SOUND_MS: count(100, 120_000)
     .default(10_000)
     .describe("longest wait for the first sound of the openai engine, ms; then the next engine speaks"),
@@ -60,3 +64,9 @@ export const ttsConfig = {
 
 /** The configuration of tts. */
 export type TtsConfig = z.infer<z.ZodObject<typeof ttsConfig>>;
+
+/** Throws ConfigError if raw sound is asked for whose rate is unknown. */
+export function checkFormat({ VOXBUS_TTS_FORMAT: format, VOXBUS_TTS_SAMPLE_RATE: rate }: TtsConfig): void {
+  if (format === "pcm" && rate === undefined)
+    throw new ConfigError(["VOXBUS_TTS_FORMAT: pcm does not name its rate: set VOXBUS_TTS_SAMPLE_RATE (Hz)"]);
+}

@@ -3,11 +3,11 @@ import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createEmbeddedEngine } from "./engines/embedded.ts";
 import { createOpenAiEngine } from "./engines/openai.ts";
-import { TtsError, type SpeechRequest, type TtsEngine } from "./engines/engine.ts";
+import { type PcmEngine, TtsError, type SpeechRequest, type TtsEngine } from "./engines/engine.ts";
 import { createOutage, createSentenceSpeaker, type SentenceRequest, type SentenceSpeaker } from "./sentence-speaker.ts";
 
 const never = new AbortController().signal;
-let embedded: TtsEngine;
+let embedded: PcmEngine;
 let speaker: SentenceSpeaker;
 const failures: string[] = [];
 

@@ -2,7 +2,8 @@ import type { Log } from "@voxbus/subscriber";
 import type { PoolRecorder } from "@voxbus/pools";
 import { createWorkerPool, readClock, type WorkerPoolOptions } from "@voxbus/workers";
 import type { EncodeContract, SoundDeadline } from "./encode-worker.ts";
-import { type SpeechRequest, type TtsEngine, TtsError } from "./engines/engine.ts";
+import { type Sound, type SpeechRequest, type TtsEngine, TtsError } from "./engines/engine.ts";
+import { passPackets } from "./pass-packets.ts";
 import { createSoundFeed } from "./sound-feed.ts";
 import { splitText } from "./split-text.ts";
 
@@ -87,34 +88,39 @@ export async function createSpeechEncoder(options: {
   async function* speakPiece(engine: TtsEngine, { deadline, ...request }: TimedSpeech, signal: AbortSignal) {
     const left = new AbortController();
     const stop = AbortSignal.any([signal, left.signal]);
-    const due = deadline?.() ?? { due: readClock(), heardMs: 0 };
-    const task = encoders.open(due, signal, request.turn?.priority);
-    const sounds = createSoundFeed(task, { keepsAll: engine.repeatable });
-    async function feed() {
-      let waitedMs = 0;
-      const began = performance.now();
-      try {
-        for await (const sound of engine.synthesize(request, stop)) {
-          const from = performance.now();
-          await sounds.write(sound, stop);
-          waitedMs += performance.now() - from;
+    let waitedMs = 0;
+    async function* encode(run: AsyncIterable<Sound>) {
+      const due = deadline?.() ?? { due: readClock(), heardMs: 0 };
+      const task = encoders.open(due, signal, request.turn?.priority);
+      const sounds = createSoundFeed(task, { keepsAll: engine.repeatable });
+      async function feed() {
+        try {
+          for await (const sound of run) {
+            const from = performance.now();
+            await sounds.write(sound, stop);
+            waitedMs += performance.now() - from;
+          }
+        } finally {
+          task.end();
         }
-        options.onSynthesized(engine.name, performance.now() - began - waitedMs);
-      } finally {
-        task.end();
       }
-    }
-    const fed = feed();
-    // Awaited below, unless the reader leaves first.
-    fed.catch(() => undefined);
-    try {
+      const fed = feed();
+      // Awaited below, unless the reader leaves first.
+      fed.catch(() => undefined);
       for await (const packet of task.results) {
         costMs += (packet.costMs - costMs) / meanOver;
         noteLateness(packet.late);
         sounds.countPacket();
-        yield { body: packet.body, repeatable: engine.repeatable, engine: engine.name };
+        yield packet.body;
       }
       await fed;
+    }
+    const began = performance.now();
+    const speech = engine.synthesize(request, stop);
+    const onEnd = () => options.onSynthesized(engine.name, performance.now() - began - waitedMs);
+    try {
+      for await (const body of passPackets(speech, encode, onEnd))
+        yield { body, repeatable: engine.repeatable, engine: engine.name };
     } finally {
       left.abort(new TtsError("failed", "the reader left before the end"));
     }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { createOpusDecoder, createOpusEncoder } from "./opus.ts";
-import { OpusPacketError, readOpusPacket } from "./opus-packet.ts";
+import { joinOpusFrames, OpusPacketError, readOpusPacket, splitOpusPacket } from "./opus-packet.ts";
 
 const tone = (samples: number, offset = 0) =>
   Int16Array.from({ length: samples }, (_, i) =>
@@ -111,4 +111,25 @@ test("Opus: no packet makes the decoder throw anything but the named error, lie 
   );
   expect(decoder.decode(good[0]!).length).toBe(960);
   decoder.close();
+});
+
+test("Opus: a packet that is taken apart and joined again sounds the same, whatever the lengths of its frames", () => {
+  const encoder = createOpusEncoder({ sampleRate: 24_000 });
+  const single = Array.from({ length: 6 }, (_, n) => encoder.encode(tone(480, n * 480)));
+  encoder.close();
+  const frames = single.map((packet) => splitOpusPacket(packet).frames[0]!);
+  const form = splitOpusPacket(single[0]!).form;
+  const frame = fc.uint8Array({ maxLength: 1275 });
+  fc.assert(
+    fc.property(fc.array(frame, { minLength: 1, maxLength: 6 }), (parts) => {
+      expect(splitOpusPacket(joinOpusFrames(form, parts))).toEqual({ form, stereo: false, frameMs: 20, frames: parts });
+    }),
+  );
+  const sound = (packets: readonly Uint8Array[]) => {
+    const decoder = createOpusDecoder({ sampleRate: 24_000 });
+    const samples = packets.flatMap((packet) => [...decoder.decode(packet)]);
+    decoder.close();
+    return samples;
+  };
+  expect(sound([joinOpusFrames(form, frames)])).toEqual(sound(single));
 });

@@ -126,6 +126,7 @@ export const knownVariables: readonly string[] = [
   "VOXBUS_TTS_ENGINE_THREADS",
   "VOXBUS_TTS_ESPEAK_MS",
   "VOXBUS_TTS_FIRST_SOUND_MS",
+  "VOXBUS_TTS_FORMAT",
   "VOXBUS_TTS_KEY",
   "VOXBUS_TTS_MODEL",
   "VOXBUS_TTS_NEXT_SOUND_MS",

@@ -19,6 +19,7 @@ export { callNotations, dialects, type Call, type Dialect, type Refused } from "
 export type { ChatEvent, EarlyEnd } from "./model-stream.ts";
 export { startNatsServer, type NatsServer } from "./nats-server.ts";
 export { foreignVariables, startOnOddHost, type HostedProgram, type HostOutput, type OddHost } from "./odd-host.ts";
+export { writeOggOpus, type OggStream } from "./ogg.ts";
 export { silentLog } from "./silent-log.ts";
 export { createTone, encodeSpeech, loadSpeech, silence } from "./speech.ts";
 export { loose, looseRow } from "./loose.ts";

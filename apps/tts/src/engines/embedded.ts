@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Log } from "@voxbus/subscriber";
 import { createWorkerPool, WorkerError, type WorkerPoolOptions } from "@voxbus/workers";
-import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
+import { type PcmEngine, type Sound, TtsError } from "./engine.ts";
 import type { FliteContract } from "./flite-worker.ts";
 import { guessLanguage, latinShare } from "../script.ts";
 
@@ -22,7 +22,7 @@ export async function createEmbeddedEngine(options: {
   /** The name of the threads in the statistics. */
   readonly name?: string;
   readonly log?: Pick<Log, "warn">;
-}): Promise<TtsEngine> {
+}): Promise<PcmEngine> {
   const { threads, standIn = false, voice: standard = "slt", name = "synthesis", log } = options;
   if (!embeddedVoices.includes(standard)) {
     throw new TtsError(

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Sound, SpeechRequest, TtsEngine } from "./engine.ts";
+import { createOpusDecoder, type OpusDecoder, readOpusPacket } from "@voxbus/audio";
+import type { Speech, SpeechRequest, TtsEngine } from "./engine.ts";
 
 /** The engine under test, and where it may differ from others. */
 export interface EngineSuiteOptions {
@@ -12,16 +13,27 @@ export interface EngineSuiteOptions {
   readonly leaves: readonly SpeechRequest[];
 }
 
-/** Collects the sound of a whole synthesis. */
-export async function collectSound(sounds: AsyncIterable<Sound>): Promise<{ sampleRate: number; samples: number[] }> {
+/** Collects the sound of a whole synthesis. Packets are checked, and decoded at 24 kHz. */
+export async function collectSound(sounds: AsyncIterable<Speech>): Promise<{ sampleRate: number; samples: number[] }> {
   let sampleRate = 0;
   const samples: number[] = [];
-  for await (const sound of sounds) {
+  const decoder = createOpusDecoder({ sampleRate: 24_000 });
+  for await (const speech of sounds) {
+    const sound = "packets" in speech ? decodePackets(speech.packets, decoder) : speech;
     expect(sampleRate === 0 || sampleRate === sound.sampleRate).toBe(true);
     sampleRate = sound.sampleRate;
     for (const sample of sound.samples) samples.push(sample);
   }
+  decoder.close();
   return { sampleRate, samples };
+}
+
+function decodePackets(packets: readonly Uint8Array[], decoder: OpusDecoder) {
+  for (const packet of packets) {
+    expect([readOpusPacket(packet).durationMs, packet[0]! & 4]).toEqual([60, 0]);
+    expect(packet.length).toBeLessThanOrEqual(1400);
+  }
+  return { sampleRate: 24_000, samples: packets.flatMap((packet) => [...decoder.decode(packet)]) };
 }
 
 const never = new AbortController().signal;

@@ -29,6 +29,17 @@ export interface Sound {
   readonly samples: Int16Array<ArrayBuffer>;
 }
 
+/** A piece of sound that is encoded already: Opus packets, mono, 60 ms each, of at most 1,400 bytes. */
+export interface OpusSound {
+  readonly packets: readonly Uint8Array<ArrayBuffer>[];
+}
+
+/**
+ * The sound that an engine makes. Packets reach devices as they are. Samples are encoded; a run of them that ends before packets is
+ * filled up with silence to a whole packet.
+ */
+export type Speech = Sound | OpusSound;
+
 /** The reason why a synthesis failed. Stable, for counters. */
 export type TtsProblem = "unavailable" | "refused" | "time-out" | "bad-audio" | "failed";
 
@@ -56,9 +67,14 @@ export interface TtsEngine {
    * signal's reason within 100 ms of its abort. Leaving the loop early frees all resources. Several requests run at the
    * same time; further ones wait.
    */
-  synthesize(request: SpeechRequest, signal: AbortSignal): AsyncIterable<Sound>;
+  synthesize(request: SpeechRequest, signal: AbortSignal): AsyncIterable<Speech>;
   /** The statistics of its pool, for engines in a pool or with workers of their own. */
   readonly recorder?: PoolRecorder;
   /** Ends every synthesis and frees all resources. Later syntheses throw. */
   close(): Promise<void>;
+}
+
+/** An engine that makes samples only. */
+export interface PcmEngine extends TtsEngine {
+  synthesize(request: SpeechRequest, signal: AbortSignal): AsyncIterable<Sound>;
 }

@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import { PassThrough, pipeline } from "node:stream";
 import { promisify } from "node:util";
 import PQueue from "p-queue";
-import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
+import { type Sound, TtsError, type PcmEngine } from "./engine.ts";
 import { readPcmStream } from "./pcm-stream.ts";
 import { countScripts, guessLanguage } from "../script.ts";
 
@@ -40,7 +40,7 @@ export async function createEspeakEngine(options: {
   readonly voice?: string | undefined;
   /** The longest time for one piece of text, from when its process may start (ms). */
   readonly timeoutMs: number;
-}): Promise<TtsEngine> {
+}): Promise<PcmEngine> {
   const { program, concurrency, timeoutMs } = options;
   const voices = await listVoices(program);
   const slots = new PQueue({ concurrency });

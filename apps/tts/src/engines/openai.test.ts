@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
-import { writeWav } from "@voxbus/audio";
+import { createOpusEncoder, writeWav } from "@voxbus/audio";
 import { describeCause } from "@voxbus/subscriber";
-import { startModelServer, type ModelScript, type SpeechRequest } from "@voxbus/testing";
+import { startModelServer, writeOggOpus, type ModelScript, type OggStream, type SpeechRequest } from "@voxbus/testing";
 import { expect, onTestFinished, test, vi } from "vitest";
+import type { Speech, TtsEngine } from "./engine.ts";
 import { createOpenAiEngine, type OpenAiSpeechOptions } from "./openai.ts";
 import { collectSound, testEngine } from "./engine.suite.ts";
 
@@ -27,6 +28,23 @@ function speak(pieceBytes = 4801): ModelScript["speak"] {
     return Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, i) =>
       bytes.subarray(i * pieceBytes, (i + 1) * pieceBytes),
     );
+  };
+}
+
+/** Speaks as servers do that have Ogg Opus: frames of `packetMs`, bytes in pieces of odd length. */
+function speakOpus(packetMs: number, options?: Partial<OggStream>): ModelScript["speak"] {
+  return (request) => {
+    const encoder = createOpusEncoder({ sampleRate: 24_000, bitrate: 48_000 });
+    const sound = soundOf(request, 24_000);
+    const size = packetMs * 24;
+    const packets = Array.from({ length: Math.ceil(sound.length / size) }, (_, n) => {
+      const frame = new Int16Array(size);
+      frame.set(sound.subarray(n * size, (n + 1) * size));
+      return encoder.encode(frame);
+    });
+    encoder.close();
+    const bytes = writeOggOpus({ packets, packetMs, ...options });
+    return Array.from({ length: Math.ceil(bytes.length / 977) }, (_, i) => bytes.subarray(i * 977, (i + 1) * 977));
   };
 }
 
@@ -59,6 +77,66 @@ testEngine("openai (PCM)", {
   speed: true,
   speaks: [{ text: "Hello there." }],
   leaves: [],
+});
+
+testEngine("openai (Opus of 20 ms)", {
+  create: async () => (await create(speakOpus(20), { format: "opus" })).engine,
+  speed: true,
+  speaks: [{ text: "Hello there." }],
+  leaves: [],
+});
+
+testEngine("openai (Opus that has to be decoded)", {
+  create: async () => (await create(speakOpus(60, { gain: -256 }), { format: "opus" })).engine,
+  speed: true,
+  speaks: [{ text: "Hello there." }],
+  leaves: [],
+});
+
+async function collect(engine: TtsEngine): Promise<Speech[]> {
+  const pieces: Speech[] = [];
+  for await (const piece of engine.synthesize({ text: "Hello there." }, never)) pieces.push(piece);
+  return pieces;
+}
+
+test("openai: Opus is asked for by name, and passed on without encoding where it has whole packets", async () => {
+  const { engine, server } = await create(speakOpus(20), { format: "opus" });
+  const pieces = await collect(engine);
+  expect(server.requests.speech).toMatchObject([{ response_format: "opus" }]);
+  expect(pieces.flatMap((piece) => ("packets" in piece ? piece.packets : []))).toHaveLength(12);
+  expect(pieces.some((piece) => "samples" in piece)).toBe(false);
+});
+
+test("openai: a server that answers WAV although Opus was asked for is heard", async () => {
+  const { engine } = await create(speak(), { format: "opus" });
+  expect(await collectSound(engine.synthesize({ text: "Hello there." }, never))).toMatchObject({
+    sampleRate: 24_000,
+    samples: { length: 12 * 1440 },
+  });
+});
+
+test.each<[string, ModelScript["speak"], Partial<OpenAiSpeechOptions>]>([
+  ["Opus in place of WAV", speakOpus(20), {}],
+  ["Opus in place of raw samples", speakOpus(20), { sampleRate: 24_000 }],
+  ["MP3 in place of Opus", () => Buffer.from("ID3 and so on"), { format: "opus" }],
+])("openai: %s is an error that names the variable", async (_, answer, options) => {
+  const { engine } = await create(answer, options);
+  await expect(collect(engine)).rejects.toMatchObject({
+    code: "bad-audio",
+    message: expect.stringContaining("VOXBUS_TTS_FORMAT") as unknown,
+  });
+});
+
+test.each<[string, ModelScript["speak"]]>([
+  [
+    "an Ogg stream that is cut",
+    (request, context) => [...(speakOpus(20)(request, context) as Uint8Array[])].slice(0, 2),
+  ],
+  ["an Ogg stream without sound", () => writeOggOpus({ packets: [], packetMs: 20 })],
+  ["a packet that is no Opus", () => writeOggOpus({ packets: [Uint8Array.of(3)], packetMs: 20 })],
+])("openai: %s is a failure", async (_, answer) => {
+  const { engine } = await create(answer, { format: "opus" });
+  await expect(collect(engine)).rejects.toMatchObject({ name: "TtsError", code: "bad-audio" });
 });
 
 test("openai: asks as the API wants it, with the key, the profile's voice before its own", async () => {

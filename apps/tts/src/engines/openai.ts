@@ -1,7 +1,7 @@
 import { withoutText } from "@voxbus/subscriber";
 import OpenAI, { APIConnectionError, APIError } from "openai";
-import { type Sound, TtsError, type TtsEngine } from "./engine.ts";
-import { readPcmStream } from "./pcm-stream.ts";
+import { type Speech, TtsError, type TtsEngine } from "./engine.ts";
+import { readSpeechStream, type SoundFormat } from "./speech-stream.ts";
 
 /** The server and its settings. */
 export interface OpenAiSpeechOptions {
@@ -10,7 +10,9 @@ export interface OpenAiSpeechOptions {
   readonly key?: string | undefined;
   readonly model: string;
   readonly voice: string;
-  /** Sample rate (Hz) of the raw PCM to ask for. Without it the engine asks for WAV, which names its rate. */
+  /** The form of sound to ask for. Without it that is raw PCM where its rate is known, and WAV, which names its rate, elsewhere. */
+  readonly format?: SoundFormat | undefined;
+  /** Sample rate (Hz) of raw PCM. */
   readonly sampleRate?: number | undefined;
   /** The longest wait for the first sound (ms). */
   readonly firstSoundMs: number;
@@ -32,13 +34,14 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
     timeout: firstSoundMs + 1000,
     logLevel: "off",
   });
+  const { format = sampleRate === undefined ? "wav" : "pcm" } = options;
   const closing = new AbortController();
   return {
     name: "openai",
     repeatable: false,
     longestText: 4096,
     speaks: () => true,
-    synthesize: async function* ({ text, voice, speed = 1 }, signal): AsyncGenerator<Sound> {
+    synthesize: async function* ({ text, voice, speed = 1 }, signal): AsyncGenerator<Speech> {
       if (!/[\p{L}\p{N}]/u.test(text)) return;
       const silence = new AbortController();
       const stop = AbortSignal.any([signal, closing.signal, silence.signal]);
@@ -54,7 +57,7 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
             model,
             input: text,
             voice: voice ?? standard,
-            response_format: sampleRate ? "pcm" : "wav",
+            response_format: format,
             // Some servers refuse fields that they do not know.
             ...(speed !== 1 && { speed }),
           },
@@ -62,10 +65,10 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
         );
         if (!response.body) throw new TtsError("bad-audio", "the speech server sent no body");
         let sounded = false;
-        for await (const sound of readPcmStream(response.body, rateOf(response, sampleRate))) {
+        for await (const speech of readSpeechStream(response.body, format, rateOf(response, sampleRate))) {
           clearTimeout(watch);
-          sounded ||= sound.samples.length > 0;
-          yield sound;
+          sounded ||= "packets" in speech || speech.samples.length > 0;
+          yield speech;
           waitMs = nextSoundMs;
           listen();
         }

@@ -68,7 +68,12 @@ function findStart(bytes: Uint8Array, rawRate: number | undefined): Start | unde
   if (bytes.length < 4) return undefined;
   const name = Buffer.from(bytes.subarray(0, 4)).toString("latin1");
   if (name !== "RIFF") {
-    if (/^(?:ID3|OggS|fLaC)/.test(name))
+    if (name === "OggS")
+      throw new TtsError(
+        "bad-audio",
+        "expected WAV or raw samples, got Ogg: set VOXBUS_TTS_FORMAT to opus if it is Opus",
+      );
+    if (/^(?:ID3|fLaC)/.test(name))
       throw new TtsError("bad-audio", "expected WAV or raw samples, got a compressed sound");
     if (rawRate === undefined)
       throw new TtsError(

@@ -34,7 +34,8 @@ export function createPooledEngine<Engine extends TtsEngine>(engine: Engine, poo
 }
 
 function bytesOf(piece: Piece): number {
-  return "samples" in piece ? piece.samples.byteLength : 0;
+  if ("samples" in piece) return piece.samples.byteLength;
+  return piece.packets.reduce((sum, packet) => sum + packet.byteLength, 0);
 }
 
 function nameProblem(error: unknown): unknown {

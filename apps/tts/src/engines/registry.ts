@@ -36,6 +36,7 @@ export const engines: Readonly<Record<EngineName, (config: TtsConfig, log: Pick<
         key: config.VOXBUS_TTS_KEY,
         model: config.VOXBUS_TTS_MODEL,
         voice: voiceOf(config, "openai") ?? "alloy",
+        format: config.VOXBUS_TTS_FORMAT,
         sampleRate: config.VOXBUS_TTS_SAMPLE_RATE,
         firstSoundMs: config.VOXBUS_TTS_FIRST_SOUND_MS,
         nextSoundMs: config.VOXBUS_TTS_NEXT_SOUND_MS,
