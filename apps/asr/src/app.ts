@@ -8,6 +8,7 @@ import { asrConfig, type AsrConfig } from "./config.ts";
 import { createEngineChoice } from "./engines/engine-choice.ts";
 import { followListen } from "./listen.ts";
 import { createMetrics } from "./metrics.ts";
+import { warmUp } from "./warm-up.ts";
 
 /** The program: its name, its operations port and its variables. */
 export const asr: Program<typeof asrConfig> = {
@@ -36,6 +37,7 @@ export async function buildAsr({
   log,
   meter,
   signal,
+  warm,
   defer,
   drain,
 }: Context<typeof asrConfig>): Promise<void> {
@@ -53,6 +55,8 @@ export async function buildAsr({
   const pools = [frontEnds, ...engines].map(({ recorder }) => recorder);
   report({ pools: () => pools.map((pool) => pool.stats()) });
   observePools(meter, () => pools);
+
+  await warm((signal) => warmUp({ config, frontEnds, log }, signal));
 
   const profiles = await openProfiles({ asr: engines.map(({ name }) => name) });
   const deps = {

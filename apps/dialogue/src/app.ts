@@ -25,6 +25,7 @@ import type { TurnDeps } from "./turn-deps.ts";
 import { createTurnQueue } from "./turn-queue.ts";
 import { traceTurn } from "./turn-span.ts";
 import { answerTurn } from "./turn.ts";
+import { warmUp } from "./warm-up.ts";
 
 /** The program: its name, its operations port and its variables. */
 export const dialogue: Program<typeof dialogueConfig> = {
@@ -112,6 +113,7 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
     history,
     engineOf: await createEngines(context, metrics),
   };
+  await context.warm((signal) => warmUp(config, signal));
   for (const claims of await claimTurns(bus, config.VOXBUS_DIALOGUE_TURNS, createAnswer(deps))) {
     drain((mode) => claims.drain(graceMs[mode]));
   }

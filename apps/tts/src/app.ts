@@ -9,6 +9,7 @@ import { createPreferredEngines } from "./engines/preference.ts";
 import { createMetrics } from "./metrics.ts";
 import { createSentenceSpeaker } from "./sentence-speaker.ts";
 import { speakReply, type SpeakDeps } from "./speak-reply.ts";
+import { warmUp } from "./warm-up.ts";
 
 /** The program: its name, its operations port and its variables. */
 export const tts: Program<typeof ttsConfig> = {
@@ -35,6 +36,7 @@ export async function buildTts({
   report,
   log,
   meter,
+  warm,
   defer,
   drain,
 }: Context<typeof ttsConfig>): Promise<void> {
@@ -61,6 +63,7 @@ export async function buildTts({
   const pools = [...engines, speaker].flatMap(({ recorder }) => recorder ?? []);
   report({ pools: () => pools.map((pool) => pool.stats()) });
   observePools(meter, () => pools);
+  await warm((signal) => warmUp({ config, speaker, engine: engines[0]!, log }, signal));
 
   const deps: SpeakDeps = {
     bus,

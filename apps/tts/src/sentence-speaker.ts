@@ -46,6 +46,8 @@ export interface SentenceSpeaker {
   speak(request: SentenceRequest, signal: AbortSignal): AsyncIterable<SpokenPacket>;
   /** Says that something went wrong: in the language if an engine speaks it, otherwise in English. */
   apologize(language: string | undefined, signal: AbortSignal): AsyncIterable<SpokenPacket>;
+  /** Gives the packets of a text as this engine speaks it, for a warm-up: it is neither measured nor kept. */
+  rehearse(engine: TtsEngine, text: string, signal: AbortSignal): AsyncIterable<SpokenPacket>;
   /** The statistics of the threads that encode. */
   readonly recorder: PoolRecorder;
   /** Returns the present load of the threads that encode. */
@@ -53,6 +55,8 @@ export interface SentenceSpeaker {
   /** Ends every running sentence and the threads. The engines stay open. */
   close(): Promise<void>;
 }
+
+const rehearsing = "rehearsal";
 
 /** Dependencies of a sentence speaker. */
 export interface SentenceSpeakerDeps extends PreferredEngines {
@@ -136,12 +140,22 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     return tell("failed", { language }, createOutage(), signal);
   }
 
-  return { speak, apologize, recorder: encoder.recorder, load: () => encoder.load(), close: () => encoder.close() };
+  return {
+    speak,
+    apologize,
+    rehearse: (engine, text, signal) =>
+      encoder.speak({ ...engine, name: rehearsing, repeatable: false }, { text }, signal),
+    recorder: encoder.recorder,
+    load: () => encoder.load(),
+    close: () => encoder.close(),
+  };
 }
 
 /** Starts the threads, behind the cache. */
 async function openEncoder({ log, metrics, threads, cacheBytes = 0 }: SentenceSpeakerDeps): Promise<SpeechEncoder> {
-  const onSynthesized = (engine: string, ms: number) => metrics.synthesized(engine, ms);
+  const onSynthesized = (engine: string, ms: number) => {
+    if (engine !== rehearsing) metrics.synthesized(engine, ms);
+  };
   const encoder = await createSpeechEncoder({ threads, onSynthesized, log });
   return createPacketCache(encoder, { maxBytes: cacheBytes, onLookup: (result) => metrics.cacheAsked(result) });
 }

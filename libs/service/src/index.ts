@@ -21,4 +21,6 @@ export { createMemoryReader, createVitals } from "./process-metrics.ts";
 export { createProxies, type Client, type Proxies } from "./proxies.ts";
 export { run } from "./run.ts";
 export { programShape, startService, type Build, type Program, type Running, type Service } from "./service.ts";
+export { withStandIn, type StandInAnswer } from "./stand-in-server.ts";
 export { knownVariables } from "./variables.ts";
+export { type Warm } from "./warm-up.ts";

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
+import { findFreePort } from "@voxbus/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ConfigError } from "./config.ts";
@@ -54,6 +55,20 @@ describe("operations port", () => {
     expect(await get(service, "/readyz")).toMatchObject({ status: 503, body: { ready: false, failing: ["nats"] } });
     nats = true;
     expect(await get(service, "/readyz")).toMatchObject({ status: 200, body: { ready: true, failing: [] } });
+  });
+
+  it("/readyz: 503 until the program has warmed up", async () => {
+    const port = String(await findFreePort());
+    let answer: unknown;
+    const service = await start(
+      ({ warm }) =>
+        warm(async () => {
+          answer = await (await fetch(`http://127.0.0.1:${port}/readyz`)).json();
+        }),
+      { VOXBUS_BELL_OPS_PORT: port },
+    );
+    expect(answer).toEqual({ ready: false, failing: ["started"] });
+    expect(await get(service, "/readyz")).toMatchObject({ status: 200, body: { ready: true } });
   });
 
   it("/readyz: 503 as soon as the program stops", async () => {

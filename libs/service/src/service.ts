@@ -13,6 +13,7 @@ import { answerPreStop } from "./pre-stop.ts";
 import { observeProcess } from "./process-metrics.ts";
 import { createProxies } from "./proxies.ts";
 import { startTelemetry } from "./telemetry.ts";
+import { createWarm, type Warm } from "./warm-up.ts";
 import { createUnexpectedErrors, type BearError } from "./unexpected-errors.ts";
 
 type BaseConfig = z.infer<z.ZodObject<typeof baseConfig>>;
@@ -39,6 +40,11 @@ export interface Service<S extends ConfigShape> extends Pick<Lifecycle, "signal"
    * process exits with code 78, so that it is not started again.
    */
   fail(reason: Error): void;
+  /**
+   * Runs the program's work on made-up input, so that the first real one does not wait for code to be compiled. It takes 2 s
+   * at most. A failure is logged. Called before the program accepts work, which its metrics must not count.
+   */
+  readonly warm: Warm;
   /** Adds a condition to `/readyz`. */
   check(name: string, ready: () => boolean): void;
   /** Adds a route to the operations port, by method and path. One that is there already is replaced. */
@@ -100,14 +106,13 @@ export async function startService<S extends ConfigShape>(
     const bearError = createUnexpectedErrors(meter, log);
     const telemetry = await startTelemetry({ name, log }, env);
     defer(() => telemetry?.close());
-    meter
-      .createObservableCounter("voxbus_process_log_lines_dropped", {
-        description: "Log lines that could not be written",
-      })
-      .addCallback((result) => result.observe(logOutput().dropped(), { program: name }));
+    countLostLines(meter, name);
     const vitals = observeProcess(meter, name);
     defer(() => vitals.close());
-    const checks = new Map<string, () => boolean>([["running", () => !signal.aborted]]);
+    const checks = new Map<string, () => boolean>([
+      ["running", () => !signal.aborted],
+      ["started", () => false],
+    ]);
     let resolvePreStopped = (): void => undefined;
     const preStopped = new Promise<void>((resolve) => (resolvePreStopped = resolve));
     const preStop = answerPreStop(
@@ -147,13 +152,21 @@ export async function startService<S extends ConfigShape>(
       defer,
       drain,
       fail,
+      warm: createWarm(log, signal),
       check: (name, ready) => checks.set(name, ready),
       route: (path, handler) => routes.set(path, handler),
       metrics: async () => new PrometheusSerializer().serialize((await exporter.collect()).resourceMetrics),
     });
+    checks.delete("started");
     return { addresses: { ...addresses, ops: ops.address }, log, preStopped, failed, stop, bearError };
   } catch (error) {
     await stop("quick");
     throw error;
   }
+}
+
+function countLostLines(meter: Meter, program: string): void {
+  meter
+    .createObservableCounter("voxbus_process_log_lines_dropped", { description: "Log lines that could not be written" })
+    .addCallback((result) => result.observe(logOutput().dropped(), { program }));
 }

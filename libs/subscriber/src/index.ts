@@ -56,6 +56,7 @@ export {
   type StopMode,
   type Variable,
   withoutText,
+  withStandIn,
 } from "@voxbus/service";
 /** zod, for the shape of a program's own configuration. */
 export { z } from "zod";
