@@ -37,6 +37,22 @@ test("embedded engine: a word without a pronunciation is rejected by name", asyn
   });
 });
 
+test("embedded engine: as a stand-in it loads its model when it is first asked", async () => {
+  const fsg = "FSG_BEGIN x\nNUM_STATES 2\nSTART_STATE 0\nFINAL_STATE 1\nTRANSITION 0 1 1.0 xyzzyx\nFSG_END\n";
+  const options = { garbagePrefix, judge, threads: 1, decoders: 1, standIn: true, log: silentLog };
+  const never = new AbortController().signal;
+  // With this grammar no thread can start.
+  const idle = await createEmbeddedEngine({ ...options, grammar: { fsg, pronunciations: {} } });
+  await expect(idle.open({ language: "en" }, never).finish()).rejects.toMatchObject({ code: "not-started" });
+  await idle.close();
+
+  const engine = await createEmbeddedEngine({ ...options, grammar });
+  const recognition = engine.open({ language: "en" }, never);
+  recognition.write(loadSpeech("time"));
+  expect((await recognition.finish()).text).toBe("what time is it");
+  await engine.close();
+});
+
 test("embedded engine: the same samples give the same text at any level and after any other speech", async () => {
   const engine = await createEmbeddedEngine({
     grammar,

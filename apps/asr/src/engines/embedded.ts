@@ -11,7 +11,8 @@ const maxWaiting = 100;
 /**
  * Creates the engine that recognizes the sentences of a grammar, in American English, in threads of this process. A thread
  * has up to `decoders` decoders of 10.9 MB each. One of them is ready when this resolves. The other threads and decoders
- * are created on demand and kept. Throws when a word of the grammar has no pronunciation.
+ * are created on demand and kept. Throws when a word of the grammar has no pronunciation. A `standIn` creates its first one
+ * on demand too.
  */
 export async function createEmbeddedEngine(options: {
   readonly grammar: Grammar;
@@ -21,15 +22,16 @@ export async function createEmbeddedEngine(options: {
   readonly judge: (text: string) => Completion;
   readonly threads: number;
   readonly decoders: number;
+  readonly standIn?: boolean;
   /** The name of the threads in the statistics. */
   readonly name?: string;
   readonly log: Pick<Log, "warn">;
 }): Promise<AsrEngine> {
-  const { grammar, garbagePrefix, judge, threads, decoders, name = "recognition", log } = options;
+  const { grammar, garbagePrefix, judge, threads, decoders, standIn = false, name = "recognition", log } = options;
   const { fsg, pronunciations } = grammar;
   const threadOptions: WorkerPoolOptions<RecognizerContract> = {
     url: new URL("../../dist/engines/recognizer-worker.js", import.meta.url),
-    size: [1, threads],
+    size: [standIn ? 0 : 1, threads],
     perWorker: decoders,
     maxWaiting,
     workerData: { model: "en-us", grammar: { fsg, pronunciations }, garbagePrefix },

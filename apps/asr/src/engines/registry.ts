@@ -18,6 +18,8 @@ export const engines: Readonly<
       threads: config.VOXBUS_ASR_THREADS,
       decoders: config.VOXBUS_ASR_DECODERS,
       name: poolName(config, "embedded"),
+      // Only devices whose profile names it would need its 30 MB.
+      standIn: config.VOXBUS_ASR_ENGINE !== "embedded",
       log,
     }),
   openai: async (config) =>
