@@ -72,8 +72,7 @@ export async function createSpeechEncoder(options: {
   const { log } = options;
   const threadOptions: WorkerPoolOptions<EncodeContract> = {
     url: new URL("../dist/encode-worker.js", import.meta.url),
-    size: [1, options.threads],
-    growsWithTasks: false,
+    size: [1, options.threads, "on request"],
     workerData: null,
     perWorker: tasksPerThread,
     maxWaiting,

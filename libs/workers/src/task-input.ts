@@ -12,7 +12,7 @@ export interface TaskInput<Value> extends AsyncIterable<Value> {
   readonly endedAt: number | undefined;
 }
 
-// A value is due after this time (ms), if nobody waits for the answer yet.
+// A value is due after this time (ms), before anyone waits for the answer.
 const unhurriedMs = 1000;
 
 /**
@@ -30,6 +30,9 @@ export function createTaskInput<Value>(steps: {
   let isReading = false;
   let wake = () => {};
 
+  function isEmpty(): boolean {
+    return values.length === 0 && endedAt === undefined;
+  }
   function readDue(): number {
     return endedAt ?? urgentAt[0] ?? values[0]!.at + unhurriedMs;
   }
@@ -59,7 +62,7 @@ export function createTaskInput<Value>(steps: {
     },
     [Symbol.asyncIterator]: () => ({
       async next() {
-        while (values.length === 0 && endedAt === undefined) await new Promise<void>((resolve) => (wake = resolve));
+        while (isEmpty()) await new Promise<void>((resolve) => (wake = resolve));
         isReading = true;
         await steps.wait(readDue());
         isReading = false;

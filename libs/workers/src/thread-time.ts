@@ -15,8 +15,8 @@ export function readThreadId(): number | undefined {
 /** Measures the time that a thread of this process had. */
 export interface ThreadTime {
   /**
-   * Gives the time since the last call that the thread had, ms. A thread that could run has had its CPU time only: on a loaded
-   * machine it waits for a core. Otherwise, and where CPU time is unknown, it has had `elapsedMs`.
+   * Gives the time since the last call that the thread had, ms. A thread that ran, or could run, has had its CPU time only: on a
+   * loaded machine it waits for a core. Otherwise, and where CPU time is unknown, it has had `elapsedMs`.
    */
   take(elapsedMs: number): number;
 }
@@ -30,7 +30,7 @@ export function createThreadTime(id: number | undefined): ThreadTime {
       if (now === undefined) return elapsedMs;
       const cpuMs = now.cpuMs - used;
       used = now.cpuMs;
-      return now.canRun ? Math.min(cpuMs, elapsedMs) : elapsedMs;
+      return now.canRun || cpuMs > 0 ? Math.min(cpuMs, elapsedMs) : elapsedMs;
     },
   };
 }

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { createBatch } from "./batch.ts";
-import { createProgressMemory, openProgress } from "./progress.ts";
+import { createProgressMemory, openProgress, type Progress } from "./progress.ts";
 import type { Task, TaskThread } from "./task.ts";
 import { createThreadTime, type ThreadTime } from "./thread-time.ts";
 import { WorkerError } from "./worker-error.ts";
@@ -42,9 +42,7 @@ export function startThread(options: {
   const worker = new Worker(options.url, { workerData: data });
   const tasks = new Map<number, Task>();
   let time: ThreadTime | undefined;
-  /** The steps at the last probe, and the thread's own time since it made the last one. */
-  let steps = -1;
-  let quietMs = 0;
+  const judge = createHangJudge(progress);
   let failure: unknown;
   let busyMs = 0;
 
@@ -99,15 +97,9 @@ export function startThread(options: {
     },
     probe({ elapsedMs, hangMs }) {
       if (time === undefined) return;
-      const ownMs = time.take(elapsedMs);
-      if (progress.steps === steps) {
-        quietMs += ownMs;
-        if (quietMs > hangMs) void worker.terminate();
-        return;
-      }
-      steps = progress.steps;
-      quietMs = 0;
-      thread.send({ kind: "ping" });
+      const quietMs = judge(time.take(elapsedMs));
+      if (quietMs > hangMs) void worker.terminate();
+      else if (quietMs === 0) thread.send({ kind: "ping" });
     },
     close(error) {
       for (const task of tasks.values()) task.end(error);
@@ -116,6 +108,17 @@ export function startThread(options: {
     },
   };
   return thread;
+}
+
+/** Creates a function that takes a thread's own time since the last call, and gives its time without a step, ms. */
+function createHangJudge(progress: Progress): (ownMs: number) => number {
+  let steps = -1;
+  let quietMs = 0;
+  return (ownMs) => {
+    quietMs = progress.steps === steps ? quietMs + ownMs : 0;
+    steps = progress.steps;
+    return quietMs;
+  };
 }
 
 function toError(error: unknown): Error {

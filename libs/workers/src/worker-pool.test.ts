@@ -24,7 +24,7 @@ const code = `
     if (act === "bytes") yield new Uint8Array(count);
     if (act === "sum") { let sum = 0; for await (const value of input) yield (sum += value); }
     if (act === "wait") { yield threadId; await new Promise((r) => signal.addEventListener("abort", r)); }
-    if (act === "spin") { yield threadId; for (;;); }
+    if (act === "spin") { yield threadId; if (flag) Atomics.store(flag, 0, 1); for (;;); }
     if (act === "block") { yield threadId; Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); }
     if (act === "work") { for (const until = cpuMs() + count; cpuMs() < until;); yield threadId; }
     if (act === "die once") { yield 1; if (Atomics.add(flag, 0, 1) === 0) process.exit(3); yield 2; }
@@ -158,7 +158,9 @@ test("worker pool: a reader that leaves frees the slot", async () => {
 test("worker pool: a worker that never hears an abort is replaced", async () => {
   start({ hangMs: 200 });
   const stop = new AbortController();
-  const spinning = await first(pool.stream({ act: "spin" }, stop.signal));
+  const flag = new Int32Array(new SharedArrayBuffer(4));
+  const spinning = await first(pool.stream({ act: "spin", flag }, stop.signal));
+  await expect.poll(() => Atomics.load(flag, 0)).toBe(1);
   stop.abort();
   expect(await pool.call({ act: "thread" })).not.toBe(spinning);
 });

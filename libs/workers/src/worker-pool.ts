@@ -52,10 +52,11 @@ export interface WorkerPool<Contract extends WorkerContract> {
 export interface WorkerPoolOptions<Contract extends WorkerContract> {
   /** The worker's module, which calls `serveWorker`. */
   readonly url: URL;
-  /** Number of threads, or those at the start and at most. */
-  readonly size: number | readonly [least: number, most: number];
-  /** True (the default) if a thread starts whenever more tasks run together than there are threads. Otherwise `grow` starts it. */
-  readonly growsWithTasks?: boolean;
+  /**
+   * Number of threads, or those at the start and at most. The others then start when as many tasks run together, or with
+   * `on request` when `grow` is called.
+   */
+  readonly size: number | readonly [least: number, most: number, growth?: "on request"];
   readonly workerData: Contract["data"];
   /** Tasks that one thread runs at the same time (1). */
   readonly perWorker?: number;
@@ -80,9 +81,8 @@ export function createWorkerPool<Contract extends WorkerContract>(
   options: WorkerPoolOptions<Contract>,
   name = "workers",
 ): WorkerPool<Contract> {
-  const { url, size, workerData, onLost } = options;
-  const [least, most] = typeof size === "number" ? [size, size] : size;
-  const { perWorker = 1, maxWaiting = 100, hangMs = 10_000, onLoss = "end", growsWithTasks = true } = options;
+  const { url, size, workerData, onLost, perWorker = 1, maxWaiting = 100, hangMs = 10_000, onLoss = "end" } = options;
+  const [least, most, growth] = typeof size === "number" ? [size, size] : size;
   const threads = new Set<Thread>();
   let waiting = new Set<Task>();
   const restarts = createRestarts(start);
@@ -125,7 +125,7 @@ export function createWorkerPool<Contract extends WorkerContract>(
     waiting.add(task);
     assign();
     if (waiting.has(task)) record.wait();
-    growTo(growsWithTasks ? countTasks(threads) + waiting.size : 1);
+    growTo(growth === "on request" ? 1 : countTasks(threads) + waiting.size);
     return task;
   }
   const watch = watchThreads(threads, hangMs);

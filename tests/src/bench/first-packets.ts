@@ -66,7 +66,7 @@ async function startReplies(
     tasks.map(async ({ results }) => {
       const reading = results[Symbol.asyncIterator]();
       await reading.next();
-      return { ms: performance.now() - from, stop: () => reading.return?.() };
+      return { ms: performance.now() - from, stop: async () => void (await reading.return?.()) };
     }),
   );
   await Promise.all(firsts.map(({ stop }) => stop()));
