@@ -23,9 +23,9 @@ test.each([24_000, 22_050, 16_000, 11_025])(
   async (sampleRate) => {
     const { feed, inputs, writtenMs } = openFeed();
     const samples = ramp(sampleRate * 20);
-    let done = false;
-    const written = feed.write({ sampleRate, samples }, never).then(() => (done = true));
-    for (let packets = 0; !done; packets += 1) {
+    const done = new AbortController();
+    const written = feed.write({ sampleRate, samples }, never).then(() => done.abort());
+    for (let packets = 0; !done.signal.aborted; packets += 1) {
       expect(writtenMs() - packets * 60).toBeLessThanOrEqual(2500);
       feed.countPacket();
       await new Promise(setImmediate);

@@ -30,8 +30,11 @@ export function createSoundFeed(
   let packets = 0;
   let wake = () => {};
 
+  function isFull(sampleRate: number): boolean {
+    return (written * 1000) / sampleRate - packets * packetMs >= mostMs;
+  }
   async function waitForRoom(sampleRate: number, signal: AbortSignal): Promise<void> {
-    while ((written * 1000) / sampleRate - packets * packetMs >= mostMs && !signal.aborted) {
+    while (isFull(sampleRate) && !signal.aborted) {
       const woken = new Promise<void>((resolve) => (wake = resolve));
       signal.addEventListener("abort", wake, { once: true });
       await woken;

@@ -8,15 +8,15 @@ import { createBatch } from "./batch.ts";
 interface Sent {
   readonly value: unknown;
   readonly moves: boolean;
-  /** True if the event-loop turn ends, or the batch is flushed, after this message. */
-  readonly then: "nothing" | "turn" | "flush";
+  /** Tells what comes before the next message. */
+  readonly next: "nothing" | "turn" | "flush";
 }
 
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 20 });
 const sent: fc.Arbitrary<Sent> = fc.record({
   value: fc.oneof(fc.string(), fc.integer(), bytes, fc.record({ kind: fc.constant("input"), bytes })),
   moves: fc.boolean(),
-  then: fc.constantFrom("nothing", "nothing", "nothing", "turn", "flush"),
+  next: fc.constantFrom("nothing", "nothing", "nothing", "turn", "flush"),
 });
 
 function buffersOf(value: unknown): ArrayBuffer[] {
@@ -35,10 +35,10 @@ test("batch: all messages arrive in order, as through a plain queue, and moved b
         (values, moved) => port1.postMessage(values, moved),
         () => expect.unreachable(),
       );
-      for (const { value, moves, then } of messages) {
+      for (const { value, moves, next } of messages) {
         batch.send(value, moves ? buffersOf(value) : undefined);
-        if (then === "flush") batch.flush();
-        if (then === "turn") await setImmediate();
+        if (next === "flush") batch.flush();
+        if (next === "turn") await setImmediate();
       }
       await setImmediate();
       port1.close();
