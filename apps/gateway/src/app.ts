@@ -24,6 +24,7 @@ import type { Handshake } from "./session/handshake.ts";
 import { createHub } from "./session/hub.ts";
 import { SessionTable } from "./session/session-table.ts";
 import { createTurnBudget } from "./session/turn-budget.ts";
+import { warmUp } from "./warm-up.ts";
 
 /** The longest wait for NATS at the end, so that a gateway that stops while NATS restarts does not count as lost, ms. */
 const farewellMs = { drain: 5000, quick: 500 } as const;
@@ -100,7 +101,6 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
   const hub = createHub(deps, sessions, records);
   check("accepting devices", () => !hub.draining);
   context.drain((mode) => hub.stop(mode));
-
   const measured = { bus, counters, memory, sessions, wheel, guard };
   observe(meter, measured);
   context.report({ id, ...countForReport({ ...measured, maxConnections: limits.connections }) });
@@ -114,6 +114,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
   });
   const guesses = createGuesses({ burst: fixedLimits.guesses, refillMs: fixedLimits.guessMs });
   const enter = (handshake: Handshake) => hub.enter(handshake);
+  await context.warm(async () => warmUp());
   server.serve({
     upgrade: createUpgrade({ config, auth, proxies, guesses, capacity, refuser, enter }),
     ota: createOta({ config, auth, port, log }),

@@ -41,7 +41,7 @@ export interface Service<S extends ConfigShape> extends Pick<Lifecycle, "signal"
    */
   fail(reason: Error): void;
   /**
-   * Runs the program's work on made-up input, so that the first real one does not wait for code to be compiled. It takes 2 s
+   * Runs the program's work on made-up input, so that the first real one does not wait for code to be compiled. It takes 5 s
    * at most. A failure is logged. Called before the program accepts work, which its metrics must not count.
    */
   readonly warm: Warm;

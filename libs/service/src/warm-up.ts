@@ -4,12 +4,12 @@ import type { Log } from "./log.ts";
 /** Runs the work of a program once on made-up input, before anyone waits for it. */
 export type Warm = (run: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 
-const limitMs = 2000;
+const limitMs = 5000;
 // Work below a span that is not recorded leaves no spans.
 const unrecorded = { traceId: "1".repeat(32), spanId: "1".repeat(16), traceFlags: TraceFlags.NONE };
 
 /**
- * Creates the warm-up of a program. A run ends at the latest after 2 s, or when `signal` aborts. Its failure is logged and
+ * Creates the warm-up of a program. A run ends at the latest after 5 s, or when `signal` aborts. Its failure is logged and
  * prevents nothing: the first work is slower then.
  */
 export function createWarm(log: Pick<Log, "debug" | "info">, signal: AbortSignal): Warm {
