@@ -23,6 +23,8 @@ export const hurried = {
   VOXBUS_MONITOR_OPS_PORT: "0",
   VOXBUS_MONITOR_INTERVAL_MS: "100",
   VOXBUS_MONITOR_CALLS_PER_MINUTE: "0",
+  // On a busy machine the process of a test is late itself.
+  VOXBUS_MONITOR_MAX_LOOP_DELAY_MS: "60000",
   VOXBUS_MONITOR_LEASE_MS: "600",
 };
 

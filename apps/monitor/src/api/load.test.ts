@@ -5,9 +5,7 @@ import { makePool, makeStats, speakAs, startTestMonitor, type TestMonitor } from
 let my: TestMonitor;
 const speaking: { close(): void }[] = [];
 beforeAll(async () => {
-  // The process of this test is late itself.
-  const later = { VOXBUS_MONITOR_MAX_LOOP_DELAY_MS: "60000" };
-  my = await startTestMonitor({ VOXBUS_MONITOR_MAX_POOL_WAIT_MS: "250", ...later });
+  my = await startTestMonitor({ VOXBUS_MONITOR_MAX_POOL_WAIT_MS: "250" });
 });
 afterEach(() => speaking.splice(0).forEach((one) => one.close()));
 afterAll(() => my?.stop());
