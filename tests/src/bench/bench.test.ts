@@ -128,7 +128,10 @@ test.concurrent(
     expect(names(figures.broadcast)).toEqual(["bare ws", "gateway"]);
     expect(figures.broadcast.map(({ missed }) => missed)).toEqual([0, 0]);
     expect(figures.growth.map(({ devices }) => devices)).toEqual([10, 20]);
-    expect(figures.gateways).toMatchObject([{ gateways: 2 }]);
+    expect(figures.gateways).toMatchObject([
+      { gateways: 2, ports: "each" },
+      { gateways: 2, ports: "one" },
+    ]);
     expect(figures.workers).toMatchObject([{ workers: 2, turns: { ended: { lost: 0, silent: 0 } } }]);
     expect(figures.presence.map(({ devices }) => devices)).toEqual([200, 400]);
     const [arrival, earliest] = figures.firstPackets;

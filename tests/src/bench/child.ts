@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { listPids } from "./process-tree.ts";
 
 /** The root of the checkout. */
 export const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -99,7 +100,8 @@ export async function startChild(
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");
-      child.kill("SIGKILL");
+      // The processes of a gateway's port would only notice that their parent is gone.
+      for (const pid of listPids(child.pid ?? 0)) killQuietly(pid);
       await ended;
     },
   };
@@ -123,11 +125,20 @@ export function answerParent(
   process.send?.({ type: "ready", addresses });
 }
 
+/** Kills a process. One that has just ended is no error. */
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 const running = new Set<ChildProcess>();
 
 /** Kills every child that still runs. A request that waits for an answer fails. */
 export function killChildren(): void {
-  for (const child of running) child.kill("SIGKILL");
+  for (const { pid = 0 } of running) for (const one of listPids(pid)) killQuietly(one);
 }
 
 const tickMs = 10;

@@ -42,7 +42,7 @@ export function tabulateGateways(rows: readonly GatewaysRow[]): readonly Table[]
       title: `growth: gateways on one machine, ${one?.connections ?? 0} connections in a closed loop`,
       head: ["gateways", "frames/s", "/ fewest", "p50 ms", "p99 ms", "/ fewest", "CPU µs/frame of the gateways", "/ fewest", "memory MiB"],
       rows: rows.map((row) => [
-        String(row.gateways),
+        `${row.gateways}${row.gateways === 1 ? "" : row.ports === "one" ? " behind one port" : ", a port each"}`,
         format(row.rate, 0),
         ratio(row.rate, one?.rate),
         format(row.p50),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { readCpuMs, readPssKib, startChild, type Child } from "./child.ts";
 import type { SliceResult } from "./load.ts";
+import { listPids } from "./process-tree.ts";
 import { startServer, type Server } from "./servers.ts";
 
 /** The cost of a number of devices on one gateway. Times in ms. */
@@ -23,6 +24,8 @@ export interface DevicesRow {
 /** Several gateways with the same devices in a closed loop. */
 export interface GatewaysRow {
   readonly gateways: number;
+  /** Each with a port of its own, or as processes behind one port (`VOXBUS_GATEWAY_WORKERS`). */
+  readonly ports: "each" | "one";
   readonly connections: number;
   readonly rate: number;
   readonly p50: number;
@@ -102,12 +105,14 @@ export async function measureGateways(options: {
 }): Promise<readonly GatewaysRow[]> {
   const rows: GatewaysRow[] = [];
   for (const gateways of options.counts) {
-    options.progress(`growth, ${gateways} gateways`);
-    const nats = await startNatsServer();
-    try {
-      rows.push(await measureSome(nats, gateways, options));
-    } finally {
-      await nats.stop();
+    for (const ports of gateways === 1 ? (["each"] as const) : (["each", "one"] as const)) {
+      options.progress(`growth, ${gateways} gateways, ports: ${ports}`);
+      const nats = await startNatsServer();
+      try {
+        rows.push(await measureSome(nats, { ...options, gateways, ports }));
+      } finally {
+        await nats.stop();
+      }
     }
   }
   return rows;
@@ -115,38 +120,49 @@ export async function measureGateways(options: {
 
 async function measureSome(
   nats: NatsServer,
-  gateways: number,
-  { connections, seconds }: { readonly connections: number; readonly seconds: number },
+  options: {
+    readonly gateways: number;
+    readonly ports: GatewaysRow["ports"];
+    readonly connections: number;
+    readonly seconds: number;
+  },
 ): Promise<GatewaysRow> {
-  const running: { readonly server: Server; readonly load: Child }[] = [];
+  const { gateways, ports, connections, seconds } = options;
+  const servers: Server[] = [];
+  const loads: Child[] = [];
   try {
     for (let n = 0; n < gateways; n += 1) {
+      const env = {
+        VOXBUS_GATEWAY_ID: `bench-${n}`,
+        ...(ports === "one" && { VOXBUS_GATEWAY_WORKERS: String(gateways) }),
+      };
       // One program echoes for all of them.
-      const options = { env: { VOXBUS_GATEWAY_ID: `bench-${n}` }, echo: n === 0 };
-      const server = await startServer("gateway", nats.url, options);
+      if (ports === "each" || n === 0) servers.push(await startServer("gateway", nats.url, { env, echo: n === 0 }));
       const load = await startChild("load");
-      running.push({ server, load });
-      const { url, greeting } = server;
+      loads.push(load);
+      const { url, greeting } = servers.at(-1)!;
       const count = Math.ceil(connections / gateways);
       await load.ask("connect", { url, prefix: `device-${n}-`, count, greeting });
     }
     await sleep(1000);
-    const readEdges = () => running.reduce((sum, { server }) => sum + readCpuMs(server.edge.pid), 0);
-    const run = () => Promise.all(running.map(({ load }) => load.ask<SliceResult>("run", { mode: "closed", seconds })));
+    const edges = servers.flatMap(({ edge }) => listPids(edge.pid));
+    const readEdges = () => edges.reduce((sum, pid) => sum + readCpuMs(pid), 0);
+    const run = () => Promise.all(loads.map((load) => load.ask<SliceResult>("run", { mode: "closed", seconds })));
     await run();
     const before = readEdges();
     const results = await run();
     const frames = results.reduce((sum, { sent, lost }) => sum + sent - lost, 0);
     return {
       gateways,
+      ports,
       connections,
       rate: results.reduce((sum, { rate }) => sum + rate, 0),
       p50: Math.max(...results.map(({ p50 }) => p50)),
       p99: Math.max(...results.map(({ p99 }) => p99)),
       frameUs: ((readEdges() - before) * 1000) / Math.max(1, frames),
-      memory: running.reduce((sum, { server }) => sum + readPssKib(server.edge.pid), 0) / 1024,
+      memory: edges.reduce((sum, pid) => sum + readPssKib(pid), 0) / 1024,
     };
   } finally {
-    await Promise.all(running.flatMap(({ server, load }) => [load.stop(), server.stop()]));
+    await Promise.all([...loads, ...servers].map((one) => one.stop()));
   }
 }

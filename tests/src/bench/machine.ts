@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { root } from "./child.ts";
+import { listTree } from "./process-tree.ts";
 
 /** How busy the machine was in a span of time, in cores. */
 export interface Busy {
@@ -35,24 +36,7 @@ function readBusyTicks(): number {
 
 /** Reads the CPU time of this process and its descendants, those that have ended included, in ticks. */
 function readOwnTicks(): number {
-  const processes = new Map<number, { readonly parent: number; readonly ticks: number }>();
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const fields = readFileSync(`/proc/${name}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
-      // utime, stime, and cutime and cstime of children that were waited for.
-      const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
-      processes.set(Number(name), { parent: Number(fields[1]), ticks });
-    } catch {
-      // The process ended between the listing and the reading: its parent has its time.
-      continue;
-    }
-  }
-  const isOurs = (pid: number): boolean => {
-    for (let at = pid; at > 1; at = processes.get(at)?.parent ?? 0) if (at === process.pid) return true;
-    return false;
-  };
-  return [...processes].reduce((sum, [pid, { ticks }]) => (isOurs(pid) ? sum + ticks : sum), 0);
+  return listTree(process.pid).reduce((sum, { ticks }) => sum + ticks, 0);
 }
 
 /** The conditions of a run that its figures depend on. */
