@@ -22,10 +22,12 @@ beforeEach(async () => {
 });
 afterEach(() => encoder.close());
 
+const sampleRate = 24_000;
+const pieceMs = 100;
+const piece = Int16Array.from({ length: (sampleRate * pieceMs) / 1000 }, (_, i) => 9000 * Math.sin(i / 9));
+
 /** Speaks a tone. The text is its length, in s. `read` is the sound that was taken from the engine. */
 function createToneEngine(repeatable = false): TtsEngine & { readMs: number } {
-  const sampleRate = 24_000;
-  const pieceMs = 100;
   const engine = {
     name: "tone",
     repeatable,
@@ -35,8 +37,7 @@ function createToneEngine(repeatable = false): TtsEngine & { readMs: number } {
     async *synthesize({ text }: { readonly text: string }) {
       for (let ms = 0; ms < Number(text) * 1000; ms += pieceMs) {
         engine.readMs += pieceMs;
-        const samples = Int16Array.from({ length: (sampleRate * pieceMs) / 1000 }, (_, i) => 9000 * Math.sin(i / 9));
-        yield { sampleRate, samples };
+        yield { sampleRate, samples: piece };
       }
     },
     close: () => Promise.resolve(),
@@ -130,7 +131,7 @@ test("speech encoder: threads start when packets are late, not when there are ma
   encoder = await start(2);
   const stop = new AbortController();
   const many = Array.from({ length: 600 }, () => listen("600", { signal: stop.signal }));
-  expect(encoder.load()).toMatchObject({ threads: 1, mostThreads: 2, sentences: many.length });
+  await expect.poll(() => encoder.load().sentences, patience).toBe(many.length);
   await expect.poll(() => encoder.load().threads, patience).toBe(2);
   stop.abort();
 });

@@ -36,8 +36,7 @@ export interface Task {
   lose(error: Error, isComputed: boolean): boolean;
 }
 
-/** Creates a task that waits. */
-export function createTask(options: {
+interface TaskOptions {
   readonly id: number;
   readonly request: unknown;
   readonly signal: AbortSignal | undefined;
@@ -46,7 +45,10 @@ export function createTask(options: {
   readonly record: WorkRecord;
   /** Called when the task is aborted while it still waits. */
   readonly onAbandoned: (task: Task) => void;
-}): Task {
+}
+
+/** Creates a task that waits. */
+export function createTask(options: TaskOptions): Task {
   const { id, request, signal, onLoss, record, onAbandoned } = options;
   const results = createAsyncQueue<unknown>(() => abort(new WorkerError("closed", "the reader left before the end")));
   /** The messages for the next thread that runs the task. */

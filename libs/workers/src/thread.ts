@@ -24,8 +24,7 @@ export interface Thread extends TaskThread {
   close(error: WorkerError): Promise<unknown>;
 }
 
-/** Starts a worker thread. */
-export function startThread(options: {
+interface ThreadOptions {
   readonly url: URL;
   readonly workerData: unknown;
   /** Called when the thread is ready, and whenever one of its tasks has ended. */
@@ -35,7 +34,10 @@ export function startThread(options: {
    * wait for another thread now.
    */
   readonly onExit: (thread: Thread, error: WorkerError, tasks: readonly Task[]) => void;
-}): Thread {
+}
+
+/** Starts a worker thread. */
+export function startThread(options: ThreadOptions): Thread {
   const memory = createProgressMemory();
   const data: ThreadData = { data: options.workerData, memory };
   const progress = openProgress(memory);
