@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { readClock } from "@voxbus/workers";
 import { beforeAll, afterAll, expect, test } from "vitest";
 import { createEmbeddedEngine } from "./engines/embedded.ts";
 import { type SpeechRequest, TtsError, type TtsEngine } from "./engines/engine.ts";
@@ -123,6 +124,30 @@ test("packet cache: replies that say the same at the same time share one synthes
   expect(asked).toHaveLength(1);
   expect(aborted.length).toBeLessThanOrEqual(1);
   expect(results).toEqual(["miss", "shared", "shared", "hit"]);
+});
+
+test("packet cache: a reply that is more urgent does not wait for the synthesis of another one", async () => {
+  const forever = new Promise(() => undefined);
+  const { cache, engine, asked, results } = createCache({ hold: forever });
+  const stop = new AbortController();
+  const at = (due: number) => () => ({ due, heardMs: 0 });
+  const turn = { device: "d", priority: "normal", since: 0, isLater: false } as const;
+  const text = "The time is noon.";
+  const soon = readClock();
+  const requests = [
+    { text, turn, deadline: at(soon + 8000) },
+    { text, turn, deadline: at(soon + 9000) },
+    { text, turn, deadline: at(soon) },
+    { text, turn: { ...turn, priority: "high" }, deadline: at(soon) },
+    { text, turn, deadline: at(soon) },
+  ] as const;
+  const readers = requests.map((request) => cache.speak(engine, request, stop.signal)[Symbol.asyncIterator]());
+  for (const reader of readers) await reader.next();
+  expect(results).toEqual(["miss", "shared", "miss", "miss", "shared"]);
+  expect(asked).toHaveLength(3);
+  const reason = new Error("enough");
+  stop.abort(reason);
+  for (const reader of readers) await reader.return?.();
 });
 
 test("packet cache: everyone who shares a synthesis hears of its failure", async () => {
