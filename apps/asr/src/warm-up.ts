@@ -10,7 +10,7 @@ const sampleRate = 16_000;
 const packetSamples = 960;
 const speechMs = 1500;
 const pauseMs = 900;
-const rounds = 2;
+const requests = 2;
 
 /** Dependencies of the warm-up. */
 export interface WarmUpDeps {
@@ -33,7 +33,7 @@ export async function warmUp({ config, frontEnds, log }: WarmUpDeps, signal: Abo
   if (config.VOXBUS_ASR_ENGINE !== "openai") return;
   await withStandIn(answer, async (url) => {
     const engine = await engines.openai({ ...config, VOXBUS_ASR_URL: url, VOXBUS_ASR_KEY: undefined }, log);
-    for (let round = 0; round < rounds; round += 1) await recognize(engine, sound, signal);
+    for (let round = 0; round < requests; round += 1) await recognize(engine, sound, signal);
     await engine.close();
   });
 }
@@ -50,9 +50,7 @@ async function listen(
   signal: AbortSignal,
 ): Promise<void> {
   const task = frontEnds.open({ endMs: 700, pauseMs: 300, maxMs: 30_000 }, signal);
-  let seq = 0;
-  for (let round = 0; round < rounds; round += 1)
-    for (const packet of packets) task.write({ type: "packet", seq: (seq += 1), packet });
+  for (const [seq, packet] of packets.entries()) task.write({ type: "packet", seq, packet });
   task.write({ type: "flush" });
   task.end();
   for await (const _ of task.results);

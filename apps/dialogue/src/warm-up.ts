@@ -5,7 +5,7 @@ import type { DialogueConfig } from "./config.ts";
 import { ToolError, type AnswerRequest, type LlmEngine } from "./engines/engine.ts";
 import { engines } from "./engines/registry.ts";
 
-const rounds = 5;
+const rounds = 3;
 const words = [
   "Hello ",
   "there. ",

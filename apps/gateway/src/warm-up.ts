@@ -11,7 +11,7 @@ import {
   type OutText,
 } from "@voxbus/protocol";
 
-const rounds = 150;
+const rounds = 60;
 const session = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const name = { session, reply: `${session}:1`, origin: 1, attempt: 1, sentence: 0, n: 1, repeatable: true };
 const texts: readonly OutText[] = [

@@ -8,10 +8,10 @@ import { createReplyFrames } from "./reply-frames.ts";
 import type { SentenceSpeaker } from "./sentence-speaker.ts";
 import { packetMs } from "./speech-encoder.ts";
 
-const text = "This is a sentence that no one hears, as long as many are.";
-const rounds = 3;
+const text = "This is a sentence that no one hears.";
+const rounds = 2;
 const sampleRate = 22_050;
-const soundMs = 3000;
+const soundMs = 1800;
 
 /**
  * Speaks a sentence as often as it takes to have the code of a reply compiled. A speech server is not asked: a stand-in
