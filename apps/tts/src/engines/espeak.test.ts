@@ -3,14 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { writeWav } from "@voxbus/audio";
+import { createPool } from "@voxbus/pools";
 import { createEspeakEngine, findEspeak } from "./espeak.ts";
+import { createPooledEngine } from "./pooled-engine.ts";
 import { collectSound, testEngine } from "./engine.suite.ts";
 
 const program = await findEspeak();
 
+/** Creates the engine as tts has it: in a pool. */
+async function createPooled(options: Parameters<typeof createEspeakEngine>[0], slots = 1) {
+  const pool = createPool({ name: "synthesis", slots, timeoutMs: 60_000 });
+  return createPooledEngine(await createEspeakEngine(options), pool);
+}
+
 describe.skipIf(!program)("with espeak-ng installed", () => {
   testEngine("espeak", {
-    create: () => createEspeakEngine({ program: program!, concurrency: 2, timeoutMs: 20_000 }),
+    create: () => createPooled({ program: program!, timeoutMs: 20_000 }, 2),
     speed: true,
     speaks: [
       { text: "Hello there." },
@@ -26,9 +34,7 @@ describe.skipIf(!program)("with espeak-ng installed", () => {
 });
 
 test("espeak: a program that cannot be run is rejected by name", async () => {
-  await expect(
-    createEspeakEngine({ program: "/nowhere/espeak-ng", concurrency: 1, timeoutMs: 20_000 }),
-  ).rejects.toMatchObject({
+  await expect(createEspeakEngine({ program: "/nowhere/espeak-ng", timeoutMs: 20_000 })).rejects.toMatchObject({
     name: "TtsError",
     code: "unavailable",
   });
@@ -43,7 +49,7 @@ test("espeak: the wait for a free slot does not count as the time of its program
     `#!/bin/sh\n[ "$1" = --voices ] && echo && echo " 5 en-us" && exit 0\nsleep 0.4\necho ${wav} | base64 -d\n`,
   );
   await chmod(slow, 0o755);
-  const engine = await createEspeakEngine({ program: slow, concurrency: 1, timeoutMs: 1000 });
+  const engine = await createPooled({ program: slow, timeoutMs: 1000 });
   const never = new AbortController().signal;
   await Promise.all(Array.from({ length: 4 }, () => collectSound(engine.synthesize({ text: "Hello." }, never))));
   await engine.close();
@@ -60,7 +66,7 @@ test("espeak: a slow reader holds neither the slot nor the time of the program",
     `#!/bin/sh\n[ "$1" = --voices ] && echo && echo " 5 en-us" && exit 0\nsleep 0.3\ncat ${folder}/sound.wav\n`,
   );
   await chmod(program, 0o755);
-  const engine = await createEspeakEngine({ program, concurrency: 1, timeoutMs: 800 });
+  const engine = await createPooled({ program, timeoutMs: 800 });
   const never = new AbortController().signal;
   const slow = engine.synthesize({ text: "Hello." }, never)[Symbol.asyncIterator]();
   const { value: first } = await slow.next();
@@ -81,7 +87,7 @@ test("espeak: a program that fails says why, and frees its slot", async () => {
     '#!/bin/sh\n[ "$1" = --voices ] && echo && echo " 5 en-us" && exit 0\necho no data >&2\nexit 3\n',
   );
   await chmod(broken, 0o755);
-  const engine = await createEspeakEngine({ program: broken, concurrency: 1, timeoutMs: 20_000 });
+  const engine = await createPooled({ program: broken, timeoutMs: 20_000 });
   for (let i = 0; i < 2; i++) {
     const failed = collectSound(engine.synthesize({ text: "Hello." }, new AbortController().signal));
     await expect(failed).rejects.toMatchObject({

@@ -4,8 +4,7 @@ import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { PassThrough, pipeline } from "node:stream";
 import { promisify } from "node:util";
-import PQueue from "p-queue";
-import { type Sound, TtsError, type PcmEngine } from "./engine.ts";
+import { type PcmEngine, type Sound, TtsError } from "./engine.ts";
 import { readPcmStream } from "./pcm-stream.ts";
 import { countScripts, guessLanguage } from "../script.ts";
 
@@ -30,20 +29,18 @@ export async function findEspeak(): Promise<string | undefined> {
 }
 
 /**
- * Creates the engine that runs espeak-ng, one process for each sentence, at most `concurrency` at the same time. It speaks
+ * Creates the engine that runs espeak-ng, one process for each sentence. Its pool limits them. It speaks
  * more than 100 languages, like a robot. Text goes through stdin, so it cannot be taken for an option. Throws TtsError
  * when the program cannot be run.
  */
 export async function createEspeakEngine(options: {
   readonly program: string;
-  readonly concurrency: number;
   readonly voice?: string | undefined;
-  /** The longest time for one piece of text, from when its process may start (ms). */
+  /** The longest time for one piece of text (ms). */
   readonly timeoutMs: number;
 }): Promise<PcmEngine> {
-  const { program, concurrency, timeoutMs } = options;
+  const { program, timeoutMs } = options;
   const voices = await listVoices(program);
-  const slots = new PQueue({ concurrency });
   const closing = new AbortController();
   // A voice's name such as `en+f3` is a language and a variant. Anything else could be an option or a file.
   const known = (voice: string | undefined) =>
@@ -66,15 +63,10 @@ export async function createEspeakEngine(options: {
       if (!/[\p{L}\p{N}]/u.test(text)) return;
       const patience = new AbortController();
       const stop = AbortSignal.any([signal, closing.signal, patience.signal]);
-      let release = () => {};
-      let timer: NodeJS.Timeout | undefined;
-      const onEnd = () => {
-        clearTimeout(timer);
-        release();
-      };
+      const timer = setTimeout(() => patience.abort(), timeoutMs);
+      const onEnd = () => clearTimeout(timer);
       try {
-        release = await takeSlot(slots, stop);
-        timer = setTimeout(() => patience.abort(), timeoutMs);
+        stop.throwIfAborted();
         const guessed = voiceFor(text, language);
         // A chosen voice reads its own language only. Text in another language is read by a voice of that language.
         const asked = [voice, options.voice]
@@ -91,10 +83,7 @@ export async function createEspeakEngine(options: {
         onEnd();
       }
     },
-    close: async () => {
-      closing.abort(new Error("the espeak engine is closed"));
-      await slots.onIdle();
-    },
+    close: async () => closing.abort(new Error("the espeak engine is closed")),
   };
 }
 
@@ -150,22 +139,4 @@ async function listVoices(program: string): Promise<ReadonlySet<string>> {
   } catch (cause) {
     throw new TtsError("unavailable", `espeak-ng cannot be run at ${program}`, { cause });
   }
-}
-
-/** Waits for one of the slots, and returns the function that leaves it. Throws the signal's reason. */
-function takeSlot(slots: PQueue, signal: AbortSignal): Promise<() => void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const abandon = () => reject(signal.reason as Error);
-    signal.addEventListener("abort", abandon, { once: true });
-    // Without the signal, which would free the slot of a process that still runs.
-    void slots.add(
-      () =>
-        new Promise<void>((leave) => {
-          signal.removeEventListener("abort", abandon);
-          if (signal.aborted) leave();
-          else resolve(leave);
-        }),
-    );
-  });
 }

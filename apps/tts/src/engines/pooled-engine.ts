@@ -4,12 +4,12 @@ import { readAhead } from "./read-ahead.ts";
 
 type Piece = ReturnType<TtsEngine["synthesize"]> extends AsyncIterable<infer Sound> ? Sound : never;
 
-/** The samples that wait for a slow listener (bytes): 10 s at 24 kHz. Their engine has its slot until the rest is less. */
-const mostBytes = 480_000;
+/** The samples that wait for a slow listener (bytes): 20 s at 24 kHz. Their engine has its slot until the rest is less. */
+const mostBytes = 960_000;
 
 /**
  * Lets the syntheses of an engine run in a pool, which is closed with it. A synthesis holds its slot while the engine works, not
- * while its listener listens: the engine may be ahead by 10 s.
+ * while its listener listens: the engine may be ahead by 20 s.
  */
 export function createPooledEngine<Engine extends TtsEngine>(engine: Engine, pool: Pool): Engine {
   return {

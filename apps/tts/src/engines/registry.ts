@@ -27,7 +27,7 @@ export const engines: Readonly<Record<EngineName, (config: TtsConfig, log: Pick<
       if (program === undefined) throw new TtsError("unavailable", "there is no espeak-ng on PATH");
       const timeoutMs = config.VOXBUS_TTS_ESPEAK_MS;
       const voice = voiceOf(config, "espeak");
-      const engine = await createEspeakEngine({ program, concurrency: Infinity, voice, timeoutMs });
+      const engine = await createEspeakEngine({ program, voice, timeoutMs });
       return createPooledEngine(engine, openPool(config, "espeak", countThreads(config)));
     },
     openai: async (config) => {
