@@ -7,6 +7,10 @@ import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { buildDialogue, dialogue } from "./app.ts";
 
+// Under load the machine is slow, and that is no failure.
+vi.setConfig({ testTimeout: 60_000 });
+const patience = { timeout: 40_000 };
+
 let nats: NatsServer;
 let bus: Bus;
 let registry: Registry;
@@ -45,6 +49,8 @@ beforeAll(async () => {
     VOXBUS_LLM_WAITING: "4,4,4",
     VOXBUS_DIALOGUE_TURNS: "5",
     VOXBUS_DIALOGUE_MOMENT_MS: "0",
+    VOXBUS_LLM_FIRST_TOKEN_MS: "60000",
+    VOXBUS_LLM_PATIENCE_MS: "60000",
     VOXBUS_DIALOGUE_OPS_PORT: "0",
     VOXBUS_LOG_LEVEL: "fatal",
   });
@@ -97,30 +103,26 @@ test("dialogue: turns beyond the model's slots wait, those beyond its queue stay
   const following = bus.subscribe(channels.stats("dialogue"), (stats) => void reports.push(stats));
   const devices = await Promise.all(Array.from({ length: 14 }, connectDevice));
   await Promise.all(devices.map((device, i) => (i % 2 === 0 ? device.type(`turn ${i}`) : device.hear(`turn ${i}`))));
-  await vi.waitFor(
-    () =>
-      expect(reports.at(-1)?.pools).toMatchObject([
-        { name: "model", slots: 2, work: [{ priority: "high", running: 2, peak: 2 }, {}, {}] },
-      ]),
-    15_000,
-  );
-  const { gauges, pools } = reports.at(-1)!;
-  // Two streams share the slots of turns: one of them may hold one more.
-  expect(pools![0]!.work[0]!.waiting).toBeGreaterThanOrEqual(3);
-  expect(gauges["queue"]).toBeLessThanOrEqual(4);
+  await vi.waitFor(() => {
+    const { gauges, pools } = reports.at(-1)!;
+    const work = [{ priority: "high", running: 2, peak: 2 }, {}, {}];
+    expect(pools).toMatchObject([{ name: "model", slots: 2, work }]);
+    // Two streams share the slots of turns: one of them may hold one more.
+    expect([3, 4]).toContain(gauges["queue"]);
+  }, patience);
   await vi.waitFor(async () => {
     const lags = (await bus.lags()).filter(({ durable }) => durable === "dialogue");
     const sum = (count: "held" | "pending") => lags.reduce((total, lag) => total + lag[count], 0);
     expect([5, 6]).toContain(sum("held"));
     expect(sum("held") + sum("pending")).toBe(14);
-  }, 5000);
+  }, patience);
   for (let answered = 0; answered < 14; answered += 1) {
-    await vi.waitFor(() => expect(open.size).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(open.size).toBeGreaterThan(0), patience);
     const [text, finish] = [...open][0]!;
     open.delete(text);
     finish();
   }
-  await vi.waitFor(() => expect(devices.every(({ says }) => says.length === 1)).toBe(true));
+  await vi.waitFor(() => expect(devices.every(({ says }) => says.length === 1)).toBe(true), patience);
   expect(devices.map(({ says }) => says[0]!.text)).toEqual(devices.map((_, i) => `Yes, turn ${i}.`));
   expect(most).toBe(2);
   following.close();
@@ -129,11 +131,11 @@ test("dialogue: turns beyond the model's slots wait, those beyond its queue stay
 test("dialogue: an abort of the device closes the model's request, and gives its slot to the next turn", async () => {
   const [first, second, third] = await Promise.all([connectDevice(), connectDevice(), connectDevice()]);
   await Promise.all([first.type("first"), second.type("second")]);
-  await vi.waitFor(() => expect([...open.keys()].sort()).toEqual(["first", "second"]));
+  await vi.waitFor(() => expect([...open.keys()].sort()).toEqual(["first", "second"]), patience);
   await third.type("third");
   await first.abort();
-  await vi.waitFor(() => expect([...open.keys()].sort()).toEqual(["second", "third"]));
+  await vi.waitFor(() => expect([...open.keys()].sort()).toEqual(["second", "third"]), patience);
   for (const finish of open.values()) finish();
-  await vi.waitFor(() => expect([second.says.length, third.says.length]).toEqual([1, 1]));
+  await vi.waitFor(() => expect([second.says.length, third.says.length]).toEqual([1, 1]), patience);
   expect(first.says).toEqual([]);
 });

@@ -156,7 +156,7 @@ test("pool: a reader that leaves a stream ends its work, then frees the slot", a
 });
 
 test("pool: a stream that hangs is timed out, also between its results", async () => {
-  const pool = create({ timeoutMs: 20 });
+  const pool = create({ timeoutMs: 300 });
   const results = pool.stream(job("a"), async function* () {
     yield 1;
     await new Promise(() => undefined);
@@ -167,13 +167,13 @@ test("pool: a stream that hangs is timed out, also between its results", async (
 });
 
 test("pool: the time of a stream's reader does not count", async () => {
-  const pool = create({ timeoutMs: 50 });
+  const pool = create({ timeoutMs: 300 });
   const results = pool.stream(job("a"), async function* () {
     yield 1;
     yield 2;
   });
   await results.next();
-  await new Promise((resolve) => setTimeout(resolve, 120));
+  await new Promise((resolve) => setTimeout(resolve, 700));
   expect(await results.next()).toEqual({ done: false, value: 2 });
   await results.return();
 });

@@ -37,7 +37,7 @@ const create = (slots: number, pool = createTestPool({ slots })) => ({
     pool,
   }),
 });
-const until = (text: string) => vi.waitFor(() => expect([...asked.keys()]).toContain(text));
+const until = (text: string) => vi.waitFor(() => expect([...asked.keys()]).toContain(text), 15_000);
 const finish = async (text: string) => {
   await until(text);
   asked.get(text)!();
@@ -50,7 +50,7 @@ test("openai engine: a turn that waits for a tool holds no slot, and goes on bef
   const device = createAccess({ tools: { list: [setVolume], call } });
   const first = collectText(engine, createRequest("use the tool", { device }));
   await finish("use the tool");
-  await vi.waitFor(() => expect(answerTool).toBeDefined());
+  await vi.waitFor(() => expect(answerTool).toBeDefined(), 15_000);
   expect(pool.stats().work[0]).toMatchObject({ running: 0 });
   const second = collectText(engine, createRequest("second"));
   const third = collectText(engine, createRequest("third"));

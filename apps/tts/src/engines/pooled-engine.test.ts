@@ -34,7 +34,7 @@ test("pooled engine: a slow listener does not hold the slot, if the rest of the 
   const { engine, pool } = create(8);
   const slow = engine.synthesize({ text: "slow" }, never)[Symbol.asyncIterator]();
   await slow.next();
-  await vi.waitFor(() => expect(high(pool)).toMatchObject({ running: 0, done: 1 }));
+  await vi.waitFor(() => expect(high(pool)).toMatchObject({ running: 0, done: 1 }), 15_000);
   expect(await collect(engine, "other")).toBe(8);
   let rest = 0;
   while ((await slow.next()).done !== true) rest += 1;
@@ -46,7 +46,7 @@ test("pooled engine: the sound that waits for a slow listener is bounded", async
   const slow = engine.synthesize({ text: "slow" }, never)[Symbol.asyncIterator]();
   await slow.next();
   const other = collect(engine, "other");
-  await vi.waitFor(() => expect(high(pool)).toMatchObject({ running: 1, waiting: 1 }));
+  await vi.waitFor(() => expect(high(pool)).toMatchObject({ running: 1, waiting: 1 }), 15_000);
   await slow.return?.();
   expect(await other).toBe(100);
 });
