@@ -94,6 +94,18 @@ test("recorder: its numbers are those of the whole story, whatever the schedule"
   );
 });
 
+test("recorder: the peak stays when less runs again", () => {
+  const recorder = createPoolRecorder({ name: "test", slots: 3 });
+  const run = () => {
+    const record = recorder.submit("high");
+    record.start();
+    return record;
+  };
+  for (const record of [run(), run()]) record.end("done");
+  run();
+  expect(recorder.stats().work[0]).toMatchObject({ peak: 2, running: 1 });
+});
+
 function act(piece: Piece, step: Extract<Step, { pick: number }>, now: number): void {
   const { record } = piece;
   if (step.act === "end") {

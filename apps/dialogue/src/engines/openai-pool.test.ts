@@ -53,7 +53,7 @@ test("openai engine: a turn that waits for a tool holds no slot, and goes on bef
   await vi.waitFor(() => expect(answerTool).toBeDefined(), 15_000);
   expect(pool.stats().work[0]).toMatchObject({ running: 0 });
   const second = collectText(engine, createRequest("second"));
-  const third = collectText(engine, createRequest("third"));
+  const third = collectText(engine, createRequest("third", { turn: { device: "old", since: 0 } }));
   await until("second");
   answerTool("the call");
   await setImmediate();
