@@ -19,13 +19,6 @@ export class TokenBucket {
     return true;
   }
 
-  /** Takes `amount` tokens, on credit if there are fewer. Returns the time until the debt is paid, 0 without one; ms. */
-  spend(now: number, amount: number): number {
-    this.#fill(now);
-    this.#tokens -= amount;
-    return this.#tokens < 0 ? (-this.#tokens / this.#rate) * 1000 : 0;
-  }
-
   #fill(now: number): void {
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate);
     this.#at = now;

@@ -6,27 +6,25 @@ import type { Counters } from "./counters.ts";
 export class SessionEvents {
   readonly #bus: Bus;
   readonly #drops: Counters["drops"];
-  readonly #device: string;
-  readonly #source: { readonly gateway: string; readonly session: string };
+  readonly #session: { readonly id: string; readonly device: string; readonly gateway: string };
   /** Average round trip of the pings, ms; undefined before the first pong. */
   rtt: number | undefined;
 
   constructor(
     { bus, drops }: { readonly bus: Bus; readonly drops: Counters["drops"] },
-    device: string,
-    source: { readonly gateway: string; readonly session: string },
+    session: { readonly id: string; readonly device: string; readonly gateway: string },
   ) {
     this.#bus = bus;
     this.#drops = drops;
-    this.#device = device;
-    this.#source = source;
+    this.#session = session;
   }
 
   /** Publishes an event, or drops and counts it while NATS is away. */
   publish(fields: Partial<Event>): void {
     const rtt = this.rtt && Math.round(this.rtt * 10) / 10;
     try {
-      this.#bus.publish(channels.event(this.#device), { ...this.#source, at: Date.now(), rtt, ...fields });
+      const { id: session, device, gateway } = this.#session;
+      this.#bus.publish(channels.event(device), { gateway, session, at: Date.now(), rtt, ...fields });
     } catch (error) {
       if (!(error instanceof BusAwayError)) throw error;
       this.#drops["bus-away"] += 1;

@@ -42,7 +42,8 @@ export class Playout implements Ticker {
     this.#deps = deps;
     this.#fence = new Fence(deps.uplink, deps.drops);
     this.live = new LiveFrames(deps, this.#fence);
-    this.#intake = new Intake({ ...deps, fence: this.#fence, queue: this.#queue });
+    const { uplink, drops, memory } = deps;
+    this.#intake = new Intake({ uplink, drops, memory, fence: this.#fence, queue: this.#queue });
     this.#watchdog = new Watchdog(deps.uplink, deps.profile);
     this.#pacer = new Pacer(deps.downlink, this.#watchdog, deps.profile);
     this.#speaking = new Speaking(deps, this.#pacer);

@@ -1,5 +1,4 @@
 import { fixedLimits, type Limits } from "../limits.ts";
-import { TokenBucket } from "../token-bucket.ts";
 
 /** `over`: beyond a budget now. `flood`: beyond it for too long, or by too much. */
 export type Verdict = "within" | "over" | "flood";
@@ -27,23 +26,28 @@ export function priceText(bytes: number): Charge {
   return { bytes: 0, frames: 1, cost: costs.frame + costs.text + bytes * costs.textByte };
 }
 
+type BudgetLimits = Pick<Limits, "bytesPerSecond" | "framesPerSecond" | "costPerSecond" | "floodMs">;
+
+/** A burst may be this many times as long as a second. After a network stall, stock firmware sends up to 2.4 s of audio at once. */
+const bursts = { bytes: 3, frames: 2, cost: 3 } as const;
+
 /** The budgets of one session for everything that arrives: bytes, frames and cost. */
 export class Budget {
-  readonly #bytes: TokenBucket;
-  readonly #frames: TokenBucket;
-  readonly #cost: TokenBucket;
-  readonly #floodMs: number;
+  readonly #limits: BudgetLimits;
+  /** What is left, or owed if negative, at the time `#at`. */
+  #bytes: number;
+  #frames: number;
+  #cost: number;
+  #at = 0;
   /** When the input began to exceed a budget without a pause, and when the debt is paid, ms. */
   #since = 0;
   #until = -Infinity;
 
-  constructor(limits: Pick<Limits, "bytesPerSecond" | "framesPerSecond" | "costPerSecond" | "floodMs">) {
-    const { bytesPerSecond: bytes, framesPerSecond: frames, costPerSecond: cost, floodMs } = limits;
-    this.#bytes = new TokenBucket(bytes, bytes * 3);
-    // After a network stall, stock firmware sends up to 2.4 s of audio at once.
-    this.#frames = new TokenBucket(frames, frames * 2);
-    this.#cost = new TokenBucket(cost, cost * 3);
-    this.#floodMs = floodMs;
+  constructor(limits: BudgetLimits) {
+    this.#limits = limits;
+    this.#bytes = limits.bytesPerSecond * bursts.bytes;
+    this.#frames = limits.framesPerSecond * bursts.frames;
+    this.#cost = limits.costPerSecond * bursts.cost;
   }
 
   /** The time at which all debts are paid, ms. */
@@ -53,10 +57,17 @@ export class Budget {
 
   /** Charges input, on credit if need be. `now` in ms. */
   charge(now: number, { bytes, frames, cost }: Charge): Verdict {
-    const debt = Math.max(this.#bytes.spend(now, bytes), this.#frames.spend(now, frames), this.#cost.spend(now, cost));
-    if (debt === 0) return "within";
+    const { bytesPerSecond, framesPerSecond, costPerSecond, floodMs } = this.#limits;
+    const seconds = (now - this.#at) / 1000;
+    this.#at = now;
+    const left = (before: number, rate: number, burst: number) => Math.min(rate * burst, before + seconds * rate);
+    this.#bytes = left(this.#bytes, bytesPerSecond, bursts.bytes) - bytes;
+    this.#frames = left(this.#frames, framesPerSecond, bursts.frames) - frames;
+    this.#cost = left(this.#cost, costPerSecond, bursts.cost) - cost;
+    const owed = Math.min(this.#bytes / bytesPerSecond, this.#frames / framesPerSecond, this.#cost / costPerSecond);
+    if (owed >= 0) return "within";
     if (now > this.#until + fixedLimits.floodPauseMs) this.#since = now;
-    this.#until = now + debt;
-    return this.#until - this.#since >= this.#floodMs ? "flood" : "over";
+    this.#until = now - owed * 1000;
+    return this.#until - this.#since >= floodMs ? "flood" : "over";
   }
 }

@@ -33,7 +33,7 @@ const ways: Readonly<Record<string, (device: TestDevice, id: string, broken: () 
     const name = { reply: "r", attempt: 1, sentence: 0 };
     for (let n = 0; n < 20; n += 1)
       hub.bus.publish(channels.out(id), { ...name, n, kind: "audio", duration: 60, body: new Uint8Array([1]) });
-    await expect.poll(() => hub.sessions.holderOf(id)?.playout.speaking).toBe(true);
+    await expect.poll(() => hub.sessions.holderOf(id)?.speaking).toBe(true);
     broken();
   },
   "the sweep"(device, id, broken) {

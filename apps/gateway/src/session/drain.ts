@@ -24,9 +24,7 @@ export async function drainSessions(sessions: SessionTable, wheel: Pick<TimingWh
     const spent = wheel.now() - began;
     for (const session of sessions.all()) {
       const share = shares.get(session.id) ?? 0;
-      const at = session.playout.busy
-        ? fixedLimits.drainMs + share * Math.min(restMs, pace)
-        : share * Math.min(spreadMs, pace);
+      const at = session.busy ? fixedLimits.drainMs + share * Math.min(restMs, pace) : share * Math.min(spreadMs, pace);
       if (spent >= at) session.close("restart");
     }
     if (sessions.connections() === 0) return;

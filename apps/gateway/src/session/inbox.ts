@@ -231,10 +231,11 @@ export class Inbox {
 
   /** Publishes frames that waited for NATS, and directs play-out as their seqs require. */
   resume(): void {
-    const { uplink, playout, outbox } = this.#deps.parts;
+    const { parts } = this.#deps;
+    const { uplink, outbox } = parts;
     for (const { frame, mark, seq } of uplink.resume()) {
-      if (mark === "aborted") playout.raiseFence(seq);
-      else if (mark === "stopped") playout.stopped(seq);
+      if (mark === "aborted") parts.playout.raiseFence(seq);
+      else if (mark === "stopped") parts.playout.stopped(seq);
       else if (frame.kind === "text") this.#typed(seq, frame.body);
     }
     if (uplink.overflowed) outbox.close("overloaded");

@@ -65,7 +65,7 @@ export class SessionTable {
   /** Number of devices that speak. */
   speaking(): number {
     let speaking = 0;
-    for (const { playout } of this.#devices.values()) if (playout.speaking) speaking += 1;
+    for (const session of this.#devices.values()) if (session.speaking) speaking += 1;
     return speaking;
   }
 

@@ -1,23 +1,16 @@
 import type { Trace } from "@voxbus/bus";
 import type { CloseName, DeviceMessage, DropReason, Features, FramingVersion, Outbound } from "@voxbus/protocol";
 import { count } from "../observe/counters.ts";
-import { SessionEvents } from "../observe/session-events.ts";
-import { TurnObserver } from "../observe/turns.ts";
-import type { SessionClock, Ticker } from "../playout/clock.ts";
-import { Farewell } from "../playout/farewell.ts";
-import { Playout } from "../playout/playout.ts";
-import { Uplink } from "../uplink/uplink.ts";
-import { Delivery } from "./delivery.ts";
-import { Ending, type SessionEnd } from "./ending.ts";
-import { Gate } from "./gate.ts";
+import type { SessionEvents } from "../observe/session-events.ts";
+import type { Ticker } from "../playout/clock.ts";
+import type { Uplink } from "../uplink/uplink.ts";
+import type { SessionEnd } from "./ending.ts";
 import type { Handshake } from "./handshake.ts";
-import { Heartbeat } from "./heartbeat.ts";
-import { Inbox } from "./inbox.ts";
 import { listenOnSocket, nameSocketError, type SocketOwner } from "./listen-on.ts";
-import { downlinkFormat, Outbox } from "./outbox.ts";
+import { downlinkFormat } from "./outbox.ts";
+import { Parts } from "./parts.ts";
 import type { SessionDeps } from "./session-deps.ts";
 import { isShown, type LifeState } from "./state.ts";
-import { TurnLimit } from "./turn-limit.ts";
 
 /** The hub of a session. It is told when the hello was answered, and when the session is to end: then it calls `end`. */
 export interface SessionOwner {
@@ -34,57 +27,25 @@ export class Session implements Ticker, SocketOwner {
   readonly device: string;
   readonly remote: string;
   readonly since: number;
-  readonly events: SessionEvents;
-  readonly uplink: Uplink;
-  readonly playout: Playout;
   features: Features = {};
   readonly #deps: SessionDeps;
-  readonly #clock: SessionClock;
-  readonly #gate: Gate;
   readonly #owner: SessionOwner;
-  readonly #ending = new Ending(this);
-  readonly #heartbeat: Heartbeat;
-  readonly #turns: TurnObserver;
-  readonly #outbox: Outbox;
-  readonly #inbox: Inbox;
-  readonly #delivery: Delivery;
-  readonly #farewell: Farewell;
+  readonly #parts: Parts;
   readonly #framingIsKnown: boolean;
   #isOpen = false;
 
   constructor(deps: SessionDeps, handshake: Handshake, id: string, owner: SessionOwner) {
-    const { socket, stream, device, framing, remote } = handshake;
-    const { gateway, bus, wheel, limits, observe, settings } = deps;
-    const { memory, turns: budget } = deps.budgets;
-    const { log, counters } = observe;
-    const { drops } = counters;
+    const { socket, device, framing, remote } = handshake;
     this.#deps = deps;
     this.#owner = owner;
     this.id = id;
-    this.since = bus.now();
+    this.since = deps.bus.now();
     this.device = device;
     this.remote = remote;
     this.#framingIsKnown = framing !== undefined;
-    const profile = () => settings.profile(device);
-    const clock = (this.#clock = wheel.open(this));
-    this.#gate = new Gate({ clock, limits, session: this }, socket, stream);
-    const heartbeat = (this.#heartbeat = new Heartbeat(limits, clock.now()));
-    const events = (this.events = new SessionEvents({ bus, drops }, device, { gateway, session: id }));
-    const turns = (this.#turns = new TurnObserver(observe, events, { id, device, gateway }));
-    const uplink = (this.uplink = new Uplink({ bus, memory, drops, session: this }, device, id));
-    const outboxDeps = { clock, counters, limits, heartbeat, ending: this.#ending };
-    const outbox = (this.#outbox = new Outbox(outboxDeps, socket, id, framing ?? 1));
-    const playoutDeps = { ...settings, downlink: outbox, uplink, clock, memory, drops, limits, turns, profile };
-    const playout = (this.playout = new Playout(playoutDeps));
-    const farewell = new Farewell({ bus, log, clock, playout, downlink: outbox, profile, session: this }, device, id);
-    this.#farewell = farewell;
-    const turnLimit = new TurnLimit({ budget, clock, drops, downlink: outbox }, device);
-    const parts = { uplink, playout, farewell, outbox, turnLimit };
-    const onLeftOut = (field: string) => log.info({ device, session: id, field }, "malformed field left out");
-    this.#inbox = new Inbox({ gateway, clock, counters, profile, turns, parts, onLeftOut });
-    this.#delivery = new Delivery(turns, parts, this.#inbox);
+    const { clock } = (this.#parts = new Parts(deps, this, handshake));
     listenOnSocket(socket, this);
-    clock.wake(this, clock.now() + limits.helloMs);
+    clock.wake(this, clock.now() + deps.limits.helloMs);
   }
 
   received(data: Buffer, isBinary: boolean): void {
@@ -92,49 +53,49 @@ export class Session implements Ticker, SocketOwner {
   }
 
   ponged(): void {
-    if (!this.#gate.frame() || this.ended) return;
+    if (!this.#parts.gate.frame() || this.ended) return;
     this.contain(() => {
-      this.#tell(this.#heartbeat.pong(this.#clock.now()));
-      this.events.rtt = this.#heartbeat.rtt;
-      this.#outbox.pong();
+      this.#tell(this.#parts.heartbeat.pong(this.#parts.clock.now()));
+      this.events.rtt = this.#parts.heartbeat.rtt;
+      this.#parts.outbox.pong();
     });
   }
 
   pinged(): void {
-    if (!this.#gate.frame() || this.ended) return;
+    if (!this.#parts.gate.frame() || this.ended) return;
     this.contain(() => {
-      this.#tell(this.#heartbeat.sign(this.#clock.now()));
-      this.#outbox.pinged();
+      this.#tell(this.#parts.heartbeat.sign(this.#parts.clock.now()));
+      this.#parts.outbox.pinged();
     });
   }
 
   gone(code: number): void {
-    this.#heartbeat.happen("gone");
-    this.#ending.request({ reason: "gone", code });
+    this.#parts.heartbeat.happen("gone");
+    this.#parts.ending.request({ reason: "gone", code });
   }
 
   #receiveText(data: Buffer): void {
     // Text that was read before the socket paused still counts: without a `stop`, a listen would never end.
-    this.#gate.text(data.byteLength);
+    this.#parts.gate.text(data.byteLength);
     // ws delivers what comes after our Close frame too.
     if (this.ended) return this.#drop("after-end");
-    this.#tell(this.#heartbeat.frame(this.#clock.now()));
-    const hello = this.#inbox.text(data.toString("utf8"), this.#isOpen);
+    this.#tell(this.#parts.heartbeat.frame(this.#parts.clock.now()));
+    const hello = this.#parts.inbox.text(data.toString("utf8"), this.#isOpen);
     if (hello && !this.ended) this.#open(hello);
   }
 
   #receiveAudio(data: Buffer): void {
-    const admitted = this.#gate.frame();
+    const admitted = this.#parts.gate.frame();
     if (this.ended) return this.#drop("after-end");
     if (!admitted) return this.#drop("rate");
-    this.#tell(this.#heartbeat.frame(this.#clock.now()));
-    if (this.#isOpen) this.#inbox.audio(data);
+    this.#tell(this.#parts.heartbeat.frame(this.#parts.clock.now()));
+    if (this.#isOpen) this.#parts.inbox.audio(data);
     else this.#drop("before-hello");
   }
 
   /** Answers the hello from memory. Everything slower follows. */
   #open(hello: Extract<DeviceMessage, { type: "hello" }>): void {
-    const outbox = this.#outbox;
+    const outbox = this.#parts.outbox;
     if (!this.#framingIsKnown && (hello.version === 2 || hello.version === 3)) outbox.framing = hello.version;
     this.features = hello.features;
     this.#isOpen = true;
@@ -169,10 +130,10 @@ export class Session implements Ticker, SocketOwner {
     counters.errors.session_error += 1;
     log.error({ err, device, session }, "session failed, closing");
     try {
-      this.#outbox.close("error");
+      this.#parts.outbox.close("error");
     } catch (err) {
       log.error({ err, device, session }, "session failed to close, TCP dropped");
-      this.#outbox.terminate();
+      this.#parts.outbox.terminate();
     }
   }
 
@@ -185,6 +146,24 @@ export class Session implements Ticker, SocketOwner {
     this.close(nameSocketError(code));
   }
 
+  get events(): SessionEvents {
+    return this.#parts.events;
+  }
+
+  get uplink(): Uplink {
+    return this.#parts.uplink;
+  }
+
+  /** True from `tts` `start` to `tts` `stop`. */
+  get speaking(): boolean {
+    return this.#parts.used.playout?.speaking === true;
+  }
+
+  /** True while the user speaks, something is being thought or said, or live audio goes on. */
+  get busy(): boolean {
+    return this.#parts.used.playout?.busy === true;
+  }
+
   /** True once the hello was answered. */
   get isOpen(): boolean {
     return this.#isOpen;
@@ -192,32 +171,32 @@ export class Session implements Ticker, SocketOwner {
 
   /** True once an end was requested, or the socket is gone. */
   get ended(): boolean {
-    return this.#ending.isRequested;
+    return this.#parts.ending.isRequested;
   }
 
   /** The end was requested. */
   settle(end: SessionEnd): void {
     this.contain(() => this.#owner.ended(this, end));
-    this.#heartbeat.happen("cleaned");
+    this.#parts.heartbeat.happen("cleaned");
   }
 
   /** The time of the device's last sign of life, ms since the epoch. */
   get lastSeen(): number {
-    return this.#deps.bus.now() - Math.max(0, Math.round(this.#clock.now() - this.#heartbeat.seenAt));
+    return this.#deps.bus.now() - Math.max(0, Math.round(this.#parts.clock.now() - this.#parts.heartbeat.seenAt));
   }
 
   get framing(): FramingVersion {
-    return this.#outbox.framing;
+    return this.#parts.outbox.framing;
   }
 
   get state(): LifeState {
-    return this.#heartbeat.state;
+    return this.#parts.heartbeat.state;
   }
 
   /** The hello was answered, and frames for the device arrive from the bus: the session becomes active. */
   activate(): void {
-    this.#tell(this.#heartbeat.happen("welcomed"));
-    this.tick(this.#clock.now());
+    this.#tell(this.#parts.heartbeat.happen("welcomed"));
+    this.tick(this.#parts.clock.now());
   }
 
   /** Tells observers that the gateway drains. */
@@ -236,13 +215,13 @@ export class Session implements Ticker, SocketOwner {
   /** Checks the signs of life; called by the clock. */
   tick(now: number): void {
     if (this.ended) return;
-    for (const beat of this.#heartbeat.check(now)) {
-      if (beat.do === "ping") this.#outbox.ping();
+    for (const beat of this.#parts.heartbeat.check(now)) {
+      if (beat.do === "ping") this.#parts.outbox.ping();
       else if (beat.do === "tell") this.#tell(beat.state);
       else return this.close(beat.reason);
     }
-    const next = this.#heartbeat.nextCheck(now);
-    if (next !== undefined) this.#clock.wake(this, next);
+    const next = this.#parts.heartbeat.nextCheck(now);
+    if (next !== undefined) this.#parts.clock.wake(this, next);
   }
 
   /** Takes a frame of the bus for this device. */
@@ -253,7 +232,7 @@ export class Session implements Ticker, SocketOwner {
   #deliver(out: Outbound, trace: Trace): void {
     if (!this.#isOpen || this.ended) return this.#drop("no-session");
     if (out.session !== undefined && out.session !== this.id) return this.#drop("other-session");
-    this.#delivery.take(out, trace);
+    this.#parts.delivery.take(out, trace);
   }
 
   #drop(reason: DropReason): void {
@@ -262,7 +241,7 @@ export class Session implements Ticker, SocketOwner {
 
   /** Publishes frames that waited for NATS. */
   resume(): void {
-    if (!this.ended) this.contain(() => this.#inbox.resume());
+    if (!this.ended) this.contain(() => this.#parts.inbox.resume());
   }
 
   /** Does what is due every second: forgets old frames, and ends a silent conversation. `wall` in ms since the epoch. */
@@ -271,23 +250,23 @@ export class Session implements Ticker, SocketOwner {
     this.resume();
     if (!this.#isOpen || this.ended) return;
     this.contain(() => {
-      this.#inbox.check();
-      this.#farewell.check();
+      this.#parts.inbox.check();
+      this.#parts.used.farewell?.check();
     });
   }
 
   /** Closes the socket. Nothing happens if the session has ended. */
   close(reason: CloseName): void {
-    this.contain(() => this.#outbox.close(reason));
+    this.contain(() => this.#parts.outbox.close(reason));
   }
 
   /** Completes the end: reports open turns, and publishes that the session is closed. */
   end({ reason, code }: SessionEnd): void {
     count(this.#deps.observe.counters.closes, reason);
-    if (reason !== "gone") this.#heartbeat.happen("close");
-    this.#clock.close();
-    this.contain(() => this.playout.close());
-    this.contain(() => this.#turns.close());
+    if (reason !== "gone") this.#parts.heartbeat.happen("close");
+    this.#parts.clock.close();
+    this.contain(() => this.#parts.used.playout?.close());
+    this.contain(() => this.#parts.turns.close());
     if (!this.#isOpen) return;
     this.contain(() => this.uplink.send({ kind: "control", body: { type: "closed", code, reason } }));
   }

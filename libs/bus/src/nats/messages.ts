@@ -1,4 +1,4 @@
-import { errors, headers, type Msg } from "@nats-io/transport-node";
+import { errors, headers, type Msg, type Subscription } from "@nats-io/transport-node";
 import { decodeEnvelope, deviceOfSubject, encodeEnvelope, ProtocolError, type Channel } from "@voxbus/protocol";
 import type { z } from "zod";
 import type { Bus, Closer, Outgoing } from "../bus.ts";
@@ -9,6 +9,7 @@ import { readTrace, writeTrace, type Trace } from "../tracing/trace.ts";
 import { parseJson } from "../json.ts";
 import type { Connection } from "./connection.ts";
 import { explainDenial } from "./nats-errors.ts";
+import { slimSubscription } from "./slim-subscription.ts";
 
 const requestTimeoutMs = 2000;
 const refusalHeader = "Nats-Service-Error";
@@ -123,7 +124,7 @@ function listen(
   { subject, queue }: { readonly subject: string; readonly queue?: string },
   handle: (message: Msg) => unknown,
 ): Closer {
-  const subscription = nc.subscribe(subject, {
+  const subscribed = nc.subscribe(subject, {
     ...(queue === undefined ? {} : { queue }),
     callback: (err, message) => {
       if (err instanceof errors.PermissionViolationError) return; // the connection has logged it
@@ -131,11 +132,20 @@ function listen(
       else drops.guard(names.plain(message.subject), () => handle(message));
     },
   });
-  return {
-    close: () => {
-      if (!subscription.isClosed()) subscription.unsubscribe();
-    },
-  };
+  return new SubscriptionCloser(slimSubscription(subscribed));
+}
+
+/** Ends a subscription. */
+class SubscriptionCloser implements Closer {
+  readonly #subscription: Subscription;
+
+  constructor(subscription: Subscription) {
+    this.#subscription = subscription;
+  }
+
+  close(): void {
+    if (!this.#subscription.isClosed()) this.#subscription.unsubscribe();
+  }
 }
 
 /** A request on the bus. */
