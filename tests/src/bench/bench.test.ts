@@ -10,9 +10,9 @@ import { expect, test, vi } from "vitest";
 vi.setConfig({ testTimeout: 300_000 });
 import { awaitEnd, listDescendants } from "../e2e/processes.ts";
 import { root } from "./child.ts";
-import { replaceBetween } from "./document.ts";
+import { checkDocument, replaceBetween } from "./document.ts";
 import { addProfile, createFrame, describeFrame, drawFlames } from "./flame-graph.ts";
-import { readOptions } from "./options.ts";
+import { readOptions, type BenchOptions } from "./options.ts";
 import { judge, writeMarkdown, writeText } from "./section.ts";
 
 async function runBench(...args: readonly string[]): Promise<{ readonly text: string; readonly figures: Figures }> {
@@ -74,7 +74,7 @@ test.concurrent(
       expect(sent).toBeGreaterThan(8);
       expect(lost).toBe(0);
     }
-    expect(text.match(/gateway \/ bare bridge, frames\/s: \d+\.\d\d \(/g)).toHaveLength(2);
+    expect(text.match(/8 connections, .*, gateway \/ bare bridge, frames\/s: \d+\.\d\d \(/g)).toHaveLength(2);
     const isMissing = figures.echo.length === ours.length;
     expect(text).toMatch(isMissing ? /socket\.io was not measured: no redis-server/ : /gateway \/ socket\.io: frames/);
     expect(text).toMatch(/a took \d+ s; other programs used \d+\.\d\d cores, ours \d+\.\d\d/);
@@ -208,6 +208,12 @@ test("bench: a table is written for a terminal and in Markdown, with its targets
     "  nothing: - (misses <= 1)",
   ]);
   expect(writeMarkdown(table)).toContain("#### Times\n\n|  | ms |\n| --- | --: |\n| a\\|b | 12.0 |\n\n- wait: 12.0 ms");
+});
+
+test("bench: the document has a place for every part", () => {
+  const { only } = readOptions([]) as BenchOptions;
+  expect(only).toContain("play-out");
+  checkDocument(only);
 });
 
 test("bench: only what stands between a part's marks is replaced in the document", () => {

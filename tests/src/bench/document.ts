@@ -29,6 +29,12 @@ export async function writeDocument(conditions: Conditions, measured: readonly M
   writeFileSync(page, await prettify(text, { ...(await resolveConfig(page)), filepath: page }));
 }
 
+/** Throws an error if docs/performance.md lacks the marks of one of these parts, or those of the targets. */
+export function checkDocument(names: readonly PartName[]): void {
+  const text = readFileSync(page, "utf8");
+  for (const name of [...names, "targets"]) replaceBetween(text, name, "");
+}
+
 /** Replaces what stands between the marks `<!-- bench: name -->` and `<!-- /bench: name -->`. */
 export function replaceBetween(text: string, name: string, content: string): string {
   const [begin, end] = [`<!-- bench: ${name} -->`, `<!-- /bench: ${name} -->`];

@@ -18,6 +18,7 @@ export function tabulateEcho(rows: readonly EchoRow[], problem: string | undefin
     const socketIo = find("socket.io");
     if (!any) return [];
     const load = mode === "closed" ? "closed loop" : "16.7 frames/s each";
+    const name = `${any.connections} connections, ${load}, gateway / bare bridge`;
     return [
       {
         title: `echo of 160-byte frames, ${any.connections} connections, ${load}`,
@@ -40,9 +41,9 @@ export function tabulateEcho(rows: readonly EchoRow[], problem: string | undefin
         lines:
           bridge && gateway
             ? [
-                judge("gateway / bare bridge, frames/s", { value: gateway.rate / bridge.rate }, { atLeast: targets.rate }),
-                judge("gateway / bare bridge, p99", { value: gateway.p99 / bridge.p99 }, { atMost: targets.p99 }),
-                `gateway / bare bridge, CPU of the edge: ${ratio(gateway.cpu.edge, bridge.cpu.edge)}`,
+                judge(`${name}, frames/s`, { value: gateway.rate / bridge.rate }, { atLeast: targets.rate }),
+                judge(`${name}, p99`, { value: gateway.p99 / bridge.p99 }, { atMost: targets.p99 }),
+                `${name}, CPU of the edge: ${ratio(gateway.cpu.edge, bridge.cpu.edge)}`,
                 socketIo
                   ? `gateway / socket.io: frames/s ${ratio(gateway.rate, socketIo.rate)}, p99 ${ratio(gateway.p99, socketIo.p99)}, ` +
                     `CPU of the edge ${ratio(gateway.cpu.edge, socketIo.cpu.edge)}`

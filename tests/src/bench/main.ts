@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startNatsServer } from "@voxbus/testing";
 import { killChildren, root } from "./child.ts";
-import { writeDocument, type MeasuredPart } from "./document.ts";
+import { checkDocument, writeDocument, type MeasuredPart } from "./document.ts";
 import { drawAllFlames } from "./flames.ts";
 import { describeConditions, watchMachine, type Conditions } from "./machine.ts";
 import { parts, readOptions, usage, type BenchOptions, type PartName } from "./options.ts";
@@ -15,8 +15,13 @@ const pauseMs = 1000;
 /** The longest time for a part, ms. */
 const longestMs = 600_000;
 
-// Every child ends with this process, and nats-server at its exit.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
+// Servers that are not ours end at this process's exit.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => {
+    killChildren();
+    process.exit(1);
+  });
+}
 
 try {
   if (process.platform !== "linux")
@@ -39,24 +44,19 @@ async function drawFlames({ sizes }: BenchOptions): Promise<void> {
 
 /** Measures the parts one after the other. A part that fails does not keep the others from their turn. */
 async function measureAll(options: BenchOptions): Promise<number> {
+  if (options.write) checkDocument(options.only);
   const conditions = describeConditions();
   print(describeMachine(conditions));
   const figures: Record<string, unknown> = {};
   const done: MeasuredPart[] = [];
-  try {
-    for (const name of options.only) {
-      print(`\n== ${name}: ${parts[name]}`);
-      const part = await measurePart(name, options, figures);
-      done.push(part);
-      print(`\n${describePart(part)}`);
-      await sleep(pauseMs);
-    }
-  } finally {
-    const seconds = Object.fromEntries(done.map(({ name, busy }) => [name, busy]));
-    const failed = Object.fromEntries(done.flatMap(({ name, error }) => (error === undefined ? [] : [[name, error]])));
-    const all = { conditions, options, busy: seconds, failed, ...figures };
-    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(all, undefined, 2)}\n`);
+  for (const name of options.only) {
+    print(`\n== ${name}: ${parts[name]}`);
+    done.push(await measurePart(name, options, figures));
+    print(`\n${describePart(done.at(-1)!)}`);
+    // What is measured so far stays if the run is interrupted.
+    if (options.json !== undefined) writeFigures(options.json, { conditions, options, done, figures });
     if (options.write) await writeDocument(conditions, done);
+    await sleep(pauseMs);
   }
   const verdicts = done.flatMap(({ tables }) =>
     tables.flatMap(({ lines }) => lines.filter((line) => typeof line !== "string")),
@@ -67,6 +67,22 @@ async function measureAll(options: BenchOptions): Promise<number> {
   const failures = done.filter(({ error }) => error !== undefined);
   for (const { name, error } of failures) process.stderr.write(`bench: part ${name} failed: ${error}\n`);
   return failures.length > 0 ? 1 : 0;
+}
+
+/** Writes every number to a file. */
+function writeFigures(
+  file: string,
+  run: {
+    readonly conditions: Conditions;
+    readonly options: BenchOptions;
+    readonly done: readonly MeasuredPart[];
+    readonly figures: Readonly<Record<string, unknown>>;
+  },
+): void {
+  const { conditions, options, done, figures } = run;
+  const busy = Object.fromEntries(done.map(({ name, busy }) => [name, busy]));
+  const failed = Object.fromEntries(done.flatMap(({ name, error }) => (error === undefined ? [] : [[name, error]])));
+  writeFileSync(file, `${JSON.stringify({ conditions, options, busy, failed, ...figures }, undefined, 2)}\n`);
 }
 
 async function measurePart(
