@@ -136,13 +136,9 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     yield* encoder.speak(fallback, { ...texts.at(-1)!, deadline }, signal);
   }
 
-  function apologize(language: string | undefined, signal: AbortSignal): AsyncIterable<SpokenPacket> {
-    return tell("failed", { language }, createOutage(), signal);
-  }
-
   return {
     speak,
-    apologize,
+    apologize: (language, signal) => tell("failed", { language }, createOutage(), signal),
     rehearse: (engine, text, signal) =>
       encoder.speak({ ...engine, name: rehearsing, repeatable: false }, { text }, signal),
     recorder: encoder.recorder,

@@ -19,6 +19,7 @@ await serveWorker<FliteContract>(
     const program = await compileWasm(await readFile(file));
     // The first run compiles the code. No reply should wait for that.
     runFlite(program, { text: "Ready.", voice: "slt", speed: 1 });
+    // A run of flite is one step: it cannot be divided, and no abort is heard in it. So the engine takes short texts only.
     return function* (request) {
       const { sampleRate, samples } = readWav(runFlite(program, request));
       yield { sampleRate, samples };
