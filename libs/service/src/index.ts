@@ -15,6 +15,7 @@ export { createGuesses, type Guesses } from "./guesses.ts";
 export { hostName, isKnownHost, list } from "./hosts.ts";
 export { type StopMode } from "./lifecycle.ts";
 export { countDropped, listen, ListenError, serverTimes } from "./listen.ts";
+export { createLoadGuard, type LoadGuard, type LoadReading, type LoadReason } from "./load-guard.ts";
 export { createLog, type Log } from "./log.ts";
 export { type OpsHandler } from "./ops.ts";
 export { createMemoryReader, createVitals } from "./process-metrics.ts";

@@ -11,7 +11,8 @@ export {
 export type { Handler, On, Where } from "./on.ts";
 export type { ReportDetails } from "./report.ts";
 export type { About, Send } from "./send.ts";
-export { signalWork, type Work } from "./signal-work.ts";
+export { signalShed, signalWork, type Work, type WorkSigns } from "./signal-work.ts";
+export { turnWaitConfig } from "./turn-waits.ts";
 export { BusAwayError, type Arrival, type Bus, type Closer } from "@voxbus/bus";
 export {
   emotions,
@@ -35,6 +36,7 @@ export {
   type ErrorCause,
   countDropped,
   createGuesses,
+  createLoadGuard,
   createMemoryReader,
   createProxies,
   flag,
@@ -49,6 +51,7 @@ export {
   type Client,
   type ConfigShape,
   type Guesses,
+  type LoadGuard,
   type Log,
   type OpsHandler,
   type Proxies,

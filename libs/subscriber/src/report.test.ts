@@ -81,6 +81,31 @@ test("report: has the program's pools, and the work that waits in them as its qu
   report.close();
 });
 
+test("report: a change is reported early, a few times a second, without another measurement", async () => {
+  const seen: Stats[] = [];
+  const subscription = other.subscribe(channels.stats("changing"), (stats) => void seen.push(stats));
+  await other.flush();
+  let [spare, reads] = [5, 0];
+  const report = reportVitals(bus, {
+    program: "changing",
+    vitals: { read: () => ({ ...readVitals(), cpu: (reads += 1) }), close: () => undefined },
+    gauges: () => ({ spare }),
+  });
+  spare = 0;
+  for (let times = 0; times < 20; times += 1) report.soon();
+  await vi.waitFor(() => expect(seen).toHaveLength(2));
+  expect(seen.map(({ cpu, gauges }) => [cpu, gauges["spare"]])).toEqual([
+    [1, 5],
+    [1, 0],
+  ]);
+  expect(seen[1]!.at - seen[0]!.at).toBeGreaterThan(200);
+  report.soon();
+  report.close();
+  await other.flush();
+  expect(seen.map(({ state }) => state)).toEqual(["running", "running", "stopped"]);
+  subscription.close();
+});
+
 test("report: names the messages that were dropped, and adds the program's drops to those of the bus", async () => {
   const own = await connect();
   own.subscribe(channels.inText("*"), () => undefined);

@@ -4,6 +4,8 @@ import { channels, type PoolStats, type Stats } from "@voxbus/protocol";
 import { ulid } from "ulid";
 
 const usualMs = 5000;
+/** The shortest time between two reports, ms. */
+const leastMs = 250;
 
 /** Adds a program's own numbers to its report. Each function is called whenever the program reports. */
 export interface ReportDetails {
@@ -32,23 +34,35 @@ export interface ReportOptions extends ReportDetails {
   readonly everyMs?: number;
 }
 
+/** A report that goes on until it is closed. */
+export interface Report extends Closer {
+  /** Reports a change of the program's own numbers early, at most four times a second. */
+  soon(): void;
+}
+
 /**
  * Publishes a process's numbers on `stats.<program>`, at once and then every 5 s while NATS is connected. Closing it
  * publishes the state `stopped`: a process that falls silent without it counts as lost.
  */
-export function reportVitals(bus: Bus, options: ReportOptions): Closer {
+export function reportVitals(bus: Bus, options: ReportOptions): Report {
   const { program, vitals, signal } = options;
   const instance = ulid();
   const started = performance.now();
   const cores = Math.min(options.threads ?? 1, availableParallelism());
   let closed = false;
+  let reportedAt = -Infinity;
+  let early: NodeJS.Timeout | undefined;
+  /** The measurements since the report before. A report that comes early would measure too short a time. */
+  let measured: Measured | undefined;
 
-  const report = (state: Stats["state"]): void => {
+  const report = (state: Stats["state"], isEarly = false): void => {
     if (!bus.connected()) return;
+    if (!isEarly || measured === undefined) measured = { vitals: vitals.read(), pools: options.pools?.() };
+    reportedAt = performance.now();
     const { drops, held, rtt, ...totals } = bus.stats();
     const badMessages = [...bus.badMessages()];
     const { id } = options;
-    const pools = options.pools?.();
+    const { pools } = measured;
     const stats: Stats = {
       program,
       instance,
@@ -58,7 +72,7 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
       pid: process.pid,
       at: Date.now(),
       uptime: Math.round(performance.now() - started),
-      ...vitals.read(),
+      ...measured.vitals,
       cores,
       gauges: {
         claims: held,
@@ -83,16 +97,31 @@ export function reportVitals(bus: Bus, options: ReportOptions): Closer {
   const watch = bus.onChange((connected) => connected && reportNow());
   reportNow();
   return {
+    soon() {
+      if (closed || early !== undefined) return;
+      const send = () => {
+        early = undefined;
+        report(signal?.aborted ? "draining" : "running", true);
+      };
+      early = setTimeout(send, Math.max(0, reportedAt + leastMs - performance.now()));
+      early.unref();
+    },
     close() {
       if (closed) return;
       closed = true;
       clearInterval(timer);
+      clearTimeout(early);
       signal?.removeEventListener("abort", reportNow);
       watch.close();
       report("stopped");
       vitals.close();
     },
   };
+}
+
+interface Measured {
+  readonly vitals: Pick<Stats, "rss" | "heap" | "cpu" | "loopDelay">;
+  readonly pools: readonly PoolStats[] | undefined;
 }
 
 function countWaiting(pools: readonly PoolStats[]): number {

@@ -9,6 +9,7 @@ import {
 } from "@voxbus/bus";
 import { watchProfiles, type EngineNames, type Profiles } from "@voxbus/presence";
 import type { BucketName, StreamName } from "@voxbus/protocol";
+import type { z } from "zod";
 import {
   ConfigError,
   createVitals,
@@ -23,8 +24,9 @@ import {
   type Service,
   type Variable,
 } from "@voxbus/service";
+import { claimGuardConfig, guardClaims } from "./claim-guard.ts";
 import { createOn, type On } from "./on.ts";
-import { reportVitals, type ReportDetails } from "./report.ts";
+import { reportVitals, type Report, type ReportDetails } from "./report.ts";
 import { createSend, type Send } from "./send.ts";
 
 /** Gives a program its process (config, log, meter, defer, drain, …) and its connection to the bus. */
@@ -40,6 +42,8 @@ export interface Context<S extends ConfigShape = typeof busConfig> extends Servi
   profiles(engines?: EngineNames): Promise<Profiles>;
   /** Adds numbers to those that the program reports on the bus. The first report is sent after setup. */
   report(details: ReportDetails): void;
+  /** Reports a change of these numbers early, at most four times a second. */
+  reportSoon(): void;
 }
 
 /** Describes a program on the bus: its name, its variables, its default ports, and what it uses of JetStream. */
@@ -109,7 +113,7 @@ function withBus<S extends ConfigShape>(program: Program<S>): ServiceProgram<S &
     if (problems.length > 0) throw new ConfigError(problems);
     program.checkConfig?.(config);
   };
-  const config = { ...program.config, ...busConfig };
+  const config = { ...program.config, ...busConfig, ...claimGuardConfig };
   return { ...program, config, checkConfig } as unknown as ServiceProgram<S & typeof busConfig>;
 }
 
@@ -125,14 +129,17 @@ function buildOf<S extends ConfigShape>(
 ): Build<S & typeof busConfig> {
   return async (service) => {
     const { log, meter, signal, defer } = service;
-    const config = service.config as unknown as BusConfig;
-    const bus = await connectBus({ ...config, name, meter, streams }, log, signal).catch(explainRefusal);
-    defer(() => bus.close());
+    const config = service.config as unknown as BusConfig & z.infer<z.ZodObject<typeof claimGuardConfig>>;
+    const connected = await connectBus({ ...config, name, meter, streams }, log, signal).catch(explainRefusal);
+    defer(() => connected.close());
+    const guard = guardClaims(connected, { config, log, meter });
+    defer(() => guard.close());
+    const { bus } = guard;
     service.check("nats", () => bus.connected());
     service.check("streams", () => bus.storing());
     let details: ReportDetails = {};
-    let stopReport = (): void => undefined;
-    defer(() => stopReport());
+    let reporting: Report | undefined;
+    defer(() => reporting?.close());
     let profiles: Promise<Profiles> | undefined;
     const openProfiles = async (engines?: EngineNames) => {
       const opened = await watchProfiles(bus, log, engines);
@@ -147,10 +154,12 @@ function buildOf<S extends ConfigShape>(
       send: createSend(bus),
       profiles: (engines) => (profiles ??= openProfiles(engines)),
       report: (more) => void (details = { ...details, ...more }),
+      reportSoon: () => reporting?.soon(),
     });
     // Ready means that every subscription stands.
     await bus.flush();
-    stopReport = reportVitals(bus, { ...details, program: name, vitals: createVitals(), signal }).close;
+    const gauges = () => ({ claimsPaused: Number(guard.paused()), ...details.gauges?.() });
+    reporting = reportVitals(bus, { ...details, gauges, program: name, vitals: createVitals(), signal });
     return addresses;
   };
 }
