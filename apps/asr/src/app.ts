@@ -70,6 +70,7 @@ export async function buildAsr({
       endMs: config.VOXBUS_ASR_END_OF_SPEECH_MS,
       maxMs: config.VOXBUS_ASR_MAX_UTTERANCE_MS,
       transcriptMs: config.VOXBUS_ASR_TRANSCRIPT_MS,
+      deadlineMs: config.VOXBUS_TURN_DEADLINE_MS,
       idleMs: { open: config.VOXBUS_ASR_IDLE_MS, manual: config.VOXBUS_ASR_MANUAL_IDLE_MS },
       traceContent: config.VOXBUS_TRACE_CONTENT,
     },

@@ -1,5 +1,5 @@
 import { callsVariable, waitingVariable } from "@voxbus/pools";
-import { apiUrl } from "@voxbus/subscriber";
+import { apiUrl, turnWaitConfig } from "@voxbus/subscriber";
 import { z } from "zod";
 
 function count(least: number, most: number) {
@@ -41,6 +41,7 @@ export const asrConfig = {
   VOXBUS_ASR_MANUAL_IDLE_MS: count(200, 120_000)
     .default(10_000)
     .describe("the same while the button is held: then the message of its release is lost"),
+  VOXBUS_TURN_DEADLINE_MS: turnWaitConfig.VOXBUS_TURN_DEADLINE_MS,
   VOXBUS_ASR_MAX_UTTERANCE_MS: count(1000, 30_000).default(30_000).describe("ms after which an utterance is cut"),
 };
 

@@ -32,6 +32,8 @@ export interface ListenSettings {
   readonly maxMs: number;
   /** The longest time from the end of an utterance to its transcript, ms. */
   readonly transcriptMs: number;
+  /** The time from a turn to its first sound, after which the turn is late, ms. */
+  readonly deadlineMs: number;
   /** The time without a frame after which an utterance ends, ms: with an open microphone, and with a button. */
   readonly idleMs: { readonly open: number; readonly manual: number };
   /** True if traces may contain transcripts. */

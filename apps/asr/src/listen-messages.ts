@@ -8,6 +8,8 @@ export interface ListenMessages {
   userSpeaking(on: boolean, seq: number, origin?: number): void;
   /** Tells the gateway that this listen is followed, is over for good, or must be opened again. Skipped while NATS is away. */
   listening(state: "on" | "over" | "again"): void;
+  /** Tells the gateway that the speech that ended at `origin` waits for the recognizer. Skipped while NATS is away. */
+  waits(origin: number): void;
   /** Publishes a partial transcript of the utterance that began at `from`. Skipped while NATS is away. */
   partial(partial: Pick<Heard, "utterance" | "from" | "text" | "language">): void;
   /**
@@ -31,6 +33,10 @@ export function createListenMessages(bus: Bus, listen: Listen): ListenMessages {
     listening(state) {
       const body: OutControl = { type: "listening", seq: listen.seq, state };
       skipWhileAway(() => bus.publish(channels.out(device), { session, kind: "control", body }, untraced));
+    },
+    waits(origin) {
+      const body: OutControl = { type: "working", waits: true };
+      skipWhileAway(() => bus.publish(channels.out(device), { session, origin, kind: "control", body }, untraced));
     },
     partial({ from, ...rest }) {
       const partial = { session, listen: listen.seq, from, origin: from, ...rest };

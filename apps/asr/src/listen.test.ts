@@ -47,6 +47,7 @@ test("listen: speech ends without a further frame, even if the front end is late
       endMs: 5000,
       maxMs: 30_000,
       transcriptMs: 20_000,
+      deadlineMs: 1500,
       idleMs: { open: 300, manual: 300 },
       traceContent: false,
     },

@@ -1,5 +1,5 @@
 import type { Bus } from "@voxbus/bus";
-import { channels, type Stats } from "@voxbus/protocol";
+import { channels, type Outbound, type Stats } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import {
   connectTestBus,
@@ -51,6 +51,7 @@ beforeAll(async () => {
     VOXBUS_ASR_REQUESTS: "2",
     VOXBUS_ASR_THREADS: "1",
     VOXBUS_ASR_TIMEOUT_MS: "50000",
+    VOXBUS_TURN_DEADLINE_MS: "200",
   });
 }, 60_000);
 afterAll(async () => {
@@ -118,4 +119,25 @@ test("asr: an abort of the device closes the recognizer's request, and gives its
   for (const finish of open) finish();
   const heard = await Promise.all([second!.heard(), third!.heard()]);
   expect(heard.map(({ text }) => text)).toEqual(["what time is it", "what time is it"]);
+});
+
+test("asr: when speech will wait too long for the recognizer, the gateway is told, with its origin", async () => {
+  const [first, second] = await speak(["i", "j"]);
+  await vi.waitFor(() => expect(open.size).toBe(2), patience);
+  const signs: Outbound[] = [];
+  const following = bus.subscribe(channels.out("*"), (frame) => {
+    if (frame.kind === "control" && frame.body.type === "working") signs.push(frame);
+  });
+  await bus.flush();
+  const [third] = await speak(["k"]);
+  await vi.waitFor(() => expect(signs).toHaveLength(1), patience);
+  following.close();
+  for (const _ of [1, 2, 3]) {
+    await vi.waitFor(() => expect(open.size).toBeGreaterThan(0), patience);
+    const [finish] = open;
+    open.delete(finish!);
+    finish!();
+  }
+  const [, , heard] = await Promise.all([first!.heard(), second!.heard(), third!.heard()]);
+  expect(signs[0]).toMatchObject({ origin: heard.origin, session: heard.session, body: { waits: true } });
 });

@@ -1,5 +1,5 @@
 import type { Voicing } from "./audio-front-end.ts";
-import type { Completion } from "./engines/engine.ts";
+import type { AsrEngine, Completion } from "./engines/engine.ts";
 import type { Listen, ListenDeps } from "./listen-deps.ts";
 import type { ListenMessages } from "./listen-messages.ts";
 import type { Outcome } from "./metrics.ts";
@@ -47,7 +47,7 @@ export interface UtterancesOptions {
 
 interface Utterance {
   readonly from: number;
-  readonly engine: string;
+  readonly engine: AsrEngine;
   /** The time of its onset (performance.now, ms). */
   readonly since: number;
   readonly recognition: UtteranceRecognition;
@@ -81,10 +81,11 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
   function conclude(outcome: Outcome, ms: number, utterance?: Utterance) {
     if (utterance !== undefined) open.delete(utterance);
     utterance?.span.end(outcome, ms);
-    metrics.utteranceEnded(outcome, ms, utterance?.engine);
+    metrics.utteranceEnded(outcome, ms, utterance?.engine.name);
     options.onConcluded();
   }
   async function finish(utterance: Utterance, end: End) {
+    if (utterance.engine.recorder.waitMs("high") > deps.settings.deadlineMs) messages.waits(end.origin);
     const { heard, outcome } = await hearOut(utterance, end, deps, said);
     if (utterance.discarded) return;
     const transcript = { listen: listen.seq, from: utterance.from, origin: end.origin, ...heard };
@@ -166,7 +167,7 @@ function openUtterance(from: number, deps: ListenDeps, options: UtterancesOption
     },
   };
   const recognition = openRecognition(engine, request, signal);
-  return { from, engine: engine.name, since: performance.now(), recognition, span, discarded: false };
+  return { from, engine, since: performance.now(), recognition, span, discarded: false };
 }
 
 /** Waits for the transcript of an utterance that has ended, and passes it through the gate. */
@@ -174,7 +175,7 @@ async function hearOut(utterance: Utterance, { voicing, endedAt }: End, deps: Li
   const recognized = await utterance.recognition.finish();
   const ms = performance.now() - endedAt;
   utterance.span.recognized(ms, deps.settings.traceContent ? recognized.text : undefined);
-  const { engine } = utterance;
+  const engine = utterance.engine.name;
   if (!utterance.discarded) deps.metrics.engineRan({ engine, ms, failed: recognized.reason === "failed" });
   return passGate(recognized, { voicing, said: said.since(utterance.since) });
 }
