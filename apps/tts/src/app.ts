@@ -1,13 +1,14 @@
 import { availableParallelism } from "node:os";
-import type { Claim } from "@voxbus/bus";
-import { observePools } from "@voxbus/pools";
+import { createClaimBudget, type Claim } from "@voxbus/bus";
+import { createAdmission, observePools, type Admission } from "@voxbus/pools";
 import { awaitPresence, watchPresence, watchSessions, type PresenceView } from "@voxbus/presence";
 import { channels, defaultPorts, type Say } from "@voxbus/protocol";
 import type { Context, Program } from "@voxbus/subscriber";
-import { checkFormat, ttsConfig } from "./config.ts";
+import { countReplies, createSpareReport } from "./capacity.ts";
+import { checkFormat, ttsConfig, type TtsConfig } from "./config.ts";
 import { createPreferredEngines } from "./engines/preference.ts";
 import { createMetrics } from "./metrics.ts";
-import { createSentenceSpeaker } from "./sentence-speaker.ts";
+import { createSentenceSpeaker, type SentenceSpeaker } from "./sentence-speaker.ts";
 import { speakReply, type SpeakDeps } from "./speak-reply.ts";
 import { warmUp } from "./warm-up.ts";
 
@@ -34,13 +35,13 @@ export async function buildTts({
   bus,
   profiles,
   report,
+  reportSoon,
   log,
   meter,
   warm,
   defer,
   drain,
 }: Context<typeof ttsConfig>): Promise<void> {
-  report({ threads: availableParallelism() });
   const presence = await watchPresence(bus);
   defer(() => presence.close());
   const sessions = watchSessions(bus, presence);
@@ -65,8 +66,16 @@ export async function buildTts({
   observePools(meter, () => pools);
   await warm((signal) => warmUp({ config, speaker, engine: engines[0]!, log }, signal));
 
+  const admission = admitReplies(config, speaker, reportSoon);
+  report({
+    threads: availableParallelism(),
+    gauges: () => ({ spare: admission.spare(), waiting: admission.waiting() }),
+  });
+  metrics.observeAdmission(admission);
+
   const deps: SpeakDeps = {
     bus,
+    admission,
     log,
     metrics,
     profiles: await profiles({ tts: engines.map(({ name }) => name) }),
@@ -77,13 +86,25 @@ export async function buildTts({
   const claims = await bus.claim({
     channel: channels.sayOpen("*"),
     durable: "tts",
-    slots,
+    slots: createClaimBudget(slots, admission.room),
     async work(claim) {
       if (await isReachable(claim, presence)) await speakReply(claim, deps);
       else log.warn({ device: claim.device, reply: claim.message.reply }, "announcement dropped, device offline");
     },
   });
   drain((mode) => claims.drain(graceMs[mode]));
+}
+
+/** Admits replies as the measured cost of their packets allows. Dialogue is told when more or fewer fit. */
+function admitReplies(config: TtsConfig, speaker: Pick<SentenceSpeaker, "load">, reportSoon: () => void): Admission {
+  const limits = { maxLoad: config.VOXBUS_TTS_MAX_LOAD, replies: config.VOXBUS_TTS_REPLIES };
+  const noteSpare = createSpareReport(reportSoon);
+  return createAdmission({
+    free: (taken) => countReplies(speaker.load(), limits) - taken,
+    deadlineMs: config.VOXBUS_TURN_DEADLINE_MS,
+    patienceMs: config.VOXBUS_TURN_PATIENCE_MS,
+    onChange: (spare, taken) => noteSpare(spare, spare + taken),
+  });
 }
 
 /** Waits for the device of an announcement, whose claim would otherwise be held for a gateway that is not there. */

@@ -1,5 +1,5 @@
 import { callsVariable, waitingVariable } from "@voxbus/pools";
-import { apiUrl, ConfigError } from "@voxbus/subscriber";
+import { apiUrl, ConfigError, turnWaitConfig } from "@voxbus/subscriber";
 import { z } from "zod";
 
 function count(least: number, most: number) {
@@ -57,6 +57,16 @@ export const ttsConfig = {
   VOXBUS_TTS_THREADS: count(1, 64)
     .optional()
     .describe("most threads that encode Opus; one starts, others when packets are late (default: number of cores)"),
+  VOXBUS_TTS_MAX_LOAD: z.coerce
+    .number()
+    .min(0.05)
+    .max(1)
+    .default(0.85)
+    .describe("share of the encoder's threads that replies may need together; beyond: a reply waits for its place"),
+  VOXBUS_TTS_REPLIES: count(1, 10_000)
+    .optional()
+    .describe("replies that this process speaks at the same time, where a synthesizer allows fewer than the encoder"),
+  ...turnWaitConfig,
   VOXBUS_DIALOGUE_TURN_MS: count(1000, 600_000)
     .default(120_000)
     .describe("longest time for a whole answer in dialogue, ms; tts waits as long for the next sentence"),

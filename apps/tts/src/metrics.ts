@@ -1,4 +1,6 @@
 import type { Meter } from "@opentelemetry/api";
+import type { Admission } from "@voxbus/pools";
+import type { Priority } from "@voxbus/protocol";
 import type { CacheResult } from "./packet-cache.ts";
 
 const advice = { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] };
@@ -13,6 +15,10 @@ export interface TtsMetrics {
   engineFailed(engine: string): void;
   /** Counts a sentence that the packet cache was asked for. */
   cacheAsked(result: CacheResult): void;
+  /** Counts a reply that was shed. */
+  replyShed(priority: Priority): void;
+  /** Shows the places for replies. */
+  observeAdmission(admission: Pick<Admission, "taken" | "waiting" | "spare">): void;
 }
 
 /** Creates the program's instruments. `openReplies` returns the number of replies in progress. */
@@ -20,6 +26,10 @@ export function createMetrics(meter: Meter, openReplies: () => number): TtsMetri
   const failures = meter.createCounter("voxbus_tts_engine_failures", { description: "Failed syntheses" });
   const lookups = meter.createCounter("voxbus_tts_cache_lookups", {
     description: "Sentences of repeatable engines, by where their packets came from",
+  });
+  const shed = meter.createCounter("voxbus_tts_replies_shed", { description: "Replies that found no place in time" });
+  const places = meter.createObservableGauge("voxbus_tts_places", {
+    description: "Places for replies: taken, free beyond those that wait, and replies that wait for one",
   });
   const firstSounds = meter.createHistogram("voxbus_tts_first_sound_ms", {
     description: "Time from the claim of a reply to its first packet",
@@ -37,5 +47,11 @@ export function createMetrics(meter: Meter, openReplies: () => number): TtsMetri
     synthesized: (engine, ms) => engineTimes.record(ms, { engine }),
     engineFailed: (engine) => failures.add(1, { engine }),
     cacheAsked: (result) => lookups.add(1, { result }),
+    replyShed: (priority) => shed.add(1, { priority }),
+    observeAdmission: ({ taken, waiting, spare }) =>
+      places.addCallback((result) => {
+        for (const [state, count] of Object.entries({ taken: taken(), waiting: waiting(), spare: spare() }))
+          result.observe(count, { state });
+      }),
   };
 }

@@ -12,8 +12,8 @@ let nats: NatsServer;
 let bus: Bus;
 let engine: TtsEngine;
 let speaker: SentenceSpeaker;
-const ignore = () => undefined;
-const metrics = { firstSound: ignore, synthesized: ignore, engineFailed: ignore, cacheAsked: ignore };
+const none = () => undefined;
+const metrics = { firstSound: none, synthesized: none, engineFailed: none, cacheAsked: none, replyShed: none };
 const buses: Bus[] = [];
 const workers: Claims[] = [];
 
@@ -70,7 +70,8 @@ const sessions: SpeakDeps["sessions"] = {
 };
 
 const profiles = { of: () => Profile.parse({}) };
-const deps = { log: silentLog, metrics, profiles, sessions, sentenceMs: 60_000 };
+const admission = { enter: async () => none, take: () => none };
+const deps = { admission, log: silentLog, metrics, profiles, sessions, sentenceMs: 60_000 };
 
 const ended = (frames: readonly Outbound[]) => frames.some(({ end }) => end === "reply");
 const names = (frames: readonly Outbound[]) => frames.map(({ sentence, n }) => `${sentence}.${n}`);

@@ -2,19 +2,21 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Bus, Claim, Closer } from "@voxbus/bus";
 import type { Profiles, SessionWatch } from "@voxbus/presence";
 import { channels, type InControlFrame, type Priority, type Say } from "@voxbus/protocol";
-import { signalWork, type Log } from "@voxbus/subscriber";
+import { ShedError, type Admission } from "@voxbus/pools";
+import { signalShed, signalWork, type Log } from "@voxbus/subscriber";
 import { followSentences } from "./follow-sentences.ts";
 import type { TtsMetrics } from "./metrics.ts";
 import { createReplyOutput, type ReplyOutput } from "./reply-output.ts";
-import { traceReply } from "./reply-span.ts";
+import { traceReply, type ReplySpan } from "./reply-span.ts";
 import { createSentenceSender, type SendSentence } from "./sentence-sender.ts";
 import { createOutage, type Outage, type SentenceSpeaker } from "./sentence-speaker.ts";
 
 /** Dependencies of the work on a reply. */
 export interface SpeakDeps {
   readonly bus: Bus;
+  readonly admission: Pick<Admission, "enter" | "take">;
   readonly log: Pick<Log, "warn">;
-  readonly metrics: Pick<TtsMetrics, "firstSound">;
+  readonly metrics: Pick<TtsMetrics, "firstSound" | "replyShed">;
   readonly profiles: Pick<Profiles, "of">;
   readonly sessions: Pick<SessionWatch, "follow">;
   readonly speaker: SentenceSpeaker;
@@ -74,6 +76,7 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
       },
     );
     if (attempt > 1) await before;
+    const leave = await enterReply(claim, deps, output.accepted !== undefined, signal);
     const sent = claim.final
       ? sendApology(deps.speaker, { opening, output, sendSentence }, signal)
       : sendSentences(
@@ -81,11 +84,12 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
           { device, opening, openedAt: claim.seq, storedAt: claim.storedAt, outage, output, sendSentence },
           signal,
         );
-    await Promise.all([before, sent]);
+    await Promise.all([before, sent.finally(leave)]);
     await delay(output.durationMs + outcomeMs, undefined, { signal });
     log.warn({ device, reply }, "reply outcome missing");
     span.end("no word of the gateway");
   } catch (error) {
+    if (error instanceof ShedError) return shed(claim, deps, span);
     if (!over.signal.aborted || claim.signal.aborted) {
       span.end("lost", error);
       throw error;
@@ -94,6 +98,36 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
   } finally {
     for (const closer of closers) closer.close();
   }
+}
+
+/**
+ * Waits for the place of a reply; the result gives it back. The gateway is told that the turn waits. A reply that sounds already does
+ * not wait. Throws ShedError, or the signal's reason.
+ */
+async function enterReply(
+  { device, message, storedAt, final }: Claim<Say>,
+  { bus, admission }: Pick<SpeakDeps, "bus" | "admission">,
+  isBegun: boolean,
+  signal: AbortSignal,
+): Promise<() => void> {
+  if (isBegun || final) return admission.take();
+  const { session, origin, reply } = message;
+  const since = performance.now() - Math.max(0, bus.now() - storedAt);
+  const signs = signalWork(bus, device, { session, origin, reply });
+  const request =
+    origin === undefined
+      ? { priority: "normal" as const, since }
+      : { priority: "high" as const, since, onWait: () => signs.waits(true) };
+  return admission.enter(request, signal).finally(() => signs.close());
+}
+
+/** Ends a reply that found no place in time. */
+function shed({ device, message }: Claim<Say>, { bus, log, metrics }: SpeakDeps, span: ReplySpan): void {
+  const { session, origin, reply } = message;
+  metrics.replyShed(origin === undefined ? "normal" : "high");
+  log.warn({ device, reply }, "reply shed");
+  if (origin !== undefined) signalShed(bus, device, { session, origin });
+  span.end("shed");
 }
 
 /** Sends the sentences of a reply as they are stored, each spoken by the profile's voice. */
