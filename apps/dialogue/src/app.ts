@@ -1,5 +1,6 @@
+import { createClaimBudget } from "@voxbus/bus";
 import { awaitPresence, watchPresence, watchSessions } from "@voxbus/presence";
-import { observePools } from "@voxbus/pools";
+import { observePools, usualWaiting } from "@voxbus/pools";
 import { channels, defaultPorts } from "@voxbus/protocol";
 import {
   describeCause,
@@ -21,6 +22,7 @@ import { createHistory } from "./history.ts";
 import { createMetrics, type TurnMetrics } from "./metrics.ts";
 import { recordPlayedTurns } from "./played-turns.ts";
 import { openReminderBook } from "./reminders.ts";
+import { createTurnAdmission, type TurnAdmission } from "./turn-admission.ts";
 import type { TurnDeps } from "./turn-deps.ts";
 import { createTurnQueue } from "./turn-queue.ts";
 import { traceTurn } from "./turn-span.ts";
@@ -88,6 +90,8 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
   });
   defer(() => reminders.close());
 
+  const admission = admitTurns(context);
+  metrics.observeWaiting(() => admission.waiting());
   const history = createHistory(bus, config.VOXBUS_DIALOGUE_HISTORY_TOKENS);
   const played = recordPlayedTurns(bus, history);
   defer(() => played.close());
@@ -99,9 +103,11 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
     settings: {
       answerMs: config.VOXBUS_DIALOGUE_TURN_MS,
       momentMs: config.VOXBUS_DIALOGUE_MOMENT_MS,
+      deadlineMs: config.VOXBUS_TURN_DEADLINE_MS,
       traceContent: config.VOXBUS_TRACE_CONTENT,
     },
     fences,
+    admission,
     devices: {
       profileOf: (device) => profiles.of(device),
       presenceOf: ({ device, session }, signal) =>
@@ -111,10 +117,11 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
       reminders,
     },
     history,
-    engineOf: await createEngines(context, metrics),
+    engineOf: await createEngines(context, metrics, admission),
   };
   await context.warm((signal) => warmUp(config, signal));
-  for (const claims of await claimTurns(bus, config.VOXBUS_DIALOGUE_TURNS, createAnswer(deps))) {
+  const slots = createClaimBudget(config.VOXBUS_DIALOGUE_TURNS, admission.room);
+  for (const claims of await claimTurns(bus, slots, createAnswer(deps))) {
     drain((mode) => claims.drain(graceMs[mode]));
   }
 }
@@ -123,22 +130,35 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
 async function createEngines(
   context: Context<typeof dialogueConfig>,
   metrics: TurnMetrics,
+  admission: Pick<TurnAdmission, "waiting">,
 ): Promise<TurnDeps["engineOf"]> {
-  const { engines, engineOf } = await createEngineChoice(context.config, reportRefusals(context, metrics));
+  const { engines, engineOf } = await createEngineChoice(context.config, reportRefusals(context, metrics, admission));
   const pools = engines.flatMap(({ pool }) => pool ?? []);
   context.report({ pools: () => pools.map((pool) => pool.stats()) });
   observePools(context.meter, () => pools.map(({ recorder }) => recorder));
   return engineOf;
 }
 
+/** Creates the admission of turns. At most half of the turns that this process takes wait, so that others can run. */
+function admitTurns({ config, bus, defer }: Context<typeof dialogueConfig>): TurnAdmission {
+  const admission = createTurnAdmission(bus, {
+    deadlineMs: config.VOXBUS_TURN_DEADLINE_MS,
+    patienceMs: config.VOXBUS_TURN_PATIENCE_MS,
+    most: Math.min(usualWaiting.high, Math.ceil(config.VOXBUS_DIALOGUE_TURNS / 2)),
+  });
+  defer(() => admission.close());
+  return admission;
+}
+
 /** Reports once what a model's server refuses, and once that it takes it again. */
 function reportRefusals(
   { config, log, report }: Pick<Context<typeof dialogueConfig>, "config" | "log" | "report">,
   metrics: TurnMetrics,
+  admission: Pick<TurnAdmission, "waiting">,
 ): EngineReports {
   const model = config.VOXBUS_LLM_MODEL;
   let toolsRefused = 0;
-  report({ gauges: () => ({ toolsRefused, maxTurns: config.VOXBUS_DIALOGUE_TURNS }) });
+  report({ gauges: () => ({ toolsRefused, waiting: admission.waiting() }) });
   return {
     onRefused({ part, status }) {
       if (part === "tools") toolsRefused = 1;
@@ -175,7 +195,8 @@ function createAnswer(deps: TurnDeps): AnswerInput {
     try {
       await queue.run(input, async (onStart, superseded) => {
         const alive = AbortSignal.any([claimed, superseded]);
-        const outcome = await traceTurn(input, (traced) => answerTurn(traced, deps, onStart, alive));
+        const events = { onStart, onWait: work.waits };
+        const outcome = await traceTurn(input, (traced) => answerTurn(traced, deps, events, alive));
         deps.metrics.turnEnded(outcome);
       });
     } finally {

@@ -1,17 +1,16 @@
-import { createClaimBudget, type Bus, type Claim, type Claims } from "@voxbus/bus";
+import type { Bus, Claim, ClaimBudget, Claims } from "@voxbus/bus";
 import { channels } from "@voxbus/protocol";
 import type { TurnInput } from "./turn-input.ts";
 
 /** Answers one turn. `signal` aborts when the claim is lost. */
 export type AnswerInput = (input: TurnInput, signal: AbortSignal) => Promise<void>;
 
-/** Claims the turns of all devices: the transcripts with words, and typed text. They share `slots` slots. */
-export async function claimTurns(bus: Bus, slots: number, answer: AnswerInput): Promise<readonly Claims[]> {
-  const budget = createClaimBudget(slots);
+/** Claims the turns of all devices: the transcripts with words, and typed text. They share the slots. */
+export async function claimTurns(bus: Bus, slots: ClaimBudget, answer: AnswerInput): Promise<readonly Claims[]> {
   const heard = await bus.claim({
     channel: channels.heard("*"),
     durable: "dialogue",
-    slots: budget,
+    slots,
     async work(claim) {
       const { session, origin, text, reason, language } = claim.message;
       // It must not take the place of a question that is being answered.
@@ -22,7 +21,7 @@ export async function claimTurns(bus: Bus, slots: number, answer: AnswerInput): 
   const typed = await bus.claim({
     channel: channels.inText("*"),
     durable: "dialogue",
-    slots: budget,
+    slots,
     work: (claim) => {
       const { session, seq, body } = claim.message;
       return answer({ ...readClaim(claim), session, origin: seq, text: body }, claim.signal);

@@ -1,5 +1,5 @@
 import { callsVariable, readWaiting, waitingVariable } from "@voxbus/pools";
-import { apiUrl, checkLimits, ConfigError, httpUrl } from "@voxbus/subscriber";
+import { apiUrl, checkLimits, ConfigError, httpUrl, turnWaitConfig } from "@voxbus/subscriber";
 import { z } from "zod";
 
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
@@ -43,6 +43,7 @@ export const dialogueConfig = {
   VOXBUS_DIALOGUE_HISTORY_TOKENS: count(0, 100_000)
     .default(2000)
     .describe("estimated tokens of earlier turns that the model is given"),
+  ...turnWaitConfig,
   VOXBUS_DIALOGUE_TURNS: count(1, 10_000)
     .default(100)
     .describe("turns that this process takes at the same time, heard and typed together; others wait in the stream"),

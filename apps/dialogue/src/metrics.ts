@@ -20,6 +20,8 @@ export interface TurnMetrics {
   modelRefused(part: string): void;
   /** Counts fields of a device's list of tools that are left out. */
   toolFieldsLeftOut(count: number): void;
+  /** Shows the number of turns that wait for their place. */
+  observeWaiting(waiting: () => number): void;
 }
 
 /** Creates the program's instruments. `openTurns` gives the number of turns in progress. */
@@ -46,6 +48,9 @@ export function createMetrics(meter: Meter, openTurns: () => number): TurnMetric
   const oddTools = meter.createCounter("voxbus_dialogue_tools_odd", {
     description: "Fields of devices' lists of tools that are left out",
   });
+  const turnsWaiting = meter.createObservableGauge("voxbus_dialogue_turns_waiting", {
+    description: "Turns that wait until a tts can speak their answer",
+  });
   meter
     .createObservableGauge("voxbus_dialogue_turns_open", { description: "Turns being answered" })
     .addCallback((result) => result.observe(openTurns()));
@@ -58,6 +63,7 @@ export function createMetrics(meter: Meter, openTurns: () => number): TurnMetric
     },
     modelRefused: (part) => refusedParts.add(1, { part }),
     toolFieldsLeftOut: (count) => oddTools.add(count),
+    observeWaiting: (waiting) => turnsWaiting.addCallback((result) => result.observe(waiting())),
     turnEnded: (outcome) => turns.add(1, { outcome }),
   };
 }

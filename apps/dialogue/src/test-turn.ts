@@ -20,6 +20,7 @@ export interface WorkerOptions {
   readonly follow?: Devices["follow"];
   readonly answerMs?: number;
   readonly momentMs?: number;
+  readonly admission?: TurnDeps["admission"];
 }
 
 /** A worker whose engine answers with `texts`; the requests, log lines and engine runs that it collects. */
@@ -27,6 +28,7 @@ export function createWorker(bus: Bus, texts: readonly string[], options: Worker
   const requests: AnswerRequest[] = [];
   const warnings: string[] = [];
   const runs: EngineRun[] = [];
+  const waits: boolean[] = [];
   const engine: LlmEngine = {
     name: "test",
     async *respond(request) {
@@ -44,9 +46,16 @@ export function createWorker(bus: Bus, texts: readonly string[], options: Worker
       turnEnded: () => undefined,
       modelRefused: () => undefined,
       toolFieldsLeftOut: () => undefined,
+      observeWaiting: () => undefined,
     },
-    settings: { answerMs: options.answerMs ?? 1000, momentMs: options.momentMs ?? 0, traceContent: false },
+    settings: {
+      answerMs: options.answerMs ?? 1000,
+      momentMs: options.momentMs ?? 0,
+      deadlineMs: 1500,
+      traceContent: false,
+    },
     fences: createFences(),
+    admission: options.admission ?? { enter: async () => ({ begun: () => undefined, leave: () => undefined }) },
     devices: {
       profileOf: () => Profile.parse({}),
       presenceOf: options.presenceOf ?? (async () => ({ features: {} }) as Presence),
@@ -57,7 +66,8 @@ export function createWorker(bus: Bus, texts: readonly string[], options: Worker
     history: createHistory(bus),
     engineOf: () => options.engine ?? engine,
   };
-  const answer = (input: TurnInput) => answerTurn(input, deps, () => undefined, never);
+  const answer = (input: TurnInput) =>
+    answerTurn(input, deps, { onStart: () => undefined, onWait: (isWaiting) => waits.push(isWaiting) }, never);
   const fence = (session: string, seq: number) =>
     deps.fences.handle({
       session,
@@ -66,7 +76,7 @@ export function createWorker(bus: Bus, texts: readonly string[], options: Worker
       kind: "control",
       body: { type: "fence", fence: seq },
     });
-  return { answer, fence, requests, warnings, runs };
+  return { answer, fence, requests, warnings, runs, waits };
 }
 
 /** The first delivery of a turn. */

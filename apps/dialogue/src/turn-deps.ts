@@ -6,6 +6,7 @@ import type { Fences } from "./fences.ts";
 import type { History } from "./history.ts";
 import type { TurnMetrics } from "./metrics.ts";
 import type { ReminderBook } from "./reminders.ts";
+import type { TurnAdmission } from "./turn-admission.ts";
 import type { TurnId } from "./turn-input.ts";
 
 /** The devices that turns come from. */
@@ -25,17 +26,32 @@ export interface TurnSettings {
   readonly answerMs: number;
   /** ms until a turn without an answer says so; 0: never. */
   readonly momentMs: number;
+  /** ms from a turn to its first sound, after which the turn is late. */
+  readonly deadlineMs: number;
   /** True if traces may contain the text of turns and answers. */
   readonly traceContent: boolean;
 }
 
+/** Events of a turn while it is answered. */
+export interface TurnEvents {
+  /** Its answer starts. */
+  onStart(): void;
+  /** It waits for its place, or no longer. */
+  onWait(isWaiting: boolean): void;
+}
+
+/** Decides whether a turn goes on: its place, and the fence of its session. */
+export interface TurnGates {
+  readonly fences: Fences;
+  readonly admission: Pick<TurnAdmission, "enter">;
+}
+
 /** Dependencies of answering turns. */
-export interface TurnDeps {
+export interface TurnDeps extends TurnGates {
   readonly bus: Bus;
   readonly log: BusLog;
   readonly metrics: TurnMetrics;
   readonly settings: TurnSettings;
-  readonly fences: Fences;
   readonly devices: Devices;
   readonly history: History;
   readonly engineOf: (profile: Profile) => LlmEngine;

@@ -37,4 +37,4 @@ export interface TurnInput extends TurnId {
 }
 
 /** The end of a turn. */
-export type TurnOutcome = "answered" | ReplyOutcome | "fenced" | "superseded" | "offline" | "answered before";
+export type TurnOutcome = "answered" | ReplyOutcome | "fenced" | "superseded" | "offline" | "answered before" | "shed";

@@ -1,4 +1,5 @@
-import { describeCause } from "@voxbus/subscriber";
+import { PoolFullError, ShedError } from "@voxbus/pools";
+import { describeCause, signalShed } from "@voxbus/subscriber";
 import { ModelError, writeAnswer, type AnswerOptions } from "./answer.ts";
 import { apologize } from "./apologies.ts";
 import type { AnswerRequest } from "./engines/engine.ts";
@@ -8,20 +9,22 @@ import { LostReplyError, openReplyWriter, type ReplyWriter } from "./reply-write
 import { createTurnRecord, type TurnRecord } from "./turn-record.ts";
 import { createRequest, readContext } from "./turn-context.ts";
 import { momentIn } from "./moments.ts";
-import type { TurnDeps, TurnSettings } from "./turn-deps.ts";
+import type { TurnPlace } from "./turn-admission.ts";
+import type { TurnDeps, TurnEvents, TurnSettings } from "./turn-deps.ts";
 import type { TurnInput, TurnOutcome } from "./turn-input.ts";
 import { SupersededError } from "./turn-queue.ts";
 import { markTurn, traceFailure, traceText } from "./turn-span.ts";
 
 /**
  * Answers a turn, and earlier ones of its session without an answer, in one reply that is stored sentence by sentence. If
- * the model fails, it apologizes. Calls `onStart` before it stores the first sentence. Throws BusAwayError, or the reason
- * of `signal` if the claim is lost. Another worker then continues after the stored sentences.
+ * the model fails, it apologizes. A turn that no tts could speak waits, and is shed after its patience. Calls `onStart` before it
+ * stores the first sentence. Throws BusAwayError, or the reason of `signal` if the claim is lost. Another worker then continues
+ * after the stored sentences.
  */
 export async function answerTurn(
   input: TurnInput,
   deps: TurnDeps,
-  onStart: () => void,
+  events: TurnEvents,
   signal: AbortSignal,
 ): Promise<TurnOutcome> {
   const fence = deps.fences.watch(input);
@@ -29,10 +32,14 @@ export async function answerTurn(
   const session = deps.devices.follow(input, () => gone.abort(new SessionGoneError("the session is gone")));
   const alive = AbortSignal.any([signal, fence.signal, gone.signal]);
   const record = createTurnRecord(deps.history, input);
+  let place: TurnPlace | undefined;
   try {
     alive.throwIfAborted();
     const presence = await deps.devices.presenceOf(input, alive);
     if (presence === undefined) return "offline";
+    place = await deps.admission.enter(input, () => events.onWait(true), alive);
+    const modelMs = deps.engineOf(deps.devices.profileOf(input.device)).pool?.waitMs("high") ?? 0;
+    events.onWait(modelMs > deps.settings.deadlineMs);
     const [reply, context] = await Promise.all([
       openReplyWriter(deps.bus, input, input.delivery, alive),
       readContext(input, presence, deps, alive),
@@ -41,8 +48,9 @@ export async function answerTurn(
     if (reply.superseded) return "superseded";
     record.said.push(...reply.sentences);
     const request = record.follow(createRequest(input, context, reply, deps));
-    return await writeReply({ input, request, reply, record, onStart }, deps, alive);
+    return await writeReply({ input, request, reply, record, place, onStart: events.onStart }, deps, alive);
   } catch (error) {
+    if (error instanceof ShedError) return shed(input, deps);
     const isCut = alive.reason instanceof FencedError || alive.reason instanceof SessionGoneError;
     if (isCut) {
       const isTakenUp = input.delivery.attempt > 1 && record.said.length === 0;
@@ -54,9 +62,18 @@ export async function answerTurn(
     if (alive.reason instanceof SupersededError || error instanceof LostReplyError) return "superseded";
     throw error;
   } finally {
+    place?.leave();
     fence.close();
     session.close();
   }
+}
+
+/** Tells the gateway that no program will answer a turn. */
+function shed(input: TurnInput, { bus, log }: TurnDeps): TurnOutcome {
+  const { device, session, origin } = input;
+  log.warn({ device, session, origin }, "turn shed");
+  signalShed(bus, device, { session, origin });
+  return "shed";
 }
 
 /** The reason for ending a turn whose device has no such session any more. */
@@ -69,6 +86,7 @@ interface TurnWork {
   readonly request: AnswerRequest;
   readonly reply: ReplyWriter;
   readonly record: TurnRecord;
+  readonly place: TurnPlace;
   readonly onStart: () => void;
 }
 
@@ -89,6 +107,8 @@ async function writeReply(work: TurnWork, deps: TurnDeps, alive: AbortSignal): P
     outcome = await writeAnswer(deps.engineOf(request.profile), request, options, alive);
   } catch (error) {
     if (!(error instanceof ModelError) || alive.aborted) throw error;
+    if (error.cause instanceof PoolFullError && record.said.length === 0)
+      throw new ShedError("the model has too much work", { cause: error });
     deps.log.warn({ err: error, cause: describeCause(error), device, session, origin }, "turn failed, apologizing");
     traceFailure(error);
     const { language } = request;
@@ -106,7 +126,7 @@ async function writeReply(work: TurnWork, deps: TurnDeps, alive: AbortSignal): P
 
 /** Gives the time at which a turn that has said nothing says that it takes long. */
 function createSilence(
-  { input, request, reply, record, onStart }: TurnWork,
+  { request, reply, record, onStart }: TurnWork,
   { momentMs }: TurnSettings,
   alive: AbortSignal,
 ): AnswerOptions["silence"] {
@@ -118,12 +138,13 @@ function createSilence(
     await reply.write(text, { language, last: false });
     record.said.push("");
   };
-  return { at: input.delivery.claimedAt + momentMs, end };
+  // From now: it may have waited for its place, and its user was told then.
+  return { at: performance.now() + momentMs, end };
 }
 
 /** Makes a `write` that stops once the turn is aborted, reports the start of the answer, and collects the sentences. */
 function createWrite(
-  { input, reply, record, onStart }: TurnWork,
+  { input, reply, record, place, onStart }: TurnWork,
   metrics: TurnMetrics,
   alive: AbortSignal,
 ): ReplyWriter["write"] {
@@ -137,6 +158,7 @@ function createWrite(
       onStart();
     }
     await reply.write(text, options);
+    place.begun();
     if (text !== "") record.said.push(text);
   };
 }

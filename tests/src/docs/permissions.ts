@@ -51,7 +51,7 @@ export const grants: readonly Grant[] = [
   {
     user: "dialogue",
     publishes: ["sayOpen", "say", "out"],
-    subscribes: ["inControl", "event"],
+    subscribes: ["inControl", "event", "stats"],
     claims: ["DEVICE_IN", "TURNS"],
     reads: ["DEVICE_IN", "TURNS", "dialogues", "tools", "tool-calls", "reminders", "naks"],
     watches: ["gateways", "presence", "profiles"],

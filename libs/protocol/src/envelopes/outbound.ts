@@ -19,7 +19,7 @@ export const outControls = {
    * waits for its place in a queue, and will be late.
    */
   working: z.object({ type: z.literal("working"), waits: z.boolean().optional() }),
-  /** Nobody will answer the turn `origin` of the envelope: there is more work than the programs can do. */
+  /** No program will answer the turn `origin` of the envelope: there is more work than the programs can do. */
   shed: z.object({ type: z.literal("shed") }),
   /** The end of a reply and nothing else (with `end`). */
   end: z.object({ type: z.literal("end") }),
