@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { createRegistry } from "@voxbus/presence";
 import { buckets, defaultPorts } from "@voxbus/protocol";
-import { createGuesses, createProxies, type Context, type Program } from "@voxbus/subscriber";
+import { createGuesses, createLoadGuard, createProxies, type Context, type Program } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import { checkRules, gatewayConfig, nameGateway, type GatewayConfig } from "./config.ts";
 import { createAuth } from "./http/auth.ts";
@@ -29,6 +29,7 @@ import { warmUp } from "./warm-up.ts";
 /** The longest wait for NATS at the end, so that a gateway that stops while NATS restarts does not count as lost, ms. */
 const farewellMs = { drain: 5000, quick: 500 } as const;
 const memoryCheckMs = 1000;
+const loopMessages = { over: "event loop delayed, new devices refused", under: "event loop in time again" } as const;
 /** The close of a session that lost its device. */
 const lossCloses = { replaced: "replaced", removed: "unregistered" } as const;
 
@@ -65,6 +66,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
   const guarding = setInterval(() => guard.check(), memoryCheckMs);
   defer(() => clearInterval(guarding));
   check("memory", () => !guard.refusing());
+  const overloaded = watchLoop(context, limits.loopDelayMs);
   const profiles = await context.profiles();
   const wheel = createTimingWheel();
   defer(() => wheel.close());
@@ -101,7 +103,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
   const hub = createHub(deps, sessions, records);
   check("accepting devices", () => !hub.draining);
   context.drain((mode) => hub.stop(mode));
-  const measured = { bus, counters, memory, sessions, wheel, guard };
+  const measured = { bus, counters, memory, sessions, wheel, guard, overloaded };
   observe(meter, measured);
   context.report({ id, ...countForReport({ ...measured, maxConnections: limits.connections }) });
 
@@ -111,6 +113,7 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
     connected: () => bus.connected() && bus.storing(),
     draining: () => hub.draining,
     outOfMemory: () => guard.refusing(),
+    overloaded,
   });
   const guesses = createGuesses({ burst: fixedLimits.guesses, refillMs: fixedLimits.guessMs });
   const enter = (handshake: Handshake) => hub.enter(handshake);
@@ -126,4 +129,13 @@ export async function buildGateway(context: Context<typeof gatewayConfig>): Prom
 function nameAddresses(config: GatewayConfig, address: string): Readonly<Record<string, string>> {
   const device = config.VOXBUS_PUBLIC_URL ?? `${address.replace(/^http/, "ws")}/xiaozhi/v1/`;
   return { device: device.replace("0.0.0.0", hostname()), ota: `${address}/xiaozhi/ota/` };
+}
+
+/** Watches the event loop. The result tells whether it is over the threshold of its delay. */
+function watchLoop({ log, defer, check }: Context<typeof gatewayConfig>, loopDelayMs: number): () => boolean {
+  const guard = createLoadGuard({ memoryBytes: Infinity, loopDelayMs, log, messages: loopMessages });
+  defer(() => guard.close());
+  const overloaded = () => guard.over() !== undefined;
+  check("event loop", () => !overloaded());
+  return overloaded;
 }

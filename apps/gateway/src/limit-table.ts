@@ -190,12 +190,7 @@ export const limitTable = {
     what: "of a session that wait for NATS",
     beyond: "the oldest is dropped, and named in a gap",
   },
-  waitingTexts: {
-    default: 32,
-    unit: "typed texts",
-    what: "of a session that NATS does not have yet",
-    beyond: "dropped",
-  },
+  waitingTexts: { default: 32, unit: "typed texts", what: "of a session that are not in NATS yet", beyond: "dropped" },
   waitingControls: {
     default: 256,
     unit: "control frames",
@@ -217,6 +212,14 @@ export const limitTable = {
     unit: "megabytes",
     what: "of objects and buffers in the process",
     beyond: "frames kept for replay are dropped; after a second above it, new devices are refused with 503",
+  },
+  loopDelayMs: {
+    variable: "VOXBUS_MAX_LOOP_DELAY_MS",
+    range: [20, 600_000],
+    default: 500,
+    unit: "ms",
+    what: "of delay of the process's event loop, p99 of a second",
+    beyond: "after a second above it, new devices are refused with 503",
   },
   wakeMs: { default: 1000, unit: "ms", what: "from a wake word to its listen", beyond: "it was typed text" },
   listenSignMs: {

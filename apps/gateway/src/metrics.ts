@@ -19,10 +19,14 @@ export interface Measured {
   readonly sessions: SessionTable;
   readonly wheel: Pick<TimingWheel, "waiting">;
   readonly guard: Pick<MemoryGuard, "refusing">;
+  readonly overloaded: () => boolean;
 }
 
 /** Shows the gateway's counts on its operations port. */
-export function observe(meter: Context["meter"], { bus, counters, memory, sessions, wheel, guard }: Measured): void {
+export function observe(
+  meter: Context["meter"],
+  { bus, counters, memory, sessions, wheel, guard, overloaded }: Measured,
+): void {
   const gauge = (name: string, description: string, read: () => number) =>
     meter.createObservableGauge(name, { description }).addCallback((result) => result.observe(read()));
   const counter = (name: string, description: string, label: string, read: () => Iterable<readonly [string, number]>) =>
@@ -49,6 +53,9 @@ export function observe(meter: Context["meter"], { bus, counters, memory, sessio
   gauge("voxbus_gateway_waiting_frames", "Frames that wait for NATS", () => sessions.waiting());
   gauge("voxbus_gateway_wakeups", "Calls of sessions that are due later", () => wheel.waiting());
   gauge("voxbus_gateway_memory_refusing", "1 while devices are refused for memory", () => Number(guard.refusing()));
+  gauge("voxbus_gateway_loop_refusing", "1 while devices are refused for the event loop's delay", () =>
+    Number(overloaded()),
+  );
   gauge("voxbus_gateway_connection_bytes", "Memory beyond an empty gateway's, per connection", perConnection);
   gauge("voxbus_gateway_speaking", "Sessions that speak", () => sessions.speaking());
   gauge("voxbus_gateway_nats_connected", "1 while NATS answers", () => Number(bus.connected()));
@@ -80,7 +87,9 @@ export function countForReport({
   memory,
   sessions,
   maxConnections,
-}: Pick<Measured, "counters" | "memory" | "sessions"> & { readonly maxConnections: number }): ReportDetails {
+  guard,
+  overloaded,
+}: Omit<Measured, "bus" | "wheel"> & { readonly maxConnections: number }): ReportDetails {
   const sum = (numbers: Iterable<number>) => [...numbers].reduce((total, one) => total + one, 0);
   return {
     gauges: () => ({
@@ -89,6 +98,7 @@ export function countForReport({
       speaking: sessions.speaking(),
       queue: sessions.waiting(),
       bufferedBytes: memory.bytes,
+      refusing: Number(guard.refusing() || overloaded()),
     }),
     totals: () => ({
       connects: counters.connects,

@@ -83,6 +83,7 @@ export const refusals = {
   "bus-away": { status: 503, meaning: "NATS cannot be reached, or does not store." },
   draining: { status: 503, meaning: "The gateway is being drained." },
   "out-of-memory": { status: 503, meaning: "The gateway is over its memory threshold." },
+  overloaded: { status: 503, meaning: "The gateway's event loop is over its delay threshold." },
 } as const;
 export type Refusal = keyof typeof refusals;
 

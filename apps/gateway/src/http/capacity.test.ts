@@ -13,6 +13,7 @@ const create = (limits: Partial<Limits> = {}, state: Partial<CapacityState> = {}
       connected: () => true,
       draining: () => false,
       outOfMemory: () => false,
+      overloaded: () => false,
       ...state,
     },
   );
@@ -66,5 +67,6 @@ it("capacity: an address that connects again and again leaves half of the rate t
 it("capacity: every connection is refused by name while the gateway drains or NATS is away", () => {
   expect(create({}, { draining: () => true }).refuse("10.0.0.1")).toBe("draining");
   expect(create({}, { outOfMemory: () => true }).refuse("10.0.0.1")).toBe("out-of-memory");
+  expect(create({}, { overloaded: () => true }).refuse("10.0.0.1")).toBe("overloaded");
   expect(create({}, { connected: () => false }).refuse("10.0.0.1")).toBe("bus-away");
 });

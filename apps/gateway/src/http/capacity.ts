@@ -20,6 +20,8 @@ export interface CapacityState {
   draining(): boolean;
   /** True while the process is over its memory threshold. */
   outOfMemory(): boolean;
+  /** True while its event loop is over the threshold of its delay. */
+  overloaded(): boolean;
 }
 
 /** Creates the capacity of one gateway. Connections without a group count only in all. */
@@ -35,6 +37,7 @@ export function createCapacity(
       if (state.draining()) return "draining";
       if (!state.connected()) return "bus-away";
       if (state.outOfMemory()) return "out-of-memory";
+      if (state.overloaded()) return "overloaded";
       const full =
         state.connections() >= limits.connections ||
         state.pending() >= limits.pending ||

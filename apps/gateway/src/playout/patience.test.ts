@@ -143,7 +143,7 @@ describe("patience", () => {
     expect(stage.turns).toMatchObject([{ reply: "a", complete: true }]);
   });
 
-  it("a process that stood still reads what came before it says that nobody works", () => {
+  it("a process that stood still reads what came before it says that no program works", () => {
     const { stage, origin } = ask();
     stage.stall(900);
     expect(stage.notices).toEqual([]);

@@ -1,12 +1,12 @@
 import type { AwaitedTurn } from "./turn.ts";
 
-/** A device whose turn nobody works on is told that it must wait after this time, ms. */
+/** A device whose turn no program works on is told that it must wait after this time, ms. */
 const noSignMs = 400;
 /** If a notice is this late (ms), our own event loop stalled, and a sign may wait to be read. */
 const stallMs = 50;
 const readMs = 10;
 
-/** Decides when the user of a turn is told to wait: nobody works on it, or it waits for its place. Once a turn. Times in ms. */
+/** Decides when the user of a turn is told to wait: no program works on it, or it waits for its place. Once a turn. Times in ms. */
 export class Patience {
   /** The newest turn whose user was told. */
   #told = 0;

@@ -4,11 +4,11 @@ import { fixedLimits } from "../limits.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
 import { PlayoutBuffer } from "./buffer.ts";
 
-/** What the gateway says itself. `apology`: a turn failed. `wait`: a turn waits for its place. `busy`: a turn was shed. */
+/** The words that the gateway says itself. `apology`: a turn failed. `wait`: a turn waits for its place. `busy`: a turn was shed. */
 export const phraseNames = ["apology", "wait", "busy"] as const;
 export type PhraseName = (typeof phraseNames)[number];
 
-/** Gives the sound of a phrase in a language as Opus packets of 60 ms, or undefined if there is none in that language. */
+/** Gives the sound of a phrase in a language as Opus packets of 60 ms, or undefined if there is no sound in that language. */
 export type PhraseSounds = (name: PhraseName, language: string) => readonly Uint8Array[] | undefined;
 
 const alerts = {

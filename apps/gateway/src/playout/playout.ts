@@ -153,7 +153,7 @@ export class Playout implements Ticker {
     }
   }
 
-  /** Nobody will answer a turn, because there is too much to do. The answer of a turn that sounds already goes on. */
+  /** No program will answer a turn, because there is too much to do. The answer of a turn that sounds already goes on. */
   shed(origin: number): void {
     if (!this.#fence.admits(origin)) return;
     for (const turn of [this.#awaited, ...this.#queue.all()]) if (turn?.origin === origin) this.#move(turn, "refused");

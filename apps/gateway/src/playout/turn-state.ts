@@ -50,7 +50,7 @@ export interface Consequences {
   readonly silences: boolean;
   /** Observers are told how it ended. */
   readonly reported: boolean;
-  /** What the device is told. */
+  /** The words that the device is told. */
   readonly says?: PhraseName;
 }
 
