@@ -13,12 +13,13 @@ const addressVariables = {
 };
 
 /**
- * Flags and variables for a program that holds few objects at once: one thread helps the garbage collector, and one arena
- * holds the memory of native code. The young generation would grow to 48 MB while the program loads, and V8 would keep
- * them. A gateway with thousands of connections is faster with the defaults.
+ * Node's flags for a program that holds few objects at once: one thread helps the garbage collector. The young generation
+ * would grow to 48 MB while the program loads, and V8 would keep them. A gateway with thousands of connections is faster
+ * with the defaults. deploy/compose/Dockerfile has the same.
  */
-const frugal = { flags: ["--max-semi-space-size=1", "--v8-pool-size=1"], variables: { MALLOC_ARENA_MAX: "1" } };
-const usual = { flags: [], variables: {} };
+const frugalFlags = ["--max-semi-space-size=1", "--v8-pool-size=1"];
+/** One arena holds the memory of native code. */
+const frugalVariables = { MALLOC_ARENA_MAX: "1" };
 
 /**
  * Lists the programs of one `npm start`: each with its name, Node's flags, its main file relative to the root, its own
@@ -30,9 +31,9 @@ export function listPrograms({ gateways, env }) {
     ...others.map((program) => describeOther(program, env)),
   ];
   return list.map((entry) => {
-    const { flags, variables } = entry.program === "gateway" ? usual : frugal;
+    const flags = entry.program === "gateway" ? [] : frugalFlags;
     const main = join("apps", entry.program, "dist/main.js");
-    return { ...entry, flags, main, variables: { ...variables, ...entry.variables } };
+    return { ...entry, flags, main, variables: { ...frugalVariables, ...entry.variables } };
   });
 }
 

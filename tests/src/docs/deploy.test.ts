@@ -33,6 +33,27 @@ describe("deploy", () => {
     expect(sorted(set).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
   });
 
+  it("containers: each program has the flags and variables of Node that npm start gives it", async () => {
+    const { listPrograms } = (await import(`${root}deploy/local/programs.mjs`)) as {
+      readonly listPrograms: (options: { readonly gateways: number; readonly env: object }) => readonly {
+        readonly program: string;
+        readonly main: string;
+        readonly flags: readonly string[];
+        readonly variables: Readonly<Record<string, string>>;
+      }[];
+    };
+    const text = readFileSync(`${root}deploy/compose/Dockerfile`, "utf8");
+    const [shell = "", ...args] = JSON.parse(/^CMD (.*)$/m.exec(text)?.[1] ?? "[]") as string[];
+    const script = args.at(-1)?.replace(/^exec node /, "echo ") ?? "";
+    const arenas = /^ENV MALLOC_ARENA_MAX=(\d)$/m.exec(text)?.[1];
+    for (const { program, main, flags, variables } of listPrograms({ gateways: 1, env: {} })) {
+      const { stdout } = await promisify(execFile)(shell, [...args.slice(0, -1), script], {
+        env: { PROGRAM: program },
+      });
+      expect([stdout.trim(), arenas]).toEqual([[...flags, main].join(" "), variables["MALLOC_ARENA_MAX"]]);
+    }
+  });
+
   it("ports: probes, scrapes and published ports are the defaults", () => {
     const { nats, ...programs } = defaultPorts;
     const textOf = (folder: string) => files.flatMap(({ name, text }) => (name.startsWith(folder) ? [text] : []));
