@@ -1,6 +1,6 @@
 import { format, judge, percent, ratio, type Table, type Verdict } from "./section.ts";
 import { programNames } from "./system.ts";
-import type { EnginesRow, TurnRow } from "./turns.ts";
+import { lateMs, type EnginesRow, type TurnRow } from "./turns.ts";
 import type { Tail } from "./numbers.ts";
 
 /** The targets for turns of two idle cores, by the number of devices. Times in ms. */
@@ -64,13 +64,14 @@ function tabulateEndings(rows: readonly TurnRow[], title: string): Table {
   return {
     title: `endings of turns, ${title}`,
     head: [
-      "devices", "turns", "answered", "apologized", "shed", "silent", "lost", "told to wait, or no", "after p50/p95/p99 ms",
+      "devices", "turns", "answered", "after a notice", "apologized", "shed", "silent", "lost", "told to wait, or no", "after p50/p95/p99 ms",
       "not told", "outcomes at the gateway",
     ],
-    rows: rows.map(({ devices, turns, ended, told, untold, outcomes, closed }) => [
+    rows: rows.map(({ devices, turns, ended, told, late, untold, outcomes, closed }) => [
       String(devices),
       String(turns),
       `${ended.answered} (${percent(ended.answered / turns, 0)})`,
+      String(late),
       ...[ended.apologized, ended.shed, ended.silent, ended.lost].map(String),
       String(told.count),
       writeTail(told),
@@ -140,7 +141,7 @@ function judgeEndings(rows: readonly TurnRow[]): readonly (Verdict | string)[] {
     }
     if (devices !== targets.instant.crowd) return [];
     const untold = judge(
-      `${devices} devices, turns with neither answer nor notice`,
+      `${devices} devices, turns without an answer within ${lateMs / 1000} s or a notice`,
       { value: row.untold, digits: 0 },
       { atMost: 0 },
     );
@@ -167,6 +168,7 @@ function describeKnee(rows: readonly TurnRow[]): string {
   const { text, beyond, over65, over120, silence } = targets.instant[200];
   const isWithin = (row: TurnRow) =>
     row.ended.answered === row.turns &&
+    row.late === 0 &&
     (row.engines === "embedded"
       ? isAtMost(row.speech, "p95", targets.embedded.speechP95)
       : isAtMost(row.text, "p99", text) &&

@@ -30,7 +30,9 @@ export interface TurnRow {
   readonly outcomes: Readonly<Record<string, number>>;
   /** Turns whose device was told that it has to wait, or that there is no answer, and how soon. */
   readonly told: Tail;
-  /** Turns whose device got neither an answer nor a notice. */
+  /** Turns that were answered after a notice. They are not part of the latencies above. */
+  readonly late: number;
+  /** Turns whose device got no notice, and no answer either, or only one that came later than `lateMs`. */
   readonly untold: number;
   /** CPU time per turn, ms, of all programs and of each. */
   readonly cpu: number;
@@ -72,6 +74,8 @@ export interface TurnBench {
 /** The time in which the first turns of a run begin, ms; it is not measured. */
 const spreadMs = 6000;
 const restMs = 2000;
+/** The wait for a first sound, beyond the transcript, after which a device should have been told, ms. */
+export const lateMs = 2000;
 /** The mean pause between two turns of a device, ms: with it, each device has a turn every 8 to 9 s. */
 const pauseMs = 3300;
 
@@ -191,10 +195,26 @@ export function summarize(
   turns: readonly TimedTurn[],
 ): Pick<
   TurnRow,
-  "turns" | "text" | "transcript" | "beyond" | "speech" | "over65" | "over120" | "silence" | "ended" | "told" | "untold"
+  | "turns"
+  | "text"
+  | "transcript"
+  | "beyond"
+  | "speech"
+  | "over65"
+  | "over120"
+  | "silence"
+  | "ended"
+  | "told"
+  | "late"
+  | "untold"
 > /* prettier-ignore */ {
   const spoken = turns.filter(({ kind }) => kind === "spoken");
-  const typed = turns.filter(({ kind }) => kind !== "spoken");
+  // Who was told to wait does not wait in silence.
+  const isAtOnce = ({ told }: TimedTurn) => told === undefined;
+  const [spokenAtOnce, typedAtOnce] = [spoken, turns.filter(({ kind }) => kind !== "spoken")].map((some) =>
+    some.filter(isAtOnce),
+  ) as [TimedTurn[], TimedTurn[]];
+  const waited = ({ firstSound = Infinity, transcript = 0 }: TimedTurn) => firstSound - transcript;
   const tail = (some: readonly TimedTurn[], read: (turn: TimedTurn) => number | undefined) =>
     describeTail(some.map(read).filter((value) => value !== undefined));
   const gaps = turns.flatMap((turn) => turn.gaps);
@@ -202,18 +222,19 @@ export function summarize(
   const count = (ending: Ending) => turns.filter((turn) => turn.ending === ending).length;
   return {
     turns: turns.length,
-    text: tail(typed, ({ firstSound }) => firstSound),
+    text: tail(typedAtOnce, ({ firstSound }) => firstSound),
     transcript: tail(spoken, ({ transcript }) => transcript),
-    beyond: tail(spoken, ({ firstSound, transcript = Number.NaN }) =>
+    beyond: tail(spokenAtOnce, ({ firstSound, transcript = Number.NaN }) =>
       firstSound === undefined ? undefined : firstSound - transcript,
     ),
-    speech: tail(spoken, ({ firstSound }) => firstSound),
+    speech: tail(spokenAtOnce, ({ firstSound }) => firstSound),
     over65: over(65),
     over120: over(120),
     silence: tail(turns, ({ silence }) => silence),
     ended: Object.fromEntries(endings.map((ending) => [ending, count(ending)])) as TurnRow["ended"],
     told: tail(turns, ({ told }) => told),
-    untold: turns.filter(({ ending, told }) => ending !== "answered" && told === undefined).length,
+    late: turns.filter((turn) => turn.ending === "answered" && !isAtOnce(turn)).length,
+    untold: turns.filter((turn) => isAtOnce(turn) && (turn.ending !== "answered" || waited(turn) > lateMs)).length,
   };
 }
 
