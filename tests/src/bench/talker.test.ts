@@ -93,6 +93,16 @@ test("talker: the sound of a notice is no answer, and the answer after it counts
   expect([text.count, late, told.count, untold]).toEqual([0, 1, 1, 0]);
 });
 
+test("talker: the alert of an apology is no notice", async () => {
+  const { talker, say, play } = openFake();
+  const turn = talker.hold("typed");
+  say({ type: "alert", status: "Sorry", message: "Something went wrong. Please try again." });
+  say(start);
+  play();
+  say(stop);
+  expect(await turn).toMatchObject({ ending: "apologized", told: undefined });
+});
+
 test.each<[string, object[], string]>([
   ["shed", [noted, start, { ...start, state: "sentence_start", text: "Sorry, I am too busy. Please try again later." }, stop], "shed"],
   ["apologized", [start, { ...start, state: "sentence_start", text: "I am sorry, I cannot answer right now." }, { play: true }, stop], "apologized"],

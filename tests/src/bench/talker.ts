@@ -130,12 +130,7 @@ class Turn {
   take({ type, state, text = "", message = "" }: Told): void {
     const now = performance.now();
     if (type === "stt") this.#transcriptAt ??= now;
-    if (type === "alert") {
-      this.#toldAt ??= now;
-      this.#isShed ||= shedWords.test(message);
-      // Its words may come without a text.
-      if (this.#firstAt === undefined) this.#sentence = "notice";
-    }
+    if (type === "alert") this.#takeAlert(message, now);
     if (type !== "tts") return;
     if (state === "start") {
       this.#isSpeaking = true;
@@ -175,6 +170,14 @@ class Turn {
       silence: since(this.#silentAt, this.#abortedAt),
       gaps: this.#gaps,
     });
+  }
+
+  /** Takes the alert that shows a notice or an apology. Their words may come without a text. */
+  #takeAlert(message: string, now: number): void {
+    const isBusy = busyWords.test(message);
+    if (isBusy) this.#toldAt ??= now;
+    this.#isShed ||= shedWords.test(message);
+    if (this.#firstAt === undefined) this.#sentence = isBusy ? "notice" : "apology";
   }
 
   #beginSentence(text: string): void {
