@@ -95,6 +95,8 @@ export async function measureDevices(options: {
 }
 
 const settleMs = 2000;
+/** The time for the processes of a port to end in order, ms. */
+const endMs = 5000;
 
 /** Measures the same connections on more and more gateways of one machine. */
 export async function measureGateways(options: {
@@ -152,6 +154,10 @@ async function measureSome(
     const before = readEdges();
     const results = await run();
     const frames = results.reduce((sum, { sent, lost }) => sum + sent - lost, 0);
+    const memory = edges.reduce((sum, pid) => sum + readPssKib(pid), 0) / 1024;
+    await Promise.all(loads.map((load) => load.stop()));
+    // The processes of a port end before their parent, so that their CPU time is known as ours.
+    if (ports === "one") await Promise.all(servers.map(({ edge }) => edge.end(endMs)));
     return {
       gateways,
       ports,
@@ -160,7 +166,7 @@ async function measureSome(
       p50: Math.max(...results.map(({ p50 }) => p50)),
       p99: Math.max(...results.map(({ p99 }) => p99)),
       frameUs: ((readEdges() - before) * 1000) / Math.max(1, frames),
-      memory: edges.reduce((sum, pid) => sum + readPssKib(pid), 0) / 1024,
+      memory,
     };
   } finally {
     await Promise.all([...loads, ...servers].map((one) => one.stop()));
