@@ -34,7 +34,7 @@ const bursts = { bytes: 3, frames: 2, cost: 3 } as const;
 /** The budgets of one session for everything that arrives: bytes, frames and cost. */
 export class Budget {
   readonly #limits: BudgetLimits;
-  /** What is left, or owed if negative, at the time `#at`. */
+  /** The amounts left at the time `#at`, or owed if negative. */
   #bytes: number;
   #frames: number;
   #cost: number;

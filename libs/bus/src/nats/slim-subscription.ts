@@ -5,7 +5,7 @@ interface Deferred {
   resolve(value?: unknown): void;
 }
 
-/** What nats.js keeps for those who iterate over a subscription, or wait for its end. */
+/** The parts that nats.js keeps for those who iterate over a subscription, or wait for its end. */
 interface Internals {
   iterClosed: Deferred;
   signal: Deferred;
