@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { inspect } from "node:util";
 import { readWav } from "@voxbus/audio";
-import { createPool } from "@voxbus/pools";
+import { createPool, readRate } from "@voxbus/pools";
 import { describeCause } from "@voxbus/subscriber";
 import {
   loadSpeech,
@@ -142,6 +142,24 @@ test("openai engine: an abort closes the request", async () => {
   abort.abort(reason);
   await expect(finished).rejects.toBe(reason);
   await cancelled;
+  await engine.close();
+});
+
+test("openai engine: calls above the limit of a minute fail if they would wait too long, and are not made", async () => {
+  const pool = createPool({
+    name: "recognition",
+    slots: 2,
+    timeoutMs: 5000,
+    patienceMs: 5000,
+    rate: readRate(undefined, "secret"),
+  });
+  const engine = createOpenAiEngine({ url: server.url, model: "small", key: "secret", pool });
+  const before = server.requests.transcription.length;
+  const finish = () => engine.open({ language: "en" }, never).finish();
+  for (let call = 0; call < 100; call += 1) await finish();
+  await expect(finish()).rejects.toMatchObject({ name: "PoolFullError", code: "late" });
+  expect(server.requests.transcription.length - before).toBe(100);
+  expect(pool.stats().work[0]).toMatchObject({ done: 100, shed: 1 });
   await engine.close();
 });
 
