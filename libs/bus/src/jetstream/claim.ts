@@ -47,10 +47,8 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
   const inFlight = createInFlight();
   const budget = typeof slots === "number" ? createClaimBudget(slots) : slots;
   const late: Msg[] = [];
-  const consumer = createClaimConsumer(
-    { jsm, ensureStreams, log },
-    { ...at, subject, stopped, streamReplaced: inFlight.dropHandles },
-  );
+  const place = { ...at, subject, stopped, streamReplaced: inFlight.dropHandles };
+  const consumer = createClaimConsumer({ jsm, ensureStreams, log }, place);
 
   const settle = async (held: Held, verdict: Verdict): Promise<void> => {
     inFlight.finish(held, verdict);
@@ -112,10 +110,8 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
     }
     repair();
   }
-  return {
-    held: busy,
-    drain: createDrain({ puller, inFlight, naks, late, settle, begin: () => draining.abort(), end }),
-  };
+  const drain = createDrain({ puller, inFlight, naks, late, settle, begin: () => draining.abort(), end });
+  return { held: busy, drain };
 }
 
 function nameProblem(cause: unknown, message: string): Error {
