@@ -167,9 +167,11 @@ test("turn: one that another worker had is admitted at once", async () => {
 test("turn: it is shed if the model's pool refuses it before anything was said", async () => {
   const engine: LlmEngine = {
     name: "full",
-    async *respond() {
-      throw new PoolFullError("full", "100 jobs already wait for the pool model");
-    },
+    respond: () => ({
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.reject(new PoolFullError("full", "100 jobs already wait for the pool model")),
+      }),
+    }),
   };
   const worker = createWorker(bus, [], { engine });
   const input = createInput();

@@ -101,8 +101,7 @@ test("report: a change is reported early, a few times a second, without another 
   expect(seen[1]!.at - seen[0]!.at).toBeGreaterThan(200);
   report.soon();
   report.close();
-  await other.flush();
-  expect(seen.map(({ state }) => state)).toEqual(["running", "running", "stopped"]);
+  await vi.waitFor(() => expect(seen.map(({ state }) => state)).toEqual(["running", "running", "stopped"]));
   subscription.close();
 });
 

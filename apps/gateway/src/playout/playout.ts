@@ -280,13 +280,12 @@ export class Playout implements Ticker {
   #settle(turn: Turn, outcome: Outcome): void {
     const { fences, silences, reported, says } = consequences[outcome];
     const isNotice = turn instanceof PlayoutBuffer && turn.isNotice;
-    // An answer plays next, or the device speaks while one is thought.
-    const isOwed = this.#awaited?.state === "awaited" || this.#queue.hasAnswer;
+    const answerFollows = this.#awaited?.state === "awaited" || this.#queue.hasAnswer;
     const wasPlaying = turn === this.#current;
     if (wasPlaying) this.#current = undefined;
     else if (turn === this.#awaited) this.#awaited = undefined;
     else this.#queue.remove(turn);
-    if (silences && wasPlaying && !(isNotice && isOwed)) this.#speaking.hush();
+    if (silences && wasPlaying && !(isNotice && answerFollows)) this.#speaking.hush();
     if (fences && turn.origin !== undefined) {
       this.#fence.raise(turn.origin);
       this.#fence.publish();
