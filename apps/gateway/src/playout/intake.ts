@@ -4,19 +4,21 @@ import type { Fence } from "./fence.ts";
 import type { PlayoutDeps } from "./playout-deps.ts";
 import type { ReplyQueue } from "./reply-queue.ts";
 
-/** Dependencies of an intake. */
-export interface IntakeDeps extends Pick<PlayoutDeps, "uplink" | "drops" | "memory"> {
-  readonly fence: Pick<Fence, "admits" | "drop">;
-  readonly queue: ReplyQueue;
-}
-
 /** Decides which new replies and announcements of one session may play, and in which order. */
 export class Intake {
-  readonly #deps: IntakeDeps;
+  readonly #deps: Pick<PlayoutDeps, "uplink" | "drops" | "memory">;
+  readonly #fence: Pick<Fence, "admits" | "drop">;
+  readonly #queue: ReplyQueue;
   #announcements: Announcements | undefined;
 
-  constructor(deps: IntakeDeps) {
+  constructor(
+    deps: Pick<PlayoutDeps, "uplink" | "drops" | "memory">,
+    fence: Pick<Fence, "admits" | "drop">,
+    queue: ReplyQueue,
+  ) {
     this.#deps = deps;
+    this.#fence = fence;
+    this.#queue = queue;
   }
 
   /**
@@ -24,7 +26,9 @@ export class Intake {
    * reply that has started.
    */
   queue({ reply: id, origin }: ReplyFrame, started: number, now: number): PlayoutBuffer | undefined {
-    const { uplink, drops, memory, fence, queue } = this.#deps;
+    const { uplink, drops, memory } = this.#deps;
+    const fence = this.#fence;
+    const queue = this.#queue;
     if (origin !== undefined && !fence.admits(origin)) return undefined;
     if (origin !== undefined && origin <= started) return void (drops.superseded += 1);
     const rank = origin ?? (this.#announcements ??= createAnnouncements()).rank(id, uplink.seq);

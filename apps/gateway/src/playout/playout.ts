@@ -42,8 +42,7 @@ export class Playout implements Ticker {
     this.#deps = deps;
     this.#fence = new Fence(deps.uplink, deps.drops);
     this.live = new LiveFrames(deps, this.#fence);
-    const { uplink, drops, memory } = deps;
-    this.#intake = new Intake({ uplink, drops, memory, fence: this.#fence, queue: this.#queue });
+    this.#intake = new Intake(deps, this.#fence, this.#queue);
     this.#watchdog = new Watchdog(deps.uplink, deps.profile);
     this.#pacer = new Pacer(deps.downlink, this.#watchdog, deps.profile);
     this.#speaking = new Speaking(deps, this.#pacer);

@@ -34,7 +34,7 @@ const bursts = { bytes: 3, frames: 2, cost: 3 } as const;
 /** The budgets of one session for everything that arrives: bytes, frames and cost. */
 export class Budget {
   readonly #limits: BudgetLimits;
-  /** The amounts left at the time `#at`, or owed if negative. */
+  /** The amounts that are left, or owed if negative, at the time `#at`. */
   #bytes: number;
   #frames: number;
   #cost: number;
