@@ -49,7 +49,7 @@ interface Figures {
   readonly reconnect: readonly { readonly contender: string }[];
   readonly broadcast: readonly { readonly contender: string; readonly missed: number }[];
   readonly growth: readonly { readonly devices: number }[];
-  readonly gateways: readonly object[];
+  readonly gateways: readonly { readonly frameUs: number; readonly memory: number }[];
   readonly workers: readonly object[];
   readonly firstPackets: readonly { readonly contender: string; readonly p99: number }[];
   readonly presence: readonly { readonly devices: number }[];
@@ -132,6 +132,7 @@ test.concurrent(
       { gateways: 2, ports: "each" },
       { gateways: 2, ports: "one" },
     ]);
+    for (const { frameUs, memory } of figures.gateways) expect(Math.min(frameUs, memory)).toBeGreaterThan(0);
     expect(figures.workers).toMatchObject([{ workers: 2, turns: { ended: { lost: 0, silent: 0 } } }]);
     expect(figures.presence.map(({ devices }) => devices)).toEqual([200, 400]);
     const [arrival, earliest] = figures.firstPackets;

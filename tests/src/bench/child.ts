@@ -154,6 +154,19 @@ export function readPssKib(pid: number): number {
   return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1]);
 }
 
+/** Reads the memory of a process and of its descendants, as `readPssKib` does. Those that end meanwhile count as nothing. */
+export function readTreePssKib(ancestor: number): number {
+  return listPids(ancestor).reduce((sum, pid) => {
+    try {
+      return sum + readPssKib(pid);
+    } catch (error) {
+      // A process whose memory is gone is a zombie: the file is there and cannot be read.
+      if (!["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+      return sum;
+    }
+  }, 0);
+}
+
 /** Reads the resident memory of a process, KiB. */
 export function readRssKib(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);

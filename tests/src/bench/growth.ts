@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
-import { readCpuMs, readPssKib, startChild, type Child } from "./child.ts";
+import { readCpuMs, readPssKib, readTreePssKib, startChild, type Child } from "./child.ts";
 import type { SliceResult } from "./load.ts";
-import { listPids } from "./process-tree.ts";
+import { readTreeCpuMs } from "./process-tree.ts";
 import { startServer, type Server } from "./servers.ts";
 
 /** The cost of a number of devices on one gateway. Times in ms. */
@@ -147,14 +147,14 @@ async function measureSome(
       await load.ask("connect", { url, prefix: `device-${n}-`, count, greeting });
     }
     await sleep(1000);
-    const edges = servers.flatMap(({ edge }) => listPids(edge.pid));
-    const readEdges = () => edges.reduce((sum, pid) => sum + readCpuMs(pid), 0);
+    const readEdges = () => servers.reduce((sum, { edge }) => sum + readTreeCpuMs(edge.pid), 0);
     const run = () => Promise.all(loads.map((load) => load.ask<SliceResult>("run", { mode: "closed", seconds })));
     await run();
     const before = readEdges();
     const results = await run();
     const frames = results.reduce((sum, { sent, lost }) => sum + sent - lost, 0);
-    const memory = edges.reduce((sum, pid) => sum + readPssKib(pid), 0) / 1024;
+    const frameUs = ((readEdges() - before) * 1000) / Math.max(1, frames);
+    const memory = servers.reduce((sum, { edge }) => sum + readTreePssKib(edge.pid), 0) / 1024;
     await Promise.all(loads.map((load) => load.stop()));
     // The processes of a port end before their parent, so that their CPU time is known as ours.
     if (ports === "one") await Promise.all(servers.map(({ edge }) => edge.end(endMs)));
@@ -165,7 +165,7 @@ async function measureSome(
       rate: results.reduce((sum, { rate }) => sum + rate, 0),
       p50: Math.max(...results.map(({ p50 }) => p50)),
       p99: Math.max(...results.map(({ p99 }) => p99)),
-      frameUs: ((readEdges() - before) * 1000) / Math.max(1, frames),
+      frameUs,
       memory,
     };
   } finally {

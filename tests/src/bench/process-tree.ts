@@ -34,3 +34,10 @@ export function listTree(ancestor: number): readonly TreeProcess[] {
   };
   return [...processes.values()].filter(({ pid }) => isBelow(pid));
 }
+
+const tickMs = 10;
+
+/** Reads the CPU time of a process and of its descendants, those that have ended included, ms. */
+export function readTreeCpuMs(ancestor: number): number {
+  return listTree(ancestor).reduce((sum, { ticks }) => sum + ticks * tickMs, 0);
+}
