@@ -1,3 +1,4 @@
+import type { SendHandle, Serializable } from "node:child_process";
 import cluster, { type Worker } from "node:cluster";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError, type Log, type StopMode } from "@voxbus/subscriber";
@@ -62,6 +63,7 @@ export function startGatewayProcess(number: number, options: ProcessOptions): Ga
     cluster.setupPrimary({ args: [...process.argv.slice(2), ...processArguments(number)] });
     const started = cluster.fork(environment());
     worker = started;
+    closeLostConnection(started);
     log.info({ worker: number, process: started.process.pid }, "gateway process started");
     started.on("message", ({ type, addresses }: { type?: string; addresses: Readonly<Record<string, string>> }) => {
       if (type !== "ready") return;
@@ -116,6 +118,22 @@ export function startGatewayProcess(number: number, options: ProcessOptions): Ga
       await gone.promise;
     },
   };
+}
+
+/**
+ * Closes the connection that was on its way to a process when it died. Node would leave it open, and its device would wait
+ * in vain. A process has one at most, because the next is sent when it has taken the last.
+ */
+function closeLostConnection(worker: Worker): void {
+  const { process: child } = worker;
+  const send = child.send.bind(child) as (message: Serializable, handle?: SendHandle) => boolean;
+  let last: { close?(): void } | undefined;
+  child.send = (message: Serializable, handle?: unknown) => {
+    if (handle !== undefined && handle !== null) last = handle;
+    return send(message, handle as SendHandle);
+  };
+  // Closing twice is harmless.
+  worker.once("exit", () => last?.close?.());
 }
 
 function explainStart(number: number, code: number | null): ConfigError {
