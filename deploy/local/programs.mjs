@@ -17,7 +17,7 @@ const addressVariables = {
  * would grow to 48 MB while the program loads, and V8 would keep them. A gateway with thousands of connections is faster
  * with the defaults. deploy/compose/Dockerfile has the same.
  */
-const frugalFlags = ["--max-semi-space-size=1", "--v8-pool-size=1"];
+const frugalFlags = ["--max-semi-space-size=2", "--v8-pool-size=1"];
 /** One arena holds the memory of native code. */
 const frugalVariables = { MALLOC_ARENA_MAX: "1" };
 
