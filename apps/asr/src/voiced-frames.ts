@@ -43,16 +43,18 @@ export function createFrameReader(): FrameReader {
   const voice = createVoiceDetector();
   const cutFrames = createFrameCutter();
   let packetMs = 60;
-  let previous: Int16Array = silence;
+  /** The latest two frames. */
+  const latest = new Int16Array(2 * voiceFrameSamples);
 
   function hear(seq: number, samples: Int16Array): Frame {
+    latest.copyWithin(0, voiceFrameSamples);
+    latest.set(samples, voiceFrameSamples);
     const voiced = voice.write(samples);
-    const pitched = voiced && measurePeriodicity(joinSamples(previous, samples)) > pitchedFrom;
-    previous = samples;
+    const pitched = voiced && measurePeriodicity(latest, pitchedFrom) >= pitchedFrom;
     return { seq, samples, voiced, pitched };
   }
   function makeSilence(seq: number, frames: number): readonly Frame[] {
-    previous = silence;
+    latest.fill(0);
     return Array.from({ length: frames }, () => ({ seq, samples: silence, voiced: false, pitched: false }));
   }
 
