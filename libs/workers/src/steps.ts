@@ -23,7 +23,10 @@ export const stepLimits = {
   slice: 4,
   /** No step is taken earlier than this before it is due. */
   ahead: 2000,
-  /** While there is nothing else to do, steps are taken this early. The thread then rests for half of the time. */
+  /**
+   * While there is nothing else to do, steps are taken this early. After each slice of them the thread rests as long as one slice
+   * for each job that waits: of much work, less is done for listeners who may leave.
+   */
   idleAhead: 10_000,
   /** With all steps taken this early, the thread sleeps at least as long as this, to take several steps in a row then. */
   sleep: 300,
@@ -60,7 +63,7 @@ export function createSteps<Job>(onStep: (job: Job | undefined) => void): Steps<
   }
   function planSlice(now: number): void {
     const { first } = waiting;
-    wakesAt = first === undefined ? Infinity : now + pauseBefore(first - now);
+    wakesAt = first === undefined ? Infinity : now + pauseBefore(first - now, starts.size);
     if (wakesAt === Infinity) return;
     if (wakesAt <= now) {
       const wake = setImmediate(startSlice);
@@ -73,7 +76,7 @@ export function createSteps<Job>(onStep: (job: Job | undefined) => void): Steps<
   function hurry(job: Job, due: number): void {
     waiting.add(job, due);
     const now = readClock();
-    if (!Number.isNaN(sliceEnd) || now + pauseBefore(due - now) >= wakesAt) return;
+    if (!Number.isNaN(sliceEnd) || now + pauseBefore(due - now, starts.size) >= wakesAt) return;
     cancelWake();
     planSlice(now);
   }
@@ -94,9 +97,9 @@ export function createSteps<Job>(onStep: (job: Job | undefined) => void): Steps<
   };
 }
 
-/** Tells how long to wait before a slice whose first step is due in `aheadMs`. */
-function pauseBefore(aheadMs: number): number {
+/** Tells how long to wait before a slice whose first step is due in `aheadMs`, for one of `jobs` jobs. */
+function pauseBefore(aheadMs: number, jobs: number): number {
   if (aheadMs <= stepLimits.ahead) return 0;
-  if (aheadMs <= stepLimits.idleAhead) return stepLimits.slice;
+  if (aheadMs <= stepLimits.idleAhead) return Math.min(stepLimits.slice * jobs, aheadMs - stepLimits.ahead);
   return Math.max(stepLimits.sleep, aheadMs - stepLimits.idleAhead);
 }
