@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { getPriority } from "node:os";
+import { join } from "node:path";
 import { readClock } from "@voxbus/workers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { TtsEngine } from "./engines/engine.ts";
@@ -141,4 +144,19 @@ test("speech encoder: it tells the cost of a packet", async () => {
   const { costMs } = encoder.load();
   expect(costMs).toBeGreaterThan(0.05);
   expect(costMs).toBeLessThan(packetMs);
+});
+
+test.runIf(process.platform === "linux")("speech encoder: its threads give way to all others", () => {
+  const tasks = "/proc/self/task";
+  const niceness = (id: string) =>
+    Number(
+      readFileSync(join(tasks, id, "stat"), "utf8")
+        .split(") ")[1]!
+        .split(" ")[16],
+    );
+  const all = readdirSync(tasks).map(niceness);
+  expect(all.filter((value) => value >= 10).length).toBeGreaterThan(0);
+  // Run by `nice`, all threads have that niceness or more.
+  expect(niceness(String(process.pid))).toBe(getPriority());
+  if (getPriority() < 10) expect(all.filter((value) => value >= 10)).toEqual([10]);
 });
