@@ -137,13 +137,7 @@ export async function startService<S extends ConfigShape>(
       log,
     });
     defer(() => ops.close());
-    let resolveFailed = (_reason: Error): void => undefined;
-    const failed = new Promise<Error>((resolve) => (resolveFailed = resolve));
-    const fail = (err: Error) => {
-      log.fatal({ err }, "program failed, ending");
-      resolveFailed(err);
-      void stop("quick");
-    };
+    const { failed, fail } = createFailure(log, stop);
     const addresses = await build({
       config,
       log,
@@ -169,4 +163,16 @@ function countLostLines(meter: Meter, program: string): void {
   meter
     .createObservableCounter("voxbus_process_log_lines_dropped", { description: "Log lines that could not be written" })
     .addCallback((result) => result.observe(logOutput().dropped(), { program }));
+}
+
+/** Creates the promise of a program's failure, and the function that ends the program with it. */
+function createFailure(log: Log, stop: Lifecycle["stop"]) {
+  let resolveFailed = (_reason: Error): void => undefined;
+  const failed = new Promise<Error>((resolve) => (resolveFailed = resolve));
+  const fail = (err: Error): void => {
+    log.fatal({ err }, "program failed, ending");
+    resolveFailed(err);
+    void stop("quick");
+  };
+  return { failed, fail };
 }
