@@ -7,7 +7,7 @@ export type AnswerInput = (input: TurnInput, signal: AbortSignal) => Promise<voi
 
 /** Claims the turns of all devices: the transcripts with words, and typed text. They share the slots. */
 export async function claimTurns(bus: Bus, slots: ClaimBudget, answer: AnswerInput): Promise<readonly Claims[]> {
-  const heard = await bus.claim({
+  const heard = bus.claim({
     channel: channels.heard("*"),
     durable: "dialogue",
     slots,
@@ -18,7 +18,7 @@ export async function claimTurns(bus: Bus, slots: ClaimBudget, answer: AnswerInp
       await answer({ ...readClaim(claim), session, origin, text, reason, language }, claim.signal);
     },
   });
-  const typed = await bus.claim({
+  const typed = bus.claim({
     channel: channels.inText("*"),
     durable: "dialogue",
     slots,
@@ -27,7 +27,7 @@ export async function claimTurns(bus: Bus, slots: ClaimBudget, answer: AnswerInp
       return answer({ ...readClaim(claim), session, origin: seq, text: body }, claim.signal);
     },
   });
-  return [heard, typed];
+  return Promise.all([heard, typed]);
 }
 
 function readClaim(claim: Claim<unknown>): Pick<TurnInput, "device" | "delivery"> {

@@ -41,7 +41,7 @@ async function hold(device: string, slots: ClaimBudget) {
 
 test("claim budget: loops that share one hold no more together than it has, but one", async () => {
   const budget = createClaimBudget(6);
-  const [one, other] = [await hold("one", budget), await hold("other", budget)];
+  const [one, other] = await Promise.all([hold("one", budget), hold("other", budget)]);
   await Promise.all(Array.from({ length: 20 }, (_, i) => openListen(i % 2 === 0 ? "one" : "other", i + 1)));
   const count = () => one.claims.held() + other.claims.held();
   await vi.waitFor(() => expect(count()).toBeGreaterThanOrEqual(6));
@@ -55,8 +55,7 @@ test("claim budget: loops that share one hold no more together than it has, but 
 
 test("claim budget: a loop that is alone has all slots, beside one without work", async () => {
   const budget = createClaimBudget(6);
-  await hold("idle", budget);
-  const busy = await hold("busy", budget);
+  const [busy] = await Promise.all([hold("busy", budget), hold("idle", budget)]);
   await Promise.all(Array.from({ length: 10 }, (_, i) => openListen("busy", i + 1)));
   await vi.waitFor(() => expect(busy.claims.held()).toBeGreaterThanOrEqual(6));
   expect(busy.claims.held()).toBeLessThanOrEqual(7);

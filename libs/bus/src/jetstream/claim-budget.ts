@@ -2,8 +2,6 @@
 interface ClaimLoop {
   /** The claims whose work is running. */
   busy(): number;
-  /** The jobs that were requested and have not come. */
-  requested(): number;
   /** Requests a job for each free slot. */
   pull(): void;
 }
@@ -17,22 +15,20 @@ export interface ClaimBudget {
 }
 
 /**
- * Creates a budget of `slots` claims. Loops that share it divide the free slots, and each may always request one while any is
- * free. So each loop beyond the first may hold one claim too many. `room`: the further claims that fit into the program, if
- * that is less; it is looked at again every second.
+ * Creates a budget of `slots` claims. A loop that is alone requests a job for each free slot. Loops that share it request one at a
+ * time, and may all have requested the last one: each loop beyond the first may hold one claim too many, and more in the first
+ * second if it was not started together with the others. `room`: the further claims that fit into the program, if that is less; it
+ * is looked at again every second.
  */
 export function createClaimBudget(slots: number, room: () => number = () => Infinity): ClaimBudget {
   const loops = new Set<ClaimLoop>();
-  const sum = (of: Iterable<ClaimLoop>, count: (loop: ClaimLoop) => number) =>
-    [...of].reduce((total, loop) => total + count(loop), 0);
   return {
     join(own) {
       loops.add(own);
       return () => {
-        const free = Math.min(slots - sum(loops, (loop) => loop.busy()), room());
-        if (free <= 0) return 0;
-        const others = sum(loops, (loop) => (loop === own ? 0 : loop.requested()));
-        return Math.max(1, Math.min(Math.ceil(free / loops.size), free - others));
+        const busy = [...loops].reduce((sum, loop) => sum + loop.busy(), 0);
+        const free = Math.max(0, Math.min(slots - busy, room()));
+        return loops.size === 1 ? free : Math.min(1, free);
       };
     },
     freed() {

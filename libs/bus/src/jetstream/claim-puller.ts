@@ -8,8 +8,6 @@ const expiryMs = 1000;
 export interface Puller {
   /** Requests a job for each free slot that has no request yet. */
   pull(): void;
-  /** The number of jobs that were requested and have not come. */
-  requested(): number;
   /** Forgets all requests, because NATS has forgotten them. */
   reset(): void;
   /** Withdraws the requests. Jobs on their way still arrive; resolves after the last one, within 1 s. */
@@ -90,7 +88,6 @@ export function createPuller(connection: Connection, options: PullerOptions): Pu
 
   return {
     pull,
-    requested,
     reset: () => (requests = []),
     drain: async () => {
       if (connected()) await Promise.race([subscription.drain(), sleep(expiryMs)]);

@@ -84,7 +84,7 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
     void consumer.repair().then(puller.pull);
   };
   const { busy } = inFlight;
-  const free = budget.join({ busy, requested: () => puller.requested(), pull: () => puller.pull() });
+  const free = budget.join({ busy, pull: () => puller.pull() });
   const puller = createPuller(connection, {
     ...at,
     free: () => (stopped() || consumer.repairing() !== undefined ? 0 : free()),
