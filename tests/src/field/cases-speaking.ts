@@ -107,13 +107,19 @@ export const speakingCases: FieldKind = {
       why: "Silence sounds like a broken device.",
       quick: true,
       async run(stage) {
-        let release: () => void = () => undefined;
-        const device = await stage.connect({ mcp: { call: (request) => (release = () => device.send({ type: "mcp", payload: textResult(request, "true") }), []) } });
+        // The call may come before the sentence is shown, or after it.
+        let show: () => void = () => undefined;
+        const isShown = new Promise<void>((resolve) => (show = resolve));
+        const answer = (request: Parameters<typeof textResult>[0]) => {
+          void isShown.then(() => device.send({ type: "mcp", payload: textResult(request, "true") }));
+          return [];
+        };
+        const device = await stage.connect({ mcp: { call: answer } });
         stage.server.script.chat = ({ messages }) =>
           messages.at(-1)?.role === "tool" ? ["It is done."] : ["Let me take a look.", { name: volume, args: "{}" }];
         const asked = device.ask("set the volume");
         const shown = await Promise.race([device.next({ type: "tts", state: "sentence_start" }), sleep(2000)]);
-        release();
+        show();
         return both(check(shown ? `first “${String(shown["text"])}”` : "first nothing", shown !== undefined), saysExactly(await asked, "Let me take a look.", "It is done."));
       },
     },
