@@ -1,4 +1,4 @@
-import { getPriority, setPriority } from "node:os";
+import "./niceness.ts";
 import { createOpusEncoder, createResampler, type Resampler } from "@voxbus/audio";
 import { readClock, serveWorker, type WorkerContract } from "@voxbus/workers";
 import type { Sound } from "./engines/engine.ts";
@@ -33,12 +33,6 @@ const settings = { sampleRate: 24_000, bitrate: 32_000, complexity: 0 } as const
 const packetSamples = 1440;
 const packetMs = 60;
 const lateMs = 10;
-
-/** The niceness of this thread. Work that is due at once, in this and other programs, goes before packets for later. */
-const niceness = 10;
-
-// Elsewhere it would be that of the whole process.
-if (process.platform === "linux") setPriority(Math.max(niceness, getPriority()));
 
 await serveWorker<EncodeContract>(
   () =>
