@@ -1,4 +1,4 @@
-import "./niceness.ts";
+import { getPriority, setPriority } from "node:os";
 import { createOpusEncoder, createResampler, type Resampler } from "@voxbus/audio";
 import { readClock, serveWorker, type WorkerContract } from "@voxbus/workers";
 import type { Sound } from "./engines/engine.ts";
@@ -34,6 +34,8 @@ const packetSamples = 1440;
 const packetMs = 60;
 const lateMs = 10;
 const warmUpPackets = 100;
+/** The niceness of the thread. Work that is due at once, here and in other programs, goes before packets for later. */
+const niceness = 10;
 
 /** Encodes a made-up sound, so that a thread that starts under load is not slow at first: it is given all new sentences. */
 function warmUp(): void {
@@ -45,6 +47,8 @@ function warmUp(): void {
 
 await serveWorker<EncodeContract>(
   () => {
+    // Elsewhere it would be that of the whole process.
+    if (process.platform === "linux") setPriority(Math.max(niceness, getPriority()));
     warmUp();
     return async function* (request, task) {
       // Each task has its own encoder, so the same samples make the same packets, whatever was said before.

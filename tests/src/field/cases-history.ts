@@ -56,7 +56,7 @@ const cases: readonly FieldCase[] = [
       const device = await stage.connect();
       await interruptAtSecond(stage, device, () => device.send({ type: "abort" }));
       await device.turn();
-      // Nobody speaks again within a moment, in which the interruption is written.
+      // A user does not speak again at once. Meanwhile the interruption is written.
       await sleep(500);
       return remembers(stage, device, "user: count", "assistant: One is here. Two is here. [interrupted]");
     },
