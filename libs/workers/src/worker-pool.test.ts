@@ -259,13 +259,13 @@ test("worker pool: a thread that waits for a core is not replaced", async () => 
     });
     await pool.ready();
     for (let i = 0; i < 3; i++) new Worker("for (;;);", { eval: true });
-    try { await pool.call({ act: "work", count: 250 }); } catch {}
-    process.stdout.write(String(lost));
+    const outcome = await pool.call({ act: "work", count: 250 }).then(() => "done", (error) => String(error));
+    process.stdout.write(lost + " lost, " + outcome);
     process.exit();
   `;
   const args = ["-c", "0", process.execPath, "--input-type=module", "-e", script];
   const { stdout } = await promisify(execFile)("taskset", args, { env: { WORKER: url.href } });
-  expect(stdout).toBe("0");
+  expect(stdout).toBe("0 lost, done");
 }, 30_000);
 
 test("worker pool: of a thread that is lost, only the task that it computed counts as the cause", async () => {
