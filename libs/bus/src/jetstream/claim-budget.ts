@@ -8,7 +8,7 @@ interface ClaimLoop {
 
 /** Slots for claims. Several claim loops may share them. */
 export interface ClaimBudget {
-  /** Adds a loop, and returns the number of jobs that it may have requested at a time. */
+  /** Adds a loop. The result gives the number of jobs that the loop may have requested now. */
   join(loop: ClaimLoop): () => number;
   /** Tells all loops that a slot is free. */
   freed(): void;

@@ -38,14 +38,11 @@ export function createPuller(connection: Connection, options: PullerOptions): Pu
   /** Requests that have not been answered in full and have not expired, oldest first. */
   let requests: { count: number; readonly at: number }[] = [];
 
-  const requested = (): number => {
-    const oldest = performance.now() - 2 * expiryMs;
-    while (requests[0] !== undefined && (requests[0].count <= 0 || requests[0].at < oldest)) requests.shift();
-    return requests.reduce((sum, { count }) => sum + count, 0);
-  };
   const pull = (): void => {
     if (!connected()) return;
-    const count = free() - requested();
+    const oldest = performance.now() - 2 * expiryMs;
+    while (requests[0] !== undefined && (requests[0].count <= 0 || requests[0].at < oldest)) requests.shift();
+    const count = free() - requests.reduce((sum, { count }) => sum + count, 0);
     if (count <= 0) return;
     requests.push({ count, at: performance.now() });
     nc.publish(api, encoder.encode(`{"batch":${count},"expires":${nanos(expiryMs)}}`), { reply: inbox });

@@ -46,7 +46,7 @@ export type Alert = z.infer<typeof Alert>;
 export const BadMessage = z.object({ subject: line, reason: word, field: line.optional(), count, at });
 export type BadMessage = z.infer<typeof BadMessage>;
 
-/** Who waits for the work of a pool. `high`: a person. `normal`: an announcement. `low`: no one. */
+/** The priorities of work in a pool. `high`: a person waits for it. `normal`: it is for an announcement. `low`: it has time. */
 export const priorities = ["high", "normal", "low"] as const;
 export type Priority = (typeof priorities)[number];
 
