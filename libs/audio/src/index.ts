@@ -7,8 +7,15 @@ export {
   type OpusEncoder,
   type OpusSampleRate,
 } from "./opus.ts";
-export { maxOpusPacketBytes, OpusPacketError, type OpusPacketProblem, readOpusPacket } from "./opus-packet.ts";
+export {
+  maxOpusPacketBytes,
+  OpusPacketError,
+  opusPacketProblems,
+  type OpusPacketProblem,
+  readOpusPacket,
+} from "./opus-packet.ts";
 export { createOpusRegrouper, type OpusHead, type OpusRegrouper, type RegroupedSound } from "./opus-regrouper.ts";
+export { createOggOpusWriter, type OggOpusWriter } from "./ogg-opus-writer.ts";
 export { measurePeriodicity } from "./periodicity.ts";
 export { createResampler, type Resampler } from "./resampler.ts";
 export { createVoiceDetector, type VoiceDetector, voiceFrameSamples } from "./voice-detector.ts";

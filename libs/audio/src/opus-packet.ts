@@ -1,5 +1,7 @@
 /** The reason why a packet is invalid. Stable, for counters. */
-export type OpusPacketProblem = "empty" | "too-long" | "malformed" | "undecodable";
+export type OpusPacketProblem = (typeof opusPacketProblems)[number];
+/** Every problem of a packet. */
+export const opusPacketProblems = ["empty", "too-long", "malformed", "undecodable"] as const;
 
 /** The only error that an invalid packet causes. */
 export class OpusPacketError extends Error {

@@ -195,6 +195,25 @@ test("subscribe: a message that does not decode is counted, and a handler that t
   expect((drops["newer-version"] ?? 0) - (before["newer-version"] ?? 0)).toBe(1);
 });
 
+test("subscribeRaw: a message comes as it was sent, malformed or not, with its headers, and is not counted", async () => {
+  const seen: unknown[] = [];
+  const closer = bus.subscribeRaw("device.raw.>", ({ data, ...rest }) => void seen.push([...data], rest));
+  const other = await connect();
+  const trace = { traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` };
+  other.publish(loose(channels.inText("raw")), new Uint8Array([0xc1]), trace);
+  other.publish(loose(channels.inAudio("raw")), new Uint8Array());
+  await vi.waitFor(() => expect(seen).toHaveLength(4));
+  expect(seen).toEqual([
+    [0xc1],
+    { subject: "device.raw.in.text", device: "raw", headers: trace },
+    [],
+    { subject: "device.raw.in.audio", device: "raw", headers: {} },
+  ]);
+  expect(bus.badMessages()).not.toContainEqual(expect.objectContaining({ subject: "device.raw.in.text" }));
+  closer.close();
+  await other.close();
+});
+
 test("subscribe: one member of a queue group gets each message", async () => {
   const other = await connect();
   const seen: number[] = [];

@@ -1,27 +1,22 @@
-import type { BadMessage, BucketRow, Channel, Encoded, Inbound, RequestChannel, StreamName } from "@voxbus/protocol";
+import type {
+  BadMessage,
+  BucketRow,
+  Channel,
+  DropReason,
+  Encoded,
+  Inbound,
+  RequestChannel,
+  StreamName,
+} from "@voxbus/protocol";
 import type { z } from "zod";
-import type { ClaimBudget } from "./jetstream/claim-budget.ts";
-import type { StoredMessages, StoredRange } from "./stored-messages.ts";
+import type { Arrival } from "./arrival.ts";
+import type { Closer } from "./closer.ts";
+import type { ClaimOptions, Claims } from "./jetstream/claim-options.ts";
+import type { RawMessage } from "./raw-message.ts";
+import type { ConsumerLag } from "./jetstream/lags.ts";
+import type { Stored, StoredMessages, StoredRange } from "./stored-messages.ts";
+import type { Discovery, Served, ServiceDescription, ServiceInfo } from "./services/service.ts";
 import type { BrokerTrace } from "./tracing/broker-trace.ts";
-
-/** Where a message came from, and its trace context. */
-export interface Arrival {
-  readonly subject: string;
-  /** The device in the subject, or an empty string. */
-  readonly device: string;
-  readonly trace: Readonly<Record<string, string>>;
-}
-
-/** A handle on something that runs until it is closed. Closing it twice does nothing. */
-export interface Closer {
-  close(): void;
-}
-
-/** The place of a stored message in its stream. `duplicate`: it was already stored under the same id. */
-export interface Stored {
-  readonly seq: number;
-  readonly duplicate: boolean;
-}
 
 /** Options of a stored publish. */
 export interface StoreOptions {
@@ -35,59 +30,6 @@ export interface StoreOptions {
 
 /** An envelope of `S` on its way out: as an object without `v`, or encoded. */
 export type Outgoing<S extends z.ZodType> = z.input<S> | Encoded<S>;
-
-/** A job held by one worker. It passes to another worker when this one dies. */
-export interface Claim<T> {
-  readonly device: string;
-  readonly message: T;
-  /** The place of the message in its stream. */
-  readonly seq: number;
-  /** When the stream stored the message, by the clock of NATS, ms since the epoch. */
-  readonly storedAt: number;
-  /** The number of the delivery, from 1. */
-  readonly attempt: number;
-  /**
-   * True from the 4th delivery on, not counting deliveries that followed a drain. The message may be killing its workers,
-   * so the worker only apologizes. The message is dropped afterwards.
-   */
-  readonly final: boolean;
-  /** The trace context of this attempt at the work. */
-  readonly trace: Readonly<Record<string, string>>;
-  /** The trace context that the message was stored with. Spans below it need not wait for work that takes hours. */
-  readonly sent: Readonly<Record<string, string>>;
-  /**
-   * Aborted when the claim is nakked because the worker drains. It is not aborted when another worker takes over while this
-   * process is paused. Lost compare-and-sets are the only sign of that.
-   */
-  readonly signal: AbortSignal;
-}
-
-/** Options of a claim loop. */
-export interface ClaimOptions<S extends z.ZodType> {
-  /** The channel whose messages are the jobs. */
-  readonly channel: Channel<S, StreamName>;
-  /** The name of the durable consumer that all workers of a kind share. */
-  readonly durable: string;
-  /** The maximum number of claims held at once, or a budget that loops share (`createClaimBudget`). */
-  readonly slots: number | ClaimBudget;
-  /**
-   * Does the work. If it resolves, the message is acknowledged. If it rejects, the message is delivered again (at once
-   * while draining, else after 1 s), or dropped if the claim was `final`. A rejection has no effect after a pause in which
-   * another worker may have taken over. Progress is signaled every second while the work runs.
-   */
-  readonly work: (claim: Claim<z.infer<S>>) => Promise<void>;
-}
-
-/** A running claim loop. */
-export interface Claims {
-  /** The number of claims held now. */
-  held(): number;
-  /**
-   * Stops pulling, lets held claims finish for at most `graceMs`, then aborts and naks the rest. A second call can only
-   * shorten the grace.
-   */
-  drain(graceMs: number): Promise<void>;
-}
 
 /** Options of a follow: one session's inbound frames after `after`. */
 export interface FollowOptions {
@@ -121,8 +63,8 @@ export interface Bucket<In, V> {
   get(id: string): Promise<Entry<V> | undefined>;
   /** The ids that begin with `prefix` and a dot, or all ids. Includes ids removed within the last hour. */
   ids(prefix?: string): Promise<readonly string[]>;
-  /** Writes without a condition. Returns the revision. */
-  put(id: string, value: In): Promise<number>;
+  /** Writes without a condition. Returns the revision. `ttlMs`, whole seconds: the entry expires, which watches do not see. */
+  put(id: string, value: In, options?: { readonly ttlMs?: number }): Promise<number>;
   /** Writes if the entry is at `revision` (0: absent or removed). Returns the new revision. Throws ConflictError. */
   update(id: string, value: In, revision: number): Promise<number>;
   /**
@@ -142,18 +84,6 @@ export interface Bucket<In, V> {
 /** A live view of one kind of entry, by id. Open one per process, never one per device. */
 export interface BucketWatch<V> extends Closer {
   readonly entries: ReadonlyMap<string, Entry<V>>;
-}
-
-/** The lag of a durable consumer. */
-export interface ConsumerLag {
-  readonly stream: StreamName;
-  readonly durable: string;
-  /** Messages that have not been delivered to a worker yet. */
-  readonly pending: number;
-  /** Messages that workers hold. */
-  readonly held: number;
-  /** Held messages that were delivered more than once. */
-  readonly redelivered: number;
 }
 
 /** The connection of one process to the bus. The channel decides the envelope; the bus adds its version `v`. */
@@ -199,6 +129,9 @@ export interface Bus {
     signal?: AbortSignal,
   ): Promise<StoredMessages<z.infer<S>>>;
 
+  /** Removes every message of a device from the streams. Throws BusAwayError. */
+  forget(device: string, signal?: AbortSignal): Promise<void>;
+
   /**
    * Subscribes on core NATS. `handler` runs synchronously in order of arrival. Messages that do not decode are counted by
    * reason and skipped. An error that `handler` throws, or rejects with, is logged and counted as `handler-failed`, and the
@@ -211,24 +144,32 @@ export interface Bus {
   ): Closer;
 
   /**
-   * Answers requests. A request that does not decode, or whose handler throws, is answered with the reason in the header
-   * `Nats-Service-Error`.
+   * Subscribes to a subject pattern without decoding, for programs that show or keep messages as they came, malformed ones
+   * too. Delivery, order and errors of `handler` are those of `subscribe`.
    */
+  subscribeRaw(pattern: string, handler: (message: RawMessage) => unknown): Closer;
+
+  /** Answers requests; several at once if it is async. One that does not decode, or fails, is refused with the reason. */
   respond<Q extends z.ZodType, A extends z.ZodType>(
     channel: RequestChannel<Q, A>,
-    handler: (message: z.infer<Q>) => z.input<A>,
+    handler: (message: z.infer<Q>, arrival: Arrival) => z.input<A> | Promise<z.input<A>>,
   ): Closer;
 
   /**
-   * Sends a request without trace context. Throws BusAwayError if no answer comes within `timeoutMs` (default 2 s), and an
-   * Error with the reason if the request is refused.
+   * Sends a request, without trace context unless given, and takes the first answer. Throws NoResponderError if no program
+   * answers, BusAwayError after `timeoutMs` (2 s), RefusedError, and ProtocolError if the answer does not decode.
    */
   request<Q extends z.ZodType, A extends z.ZodType>(
     channel: RequestChannel<Q, A>,
     envelope: z.input<Q>,
-    options?: { readonly timeoutMs?: number },
+    options?: { readonly timeoutMs?: number; readonly trace?: Readonly<Record<string, string>> },
     signal?: AbortSignal,
   ): Promise<z.infer<A>>;
+
+  /** Registers this process as a service of NATS's services API, until it is closed. */
+  serve(description: ServiceDescription): Served;
+  /** Calls `found` with each service that answers `ask`, and `gone` with the id of one whose connection is gone. */
+  discover(found: (service: ServiceInfo) => unknown, gone?: (id: string) => unknown): Discovery;
 
   /**
    * Subscribes to nats-server's reports on the path of traced messages (2.11 or newer, if its settings enable them). Each
@@ -283,6 +224,8 @@ export interface Bus {
     readonly queued: number;
     readonly rtt: number;
   };
+  /** Counts a message that the caller drops, and logs it as `subscribe` does. */
+  drop(subject: string, reason: DropReason): void;
   /** The kinds of messages that were dropped in the last 10 minutes, as `stats` reports them. */
   badMessages(): readonly BadMessage[];
   /** Drains subscriptions, sends queued messages, and closes, within 6 s. */

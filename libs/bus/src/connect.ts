@@ -2,17 +2,21 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Meter } from "@opentelemetry/api";
 import { buckets, type BucketName, type StreamName } from "@voxbus/protocol";
 import { openBucket } from "./kv/bucket.ts";
-import type { Bus, Claims } from "./bus.ts";
-import { BusAwayError, NatsSetupError } from "./errors.ts";
+import type { Bus } from "./bus.ts";
+import type { Claims } from "./jetstream/claim-options.ts";
+import { BusAwayError, DroppedError, NatsSetupError } from "./errors.ts";
 import { createClaimMeter, observeBus } from "./metrics.ts";
 import { runClaims } from "./jetstream/claim.ts";
 import type { BusConfig, BusLog } from "./config.ts";
 import { runFollow } from "./follow.ts";
+import { forgetDevice } from "./jetstream/forget.ts";
 import { readLags } from "./jetstream/lags.ts";
 import { createNatsClock, type NatsClock } from "./nats/clock.ts";
 import { openConnection, type Connection } from "./nats/connection.ts";
 import { isJetStreamOff } from "./nats/nats-errors.ts";
+import { publishErrors } from "./nats/error-events.ts";
 import { createMessages, toBytes, traceHeaders } from "./nats/messages.ts";
+import { openServices } from "./services/open-services.ts";
 import { traceSend } from "./tracing/spans.ts";
 import { createPublisher, type Publisher } from "./jetstream/publish.ts";
 import { createReader } from "./jetstream/read.ts";
@@ -25,23 +29,22 @@ const jetStreamMs = 2000;
 /** Difference between two clocks that is reported, ms. Tokens and certificates bear less than lifetimes of messages do. */
 const clockToleranceMs = 30_000;
 
+/** The options of a connection, beside the configuration of its process. */
+interface ConnectOptions {
+  /** The streams and buckets to create or update at the start. Default: all. */
+  readonly streams?: readonly (StreamName | BucketName)[];
+  /** The name of the program, under which NATS lists the connection. */
+  readonly name?: string;
+  /** Exports metrics of the connection and its claims. */
+  readonly meter?: Meter;
+}
+
 /**
  * Connects a process to the bus and creates its streams and buckets. Waits until NATS answers or `signal` aborts. Then
  * reconnects forever. Throws an error with the reason when NATS refuses the credentials or a stream. Without streams it
  * asks JetStream for nothing.
  */
-export async function connectBus(
-  config: BusConfig & {
-    /** The streams and buckets to create or update at the start. Default: all. */
-    readonly streams?: readonly (StreamName | BucketName)[];
-    /** The name of the program, under which NATS lists the connection. */
-    readonly name?: string;
-    /** Exports metrics of the connection and its claims. */
-    readonly meter?: Meter;
-  },
-  log: BusLog,
-  signal?: AbortSignal,
-): Promise<Bus> {
+export async function connectBus(config: BusConfig & ConnectOptions, log: BusLog, signal?: AbortSignal): Promise<Bus> {
   const connection = await openConnection(config, log, signal);
   const { names } = connection;
   const js = jetstream(connection.nc, { timeout: apiTimeoutMs });
@@ -51,6 +54,7 @@ export async function connectBus(
   const watch = createStorageWatch(connection, { js, jsm, ensureStreams, clock });
   const publisher = createPublisher(connection, { js, ensureStreams, watch });
   const messages = createMessages(connection);
+  publishErrors(connection, messages, config.name);
   const reader = createReader({ jsm, names }, publisher, messages);
 
   try {
@@ -75,8 +79,8 @@ export async function connectBus(
   return {
     publish: messages.publish,
     subscribe: messages.subscribe,
-    respond: messages.respond,
-    request: messages.request,
+    subscribeRaw: messages.subscribeRaw,
+    ...openServices(connection, messages),
     store: (channel, envelope, { id, expected, trace } = {}, signal) => {
       const data = toBytes(channel.schema, envelope);
       return traceSend({ subject: channel.subject, id, bytes: data.byteLength }, trace, (trace) => {
@@ -96,6 +100,7 @@ export async function connectBus(
     },
     follow: (options) => runFollow(connection, messages, options),
     lags: (signal) => readLags({ jsm, publisher, names }, signal),
+    forget: (device, signal) => forgetDevice({ jsm, publisher, names }, device, signal),
     bucket: (row) => openBucket({ connection, jsm, publisher }, row),
     connected: connection.connected,
     server: connection.server,
@@ -104,6 +109,7 @@ export async function connectBus(
     onChange: connection.onChange,
     flush: connection.flush,
     stats,
+    drop: (subject, reason) => connection.drops.failed(subject, new DroppedError(reason)),
     badMessages: connection.drops.recent,
     close: connection.close,
   };

@@ -1,6 +1,18 @@
+import type { DropReason } from "@voxbus/protocol";
+
 /** Thrown when a compare-and-set lost because another writer was first. */
 export class ConflictError extends Error {
   override readonly name = "ConflictError";
+}
+
+/** Thrown by the handler of a message that is dropped. It is counted under `reason`, a drop reason of docs/protocol.md. */
+export class DroppedError extends Error {
+  override readonly name = "DroppedError";
+  readonly reason: DropReason;
+  constructor(reason: DropReason) {
+    super(`the message was dropped: ${reason}`);
+    this.reason = reason;
+  }
 }
 
 /** Thrown when NATS does not permit this program to do something. */
@@ -13,9 +25,38 @@ export class BusAwayError extends Error {
   override readonly name: string = "BusAwayError";
 }
 
+/** Thrown when no program answers a subject. */
+export class NoResponderError extends BusAwayError {
+  override readonly name = "NoResponderError";
+}
+
+/**
+ * A request that the answering program refused, for a `reason` of its own. The code is 400 if the request is wrong, 500 if its
+ * handler failed, 503 if the program is busy. A handler that throws it refuses the request with this reason.
+ */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+  readonly reason: string;
+  readonly code: number;
+
+  constructor(
+    reason: string,
+    { code = 500, subject = "", ...options }: ErrorOptions & { readonly code?: number; readonly subject?: string } = {},
+  ) {
+    super(`the request ${subject && `on ${subject} `}was refused: ${reason}`, options);
+    this.reason = reason;
+    this.code = code;
+  }
+}
+
 /** Thrown at once when a bucket or the storage of the account is full, or when 64 MiB wait to be stored already. */
 export class StorageFullError extends BusAwayError {
   override readonly name = "StorageFullError";
+}
+
+/** Thrown when a stream or bucket could not be copied or restored. The message names it on NATS, and the reason. */
+export class CopyError extends Error {
+  override readonly name = "CopyError";
 }
 
 /** Thrown at the start when NATS cannot be used as it is set up. The message says what to do. */

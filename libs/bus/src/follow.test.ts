@@ -3,7 +3,8 @@ import { z } from "zod";
 import { channels, encodeEnvelope, type Inbound, type ReplayRequest } from "@voxbus/protocol";
 import { startNatsServer, type NatsServer, loose } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import type { Bus, Closer } from "./bus.ts";
+import type { Bus } from "./bus.ts";
+import type { Closer } from "./closer.ts";
 import { connectOwnBus } from "./test-bus.ts";
 
 let server: NatsServer;

@@ -1,5 +1,6 @@
 import { channels, type Inbound } from "@voxbus/protocol";
-import type { Closer, FollowOptions } from "./bus.ts";
+import type { Closer } from "./closer.ts";
+import type { FollowOptions } from "./bus.ts";
 import { BusAwayError } from "./errors.ts";
 import { createFrameOrder, type FrameOrder, type Gap } from "./follow-order.ts";
 import { watchSilence } from "./follow-silence.ts";

@@ -1,4 +1,12 @@
-import { channels, storedPattern, streamNames, type BucketName, type Channel, type StreamName } from "@voxbus/protocol";
+import {
+  channels,
+  shadowPattern,
+  storedPattern,
+  streamNames,
+  type BucketName,
+  type Channel,
+  type StreamName,
+} from "@voxbus/protocol";
 import type { z } from "zod";
 
 /** The subject of nats-server's reports on traced messages: the account's `msg_trace` in its settings (docs/traces.md). */
@@ -6,13 +14,20 @@ export const brokerTraceSubject = "voxbus.trace";
 
 /** The first tokens of our subjects. A prefix of that name would put a system's subjects among those of another. */
 const firstTokens: ReadonlySet<string> = new Set(
-  [...Object.values(channels).map(({ pattern }) => pattern), storedPattern, brokerTraceSubject].map(
+  [...Object.values(channels).map(({ pattern }) => pattern), storedPattern, shadowPattern, brokerTraceSubject].map(
     (pattern) => pattern.split(".")[0] ?? "",
   ),
 );
 
 /** Names and subjects as NATS has them. Everywhere else in the code they are those of docs/bus.md, without a prefix. */
 export interface Names {
+  /** The name of the system: its prefix, or `voxbus`. */
+  readonly system: string;
+  /**
+   * The prefix of the subjects on which services answer who asks for them. Every program may publish there, so that no program
+   * needs to publish on another one's inbox.
+   */
+  readonly discoveryInbox: string;
   stream(stream: StreamName): string;
   bucket(bucket: BucketName): string;
   /** The stream behind a bucket. */
@@ -48,6 +63,8 @@ export function createNames(prefix = ""): Names {
   const own = (name: string) => `${owner}_${name}`;
   const bucketStream = (name: BucketName) => `KV_${own(name)}`;
   return {
+    system: owner,
+    discoveryInbox: `${before}_INBOX.discovery`,
     stream: own,
     bucket: own,
     durable: own,

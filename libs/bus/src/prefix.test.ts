@@ -1,5 +1,14 @@
 import { connect, headers } from "@nats-io/transport-node";
-import { bucketNames, buckets, channels, stored, streamNames, type Heard, type InControlFrame } from "@voxbus/protocol";
+import {
+  bucketNames,
+  buckets,
+  channels,
+  decodeEnvelope,
+  Heard,
+  stored,
+  streamNames,
+  type InControlFrame,
+} from "@voxbus/protocol";
 import { loose, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
@@ -56,6 +65,9 @@ test("prefix: live messages, stored messages and their republished copies stay i
     bus.subscribe(channels.heardPartial(), note("live"));
     bus.subscribe(channels.heard("d1"), note("raw"), { queue: "guests" });
     bus.subscribe(stored(channels.heard("d1")), note("stored"));
+    bus.subscribeRaw("device.d1.heard.>", ({ subject, device, data }) => {
+      seen.push(`bytes ${subject} ${device} ${decodeEnvelope(Heard, data).text}`);
+    });
     await bus.flush();
     return seen;
   });
@@ -63,10 +75,11 @@ test("prefix: live messages, stored messages and their republished copies stay i
     bus.publish(channels.heardPartial("d1"), heard(name));
     await bus.store(channels.heard("d1"), heard(name), { id: "same", expected: 0 });
   });
-  await vi.waitFor(() => expect(got.every(({ length }) => length === 3)).toBe(true));
+  await vi.waitFor(() => expect(got.every(({ length }) => length === 4)).toBe(true));
   await onEach((bus) => bus.flush());
   expect(got.map((seen) => seen.toSorted())).toEqual(
     prefixes.map((prefix) => [
+      `bytes device.d1.heard.partial d1 ${prefix || "none"}`,
       `live device.d1.heard.partial d1 ${prefix || "none"}`,
       `raw device.d1.heard d1 ${prefix || "none"}`,
       `stored stored.device.d1.heard d1 ${prefix || "none"}`,

@@ -1,3 +1,9 @@
+/** The place of a stored message in its stream. `duplicate`: it was already stored under the same id. */
+export interface Stored {
+  readonly seq: number;
+  readonly duplicate: boolean;
+}
+
 /** The messages that a stream holds on a channel. */
 export interface StoredMessages<T> {
   /** The messages that decode, oldest first. */

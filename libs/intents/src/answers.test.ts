@@ -76,19 +76,48 @@ test("answers: a light is switched by the tool that names the room, else by the 
   expect(device.calls.map(([name]) => name)).toEqual(["self.kitchen_light.turn_on", "self.lamp.turn_off"]);
 });
 
-test("answers: a timer asks to be called later and can be cancelled", async () => {
-  const scheduled: [number, string][] = [];
-  const timers = {
-    reminders: {
-      schedule: (ms: number, announcement: string) => void scheduled.push([ms, announcement]),
-      cancel: () => scheduled.splice(0).length,
-    },
+test("answers: timers and places are the business of tools, whose sentences are spoken", async () => {
+  const calls: [string, object][] = [];
+  const tools = ["set_timer", "list_timers", "cancel_timers", "get_time", "end_conversation"];
+  const callTool = async (name: string, args: object) => {
+    calls.push([name, args]);
+    return `The answer of ${name}.`;
   };
-  expect((await ask("set a timer for two minutes", timers)).text).toBe("Okay, I will tell you in 2 minutes.");
-  expect(scheduled).toEqual([[120_000, "Your timer is done. 2 minutes have passed."]]);
-  expect((await ask("set a timer for 100 hours", timers)).text).toContain("twenty four hours");
-  expect((await ask("cancel the timer", timers)).text).toBe("The timer is cancelled.");
-  expect((await ask("cancel the timer", timers)).text).toBe("There is no timer running.");
+  expect((await ask("set a timer for two minutes", { tools, callTool })).text).toBe("The answer of set_timer.");
+  await ask("wake me up in one hour", { tools, callTool });
+  await ask("remind me in 90 seconds", { tools, callTool });
+  expect((await ask("which timers are running", { tools, callTool })).text).toBe("The answer of list_timers.");
+  expect((await ask("cancel the timer", { tools, callTool })).text).toBe("The answer of cancel_timers.");
+  expect((await ask("what time is it in New York", { tools, callTool })).text).toBe("The answer of get_time.");
+  expect((await ask("goodbye", { tools, callTool })).text).toBe("Goodbye!");
+  expect(calls).toEqual([
+    ["set_timer", { minutes: 2 }],
+    ["set_timer", { hours: 1 }],
+    ["set_timer", { seconds: 90 }],
+    ["list_timers", {}],
+    ["cancel_timers", {}],
+    ["get_time", { place: "New York" }],
+    ["end_conversation", {}],
+  ]);
+  expect((await ask("set a timer for 100 hours", { tools, callTool })).text).toContain("twenty four hours");
+  expect(calls).toHaveLength(7);
+});
+
+test.each([
+  ["are not offered", []],
+  ["fail", ["set_timer", "list_timers", "cancel_timers", "get_time"]],
+])("answers: while these tools %s, the assistant says so", async (_, tools) => {
+  const callTool = () => Promise.reject(new Error("no program answers"));
+  for (const text of ["set a timer for two minutes", "list my timers", "cancel the timer"])
+    expect((await ask(text, { tools, callTool })).text).toBe("I cannot set timers now.");
+  expect((await ask("what time is it in Tokyo", { tools, callTool })).text).toMatch(/^I cannot look up the time/);
+  expect((await ask("goodbye", { tools, callTool })).text).toBe("Goodbye!");
+  const aborted = AbortSignal.abort(new Error("interrupted"));
+  const match = matchIntent(intents, "list my timers");
+  const answer = Promise.resolve(
+    match?.intent.answer({ ...base, tools: ["list_timers"], callTool, slots: {} }, aborted),
+  );
+  await expect(answer).rejects.toThrow("interrupted");
 });
 
 test("answers: the long story is about a minute of speech", async () => {

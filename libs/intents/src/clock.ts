@@ -1,7 +1,21 @@
-import { defineIntent, type Intent, type IntentContext } from "./intent.ts";
+import { defineIntent, type Answer, type Intent, type IntentContext } from "./intent.ts";
+import { createChoiceSlot } from "./slot.ts";
 
 const unitLengths: Readonly<Record<string, number>> = { second: 1000, minute: 60_000, hour: 3_600_000 };
 const longestTimer = 24 * 3_600_000;
+
+const place = createChoiceSlot({
+  london: "London",
+  paris: "Paris",
+  berlin: "Berlin",
+  moscow: "Moscow",
+  beijing: "Beijing",
+  tokyo: "Tokyo",
+  sydney: "Sydney",
+  "new york": "New York",
+  chicago: "Chicago",
+  "los angeles": "Los Angeles",
+});
 
 /** Intents about time, date and timers. */
 export const clockIntents: readonly Intent[] = [
@@ -18,6 +32,12 @@ export const clockIntents: readonly Intent[] = [
       text: `It is ${format(context, { hour: "numeric", minute: "2-digit" })}.`,
       emotion: "neutral",
     }),
+  }),
+  defineIntent({
+    name: "time at a place",
+    slots: { place },
+    phrases: ["what time is it in {place}", "what is the time in {place}"],
+    answer: tellTimeAt,
   }),
   defineIntent({
     name: "date",
@@ -43,37 +63,59 @@ export const clockIntents: readonly Intent[] = [
       "remind me in {number} {unit}",
       "wake me [up] in {number} {unit}",
     ],
-    answer: async ({ slots, reminders }) => {
-      const length = sayLength(Number(slots["number"]), String(slots["unit"]));
-      const ms = Number(slots["number"]) * (unitLengths[String(slots["unit"])] ?? 0);
-      if (reminders === undefined) return { text: "I cannot keep timers here.", emotion: "sad" };
-      if (ms <= 0 || ms > longestTimer) {
+    answer: async ({ slots, ...context }, signal) => {
+      const unit = String(slots["unit"]);
+      const count = Number(slots["number"]);
+      const ms = count * (unitLengths[unit] ?? 0);
+      if (ms < 1000 || ms > longestTimer) {
         return { text: "I can keep a timer of one second up to twenty four hours.", emotion: "confused" };
       }
-      await reminders.schedule(
-        ms,
-        `Your timer is done. ${length} ${Number(slots["number"]) === 1 ? "has" : "have"} passed.`,
-      );
-      return { text: `Okay, I will tell you in ${length}.`, emotion: "happy" };
+      return useTimers(context, "set_timer", { [`${unit}s`]: count }, signal);
     },
+  }),
+  defineIntent({
+    name: "list timers",
+    phrases: ["list my timers", "which timers are running", "how much time is left [on the timer]"],
+    answer: (context, signal) => useTimers(context, "list_timers", {}, signal),
   }),
   defineIntent({
     name: "cancel timer",
     phrases: ["cancel the timer", "stop the timer", "cancel all timers", "cancel my timer"],
-    answer: async ({ reminders }) => {
-      const count = (await reminders?.cancel()) ?? 0;
-      if (count === 0) return { text: "There is no timer running.", emotion: "neutral" };
-      return { text: count === 1 ? "The timer is cancelled." : `${count} timers are cancelled.`, emotion: "neutral" };
-    },
+    answer: (context, signal) => useTimers(context, "cancel_timers", {}, signal),
   }),
 ];
+
+type Tools = Pick<IntentContext, "tools" | "callTool">;
+
+/** Answers with the sentence of a tool for timers. Another program has these tools, and may not run. */
+async function useTimers(
+  { tools, callTool }: Tools,
+  name: string,
+  args: Readonly<Record<string, unknown>>,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
+  try {
+    if (callTool !== undefined && tools.includes(name))
+      return { text: await callTool(name, args, signal), emotion: "happy" };
+  } catch {
+    signal?.throwIfAborted();
+  }
+  return { text: "I cannot set timers now.", emotion: "sad" };
+}
+
+/** Tells the time at a place. Another program knows it, and may not run. */
+async function tellTimeAt({ tools, callTool, slots }: IntentContext, signal?: AbortSignal): Promise<Answer> {
+  try {
+    if (callTool !== undefined && tools.includes("get_time"))
+      return { text: await callTool("get_time", { place: String(slots["place"]) }, signal), emotion: "neutral" };
+  } catch {
+    signal?.throwIfAborted();
+  }
+  return { text: "I cannot look up the time of other places now.", emotion: "sad" };
+}
 
 function format({ now, timeZone, locale }: IntentContext, options: Intl.DateTimeFormatOptions): string {
   // The sentence around it is English. An English voice would mispronounce another locale's names.
   const language = locale.startsWith("en") ? locale : "en-US";
   return new Intl.DateTimeFormat(language, { ...options, timeZone }).format(now).replaceAll("\u202f", " ");
-}
-
-function sayLength(count: number, unit: string): string {
-  return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }

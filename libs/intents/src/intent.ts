@@ -25,20 +25,10 @@ export interface IntentContext {
   /** A BCP 47 tag, as in "en-US". */
   readonly locale: string;
   readonly slots: Readonly<Record<string, SlotValue>>;
-  /** The names of the device's own tools; empty if it has none. */
+  /** The names of the tools that can be called: the device's own, and those of programs on the bus. */
   readonly tools: readonly string[];
-  /** Calls a tool of the device and resolves with its text. Rejects if the call fails. Absent if the device has no tools. */
+  /** Calls a tool and resolves with its text. Rejects if the call fails. Absent if there are no tools. */
   callTool?: (name: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal) => Promise<string>;
-  /** Absent where nothing can be announced. */
-  readonly reminders?: IntentReminders;
-}
-
-/** Announcements on the device at a later time. */
-export interface IntentReminders {
-  /** Schedules `announcement` to be spoken in `ms`. */
-  schedule(ms: number, announcement: string): void | Promise<void>;
-  /** Cancels every announcement scheduled for this device and gives their number. */
-  cancel(): number | Promise<number>;
 }
 
 /** One step of a phrase: a word, or a slot with the name under which the answer gets its value. */

@@ -20,12 +20,16 @@ test.each([
   expect(find(text)).toEqual([name, slots]);
 });
 
-test.each(["", "what time", "what time is it in paris", "set the volume to", "tell me a zzk zzae", "今天天气怎么样"])(
-  "match: nothing fits %j",
-  (text) => {
-    expect(find(text)).toBeUndefined();
-  },
-);
+test.each([
+  "",
+  "what time",
+  "what time is it in atlantis",
+  "set the volume to",
+  "tell me a zzk zzae",
+  "今天天气怎么样",
+])("match: nothing fits %j", (text) => {
+  expect(find(text)).toBeUndefined();
+});
 
 test("match: a team's own intent with its own slot is found like a built-in one", () => {
   const door = defineIntent({
@@ -60,7 +64,7 @@ test.each([
   ["set a timer for five", "begun"],
   ["turn on the", "begun"],
   ["tell me about", "unknown"],
-  ["what time is it in paris", "unknown"],
+  ["what time is it in atlantis", "unknown"],
   ["", "unknown"],
 ])("judge: %j is %s", (text, judgment) => {
   expect(judgePhrase(intents, text)).toBe(judgment);

@@ -29,7 +29,11 @@ export const talkIntents: readonly Intent[] = [
   defineIntent({
     name: "goodbye",
     phrases: ["goodbye", "bye bye", "good night", "see you later"],
-    answer: () => ({ text: "Goodbye!", emotion: "winking" }),
+    answer: async ({ tools, callTool }, signal) => {
+      // The device's session then ends after the answer. Without the program that has this tool, it stays open.
+      if (tools.includes("end_conversation")) await callTool?.("end_conversation", {}, signal);
+      return { text: "Goodbye!", emotion: "winking" };
+    },
   }),
   defineIntent({
     name: "thank you",

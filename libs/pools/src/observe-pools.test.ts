@@ -22,10 +22,10 @@ test("metrics: every series of a pool is there from the start, at 0", async () =
         3,
       ]),
     ),
-    voxbus_pool_wait_ms: 9,
-    voxbus_pool_work_ms: 9,
+    voxbus_pool_wait_seconds: 9,
+    voxbus_pool_work_seconds: 9,
     voxbus_pool_slots: 1,
-    voxbus_pool_busy_ms: 1,
+    voxbus_pool_busy_seconds: 1,
     voxbus_pool_limited: 1,
   });
   await provider.shutdown();

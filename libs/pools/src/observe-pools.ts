@@ -33,10 +33,10 @@ export function observePools(meter: Meter, pools: () => readonly Pick<PoolRecord
     return [field as keyof PoolWork, meter.createObservableGauge(name, { description })] as const;
   });
   const gauge = (name: string, description: string) => meter.createObservableGauge(name, { description });
-  const waits = gauge("voxbus_pool_wait_ms", "Quantiles of the time that jobs waited, of the last minute");
-  const works = gauge("voxbus_pool_work_ms", "Quantiles of the time that jobs ran, of the last minute");
+  const waits = gauge("voxbus_pool_wait_seconds", "Quantiles of the time that jobs waited, of the last minute");
+  const works = gauge("voxbus_pool_work_seconds", "Quantiles of the time that jobs ran, of the last minute");
   const slots = gauge("voxbus_pool_slots", "Slots or threads of a pool");
-  const busy = meter.createObservableCounter("voxbus_pool_busy_ms", {
+  const busy = meter.createObservableCounter("voxbus_pool_busy_seconds", {
     description: "Time in which slots or threads were busy, all of a pool together",
   });
   const limited = meter.createObservableCounter("voxbus_pool_limited", {
@@ -47,14 +47,14 @@ export function observePools(meter: Meter, pools: () => readonly Pick<PoolRecord
       for (const numbers of pools().map((pool) => pool.read())) {
         const pool = { pool: numbers.name };
         result.observe(slots, numbers.slots, pool);
-        result.observe(busy, numbers.busyMs, pool);
+        result.observe(busy, numbers.busyMs / 1000, pool);
         result.observe(limited, numbers.limited, pool);
         for (const work of numbers.work) {
           const labels = { ...pool, priority: work.priority };
           for (const [field, series] of [...counted, ...current]) result.observe(series, work[field] as number, labels);
           for (const [quantile, rank] of quantiles) {
-            result.observe(waits, work.waitMs[rank], { ...labels, quantile });
-            result.observe(works, work.workMs[rank], { ...labels, quantile });
+            result.observe(waits, work.waitMs[rank] / 1000, { ...labels, quantile });
+            result.observe(works, work.workMs[rank] / 1000, { ...labels, quantile });
           }
         }
       }

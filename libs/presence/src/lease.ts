@@ -13,6 +13,8 @@ export interface LeaseOptions {
   readonly epoch: string;
   /** The address where devices connect, for people to read. */
   readonly address: string;
+  /** The URL to which OTA may send devices. Without it OTA sends none here. */
+  readonly url?: string | undefined;
   readonly load: () => GatewayLease["load"];
 }
 
@@ -25,7 +27,7 @@ export interface Lease {
 }
 
 /** Creates the lease of one gateway process. The first `renew` writes it. */
-export function createLease(bus: Bus, { id, epoch, address, load }: LeaseOptions): Lease {
+export function createLease(bus: Bus, { id, epoch, address, url, load }: LeaseOptions): Lease {
   const bucket = bus.bucket(buckets.gateways);
   const since = bus.now();
   return {
@@ -36,7 +38,7 @@ export function createLease(bus: Bus, { id, epoch, address, load }: LeaseOptions
             `another gateway, at ${holder.address}, started with the id ${id} too; give each its own VOXBUS_GATEWAY_ID`,
           );
         }
-        return { id, epoch, address, load: load(), draining, since };
+        return { id, epoch, address, url, load: load(), draining, since };
       }),
     remove: async () => {
       const found = await bucket.get(id);

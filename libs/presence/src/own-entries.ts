@@ -1,5 +1,6 @@
 import { ConflictError, type Bus, type BusLog, type Entry } from "@voxbus/bus";
 import { buckets, channels, type Presence } from "@voxbus/protocol";
+import type { PresenceChange } from "./presence.ts";
 
 /** A presence entry that this gateway wrote. */
 export interface OwnEntry {
@@ -15,8 +16,8 @@ export interface OwnEntries {
   add(device: string, entry: Pick<OwnEntry, "presence" | "revision">): void;
   /** Forgets a device's entry, of `session` if given, and returns it. Undefined if this gateway does not hold it. */
   take(device: string, session?: string): OwnEntry | undefined;
-  /** Writes a new state. Resolves to false when the write failed and the entry waits for `restore`. */
-  setState(device: string, session: string, state: Presence["state"]): Promise<boolean>;
+  /** Writes a change, if it is one. Resolves to false when the write failed and the entry waits for `restore`. */
+  change(device: string, session: string, change: PresenceChange): Promise<boolean>;
   /**
    * Compares entries with the bucket, all of them or those whose write failed. Writes back what a wipe removed, and gives
    * up what a newer session holds. `kept`: the bucket is intact up to this revision; 0 after a wipe.
@@ -85,10 +86,10 @@ export function createOwnEntries(bus: Bus, { taken, log }: OwnEntriesOptions): O
       if (own !== undefined) table.delete(device);
       return own;
     },
-    setState: async (device, session, state) => {
+    change: async (device, session, change) => {
       const own = find(device, session);
-      if (own === undefined || own.presence.state === state) return true;
-      own.presence = { ...own.presence, state };
+      if (own === undefined || isWritten(own.presence, change)) return true;
+      own.presence = { ...own.presence, ...change };
       await inTurn(device, own, async () => {
         own.revision = await bucket.update(device, own.presence, own.revision);
       });
@@ -107,6 +108,15 @@ export function createOwnEntries(bus: Bus, { taken, log }: OwnEntriesOptions): O
   };
 }
 
+/** Tells whether an entry has the changed values already. */
+function isWritten({ state, audio, features }: Presence, change: PresenceChange): boolean {
+  return (
+    (change.state ?? state) === state &&
+    (change.audio ?? audio) === audio &&
+    (change.features?.mcp ?? false) === (change.features === undefined ? false : (features.mcp ?? false))
+  );
+}
+
 /**
  * Writes an own entry back where the bucket lacks it, or returns how it was lost. In an intact bucket every other entry, or
  * a removal, is newer than ours. After a wipe the higher term wins.
@@ -121,11 +131,11 @@ async function restoreEntry(
   },
 ): Promise<Loss | undefined> {
   const { device, own, found, kept } = options;
-  const { session, term, state } = own.presence;
+  const { session, term } = own.presence;
   const other = found?.value;
   if (other?.session === session) {
     own.revision = found?.revision ?? 0;
-    if (other.state === state) return undefined;
+    if (isWritten(other, own.presence)) return undefined;
   } else if (other === undefined) {
     if (own.revision <= kept) return "removed";
   } else if (kept > 0 || other.term >= term) return "replaced";

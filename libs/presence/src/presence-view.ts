@@ -1,39 +1,37 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bus } from "@voxbus/bus";
-import { bucketLifetimes, buckets, type GatewayLease, type Presence } from "@voxbus/protocol";
+import { buckets, type Presence } from "@voxbus/protocol";
+import { watchGateways } from "./gateway-view.ts";
 import type { PresenceView } from "./presence.ts";
+import { createPresenceChanges } from "./presence-changes.ts";
 
 /** Watches who is online. Resolves when the first snapshot is complete. Leases also expire by this process's clock. */
 export async function watchPresence(bus: Bus): Promise<PresenceView> {
-  const leases = new Map<string, { readonly lease: GatewayLease; readonly at: number }>();
   const entries = new Map<string, Presence>();
 
-  const isAlive = (at: number): boolean => performance.now() - at < bucketLifetimes.gateways;
-  const isOnline = ({ gateway, epoch }: Presence): boolean => {
-    const found = leases.get(gateway);
-    return found !== undefined && found.lease.epoch === epoch && isAlive(found.at);
+  const online = (device: string): Presence | undefined => {
+    const presence = entries.get(device);
+    return presence !== undefined && isOnline(presence) ? presence : undefined;
   };
-
-  const leaseWatch = await bus.bucket(buckets.gateways).watch((id, entry) => {
-    if (entry?.value === undefined) leases.delete(id);
-    else leases.set(id, { lease: entry.value, at: performance.now() });
-  });
+  const changes = createPresenceChanges(online, () => entries.keys());
+  const leases = await watchGateways(bus, () => changes.checkAll());
+  const isOnline = ({ gateway, epoch }: Presence): boolean => leases.holds(gateway, epoch);
   const presenceWatch = await bus.bucket(buckets.presence).watch((device, entry) => {
     if (entry?.value === undefined) entries.delete(device);
     else entries.set(device, entry.value);
+    changes.check(device);
   });
 
   return {
-    online: (device) => {
-      const presence = entries.get(device);
-      return presence !== undefined && isOnline(presence) ? presence : undefined;
-    },
+    online,
+    watch: changes.watch,
     *devices() {
       for (const [device, presence] of entries) if (isOnline(presence)) yield [device, presence] as const;
     },
-    gateways: () => [...leases.values()].filter(({ at }) => isAlive(at)).map(({ lease }) => lease),
+    gateways: leases.gateways,
     close: () => {
-      leaseWatch.close();
+      changes.close();
+      leases.close();
       presenceWatch.close();
     },
   };

@@ -33,7 +33,7 @@ test("enter: the newer session gets the higher term and the entry that it replac
   await one.leave(device, "s1");
   await vi.waitFor(() => expect(view.online(device)).toMatchObject({ session: "s2", gateway: "g2", term: 2 }));
   expect([...view.devices()].map(([id]) => id)).toEqual([device]);
-  two.update(device, "s2", "idle");
+  two.update(device, "s2", { state: "idle" });
   await vi.waitFor(() => expect(view.online(device)?.state).toBe("idle"));
   await two.leave(device, "s2");
   await vi.waitFor(() => expect(view.online(device)).toBeUndefined());
@@ -85,7 +85,7 @@ test("presence: a gateway notices a newer session when it changes the state", as
   const [one, two] = await Promise.all([register(bus, "over1", { taken }), register(bus, "over2")]);
   await one.enter("overtaken", describeSession("s1"), never);
   await two.enter("overtaken", describeSession("s2"), never);
-  one.update("overtaken", "s1", "idle");
+  one.update("overtaken", "s1", { state: "idle" });
   await vi.waitFor(() => expect(taken).toHaveBeenCalledExactlyOnceWith("overtaken", "s1", "replaced"));
   expect((await bus.bucket(buckets.presence).get("overtaken"))?.value).toMatchObject({
     session: "s2",
@@ -122,6 +122,18 @@ test("profiles: the device's own fields come before the default profile's, and t
   await bucket.put(deviceKey(device), { lead: 99 });
   await vi.waitFor(() => expect(profiles.of(device)).toMatchObject({ language: "de", lead: 1 }));
   await bucket.put("=default", {});
+  profiles.close();
+});
+
+test("profiles: of a list of engines the known ones remain, and the reader is told of the field", async () => {
+  const told: unknown[] = [];
+  const engines = { llm: ["local", "embedded"] };
+  const profiles = await watchProfiles(bus, silentLog, engines, (device, fields) => told.push([device, fields]));
+  const device = `listed-${ulid()}`;
+  await bus.bucket(buckets.profiles).put(device, { engines: { llm: ["local", "typo", "embedded"], tts: ["any"] } });
+  const kept = { llm: ["local", "embedded"], tts: ["any"] };
+  await vi.waitFor(() => expect(profiles.of(device).engines).toEqual(kept));
+  expect(told.filter((one) => JSON.stringify(one).includes(device))).toEqual([[device, ["engines.llm"]]]);
   profiles.close();
 });
 

@@ -1,4 +1,4 @@
-import type { GatewayLease, Presence, Profile } from "@voxbus/protocol";
+import type { GatewayLease, OwnProfile, Presence, Profile } from "@voxbus/protocol";
 import type { Closer } from "@voxbus/bus";
 
 /** A live view of who is online: presence joined with the leases of the gateways. */
@@ -9,7 +9,15 @@ export interface PresenceView extends Closer {
   devices(): IterableIterator<readonly [device: string, presence: Presence]>;
   /** Every gateway whose lease lives. */
   gateways(): readonly GatewayLease[];
+  /**
+   * Calls `changed` with each device that is online now, and with each one that comes online, changes, or goes offline
+   * (`undefined`). A device whose gateway died goes offline within a second after the lease has expired.
+   */
+  watch(changed: (device: string, presence: Presence | undefined) => void): Closer;
 }
+
+/** The fields of an entry that change while its session lasts. */
+export type PresenceChange = Partial<Pick<Presence, "state" | "audio" | "features">>;
 
 /** A gateway's lease and the presence of its devices. */
 export interface Registry {
@@ -24,13 +32,13 @@ export interface Registry {
     presence: Omit<Presence, "term" | "gateway" | "epoch">,
     signal: AbortSignal,
   ): Promise<{ readonly term: number; readonly previous: Presence | undefined }>;
-  /** Changes the state of our own entry. Does nothing if the entry is no longer ours. */
-  update(device: string, session: string, state: Presence["state"]): void;
+  /** Changes our own entry. Does nothing if the entry is no longer ours. */
+  update(device: string, session: string, change: PresenceChange): void;
   /** Removes our own entry of a device, of `session` if given. Leaves another gateway's entry alone. */
   leave(device: string, session?: string): Promise<void>;
   /**
-   * Notes that this gateway leaves in order, and marks the lease as draining, at once or as soon as NATS answers. Otherwise
-   * the lease renews itself every 3 s.
+   * Notes that this gateway leaves in order, and marks the lease as draining, at once or as soon as NATS answers. From then
+   * on the lease renews itself every second, before every 3 s.
    */
   draining(): Promise<void>;
   /**
@@ -40,7 +48,18 @@ export interface Registry {
   close(patienceMs?: number): Promise<void>;
 }
 
-/** Profiles with defaults filled in: the device's own fields over those of `=default` over the schema's. */
+/**
+ * Profiles with defaults filled in: the device's own fields come before those of its groups, those before the fleet's, and those
+ * before the schema's. While a device has a trial, that is its profile.
+ */
 export interface Profiles extends Closer {
   of(device: string): Profile;
+  /** The same without a trial. */
+  saved(device: string): Profile;
+  /** The fields that the levels of a device set, without the schema's defaults and trials. */
+  stored(device: string): OwnProfile;
+  /** Lists the groups that have a profile, or that a profile names, in order. */
+  groups(): readonly string[];
+  /** Calls `changed` with each device whose own profile or trial changes, and without a device when that of many does. */
+  watch(changed: (device: string | undefined) => void): Closer;
 }

@@ -8,6 +8,8 @@ import { createOwnEntries, type Loss } from "./own-entries.ts";
 import type { Registry } from "./presence.ts";
 
 const renewMs = 3000;
+/** The same while the gateway drains, when operators follow its numbers, ms. */
+const drainRenewMs = 1000;
 const usualPatienceMs = 1000;
 /** The longest wait for the removal of the lease, which expires anyway, ms. */
 const removalMs = 1000;
@@ -68,7 +70,7 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
 
   await lease.renew(isDraining);
   await canary.create();
-  const timer = setInterval(renewQuietly, renewMs);
+  const timer = startRenewing(renewQuietly, () => isDraining);
   const watch = bus.onChange((connected) => {
     if (!connected) return;
     hasReconnected = true;
@@ -82,8 +84,8 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
       own.add(device, entered);
       return { term: entered.presence.term, previous: entered.previous };
     },
-    update: (device, session, state) =>
-      void own.setState(device, session, state).then((written) => written || renewQuietly()),
+    update: (device, session, change) =>
+      void own.change(device, session, change).then((written) => written || renewQuietly()),
     leave: async (device, session) => {
       const entry = own.take(device, session);
       if (entry !== undefined) await leavePresence(bus, { device, own: entry }, () => closed);
@@ -106,6 +108,15 @@ export async function createRegistry(bus: Bus, options: RegistryOptions): Promis
       );
     },
   };
+}
+
+/** Renews every 3 s, and every second while the gateway drains. */
+function startRenewing(renew: () => void, isDraining: () => boolean): NodeJS.Timeout {
+  let ticks = 0;
+  return setInterval(() => {
+    ticks += 1;
+    if (isDraining() || ticks % (renewMs / drainRenewMs) === 0) renew();
+  }, drainRenewMs);
 }
 
 /** Removes the lease after a renewal that runs. Gives up after 1 s. */

@@ -1,10 +1,15 @@
 import { z } from "zod";
-import { deviceKey, deviceOfKey } from "./ids.ts";
+import { Activation, activationMs } from "./activation.ts";
+import { ApiToken, StoredWebhook } from "./api-records.ts";
+import { deviceKey, deviceOfKey, isName } from "./ids.ts";
 import { line, time } from "./envelopes/fields.ts";
+import { KeptMessages } from "./kept-messages.ts";
 import {
   AlertRecord, Canary, DeviceRecord, DeviceTool, Dialogue, GatewayLease, MonitorLease, Presence, Reminder, SeenGateways,
-  StoredProfile, ToolCall,
+  ToolCallRecord,
 } from "./records.ts"; // prettier-ignore
+import { StoredProfile } from "./profile.ts";
+import { RegisteredDevice } from "./registered-device.ts";
 
 const second = 1000;
 const hour = 3600 * second;
@@ -18,8 +23,14 @@ export const bucketLifetimes = {
   dialogues: 7 * day,
   tools: hour,
   "tool-calls": 6 * hour,
-  reminders: 7 * day,
+  // An alarm may be a year ahead, and waits 30 days for its device.
+  reminders: 400 * day,
+  // An announcement is kept for 7 days at most.
+  kept: 8 * day,
   devices: 90 * day,
+  registry: undefined,
+  activations: activationMs,
+  api: undefined,
   monitor: undefined,
   // As long as a job can be claimed.
   naks: 6 * hour,
@@ -35,10 +46,14 @@ export const bucketShares: Readonly<Record<BucketName, number>> = {
   presence: 6,
   profiles: 6,
   dialogues: 20,
-  tools: 15,
+  tools: 8,
   "tool-calls": 3,
   reminders: 3,
+  kept: 2,
   devices: 6,
+  registry: 3,
+  activations: 1,
+  api: 1,
   monitor: 1,
   naks: 2,
   probes: 1,
@@ -67,6 +82,46 @@ const single = (only: string) => ({ key: () => only, idOf: (key: string) => (key
 
 /** The id under which the bucket `profiles` holds what applies to every device. */
 export const defaultProfile = "=default";
+const groupPrefix = "=group-";
+const trialPrefix = "=trial-";
+
+/** Gives the id under which the bucket `profiles` holds what applies to the devices of a group. */
+export function groupProfile(group: string): string {
+  return groupPrefix + group;
+}
+
+/** Gives the id under which the bucket `profiles` holds the trial of a device. */
+export function trialProfile(device: string): string {
+  return trialPrefix + deviceKey(device);
+}
+
+/** The level of profiles that an id of the bucket `profiles` names. */
+export type ProfileLevel =
+  | { readonly kind: "fleet" }
+  | { readonly kind: "group"; readonly group: string }
+  | { readonly kind: "device" | "trial"; readonly device: string };
+
+/** Gives the level of an id of the bucket `profiles`, or undefined for an id that names none. */
+export function levelOfProfile(id: string): ProfileLevel | undefined {
+  if (id === defaultProfile) return { kind: "fleet" };
+  if (id.startsWith(groupPrefix)) {
+    const group = id.slice(groupPrefix.length);
+    return isName(group) ? { kind: "group", group } : undefined;
+  }
+  const isTrial = id.startsWith(trialPrefix);
+  const device = deviceOfKey(isTrial ? id.slice(trialPrefix.length) : id);
+  return device === undefined ? undefined : { kind: isTrial ? "trial" : "device", device };
+}
+
+/** A level of profiles by its name for people. */
+export type ProfileSource = "fleet" | `group:${string}` | "device" | "trial";
+
+/** Names the level of an id of the bucket `profiles`. */
+export function nameProfile(id: string): ProfileSource {
+  const level = levelOfProfile(id);
+  if (level === undefined) return "device";
+  return level.kind === "group" ? `group:${level.group}` : level.kind;
+}
 
 /** Every kind of entry in a bucket. docs/bus.md has the same table with who writes it. */
 export const buckets = {
@@ -78,13 +133,18 @@ export const buckets = {
     pattern: "<device>",
     schema: StoredProfile,
     key: deviceKey,
-    idOf: (key: string) => (key === defaultProfile ? key : deviceOfKey(key)),
+    idOf: (key: string) => (key.startsWith("=") ? levelOfProfile(key) && key : deviceOfKey(key)),
   },
   dialogues: { bucket: "dialogues", pattern: "<device>", schema: Dialogue, ...byDevice },
   tools: { bucket: "tools", pattern: "<session>", schema: z.array(DeviceTool).max(64), ...byName },
-  toolCalls: { bucket: "tool-calls", pattern: "<session>.<origin>.<k>", schema: ToolCall, ...byName },
+  toolCalls: { bucket: "tool-calls", pattern: "<session>.<origin>.<k>", schema: ToolCallRecord, ...byName },
   reminders: { bucket: "reminders", pattern: "<device>.<session>-<origin>-<k>", schema: Reminder, ...byDevice },
+  kept: { bucket: "kept", pattern: "<device>", schema: KeptMessages, ...byDevice },
   devices: { bucket: "devices", pattern: "<device>", schema: DeviceRecord, ...byDevice },
+  registry: { bucket: "registry", pattern: "<device>", schema: RegisteredDevice, ...byDevice },
+  activations: { bucket: "activations", pattern: "<code>", schema: Activation, ...byName },
+  apiTokens: { bucket: "api", pattern: "token.<name>", schema: ApiToken, ...byPrefix("token.") },
+  webhooks: { bucket: "api", pattern: "webhook.<name>", schema: StoredWebhook, ...byPrefix("webhook.") },
   monitorLease: { bucket: "monitor", pattern: "=lease", schema: MonitorLease, ...single("=lease") },
   seenGateways: { bucket: "monitor", pattern: "=gateways", schema: SeenGateways, ...single("=gateways") },
   alerts: { bucket: "monitor", pattern: "alert.<name>.<target>", schema: AlertRecord, ...byPrefix("alert.") },

@@ -2,7 +2,17 @@ import type { z } from "zod";
 import { Event, Heard, Say } from "./envelopes/turns.ts";
 import { InAudio, Inbound, InControlFrame, InText } from "./envelopes/inbound.ts";
 import { Outbound } from "./envelopes/outbound.ts";
-import { Alert, Command, ReplayAnswer, ReplayRequest, Stats } from "./envelopes/operations.ts";
+import {
+  Alert,
+  BadMessage,
+  Command,
+  ReplayAnswer,
+  ReplayRequest,
+  SoundAnswer,
+  SoundRequest,
+  Stats,
+} from "./envelopes/operations.ts";
+import { ToolCall, ToolCancel, ToolChange, ToolResult } from "./envelopes/tools.ts";
 
 /** The kinds of frame that a device sends and receives. */
 export const kinds = ["text", "audio", "control"] as const;
@@ -90,8 +100,18 @@ export const channels = {
   command: row({ pattern: "gateway.<gid>.command", schema: Command, delivery: "live" }),
   /** The frames of a session again. */
   replay: row({ pattern: "gateway.<gid>.replay", schema: ReplayRequest, answer: ReplayAnswer, delivery: "request" }),
+  /** A sound that an idle device fetches from another gateway than the one that keeps it. */
+  sound: row({ pattern: "gateway.<gid>.sound", schema: SoundRequest, answer: SoundAnswer, delivery: "request" }),
+  /** A call of a tool on the bus. */
+  tool: row({ pattern: "tool.<name>", schema: ToolCall, answer: ToolResult, delivery: "request" }),
+  /** The end of the wait for a call. */
+  toolCancel: row({ pattern: "tool.<name>.cancel", schema: ToolCancel, delivery: "live" }, false),
+  /** A tool that has begun, changed or ended. */
+  toolChange: row({ pattern: "tool.<name>.change", schema: ToolChange, delivery: "live" }, false),
   /** Alerts, by severity. */
   alert: row({ pattern: "alert.<severity>", schema: Alert, delivery: "live" }),
+  /** A message that a program dropped. */
+  error: row({ pattern: "error.<program>", schema: BadMessage, delivery: "live" }, false),
   /** A process's numbers about itself. */
   stats: row({ pattern: "stats.<program>", schema: Stats, delivery: "live" }),
 } as const;
@@ -107,17 +127,29 @@ export function stored<S extends z.ZodType>(channel: Channel<S, "TURNS">): Chann
   return { ...channel, subject: storedPattern.replace("<subject>", channel.subject), delivery: "republished" };
 }
 
+/** The subject under which a shadow publishes what it would publish on `subject`. */
+export const shadowPattern = "shadow.<name>.<subject>";
+
+/** Gives the channel of a shadow, or with `*` of all shadows, for what it would publish on a channel. */
+export function shadowOf<S extends z.ZodType>(channel: Channel<S>, name = "*"): Channel<S, "live"> {
+  const subject = shadowPattern.replace("<name>", name).replace("<subject>", channel.subject);
+  return { ...channel, subject, pattern: shadowPattern.replace("<subject>", channel.pattern), delivery: "live" };
+}
+
 /** The subject patterns that a stream stores, `*` in place of ids. */
 export function subjectsOfStream(stream: StreamName): string[] {
   return Object.values(channels).flatMap((toChannel) => (toChannel.delivery === stream ? [toChannel().subject] : []));
 }
 
-/** The device id in a `device.<id>.…` or `stored.device.<id>.…` subject, or undefined. */
+/** The device id in a subject that begins with `device.<id>.`, `stored.device.<id>.` or `shadow.<name>.device.<id>.`, or undefined. */
 export function deviceOfSubject(subject: string): string | undefined {
   const tokens = subject.split(".");
-  const at = tokens[0] === "stored" ? 1 : 0;
+  const at = prefixTokens[tokens[0] ?? ""] ?? 0;
   return tokens[at] === "device" && tokens.length > at + 2 ? tokens[at + 1] : undefined;
 }
+
+/** The tokens before a channel's own subject. */
+const prefixTokens: Readonly<Record<string, number>> = { stored: 1, shadow: 2 };
 
 /** Every envelope by the name it has in docs/bus.md. */
 export const envelopes = {
@@ -131,6 +163,13 @@ export const envelopes = {
   command: Command,
   "replay request": ReplayRequest,
   "replay answer": ReplayAnswer,
+  "sound request": SoundRequest,
+  "sound answer": SoundAnswer,
+  "tool call": ToolCall,
+  "tool result": ToolResult,
+  "tool cancel": ToolCancel,
+  "tool change": ToolChange,
   alert: Alert,
+  error: BadMessage,
   stats: Stats,
 } as const;

@@ -62,6 +62,7 @@ export const closeCodes = {
     reconnect: true,
     meaning: "The session's presence could not be written, or was removed.",
   },
+  disabled: { code: 4006, reason: "disabled", reconnect: false, meaning: "An operator disabled the device." },
 } as const;
 export type CloseName = keyof typeof closeCodes;
 
@@ -72,14 +73,16 @@ export const refusals = {
   unauthorized: { status: 401, meaning: "No token, or not one of this device." },
   "too-many-guesses": { status: 429, meaning: "Too many wrong tokens came from this address. Try again later." },
   forbidden: { status: 403, meaning: "The Origin or Host is not allowed." },
+  disabled: { status: 403, meaning: "An operator has disabled the device." },
   "not-found": { status: 404, meaning: "No such path." },
   "method-not-allowed": { status: 405, meaning: "The path does not take this method." },
   "upgrade-required": { status: 426, meaning: "The path is the WebSocket's, and the request asks for no upgrade." },
-  "bad-request": { status: 400, meaning: "The request is not HTTP, or it broke off." },
+  "bad-request": { status: 400, meaning: "The request is not HTTP or MQTT, or it broke off." },
   "body-too-big": { status: 413, meaning: "The request's body is over 64 KiB." },
   "bad-body": { status: 400, meaning: "The request's body is not the expected JSON." },
   internal: { status: 500, meaning: "The gateway failed; its log says why." },
   "too-many": { status: 503, meaning: "The gateway has reached a limit of connections." },
+  "too-many-waiting": { status: 503, meaning: "Too many devices wait for their activation." },
   "bus-away": { status: 503, meaning: "NATS cannot be reached, or does not store." },
   draining: { status: 503, meaning: "The gateway is being drained." },
   "out-of-memory": { status: 503, meaning: "The gateway is over its memory threshold." },
@@ -114,6 +117,10 @@ export const turnOutcomes = {
   fenced: { class: "cut", meaning: "The user interrupted it." },
   superseded: { class: "cut", meaning: "A later turn took its place before it had a reply." },
   closed: { class: "cut", meaning: "The session ended." },
+  "no-channel": {
+    class: "silent",
+    meaning: "The device is idle and has no audio channel. An announcement was shown as text.",
+  },
 } as const satisfies Readonly<Record<string, { readonly class: OutcomeClass; readonly meaning: string }>>;
 export type TurnOutcome = keyof typeof turnOutcomes;
 
@@ -168,7 +175,22 @@ export const dropReasons = {
   "bad-envelope": { class: "fault", meaning: "A malformed bus message." },
   "newer-version": { class: "fault", meaning: "A bus message of a newer major version." },
   "handler-failed": { class: "fault", meaning: "A bus message whose handler failed." },
+  "handler-timeout": { class: "fault", meaning: "A bus message whose handler took longer than it may." },
+  "queue-full": { class: "fault", meaning: "A bus message that found the queue of its handler full." },
+  "kept-full": { class: "fault", meaning: "An announcement to keep for a device that has as many as may wait." },
+  "too-old": { class: "expected", meaning: "A bus message that is older than its reader wants." },
+  "bad-packet": { class: "expected", meaning: "An Opus packet that does not decode." },
   "no-session": { class: "expected", meaning: "A frame for a device that has no open session on this gateway." },
   slow: { class: "fault", meaning: "A live frame for a device that does not read." },
+  "no-channel": {
+    class: "expected",
+    meaning: "Sound, or a frame of a turn, for a device whose audio channel is closed.",
+  },
+  "udp-malformed": { class: "expected", meaning: "A datagram that is no audio, or whose size is wrong." },
+  "udp-unknown": { class: "expected", meaning: "A datagram of no open audio channel." },
+  "udp-foreign": { class: "expected", meaning: "A datagram that comes from another address than its device." },
+  "udp-replay": { class: "expected", meaning: "A datagram that is not newer than the last one: late, or sent again." },
+  "udp-jump": { class: "expected", meaning: "A datagram that is further ahead than a device can be." },
+  "udp-unsent": { class: "expected", meaning: "A datagram that the network did not take." },
 } as const satisfies Readonly<Record<string, { readonly class: DropClass; readonly meaning: string }>>;
 export type DropReason = keyof typeof dropReasons;

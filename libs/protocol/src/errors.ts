@@ -1,6 +1,6 @@
 /**
  * Input that breaks the protocol. `code` is stable and documented in docs/protocol.md. `field` names the offending field,
- * and the message names the limit.
+ * and the message names the limit. Neither quotes a value.
  */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
@@ -31,6 +31,7 @@ export const protocolErrors = {
   "bad-json": "A text frame is not a JSON object with a string `type`.",
   "bad-message": "A message lacks a field or has one of the wrong type.",
   "bad-frame": "A binary frame's header is truncated or its length does not match.",
+  "bad-mqtt": "A packet of MQTT is malformed, longer than its limit, or out of place.",
   "bad-envelope": "A bus message is not the MessagePack map of its channel.",
   "newer-version": "A bus message has a newer major version than this reader.",
 } as const;

@@ -2,7 +2,8 @@ import { ProtocolError } from "./errors.ts";
 
 // A leading colon would become a KV key that begins with `=`, which never belongs to a device.
 const deviceId = /^[A-Za-z0-9_-][A-Za-z0-9:_-]{0,63}$/;
-const name = /^[A-Za-z0-9_-]{1,64}$/;
+/** The ids of gateways, groups and sessions. */
+export const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
 const mac = /^(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$/;
 
 /**
@@ -22,7 +23,7 @@ export function parseDeviceId(raw: string): string {
 
 /** Checks the id of a gateway, group or session: like a device id, but without `:`. Throws `bad-id` naming `field`. */
 export function parseName(raw: string, field: string): string {
-  if (!name.test(raw)) {
+  if (!namePattern.test(raw)) {
     throw new ProtocolError("bad-id", field, `${field} must be 1 to 64 characters of A-Z a-z 0-9 _ -`);
   }
   return raw;
@@ -35,7 +36,7 @@ export function isDeviceId(id: string): boolean {
 
 /** True for ids that `parseName` accepts. */
 export function isName(id: string): boolean {
-  return name.test(id);
+  return namePattern.test(id);
 }
 
 /** Gives a device's key in a bucket. `:` cannot stand in a key; it is written as `=`, which no id contains. */

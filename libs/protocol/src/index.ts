@@ -2,6 +2,16 @@ export { namePath, ProtocolError, protocolErrors, type ProtocolErrorCode } from 
 export { deviceKey, deviceOfKey, isDeviceId, isName, parseDeviceId, parseName } from "./ids.ts";
 export { decodeFrame, encodeFrame, type AudioFrame, type FramingVersion } from "./device/framing.ts";
 export {
+  datagramHeaderBytes,
+  decodeDatagramHeader,
+  encodeDatagramHeader,
+  maxDatagramBytes,
+  type DatagramHeader,
+} from "./device/datagram.ts";
+export { MqttReader, mqttRoles, mqttTopics, type MqttPacket } from "./device/mqtt.ts";
+export { encodeMqtt } from "./device/mqtt-writer.ts";
+export { packetDuration } from "./device/packet-duration.ts";
+export {
   DeviceAbort,
   DeviceGoodbye,
   DeviceHello,
@@ -53,7 +63,16 @@ export {
   ListenMode,
 } from "./envelopes/inbound.ts";
 export { OutAudio, Outbound, OutControl, OutControlFrame, outControls, OutTextFrame } from "./envelopes/outbound.ts";
-export { Event, Heard, Say, SessionState, TurnPlayed } from "./envelopes/turns.ts";
+export {
+  AudioState,
+  Event,
+  Heard,
+  Receipt,
+  receiptReportMs,
+  Say,
+  SessionState,
+  TurnPlayed,
+} from "./envelopes/turns.ts";
 export {
   Alert,
   BadMessage,
@@ -67,8 +86,19 @@ export {
   Stats,
   type Priority,
 } from "./envelopes/operations.ts";
+export {
+  maxToolDescription,
+  maxToolMs,
+  ToolCall,
+  ToolCancel,
+  ToolChange,
+  ToolMetadata,
+  ToolResult,
+} from "./envelopes/tools.ts";
 export { createInAudioWriter, type InAudioWriter } from "./envelopes/audio-writer.ts";
+export { findPublisher } from "./envelopes/publisher.ts";
 export { decodeEnvelope, encodeEnvelope, type Encoded } from "./envelopes/codec.ts";
+export { ApiToken, apiScopes, StoredWebhook, type ApiScope } from "./api-records.ts";
 export {
   AlertRecord,
   Canary,
@@ -76,24 +106,33 @@ export {
   DeviceTool,
   Dialogue,
   DialogueTurn,
+  FirmwareUpdate,
   GatewayLease,
   MonitorLease,
-  OwnProfile,
   Presence,
-  Profile,
   Reminder,
   SeenGateways,
-  StoredProfile,
-  ToolCall,
+  ToolCallRecord,
 } from "./records.ts";
+export { Activation, activationMs } from "./activation.ts";
+export { KeptMessage, KeptMessages, keptStates, maxKeepMs, maxKeptText, type KeptState } from "./kept-messages.ts";
+export { groupsOf, OwnProfile, Profile, profileFields, StoredProfile } from "./profile.ts";
+export { RegisteredDevice, RegisteredToken } from "./registered-device.ts";
+export { fillText, findUnknownVariables, textVariables } from "./text-variables.ts";
 export {
   bucketLifetimes,
   bucketNames,
   buckets,
   bucketShares,
   defaultProfile,
+  groupProfile,
+  levelOfProfile,
+  nameProfile,
+  trialProfile,
   type BucketName,
   type BucketRow,
+  type ProfileLevel,
+  type ProfileSource,
 } from "./buckets.ts";
 export {
   channels,
@@ -101,6 +140,8 @@ export {
   envelopes,
   kinds,
   stored,
+  shadowOf,
+  shadowPattern,
   storedPattern,
   streamNames,
   subjectsOfStream,
@@ -110,6 +151,8 @@ export {
   type RequestChannel,
   type StreamName,
 } from "./channels.ts";
+export { describeAsyncApi } from "./contract/asyncapi.ts";
+export { describeContract, type JsonSchema } from "./contract/json-schema.ts";
 export { ReplyOutcome } from "./envelopes/fields.ts";
 export {
   closeCodes,

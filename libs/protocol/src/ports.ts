@@ -8,5 +8,7 @@ export const defaultPorts = {
   asr: { ops: 9101 },
   tts: { ops: 9102 },
   dialogue: { ops: 9103 },
+  tools: { ops: 9105 },
   monitor: { http: 8080, ops: 9104 },
+  mcp: { ops: 9106 },
 } as const;

@@ -1,14 +1,15 @@
 import { z } from "zod";
 import { list } from "./hosts.ts";
 import { proxyList } from "./proxies.ts";
+import { suggest } from "./suggest.ts";
 import { knownVariables } from "./variables.ts";
 
 /** Thrown for an invalid configuration. `problems` has one sentence for each problem. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
-  constructor(problems: readonly string[]) {
-    super(problems.join("\n"));
+  constructor(problems: readonly string[], options?: ErrorOptions) {
+    super(problems.join("\n"), options);
     this.problems = problems;
   }
 }
@@ -26,6 +27,20 @@ export function checkLimits<Name extends string>(
       ? []
       : [`${outer}: must be longer than ${inner}, which is ${config[inner]} ms; it is ${config[outer]} ms`],
   );
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** Runs every check. Throws one ConfigError with the problems of all of them. */
+export function checkAll(...checks: readonly (() => unknown)[]): void {
+  const problems = checks.flatMap((check) => {
+    try {
+      check();
+      return [];
+    } catch (error) {
+      if (error instanceof ConfigError) return error.problems;
+      throw error;
+    }
+  });
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
@@ -66,11 +81,27 @@ export const apiUrl = httpUrl.refine(
   "expected the base URL, as in http://localhost:8000/v1: without the path of one function",
 );
 
+/** The part of `gatewayUrl` that stands for the name of a gateway. */
+export const gatewayPlace = "{gateway}";
+
+/** The URL to which devices connect, as an environment variable. `{gateway}` in it stands for the name of a gateway. */
+export const gatewayUrl = z.string().refine((value) => {
+  const url = value.replaceAll(gatewayPlace, "gateway");
+  return URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol) && !/[{}]/.test(url);
+}, "expected an address that begins with ws:// or wss://; only {gateway} may be in braces");
+
 /** A TCP port as an environment variable; 0 means any free one. */
 export const port = z.coerce.number().int().min(0).max(65_535);
 
 /** A schema whose keys are environment variables. */
 export type ConfigShape = z.ZodRawShape;
+
+let environment: Readonly<Record<string, string | undefined>> = process.env;
+
+/** Reads a variable that the value of another one names, from the environment that `readConfig` reads. */
+export function readVariable(name: string): string | undefined {
+  return environment[name] || undefined;
+}
 
 /**
  * Reads a program's configuration from environment variables. An empty variable counts as unset. `unknown` lists the
@@ -81,15 +112,31 @@ export function readConfig<S extends ConfigShape>(
   env: Readonly<Record<string, string | undefined>>,
 ): { readonly config: z.infer<z.ZodObject<S>>; readonly unknown: readonly string[] } {
   const given = Object.fromEntries(Object.keys(shape).flatMap((key) => (env[key] ? [[key, env[key]]] : [])));
+  environment = env;
   const result = z.object(shape).safeParse(given);
+  environment = process.env;
   if (!result.success) {
     throw new ConfigError(
-      result.error.issues.map((issue) => `${issue.path.join(".") || "configuration"}: ${issue.message}`),
+      result.error.issues.map((issue) => {
+        const name = issue.path.join(".");
+        return `${name || "configuration"}: ${issue.message}${suggestValue(issue, given[name])}`;
+      }),
     );
   }
+  return { config: result.data, unknown: findUnknown(shape, env) };
+}
+
+/** Lists the `VOXBUS_*` variables that are set and that no program has. */
+export function findUnknown(shape: ConfigShape, env: Readonly<Record<string, string | undefined>>): readonly string[] {
   const known = new Set([...Object.keys(shape), ...knownVariables]);
-  const unknown = Object.keys(env).filter((key) => key.startsWith("VOXBUS_") && !known.has(key));
-  return { config: result.data, unknown };
+  return Object.keys(env).filter((key) => key.startsWith("VOXBUS_") && env[key] && !known.has(key));
+}
+
+/** Adds the choice that a wrong value is most like. */
+function suggestValue(issue: z.core.$ZodIssue, given: string | undefined): string {
+  if (issue.code !== "invalid_value" || given === undefined) return "";
+  const meant = suggest(given, issue.values.map(String));
+  return meant === undefined ? "" : `. Did you mean ${meant}?`;
 }
 
 /** Describes one environment variable for `--help` and the manual. */

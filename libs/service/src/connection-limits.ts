@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { Server as TlsServer, type TLSSocket } from "node:tls";
 import type { Proxies } from "./proxies.ts";
 
 /** Open TCP connections of a listener: in all, and from one address. */
@@ -16,12 +17,37 @@ interface Group {
   readonly idle: Set<Socket>;
 }
 
+/** Names a TCP connection while it is open, also by the TLS connection on it. */
+function nameConnection({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
+}
+
 /** An open connection. */
 interface Held {
   readonly name: string | undefined;
   readonly groups: readonly Group[];
   /** Requests that wait for their answers. A WebSocket waits for ever. */
   waiting: number;
+}
+
+/** Finds the TCP connections that carry those of TLS. Of others it gives the connection itself. */
+function createCarriers(server: Server): { of(socket: Socket): Socket } {
+  const found = new WeakMap<Socket, Socket>();
+  if (server instanceof TlsServer) {
+    const shaking = new Map<string, Socket>();
+    server.on("connection", (carrier: Socket) => {
+      const name = nameConnection(carrier);
+      shaking.set(name, carrier);
+      carrier.once("close", () => shaking.get(name) === carrier && shaking.delete(name));
+    });
+    server.on("secureConnection", (socket: TLSSocket) => {
+      const name = nameConnection(socket);
+      const carrier = shaking.get(name);
+      shaking.delete(name);
+      if (carrier !== undefined) found.set(socket, carrier);
+    });
+  }
+  return { of: (socket) => found.get(socket) ?? socket };
 }
 
 /**
@@ -37,6 +63,7 @@ export function limitConnections(
   const everyone: Group = { most: limits.total, size: 0, idle: new Set() };
   const addresses = new Map<string, Group>();
   const open = new Map<Socket, Held>();
+  const carriers = createCarriers(server);
 
   /** Listens on every socket: a function of its own would take more memory than all else that is kept of one. */
   function onClose(this: Socket) {
@@ -75,7 +102,8 @@ export function limitConnections(
       group.idle.add(socket);
     }
   };
-  const wait = (socket: Socket, change: 1 | -1) => {
+  const wait = (asking: Socket, change: 1 | -1) => {
+    const socket = carriers.of(asking);
     const held = open.get(socket);
     if (held === undefined) return;
     held.waiting += change;

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { z } from "zod";
 import { describeCause, describeError, withoutText } from "./error-cause.ts";
 
@@ -83,4 +83,19 @@ it("cause: a socket's code is found behind the errors that wrap it", () => {
 
 it("log: a thrown value that is not an error is described by its type", () => {
   expect(describeError(said)).toMatchObject({ type: "string", message: "" });
+});
+
+it.each([
+  [429, "7", 7000],
+  [503, "0", 0],
+  [429, "Fri, 01 Jan 2027 00:00:30 GMT", 30_000],
+  [503, "Thu, 31 Dec 2026 00:00:00 GMT", 0],
+  [429, "soon", undefined],
+  [429, "-5 s", undefined],
+  [500, "7", undefined],
+])("causes: with %d, Retry-After %j is %j ms, also from the error that stands for it", (status, given, ms) => {
+  vi.useFakeTimers({ now: Date.UTC(2027, 0, 1) });
+  const error = Object.assign(new Error(said), { status, headers: new Headers({ "retry-after": given }) });
+  expect(describeCause(new Error("no", { cause: withoutText(error) })).retryAfterMs).toBe(ms);
+  vi.useRealTimers();
 });

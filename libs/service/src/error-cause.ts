@@ -7,6 +7,8 @@ export interface ErrorCause {
   readonly status?: number;
   /** A provider's or a socket's code, such as `invalid_api_key` or `ECONNREFUSED`. */
   readonly code?: string;
+  /** The time that a server asks for before the next request (`Retry-After` of a 429 or 503), ms. */
+  readonly retryAfterMs?: number;
 }
 
 const maxCauses = 8;
@@ -26,8 +28,8 @@ export function nameCause(error: unknown): string {
 }
 
 /**
- * Stands for the error of a provider, as the cause of an error of ours: it has the name, the status and the code of
- * `describeCause`. The provider's text and body are left out, because they may quote what people said.
+ * Stands for the error of a provider, as the cause of an error of ours: it has the fields of `describeCause`. The provider's
+ * text and body are left out, because they may quote what people said.
  */
 export function withoutText(error: unknown): Error {
   const cause = describeCause(error);
@@ -58,11 +60,23 @@ function listCauses(error: unknown): readonly Error[] {
 
 function describeOne(error: Error): ErrorCause {
   const { status, code } = error as { readonly status?: unknown; readonly code?: unknown };
+  const retryAfterMs = readRetryAfter(error);
   return {
     name: nameOf(error),
     ...(typeof status === "number" && { status }),
     ...(isWord(code) && { code }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
   };
+}
+
+/** Reads the header Retry-After of an HTTP client's error, seconds or a date, or the field of an error that stands for it. */
+function readRetryAfter(error: Error & { status?: unknown; headers?: unknown; retryAfterMs?: unknown }) {
+  const { status, headers, retryAfterMs } = error;
+  if (typeof retryAfterMs === "number") return retryAfterMs;
+  if ((status !== 429 && status !== 503) || !(headers instanceof Headers)) return undefined;
+  const given = headers.get("retry-after") ?? "";
+  const ms = /^\d{1,9}(\.\d+)?$/.test(given) ? Number(given) * 1000 : Date.parse(given) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
 function nameOf({ name, constructor }: Error): string {

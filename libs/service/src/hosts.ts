@@ -26,3 +26,21 @@ export function isKnownHost(header: string | undefined, names: readonly string[]
   const name = hostName(header ?? "");
   return name === "localhost" || isIP(name) > 0 || names.some((known) => known.toLowerCase() === name);
 }
+
+/**
+ * Tells whether an Origin header is that of a page from one of `hosts`, which have their ports unless those are the default
+ * ones. Pages over http and https count alike.
+ */
+export function isOriginOf(origin: string, hosts: readonly string[]): boolean {
+  return hosts.some((host) =>
+    ["http", "https"].some((scheme) => {
+      const url = `${scheme}://${host}`;
+      return !/[/\\?#@]/.test(host) && URL.canParse(url) && new URL(url).origin === origin;
+    }),
+  );
+}
+
+/** Tells whether only this machine can reach an address. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}

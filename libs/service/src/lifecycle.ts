@@ -6,14 +6,23 @@ export type StopMode = "drain" | "quick";
 
 type Step = (mode: StopMode) => void | Promise<void>;
 
+/** Numbers of what a drain waits for, by name, such as `sessions`. */
+type Waiting = () => Readonly<Record<string, number>>;
+
+/** Time between two lines about a drain, ms. */
+const tellMs = 1000;
+
 /** Stops a program in order: first all drains at once, then every deferred step in reverse order. */
 export interface Lifecycle {
   /** Aborted when the program begins to stop or to drain. */
   readonly signal: AbortSignal;
   /** Adds a step that undoes another one. */
   defer(undo: Step): void;
-  /** Adds work to finish, or to hand over, before anything is undone. */
-  drain(finish: (mode: StopMode) => Promise<void>): void;
+  /**
+   * Adds work to finish, or to hand over, before anything is undone. Every second that a drain lasts, a line has the numbers
+   * of what it waits for.
+   */
+  drain(finish: (mode: StopMode) => Promise<void>, waiting?: Waiting): void;
   /** Drains without stopping. A mode runs once. `quick` also runs while a `drain` is in progress, to hurry it. */
   finish(mode: StopMode): Promise<void>;
   /** Drains and undoes everything, once. `quick` hurries a stop in progress. Failed steps are logged and passed over. */
@@ -28,6 +37,7 @@ export function createLifecycle(log: Log, early?: AbortSignal): Lifecycle {
   early?.addEventListener("abort", () => stopping.abort(early.reason));
   const undos: Step[] = [];
   const drains: Step[] = [];
+  const waits: Waiting[] = [];
   const drained: Partial<Record<StopMode, Promise<void>>> = {};
   let stopped: Promise<void> | undefined;
 
@@ -40,7 +50,9 @@ export function createLifecycle(log: Log, early?: AbortSignal): Lifecycle {
   };
   const drainAll = async (mode: StopMode) => {
     stopping.abort(new Error("the program stops"));
+    const timer = setInterval(() => log.info(countWaits(waits), "drain waiting"), tellMs);
     await Promise.all(drains.map((drain) => attempt(drain, mode, "drain failed")));
+    clearInterval(timer);
   };
   const finish = (mode: StopMode) => (drained[mode] ??= drainAll(mode));
   const undoAll = async (mode: StopMode) => {
@@ -50,11 +62,22 @@ export function createLifecycle(log: Log, early?: AbortSignal): Lifecycle {
   return {
     signal: stopping.signal,
     defer: (undo) => undos.push(undo),
-    drain: (work) => drains.push(work),
+    drain: (work, waiting) => {
+      drains.push(work);
+      if (waiting !== undefined) waits.push(waiting);
+    },
     finish,
     stop(mode) {
       if (stopped && mode === "quick") void finish(mode);
       return (stopped ??= undoAll(mode));
     },
   };
+}
+
+/** Adds up what all drains wait for. */
+function countWaits(waits: readonly Waiting[]): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (const [name, count] of waits.flatMap((waiting) => Object.entries(waiting())))
+    sums[name] = (sums[name] ?? 0) + count;
+  return sums;
 }

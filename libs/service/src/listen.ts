@@ -1,10 +1,12 @@
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server as NetServer } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import type { Meter } from "@opentelemetry/api";
 import { limitConnections, type ConnectionLimits } from "./connection-limits.ts";
 import { readDescriptorLimit } from "./descriptors.ts";
 import type { Log } from "./log.ts";
 import { createProxies, type Proxies } from "./proxies.ts";
+import { startAtZero } from "./start-at-zero.ts";
 
 /** Thrown when an address cannot be listened on. The message names the variable to change. */
 export class ListenError extends Error {
@@ -12,7 +14,7 @@ export class ListenError extends Error {
 }
 
 /** Explains why an address cannot be listened on, by the code of the error. */
-const problems: Readonly<Record<string, (options: ListenOptions) => string>> = {
+const problems: Readonly<Record<string, (options: Place) => string>> = {
   EADDRINUSE: ({ host, port, variable }) => `port ${port} on ${host} is taken: set ${variable} to another one`,
   EACCES: ({ port, variable }) => `port ${port} is for root only: set ${variable} to one above 1023`,
   EADDRNOTAVAIL: nameHost,
@@ -21,7 +23,7 @@ const problems: Readonly<Record<string, (options: ListenOptions) => string>> = {
   EAI_AGAIN: nameHost,
 };
 
-function nameHost({ host, variable }: ListenOptions): string {
+function nameHost({ host, variable }: Place): string {
   const hostVariable = variable.replace(/\w+_OPS_PORT$/, "VOXBUS_OPS_HOST").replace(/_PORT$/, "_HOST");
   return `${host} is not an address of this machine: set ${hostVariable} to one, such as 127.0.0.1, 0.0.0.0 or ::`;
 }
@@ -44,18 +46,23 @@ const usualLimits: ConnectionLimits = { total: 1024, perAddress: 128 };
 
 /** Makes the counter of the connections that a listener drops, and gives the function that counts one. */
 export function countDropped(meter: Meter, port: string): () => void {
-  const counter = meter.createCounter("voxbus_process_dropped_connections", {
-    description: "TCP connections dropped at a limit",
+  const description = "TCP connections dropped at a limit";
+  const counter = startAtZero(meter.createCounter("voxbus_process_dropped_connections", { description }), {
+    port: [port],
   });
   return () => counter.add(1, { port });
 }
 
-/** Describes a listener. */
-export interface ListenOptions {
+/** The place to listen. */
+export interface Place {
   readonly host: string;
   readonly port: number;
   /** The variable that sets the port. That of the host has the same name with HOST; operations ports share one. */
   readonly variable: string;
+}
+
+/** Describes a listener. */
+export interface ListenOptions extends Place {
   /** Open connections that it holds; default 1024, and 128 of one address. */
   readonly limits?: ConnectionLimits;
   /** The proxies whose connections count for no address. */
@@ -68,11 +75,11 @@ export interface ListenOptions {
 }
 
 /**
- * Starts to listen and returns the real address, `http://HOST:PORT`. Open connections are limited, and a failed accept is
+ * Starts to listen and returns the real address, `http://HOST:PORT`, or https with TLS. Open connections are limited, and a failed accept is
  * logged. Throws ListenError, which names the variable to change.
  */
 export async function listen(server: Server, options: ListenOptions): Promise<string> {
-  const { host, port, variable, limits = usualLimits, proxies = createProxies(), exclusive, log } = options;
+  const { variable, limits = usualLimits, proxies = createProxies(), log } = options;
   const descriptors = readDescriptorLimit();
   const most = Math.max(16, Math.floor((descriptors * 7) / 8) - 128);
   if (limits.total > most) log?.warn({ descriptors, connections: most, variable }, "connections limited");
@@ -83,12 +90,35 @@ export async function listen(server: Server, options: ListenOptions): Promise<st
     dropped: options.dropped ?? (() => undefined),
   });
   server.setTimeout(silenceMs);
+  await bindServer(server, { ...options, makeRoom });
+  const { address, port: real, family } = server.address() as AddressInfo;
+  const scheme = server instanceof TlsServer ? "https" : "http";
+  return `${scheme}://${family === "IPv6" ? `[${address}]` : address}:${real}`;
+}
 
+/** Makes a ListenError of an error that an operator mends. Any other stays as it is. */
+export function explainListenError(cause: unknown, place: Place): unknown {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const problem = problems[code]?.(place);
+  return problem === undefined ? cause : new ListenError(problem, { cause });
+}
+
+/**
+ * Starts to listen. A failed accept is logged, and `makeRoom` is called before the next. Throws ListenError, which names the
+ * variable to change.
+ */
+export async function bindServer(
+  server: NetServer,
+  {
+    makeRoom,
+    log,
+    exclusive,
+    ...place
+  }: Place & Pick<ListenOptions, "exclusive" | "log"> & { readonly makeRoom?: () => void },
+): Promise<void> {
+  const { host, port, variable } = place;
   await new Promise<void>((resolve, reject) => {
-    const fail = (cause: NodeJS.ErrnoException) => {
-      const problem = problems[cause.code ?? ""]?.(options);
-      reject(problem === undefined ? cause : new ListenError(problem, { cause }));
-    };
+    const fail = (cause: Error) => reject(explainListenError(cause, place));
     server.once("error", fail);
     server.listen({ host, port, backlog, exclusive }, () => {
       server.off("error", fail);
@@ -98,11 +128,9 @@ export async function listen(server: Server, options: ListenOptions): Promise<st
   let silentUntil = 0;
   // Without descriptors accepting fails again and again, and an unheard error would end the process.
   server.on("error", (err) => {
-    makeRoom();
+    makeRoom?.();
     if (performance.now() < silentUntil) return;
     silentUntil = performance.now() + 1000;
     log?.warn({ err, variable }, "accept failed");
   });
-  const { address, port: real, family } = server.address() as AddressInfo;
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${real}`;
 }

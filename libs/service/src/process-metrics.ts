@@ -76,9 +76,9 @@ export function observeProcess(meter: Meter, program: string): VitalsReader {
       result.observe((user + system) / 1e6, labels);
     });
   meter
-    .createObservableGauge("voxbus_process_event_loop_delay_ms", {
+    .createObservableGauge("voxbus_process_event_loop_delay_seconds", {
       description: "Delay of the event loop, p99 since the last read",
     })
-    .addCallback((result) => result.observe(vitals.read().loopDelay, labels));
+    .addCallback((result) => result.observe(vitals.read().loopDelay / 1000, labels));
   return vitals;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { isOriginOf } from "./hosts.ts";
 import { createProxies, proxyList } from "./proxies.ts";
 
 const proxies = createProxies(["10.0.0.0/8", "192.168.7.9", "fd00::/8", "::ffff:172.16.0.0/108"]);
@@ -54,6 +55,40 @@ describe("clients", () => {
   it("a connection that is gone has no address", () => {
     expect(proxies.clientOf(undefined)).toEqual({ address: "", group: "" });
   });
+});
+
+describe("hosts", () => {
+  const asked = (headers: Record<string, string>, peer = "10.1.2.3") =>
+    proxies.askedHosts(peer, { host: "inside:8080", ...headers });
+
+  it.each([
+    ["without a forwarded host", {}, ["inside:8080"]],
+    ["a forwarded host", { "x-forwarded-host": "voice.example" }, ["voice.example"]],
+    ["several proxies", { "x-forwarded-host": "made.up, voice.example" }, ["voice.example"]],
+    ["an empty header", { "x-forwarded-host": " " }, ["inside:8080"]],
+    ["its port", { "x-forwarded-host": "voice.example:8443", "x-forwarded-port": "80" }, ["voice.example:8443"]],
+    [
+      "a port of its own",
+      { "x-forwarded-host": "voice.example", "x-forwarded-port": "1, 8443" },
+      ["voice.example", "voice.example:8443"],
+    ],
+    ["a port beside Host", { host: "[::1]", "x-forwarded-port": "8443" }, ["[::1]", "[::1]:8443"]],
+    ["no port", { "x-forwarded-host": "voice.example", "x-forwarded-port": "https" }, ["voice.example"]],
+  ])("behind a trusted proxy: %s", (_case, headers, hosts) => expect(asked(headers)).toEqual(hosts));
+
+  it("an untrusted peer's headers are not believed", () => {
+    expect(asked({ "x-forwarded-host": "voice.example", "x-forwarded-port": "8443" }, "203.0.113.5")).toEqual([
+      "inside:8080",
+    ]);
+  });
+
+  it.each([
+    ["https://voice.example", ["voice.example:443"], true],
+    ["http://voice.example:8443", ["VOICE.example:8443"], true],
+    ["https://voice.example:8443", ["voice.example"], false],
+    ["https://voice.example", ["made.up@voice.example"], false],
+    ["null", ["null", ""], false],
+  ])("the origin %s is of %j: %s", (origin, hosts, own) => expect(isOriginOf(origin, hosts)).toBe(own));
 });
 
 describe("VOXBUS_TRUSTED_PROXIES", () => {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { BlockList, isIP } from "node:net";
 import { z } from "zod";
 
@@ -16,6 +17,13 @@ export interface Proxies {
    * (X-Forwarded-For) that is not a trusted proxy itself. Entries before an unreadable one are not believed.
    */
   clientOf(peer: string | undefined, forwarded?: string | readonly string[]): Client;
+  /**
+   * Gives the hosts that the client may have asked for, each with its port unless that is the default one. It is the Host
+   * header. Behind a trusted proxy it is the last entry of X-Forwarded-Host, if there is one; a host without a port may
+   * also have the last one of X-Forwarded-Port. A caller must know the Host header too: a proxy may pass on the other
+   * headers as a client made them up.
+   */
+  askedHosts(peer: string | undefined, headers: IncomingHttpHeaders): readonly string[];
 }
 
 /** Reads an address. Undefined if it is not one. A zone, as in `fe80::1%eth0`, is dropped. */
@@ -93,7 +101,20 @@ export function createProxies(items: readonly string[] = []): Proxies {
       }
       return { address, group: undefined };
     },
+    askedHosts(peer, headers) {
+      const { host = "" } = headers;
+      if (!isTrusted(readAddress(peer ?? "") ?? "")) return [host];
+      const asked = lastEntry(headers["x-forwarded-host"]) || host;
+      const port = lastEntry(headers["x-forwarded-port"]);
+      return /:\d+$/.test(asked) || !/^\d{1,5}$/.test(port) ? [asked] : [asked, `${asked}:${port}`];
+    },
   };
 }
+
+const lastEntry = (header: string | readonly string[] | undefined) =>
+  String(header ?? "")
+    .split(",")
+    .at(-1)!
+    .trim();
 
 const familyOf = (address: string) => (isIP(address) === 4 ? "ipv4" : "ipv6");

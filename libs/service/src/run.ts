@@ -3,6 +3,7 @@ import type { StopMode } from "./lifecycle.ts";
 import { hideSecrets } from "./hide-secrets.ts";
 import { ListenError } from "./listen.ts";
 import { logOutput } from "./log-output.ts";
+import { tryProgram } from "./self-report.ts";
 import { programShape, startService, type Build, type Program } from "./service.ts";
 
 /** Time until the process exits even if a step hangs, ms. */
@@ -15,8 +16,8 @@ const failedCode = 78;
 const startBoundMs = 700;
 
 /**
- * Runs a program as this process, from its start to its end. It reads the configuration from the environment and prints
- * it for `--help`. When the program is ready it logs one line with the real addresses, and sends them to the launcher.
+ * Runs a program as this process, from its start to its end. It reads the configuration from the environment, prints
+ * it for `--help`, and tries the engines in it for `--try-engines`. When the program is ready it logs one line with the real addresses, and sends them to the launcher.
  * SIGTERM or SIGHUP drains within 30 s, or ends a program that is not ready yet within 1 s. SIGINT, or the end of the
  * launcher, stops within 5 s. After a drain by `POST /pre-stop` the process ends too, so that a supervisor starts it again.
  * An error that nothing has caught is logged and counted; more than 1000 of them in a minute end the process. A program
@@ -30,6 +31,7 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
   // The launcher ended while this process loaded.
   if ("connected" in process && !process.connected) process.exit(0);
   const foreign = dropForeignVariables();
+  if (process.argv.includes("--try-engines")) return printTrial(program);
   const early = new AbortController();
   const starting = startService(program, build, process.env, early.signal);
   const end = (mode: StopMode, why: string, code = 0) => {
@@ -72,14 +74,32 @@ export async function run<S extends ConfigShape>(program: Program<S>, build: Bui
     process.send?.({ type: "ready", program: program.name, addresses });
   } catch (error) {
     if (early.signal.aborted) return;
-    const problems =
-      error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)];
-    for (const problem of problems) process.stderr.write(`voxbus ${program.name}: ${hideSecrets(problem)}\n`);
-    if (!(error instanceof ConfigError || error instanceof ListenError) && error instanceof Error) {
-      process.stderr.write(`${hideSecrets(error.stack ?? "")}\n`);
-    }
+    tellFailure(program.name, error);
     process.exit(1);
   }
+}
+
+function tellFailure(name: string, error: unknown): void {
+  const problems =
+    error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)];
+  for (const problem of problems) process.stderr.write(`voxbus ${name}: ${hideSecrets(problem)}\n`);
+  if (!(error instanceof ConfigError || error instanceof ListenError) && error instanceof Error) {
+    process.stderr.write(`${hideSecrets(error.stack ?? "")}\n`);
+  }
+}
+
+/** Tries the engines and prints the report as a line of JSON. The process ends although threads of engines may run. */
+async function printTrial<S extends ConfigShape>(program: Program<S>): Promise<void> {
+  let code = 0;
+  try {
+    const report = await tryProgram(program, process.env);
+    if (report.trials.some(({ problem }) => problem !== undefined)) code = 1;
+    await new Promise((resolve) => process.stdout.write(`${JSON.stringify(report)}\n`, resolve));
+  } catch (error) {
+    tellFailure(program.name, error);
+    code = 1;
+  }
+  process.exit(code);
 }
 
 /** Removes variables of other programs that libraries would take for theirs, and returns their names. */

@@ -102,6 +102,13 @@ describe("operations port", () => {
     expect(text).toMatch(/^voxbus_bell_rings_total\{[^}]*tone="low"[^}]*\} 3\b/m);
   });
 
+  it("/metrics: names the program in target_info, and its counts are 0 from the start", async () => {
+    const { text } = await get(await start(async () => {}), "/metrics");
+    expect(text).toMatch(/^target_info\{[^}]*service_name="voxbus-bell"/m);
+    expect(text).toMatch(/^voxbus_process_unexpected_errors_total\{[^}]*\} 0$/m);
+    expect(text).toMatch(/^voxbus_process_dropped_connections_total\{[^}]*port="operations"[^}]*\} 0$/m);
+  });
+
   it("own routes: are found by method and path", async () => {
     const service = await start(async ({ route }) => {
       route("POST /ring", (_request, response) => void response.writeHead(202).end());

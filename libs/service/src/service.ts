@@ -1,8 +1,10 @@
 import type { Meter } from "@opentelemetry/api";
 import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
+import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { z } from "zod";
 import { baseConfig, port, readConfig, type ConfigShape } from "./config.ts";
+import type { EngineTrial } from "./engine-trial.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { logOutput } from "./log-output.ts";
 import { logLevelRoutes } from "./log-level.ts";
@@ -27,6 +29,12 @@ export interface Program<S extends ConfigShape = ConfigShape> {
   readonly opsPort?: number;
   /** Checks rules between variables, before anything is built. Throws ConfigError. */
   checkConfig?(config: z.infer<z.ZodObject<S>> & BaseConfig): void;
+  /** Tries the engines that the configuration names, for `--try-engines`. A failure is a problem in its result. */
+  tryEngines?(
+    config: z.infer<z.ZodObject<S>> & BaseConfig,
+    log: Log,
+    signal: AbortSignal,
+  ): Promise<readonly EngineTrial[]>;
 }
 
 /** Gives a program its process: configuration, log, metrics, health, and an ordered end. */
@@ -100,7 +108,7 @@ export async function startService<S extends ConfigShape>(
   const { signal, defer, drain, stop } = life;
   try {
     const exporter = new PrometheusExporter({ preventServerStart: true });
-    const meters = new MeterProvider({ readers: [exporter] });
+    const meters = new MeterProvider({ readers: [exporter], resource: describeService(name, env) });
     defer(() => meters.shutdown());
     const meter = meters.getMeter("voxbus");
     const bearError = createUnexpectedErrors(meter, log);
@@ -157,6 +165,12 @@ export async function startService<S extends ConfigShape>(
     await stop("quick");
     throw error;
   }
+}
+
+/** Describes the program as traces do. `/metrics` shows it as `target_info`. */
+function describeService(name: string, env: Readonly<Record<string, string | undefined>>) {
+  const service = { "service.name": env["OTEL_SERVICE_NAME"] || `voxbus-${name}` };
+  return defaultResource().merge(resourceFromAttributes(service));
 }
 
 function countLostLines(meter: Meter, program: string): void {

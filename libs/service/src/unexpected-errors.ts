@@ -1,5 +1,6 @@
 import type { Meter } from "@opentelemetry/api";
 import type { Log } from "./log.ts";
+import { startAtZero } from "./start-at-zero.ts";
 
 const windowMs = 60_000;
 /** A process with more errors in one window is broken. */
@@ -11,9 +12,8 @@ export type BearError = (error: unknown) => boolean;
 
 /** Creates the count of one process's unexpected errors. It logs one a second at most. */
 export function createUnexpectedErrors(meter: Meter, log: Log): BearError {
-  const errors = meter.createCounter("voxbus_process_unexpected_errors", {
-    description: "Errors that nothing caught",
-  });
+  const description = "Errors that nothing caught";
+  const errors = startAtZero(meter.createCounter("voxbus_process_unexpected_errors", { description }));
   let since = -Infinity;
   let count = 0;
   let loggedAt = -Infinity;

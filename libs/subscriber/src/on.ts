@@ -12,16 +12,23 @@ import {
   type Say,
 } from "@voxbus/protocol";
 import type { z } from "zod";
+import { MessageSource, TurnSource, type From, type FromTurn } from "./arrivals.ts";
+import type { FenceWatch } from "./fence-watch.ts";
+import { createHandlerQueue, type HandlerLimits } from "./handler-queue.ts";
+import { runInTrace } from "./handler-trace.ts";
 
 /**
- * Handles a message; `from.device` is its sender. An async handler may run for several messages at once, in any order.
- * An error that it throws or rejects with is logged, and counted as the drop `handler-failed`. The next messages are
- * handled nevertheless.
+ * Handles a message; `from.device` is its sender. The messages of a device are handled in order: while an async handler works
+ * on one, the next ones wait. An error that it throws or rejects with is logged, and counted as the drop `handler-failed`; after
+ * `from.signal` has aborted at the fence it is neither. The next messages are handled nevertheless.
  */
-export type Handler<T> = (message: T, from: Arrival) => void | Promise<void>;
+export type Handler<T, F extends From = From> = (message: T, from: F) => void | Promise<void>;
 
-/** Selects messages: those of one `device`, or of all. Of all subscriptions with the same `queue`, one gets each message. */
-export interface Where {
+/**
+ * Selects messages: those of one `device`, or of all. Of all subscriptions with the same `queue`, one gets each message. Without
+ * `queue` each gets every message. Messages beyond a limit are counted as the drops `queue-full` and `handler-timeout`.
+ */
+export interface Where extends HandlerLimits {
   readonly device?: string;
   readonly queue?: string;
 }
@@ -29,45 +36,99 @@ export interface Where {
 /**
  * Subscribes to devices' messages until the returned handle is closed. Delivery is live and at most once: messages sent
  * before the program ran, or while NATS was away, do not come. A message that does not decode is counted and skipped.
- * Throws `bad-id` for an invalid device id.
+ * Throws `bad-id` for an invalid device id, RangeError for an invalid limit.
  */
 export interface On {
   /** Every Opus packet that a device sends, inside and outside of a listen. */
   audio(handler: Handler<InAudio>, where?: Where): Closer;
   /** Text typed by the user, or recognized by the device itself. Speech that the system recognizes comes with `heard`. */
-  text(handler: Handler<InText>, where?: Where): Closer;
+  text(handler: Handler<InText, FromTurn>, where?: Where): Closer;
   /** Opened and closed sessions, started and stopped listens, aborts, wake words, MCP answers; see `body.type`. */
   control(handler: Handler<InControlFrame>, where?: Where): Closer;
+  /** Transcripts of an utterance that may still change. A final one follows with `heard`. */
+  partial(handler: Handler<Heard>, where?: Where): Closer;
   /** Final transcripts, each stored once. For speech that was not understood, `text` is empty and `reason` is set. */
-  heard(handler: Handler<Heard>, where?: Where): Closer;
+  heard(handler: Handler<Heard, FromTurn>, where?: Where): Closer;
   /** The sentences of every reply and announcement, once each. */
   say(handler: Handler<Say>, where?: Where): Closer;
   /** Changes of a session's state, and the outcome of each turn. */
   event(handler: Handler<Event>, where?: Where): Closer;
 }
 
+/** Gives the place of a message in its session. */
+export type TurnOf<T> = (message: T) => Pick<FromTurn, "session" | "origin">;
+
+/** Gives the turn that typed text begins. */
+export function typedTurn({ session, seq }: InText) {
+  return { session, origin: seq };
+}
+
+/** Gives the turn that a transcript begins. */
+export function heardTurn({ session, origin }: Heard) {
+  return { session, origin };
+}
+
+/** A handler, and the source that it gets with each message. */
+interface Listener<T, F> {
+  readonly handle: (message: T, from: F) => unknown;
+  readonly source: (message: T, arrival: Arrival) => F;
+}
+
 /** Creates `on` for a connection. */
-export function createOn(bus: Bus): On {
-  function listen<S extends z.ZodType>(
+export function createOn(bus: Bus, fences: FenceWatch): On {
+  function listen<S extends z.ZodType, F extends MessageSource>(
     toChannels: readonly ((device: string) => Channel<S>)[],
-    handler: Handler<z.infer<S>>,
-    { device, queue }: Where = {},
+    { handle, source }: Listener<z.infer<S>, F>,
+    { device, queue, ...limits }: Where = {},
   ): Closer {
     const id = device === undefined ? "*" : parseDeviceId(device);
     const options = queue === undefined ? {} : { queue };
-    const closers = toChannels.map((toChannel) => bus.subscribe(toChannel(id), handler, options));
+    const enqueue = createHandlerQueue(handle, limits);
+    const take = (message: z.infer<S>, arrival: Arrival) => enqueue(message, source(message, arrival));
+    const closers = toChannels.map((toChannel) => bus.subscribe(toChannel(id), take, options));
     return { close: () => closers.forEach((closer) => closer.close()) };
   }
+  const any = <T>(handle: Handler<T>): Listener<T, MessageSource> => {
+    return { handle, source: (_, arrival) => new MessageSource(arrival) };
+  };
+  const ofTurn = <T>(turnOf: TurnOf<T>, handler: Handler<T, FromTurn>, { device }: Where = {}) => {
+    const known = fences.of(device);
+    const source = (message: T, arrival: Arrival) => new TurnSource(arrival, turnOf(message), known);
+    return { source, handle: (message: T, from: TurnSource) => runTurn(() => handler(message, from), from) };
+  };
+
   // A stream may refuse a message, such as the result of a second worker. The raw channels show it nevertheless.
   const heard = (id: string) => stored(channels.heard(id));
   const sayOpen = (id: string) => stored(channels.sayOpen(id));
   const say = (id: string) => stored(channels.say(id));
   return {
-    audio: (handler, where) => listen([channels.inAudio], handler, where),
-    text: (handler, where) => listen([channels.inText], handler, where),
-    control: (handler, where) => listen([channels.inControl, channels.inControlOpen], handler, where),
-    heard: (handler, where) => listen([heard], handler, where),
-    say: (handler, where) => listen([sayOpen, say], handler, where),
-    event: (handler, where) => listen([channels.event], handler, where),
+    audio: (handler, where) => listen([channels.inAudio], any(handler), where),
+    text: (handler, where) => listen([channels.inText], ofTurn(typedTurn, handler, where), where),
+    control: (handler, where) => listen([channels.inControl, channels.inControlOpen], any(handler), where),
+    partial: (handler, where) => listen([channels.heardPartial], any(handler), where),
+    heard: (handler, where) => listen([heard], ofTurn(heardTurn, handler, where), where),
+    say: (handler, where) => listen([sayOpen, say], any(handler), where),
+    event: (handler, where) => listen([channels.event], any(handler), where),
   };
+}
+
+/** Runs a handler on a message of a turn. Its error after the fence is the end of useless work. */
+export function runTurn(handle: () => unknown, from: TurnSource): unknown {
+  let result: unknown;
+  try {
+    result = runInTrace(from.trace, handle);
+  } catch (error) {
+    from.close();
+    if (!from.isFenced) throw error;
+    return undefined;
+  }
+  if (!(result instanceof Promise)) {
+    from.close();
+    return result;
+  }
+  return result
+    .catch((error: unknown) => {
+      if (!from.isFenced) throw error;
+    })
+    .finally(() => from.close());
 }

@@ -122,7 +122,16 @@ test("report: names the messages that were dropped, and adds the program's drops
   await vi.waitFor(() => expect(seen).toHaveLength(1));
   expect(seen[0]?.drops).toEqual({ "bad-envelope": 3, rate: 3 });
   const at = expect.any(Number) as number;
-  const bad = { subject: "device.d1.in.text", reason: "bad-envelope", field: "seq", count: 2, at };
+  const limit = "Too small: expected number to be >=1";
+  const bad = {
+    subject: "device.d1.in.text",
+    reason: "bad-envelope",
+    field: "seq",
+    count: 2,
+    at,
+    limit,
+    publisher: "session s1",
+  };
   expect(seen[0]?.badMessages).toEqual([bad]);
   report.close();
   subscription.close();

@@ -1,27 +1,43 @@
 import type { Bus } from "@voxbus/bus";
 import {
   channels,
+  maxKeepMs,
+  maxKeptText,
   type Emotion,
-  isLanguage,
   type OutAudio,
   type OutText,
   type OutTextFrame,
+  packetDuration,
   parseDeviceId,
   type Say,
 } from "@voxbus/protocol";
 import { ulid } from "ulid";
-import { packetDuration } from "./packet-duration.ts";
+import { handledTrace } from "./handler-trace.ts";
+import { checkManner, type Manner } from "./reply.ts";
 import { splitSentences } from "./sentences.ts";
 
-/** Ties a frame to a session, or to the open one if there is no `session`. With `origin` it is dropped when that turn is fenced. */
+/**
+ * Ties a frame to a session, or to the open one if there is no `session`. With `origin` it is dropped when that turn is fenced.
+ * `reply` names a text in the `receipt` of the event, if the device is idle.
+ */
 export interface About {
   readonly session?: string;
   readonly origin?: number;
+  readonly reply?: string;
+}
+
+/**
+ * How an announcement is spoken, and for how long it is kept for a device that is away, ms. Default: not at all. `reply` is
+ * its reply id, which must be new. Default: a ULID.
+ */
+export interface Announced extends Manner {
+  readonly keepMs?: number;
+  readonly reply?: string;
 }
 
 /**
  * Sends to a device. It need not be known which gateway holds the device. Frames are sent at most once, in order, and
- * an offline device gets none. Throws `bad-id` for an invalid device id, BusAwayError while NATS is away.
+ * an offline device gets none. Inside of a handler, they belong to the trace of its message. Throws `bad-id` for an invalid device id, BusAwayError while NATS is away.
  */
 export interface Send {
   /** Sends any message of docs/protocol.md, "Messages to the device". */
@@ -35,20 +51,18 @@ export interface Send {
    * text is stored, with the reply id that the device's events name. Throws RangeError for an empty text or a language
    * that is not BCP 47, BusAwayError
    * if it could not be stored within 15 s, or the signal's reason.
+   *
+   * With `keepMs` (1 ms to 7 days) the announcement is kept that long for a device that is away, and told once. Its text then
+   * has at most 4096 characters. As at most 20 wait for a device, one more is dropped (`kept-full`).
    */
-  say(
-    device: string,
-    text: string,
-    how?: { readonly emotion?: Emotion; readonly language?: string },
-    signal?: AbortSignal,
-  ): Promise<{ readonly reply: string }>;
+  say(device: string, text: string, how?: Announced, signal?: AbortSignal): Promise<{ readonly reply: string }>;
 }
 
 /** Creates `send` for a connection. */
 export function createSend(bus: Bus): Send {
   const text: Send["text"] = (device, body, about) => {
     const frame: OutTextFrame = { ...about, kind: "text", body };
-    bus.publish(channels.out(parseDeviceId(device)), frame);
+    bus.publish(channels.out(parseDeviceId(device)), frame, handledTrace());
   };
   return {
     text,
@@ -60,20 +74,29 @@ export function createSend(bus: Bus): Send {
       const frame: OutAudio = { session, origin, kind: "audio", duration, body: packet };
       bus.publish(channels.out(parseDeviceId(device)), frame);
     },
-    async say(device, text, { emotion, language } = {}, signal) {
+    async say(device, text, { emotion, language, keepMs, reply = ulid() } = {}, signal) {
       const id = parseDeviceId(device);
-      if (language !== undefined && !isLanguage(language))
-        throw new RangeError("expected a BCP 47 language such as en or zh-CN");
-      const sentences = splitSentences(text, language);
+      checkManner({ language });
+      checkKeep(keepMs, text);
+      const sentences = keepMs === undefined ? splitSentences(text, language) : [text.trim()];
       if (sentences[0] === "") throw new RangeError("expected a text to say; it is empty");
-      const reply = ulid();
+      const trace = handledTrace();
       for (const [sentence, text] of sentences.entries()) {
         const last = sentence === sentences.length - 1;
-        const say: Say = { reply, attempt: 1, sentence, text, emotion, language, last };
+        const say: Say = { reply, attempt: 1, sentence, text, emotion, language, last, keepMs };
         const subject = sentence === 0 ? channels.sayOpen(id) : channels.say(id);
-        await bus.store(subject, say, { id: `${reply}:${sentence}` }, signal);
+        await bus.store(subject, say, { id: `${reply}:${sentence}`, ...(trace && { trace }) }, signal);
       }
       return { reply };
     },
   };
+}
+
+/** Throws RangeError for a time or a text that cannot be kept. */
+function checkKeep(keepMs: number | undefined, text: string): void {
+  if (keepMs === undefined) return;
+  if (!Number.isInteger(keepMs) || keepMs < 1 || keepMs > maxKeepMs)
+    throw new RangeError(`expected keepMs from 1 to ${maxKeepMs} ms, got ${keepMs}`);
+  if (text.length > maxKeptText)
+    throw new RangeError(`expected a text of at most ${maxKeptText} characters to keep, got ${text.length}`);
 }

@@ -1,151 +1,15 @@
 import { availableParallelism } from "node:os";
-import type { Bus } from "@voxbus/bus";
-import { connectTestBus, startNatsServer, loose } from "@voxbus/testing";
-import {
-  buckets,
-  channels,
-  type Heard,
-  type InAudio,
-  type InControlFrame,
-  type Outbound,
-  type Stats,
-} from "@voxbus/protocol";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { ConfigError, startSubscriber, type Context, type Program, type Running } from "./index.ts";
+import { buckets, channels, type Outbound, type Stats } from "@voxbus/protocol";
+import { expect, test, vi } from "vitest";
+import { ConfigError, startSubscriber, type Program } from "./index.ts";
+import { useTestPrograms } from "./test-programs.ts";
 
-let nats: Awaited<ReturnType<typeof startNatsServer>>;
-let gateway: Bus;
-const running: Running[] = [];
-
-beforeAll(async () => {
-  nats = await startNatsServer();
-  gateway = await connectTestBus(nats.url);
-});
-afterEach(async () => {
-  for (const program of running.splice(0)) await program.stop("quick");
-});
-afterAll(async () => {
-  await gateway?.close();
-  await nats?.stop();
-});
-
-async function start(setup: (context: Context) => void, name = "test") {
-  const program = await startSubscriber({ name }, setup, {
-    VOXBUS_NATS_URL: nats.url,
-    VOXBUS_LOG_LEVEL: "fatal",
-  });
-  running.push(program);
-  return program;
-}
-
-async function open(name?: string): Promise<{ context: Context; program: Running }> {
-  let context: Context | undefined;
-  const program = await start((given) => void (context = given), name);
-  return { context: context!, program };
-}
-
-const frame = (seq: number) => ({ session: "s1", seq, at: 1, kind: "audio", body: Uint8Array.of(seq) });
-const metrics = async ({ addresses }: Running) => (await fetch(`${addresses["ops"]}/metrics`)).text();
-
-function heard(origin: number, text: string): Heard {
-  return { session: "s1", listen: 1, utterance: 1, from: 1, origin, text, language: "en" };
-}
-
-test("on: gets the frames of one device, or of all", async () => {
-  const one: number[] = [];
-  const all: string[] = [];
-  await start(({ on }) => {
-    on.audio((message) => void one.push(message.seq), { device: "AA:BB:CC:DD:EE:01" });
-    on.audio((_, from) => void all.push(from.device));
-  });
-  gateway.publish(loose(channels.inAudio("aa:bb:cc:dd:ee:01")), frame(1));
-  gateway.publish(loose(channels.inAudio("other")), frame(2));
-  await vi.waitFor(() => expect(all).toEqual(["aa:bb:cc:dd:ee:01", "other"]));
-  expect(one).toEqual([1]);
-});
-
-test("on: control includes listens, in order with everything else", async () => {
-  const types: string[] = [];
-  await start(({ on }) => void on.control((message) => void types.push(message.body.type)));
-  const control = (seq: number, body: InControlFrame["body"]): InControlFrame => {
-    return { session: "s1", seq, at: 1, kind: "control", body };
-  };
-  gateway.publish(loose(channels.inControlOpen("d1")), control(1, { type: "listen", mode: "auto", gateway: "g1" }));
-  gateway.publish(loose(channels.inControl("d1")), control(2, { type: "stop" }));
-  gateway.publish(loose(channels.inControlOpen("d1")), control(3, { type: "listen", mode: "auto", gateway: "g1" }));
-  await vi.waitFor(() => expect(types).toEqual(["listen", "stop", "listen"]));
-});
-
-test("on: each message goes to one of the programs with the same queue", async () => {
-  const got: number[] = [];
-  for (const name of ["left", "right"]) {
-    await start(({ on }) => void on.audio((message) => void got.push(message.seq), { queue: "q", device: "d1" }), name);
-  }
-  const sent = Array.from({ length: 40 }, (_, index) => index + 1);
-  for (const seq of sent) gateway.publish(loose(channels.inAudio("d1")), frame(seq));
-  await vi.waitFor(() => expect(got.length).toBeGreaterThanOrEqual(40));
-  expect(got.toSorted((a, b) => a - b)).toEqual(sent);
-});
-
-test("on: errors of handlers are counted, and the next messages come", async () => {
-  const got: number[] = [];
-  const program = await start(({ on }) => {
-    on.audio((message) => {
-      got.push(message.seq);
-      throw new Error("broken");
-    });
-    on.audio(async ({ seq }: InAudio) => Promise.reject(new Error(`broken ${seq}`)));
-  });
-  for (const seq of [1, 2, 3]) gateway.publish(loose(channels.inAudio("d1")), frame(seq));
-  await vi.waitFor(async () =>
-    expect(await metrics(program)).toMatch(/voxbus_bus_drops_total\{[^}]*reason="handler-failed"[^}]*\} 6/),
-  );
-  expect(got).toEqual([1, 2, 3]);
-});
-
-test("on: messages that do not decode are skipped and counted by reason", async () => {
-  const got: number[] = [];
-  const program = await start(({ on }) => void on.audio((message) => void got.push(message.seq)));
-  const channel = loose(channels.inAudio("d1"));
-  gateway.publish(channel, Uint8Array.of(0xc1));
-  gateway.publish(channel, { ...frame(1), v: 2 });
-  gateway.publish(channel, { ...frame(1), seq: 0 });
-  gateway.publish(channel, frame(4));
-  await vi.waitFor(() => expect(got).toEqual([4]));
-  const text = await metrics(program);
-  expect(text).toMatch(/voxbus_bus_drops_total\{[^}]*reason="bad-envelope"[^}]*\} 2/);
-  expect(text).toMatch(/voxbus_bus_drops_total\{[^}]*reason="newer-version"[^}]*\} 1/);
-});
-
-test("on: heard has what was stored, once, and not what the stream refused", async () => {
-  const texts: string[] = [];
-  await start(({ on }) => void on.heard((message) => void texts.push(message.text), { device: "heard-1" }));
-  const subject = channels.heard("heard-1");
-  await gateway.store(subject, heard(5, "lights on"), { expected: 0 });
-  await expect(gateway.store(subject, heard(5, "lights off"), { expected: 0 })).rejects.toThrow();
-  const { newest } = await gateway.lastStored(subject);
-  await gateway.store(subject, heard(9, "thank you"), { expected: newest });
-  await vi.waitFor(() => expect(texts).toEqual(["lights on", "thank you"]));
-});
-
-test("on: a closed handle gets no more messages", async () => {
-  const got: number[] = [];
-  const { context } = await open();
-  const closer = context.on.audio((message) => void got.push(message.seq));
-  const other: number[] = [];
-  context.on.audio((message) => void other.push(message.seq));
-  closer.close();
-  await context.bus.flush();
-  gateway.publish(loose(channels.inAudio("d1")), frame(1));
-  await vi.waitFor(() => expect(other).toEqual([1]));
-  expect(got).toEqual([]);
-});
-
+const programs = useTestPrograms();
 test("send: text, alerts and live audio reach the device's channel", async () => {
-  const { context } = await open();
+  const { context } = await programs.open();
   const out: Outbound[] = [];
-  const watch = gateway.subscribe(channels.out("d1"), (message) => void out.push(message));
-  await gateway.flush();
+  const watch = programs.gateway.subscribe(channels.out("d1"), (message) => void out.push(message));
+  await programs.gateway.flush();
   const packet = Uint8Array.of(3 << 3, 1, 2);
   context.send.text("d1", { type: "llm", emotion: "happy" }, { session: "s1", origin: 7 });
   context.send.alert("d1", "The bath is full", { emotion: "surprised" });
@@ -161,12 +25,12 @@ test("send: text, alerts and live audio reach the device's channel", async () =>
 });
 
 test("send: say stores numbered sentences and marks the last one", async () => {
-  const { context } = await open();
+  const { context } = await programs.open();
   const long = "The kettle has boiled and the tea is on the table. ".repeat(9);
   const { reply } = await context.send.say("say-1", long, { emotion: "happy", language: "en" });
   expect(reply).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
-  const { messages: first } = await gateway.stored(channels.sayOpen("say-1"), 10);
-  const { messages: rest } = await gateway.stored(channels.say("say-1"), 10);
+  const { messages: first } = await programs.gateway.stored(channels.sayOpen("say-1"), 10);
+  const { messages: rest } = await programs.gateway.stored(channels.say("say-1"), 10);
   const said = [...first, ...rest];
   expect(first).toHaveLength(1);
   expect(rest.length).toBeGreaterThan(0);
@@ -179,9 +43,9 @@ test("send: say stores numbered sentences and marks the last one", async () => {
 });
 
 test("send: say stores a short text as one sentence, and refuses an empty one", async () => {
-  const { context } = await open();
+  const { context } = await programs.open();
   await context.send.say("say-2", "Dinner is ready.");
-  const { messages } = await gateway.stored(channels.sayOpen("say-2"), 10);
+  const { messages } = await programs.gateway.stored(channels.sayOpen("say-2"), 10);
   expect(messages.map(({ text, last }) => [text, last])).toEqual([["Dinner is ready.", true]]);
   await expect(context.send.say("say-2", " ")).rejects.toThrow(RangeError);
   for (const language of ["", "en_US", "xx-invalid-", "constructor"])
@@ -189,7 +53,7 @@ test("send: say stores a short text as one sentence, and refuses an empty one", 
 });
 
 test("send and on: a device id that could widen a subject is refused", async () => {
-  const { context } = await open();
+  const { context } = await programs.open();
   for (const device of ["*", ">", "a.b", "", "a b", "x".repeat(65)]) {
     const refused = expect.objectContaining({ code: "bad-id" });
     expect(() => context.send.alert(device, "x")).toThrow(refused);
@@ -200,18 +64,21 @@ test("send and on: a device id that could widen a subject is refused", async () 
 });
 
 test("subscriber: a program is ready while NATS answers", async () => {
-  const { program } = await open();
+  const { program } = await programs.open();
   expect((await fetch(`${program.addresses["ops"]}/readyz`)).status).toBe(200);
 });
 
 test("subscriber: the first report has the numbers that setup added", async () => {
   const reports: Stats[] = [];
-  const watch = gateway.subscribe(channels.stats("counter"), (stats) => void reports.push(stats));
-  await gateway.flush();
-  await start(({ report }) => {
-    report({ threads: 2 });
-    report({ gauges: () => ({ bells: 3 }) });
-  }, "counter");
+  const watch = programs.gateway.subscribe(channels.stats("counter"), (stats) => void reports.push(stats));
+  await programs.gateway.flush();
+  await programs.start(
+    ({ report }) => {
+      report({ threads: 2 });
+      report({ gauges: () => ({ bells: 3 }) });
+    },
+    { name: "counter" },
+  );
   await vi.waitFor(() => expect(reports).not.toHaveLength(0));
   expect(reports[0]).toMatchObject({ program: "counter", state: "running", gauges: { bells: 3 } });
   expect(reports[0]?.cores).toBe(Math.min(2, availableParallelism()));
@@ -219,11 +86,11 @@ test("subscriber: the first report has the numbers that setup added", async () =
 });
 
 test("subscriber: profiles are watched once, and follow changes", async () => {
-  const { context } = await open();
+  const { context } = await programs.open();
   const profiles = await context.profiles();
   expect(await context.profiles()).toBe(profiles);
   expect(profiles.of("d1").language).toBe("en");
-  await gateway.bucket(buckets.profiles).put("d1", { language: "de" });
+  await programs.gateway.bucket(buckets.profiles).put("d1", { language: "de" });
   await vi.waitFor(() => expect(profiles.of("d1").language).toBe("de"));
 });
 

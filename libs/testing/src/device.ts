@@ -56,16 +56,19 @@ export interface TestDeviceOptions {
   readonly timeoutMs?: number;
   /** The address that the device connects from. */
   readonly localAddress?: string;
+  /** The authority of the server's certificate, as PEM. */
+  readonly ca?: string;
 }
 
 const stockHello = { type: "hello", version: 1, transport: "websocket", features: { mcp: true } };
 
 /** Connects a device and says hello. Rejects with `HTTP <status>` if the server refuses the upgrade. */
 export async function openTestDevice(url: string, options: TestDeviceOptions = {}): Promise<TestDevice> {
-  const { id, headers, hello = stockHello, onReceived, timeoutMs = 10_000, localAddress } = options;
+  const { id, headers, hello = stockHello, onReceived, timeoutMs = 10_000, localAddress, ca } = options;
   const socket = new WebSocket(url, {
     headers: { ...(id === undefined ? {} : { "Device-Id": id }), ...headers },
     ...(localAddress === undefined ? {} : { localAddress }),
+    ...(ca === undefined ? {} : { ca }),
     perMessageDeflate: false,
   });
   const inbox = createInbox<Received>();

@@ -1,5 +1,13 @@
 import type { Bus, Closer } from "@voxbus/bus";
-import { channels, encodeEnvelope, type Heard, type InControl, type ListenMode, stored } from "@voxbus/protocol";
+import {
+  channels,
+  encodeEnvelope,
+  packetDuration,
+  stored,
+  type Heard,
+  type InControl,
+  type ListenMode,
+} from "@voxbus/protocol";
 import { createInbox } from "./inbox.ts";
 
 /** A frame or a transcript that was published for the device. */
@@ -74,7 +82,8 @@ export function openTestGateway(bus: Bus, device: string): TestGateway {
     send(packets, { missing = [], lost = [] } = {}) {
       packets.forEach((body, i) => {
         seq += 1;
-        const frame = encodeEnvelope(channels.inAudio.schema, { session, seq, at: Date.now(), kind: "audio", body });
+        const audio = { kind: "audio", duration: packetDuration(body), body } as const;
+        const frame = encodeEnvelope(channels.inAudio.schema, { session, seq, at: Date.now(), ...audio });
         if (!lost.includes(i)) frames.set(seq, frame);
         if (!lost.includes(i) && !missing.includes(i)) bus.publish(channels.inAudio(device), frame);
       });

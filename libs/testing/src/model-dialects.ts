@@ -1,6 +1,6 @@
 /** A part of a request that a server refuses, with the status that it answers then. */
 export interface Refused {
-  readonly what: "tools" | "stream_options" | "system" | "alternation";
+  readonly what: "tools" | "stream_options" | "system" | "alternation" | "user";
   readonly status: number;
 }
 

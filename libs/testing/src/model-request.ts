@@ -5,7 +5,19 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const functionName = /^[A-Za-z0-9_-]{1,64}$/;
 const schemaTypes = ["object", "array", "string", "number", "integer", "boolean", "null"];
-const chatFields = ["model", "messages", "tools", "tool_choice", "stream", "stream_options", "temperature"];
+const chatFields = [
+  "model",
+  "messages",
+  "tools",
+  "tool_choice",
+  "stream",
+  "stream_options",
+  "temperature",
+  "top_p",
+  "max_tokens",
+  "reasoning_effort",
+  "user",
+];
 const speechFields = ["model", "input", "voice", "response_format", "speed"];
 const soundFormats = ["mp3", "opus", "aac", "flac", "wav", "pcm"];
 
@@ -16,6 +28,7 @@ export function checkChat(body: unknown): string | undefined {
     readFields(request, chatFields);
     readText(request["model"], "model");
     readMessages(readList(request["messages"], "messages"));
+    if (request["user"] !== undefined) readText(request["user"], "user");
     if (request["tools"] !== undefined) readTools(readList(request["tools"], "tools"));
     if (request["stream"] !== undefined && typeof request["stream"] !== "boolean") refuse("stream", "is not a boolean");
     if (request["stream_options"] === undefined) return;
@@ -44,6 +57,31 @@ export function checkTranscription(form: { readonly model: unknown; readonly lan
     readText(form.model, "model");
     const isLanguage = form.language === null || /^[a-z]{2,3}$/.test(readString(form.language, "language"));
     if (!isLanguage) refuse("language", "is not an ISO 639 code");
+  });
+}
+
+/**
+ * Checks the order of a chat's messages as the strictest servers do: one system message, at the beginning; users and
+ * assistants in turn; an id for one call only; a question or a result at the end. Gives the first problem.
+ */
+export function checkOrder({ messages }: { readonly messages: readonly object[] }): string | undefined {
+  return findProblem(() => {
+    const ids = new Set<string>();
+    let before = "";
+    for (const [i, value] of messages.entries()) {
+      const { role, tool_calls: calls = [] } = value as { role: string; tool_calls?: readonly { id: string }[] };
+      const at = `messages[${i}]`;
+      if ((role === "system") !== (i === 0)) refuse(`${at}.role`, "is not at its place");
+      if (role === "user" && before === "user") refuse(at, "is a second user message in a row");
+      if (role === "assistant" && before === "assistant") refuse(at, "is a second assistant message in a row");
+      if (role === "user" && before === "tool") refuse(at, "follows a result that nothing was said about");
+      for (const { id } of calls) {
+        if (ids.has(id)) refuse(`${at}.tool_calls`, `have the id "${id}" of an earlier call`);
+        ids.add(id);
+      }
+      before = role;
+    }
+    if (before !== "user" && before !== "tool") refuse("messages", "end without a question or a result");
   });
 }
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dialects, type Dialect, type Refused } from "./model-dialects.ts";
-import { checkChat, checkSpeech, checkTranscription } from "./model-request.ts";
+import { checkChat, checkOrder, checkSpeech, checkTranscription } from "./model-request.ts";
 import { streamChat, type ChatEvent, type EarlyEnd } from "./model-stream.ts";
 
 /** The body of a request to `/chat/completions`. */
@@ -11,6 +11,7 @@ export interface ChatRequest {
   readonly messages: readonly { readonly role: string; readonly content: string | null }[];
   readonly tools?: readonly { readonly function: { readonly name: string; readonly parameters?: object } }[];
   readonly stream_options?: object;
+  readonly user?: string;
 }
 
 /** The form of a request to `/audio/transcriptions`. */
@@ -40,6 +41,13 @@ export interface RequestContext {
 export interface ErrorAnswer {
   readonly status: number;
   readonly body: object | string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The strictness of a server. */
+interface Strictness {
+  /** Also refuses an order of messages that only some servers take (`checkOrder`). */
+  readonly isStrict?: boolean;
 }
 
 /** A sound with its content type. */
@@ -86,7 +94,7 @@ export interface ModelServer {
  */
 export async function startModelServer(
   given: Partial<ModelScript> = {},
-  options: { readonly dialect?: Dialect } = {},
+  options: Strictness & { readonly dialect?: Dialect } = {},
 ): Promise<ModelServer> {
   const script: ModelScript = { chat: () => 404, transcribe: () => 404, speak: () => 404, ...given };
   const requests = {
@@ -100,7 +108,7 @@ export async function startModelServer(
     "/v1/chat/completions": async (body, context) => {
       const request = JSON.parse(body.toString()) as ChatRequest;
       requests.chat.push(request);
-      const answer = refuseChat(request, server.dialect) ?? (await script.chat(request, context));
+      const answer = refuseChat(request, server.dialect, options) ?? (await script.chat(request, context));
       return isRefusal(answer) ? answer : (response) => streamChat(answer, response, server.dialect);
     },
     "/v1/audio/transcriptions": async (body, context) => {
@@ -165,10 +173,15 @@ type Refusal = number | EarlyEnd | ErrorAnswer;
 type Reply = Refusal | ((response: ServerResponse) => void | Promise<void>);
 
 /** Refuses a request that is malformed, or has a part that the dialect refuses. */
-function refuseChat(request: ChatRequest, { refuses }: Dialect): ErrorAnswer | undefined {
+function refuseChat(
+  request: ChatRequest,
+  { refuses }: Dialect,
+  { isStrict = false }: Strictness,
+): ErrorAnswer | undefined {
   const refused = refuses.find((one) => hasRefused(request, one));
   const problem = refused && `${refused.what} is not supported`;
-  return refuseProblem(checkChat(request)) ?? refuseProblem(problem, refused?.status);
+  const disorder = isStrict ? checkOrder(request) : undefined;
+  return refuseProblem(checkChat(request) ?? disorder) ?? refuseProblem(problem, refused?.status);
 }
 
 function refuseProblem(message: string | undefined, status = 400): ErrorAnswer | undefined {
@@ -177,9 +190,10 @@ function refuseProblem(message: string | undefined, status = 400): ErrorAnswer |
 }
 
 /** True if a request has a part that the dialect refuses. */
-function hasRefused({ messages, tools, stream_options }: ChatRequest, { what }: Refused): boolean {
+function hasRefused({ messages, tools, stream_options, user }: ChatRequest, { what }: Refused): boolean {
   if (what === "tools") return tools !== undefined;
   if (what === "stream_options") return stream_options !== undefined;
+  if (what === "user") return user !== undefined;
   if (what === "system") return messages.some(({ role }) => role === "system");
   const roles = messages.map(({ role }) => role).filter((role) => role !== "system");
   return roles.some((role, i) => role !== (i % 2 === 0 ? "user" : "assistant"));
@@ -192,9 +206,9 @@ function isRefusal(answer: unknown): answer is Refusal {
   );
 }
 
-function refuse(response: ServerResponse, { status, body }: ErrorAnswer): void {
+function refuse(response: ServerResponse, { status, body, headers }: ErrorAnswer): void {
   const isText = typeof body === "string";
-  response.writeHead(status, { "content-type": isText ? "text/plain" : "application/json" });
+  response.writeHead(status, { "content-type": isText ? "text/plain" : "application/json", ...headers });
   response.end(isText ? body : JSON.stringify(body));
 }
 

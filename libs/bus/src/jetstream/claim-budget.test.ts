@@ -1,7 +1,8 @@
 import { channels } from "@voxbus/protocol";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import type { Bus, Claims } from "../bus.ts";
+import type { Bus } from "../bus.ts";
+import type { Claims } from "./claim-options.ts";
 import { connectOwnBus } from "../test-bus.ts";
 import { createClaimBudget, type ClaimBudget } from "./claim-budget.ts";
 

@@ -1,5 +1,5 @@
 import type { Msg } from "@nats-io/transport-node";
-import type { Claims } from "../bus.ts";
+import type { Claims } from "./claim-options.ts";
 import type { Held, InFlight } from "./claim-in-flight.ts";
 import type { Puller } from "./claim-puller.ts";
 import { readDelivery, verdictBytes, type Verdict } from "./delivery.ts";

@@ -1,7 +1,7 @@
 import type { Msg } from "@nats-io/transport-node";
 import { deviceOfSubject } from "@voxbus/protocol";
 import type { z } from "zod";
-import type { ClaimOptions } from "../bus.ts";
+import type { ClaimOptions } from "./claim-options.ts";
 import type { Connection } from "../nats/connection.ts";
 import type { ClaimMeter } from "../metrics.ts";
 import { traceAttempt } from "../tracing/spans.ts";
@@ -52,11 +52,19 @@ export async function attemptWork<S extends z.ZodType>(
     return "ack";
   } catch (err) {
     end(final ? "terminated" : "nakked", err);
-    connection.log.warn({ err, subject, durable, attempt }, "claim failed");
+    connection.log.warn({ err, subject, durable, attempt, ...nameTurn(subject, message) }, "claim failed");
     if (final) {
       connection.drops.failed(subject, err);
       return "term";
     }
     return draining.aborted ? "nak" : "nakLater";
   }
+}
+
+/** Names the turn of a job for the log: device, session and origin, as far as the message has them. */
+function nameTurn(subject: string, message: unknown): Readonly<Record<string, unknown>> {
+  const { session, origin, seq, body } = message as Readonly<Record<string, unknown>>;
+  // A typed text begins a turn by itself.
+  const turn = origin ?? (typeof body === "string" ? seq : undefined);
+  return { device: deviceOfSubject(subject), session, turn };
 }

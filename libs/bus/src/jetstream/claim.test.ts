@@ -5,7 +5,8 @@ import { connect as connectNats } from "@nats-io/transport-node";
 import { channels, InControlFrame } from "@voxbus/protocol";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import type { Bus, Claim, Claims, ClaimOptions } from "../bus.ts";
+import type { Bus } from "../bus.ts";
+import type { Claim, Claims, ClaimOptions } from "./claim-options.ts";
 import { connectOwnBus } from "../test-bus.ts";
 
 let server: NatsServer;

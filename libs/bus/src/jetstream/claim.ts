@@ -1,7 +1,8 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
 import type { z } from "zod";
-import type { Bucket, ClaimOptions, Claims } from "../bus.ts";
+import type { Bucket } from "../bus.ts";
+import type { ClaimOptions, Claims } from "./claim-options.ts";
 import { ForeignError } from "../errors.ts";
 import type { ClaimMeter } from "../metrics.ts";
 import type { Connection } from "../nats/connection.ts";
@@ -40,6 +41,7 @@ export async function runClaims<S extends z.ZodType>(deps: ClaimDeps, options: C
   const { log, names } = connection;
   const { subject, stream } = names.place(channel);
   const at = { stream, durable: names.durable(durable) };
+  claimMeter.began(durable);
   const draining = new AbortController();
   const ended = new AbortController();
   const stopped = (): boolean => draining.signal.aborted || ended.signal.aborted;

@@ -1,8 +1,19 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { streamNames, type StreamName } from "@voxbus/protocol";
-import type { ConsumerLag } from "../bus.ts";
 import type { Names } from "../names.ts";
 import type { Publisher } from "./publish.ts";
+
+/** The lag of a durable consumer. */
+export interface ConsumerLag {
+  readonly stream: StreamName;
+  readonly durable: string;
+  /** Messages that have not been delivered to a worker yet. */
+  readonly pending: number;
+  /** Messages that workers hold. */
+  readonly held: number;
+  /** Held messages that were delivered more than once. */
+  readonly redelivered: number;
+}
 
 /** Reads the lag of the durable consumers. The contract is `Bus.lags`. */
 export async function readLags(

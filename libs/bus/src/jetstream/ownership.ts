@@ -37,6 +37,14 @@ export function markOwn<T extends object>(wanted: T, chosen: readonly string[] =
   return { ...wanted, metadata: { [markKey]: JSON.stringify({ ...set, chosen }) } };
 }
 
+/** Changes limits of a stream of ours, and notes them in its mark, as if voxbus had created it with them. */
+export function remark<T extends Existing>(current: T, changes: Settings): T {
+  if (current.metadata?.[markKey] === undefined) return { ...current, ...changes };
+  const { set, chosen } = readMark(current);
+  const mark = JSON.stringify({ ...set, ...changes, chosen });
+  return { ...current, ...changes, metadata: { ...current.metadata, [markKey]: mark } };
+}
+
 /** True when voxbus created a stream or consumer, or an operator marked it as its own. */
 export function isOwn({ metadata }: Existing): boolean {
   return metadata?.[markKey] !== undefined;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamClient } from "@nats-io/jetstream";
 import { errors, nuid, type MsgHdrs } from "@nats-io/transport-node";
-import type { Stored } from "../bus.ts";
+import type { Stored } from "../stored-messages.ts";
 import { BusAwayError, ConflictError, StorageFullError } from "../errors.ts";
 import type { Connection } from "../nats/connection.ts";
 import {

@@ -71,6 +71,13 @@ test.each([
   expect(await bucket.get(id)).toMatchObject({ value: record(1) });
 });
 
+test("bucket: an entry that was put with a lifetime of its own expires", async () => {
+  const bucket = bus.bucket(buckets.devices);
+  await bucket.put("short", record(1), { ttlMs: 1000 });
+  expect(await bucket.get("short")).toMatchObject({ value: record(1) });
+  await expect.poll(() => bucket.get("short"), { timeout: 10_000 }).toBeUndefined();
+});
+
 test("bucket: ids are listed by prefix", async () => {
   const bucket = bus.bucket(buckets.reminders);
   const reminder = { device: "a:b", text: "tea", dueAt: 1 };

@@ -11,6 +11,9 @@ import type { WatcherDeps } from "./watcher.ts";
 /** The lifetime of the delete marker of a removed entry, long enough for watches to see it. */
 const markerTtl = "1h";
 
+/** The revision that a write expects, and the lifetime of what it writes. */
+type WriteOptions = Pick<Parameters<WatcherDeps["publisher"]["publish"]>[0], "expected" | "ttl">;
+
 /** Dependencies of a bucket. */
 export type BucketDeps = WatcherDeps;
 
@@ -36,9 +39,9 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
     return { revision: found.seq, data: removed ? undefined : found.data };
   };
 
-  const write = async (id: string, value: z.input<S>, expected?: number): Promise<number> => {
+  const write = async (id: string, value: z.input<S>, options: WriteOptions = {}): Promise<number> => {
     const data = encoder.encode(JSON.stringify(value));
-    const { seq } = await publisher.publish({ subject: subjectOf(id), data, stream, expected });
+    const { seq } = await publisher.publish({ subject: subjectOf(id), data, stream, ...options });
     return seq;
   };
 
@@ -60,7 +63,7 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
   };
 
   const update = (id: string, value: z.input<S>, revision: number): Promise<number> =>
-    writeAt(id, revision, (expected) => write(id, value, expected));
+    writeAt(id, revision, (expected) => write(id, value, { expected }));
 
   const writeMarker = async (id: string, expected: number | undefined): Promise<void> => {
     const marker = headers();
@@ -73,7 +76,7 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
   return {
     get,
     update,
-    put: (id, value) => write(id, value),
+    put: (id, value, { ttlMs } = {}) => write(id, value, ttlMs === undefined ? {} : { ttl: `${ttlMs / 1000}s` }),
     ids: async (prefix) => {
       const filter = prefix === undefined ? ">" : `${row.key(prefix)}.>`;
       const query = { subjects_filter: bucketSubject(row.bucket, filter) };

@@ -1,4 +1,4 @@
-import type { Closer } from "../bus.ts";
+import type { Closer } from "../closer.ts";
 import { BusAwayError } from "../errors.ts";
 import type { Drops } from "./drops.ts";
 

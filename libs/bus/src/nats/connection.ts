@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { errors, type NatsConnection } from "@nats-io/transport-node";
-import type { Closer } from "../bus.ts";
+import type { Closer } from "../closer.ts";
 import type { BusLog } from "../config.ts";
 import { BusAwayError } from "../errors.ts";
 import { createConnectionState, type ConnectionState } from "./connection-state.ts";

@@ -1,5 +1,6 @@
-import type { BadMessage } from "@voxbus/protocol";
+import { findPublisher, type BadMessage } from "@voxbus/protocol";
 import type { BusLog } from "../config.ts";
+import { DroppedError } from "../errors.ts";
 
 const windowMs = 60_000;
 /** The maximum number of log lines in one window. */
@@ -8,11 +9,16 @@ const recentMs = 600_000;
 const maxRecent = 16;
 const maxSubject = 256;
 
-/** A message or value that does not decode. `field` is the path of the invalid field, never its value. */
+/**
+ * A message or value that does not decode. `field` is the path of the invalid field, and `limit` the rule that it breaks; never
+ * its value. `data` are its bytes, which may name its publisher.
+ */
 export interface Drop {
   readonly subject: string;
   readonly reason: "bad-envelope" | "newer-version";
   readonly field: string;
+  readonly limit?: string;
+  readonly data?: Uint8Array;
 }
 
 /**
@@ -21,7 +27,7 @@ export interface Drop {
  */
 export interface Drops {
   report(drop: Drop): void;
-  /** Reports a message whose handler failed with `err`. */
+  /** Reports a message whose handler failed with `err`, or dropped it. */
   failed(subject: string, err: unknown): void;
   /** Runs a handler. An error that it throws, or rejects with, is reported as `failed` and goes no further. */
   guard(subject: string, handle: () => unknown): void;
@@ -29,6 +35,8 @@ export interface Drops {
   counts(): Readonly<Record<string, number>>;
   /** The newest kinds of drops of the last 10 minutes, 16 at most. */
   recent(): readonly BadMessage[];
+  /** Calls `tell` with each drop that is logged. */
+  onLogged(tell: (message: BadMessage) => void): void;
 }
 
 /** Creates the drops of one connection. */
@@ -36,32 +44,49 @@ export function createDrops(log: BusLog): Drops {
   const counts: Record<string, number> = {};
   /** Drops by subject, reason and field, the newest last. */
   const kinds = new Map<string, BadMessage>();
-  const limit = createLineLimit();
+  const limitLines = createLineLimit();
+  let tell: ((message: BadMessage) => void) | undefined;
 
-  const count = (drop: Pick<BadMessage, "subject" | "reason" | "field">): void => {
+  const count = (drop: Pick<BadMessage, "subject" | "reason" | "field" | "limit">): string => {
     counts[drop.reason] = (counts[drop.reason] ?? 0) + 1;
     const key = `${drop.subject} ${drop.reason} ${drop.field}`;
-    const before = kinds.get(key)?.count ?? 0;
+    const { count: before = 0, publisher } = kinds.get(key) ?? {};
     kinds.delete(key);
-    kinds.set(key, { ...drop, count: before + 1, at: Date.now() });
+    kinds.set(key, { ...drop, count: before + 1, at: Date.now(), ...(publisher !== undefined && { publisher }) });
     const [oldest] = kinds.keys();
     if (oldest !== undefined && kinds.size > maxRecent) kinds.delete(oldest);
+    return key;
+  };
+  const logged = (key: string, publisher?: string): void => {
+    const message = { ...kinds.get(key)!, ...(publisher !== undefined && { publisher }) };
+    kinds.set(key, message);
+    tell?.(message);
   };
 
   const failed = (long: string, err: unknown): void => {
-    const drop = { subject: cut(long), reason: "handler-failed" };
-    count(drop);
-    limit(drop, (suppressed) => log.error({ err, ...drop, suppressed }, "message handler failed"));
+    const isDrop = err instanceof DroppedError;
+    const drop = { subject: cut(long), reason: isDrop ? err.reason : "handler-failed" };
+    const key = count(drop);
+    limitLines(drop, (suppressed) => {
+      if (isDrop) log.warn({ ...drop, suppressed }, "message dropped");
+      else log.error({ err, ...drop, suppressed }, "message handler failed");
+      logged(key);
+    });
   };
 
   return {
     counts: () => ({ ...counts }),
     recent: () => [...kinds.values()].filter(({ at }) => Date.now() - at < recentMs),
+    onLogged: (listener) => void (tell = listener),
     failed,
-    report: ({ subject, reason, field }) => {
-      const drop = { subject: cut(subject), reason, field };
-      count(drop);
-      limit(drop, (suppressed) => log.warn({ ...drop, suppressed }, "malformed message skipped"));
+    report: ({ subject, reason, field, limit, data }) => {
+      const drop = { subject: cut(subject), reason, field, ...(limit !== undefined && { limit }) };
+      const key = count(drop);
+      limitLines(drop, (suppressed) => {
+        const publisher = data && findPublisher(subject, data);
+        log.warn({ ...drop, ...(publisher !== undefined && { publisher }), suppressed }, "malformed message skipped");
+        logged(key, publisher);
+      });
     },
     guard: (subject, handle) => {
       try {

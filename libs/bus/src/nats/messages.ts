@@ -1,24 +1,47 @@
-import { errors, headers, type Msg, type Subscription } from "@nats-io/transport-node";
-import { decodeEnvelope, deviceOfSubject, encodeEnvelope, ProtocolError, type Channel } from "@voxbus/protocol";
+import { errors, headers, type Msg } from "@nats-io/transport-node";
+import {
+  decodeEnvelope,
+  deviceOfSubject,
+  encodeEnvelope,
+  ProtocolError,
+  type Channel,
+  type RequestChannel,
+} from "@voxbus/protocol";
 import type { z } from "zod";
-import type { Bus, Closer, Outgoing } from "../bus.ts";
-import { BusAwayError, DeniedError } from "../errors.ts";
+import type { Arrival } from "../arrival.ts";
+import type { Bus, Outgoing } from "../bus.ts";
+import type { Closer } from "../closer.ts";
+import { BusAwayError, DeniedError, NoResponderError, RefusedError } from "../errors.ts";
 import { brokerTraceSubject } from "../names.ts";
 import { BrokerTrace } from "../tracing/broker-trace.ts";
 import { readTrace, writeTrace, type Trace } from "../tracing/trace.ts";
 import { parseJson } from "../json.ts";
 import type { Connection } from "./connection.ts";
-import { explainDenial } from "./nats-errors.ts";
-import { slimSubscription } from "./slim-subscription.ts";
+import { listen } from "./listen.ts";
+import { explainDenial, isUnanswered } from "./nats-errors.ts";
 
 const requestTimeoutMs = 2000;
 const refusalHeader = "Nats-Service-Error";
+/** The most characters of a refusal's reason. */
+const maxReason = 1024;
 
 /** The bytes of a message, and the subject that it came on. */
 type Arrived = Pick<Msg, "subject" | "data">;
 
 /** Core NATS messages: publish, subscribe, request and respond. The contract is on the methods of `Bus`. */
-export interface Messages extends Pick<Bus, "publish" | "subscribe" | "respond" | "request" | "brokerTraces"> {
+export interface Messages extends Pick<
+  Bus,
+  "publish" | "subscribe" | "subscribeRaw" | "respond" | "request" | "brokerTraces"
+> {
+  /**
+   * Answers requests as `respond` does. Of all that have the same `queue`, one gets each request, and a
+   * close loses none. The queue gets no prefix.
+   */
+  answer<Q extends z.ZodType, A extends z.ZodType>(
+    channel: RequestChannel<Q, A>,
+    handler: (message: z.infer<Q>, arrival: Arrival) => z.input<A> | Promise<z.input<A>>,
+    options: { readonly queue?: string },
+  ): Closer;
   /** Decodes a message. Returns undefined for a message that does not decode, reports it as a drop, and calls `refused`. */
   decode<S extends z.ZodType>(
     schema: S,
@@ -49,15 +72,21 @@ export function createMessages(connection: Connection): Messages {
     } catch (error) {
       if (error instanceof ProtocolError) {
         const reason = error.code === "newer-version" ? error.code : "bad-envelope";
-        connection.drops.report({ subject, reason, field: error.field });
+        const { field, message } = error;
+        // Its message begins with the field.
+        const limit = message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+        connection.drops.report({ subject, reason, field, limit: limit.slice(0, maxReason), data });
         refused?.(error);
       } else connection.drops.failed(subject, error);
       return undefined;
     }
   };
 
+  const answer = createAnswer(connection, decode);
+
   return {
     decode,
+    answer,
     publish: (channel, envelope, trace) => {
       connection.checkRoom();
       const traced = traceHeaders(channel, envelope, trace);
@@ -70,10 +99,15 @@ export function createMessages(connection: Connection): Messages {
         (arrived) => {
           const message = decode(schema, arrived);
           if (message === undefined) return undefined;
-          const subject = names.plain(arrived.subject);
-          return handler(message, { subject, device: deviceOfSubject(subject) ?? "", trace: readTrace(arrived) });
+          return handler(message, arrivalOf(connection, arrived));
         },
       ),
+    subscribeRaw: (pattern, handler) =>
+      listen(connection, { subject: names.subject(pattern) }, (arrived) => {
+        const { subject, device } = arrivalOf(connection, arrived);
+        const headers = Object.fromEntries([...(arrived.headers ?? [])].map(([key, [value = ""]]) => [key, value]));
+        return handler({ subject, device, data: arrived.data, headers });
+      }),
     brokerTraces: (handler) =>
       listen(connection, { subject: brokerTraceSubject, queue: names.queue("voxbus-trace") }, (arrived) => {
         const { value, field } = parseJson(BrokerTrace, arrived.data);
@@ -87,71 +121,66 @@ export function createMessages(connection: Connection): Messages {
         if (value !== undefined) return undefined;
         return connection.drops.report({ subject: arrived.subject, reason: "bad-envelope", field: field ?? "value" });
       }),
-    respond: ({ subject, schema, answer }, handler) =>
-      listen(connection, { subject: names.subject(subject) }, (arrived) => {
-        const message = decode(schema, arrived, (error) => refuse(arrived, 400, `${error.code}: ${error.message}`));
-        if (message === undefined) return;
-        try {
-          arrived.respond(encodeEnvelope(answer, handler(message)));
-        } catch (error) {
-          refuse(arrived, 500, "handler-failed");
-          throw error;
-        }
-      }),
-    request: async ({ subject, schema, answer }, envelope, { timeoutMs = requestTimeoutMs } = {}, signal) => {
+    respond: (channel, handler) => answer(channel, handler, {}),
+    request: async ({ subject, schema, answer }, envelope, { timeoutMs = requestTimeoutMs, trace } = {}, signal) => {
       const data = encodeEnvelope(schema, envelope);
       const read = (answered: Msg) => {
-        const refusal = answered.headers?.get(refusalHeader);
-        if (refusal) throw new Error(`the request on ${subject} was refused: ${refusal}`);
+        const reason = answered.headers?.get(refusalHeader);
+        const code = Number(answered.headers?.get(`${refusalHeader}-Code`)) || 500;
+        if (reason) throw new RefusedError(shortenReason(reason), { code, subject });
         return decodeEnvelope(answer, answered.data);
       };
-      return requestOnce(connection, { subject, data, timeoutMs, read }, signal);
+      return requestOnce(connection, { subject, data, trace, timeoutMs, read }, signal);
     },
   };
 }
 
+/** Where a message came from. */
+function arrivalOf({ names }: Connection, arrived: Msg): Arrival {
+  const subject = names.plain(arrived.subject);
+  return { subject, device: deviceOfSubject(subject) ?? "", trace: readTrace(arrived) };
+}
+
+function createAnswer(connection: Connection, decode: Messages["decode"]): Messages["answer"] {
+  const { names } = connection;
+  return ({ subject, schema, answer: reply }, handler, { queue }) =>
+    listen(connection, { subject: names.subject(subject), ...(queue && { queue, drains: true }) }, (arrived) => {
+      const message = decode(schema, arrived, (error) => refuse(arrived, 400, `${error.code}: ${error.message}`));
+      if (message === undefined) return undefined;
+      const give = (given: z.input<typeof reply>) => void arrived.respond(encodeEnvelope(reply, given));
+      const fail = (error: unknown): void => {
+        if (error instanceof RefusedError) return refuse(arrived, error.code, error.reason);
+        refuse(arrived, 500, "handler-failed");
+        throw error;
+      };
+      try {
+        const given = handler(message, arrivalOf(connection, arrived));
+        if (given instanceof Promise) return given.then(give).catch(fail);
+        return give(given);
+      } catch (error) {
+        return fail(error);
+      }
+    });
+}
+
 /** Answers a request with an error, as the programs of NATS's own service API do (ADR-32). */
-function refuse(request: Msg, code: 400 | 500, reason: string): void {
+function refuse(request: Msg, code: number, reason: string): void {
   const refusal = headers();
-  refusal.set(refusalHeader, reason);
+  refusal.set(refusalHeader, shortenReason(reason));
   refusal.set(`${refusalHeader}-Code`, String(code));
   request.respond(undefined, { headers: refusal });
 }
 
-// An error that reached nats.js would silently end its reading of the connection.
-function listen(
-  { nc, log, drops, names }: Connection,
-  { subject, queue }: { readonly subject: string; readonly queue?: string },
-  handle: (message: Msg) => unknown,
-): Closer {
-  const subscribed = nc.subscribe(subject, {
-    ...(queue === undefined ? {} : { queue }),
-    callback: (err, message) => {
-      if (err instanceof errors.PermissionViolationError) return; // the connection has logged it
-      if (err) log.error({ err, subject }, "subscription failed");
-      else drops.guard(names.plain(message.subject), () => handle(message));
-    },
-  });
-  return new SubscriptionCloser(slimSubscription(subscribed));
-}
-
-/** Ends a subscription. */
-class SubscriptionCloser implements Closer {
-  readonly #subscription: Subscription;
-
-  constructor(subscription: Subscription) {
-    this.#subscription = subscription;
-  }
-
-  close(): void {
-    if (!this.#subscription.isClosed()) this.#subscription.unsubscribe();
-  }
+/** Makes a reason one line, as headers are, of at most 1024 characters. Programs in other languages write longer ones. */
+function shortenReason(reason: string): string {
+  return reason.replaceAll(/\s+/g, " ").trim().slice(0, maxReason).toWellFormed() || "refused";
 }
 
 /** A request on the bus. */
 interface RequestOptions<T> {
   readonly subject: string;
   readonly data: Uint8Array;
+  readonly trace: Trace | undefined;
   readonly timeoutMs: number;
   /** Reads an answer. Throws ProtocolError if it does not decode. */
   readonly read: (answer: Msg) => T;
@@ -159,21 +188,23 @@ interface RequestOptions<T> {
 
 async function requestOnce<T>(
   connection: Connection,
-  { subject, data, timeoutMs, read }: RequestOptions<T>,
+  { subject, data, trace, timeoutMs, read }: RequestOptions<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
   signal?.throwIfAborted();
   if (!connection.connected()) throw new BusAwayError("NATS is away");
   const ask = async (): Promise<T> => {
     let problem: unknown;
+    const traced = trace && writeTrace(trace);
     for await (const answered of await connection.nc.requestMany(connection.names.subject(subject), data, {
       maxWait: timeoutMs,
+      ...(traced && { headers: traced }),
     })) {
       try {
         return read(answered);
       } catch (error) {
         // A stream of another application that stores the request answers it too.
-        if (!(error instanceof ProtocolError)) throw error;
+        if (!(error instanceof ProtocolError) || !isStoreAnswer(answered.data)) throw error;
         problem = error;
       }
     }
@@ -184,11 +215,16 @@ async function requestOnce<T>(
   } catch (error) {
     const cause = explainDenial(error);
     if (cause instanceof DeniedError) throw cause;
-    const unanswered = [errors.TimeoutError, errors.NoRespondersError, errors.ClosedConnectionError].some(
-      (kind) => cause instanceof kind,
-    );
+    if (isUnanswered(cause)) throw new NoResponderError(`no program answers ${subject}`, { cause });
+    const unanswered = [errors.TimeoutError, errors.ClosedConnectionError].some((kind) => cause instanceof kind);
     throw unanswered ? new BusAwayError(`no answer on ${subject}`, { cause }) : cause;
   }
+}
+
+/** True for a stream's answer to a message that it stored. */
+function isStoreAnswer(data: Uint8Array): boolean {
+  const text = new TextDecoder().decode(data);
+  return text.startsWith("{") && text.includes('"stream":');
 }
 
 async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -23,10 +23,24 @@ const emojis = new Map<string, string>(
 /** The longest text frame for a device, in bytes of JSON: its memory is small. */
 export const maxDeviceTextBytes = 8192;
 
+const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
+
 /** The server's answer to a hello; `transport` must be there, or stock firmware crashes. */
 export const ServerHello = z.object({
   type: z.literal("hello"),
-  transport: z.literal("websocket"),
+  transport: z.enum(["websocket", "udp"]),
+  /** With the transport `udp`. */
+  version: z.literal(3).optional(),
+  /** Where a device sends its audio, and how it is encrypted: `key` and `nonce` as 32 hexadecimal digits. */
+  udp: z
+    .object({
+      server: line,
+      port: z.number().int().min(1).max(65_535),
+      encryption: z.literal("aes-128-ctr"),
+      key: hex32,
+      nonce: hex32,
+    })
+    .optional(),
   session_id: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
   audio_params: z.object({
     format: z.literal("opus"),
@@ -48,7 +62,9 @@ export const ServerTts = z.looseObject({
 /** A JSON-RPC 2.0 message to the device's MCP server, as the JSON text of an object; ids are int32 numbers. */
 export const ServerMcp = z.object({
   type: z.literal("mcp"),
-  payload: jsonText.refine(isObjectText, "must be the JSON text of an object"),
+  payload: jsonText
+    .refine(isObjectText, "must be the JSON text of an object")
+    .meta({ maxLength: 16_384, description: "JSON text of an object, at most 16,384 bytes of UTF-8" }),
 });
 /** A command to the device itself. */
 export const ServerSystem = z.looseObject({ type: z.literal("system"), command: line });

@@ -2,6 +2,7 @@ import { encode } from "@msgpack/msgpack";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { packetDuration } from "../device/packet-duration.ts";
 import { generate } from "../values.suite.ts";
 import { readInAudio, readOutAudio } from "./audio-reader.ts";
 import { createInAudioWriter } from "./audio-writer.ts";
@@ -33,7 +34,7 @@ describe.each([
     }
   };
   const frames = (generate(schema) as fc.Arbitrary<Record<string, unknown>>).map((frame) =>
-    "duration" in frame ? { ...frame, duration: Math.ceil(frame["duration"] as number) } : frame,
+    frame["duration"] === undefined ? frame : { ...frame, duration: Math.ceil(frame["duration"] as number) },
   );
 
   it("every usual frame: is read, as the general decoder reads it", () => {
@@ -92,14 +93,31 @@ describe.each([
 });
 
 describe("audio writer", () => {
-  it("every frame: is what the general encoder writes, and usual for the reader", () => {
+  it("every frame: has its packet's duration, and is usual for the reader if that is whole", () => {
     fc.assert(
       fc.property(generate(InAudio) as fc.Arbitrary<InAudio>, fc.integer({ min: 0, max: 2 ** 44 }), (frame, at) => {
         const data = Uint8Array.from(createInAudioWriter(frame.session)(frame.seq, at, frame.body));
-        expect(decodeEnvelope(z.object(InAudio.shape), data)).toEqual({ ...frame, at });
-        expect(readInAudio(data)).toEqual({ ...frame, at });
+        const duration = packetDuration(frame.body);
+        const expected = { ...frame, at, duration };
+        expect(decodeEnvelope(z.object(InAudio.shape), data)).toEqual(expected);
+        expect(readInAudio(data)).toEqual(Number.isInteger(duration) ? expected : undefined);
       }),
+      { numRuns: 500 },
     );
+  });
+
+  it("a usual packet: the bytes are the general encoder's, with the widths of the largest values", () => {
+    const frame = { session: "s", seq: 0xffff_ffff, at: 2 ** 40, kind: "audio", duration: 60 } as const;
+    const body = Uint8Array.from({ length: 300 }, (_, at) => (at === 0 ? 0x18 : at));
+    const general = encodeEnvelope(InAudio, { ...frame, body });
+    expect(Uint8Array.from(createInAudioWriter("s")(frame.seq, frame.at, body))).toEqual(Uint8Array.from(general));
+  });
+
+  it("the audio of an older gateway: is read without a duration", () => {
+    const frame = { session: "s", seq: 3, at: 1, kind: "audio", body: Uint8Array.of(0xf8) } as const;
+    const data = encodeEnvelope(InAudio, frame);
+    expect(decodeEnvelope(InAudio, data)).toEqual(frame);
+    expect(readInAudio(data)).toEqual(frame);
   });
 
   it("bytes: are the caller's own, untouched by the next frame", () => {

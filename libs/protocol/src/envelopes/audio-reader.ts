@@ -25,6 +25,7 @@ const none: readonly Field[] = [];
 const place = isWithin(1, 0xffff_ffff);
 const count = isWithin(0, 0xffff_ffff);
 const shared: readonly Field[] = [
+  { name: "duration", read: readInteger, takes: isWithin(3, 120) },
   { name: "v", read: readInteger, takes: (v: number) => v === busVersion },
   { name: "session", read: readText, takes: isName },
   { name: "kind", read: readText, takes: (kind: string) => kind === "audio" },
@@ -37,7 +38,6 @@ const inFields = byLength([
 ]);
 const outFields = byLength([
   ...shared,
-  { name: "duration", read: readInteger, takes: isWithin(3, 120) },
   { name: "origin", read: readInteger, takes: place },
   { name: "reply", read: readText, takes: ({ length }: string) => length >= 1 && length <= 160 },
   { name: "attempt", read: readInteger, takes: place },
@@ -46,6 +46,7 @@ const outFields = byLength([
   { name: "end", read: readText, takes: (end: string) => end === "sentence" || end === "reply" },
   { name: "outcome", read: readText, takes: (outcome: string) => ReplyOutcome.safeParse(outcome).success },
   { name: "repeatable", read: readBoolean, takes: () => true },
+  { name: "engine", read: readText, takes: isName },
 ]);
 const inRequired = ["kind", "body", "session", "seq", "at"];
 const outRequired = ["kind", "body", "duration"];

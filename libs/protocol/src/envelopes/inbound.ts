@@ -1,6 +1,20 @@
 import { z } from "zod";
-import { at, attempt, count, Features, jsonText, line, name, packet, reply, seq, typedText } from "./fields.ts";
+import {
+  at,
+  attempt,
+  count,
+  Features,
+  jsonText,
+  line,
+  name,
+  packet,
+  packetMs,
+  reply,
+  seq,
+  typedText,
+} from "./fields.ts";
 import { unionByType } from "../union.ts";
+import { AudioState } from "./turns.ts";
 
 /** How a listen ends: by voice detection (`auto`, `realtime`) or by the button (`manual`). */
 export const ListenMode = z.enum(["auto", "manual", "realtime"]);
@@ -12,7 +26,10 @@ export type FrameName = z.infer<typeof FrameName>;
 
 /** The bodies of `in.control` and `in.control.open`, by `type`. */
 export const inControls = {
-  /** The session began. The fields come from its hello; `frameDuration` in ms. */
+  /**
+   * The session began. The fields come from its hello; `frameDuration` in ms. A device that is reached while it is idle has no hello
+   * yet: `audio` is `closed`, and each hello that opens its audio channel is published as another `opened`.
+   */
   opened: z.object({
     type: z.literal("opened"),
     gateway: name,
@@ -20,6 +37,7 @@ export const inControls = {
     features: Features,
     sampleRate: z.number().int().min(0).max(1_000_000),
     frameDuration: z.number().min(0).max(1_000_000),
+    audio: AudioState.optional(),
   }),
   /** The session ended. */
   closed: z.object({ type: z.literal("closed"), code: z.number().int().min(0).max(65_535), reason: line }),
@@ -53,8 +71,13 @@ export const InControl = unionByType(inControls);
 export type InControl = z.infer<typeof InControl>;
 
 const inbound = { session: name, seq, at };
-/** One Opus packet of a device. */
-export const InAudio = z.object({ ...inbound, kind: z.literal("audio"), body: packet });
+/** One Opus packet of a device, `duration` in ms. An older gateway leaves the duration out. */
+export const InAudio = z.object({
+  ...inbound,
+  kind: z.literal("audio"),
+  duration: packetMs.optional(),
+  body: packet,
+});
 export type InAudio = z.infer<typeof InAudio>;
 /** Typed text, or text that the device recognized itself. */
 export const InText = z.object({ ...inbound, kind: z.literal("text"), body: typedText });

@@ -27,6 +27,11 @@ export const ReplayAnswer = z.object({
 });
 export type ReplayAnswer = z.infer<typeof ReplayAnswer>;
 
+/** The request on `gateway.<gid>.sound`: the sound of an announcement, by the random part of its URL. */
+export const SoundRequest = z.object({ sound: name });
+/** The answer: an Ogg Opus file; absent when it is unknown or expired. */
+export const SoundAnswer = z.object({ ogg: encoded.optional() });
+
 /** The severities of alerts. */
 export const severities = ["low", "medium", "high"] as const;
 /** `alert.<severity>`: a notice to operators. */
@@ -42,8 +47,19 @@ export const Alert = z.object({
 });
 export type Alert = z.infer<typeof Alert>;
 
-/** A kind of message that a process dropped: how often, and when last. `field` is the path of the invalid field. */
-export const BadMessage = z.object({ subject: line, reason: word, field: line.optional(), count, at });
+/**
+ * `error.<program>`: a kind of message that a process dropped, how often so far, and when last. `field` is the path of the invalid
+ * field, `limit` the rule that it breaks. Neither has its value. `publisher` is as far as the message tells it.
+ */
+export const BadMessage = z.object({
+  at,
+  subject: line,
+  reason: word,
+  field: line.optional(),
+  limit: line.optional(),
+  count,
+  publisher: line.optional(),
+});
 export type BadMessage = z.infer<typeof BadMessage>;
 
 /** The priorities of work in a pool. `high`: a person waits for it. `normal`: it is for an announcement. `low`: it has time. */
@@ -84,7 +100,7 @@ export const PoolStats = z.object({
 });
 export type PoolStats = z.infer<typeof PoolStats>;
 
-const amounts = z.record(word, amount).refine(hasFewKeys, "must have at most 1024 keys");
+const amounts = z.record(word, amount).refine(hasFewKeys, "must have at most 1024 keys").meta({ maxProperties: 1024 });
 /**
  * `stats.<program>`: one process's numbers about itself, every few seconds. `rss` and `heap` in bytes, `cpu` in cores used, of
  * the `cores` that it can use, `loopDelay` (p99) and `uptime` in ms. `gauges` are current values; `totals` and
@@ -100,9 +116,9 @@ export const Stats = z.object({
   host: z.string().max(255),
   pid: count,
   at,
-  uptime: at,
-  rss: at,
-  heap: at,
+  uptime: at.describe("ms"),
+  rss: at.describe("bytes"),
+  heap: at.describe("bytes"),
   cpu: z.number().min(0).max(65_536),
   cores: z.number().min(1).max(65_536),
   loopDelay: time,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OutText } from "../device/outbound.ts";
-import { attempt, count, name, packet, reply, ReplyOutcome, seq } from "./fields.ts";
+import { attempt, count, name, packet, packetMs, reply, ReplyOutcome, seq } from "./fields.ts";
 import { unionByType } from "../union.ts";
 
 /** The bodies of control frames to the gateway, by `type`. */
@@ -21,6 +21,8 @@ export const outControls = {
   working: z.object({ type: z.literal("working"), waits: z.boolean().optional() }),
   /** No program will answer the turn `origin` of the envelope: there is more work than the programs can do. */
   shed: z.object({ type: z.literal("shed") }),
+  /** The conversation is over: the session is to be closed once the reply of the turn `origin` of the envelope was played. */
+  close: z.object({ type: z.literal("close") }),
   /** The end of a reply and nothing else (with `end`). */
   end: z.object({ type: z.literal("end") }),
 } as const;
@@ -41,12 +43,14 @@ const outbound = {
   outcome: ReplyOutcome.optional(),
   /** The engine makes the same frames again at the next attempt. */
   repeatable: z.boolean().optional(),
+  /** The name of the synthesizer, where its sound begins. */
+  engine: name.optional(),
 };
 /** One Opus packet for the device, `duration` in ms; without `n` it is live. */
 export const OutAudio = z.object({
   ...outbound,
   kind: z.literal("audio"),
-  duration: z.number().min(2.5).max(120),
+  duration: packetMs,
   body: packet,
 });
 export type OutAudio = z.infer<typeof OutAudio>;

@@ -1,0 +1,115 @@
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { channels, encodeEnvelope, type BadMessage, type Stats } from "@voxbus/protocol";
+import { createInbox, startNatsServer, type Inbox, type NatsServer } from "@voxbus/testing";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import type { Bus } from "../bus.ts";
+import { connectOwnBus } from "../test-bus.ts";
+
+let server: NatsServer;
+let client: NatsConnection;
+let watcher: Bus;
+let bus: Bus;
+let errors: Inbox<BadMessage>;
+beforeAll(async () => {
+  server = await startNatsServer();
+  client = await connect({ servers: server.url });
+  watcher = await connectOwnBus(server.url, { name: "watcher" });
+});
+beforeEach(async () => {
+  bus = await connectOwnBus(server.url, { name: "reader" });
+  errors = createInbox();
+  const watch = watcher.subscribe(channels.error("reader"), (message) => errors.put(message));
+  await watcher.flush();
+  return async () => {
+    watch.close();
+    await bus.close();
+  };
+});
+afterAll(async () => {
+  await client.close();
+  await watcher.close();
+  await server.stop();
+});
+
+const send = (subject: string, envelope: object) => client.publish(subject, encodeEnvelope(z.any(), envelope));
+const text = { session: "s1", seq: 1, at: 1, kind: "text", body: "my secret" };
+
+test("error events: name the subject, the reason, the field and its limit, and not its value", async () => {
+  bus.subscribe(channels.inText("d1"), () => undefined);
+  await bus.flush();
+  send("device.d1.in.text", { ...text, seq: "my secret" });
+  const error = await errors.find(() => true);
+  expect(error).toEqual({
+    at: expect.any(Number),
+    subject: "device.d1.in.text",
+    reason: "bad-envelope",
+    field: "seq",
+    limit: expect.stringContaining("expected number"),
+    count: 1,
+    publisher: "session s1",
+  });
+  expect(JSON.stringify(error)).not.toContain("secret");
+  expect(bus.badMessages()).toEqual([error]);
+});
+
+test("error events: a text that is too long is named with its limit", async () => {
+  bus.subscribe(channels.inText("d2"), () => undefined);
+  await bus.flush();
+  send("device.d2.in.text", { ...text, body: "x".repeat(5000) });
+  expect(await errors.find(() => true)).toMatchObject({ field: "body", limit: expect.stringContaining("4096") });
+});
+
+test.each([
+  ["stats.other", { program: "asr", instance: "I1" }, "asr I1"],
+  ["stats.other", { program: "asr" }, "asr"],
+  ["stats.other", { program: "my secret", instance: "I1" }, undefined],
+  ["device.d3.event", { session: "s1", gateway: "g1" }, "gateway g1"],
+  ["device.d3.heard", { session: "s1" }, undefined],
+  ["device.d3.heard", { v: 2, gateway: "g1" }, "gateway g1"],
+])("error events: the publisher on %s of %j is %s", async (subject, envelope, publisher) => {
+  const channel = { ...channels.event("d3"), subject };
+  bus.subscribe(channel, () => undefined);
+  await bus.flush();
+  send(subject, envelope);
+  const error = await errors.find(() => true);
+  expect(error.publisher).toBe(publisher);
+});
+
+test("error events: bytes that are no message have no publisher, and are told nevertheless", async () => {
+  bus.subscribe(channels.inText("d4"), () => undefined);
+  await bus.flush();
+  client.publish("device.d4.in.text", Uint8Array.of(0xc1));
+  const error = await errors.find(() => true);
+  expect(error).toMatchObject({ field: "envelope", reason: "bad-envelope" });
+  expect(error).not.toHaveProperty("publisher");
+});
+
+test("error events: a flood is told once a minute for each subject, ten times at most", async () => {
+  bus.subscribe(channels.inText(), () => undefined);
+  await bus.flush();
+  for (let n = 0; n < 1000; n += 1) send(`device.flood-${n % 20}.in.text`, { ...text, seq: 0 });
+  await client.flush();
+  // The last one is not limited.
+  await expect.poll(() => bus.stats().drops["bad-envelope"]).toBe(1000);
+  await bus.flush();
+  await watcher.flush();
+  expect(errors.items).toHaveLength(10);
+  expect(new Set(errors.items.map(({ subject }) => subject)).size).toBe(10);
+});
+
+test("error events: a malformed one, or a failed handler of one, causes no other", async () => {
+  bus.subscribe(channels.error(), (): void => {
+    throw new Error("broken");
+  });
+  bus.subscribe(channels.stats("x"), () => undefined);
+  await bus.flush();
+  send("error.other", { at: 1, subject: "s", reason: "r", count: 1 });
+  send("error.other", { at: "never" });
+  send("stats.x", {} satisfies Partial<Stats>);
+  await errors.find(({ subject }) => subject === "stats.x");
+  await expect.poll(() => bus.stats().drops).toEqual({ "bad-envelope": 2, "handler-failed": 2 });
+  await bus.flush();
+  await watcher.flush();
+  expect(errors.items.map(({ subject }) => subject)).toEqual(["stats.x"]);
+});

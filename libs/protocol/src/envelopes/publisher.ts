@@ -1,0 +1,32 @@
+import { Decoder } from "@msgpack/msgpack";
+import { isName } from "../ids.ts";
+import { checkMessagePack } from "./measure.ts";
+
+const decoder = new Decoder();
+
+/**
+ * Names the publisher of a malformed message as far as the message tells it: `<program> <instance>`, `gateway <gid>`, or
+ * `session <session>` for a frame of a device. Undefined if it tells nothing. Never throws.
+ */
+export function findPublisher(subject: string, data: Uint8Array): string | undefined {
+  const map = decodeMap(data);
+  const nameIn = (field: string) => {
+    const value = map?.[field];
+    return typeof value === "string" && isName(value) ? value : undefined;
+  };
+  const [program, instance, gateway, session] = ["program", "instance", "gateway", "session"].map(nameIn);
+  if (program !== undefined) return instance === undefined ? program : `${program} ${instance}`;
+  if (gateway !== undefined) return `gateway ${gateway}`;
+  return session !== undefined && subject.includes(".in.") ? `session ${session}` : undefined;
+}
+
+function decodeMap(data: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    checkMessagePack(data);
+    const value = decoder.decode(data);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    // It is malformed, which is why somebody asks.
+    return undefined;
+  }
+}

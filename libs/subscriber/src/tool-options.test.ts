@@ -1,0 +1,27 @@
+import { startNatsServer, type NatsServer } from "@voxbus/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startSubscriber, z, type JsonSchema, type ToolOptions } from "./index.ts";
+
+let nats: NatsServer;
+beforeAll(async () => {
+  nats = await startNatsServer();
+});
+afterAll(() => nats?.stop());
+
+test.each([
+  ["a name that widens a subject", { name: "a.b" }, /tool's name/],
+  ["an empty description", { description: "" }, /description/],
+  ["a description that is too long", { description: "x".repeat(5000) }, /description: .*4096/],
+  ["a schema that is too large", { schema: { type: "object", title: "x".repeat(17_000) } }, /schema: .*16,384 bytes/],
+  ["a schema of no object", { schema: z.string() }, /schema: expected the type "object"/],
+  ["a time that is too long", { timeoutMs: 500_000 }, /timeoutMs: .*120000/],
+  ["a scope of no group", { scope: ["a b"] }, /scope/],
+] as [string, Partial<ToolOptions<z.ZodType | JsonSchema>>, RegExp][])(
+  "tool: %s is refused at the start",
+  async (_, options, message) => {
+    const given: ToolOptions<z.ZodType | JsonSchema> = { name: "weather", description: "Tells it.", ...options };
+    const env = { VOXBUS_NATS_URL: nats.url, VOXBUS_LOG_LEVEL: "fatal" };
+    const offer = startSubscriber({ name: "weather" }, ({ tool }) => void tool(given, () => "x"), env);
+    await expect(offer).rejects.toThrow(message);
+  },
+);
