@@ -1,14 +1,6 @@
-/** One limit. Its description in `--help` is `<unit> <what>; beyond: <beyond>`. */
-export interface Limit {
-  /** The environment variable that sets it, and the range that it accepts. A limit without one is fixed. */
-  readonly variable?: string;
-  readonly range?: readonly [least: number, most: number];
-  readonly default: number;
-  readonly unit: string;
-  readonly what: string;
-  /** The consequence of exceeding it. */
-  readonly beyond: string;
-}
+import type { Limit } from "./limit.ts";
+import { mqttLimits } from "./mqtt-limits.ts";
+import { otaLimits } from "./ota-limits.ts";
 
 const atLeastOne = [1, Number.MAX_SAFE_INTEGER] as const;
 
@@ -115,6 +107,10 @@ export const limitTable = {
     what: "for the last device records when the gateway stops",
     beyond: "they are not written",
   },
+
+  ...mqttLimits,
+
+  ...otaLimits,
 
   // Frames from a device
   messageBytes: {

@@ -1,6 +1,7 @@
 import type { Bus } from "@voxbus/bus";
-import { turnOutcomes, type TurnOutcome } from "@voxbus/protocol";
+import { closeCodes, refusals, turnOutcomes, type TurnOutcome } from "@voxbus/protocol";
 import { createMemoryReader, type Context, type ReportDetails } from "@voxbus/subscriber";
+import type { Limits } from "./limits.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { MemoryGuard } from "./memory-guard.ts";
 import { latenessMs, type Counters } from "./observe/counters.ts";
@@ -9,6 +10,7 @@ import type { SessionTable } from "./session/session-table.ts";
 import { lifeStates } from "./session/state.ts";
 
 const outcomes = Object.keys(turnOutcomes) as TurnOutcome[];
+const closes = [...Object.keys(closeCodes), "gone"];
 const failures = outcomes.filter((outcome) => turnOutcomes[outcome].class === "fault");
 
 /** The parts of the gateway that are measured. */
@@ -57,6 +59,9 @@ export function observe(
     Number(overloaded()),
   );
   gauge("voxbus_gateway_connection_bytes", "Memory beyond an empty gateway's, per connection", perConnection);
+  gauge("voxbus_gateway_idle_connections", "Connections of MQTT devices that have no conversation", () =>
+    sessions.idle(),
+  );
   gauge("voxbus_gateway_speaking", "Sessions that speak", () => sessions.speaking());
   gauge("voxbus_gateway_nats_connected", "1 while NATS answers", () => Number(bus.connected()));
   counter("voxbus_gateway_received_frames", "Frames from devices", "kind", () => Object.entries(counters.received));
@@ -72,13 +77,20 @@ export function observe(
   counter("voxbus_gateway_dropped_frames", "Frames dropped", "reason", () =>
     Object.entries({ ...counters.drops, ...bus.stats().drops }),
   );
-  counter("voxbus_gateway_closes", "Sessions closed", "reason", () => counters.closes);
+  counter("voxbus_gateway_closes", "Sessions closed", "reason", () => from0(closes, counters.closes));
   counter("voxbus_gateway_errors", "Errors of the gateway itself", "class", () => Object.entries(counters.errors));
-  counter("voxbus_gateway_refusals", "Requests refused", "reason", () => counters.refusals);
+  counter("voxbus_gateway_refusals", "Requests refused", "reason", () =>
+    from0(Object.keys(refusals), counters.refusals),
+  );
   counter("voxbus_gateway_busy_notices", "Devices told that a turn waits, or that it was shed", "kind", () =>
     Object.entries(counters.notices),
   );
   counter("voxbus_gateway_turns", "Turns that ended", "outcome", () => Object.entries(counters.turns));
+}
+
+/** Gives the counts of `names` and of those in `counted`. A name that was not counted yet has 0. */
+function from0(names: readonly string[], counted: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  return new Map([...names.map((name) => [name, 0] as const), ...counted]);
 }
 
 /** Gives the gateway's own numbers for its report on the bus (docs/bus.md, stats). */
@@ -86,15 +98,19 @@ export function countForReport({
   counters,
   memory,
   sessions,
-  maxConnections,
+  limits,
   guard,
   overloaded,
-}: Omit<Measured, "bus" | "wheel"> & { readonly maxConnections: number }): ReportDetails {
+}: Omit<Measured, "bus" | "wheel"> & {
+  readonly limits: Pick<Limits, "connections" | "idleConnections">;
+}): ReportDetails {
   const sum = (numbers: Iterable<number>) => [...numbers].reduce((total, one) => total + one, 0);
   return {
     gauges: () => ({
       connections: sessions.connections(),
-      maxConnections,
+      idleConnections: sessions.idle(),
+      maxConnections: limits.connections,
+      maxIdleConnections: limits.idleConnections,
       speaking: sessions.speaking(),
       queue: sessions.waiting(),
       bufferedBytes: memory.bytes,
@@ -124,6 +140,7 @@ export function createStats(id: string, { bus, counters, memory, sessions, wheel
     gateway: id,
     uptime: Math.round((Date.now() - started) / 1000),
     connections: sessions.connections(),
+    idle: sessions.idle(),
     speaking: sessions.speaking(),
     nats: bus.connected(),
     memory: readMemory(),

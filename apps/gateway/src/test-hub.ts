@@ -17,6 +17,8 @@ import { createDeviceRecords } from "./session/device-records.ts";
 import { createHub, type Hub } from "./session/hub.ts";
 import { SessionTable } from "./session/session-table.ts";
 import { createTurnBudget } from "./session/turn-budget.ts";
+import { DeviceSocket } from "./websocket/device-socket.ts";
+import { WebSocketTransport } from "./websocket/web-socket-transport.ts";
 
 /** A hub on real sockets and a real nats-server. Tests look into its parts, and let a device's profile fail. */
 export interface TestHub {
@@ -68,14 +70,16 @@ export async function openTestHub(limits: Partial<Limits> = {}): Promise<TestHub
         return Profile.parse(typeof own === "function" ? own() : (own ?? {}));
       },
       phrase: () => undefined,
+      keepSound: () => undefined,
+      mayTalk: () => true,
     },
   };
   const hub = createHub(deps, sessions, records);
-  const sockets = new WebSocketServer({ noServer: true, clientTracking: false });
+  const sockets = new WebSocketServer({ noServer: true, WebSocket: DeviceSocket, clientTracking: false });
   const server = createServer().on("upgrade", (request, stream, head) => {
     const device = String(request.headers["device-id"]);
     sockets.handleUpgrade(request, stream, head, (socket) =>
-      hub.enter({ socket, stream, device, framing: 1, remote: "" }),
+      hub.enter({ transport: new WebSocketTransport(socket, stream, 1), device, remote: "" }),
     );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,14 +1,21 @@
 import { expect, it } from "vitest";
 import type { Limits } from "../limits.ts";
-import { createCapacity, type CapacityState } from "./capacity.ts";
+import { createCapacity, measureRoom, type CapacityState } from "./capacity.ts";
 
-const plenty = { connections: 10_000, pending: 10_000, perAddress: 10_000, connectsPerSecond: 10_000 };
+const plenty = {
+  connections: 10_000,
+  idleConnections: 10_000,
+  pending: 10_000,
+  perAddress: 10_000,
+  connectsPerSecond: 10_000,
+};
 
 const create = (limits: Partial<Limits> = {}, state: Partial<CapacityState> = {}) =>
   createCapacity(
     { ...plenty, ...limits },
     {
       connections: () => 0,
+      idle: () => 0,
       pending: () => 0,
       connected: () => true,
       draining: () => false,
@@ -69,4 +76,15 @@ it("capacity: every connection is refused by name while the gateway drains or NA
   expect(create({}, { outOfMemory: () => true }).refuse("10.0.0.1")).toBe("out-of-memory");
   expect(create({}, { overloaded: () => true }).refuse("10.0.0.1")).toBe("overloaded");
   expect(create({}, { connected: () => false }).refuse("10.0.0.1")).toBe("bus-away");
+});
+
+it("room: is what is free up to nine tenths of the connections, and 0 while the gateway takes none", () => {
+  const idle = { connections: () => 0, connected: () => true, outOfMemory: () => false, overloaded: () => false };
+  const room = (state: Partial<typeof idle> = {}) => measureRoom({ connections: 1000 }, { ...idle, ...state });
+  expect(room()).toBe(900);
+  expect(room({ connections: () => 899 })).toBe(1);
+  expect(room({ connections: () => 950 })).toBe(0);
+  expect(room({ connected: () => false })).toBe(0);
+  expect(room({ outOfMemory: () => true })).toBe(0);
+  expect(room({ overloaded: () => true })).toBe(0);
 });

@@ -4,15 +4,21 @@ import { TokenBucket } from "../token-bucket.ts";
 
 /** Decides whether the gateway accepts one more connection: in all, pending, from one address, in one second. */
 export interface Capacity {
-  /** Gives the reason to refuse a connection of a group (`Client.group`) now, or undefined. */
-  refuse(group: string | undefined): Refusal | undefined;
+  /**
+   * Gives the reason to refuse a connection of a group (`Client.group`) now, or undefined. `kind`: whether it begins with a
+   * conversation.
+   */
+  refuse(group: string | undefined, kind?: "talking" | "idle"): Refusal | undefined;
   /** Counts a connection of a group. Call the result when the connection is gone. */
   enter(group: string | undefined): () => void;
 }
 
 /** The state of the gateway that its capacity depends on. */
 export interface CapacityState {
+  /** Connections that have a conversation, or are on their way to one. */
   connections(): number;
+  /** Connections of devices that are idle. */
+  idle(): number;
   /** Connections without a hello yet. */
   pending(): number;
   /** True while NATS answers and stores. */
@@ -24,22 +30,38 @@ export interface CapacityState {
   overloaded(): boolean;
 }
 
+/** The share of its connections up to which devices are sent to a gateway. Those that connect anyway find room above it. */
+const sentShare = 0.9;
+
+/** Gives the number of connections that OTA may still send to a gateway in this state; 0 while it takes none. */
+export function measureRoom(
+  { connections: most }: Pick<Limits, "connections">,
+  state: Pick<CapacityState, "connections" | "connected" | "outOfMemory" | "overloaded">,
+): number {
+  if (!state.connected() || state.outOfMemory() || state.overloaded()) return 0;
+  return Math.max(0, Math.floor(most * sentShare) - state.connections());
+}
+
 /** Creates the capacity of one gateway. Connections without a group count only in all. */
 export function createCapacity(
-  limits: Pick<Limits, "connections" | "pending" | "perAddress" | "connectsPerSecond">,
+  limits: Pick<Limits, "connections" | "idleConnections" | "pending" | "perAddress" | "connectsPerSecond">,
   state: CapacityState,
 ): Capacity {
   const groups = new Map<string, number>();
   const connects = new TokenBucket(limits.connectsPerSecond, limits.connectsPerSecond * 2);
   const share = createShare(Math.ceil(limits.connectsPerSecond / 2));
   return {
-    refuse(group) {
+    refuse(group, kind = "talking") {
       if (state.draining()) return "draining";
       if (!state.connected()) return "bus-away";
       if (state.outOfMemory()) return "out-of-memory";
       if (state.overloaded()) return "overloaded";
+      const isFull = {
+        talking: () => state.connections() >= limits.connections,
+        idle: () => state.idle() >= limits.idleConnections,
+      };
       const full =
-        state.connections() >= limits.connections ||
+        isFull[kind]() ||
         state.pending() >= limits.pending ||
         (group !== undefined && (groups.get(group) ?? 0) >= limits.perAddress);
       const now = performance.now();

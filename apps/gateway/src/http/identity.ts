@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { parseDeviceId, type FramingVersion } from "@voxbus/protocol";
-import { hostName, isKnownHost } from "@voxbus/subscriber";
+import { hostName, isKnownHost, type Proxies } from "@voxbus/subscriber";
 import type { GatewayConfig } from "../config.ts";
 import type { Identity } from "./auth.ts";
 import { RefusedError } from "./refusals.ts";
@@ -43,19 +43,33 @@ export function readFraming(request: IncomingMessage): FramingVersion | undefine
   throw new RefusedError("bad-protocol-version", "Protocol-Version must be 1, 2 or 3");
 }
 
-/** Tells whether a request's Host is an address, localhost, a configured name, or that of VOXBUS_PUBLIC_URL. */
-function isOwnHost(request: IncomingMessage, config: GatewayConfig): boolean {
-  const { VOXBUS_PUBLIC_URL: publicUrl, VOXBUS_HOSTS: hosts } = config;
-  return isKnownHost(request.headers.host, publicUrl === undefined ? hosts : [...hosts, new URL(publicUrl).hostname]);
+/** The parts that know by which names the gateway may be reached. */
+interface Names {
+  readonly config: GatewayConfig;
+  readonly proxies: Proxies;
+}
+
+function askedHosts({ socket, headers }: IncomingMessage, { proxies }: Names): readonly string[] {
+  return proxies.askedHosts(socket.remoteAddress, headers);
+}
+
+/**
+ * Tells whether a request's Host, and the host that a proxy was asked for, are an address, localhost, a configured name, or
+ * that of VOXBUS_PUBLIC_URL.
+ */
+function isOwnHost(request: IncomingMessage, names: Names): boolean {
+  const { VOXBUS_PUBLIC_URL: publicUrl, VOXBUS_HOSTS: hosts } = names.config;
+  const known = publicUrl === undefined ? hosts : [...hosts, new URL(publicUrl).hostname];
+  return [request.headers.host, ...askedHosts(request, names)].every((host) => isKnownHost(host, known));
 }
 
 /**
  * Refuses a browser that asks under a foreign name. A page of that name sends no Origin with a GET. Throws RefusedError.
  */
-export function checkBrowserHost(request: IncomingMessage, config: GatewayConfig): void {
+export function checkBrowserHost(request: IncomingMessage, names: Names): void {
   const { origin, host, "sec-fetch-site": site, "user-agent": agent = "" } = request.headers;
   const browser = origin === undefined && (site !== undefined || agent.startsWith("Mozilla/"));
-  if (browser && !isOwnHost(request, config))
+  if (browser && !isOwnHost(request, names))
     throw new RefusedError("forbidden", `host ${host} is not allowed to browsers: see VOXBUS_HOSTS`);
 }
 
@@ -64,11 +78,12 @@ export function checkBrowserHost(request: IncomingMessage, config: GatewayConfig
  * the host name that it connects to, and that name is an address, localhost, or configured. Otherwise a foreign name could
  * be pointed at this machine. Throws RefusedError.
  */
-export function checkOrigin(request: IncomingMessage, config: GatewayConfig): void {
+export function checkOrigin(request: IncomingMessage, names: Names): void {
   const { origin } = request.headers;
-  if (origin === undefined || config.VOXBUS_ORIGINS.includes("*") || config.VOXBUS_ORIGINS.includes(origin)) return;
-  const host = hostName(request.headers.host ?? "");
-  const own = URL.canParse(origin) && new URL(origin).hostname.replace(/^\[|\]$/g, "") === host;
-  if (!own || !isOwnHost(request, config))
+  const { VOXBUS_ORIGINS: allowed } = names.config;
+  if (origin === undefined || allowed.includes("*") || allowed.includes(origin)) return;
+  const from = URL.canParse(origin) ? new URL(origin).hostname.replace(/^\[|\]$/g, "") : "";
+  const own = askedHosts(request, names).some((host) => hostName(host) === from);
+  if (!own || !isOwnHost(request, names))
     throw new RefusedError("forbidden", `origin ${origin} is not allowed: see VOXBUS_ORIGINS and VOXBUS_HOSTS`);
 }

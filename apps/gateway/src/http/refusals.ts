@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { StorageFullError } from "@voxbus/bus";
 import { ProtocolError, refusals, type Refusal } from "@voxbus/protocol";
 import { BusAwayError, type Log } from "@voxbus/subscriber";
 import { fixedLimits } from "../limits.ts";
@@ -21,8 +22,10 @@ export interface Refuser {
   request(response: ServerResponse, error: unknown): void;
   /** Answers an upgrade with the refusal that `error` stands for, and ends its connection. */
   upgrade(socket: Duplex, error: unknown): void;
-  /** Counts a request that cannot be answered, because it is not HTTP. */
+  /** Counts a request that cannot be answered, because it is not HTTP or MQTT. */
   invalid(error: unknown): void;
+  /** Counts a refusal that is answered elsewhere, and gives its name. */
+  named(error: unknown): Refusal;
   /** Counts a connection that is dropped at a limit before its request was read. */
   dropped(): void;
 }
@@ -34,8 +37,10 @@ export function createRefuser(counters: Counters, log: Log): Refuser {
     let name: Refusal = error instanceof Error && "code" in error ? "bad-request" : "internal";
     let message: string = refusals[name].meaning;
     if (error instanceof RefusedError) ({ refusal: name, message } = error);
-    else if (error instanceof ProtocolError) [name, message] = ["bad-device-id", error.message];
-    else if (error instanceof BusAwayError) [name, message] = ["bus-away", refusals["bus-away"].meaning];
+    else if (error instanceof ProtocolError)
+      [name, message] = [error.code === "bad-id" ? "bad-device-id" : "bad-request", error.message];
+    else if (error instanceof BusAwayError || error instanceof StorageFullError)
+      [name, message] = ["bus-away", refusals["bus-away"].meaning];
     count(counters.refusals, name);
     if (name === "internal") log.error({ err: error }, "request failed");
     else log.debug({ err: error, refusal: name }, "request refused");
@@ -65,6 +70,7 @@ export function createRefuser(counters: Counters, log: Log): Refuser {
       socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, destroy);
     },
     invalid: (error) => void refuse(error),
+    named: (error) => refuse(error).name,
     dropped: () => count(counters.refusals, "too-many"),
   };
 }

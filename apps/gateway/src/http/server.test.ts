@@ -15,6 +15,18 @@ beforeAll(async () => {
 });
 afterAll(() => gateways.stop());
 
+/** Asks for a device's configuration, with a Host header of the test's choice. */
+function readStatus(service: Running, headers: Readonly<Record<string, string>>): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const all = { "Device-Id": "kitchen", ...headers };
+    const asked = request(service.addresses["ota"] ?? "", { headers: all }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    asked.on("error", reject).end();
+  });
+}
+
 describe("authentication", () => {
   const key = "a-key-of-sixteen-or-more";
   const token = (id: string, seconds: number) =>
@@ -129,20 +141,28 @@ describe("OTA", () => {
   });
 
   it("a browser that asks under a foreign name that points here: 403; a device may use any name", async () => {
-    const status = (headers: Readonly<Record<string, string>>) =>
-      new Promise<number | undefined>((resolve, reject) => {
-        const all = { "Device-Id": "kitchen", ...headers };
-        const asked = request(one.addresses["ota"] ?? "", { headers: all }, (response) => {
-          response.resume();
-          resolve(response.statusCode);
-        });
-        asked.on("error", reject).end();
-      });
+    const status = (headers: Readonly<Record<string, string>>) => readStatus(one, headers);
     const agent = { "User-Agent": "Mozilla/5.0 (X11; Linux x86_64)" };
     expect(await status({ Host: "evil.example", ...agent })).toBe(403);
     expect(await status({ Host: "evil.example:8000", "Sec-Fetch-Site": "same-origin" })).toBe(403);
     expect(await status({ Host: "localhost:8000", ...agent })).toBe(200);
     expect(await status({ Host: "voxbus.example" })).toBe(200);
+  });
+
+  it("a page behind a proxy: passes if it comes from the host that a trusted proxy was asked for", async () => {
+    const names = { VOXBUS_HOSTS: "voice.example" };
+    const trusting = await gateways.start({ ...names, VOXBUS_TRUSTED_PROXIES: "127.0.0.1" });
+    const strict = await gateways.start(names);
+    const proxy = { Host: "127.0.0.1:8000", "X-Forwarded-Host": "voice.example" };
+    const page = { ...proxy, Origin: "https://voice.example:8443" };
+    expect(await readStatus(trusting, page)).toBe(200);
+    expect(await readStatus(strict, page)).toBe(403);
+    expect(await readStatus(trusting, { ...proxy, Origin: "https://evil.example" })).toBe(403);
+    expect(await readStatus(trusting, { ...proxy, Origin: "https://127.0.0.1" })).toBe(403);
+    const agent = { "User-Agent": "Mozilla/5.0" };
+    expect(await readStatus(trusting, { ...proxy, ...agent })).toBe(200);
+    expect(await readStatus(trusting, { ...proxy, ...agent, Host: "evil.example" })).toBe(403);
+    expect(await readStatus(trusting, { ...proxy, ...agent, "X-Forwarded-Host": "evil.example" })).toBe(403);
   });
 
   it("a body that is cut off: is counted as a bad request, and the gateway goes on", async () => {

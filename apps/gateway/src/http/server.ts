@@ -1,16 +1,22 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { listen, serverTimes, type Log, type Proxies } from "@voxbus/subscriber";
-import type { GatewayConfig } from "../config.ts";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
+import { listen, serverTimes, type Context, type Proxies } from "@voxbus/subscriber";
+import type { gatewayConfig } from "../config.ts";
+import type { Firmware } from "../firmware/firmware.ts";
 import { fixedLimits, type Limits } from "../limits.ts";
+import { createCertificateWatch, type CertificateWatch } from "./certificate.ts";
 import { requestUrl } from "./identity.ts";
 import type { Ota } from "./ota.ts";
 import { RefusedError, type Refuser } from "./refusals.ts";
+import type { Sounds } from "./sounds.ts";
 import { isDevicePath, type Upgrade } from "./upgrade.ts";
 
 /** The parts that answer requests. */
 export interface HttpHandlers {
   readonly upgrade: Upgrade;
   readonly ota: Ota;
+  readonly firmware: Firmware;
+  readonly sounds: Sounds;
   /** Gives the numbers for `GET /ws/stats`. */
   readonly stats: () => object;
 }
@@ -20,7 +26,6 @@ interface ServerDeps {
   readonly refuser: Refuser;
   readonly proxies: Proxies;
   readonly limits: Pick<Limits, "connections" | "perAddress">;
-  readonly log: Log;
 }
 
 /** The gateway's HTTP server: upgrades, OTA, numbers. */
@@ -32,11 +37,13 @@ export interface HttpServer {
   close(): void;
 }
 
-/** Starts to listen. Throws ListenError. */
+/** Starts to listen, over TLS if there is a certificate. Throws ListenError or ConfigError. */
 export async function openServer(
-  config: GatewayConfig,
-  { refuser, proxies, limits, log }: ServerDeps,
+  context: Pick<Context<typeof gatewayConfig>, "config" | "log" | "meter">,
+  { refuser, proxies, limits }: ServerDeps,
 ): Promise<HttpServer> {
+  const { config, log } = context;
+  const certificates = createCertificateWatch(context);
   let serve!: (handlers: HttpHandlers) => void;
   const serving = new Promise<HttpHandlers>((resolve) => (serve = resolve));
 
@@ -55,17 +62,7 @@ export async function openServer(
       if (request.errored === null || error instanceof RefusedError) refuser.request(response, error);
     }
   };
-  const server = createServer(
-    {
-      ...serverTimes,
-      requestTimeout: fixedLimits.requestMs,
-      headersTimeout: fixedLimits.requestMs,
-      maxHeaderSize: fixedLimits.headerBytes,
-      // Node would refuse a request without Host itself, uncounted. Nothing here relies on Host.
-      requireHostHeader: false,
-    },
-    (request, response) => void answer(request, response),
-  );
+  const server = createHttpServer(certificates, (request, response) => void answer(request, response));
   // Node would answer 417 itself, uncounted. Nothing here relies on Expect.
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => void answer(request, response));
   server.on("upgrade", (request, socket, head) => {
@@ -93,21 +90,42 @@ export async function openServer(
     dropped: () => refuser.dropped(),
     log,
   });
+  const certificate = server instanceof TlsServer ? certificates.follow(server) : undefined;
   return {
     address,
     port: Number(new URL(address).port),
     serve,
     close() {
+      certificate?.close();
       server.close();
       server.closeIdleConnections();
     },
   };
 }
 
+/** Creates the server, over TLS if there is a certificate. Throws ConfigError. */
+function createHttpServer(certificates: CertificateWatch, answer: RequestListener): Server {
+  const options = {
+    ...serverTimes,
+    requestTimeout: fixedLimits.requestMs,
+    headersTimeout: fixedLimits.requestMs,
+    maxHeaderSize: fixedLimits.headerBytes,
+    // Node would refuse a request without Host itself, uncounted. Nothing here relies on Host.
+    requireHostHeader: false,
+  };
+  const certificate = certificates.read();
+  if (certificate === undefined) return createServer(options, answer);
+  return createTlsServer({ ...options, ...certificate, handshakeTimeout: fixedLimits.requestMs }, answer);
+}
+
 /** Answers one request. Throws RefusedError or ProtocolError. */
-async function route(request: IncomingMessage, response: ServerResponse, { ota, stats }: HttpHandlers): Promise<void> {
-  const path = requestUrl(request).pathname;
+async function route(request: IncomingMessage, response: ServerResponse, handlers: HttpHandlers): Promise<void> {
+  const { ota, firmware, sounds, stats } = handlers;
+  const url = requestUrl(request);
+  const path = url.pathname;
+  if (sounds.owns(path) && request.method === "GET") return sounds.answer(response, path);
   if (ota.owns(path)) return ota.answer(request, response, path);
+  if (firmware.owns(path)) return firmware.answer(request, response, url);
   if (isDevicePath(path)) {
     throw new RefusedError(
       "upgrade-required",

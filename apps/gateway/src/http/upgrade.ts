@@ -1,13 +1,16 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { refusals } from "@voxbus/protocol";
+import { refusals, type FramingVersion } from "@voxbus/protocol";
 import type { Client, Guesses, Proxies } from "@voxbus/subscriber";
 import { WebSocketServer } from "ws";
 import type { GatewayConfig } from "../config.ts";
 import { fixedLimits } from "../limits.ts";
 import type { Handshake } from "../session/handshake.ts";
-import type { Auth, Identity } from "./auth.ts";
+import { DeviceSocket } from "../websocket/device-socket.ts";
+import { WebSocketTransport } from "../websocket/web-socket-transport.ts";
+import type { Auth } from "./auth.ts";
 import type { Capacity } from "./capacity.ts";
+import { checkDevice } from "./check-token.ts";
 import { checkOrigin, readFraming, readIdentity, requestUrl } from "./identity.ts";
 import { RefusedError, type Refuser } from "./refusals.ts";
 
@@ -36,6 +39,7 @@ export function createUpgrade(deps: UpgradeDeps): Upgrade {
   const { proxies, capacity, refuser, enter } = deps;
   const sockets = new WebSocketServer({
     noServer: true,
+    WebSocket: DeviceSocket,
     perMessageDeflate: false,
     maxPayload: fixedLimits.messageBytes,
     maxFragments: fixedLimits.messageParts,
@@ -52,14 +56,15 @@ export function createUpgrade(deps: UpgradeDeps): Upgrade {
   const answer = async (...[request, socket, head, accepted]: Parameters<Upgrade>) => {
     try {
       const client = proxies.clientOf(request.socket.remoteAddress, request.headers["x-forwarded-for"]);
-      const handshake = await accept(request, client, deps);
+      const { device, framing } = await accept(request, client, deps);
       // Nothing may wait between these checks and the count.
       const busy = capacity.refuse(client.group);
       if (busy) throw new RefusedError(busy, refusals[busy].meaning);
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
         accepted();
-        webSocket.on("close", capacity.enter(client.group));
-        enter({ ...handshake, remote: client.address, socket: webSocket, stream: socket });
+        webSocket.left = capacity.enter(client.group);
+        const transport = new WebSocketTransport(webSocket, socket, framing);
+        enter({ transport, device, remote: client.address });
       });
     } catch (error) {
       refuser.upgrade(socket, error);
@@ -72,28 +77,13 @@ export function createUpgrade(deps: UpgradeDeps): Upgrade {
 async function accept(
   request: IncomingMessage,
   client: Client,
-  { config, auth, guesses }: UpgradeDeps,
-): Promise<Omit<Handshake, "socket" | "stream" | "remote">> {
+  { config, auth, proxies, guesses }: UpgradeDeps,
+): Promise<{ readonly device: string; readonly framing: FramingVersion | undefined }> {
   const url = requestUrl(request);
   if (!isDevicePath(url.pathname)) throw new RefusedError("not-found", "devices connect to /xiaozhi/v1/");
   const identity = readIdentity(request, url);
   const framing = readFraming(request);
-  checkOrigin(request, config);
-  if (auth.mode !== "none") await checkToken(identity, client, { auth, guesses });
+  checkOrigin(request, { config, proxies });
+  await checkDevice(identity, client, { auth, guesses });
   return { device: identity.device, framing };
-}
-
-/** Checks a token unless too many from its address were wrong. The refusal does not tell what is wrong with it. */
-async function checkToken(
-  identity: Identity,
-  { group }: Client,
-  { auth, guesses }: Pick<UpgradeDeps, "auth" | "guesses">,
-): Promise<void> {
-  const { device, token } = identity;
-  // A device without a token does not guess.
-  if (token === "") throw new RefusedError("unauthorized", refusals.unauthorized.meaning);
-  if (!guesses.allows(group, device)) throw new RefusedError("too-many-guesses", refusals["too-many-guesses"].meaning);
-  if (await auth.verify(identity)) return guesses.right(group, device);
-  guesses.wrong(group, device);
-  throw new RefusedError("unauthorized", refusals.unauthorized.meaning);
 }

@@ -1,5 +1,6 @@
 import type { Meter } from "@opentelemetry/api";
 import type { TurnPlayed } from "@voxbus/protocol";
+import { startAtZero } from "@voxbus/subscriber";
 
 /** Histograms of turns, one set for all sessions of a gateway. */
 export interface TurnMeter {
@@ -9,21 +10,28 @@ export interface TurnMeter {
   silenced(ms: number, by: "abort" | "voice"): void;
 }
 
-const boundaries = [10, 25, 50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000];
+/** In seconds. */
+const boundaries = [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10];
 
 /** Creates the histograms. All times are the gateway's own: no other machine's clock enters them. */
 export function createTurnMeter(meter: Meter): TurnMeter {
   const histogram = (name: string, description: string) =>
     meter.createHistogram(name, { description, advice: { explicitBucketBoundaries: boundaries } });
   const instruments = {
-    final: histogram("voxbus_gateway_transcript_ms", "From the last voiced frame to its transcript"),
-    arrived: histogram("voxbus_gateway_first_audio_ms", "From the cause of a turn to its first sound here"),
-    sounded: histogram("voxbus_gateway_first_sound_ms", "From the cause of a turn to its first sound on the socket"),
+    final: histogram("voxbus_gateway_transcript_seconds", "From the last voiced frame to its transcript"),
+    arrived: histogram("voxbus_gateway_first_audio_seconds", "From the cause of a turn to its first sound here"),
+    sounded: histogram(
+      "voxbus_gateway_first_sound_seconds",
+      "From the cause of a turn to its first sound on the socket",
+    ),
   };
-  const silence = histogram("voxbus_gateway_silence_ms", "From an interruption to the end of the sound");
+  const silence = histogram("voxbus_gateway_silence_seconds", "From an interruption to the end of the sound");
+  startAtZero(instruments.final, { kind: ["spoken"] });
+  for (const one of [instruments.arrived, instruments.sounded]) startAtZero(one, { kind: ["spoken", "typed"] });
+  startAtZero(silence, { by: ["abort", "voice"] });
   return {
-    record: (what, ms, kind) => instruments[what].record(Math.max(0, ms), { kind }),
-    silenced: (ms, by) => silence.record(Math.max(0, ms), { by }),
+    record: (what, ms, kind) => instruments[what].record(Math.max(0, ms) / 1000, { kind }),
+    silenced: (ms, by) => silence.record(Math.max(0, ms) / 1000, { by }),
   };
 }
 

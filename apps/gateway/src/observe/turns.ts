@@ -84,7 +84,7 @@ export class TurnObserver {
     this.#counters.turns[outcome] += 1;
     if (outcome === "deadline" || outcome === "dry" || outcome === "shed") {
       const { device, id: session } = this.#session;
-      this.#log.warn({ device, session, origin: turn.origin, reply: turn.reply, reason: outcome }, "turn failed");
+      this.#log.warn({ device, session, turn: turn.origin, reply: turn.reply, reason: outcome }, "turn failed");
     }
     this.#traces?.ended(turn);
     this.#times.ended(turn);

@@ -7,6 +7,8 @@ export interface Announcements {
    * Undefined once the announcement has ended.
    */
   rank(id: string, seq: number): number | undefined;
+  /** True once an announcement's first frame has come, also if it has ended. */
+  knows(id: string): boolean;
   /** Marks a reply as ended, if it is an announcement. */
   end(id: string): void;
 }
@@ -25,6 +27,7 @@ export function createAnnouncements(): Announcements {
       }
       return announcement.ended ? undefined : announcement.rank;
     },
+    knows: (id) => known.has(id),
     end(id) {
       const announcement = known.get(id);
       if (announcement) announcement.ended = true;

@@ -5,11 +5,12 @@ import type {
   OutTextFrame,
   Outbound,
   ReplyOutcome,
+  TurnOutcome,
   TurnPlayed,
 } from "@voxbus/protocol";
 import { fixedLimits } from "../limits.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
-import type { Outcome, TurnState } from "./turn-state.ts";
+import type { TurnState } from "./turn-state.ts";
 
 /** A numbered frame of a reply: named (attempt, sentence, n) by tts. */
 export type ReplyFrame = (OutAudio | OutTextFrame | OutControlFrame) & {
@@ -56,6 +57,8 @@ export class PlayoutBuffer {
   complete = false;
   /** Why a complete reply is no answer. */
   outcome: ReplyOutcome | undefined;
+  /** The synthesizer that spoke last, as far as it is known. */
+  engine: string | undefined;
   dropped = 0;
   late = 0;
   #attempt = 0;
@@ -121,6 +124,7 @@ export class PlayoutBuffer {
     this.#sentenceEnded = frame.end !== undefined;
     this.complete = frame.end === "reply";
     this.outcome = frame.outcome;
+    this.engine = frame.engine ?? this.engine;
     this.fedAt = now;
     this.askedAt = undefined;
     this.#queue.push(frame);
@@ -159,8 +163,8 @@ export class PlayoutBuffer {
   }
 
   /** Reports how the reply ended. `fenced` frames came too late; `firstAudio` in ms. */
-  report(outcome: Outcome, fenced: number, firstAudio: number | undefined): TurnPlayed {
-    const { id: reply, origin, played, heard, dropped, late } = this;
+  report(outcome: TurnOutcome, fenced: number, firstAudio: number | undefined): TurnPlayed {
+    const { id: reply, origin, played, heard, engine, dropped, late } = this;
     const complete = outcome === "played";
     const reason = complete ? this.outcome : outcome;
     const unsent = this.#queue.length - this.#head;
@@ -174,6 +178,7 @@ export class PlayoutBuffer {
       fenced: fenced + (complete ? 0 : unsent),
       dropped,
       late,
+      ...(engine === undefined ? {} : { engine }),
       ...(firstAudio === undefined ? {} : { firstAudio: Math.round(firstAudio) }),
     };
   }

@@ -33,10 +33,43 @@ export interface TimingWheel {
   close(): void;
 }
 
+/** A call that is due at `at`, a whole number of ms. */
 interface Entry {
   readonly at: number;
   readonly ticker: Ticker;
   readonly owner: Owner;
+  /** The next entry of the same slot. */
+  next: Entry | undefined;
+}
+
+/**
+ * The entries of one moment, in the order in which they came. They are chained: an array for each round of each slot would
+ * be garbage that has grown old.
+ */
+class Slot {
+  size = 0;
+  #first: Entry | undefined;
+  #last: Entry | undefined;
+
+  add(entry: Entry): void {
+    if (this.#last) this.#last.next = entry;
+    else this.#first = entry;
+    this.#last = entry;
+    this.size += 1;
+  }
+
+  /** Removes all entries, and then hands on each of them, in order. */
+  empty(take: (entry: Entry) => void): void {
+    let entry = this.#first;
+    this.#first = this.#last = undefined;
+    this.size = 0;
+    while (entry) {
+      const { next }: Entry = entry;
+      entry.next = undefined;
+      take(entry);
+      entry = next;
+    }
+  }
 }
 
 /** A session's clock. Entries of one that was closed are forgotten when their slot is due, 4 s later at most. */
@@ -59,7 +92,7 @@ class Owner implements SessionClock {
   wake(ticker: Ticker, at: number): void {
     if (this.isClosed) return;
     this.entries += 1;
-    this.#wheel.put({ at, ticker, owner: this });
+    this.#wheel.put({ at: Math.ceil(at), ticker, owner: this, next: undefined });
   }
 
   close(): void {
@@ -77,7 +110,8 @@ const slots = 4096;
  * `perSlot` tickers, and the rest moves on to the next slot. This spreads the phases of sessions that begin together.
  */
 export function createTimingWheel(perSlot = 64): TimingWheel {
-  const wheel: Entry[][] = Array.from({ length: slots }, () => []);
+  const wheel = Array.from({ length: slots }, () => new Slot());
+  const slotAt = (time: number) => wheel[time % slots]!;
   let turned = Math.floor(performance.now());
   /** Entries of clocks that are open. */
   let waiting = 0;
@@ -88,9 +122,9 @@ export function createTimingWheel(perSlot = 64): TimingWheel {
 
   const put = (entry: Entry) => {
     if (!isTurning) turned = Math.max(turned, Math.min(Math.floor(performance.now()), timed - 1));
-    let slot = Math.min(Math.max(Math.ceil(entry.at), turned + 1), turned + slots - 1);
-    while ((wheel[slot % slots]?.length ?? 0) >= perSlot && slot < turned + slots - 1) slot += 1;
-    wheel[slot % slots]?.push(entry);
+    let slot = Math.min(Math.max(entry.at, turned + 1), turned + slots - 1);
+    while (slotAt(slot).size >= perSlot && slot < turned + slots - 1) slot += 1;
+    slotAt(slot).add(entry);
     waiting += 1;
     if (!isTurning && slot < timed) arm(slot);
   };
@@ -114,10 +148,7 @@ export function createTimingWheel(perSlot = 64): TimingWheel {
     turned = Math.max(turned, until - slots);
     while (turned < until) {
       turned += 1;
-      const slot = wheel[turned % slots];
-      if (!slot?.length) continue;
-      wheel[turned % slots] = [];
-      for (const entry of slot) call(entry, now);
+      slotAt(turned).empty((entry) => call(entry, now));
     }
     isTurning = false;
     rearm();
@@ -126,7 +157,7 @@ export function createTimingWheel(perSlot = 64): TimingWheel {
     disarm();
     if (waiting === 0) return;
     let slot = turned + 1;
-    while (wheel[slot % slots]?.length === 0) slot += 1;
+    while (slotAt(slot).size === 0) slot += 1;
     arm(slot);
   };
   const arm = (slot: number) => {

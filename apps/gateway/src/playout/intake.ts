@@ -7,13 +7,13 @@ import type { ReplyQueue } from "./reply-queue.ts";
 /** Decides which new replies and announcements of one session may play, and in which order. */
 export class Intake {
   readonly #deps: Pick<PlayoutDeps, "uplink" | "drops" | "memory">;
-  readonly #fence: Pick<Fence, "admits" | "drop">;
+  readonly #fence: Pick<Fence, "admits" | "drop" | "publish">;
   readonly #queue: ReplyQueue;
   #announcements: Announcements | undefined;
 
   constructor(
     deps: Pick<PlayoutDeps, "uplink" | "drops" | "memory">,
-    fence: Pick<Fence, "admits" | "drop">,
+    fence: Pick<Fence, "admits" | "drop" | "publish">,
     queue: ReplyQueue,
   ) {
     this.#deps = deps;
@@ -37,6 +37,23 @@ export class Intake {
     const reply = new PlayoutBuffer({ id, origin, rank }, now, memory);
     queue.add(reply);
     return reply;
+  }
+
+  /** Takes back an announcement that does not play yet. Returns it if it waits to play, and tells tts. */
+  withdraw(id: string): PlayoutBuffer | undefined {
+    const waiting = this.#queue.find(id);
+    const announcements = (this.#announcements ??= createAnnouncements());
+    if (!waiting && announcements.knows(id)) return undefined;
+    if (waiting) this.#queue.remove(waiting);
+    else announcements.rank(id, this.#deps.uplink.seq);
+    announcements.end(id);
+    this.#fence.publish(id);
+    return waiting;
+  }
+
+  /** Tells whether a reply is an announcement that played, or waits to. */
+  knows(id: string): boolean {
+    return this.#announcements?.knows(id) === true;
   }
 
   /** Marks a reply as ended, if it is an announcement: it does not play again. */

@@ -5,6 +5,8 @@ import type { Watchdog } from "./watchdog.ts";
 
 /** Time after the last sound before `tts` `stop`, ms: older firmware cuts sound that is still queued. */
 export const stopMarginMs = 180;
+/** Time until a device that takes in no sound is asked again, ms. */
+export const retryMs = 20;
 
 /** Sends a reply's frames, each at its time on an absolute clock. All times in ms. */
 export class Pacer {
@@ -79,7 +81,7 @@ export class Pacer {
       if (frame.kind === "audio") {
         const due = Math.max(this.#soundFrom, this.#soundEnd - lead * frame.duration);
         if (now < due) return (this.#dueAt = due);
-        if (!this.#downlink.writable()) return now + frame.duration;
+        if (!this.#downlink.writable()) return now + retryMs;
         // An underrun starts the clock anew. Catching up in a burst would overrun small devices.
         if (this.#soundEnd > 0 && this.#soundEnd < now) reply.late += 1;
         if (this.#soundEnd < now) this.#soundBegan = now;

@@ -3,10 +3,7 @@ import type { OutText } from "@voxbus/protocol";
 import { fixedLimits } from "../limits.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
 import { PlayoutBuffer } from "./buffer.ts";
-
-/** The words that the gateway says itself. `apology`: a turn failed. `wait`: a turn waits for its place. `busy`: a turn was shed. */
-export const phraseNames = ["apology", "wait", "busy"] as const;
-export type PhraseName = (typeof phraseNames)[number];
+import { phraseNames, type PhraseName } from "./turn-state.ts";
 
 /** Gives the sound of a phrase in a language as Opus packets of 60 ms, or undefined if there is no sound in that language. */
 export type PhraseSounds = (name: PhraseName, language: string) => readonly Uint8Array[] | undefined;

@@ -127,6 +127,18 @@ describe("playout", () => {
     expect(stage.audio().slice(-2)).toEqual(["news:0:1", "news:0:2"]);
   });
 
+  it("announcement: the device is told to speak once it takes in sound", () => {
+    let takesSound = false;
+    const stage = createStage({ writable: () => takesSound });
+    for (const frame of replyFrames({ reply: "news" }, 1, 2)) stage.playout.frame(frame);
+    stage.pass(2000);
+    expect(stage.states()).toEqual([]);
+    takesSound = true;
+    stage.pass(1000);
+    expect(stage.states()).toEqual(["start", "sentence_start", "stop"]);
+    expect(stage.audio()).toEqual(["news:0:1", "news:0:2"]);
+  });
+
   it("announcement: an abort kills it for good, a barge-in leaves one that waits alone", () => {
     const stage = createStage();
     const origin = stage.inbound();

@@ -6,7 +6,7 @@ import { Fence } from "./fence.ts";
 import { Intake } from "./intake.ts";
 import { Interruption } from "./interruption.ts";
 import { LiveFrames } from "./live-frames.ts";
-import { Pacer } from "./pacer.ts";
+import { Pacer, retryMs } from "./pacer.ts";
 import { Patience } from "./patience.ts";
 import type { PlayoutDeps } from "./playout-deps.ts";
 import { ReplyQueue } from "./reply-queue.ts";
@@ -16,13 +16,12 @@ import { consequences, isOutcome, nextTurnState, type Outcome, type TurnEvent } 
 import type { AwaitedTurn, Turn } from "./turn.ts";
 import { Watchdog, type Work } from "./watchdog.ts";
 
-/**
- * Plays the replies of one session, one at a time. Seq, origin and fence decide which reply plays, and which frames reach
- * the device (docs/bus.md, causality).
- */
+/** Plays the replies of one session, one at a time, as seq, origin and fence decide (docs/bus.md, causality). */
 export class Playout implements Ticker {
   readonly reports: TurnReports;
   readonly live: LiveFrames;
+  readonly intake: Intake;
+  readonly queue = new ReplyQueue();
   readonly #deps: PlayoutDeps;
   readonly #fence: Fence;
   readonly #watchdog: Watchdog;
@@ -30,8 +29,6 @@ export class Playout implements Ticker {
   readonly #speaking: Speaking;
   readonly #interruption: Interruption;
   readonly #patience = new Patience();
-  readonly #queue = new ReplyQueue();
-  readonly #intake: Intake;
   #current: PlayoutBuffer | undefined;
   /** The origin of the newest reply that has started. */
   #started = 0;
@@ -42,12 +39,12 @@ export class Playout implements Ticker {
     this.#deps = deps;
     this.#fence = new Fence(deps.uplink, deps.drops);
     this.live = new LiveFrames(deps, this.#fence);
-    this.#intake = new Intake(deps, this.#fence, this.#queue);
+    this.intake = new Intake(deps, this.#fence, this.queue);
     this.#watchdog = new Watchdog(deps.uplink, deps.profile);
     this.#pacer = new Pacer(deps.downlink, this.#watchdog, deps.profile);
     this.#speaking = new Speaking(deps, this.#pacer);
     this.#interruption = new Interruption(this.#pacer, deps.limits.pauseMs);
-    this.reports = new TurnReports(deps, this.#fence, this.#pacer, this.#queue);
+    this.reports = new TurnReports(deps, this.#fence, this.#pacer, this.queue);
   }
 
   /** The seq of the fence: nothing of a turn whose origin is at or below it reaches the device. */
@@ -63,12 +60,12 @@ export class Playout implements Ticker {
   /** True while the user speaks, something is being thought or said, or live audio goes on. */
   get busy(): boolean {
     const sounds = this.#speaking.on || this.#interruption.speaks || this.live.playing;
-    return sounds || (this.#current ?? this.#awaited) !== undefined || this.#queue.size > 0;
+    return sounds || (this.#current ?? this.#awaited) !== undefined || this.queue.size > 0;
   }
 
-  /** Typed text was published as `seq`. It cuts the reply that plays, and its turn begins. */
+  /** Typed text was published as `seq`. It cuts the reply that plays or waits for the device, and its turn begins. */
   typed(seq: number, text: string): void {
-    if (this.#current) this.#cut(this.#current, 0);
+    this.#cut(0);
     this.#beginTurn(seq, text);
   }
 
@@ -89,7 +86,7 @@ export class Playout implements Ticker {
   #beginTurn(origin: number, text: string): void {
     this.#deps.downlink.writeText({ type: "stt", text });
     this.#await(origin, "awaited");
-    this.#speaking.begin();
+    if (this.#deps.downlink.writable()) this.#speaking.begin();
   }
 
   /** `listen` `stop` was published as `seq`: perhaps something was heard. */
@@ -103,7 +100,7 @@ export class Playout implements Ticker {
    */
   abort(seq: number): void {
     const spoke = this.#speaking.on;
-    for (const reply of this.#queue.filter(({ origin }) => origin === undefined)) this.#move(reply, "passed");
+    for (const reply of this.queue.filter(({ origin }) => origin === undefined)) this.#move(reply, "passed");
     this.#passTurns(seq);
     if (this.#current) this.#move(this.#current, "passed");
     if (!spoke) this.#deps.downlink.writeText({ type: "tts", state: "stop" });
@@ -119,13 +116,14 @@ export class Playout implements Ticker {
   /** asr understood words from `seq` on. They cut the reply that they interrupt; a turn that is being thought goes on. */
   bargeIn(seq: number): void {
     if (seq > this.#deps.uplink.seq) return this.#drop("future-origin");
-    if (this.#current && this.#interruption.cuts) this.#cut(this.#current, seq);
+    if (this.#interruption.cuts) this.#cut(seq);
     this.#next();
   }
 
   /** The user, or a noise, begins to sound in the frame `seq`. Returns true if the reply that plays pauses. */
   userSpeaks(seq: number): boolean {
-    return seq <= this.#deps.uplink.seq && this.#interruption.begin(seq, this.#current, this.#deps.clock.now());
+    const now = this.#deps.clock.now();
+    return seq <= this.#deps.uplink.seq && this.#interruption.begin(seq, this.#current ?? this.queue.findAnswer(), now);
   }
 
   /** The user ceased to speak at `seq`. `origin` is a final transcript that will be answered though no `stt` was sent. */
@@ -142,7 +140,7 @@ export class Playout implements Ticker {
   working(work: Work, waits = false): void {
     if (work.origin !== undefined && work.origin > this.#deps.uplink.seq) return this.#drop("future-origin");
     const now = this.#deps.clock.now();
-    this.#watchdog.sign(work, [this.#awaited, this.#current, ...this.#queue.all()], now);
+    this.#watchdog.sign(work, [this.#awaited, this.#current, ...this.queue.all()], now);
     if (work.origin === undefined || !this.#patience.sign(work.origin, waits, this.#awaited, now)) return;
     // Speech that is still being recognized is no turn yet: perhaps it has no words.
     if (this.#awaited?.state === "awaited") this.tick(now);
@@ -155,15 +153,15 @@ export class Playout implements Ticker {
   /** No program will answer a turn, because there is too much to do. The answer of a turn that sounds already goes on. */
   shed(origin: number): void {
     if (!this.#fence.admits(origin)) return;
-    for (const turn of [this.#awaited, ...this.#queue.all()]) if (turn?.origin === origin) this.#move(turn, "refused");
+    for (const turn of [...this.queue.all(), this.#awaited]) if (turn?.origin === origin) this.#move(turn, "refused");
     this.#next();
   }
 
   /** Takes a numbered frame of a reply. */
   frame(frame: ReplyFrame): void {
     const now = this.#deps.clock.now();
-    const current = this.#current?.id === frame.reply ? this.#current : this.#queue.find(frame.reply);
-    const reply = current ?? this.#intake.queue(frame, this.#started, now);
+    const current = this.#current?.id === frame.reply ? this.#current : this.queue.find(frame.reply);
+    const reply = current ?? this.intake.queue(frame, this.#started, now);
     if (!reply) return;
     const verdict = reply.accept(frame, now);
     if (verdict !== "taken") this.#drop(verdict);
@@ -176,7 +174,8 @@ export class Playout implements Ticker {
   tick(now: number): void {
     if (now >= this.#wakeAt) this.#wakeAt = Infinity;
     if (this.#current) return this.#play(this.#current, now);
-    if (this.#awaited && now >= this.#watchdog.deadline(this.#awaited, now)) this.#move(this.#awaited, "late");
+    const awaited = this.queue.unanswered(this.#awaited);
+    if (awaited && now >= this.#watchdog.deadline(awaited, now)) this.#move(awaited, "late");
     this.#next();
   }
 
@@ -184,8 +183,7 @@ export class Playout implements Ticker {
   close(): void {
     this.#speaking.close();
     this.#awaited = undefined;
-    if (this.#current) this.#move(this.#current, "ended");
-    for (const reply of this.#queue.all()) this.#move(reply, "ended");
+    for (const reply of [this.#current, ...this.queue.all()]) if (reply) this.#move(reply, "ended");
   }
 
   #drop(reason: DropReason): undefined {
@@ -211,8 +209,9 @@ export class Playout implements Ticker {
   #next(): void {
     if (this.#current) return;
     const now = this.#deps.clock.now();
-    const reply = this.#queue.takeFirst((one) => one.origin !== undefined || this.#mayAnnounce(one, now));
-    if (!reply) return this.#awaited && this.#wait(this.#awaited, now);
+    const reply = this.queue.takeFirst((one) => this.#mayStart(one, now));
+    const awaited = this.queue.unanswered(this.#awaited);
+    if (!reply) return awaited && this.#wait(awaited, now);
     this.#current = reply;
     this.#move(reply, "started");
     this.#pacer.beginReply();
@@ -233,12 +232,13 @@ export class Playout implements Ticker {
     this.#next();
   }
 
-  /** An announcement waits for the user and for a turn that is awaited, but not forever. */
-  #mayAnnounce({ since }: PlayoutBuffer, now: number): boolean {
-    const until = since + fixedLimits.announcementWaitMs;
-    if ((!this.#interruption.speaks && !this.#awaited) || now >= until) return true;
-    this.#wakeUp(until);
-    return false;
+  /** A reply waits until the device takes in sound; an announcement also for the user and an awaited turn, but not forever. */
+  #mayStart({ origin, since }: PlayoutBuffer, now: number): boolean {
+    const isReached = this.#speaking.on || this.#deps.downlink.writable();
+    const until = isReached ? since + fixedLimits.announcementWaitMs : now + retryMs;
+    const mayNow = origin !== undefined || (!this.#interruption.speaks && !this.#awaited) || now >= until;
+    if (!isReached || !mayNow) this.#wakeUp(until);
+    return isReached && mayNow;
   }
 
   #play(reply: PlayoutBuffer, now: number): void {
@@ -248,8 +248,10 @@ export class Playout implements Ticker {
     this.#next();
   }
 
-  /** Ends the reply that plays, and every turn up to `from`. A later turn and a queued announcement go on. */
-  #cut(reply: PlayoutBuffer, from: number): void {
+  /** Ends the reply that plays or is next, and every turn up to `from`. A later turn and a queued announcement go on. */
+  #cut(from: number): void {
+    const reply = this.#current ?? this.queue.findAnswer();
+    if (!reply) return;
     if (reply.isNotice) return this.#move(reply, "passed");
     this.#passTurns(Math.max(from, reply.origin ?? 0));
     this.#fence.publish(reply.origin === undefined ? reply.id : undefined);
@@ -260,11 +262,10 @@ export class Playout implements Ticker {
   #passTurns(seq: number): void {
     this.#fence.raise(seq);
     const fence = this.#fence.seq;
-    for (const reply of this.#queue.filter(({ origin = Infinity }) => origin <= fence)) this.#move(reply, "passed");
-    if (this.#awaited && this.#awaited.origin <= fence) this.#move(this.#awaited, "passed");
-    const current = this.#current;
-    if (current?.origin !== undefined && current.origin <= fence) this.#move(current, "passed");
-    else if (!current && !this.#awaited) this.#speaking.hush();
+    const turns = [...this.queue.all(), this.queue.unanswered(this.#awaited), this.#current];
+    for (const turn of turns) if (turn?.origin !== undefined && turn.origin <= fence) this.#move(turn, "passed");
+    if (this.#awaited && this.#awaited.origin <= fence) this.#move(this.#awaited, "overtaken");
+    if (!this.#current && !this.#awaited) this.#speaking.hush();
   }
 
   /** Moves a turn to its next state. An outcome takes the turn out of play-out. */
@@ -279,17 +280,17 @@ export class Playout implements Ticker {
   #settle(turn: Turn, outcome: Outcome): void {
     const { fences, silences, reported, says } = consequences[outcome];
     const isNotice = turn instanceof PlayoutBuffer && turn.isNotice;
-    const answerFollows = this.#awaited?.state === "awaited" || this.#queue.hasAnswer;
+    const answerFollows = this.#awaited?.state === "awaited" || this.queue.findAnswer() !== undefined;
     const wasPlaying = turn === this.#current;
     if (wasPlaying) this.#current = undefined;
     else if (turn === this.#awaited) this.#awaited = undefined;
-    else this.#queue.remove(turn);
+    else this.queue.remove(turn);
     if (silences && wasPlaying && !(isNotice && answerFollows)) this.#speaking.hush();
     if (fences && turn.origin !== undefined) {
       this.#fence.raise(turn.origin);
       this.#fence.publish();
     }
-    if (turn instanceof PlayoutBuffer) this.#intake.end(turn.id);
+    if (turn instanceof PlayoutBuffer) this.intake.end(turn.id);
     if (isNotice) turn.discard();
     else if (reported) this.reports.report(turn, outcome);
     if (says === undefined) return;

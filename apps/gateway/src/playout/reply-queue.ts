@@ -1,5 +1,6 @@
 import { fixedLimits } from "../limits.ts";
 import type { PlayoutBuffer } from "./buffer.ts";
+import type { AwaitedTurn } from "./turn.ts";
 
 /** The replies of one session that wait to play, in the order of their causes. */
 export class ReplyQueue {
@@ -13,9 +14,14 @@ export class ReplyQueue {
     return this.#replies.length >= fixedLimits.queuedReplies;
   }
 
-  /** True if the answer of a turn waits. */
-  get hasAnswer(): boolean {
-    return this.#replies.some(({ origin }) => origin !== undefined);
+  /** Gives the first answer of a turn at or after the seq `from`, or undefined. */
+  findAnswer(from = 0): PlayoutBuffer | undefined {
+    return this.#replies.find(({ origin = -1 }) => origin >= from);
+  }
+
+  /** Gives a turn back, unless its answer waits here. */
+  unanswered(turn: AwaitedTurn | undefined): AwaitedTurn | undefined {
+    return turn && this.findAnswer(turn.origin) ? undefined : turn;
   }
 
   /** Gives the reply with an id, or undefined. */
@@ -38,6 +44,13 @@ export class ReplyQueue {
   takeFirst(mayPlay: (reply: PlayoutBuffer) => boolean): PlayoutBuffer | undefined {
     const at = this.#replies.findIndex(mayPlay);
     return at < 0 ? undefined : this.#replies.splice(at, 1)[0];
+  }
+
+  /** Removes and gives the announcements. */
+  takeAnnouncements(): readonly PlayoutBuffer[] {
+    const taken = this.filter(({ origin, isNotice }) => origin === undefined && !isNotice);
+    for (const reply of taken) this.remove(reply);
+    return taken;
   }
 
   remove(reply: object): void {

@@ -15,11 +15,19 @@ export type Written = { readonly at: number } & (
 /** The longest pause of the play-out, ms. */
 export const pauseMs = 8000;
 
+/** The device of a stage, and the gateway's phrases. */
+interface StageOptions {
+  readonly sounds?: boolean;
+  readonly startGapMs?: number;
+  readonly deadlineMs?: number;
+  readonly language?: string;
+  /** Tells whether the device takes in sound. */
+  readonly writable?: () => boolean;
+}
+
 /** Creates a play-out in virtual time. It records everything written to the device, and published on the bus. */
-export function createStage(
-  options: { readonly sounds?: boolean; readonly startGapMs?: number; readonly language?: string } = {},
-) {
-  const { startGapMs = 20, language = "en" } = options;
+export function createStage(options: StageOptions = {}) {
+  const { startGapMs = 20, deadlineMs = 15_000, language = "en", writable = () => true } = options;
   let now = 1000;
   let seq = 0;
   let queue: { readonly at: number; readonly ticker: Ticker }[] = [];
@@ -46,11 +54,11 @@ export function createStage(
     downlink: {
       writeText: (text) => wire.push({ at: now, text }),
       writeAudio: (packet) => wire.push({ at: now, audio: new TextDecoder().decode(packet) }),
-      writable: () => true,
+      writable,
       close: () => undefined,
     },
     turns: { ended: (turn) => turns.push(turn), noticed: (kind) => notices.push(kind) },
-    profile: () => ({ lead: 2, startGapMs, deadlineMs: 15_000, dryMs: 5000, language }),
+    profile: () => ({ lead: 2, startGapMs, deadlineMs, dryMs: 5000, language }),
     phrase: (name) => (options.sounds ? [new TextEncoder().encode(`${name}:0:0`)] : undefined),
   });
   return {

@@ -6,9 +6,9 @@ import type { Clock } from "./clock.ts";
 import type { Downlink } from "./downlink.ts";
 import type { Fence } from "./fence.ts";
 import type { Pacer } from "./pacer.ts";
-import { alertOf, createPhrase, type PhraseName, type PhraseSounds } from "./phrases.ts";
+import { alertOf, createPhrase, type PhraseSounds } from "./phrases.ts";
 import type { ReplyQueue } from "./reply-queue.ts";
-import type { Outcome } from "./turn-state.ts";
+import type { Outcome, PhraseName } from "./turn-state.ts";
 import type { Turn } from "./turn.ts";
 
 /** Dependencies of the reports. */
@@ -33,6 +33,7 @@ export class TurnReports {
   readonly #queue: ReplyQueue;
   #endedAt = -Infinity;
   #lastReply: string | undefined;
+  #lastTurn: number | undefined;
 
   constructor(deps: TurnReportsDeps, fence: Fence, pacer: Pacer, queue: ReplyQueue) {
     this.#queue = queue;
@@ -46,9 +47,14 @@ export class TurnReports {
     return this.#endedAt;
   }
 
-  /** Closes the session when the reply with this id has ended. */
-  closeAfter(reply: string): void {
+  /** Ends the conversation when the reply with this id has ended. Undefined: it goes on. */
+  closeAfter(reply: string | undefined): void {
     this.#lastReply = reply;
+  }
+
+  /** Ends the conversation when the reply of this turn was played to its end. If the user ends it before, it goes on. */
+  closeAfterTurn(origin: number): void {
+    this.#lastTurn = origin;
   }
 
   /** Reports how a turn ended, and releases its frames. */
@@ -61,7 +67,8 @@ export class TurnReports {
     }
     turns.ended(turn.report(outcome, this.#fence.takeDropped(), this.#pacer.firstAudio));
     turn.discard();
-    if (turn.id === this.#lastReply) downlink.close("done");
+    const isLastTurn = turn.origin !== undefined && turn.origin === this.#lastTurn && outcome === "played";
+    if (isLastTurn || turn.id === this.#lastReply) downlink.close("done");
   }
 
   /** Shows a notice, and counts it. */

@@ -1,5 +1,4 @@
 import type { ReplyOutcome, TurnOutcome } from "@voxbus/protocol";
-import type { PhraseName } from "./phrases.ts";
 
 /**
  * The states of a turn in play-out. `tentative`: the device stopped listening, and perhaps nothing was heard. `awaited`:
@@ -9,7 +8,7 @@ import type { PhraseName } from "./phrases.ts";
 export type TurnState = "tentative" | "awaited" | "queued" | "playing" | Outcome;
 
 /** How a turn ends in play-out. A reply that was played to its end may say that it is no answer. */
-export type Outcome = Exclude<TurnOutcome, ReplyOutcome>;
+export type Outcome = Exclude<TurnOutcome, ReplyOutcome | "no-channel">;
 
 /**
  * Events of a turn. `unheard`: nothing was heard. `overtaken`: a later turn is awaited, or a reply that answers it plays.
@@ -41,6 +40,10 @@ export const turnTransitions: Readonly<Record<TurnState, Readonly<Partial<Record
   closed: {},
   "nothing-heard": {},
 };
+
+/** The words that the gateway says itself. `apology`: a turn failed. `wait`: a turn waits for its place. `busy`: a turn was shed. */
+export const phraseNames = ["apology", "wait", "busy"] as const;
+export type PhraseName = (typeof phraseNames)[number];
 
 /** The consequences of an outcome. */
 export interface Consequences {

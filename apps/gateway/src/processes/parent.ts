@@ -1,4 +1,4 @@
-import { runParent, type ParentContext, type Program } from "@voxbus/subscriber";
+import { runParent, startAtZero, type ParentContext, type Program } from "@voxbus/subscriber";
 import type { gatewayConfig } from "../config.ts";
 import { startGatewayProcess, type GatewayProcess } from "./gateway-process.ts";
 import { createHangWatch } from "./hang-watch.ts";
@@ -10,7 +10,7 @@ type Config = typeof gatewayConfig;
 
 /**
  * Runs VOXBUS_GATEWAY_WORKERS gateways behind one port, each in a process of its own, with this process as their parent.
- * It accepts connections and hands each to the next process, so no frame passes through it.
+ * It accepts connections and hands each to the next process that is free, so no frame passes through it.
  */
 export async function runProcesses(gateway: Program<Config>): Promise<void> {
   await runParent(gateway, buildParent);
@@ -19,8 +19,10 @@ export async function runProcesses(gateway: Program<Config>): Promise<void> {
 /** Starts the gateway processes, and gives the addresses that devices use. Throws ConfigError if one could not start. */
 async function buildParent(context: ParentContext<Config>): Promise<Readonly<Record<string, string>>> {
   const { config, log, meter, defer, drain, fail } = context;
-  const restarts = meter.createCounter("voxbus_gateway_worker_restarts", {
-    description: "Gateway processes restarted",
+  const numbers = Array.from({ length: config.VOXBUS_GATEWAY_WORKERS }, (_one, index) => index + 1);
+  const description = "Gateway processes restarted";
+  const restarts = startAtZero(meter.createCounter("voxbus_gateway_worker_restarts", { description }), {
+    restarted: numbers.map(String),
   });
   const processes: GatewayProcess[] = [];
   // The operations port of each is the parent's to ask. It answers for all on its own.
@@ -40,7 +42,7 @@ async function buildParent(context: ParentContext<Config>): Promise<Readonly<Rec
 
   // The first one starts alone, so that a problem of its start is told once.
   const { ops: _, ...addresses } = await startOne(1);
-  await Promise.all(Array.from({ length: config.VOXBUS_GATEWAY_WORKERS - 1 }, (_one, index) => startOne(index + 2)));
+  await Promise.all(numbers.slice(1).map(startOne));
   const look = createHangWatch(processes, log);
   const watching = setInterval(() => void look(), watchMs);
   defer(() => clearInterval(watching));

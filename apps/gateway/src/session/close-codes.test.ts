@@ -174,6 +174,11 @@ const reached: Record<CloseName, () => Promise<End>> = {
     bus.publish(loose(channels.command("front")), { body });
     return device.closed;
   },
+  async disabled() {
+    const device = await connect("banned", await startGateway());
+    await bus.bucket(buckets.registry).put("banned", { allowed: false, since: 1 });
+    return device.closed;
+  },
   async slow() {
     const service = await startGateway({ VOXBUS_SLOW_MS: "500" });
     const observed = await watchEnd("stuck");

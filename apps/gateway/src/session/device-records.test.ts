@@ -133,6 +133,52 @@ it("a gateway that died: its session counts up to the gateway's last sign of lif
   }
 });
 
+it("first seen: is when the first session began, and older records do not get one", async () => {
+  const records = keep();
+  records.opened(session("fresh", "s1"), undefined);
+  const began = now;
+  now += 10;
+  records.opened(session("fresh", "s2"), undefined);
+  expect(await until("fresh", ({ session }) => session === "s2")).toMatchObject({ firstSeen: began });
+  records.ended(session("brief", "s3", now - 40), "done");
+  expect(await until("brief", () => true)).toMatchObject({ firstSeen: now - 40, lastReason: "done" });
+  await bus.bucket(buckets.devices).put("older", { lastSeen: 5, lastReason: "gone", totalOnline: 1 });
+  records.opened(session("older", "s1"), undefined);
+  expect(await until("older", ({ session }) => session === "s1")).not.toHaveProperty("firstSeen");
+});
+
+it("reports of firmware: the newest is written once, beside what else changes, and none that says nothing new", async () => {
+  const records = keep();
+  const bucket = bus.bucket(buckets.devices);
+  for (let n = 0; n < 1000; n += 1) records.reported("chatty", { firmware: `1.${n}`, board: "lamp" });
+  const first = await until("chatty", ({ firmware }) => firmware === "1.999");
+  expect(first).toEqual({ lastSeen: 0, lastReason: "", totalOnline: 0, firmware: "1.999", board: "lamp" });
+  const { revision } = (await bucket.get("chatty"))!;
+  records.reported("chatty", { firmware: "1.999" });
+  records.reported("chatty", {});
+  records.opened(session("chatty", "s1"), undefined);
+  expect(await until("chatty", ({ session }) => session === "s1")).toMatchObject({ board: "lamp", firstSeen: now });
+  const after = (await bucket.get("chatty"))!;
+  // Other tests write to the bucket too.
+  expect(after.revision).toBeGreaterThan(revision);
+  records.ended(session("chatty", "s1"), "gone");
+  expect(await until("chatty", ({ lastReason }) => lastReason === "gone")).toMatchObject({ firmware: "1.999" });
+});
+
+it("reports of firmware: those of more devices than fit wait for the next start of the device", async () => {
+  const records = createDeviceRecords(bus, silentLog, { mostReports: 50 });
+  kept.push(records);
+  for (let n = 0; n < 1000; n += 1) records.reported(`many-${n}`, { firmware: "1.0" });
+  records.reported("many-20", { firmware: "2.0" });
+  await until("many-20", ({ firmware }) => firmware === "2.0");
+  await until("many-65", ({ firmware }) => firmware === "1.0");
+  // The first 16 were being written at once, and 50 waited.
+  expect(await read("many-66")).toBeUndefined();
+  expect(await read("many-999")).toBeUndefined();
+  records.reported("many-999", { firmware: "1.0" });
+  await until("many-999", ({ firmware }) => firmware === "1.0");
+});
+
 it("a device that stays: its record is brought up to date", async () => {
   const records = keep(50);
   const staying = {

@@ -1,18 +1,14 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { BusAwayError, ConflictError, StorageFullError, type Bus } from "@voxbus/bus";
+import type { Bus } from "@voxbus/bus";
 import { countUpTo, endRecord, findProcess } from "@voxbus/presence";
 import { buckets, type DeviceRecord, type Presence } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
-import { fixedLimits } from "../limits.ts";
+import { createRecordQueue, type DeviceReport } from "./record-queue.ts";
 
-/** Records that are written at once. The others wait: a storm of disconnects becomes a queue. */
-const writers = 16;
-/** The record of a device that stays is updated at this interval, ms. A crash loses at most this much of its time. */
-const usualRefreshMs = 300_000;
-const retryMs = 500;
-
-/** Changes a record; undefined leaves it as it is. */
-type Change = (record: DeviceRecord) => DeviceRecord | undefined | Promise<DeviceRecord | undefined>;
+/**
+ * The record of a device that stays is updated at this interval, ms, or twice in the validity of its token. After a crash the
+ * time of the session is known without that, unless the bucket `presence` is lost too.
+ */
+const usualRefreshMs = 3_600_000;
 
 /**
  * Keeps the records of devices, which outlive their sessions (docs/bus.md, devices): when a device was seen last, why its
@@ -26,6 +22,8 @@ export interface DeviceRecords {
    * session has counted it already.
    */
   ended(session: RecordedSession, reason: string): void;
+  /** A device said what it runs. That does not count as having been here. */
+  reported(device: string, report: DeviceReport): void;
   /** Writes the changes that wait, for 2 s at most. */
   close(): Promise<void>;
 }
@@ -38,40 +36,33 @@ export interface RecordedSession {
   readonly lastSeen: number;
 }
 
-/** Creates the records of one gateway's devices. `now` gives the time in ms since the epoch. */
+/** Options of the records. */
+interface RecordOptions {
+  /** The validity of tokens since their device was last here, ms. */
+  readonly tokenMs?: number;
+  readonly refreshMs?: number;
+  /** Gives the time in ms since the epoch. */
+  readonly now?: () => number;
+  /** The most reports that wait to be written. */
+  readonly mostReports?: number;
+}
+
+/** Creates the records of one gateway's devices. */
 export function createDeviceRecords(
   bus: Bus,
   log: Log,
-  { refreshMs = usualRefreshMs, now = Date.now }: { readonly refreshMs?: number; readonly now?: () => number } = {},
+  {
+    tokenMs = Infinity,
+    refreshMs = Math.min(usualRefreshMs, tokenMs / 2),
+    now = Date.now,
+    mostReports,
+  }: RecordOptions = {},
 ): DeviceRecords {
   const open = new Map<string, RecordedSession>();
   /** Every session that was opened here and has not ended. */
   const sessions = new Set<string>();
-  /** Changes that wait, in order, by device. */
-  const waiting = new Map<string, Change[]>();
-  const running = new Map<string, Promise<void>>();
-  let closed = false;
-
-  const pump = (): void => {
-    for (const [device, changes] of waiting) {
-      if (running.size >= writers || closed) return;
-      if (running.has(device)) continue;
-      waiting.delete(device);
-      const done = write(bus, device, changes, () => closed)
-        .catch((err: unknown) => log.warn({ err, device }, "device record write failed"))
-        .then(() => {
-          running.delete(device);
-          return pump();
-        });
-      running.set(device, done);
-    }
-  };
-  const change = (device: string, one: Change): void => {
-    const changes = waiting.get(device);
-    if (changes) changes.push(one);
-    else waiting.set(device, [one]);
-    pump();
-  };
+  const queue = createRecordQueue(bus, log, mostReports);
+  const { change } = queue;
   const timer = setInterval(() => {
     for (const [device, { id, lastSeen }] of open) {
       change(device, (record) => (record.session === id ? countUpTo(record, lastSeen) : undefined));
@@ -85,7 +76,7 @@ export function createDeviceRecords(
       sessions.add(id);
       const at = now();
       change(device, async (record) => {
-        if (record.session === undefined) return { ...record, lastSeen: at, session: id };
+        if (record.session === undefined) return { ...begin(record, at), lastSeen: at, session: id };
         // Without a presence, nothing tells how long the session lasted.
         const lostAt = previous ? await findEnd(bus, previous, record) : record.lastSeen;
         const before = endRecord(
@@ -101,20 +92,21 @@ export function createDeviceRecords(
       const wasOpened = sessions.delete(id);
       change(device, (record) => {
         if (record.session !== (wasOpened ? id : undefined)) return undefined;
-        const from = wasOpened ? record : { ...record, lastSeen: Math.max(since, record.lastSeen) };
+        const from = wasOpened ? record : { ...begin(record, since), lastSeen: Math.max(since, record.lastSeen) };
         return endRecord(from, lastSeen, reason);
       });
     },
+    reported: queue.report,
     async close() {
       clearInterval(timer);
-      const written = async () => {
-        while (running.size > 0) await Promise.all(running.values());
-      };
-      await Promise.race([written(), sleep(fixedLimits.recordsMs, undefined, { ref: false })]);
-      closed = true;
-      if (waiting.size > 0) log.warn({ devices: waiting.size }, "device records left unwritten");
+      await queue.close();
     },
   };
+}
+
+/** Notes when a device is here for the first time: until then its record has no time. */
+function begin(record: DeviceRecord, at: number): DeviceRecord {
+  return record.lastSeen === 0 ? { ...record, firstSeen: at } : record;
 }
 
 /**
@@ -125,23 +117,4 @@ async function findEnd(bus: Bus, { gateway, epoch }: Presence, record: DeviceRec
   const lease = (await bus.bucket(buckets.gateways).get(gateway))?.value;
   if (lease?.epoch === epoch) return undefined;
   return (await findProcess(bus, { id: gateway, epoch }))?.at ?? record.lastSeen;
-}
-
-/** Changes one record. Waits for NATS while the gateway runs. */
-async function write(bus: Bus, device: string, changes: readonly Change[], closed: () => boolean): Promise<void> {
-  const apply = async (found: DeviceRecord | undefined) => {
-    const before = found ?? { lastSeen: 0, lastReason: "", totalOnline: 0 };
-    let record = before;
-    for (const change of changes) record = (await change(record)) ?? record;
-    return record === before ? undefined : record;
-  };
-  for (;;) {
-    try {
-      return await bus.bucket(buckets.devices).modify(device, apply);
-    } catch (error) {
-      if (error instanceof StorageFullError) throw error;
-      if (error instanceof BusAwayError && !closed()) await sleep(retryMs);
-      else if (!(error instanceof ConflictError)) throw error;
-    }
-  }
 }

@@ -28,6 +28,18 @@ async function readHeld(): Promise<readonly number[]> {
   return [connections, buffered, waiting, wakeups];
 }
 
+it("clock: each session waits for one call, before its hello and after it", async () => {
+  await gateways.connect(one, { id: "greeted" });
+  await gateways.connect(one, { id: "silent", hello: false });
+  const readCalls = async () => {
+    const { connections, wakeups } = await readStats(one);
+    return [connections, wakeups];
+  };
+  await expect.poll(readCalls).toEqual([2, 2]);
+  await gateways.leaveAll();
+  await expect.poll(readCalls).toEqual([0, 0]);
+});
+
 it("end: what a device sends after it is published nowhere, and kept nowhere", async () => {
   const inbound = await watchInbound(bus, "late");
   const socket = connectRaw("late", addressOf(one));

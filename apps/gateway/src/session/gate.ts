@@ -1,38 +1,32 @@
-import type { Duplex } from "node:stream";
-import type { WebSocket } from "ws";
 import type { Limits } from "../limits.ts";
 import type { Clock, Ticker } from "../playout/clock.ts";
-import { listenOnStream, type StreamOwner } from "./listen-on.ts";
 import { Budget, framePrice, priceRead, priceText, type Charge } from "./budget.ts";
+import type { Transport } from "./transport.ts";
 
 /** Dependencies of a gate. */
 export interface GateDeps {
   readonly clock: Clock;
   readonly limits: Limits;
+  readonly transport: Pick<Transport, "pause" | "resume">;
   /** Closed when the device exceeds its budgets for long. */
   readonly session: { close(name: "flood"): void };
 }
 
 /**
- * Charges everything that arrives on one socket before anything else looks at it. While the device is over its budgets,
+ * Charges everything that arrives on one connection before anything else looks at it. While the device is over its budgets,
  * the gateway does not read from it: what it sends waits in its own network.
  */
-export class Gate implements Ticker, StreamOwner {
+export class Gate implements Ticker {
   readonly #deps: GateDeps;
-  readonly #socket: WebSocket;
   readonly #budget: Budget;
   #isPaused = false;
 
-  /** `stream` is the TCP connection below the WebSocket. */
-  constructor(deps: GateDeps, socket: WebSocket, stream: Duplex) {
+  constructor(deps: GateDeps) {
     this.#deps = deps;
-    this.#socket = socket;
     this.#budget = new Budget(deps.limits);
-    // ws reports whole messages. Their parts are seen only here, before ws sees them.
-    listenOnStream(stream, this);
   }
 
-  /** Charges a read from the TCP connection. */
+  /** Charges a read from the network. */
   read(bytes: number): void {
     this.#charge(priceRead(bytes));
   }
@@ -48,12 +42,12 @@ export class Gate implements Ticker, StreamOwner {
   }
 
   #charge(charge: Charge): boolean {
-    const { clock, session } = this.#deps;
+    const { clock, session, transport } = this.#deps;
     const verdict = this.#budget.charge(clock.now(), charge);
     if (verdict === "within") return true;
     if (!this.#isPaused) {
       this.#isPaused = true;
-      this.#socket.pause();
+      transport.pause();
       clock.wake(this, this.#budget.until);
     }
     if (verdict === "flood") session.close("flood");
@@ -64,6 +58,6 @@ export class Gate implements Ticker, StreamOwner {
   tick(now: number): void {
     if (now < this.#budget.until) return this.#deps.clock.wake(this, this.#budget.until);
     this.#isPaused = false;
-    this.#socket.resume();
+    this.#deps.transport.resume();
   }
 }

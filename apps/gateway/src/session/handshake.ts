@@ -1,15 +1,9 @@
-import type { Duplex } from "node:stream";
-import type { FramingVersion } from "@voxbus/protocol";
-import type { WebSocket } from "ws";
+import type { Transport } from "./transport.ts";
 
-/** A device whose upgrade was accepted, and its socket. */
+/** A device whose connection was accepted. */
 export interface Handshake {
-  readonly socket: WebSocket;
-  /** The TCP connection below the WebSocket. */
-  readonly stream: Duplex;
+  readonly transport: Transport;
   readonly device: string;
-  /** The framing that the device announced, if it did. */
-  readonly framing: FramingVersion | undefined;
   /** The device's address, as a trusted proxy reports it if there is one. */
   readonly remote: string;
 }

@@ -2,6 +2,16 @@ import type { CloseName } from "@voxbus/protocol";
 import type { Limits } from "../limits.ts";
 import { isShown, nextState, type LifeEvent, type LifeState } from "./state.ts";
 
+/** The times of a connection's life. */
+type Times = Pick<Limits, "helloMs" | "pingMs" | "suspectMs" | "idleTimeoutMs">;
+
+/** Gives the times of a device that shows a sign of life every `keepaliveMs`, or those of one that is pinged. */
+export function timesFor(limits: Times, keepaliveMs: number | undefined): Times {
+  if (keepaliveMs === undefined) return limits;
+  const { helloMs } = limits;
+  return { helloMs, pingMs: keepaliveMs, suspectMs: keepaliveMs, idleTimeoutMs: 1.5 * keepaliveMs };
+}
+
 /** Something that is due: a ping, a close, or news of another state. */
 export type Beat =
   | { readonly do: "ping" }
@@ -16,7 +26,7 @@ const rttWeight = 1 / 8;
  * (docs/protocol.md, life of a connection). All times in ms.
  */
 export class Heartbeat {
-  readonly #times: Pick<Limits, "helloMs" | "pingMs" | "suspectMs" | "idleTimeoutMs">;
+  readonly #times: Times;
   readonly #since: number;
   #state: LifeState = "authenticating";
   #byteAt: number;
@@ -25,7 +35,7 @@ export class Heartbeat {
   #pingSentAt: number | undefined;
   #rtt: number | undefined;
 
-  constructor(times: Pick<Limits, "helloMs" | "pingMs" | "suspectMs" | "idleTimeoutMs">, now: number) {
+  constructor(times: Times, now: number) {
     this.#times = times;
     this.#since = now;
     this.#byteAt = now;

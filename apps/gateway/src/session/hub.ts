@@ -1,6 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Arrival, Closer, Trace } from "@voxbus/bus";
-import { channels, type Command, type Outbound, type ReplayAnswer, type ReplayRequest } from "@voxbus/protocol";
+import {
+  channels,
+  groupsOf,
+  type Command,
+  type Outbound,
+  type ReplayAnswer,
+  type ReplayRequest,
+} from "@voxbus/protocol";
 import type { StopMode } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import type { DeviceRecords } from "./device-records.ts";
@@ -18,7 +25,7 @@ const flushMs = 50;
 
 /** Runs all sessions of one gateway. The newest session of a device wins. */
 export interface Hub {
-  /** Takes a device whose upgrade was accepted. */
+  /** Takes a device whose connection was accepted. */
   enter(handshake: Handshake): void;
   /** True from the beginning of the stop. */
   readonly draining: boolean;
@@ -67,6 +74,7 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
       if (session.isOpen) session.contain(() => close(session, end));
       session.release();
     },
+    channelChanged: (session) => sessions.noteChannel(session),
   };
 
   const closers = listenOnBus(deps, sessions);
@@ -82,7 +90,7 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
         sessions.add(new Session(deps, handshake, ulid(), owner));
       } catch (err) {
         log.error({ err, device: handshake.device }, "session failed, TCP dropped");
-        handshake.socket.terminate();
+        handshake.transport.destroy();
       }
     },
     get draining() {
@@ -109,7 +117,7 @@ function listenOnBus({ bus, gateway, settings, observe }: SessionDeps, sessions:
   const deliverAll = (frame: Outbound, trace: Trace, group?: string) => {
     for (const [device, session] of sessions.devices()) {
       session.contain(() => {
-        if (group === undefined || settings.profile(device).group === group) session.deliver(frame, trace);
+        if (group === undefined || groupsOf(settings.profile(device)).includes(group)) session.deliver(frame, trace);
       });
     }
   };

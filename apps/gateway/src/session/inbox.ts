@@ -15,10 +15,12 @@ import type { TurnObserver } from "../observe/turns.ts";
 import type { Clock } from "../playout/clock.ts";
 import type { Farewell } from "../playout/farewell.ts";
 import type { Playout } from "../playout/playout.ts";
-import { FrameDecoder } from "../uplink/frame-decoder.ts";
+import type { ShownReplies } from "../playout/shown-replies.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import { ListenWatch } from "./listen-watch.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Receipts } from "./receipts.ts";
+import type { Transport } from "./transport.ts";
 import type { TurnLimit } from "./turn-limit.ts";
 import { isWakeWord } from "./wake-words.ts";
 
@@ -47,17 +49,28 @@ export interface SessionParts {
   readonly playout: Playout;
   readonly farewell: Farewell;
   readonly outbox: Outbox;
+  readonly transport: Transport;
   readonly turnLimit: TurnLimit;
+  readonly channel: { close(): void };
+  /** The parts that are there already. */
+  readonly used: {
+    readonly playout: Playout | undefined;
+    readonly shown: ShownReplies | undefined;
+    readonly receipts: Receipts | undefined;
+  };
+  readonly shown: ShownReplies;
+  readonly drops: Counters["drops"];
+  /** Finds out whether an idle device got what was written last. */
+  askForReceipt(reply: string | undefined): void;
 }
 
 /** Takes one device's frames in: parses them, publishes them, and directs play-out. */
 export class Inbox {
   readonly #deps: InboxDeps;
-  readonly #decoder = new FrameDecoder();
   #leftOut: Set<string> | undefined;
   /** The mode of the listen that is open on the device: from its start to its stop. */
   #mode: ListenMode | undefined;
-  readonly #watch = new ListenWatch();
+  #watch: ListenWatch | undefined;
   /** Audio came outside of a listen, as in front of a wake word. */
   #audioBeforeListen = false;
   /** The text of a `detect` right after such audio: a wake word if a listen starts now, and typed otherwise. */
@@ -74,7 +87,7 @@ export class Inbox {
     const { counters, parts } = this.#deps;
     counters.received.audio += 1;
     counters.receivedBytes.audio += data.byteLength;
-    const packet = this.#decoder.decode(parts.outbox.framing, data);
+    const packet = parts.transport.decode(data);
     if (typeof packet === "string") return this.#drop(packet);
     this.#audioBeforeListen ||= this.#mode === undefined;
     if (this.#waitingListen) return this.#drop("turn-rate");
@@ -90,9 +103,13 @@ export class Inbox {
     counters.receivedBytes.text += text.length;
     const message = this.#parse(text);
     if (!message) return undefined;
-    if (message.type === "hello" ? isOpen : !isOpen) return this.#drop(isOpen ? "second-hello" : "before-hello");
+    const isExpected = message.type === "hello" ? !isOpen || parts.transport.reachesIdle : isOpen;
+    if (!isExpected) return this.#drop(isOpen ? "second-hello" : "before-hello");
     counters.received.control += 1;
     if (message.type === "hello") return message;
+    // Firmware that was led astray listens without a channel. Nothing would come of it.
+    if (!parts.transport.hasAudio && (message.type === "listen" || message.type === "abort"))
+      return this.#drop("no-channel");
     (Inbox.#handlers[message.type] as (inbox: Inbox, message: DeviceMessage) => void)(this, message);
     if (parts.uplink.overflowed) parts.outbox.close("overloaded");
     return undefined;
@@ -110,12 +127,16 @@ export class Inbox {
   static readonly #handlers: Handlers = {
     listen: (inbox, message) => inbox.#listen(message),
     abort: (inbox, message) => inbox.#abort(message.reason),
-    mcp: (inbox, { payload }) => inbox.#publish({ type: "mcp", payload }),
+    mcp(inbox, { payload }) {
+      if (!inbox.#deps.parts.used.receipts?.answered(payload)) inbox.#publish({ type: "mcp", payload });
+    },
     iot: (inbox, { descriptors, states }) =>
       inbox.#publish({ type: "iot", ...(descriptors ? { descriptors } : {}), ...(states ? { states } : {}) }),
     goodbye(inbox) {
+      const { transport, channel, outbox } = inbox.#deps.parts;
       inbox.#publish({ type: "goodbye" });
-      inbox.#deps.parts.outbox.close("done");
+      if (transport.reachesIdle) channel.close();
+      else outbox.close("done");
     },
     ping(inbox) {
       const timestamp = new Date().toISOString().slice(0, 19).replace("T", " ");
@@ -135,7 +156,7 @@ export class Inbox {
     if (message.state === "detect") return this.#detect(message.text.trim());
     this.#waitingListen = undefined;
     this.#audioBeforeListen = false;
-    this.#watch.start();
+    (this.#watch ??= new ListenWatch()).start();
     if (message.state === "start") {
       this.#mode = message.mode;
       farewell.userActed();
@@ -155,18 +176,19 @@ export class Inbox {
     this.#waitingListen = undefined;
     parts.farewell.listening = true;
     this.#openListen(mode, turns.listening(mode));
+    // With a button the user speaks already.
+    if (mode !== "manual") parts.farewell.greet();
   }
 
   #openListen(mode: ListenMode, trace?: Trace): void {
     const { gateway, parts } = this.#deps;
-    this.#watch.opened(
-      parts.uplink.send({ kind: "control", body: { type: "listen", mode, gateway } }, undefined, trace),
-    );
+    const seq = parts.uplink.send({ kind: "control", body: { type: "listen", mode, gateway } }, undefined, trace);
+    this.#watch?.opened(seq);
   }
 
   /** Takes a sign of the recognizer that follows the listen. */
   listening(sign: Extract<OutControl, { type: "listening" }>): void {
-    if (this.#watch.sign(sign, this.#deps.clock.now()) && this.#mode) this.#openListen(this.#mode);
+    if (this.#watch?.sign(sign, this.#deps.clock.now()) && this.#mode) this.#openListen(this.#mode);
   }
 
   /**
@@ -175,7 +197,7 @@ export class Inbox {
    */
   check(): void {
     if (this.#waitingListen && this.#deps.parts.turnLimit.listenLate()) this.#startListen(this.#waitingListen);
-    if (this.#mode && this.#watch.isAbandoned(this.#deps.clock.now())) this.#openListen(this.#mode);
+    if (this.#mode && this.#watch?.isAbandoned(this.#deps.clock.now())) this.#openListen(this.#mode);
     if (this.#undecided && this.#deps.clock.now() - this.#undecided.at >= fixedLimits.wakeMs) this.#decide(false);
   }
 
@@ -207,6 +229,7 @@ export class Inbox {
   #typed(seq: number, text: string): void {
     const { turns, parts } = this.#deps;
     turns.typed(seq);
+    parts.farewell.userAsked();
     parts.playout.typed(seq, text);
   }
 
@@ -219,7 +242,7 @@ export class Inbox {
     if (this.#mode !== "realtime") {
       farewell.listening = false;
       this.#waitingListen = undefined;
-      if (this.#mode === "manual") this.#watch.stop();
+      if (this.#mode === "manual") this.#watch?.stop();
     }
     turns.event("abort");
     const since = playout.speaking ? Date.now() : undefined;
@@ -227,6 +250,17 @@ export class Inbox {
     const seq = uplink.send({ kind: "control", body }, "aborted");
     playout.abort(seq ?? uplink.seq);
     if (since !== undefined) turns.silenced(since, "abort");
+  }
+
+  /** Ends the listen and all turns: their conversation is over, but not the session. */
+  endListen(): void {
+    const { uplink, used, shown } = this.#deps.parts;
+    if (this.#mode === undefined && used.playout === undefined) return;
+    if (this.#mode !== undefined) uplink.send({ kind: "control", body: { type: "stop" } });
+    this.#mode = undefined;
+    this.#watch?.stop();
+    for (const announcement of used.playout?.queue.takeAnnouncements() ?? []) shown.adopt(announcement);
+    this.#abort("channel closed");
   }
 
   /** Publishes frames that waited for NATS, and directs play-out as their seqs require. */

@@ -1,5 +1,6 @@
 import type { Bus } from "@voxbus/bus";
-import type { Profile } from "@voxbus/protocol";
+import type { Registry } from "@voxbus/presence";
+import type { CloseName, Features, Profile } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import type { Limits } from "../limits.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
@@ -11,25 +12,40 @@ import { Farewell, type FarewellDeps } from "../playout/farewell.ts";
 import type { PhraseSounds } from "../playout/phrases.ts";
 import { Playout } from "../playout/playout.ts";
 import type { PlayoutDeps } from "../playout/playout-deps.ts";
+import { ShownReplies, type ShownReply } from "../playout/shown-replies.ts";
 import { Uplink, type UplinkDeps } from "../uplink/uplink.ts";
+import { AudioChannel, type AudioChannelDeps } from "./audio-channel.ts";
 import { Delivery } from "./delivery.ts";
 import { Ending, type SessionEnd } from "./ending.ts";
 import { Gate, type GateDeps } from "./gate.ts";
-import type { Handshake } from "./handshake.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { Heartbeat, timesFor } from "./heartbeat.ts";
 import { Inbox, type InboxDeps } from "./inbox.ts";
+import { Life, type LifeDeps } from "./life.ts";
 import { Outbox, type OutboxDeps } from "./outbox.ts";
+import { Receipts } from "./receipts.ts";
 import type { SessionDeps } from "./session-deps.ts";
+import type { Transport } from "./transport.ts";
 import type { TurnBudget } from "./turn-budget.ts";
 import { TurnLimit, type TurnLimitDeps } from "./turn-limit.ts";
 
-type AllDeps = GateDeps & OutboxDeps & InboxDeps & PlayoutDeps & FarewellDeps & TurnLimitDeps & UplinkDeps;
+type AllDeps = GateDeps &
+  OutboxDeps &
+  InboxDeps &
+  PlayoutDeps &
+  FarewellDeps &
+  TurnLimitDeps &
+  UplinkDeps &
+  AudioChannelDeps &
+  LifeDeps;
 
 /** The session that the parts belong to. */
-interface PartsOwner extends Failing {
+interface PartsOwner extends Failing, Ticker {
   readonly id: string;
   readonly device: string;
-  close(name: "flood"): void;
+  readonly features: Features;
+  channelChanged(): void;
+  contain(act: () => void): void;
+  close(name: CloseName): void;
   settle(end: SessionEnd): void;
 }
 
@@ -40,33 +56,43 @@ interface PartsOwner extends Failing {
  */
 export class Parts implements AllDeps {
   readonly session: PartsOwner;
+  readonly transport: Transport;
   readonly clock: SessionClock;
   readonly ending: Ending;
   readonly heartbeat: Heartbeat;
+  readonly life: Life;
   readonly events: SessionEvents;
-  readonly turns: TurnObserver;
   readonly uplink: Uplink;
   readonly gate: Gate;
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly #shared: SessionDeps;
+  #turns: TurnObserver | undefined;
   #playout: Playout | undefined;
   #farewell: Farewell | undefined;
   #turnLimit: TurnLimit | undefined;
   #delivery: Delivery | undefined;
+  #channel: AudioChannel | undefined;
+  #shown: ShownReplies | undefined;
+  #receipts: Receipts | undefined;
 
-  constructor(shared: SessionDeps, session: PartsOwner & Ticker, { socket, stream, framing = 1 }: Handshake) {
+  constructor(shared: SessionDeps, session: PartsOwner, transport: Transport) {
     this.#shared = shared;
     this.session = session;
+    this.transport = transport;
     this.clock = shared.wheel.open(session);
     this.ending = new Ending(session);
-    this.gate = new Gate(this, socket, stream);
-    this.heartbeat = new Heartbeat(shared.limits, this.clock.now());
+    this.gate = new Gate(this);
+    this.heartbeat = new Heartbeat(timesFor(shared.limits, transport.keepaliveMs), this.clock.now());
     this.events = new SessionEvents(this, this);
-    this.turns = new TurnObserver(shared.observe, this.events, this);
+    this.life = new Life(this);
     this.uplink = new Uplink(this, session.device, session.id);
-    this.outbox = new Outbox(this, socket, session.id, framing);
+    this.outbox = new Outbox(this, session.id);
     this.inbox = new Inbox(this);
+  }
+
+  get turns(): TurnObserver {
+    return (this.#turns ??= new TurnObserver(this.#shared.observe, this.events, this));
   }
 
   get playout(): Playout {
@@ -85,9 +111,53 @@ export class Parts implements AllDeps {
     return (this.#delivery ??= new Delivery(this.turns, this, this.inbox));
   }
 
+  get channel(): AudioChannel {
+    return (this.#channel ??= new AudioChannel(this));
+  }
+
+  /** The announcements for a device without an audio channel. */
+  get shown(): ShownReplies {
+    return (this.#shown ??= new ShownReplies(this));
+  }
+
+  get receipts(): Receipts {
+    return (this.#receipts ??= new Receipts(this));
+  }
+
   /** The parts that are there already. */
-  get used(): { readonly playout: Playout | undefined; readonly farewell: Farewell | undefined } {
-    return { playout: this.#playout, farewell: this.#farewell };
+  get used() {
+    const [playout, farewell, shown, receipts] = [this.#playout, this.#farewell, this.#shown, this.#receipts];
+    return { playout, farewell, shown, receipts, turns: this.#turns };
+  }
+
+  /** Forgets the farewell of a conversation that is over. */
+  endFarewell(): void {
+    this.#farewell = undefined;
+  }
+
+  /** Shows an announcement to a device without an audio channel. */
+  show({ reply, alert, packets }: ShownReply): void {
+    const isWritten = this.outbox.writeText(alert);
+    const { settings } = this.#shared;
+    const url = packets.length > 0 ? settings.keepSound(packets, this.transport.localAddress) : undefined;
+    // Firmware that does not know it ignores it.
+    if (url !== undefined) this.outbox.writeText({ type: "notify", audio_url: url });
+    if (isWritten) this.askForReceipt(reply);
+  }
+
+  /** Finds out whether an idle device got what was written last. */
+  askForReceipt(reply: string | undefined): void {
+    if (!this.transport.hasAudio && this.session.features.mcp) this.receipts.ask(reply);
+  }
+
+  /** Finds out when the device was told to speak. Sound over UDP may overtake text over TCP. */
+  askForStart(): void {
+    if (this.transport.reachesIdle && this.session.features.mcp) this.receipts.askStart();
+  }
+
+  /** True while that is not known yet. */
+  get startsSpeaking(): boolean {
+    return this.#receipts?.startsSpeaking === true;
   }
 
   get id(): string {
@@ -114,6 +184,10 @@ export class Parts implements AllDeps {
     return this.#shared.bus;
   }
 
+  get registry(): Registry {
+    return this.#shared.registry;
+  }
+
   get limits(): Limits {
     return this.#shared.limits;
   }
@@ -136,6 +210,10 @@ export class Parts implements AllDeps {
 
   get log(): Log {
     return this.#shared.observe.log;
+  }
+
+  mayTalk(): boolean {
+    return this.#shared.settings.mayTalk();
   }
 
   get phrase(): PhraseSounds {

@@ -44,11 +44,14 @@ export function createRegistration({
     const { device, id, since, remote, framing: protocol, features } = session;
     const abort = new AbortController();
     writing.set(id, abort);
-    const presence = { session: id, since, remote, protocol, features, state: "active" as const };
+    const { channel: audio } = session;
+    const state = audio === "closed" ? ("idle" as const) : ("active" as const);
+    const presence = { session: id, since, remote, protocol, features, state, ...(audio && { audio }) };
     const { previous } = await registry.enter(device, presence, abort.signal).finally(() => writing.delete(id));
     if (session.ended) return registry.leave(device, id);
     // The state may have changed while the entry was being written.
-    if (isShown(session.state)) registry.update(device, id, session.state);
+    const now = { audio: session.channel, features: session.features };
+    if (isShown(session.state)) registry.update(device, id, { ...now, state: session.state });
     records.opened(session, previous);
     if (previous && previous.gateway !== gateway) replaceElsewhere(device, previous);
   };

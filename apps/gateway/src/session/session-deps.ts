@@ -26,4 +26,11 @@ export interface SessionDeps {
 export interface DeviceSettings {
   profile(device: string): Profile;
   readonly phrase: PhraseSounds;
+  /** True while there is room for one more conversation of a device that was idle. */
+  mayTalk(): boolean;
+  /**
+   * Keeps a sound for an idle device to fetch, and gives its URL. `local` is the gateway's address as the device reached it.
+   * Undefined without room for it.
+   */
+  keepSound(packets: readonly Uint8Array[], local: string): string | undefined;
 }

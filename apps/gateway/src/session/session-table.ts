@@ -6,6 +6,8 @@ import type { LifeState } from "./state.ts";
 export class SessionTable {
   readonly #sessions = new Map<string, Session>();
   readonly #devices = new Map<string, Session>();
+  /** Sessions whose audio channel is closed. */
+  readonly #idle = new Set<Session>();
 
   /** Every session, those without a hello included. */
   all(): readonly Session[] {
@@ -28,10 +30,12 @@ export class SessionTable {
 
   add(session: Session): void {
     this.#sessions.set(session.id, session);
+    this.noteChannel(session);
   }
 
   remove(session: Session): void {
     this.#sessions.delete(session.id);
+    this.#idle.delete(session);
   }
 
   /** Lets a session hold its device: the newest one wins. Gives the session that it replaces. */
@@ -52,9 +56,33 @@ export class SessionTable {
     if (session === undefined || session === holder?.id) holder?.close(reason);
   }
 
+  /** Closes every session of a device, also one without a hello yet. */
+  closeAll(device: string, reason: CloseName): void {
+    for (const session of this.#sessions.values()) if (session.device === device) session.close(reason);
+  }
+
+  /** Numbers of what a drain waits for. */
+  readonly left = () => ({ sessions: this.connections(), replies: this.speaking() });
+
   /** Number of connections. */
   connections(): number {
     return this.#sessions.size;
+  }
+
+  /** Notes whether the audio channel of a session is closed. */
+  noteChannel(session: Session): void {
+    if (session.channel === "closed") this.#idle.add(session);
+    else this.#idle.delete(session);
+  }
+
+  /** Number of connections of devices that are reached while they are idle, and are. */
+  idle(): number {
+    return this.#idle.size;
+  }
+
+  /** Number of connections that have a conversation, or are on their way to one. */
+  talking(): number {
+    return this.connections() - this.idle();
   }
 
   /** Number of connections that have sent no hello yet. */

@@ -1,28 +1,38 @@
 import type { Trace } from "@voxbus/bus";
-import type { CloseName, DeviceMessage, DropReason, Features, FramingVersion, Outbound } from "@voxbus/protocol";
+import type {
+  AudioState,
+  CloseName,
+  DeviceHello,
+  DropReason,
+  Features,
+  FramingVersion,
+  Outbound,
+} from "@voxbus/protocol";
 import { count } from "../observe/counters.ts";
 import type { SessionEvents } from "../observe/session-events.ts";
-import type { Ticker } from "../playout/clock.ts";
+import type { Limits } from "../limits.ts";
+import type { Clock, Ticker } from "../playout/clock.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import type { SessionEnd } from "./ending.ts";
 import type { Handshake } from "./handshake.ts";
-import { listenOnSocket, nameSocketError, type SocketOwner } from "./listen-on.ts";
-import { downlinkFormat } from "./outbox.ts";
 import { Parts } from "./parts.ts";
 import type { SessionDeps } from "./session-deps.ts";
-import { isShown, type LifeState } from "./state.ts";
+import type { LifeState } from "./state.ts";
+import type { TransportSession } from "./transport.ts";
 
 /** The hub of a session. It is told when the hello was answered, and when the session is to end: then it calls `end`. */
 export interface SessionOwner {
   opened(session: Session): void;
   ended(session: Session, end: SessionEnd): void;
+  /** The audio channel of a session that outlives it was opened or closed. */
+  channelChanged(session: Session): void;
 }
 
 /**
- * One WebSocket connection of one device: frames in, frames out, play-out, and the signs of life. Its methods never throw:
+ * One connection of one device: frames in, frames out, play-out, and the signs of life. Its methods never throw:
  * an exception in a session's path ends that session, with 1011.
  */
-export class Session implements Ticker, SocketOwner {
+export class Session implements Ticker, TransportSession {
   readonly id: string;
   readonly device: string;
   readonly remote: string;
@@ -31,42 +41,42 @@ export class Session implements Ticker, SocketOwner {
   readonly #deps: SessionDeps;
   readonly #owner: SessionOwner;
   readonly #parts: Parts;
-  readonly #framingIsKnown: boolean;
   #isOpen = false;
 
   constructor(deps: SessionDeps, handshake: Handshake, id: string, owner: SessionOwner) {
-    const { socket, device, framing, remote } = handshake;
+    const { transport, device, remote } = handshake;
     this.#deps = deps;
     this.#owner = owner;
     this.id = id;
     this.since = deps.bus.now();
     this.device = device;
     this.remote = remote;
-    this.#framingIsKnown = framing !== undefined;
-    const { clock } = (this.#parts = new Parts(deps, this, handshake));
-    listenOnSocket(socket, this);
-    clock.wake(this, clock.now() + deps.limits.helloMs);
+    this.#parts = new Parts(deps, this, transport);
+    transport.start(this);
+    if (transport.reachesIdle) this.contain(() => this.#beginIdle());
+    else this.#parts.life.begin();
   }
 
-  received(data: Buffer, isBinary: boolean): void {
-    this.contain(() => (isBinary ? this.#receiveAudio(data) : this.#receiveText(data)));
+  read(bytes: number): void {
+    this.#parts.gate.read(bytes);
+  }
+
+  text(data: Buffer): void {
+    this.contain(() => this.#receiveText(data));
+  }
+
+  audio(data: Buffer): void {
+    this.contain(() => this.#receiveAudio(data));
   }
 
   ponged(): void {
     if (!this.#parts.gate.frame() || this.ended) return;
-    this.contain(() => {
-      this.#tell(this.#parts.heartbeat.pong(this.#parts.clock.now()));
-      this.events.rtt = this.#parts.heartbeat.rtt;
-      this.#parts.outbox.pong();
-    });
+    this.contain(() => this.#parts.life.pong());
   }
 
   pinged(): void {
     if (!this.#parts.gate.frame() || this.ended) return;
-    this.contain(() => {
-      this.#tell(this.#parts.heartbeat.sign(this.#parts.clock.now()));
-      this.#parts.outbox.pinged();
-    });
+    this.contain(() => this.#parts.life.sign());
   }
 
   gone(code: number): void {
@@ -77,9 +87,9 @@ export class Session implements Ticker, SocketOwner {
   #receiveText(data: Buffer): void {
     // Text that was read before the socket paused still counts: without a `stop`, a listen would never end.
     this.#parts.gate.text(data.byteLength);
-    // ws delivers what comes after our Close frame too.
+    // What comes after our end is delivered too.
     if (this.ended) return this.#drop("after-end");
-    this.#tell(this.#parts.heartbeat.frame(this.#parts.clock.now()));
+    this.#parts.life.frame();
     const hello = this.#parts.inbox.text(data.toString("utf8"), this.#isOpen);
     if (hello && !this.ended) this.#open(hello);
   }
@@ -88,30 +98,35 @@ export class Session implements Ticker, SocketOwner {
     const admitted = this.#parts.gate.frame();
     if (this.ended) return this.#drop("after-end");
     if (!admitted) return this.#drop("rate");
-    this.#tell(this.#parts.heartbeat.frame(this.#parts.clock.now()));
+    this.#parts.life.frame();
     if (this.#isOpen) this.#parts.inbox.audio(data);
     else this.#drop("before-hello");
   }
 
-  /** Answers the hello from memory. Everything slower follows. */
-  #open(hello: Extract<DeviceMessage, { type: "hello" }>): void {
-    const outbox = this.#parts.outbox;
-    if (!this.#framingIsKnown && (hello.version === 2 || hello.version === 3)) outbox.framing = hello.version;
-    this.features = hello.features;
+  /** Begins the session of a device that says no hello until it has something to say. */
+  #beginIdle(): void {
+    // Stock firmware has tools. Its hello tells.
+    this.features = { mcp: true };
+    this.#begin();
+    this.#parts.channel.begin();
+  }
+
+  #begin(): void {
     this.#isOpen = true;
     // Before anything that may end the session, so that the owner is told in order.
     queueMicrotask(() => this.contain(() => this.#owner.opened(this)));
-    outbox.writeText({ type: "hello", transport: "websocket", session_id: this.id, audio_params: downlinkFormat });
-    const audio = hello.audio_params ?? hello.audioParams;
-    const body = {
-      type: "opened" as const,
-      gateway: this.#deps.gateway,
-      protocol: outbox.framing,
-      features: this.features,
-      sampleRate: Math.round(audio?.sampleRate ?? 16_000),
-      frameDuration: audio?.frameDuration ?? 60,
-    };
-    this.uplink.send({ kind: "control", body });
+  }
+
+  #open(hello: DeviceHello): void {
+    this.features = hello.features;
+    if (!this.#isOpen) this.#begin();
+    this.#parts.channel.open(hello);
+  }
+
+  /** Tells observers and presence that the audio channel was opened or closed. */
+  channelChanged(): void {
+    this.#owner.channelChanged(this);
+    this.#parts.life.channelChanged();
   }
 
   /** Runs `act`. An exception ends this session, and nothing else. */
@@ -133,17 +148,28 @@ export class Session implements Ticker, SocketOwner {
       this.#parts.outbox.close("error");
     } catch (err) {
       log.error({ err, device, session }, "session failed to close, TCP dropped");
-      this.#parts.outbox.terminate();
+      this.#parts.transport.destroy();
     }
   }
 
-  socketFailed(error: Error & { readonly code?: string }): void {
+  broke(err: Error, name: CloseName | undefined): void {
     const { device, id: session } = this;
     const { log } = this.#deps.observe;
-    const { code = "" } = error;
-    if (!code.startsWith("WS_ERR")) return log.debug({ err: error, device, session }, "socket failed");
-    log.warn({ err: error, device, session }, "frame invalid, closing");
-    this.close(nameSocketError(code));
+    if (name === undefined) return log.debug({ err, device, session }, "socket failed");
+    log.warn({ err, device, session }, "frame invalid, closing");
+    this.close(name);
+  }
+
+  get clock(): Clock {
+    return this.#parts.clock;
+  }
+
+  get limits(): Limits {
+    return this.#deps.limits;
+  }
+
+  get answersPings(): boolean {
+    return this.#parts.heartbeat.rtt !== undefined;
   }
 
   get events(): SessionEvents {
@@ -164,7 +190,12 @@ export class Session implements Ticker, SocketOwner {
     return this.#parts.used.playout?.busy === true;
   }
 
-  /** True once the hello was answered. */
+  /** The audio channel, if the session outlives it. */
+  get channel(): AudioState | undefined {
+    return this.#parts.life.audio;
+  }
+
+  /** True once the session was opened: by the hello, or at once. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
@@ -186,42 +217,26 @@ export class Session implements Ticker, SocketOwner {
   }
 
   get framing(): FramingVersion {
-    return this.#parts.outbox.framing;
+    return this.#parts.transport.framing;
   }
 
   get state(): LifeState {
     return this.#parts.heartbeat.state;
   }
 
-  /** The hello was answered, and frames for the device arrive from the bus: the session becomes active. */
+  /** The session was opened, and frames for the device arrive from the bus: the session becomes active. */
   activate(): void {
-    this.#tell(this.#parts.heartbeat.happen("welcomed"));
-    this.tick(this.#parts.clock.now());
+    this.#parts.life.activate();
   }
 
   /** Tells observers that the gateway drains. */
   drain(): void {
-    const { state } = this;
-    if (isShown(state)) this.contain(() => this.events.publish({ state, reason: "draining" }));
-  }
-
-  /** Tells observers and presence of another state. */
-  #tell(state: LifeState | undefined): void {
-    if (state === undefined || !isShown(state)) return;
-    this.events.publish({ state });
-    this.#deps.registry.update(this.device, this.id, state);
+    this.contain(() => this.#parts.life.drain());
   }
 
   /** Checks the signs of life; called by the clock. */
   tick(now: number): void {
-    if (this.ended) return;
-    for (const beat of this.#parts.heartbeat.check(now)) {
-      if (beat.do === "ping") this.#parts.outbox.ping();
-      else if (beat.do === "tell") this.#tell(beat.state);
-      else return this.close(beat.reason);
-    }
-    const next = this.#parts.heartbeat.nextCheck(now);
-    if (next !== undefined) this.#parts.clock.wake(this, next);
+    if (!this.ended) this.#parts.life.tick(now);
   }
 
   /** Takes a frame of the bus for this device. */
@@ -251,11 +266,13 @@ export class Session implements Ticker, SocketOwner {
     if (!this.#isOpen || this.ended) return;
     this.contain(() => {
       this.#parts.inbox.check();
-      this.#parts.used.farewell?.check();
+      const { farewell, shown } = this.#parts.used;
+      farewell?.check();
+      shown?.check();
     });
   }
 
-  /** Closes the socket. Nothing happens if the session has ended. */
+  /** Closes the connection. Nothing happens if the session has ended. */
   close(reason: CloseName): void {
     this.contain(() => this.#parts.outbox.close(reason));
   }
@@ -265,8 +282,11 @@ export class Session implements Ticker, SocketOwner {
     count(this.#deps.observe.counters.closes, reason);
     if (reason !== "gone") this.#parts.heartbeat.happen("close");
     this.#parts.clock.close();
-    this.contain(() => this.#parts.used.playout?.close());
-    this.contain(() => this.#parts.turns.close());
+    const { playout, shown, receipts, turns } = this.#parts.used;
+    this.contain(() => playout?.close());
+    this.contain(() => shown?.close());
+    this.contain(() => receipts?.close());
+    this.contain(() => turns?.close());
     if (!this.#isOpen) return;
     this.contain(() => this.uplink.send({ kind: "control", body: { type: "closed", code, reason } }));
   }

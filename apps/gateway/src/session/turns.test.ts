@@ -83,4 +83,25 @@ describe("turns of a session", () => {
     expect(device.received.length).toBe(after + 1);
     expect(await untilControl(inbound, "abort")).toMatchObject({ body: { reason: "wake_word_detected" } });
   });
+
+  it("close: the session ends once the reply of its turn was played to its end, and stays if the user cuts it off", async () => {
+    const inbound = await watchInbound(bus, "over");
+    const device = await gateways.connect(one, { id: "over" });
+    const answer = async (text: string, end?: "reply") => {
+      device.send({ type: "listen", state: "detect", text });
+      await device.next(isTts("start"));
+      const asked = await inbound.until((all) => all.find(({ kind, body }) => kind === "text" && body === text));
+      const origin = asked.seq;
+      bus.publish(channels.out("over"), { kind: "control", origin, body: { type: "close" } });
+      const frame = { reply: text, attempt: 1, sentence: 0, n: 0, kind: "audio", duration: 60 } as const;
+      bus.publish(channels.out("over"), { ...frame, origin, body: new Uint8Array([1]), ...(end && { end }) });
+      await device.binary();
+    };
+    await answer("goodbye for now");
+    device.send({ type: "abort" });
+    await device.next(isTts("stop"));
+    await answer("goodbye for good", "reply");
+    await device.next(isTts("stop"));
+    expect(await device.closed).toMatchObject({ code: 1000, reason: "done" });
+  });
 });

@@ -35,10 +35,27 @@ describe("uplink", () => {
     device.send(Buffer.from(wire, "hex"));
     const frame = await inbound.until((all) => all.find(({ kind }) => kind === "audio"));
     expect(Buffer.from(frame.body as Uint8Array).toString("hex")).toBe("f8fffe");
+    expect(frame).toMatchObject({ duration: 20 });
     bus.publish(channels.out(id), { kind: "audio", duration: 60, body: Buffer.from("f8fffe", "hex") });
     const back = await device.binary();
     if (version === 2) back.writeUInt32BE(3000, 8);
     expect(back.toString("hex")).toBe(wire);
+  });
+
+  it.each([
+    ["18", 60],
+    ["e0", 2.5],
+    ["fb07", 120],
+  ])("duration: the packet %s has %f ms, live and in a replay", async (hex, duration) => {
+    const id = `lasting-${hex}`;
+    const device = await gateways.connect(one, { id });
+    const inbound = await watchInbound(bus, id);
+    device.send(Buffer.from(hex, "hex"));
+    const frame = await inbound.until((all) => all.find(({ kind }) => kind === "audio"));
+    expect(frame).toMatchObject({ duration });
+    const { session, seq } = frame;
+    const { frames } = await bus.request(channels.replay("one"), { session, from: seq, to: seq });
+    expect(frames.map((data) => decodeEnvelope(Inbound, data))).toEqual([frame]);
   });
 
   it("framing: a bridge that leaves bytes 0-7 of version 2 empty is understood", async () => {
