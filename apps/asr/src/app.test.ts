@@ -33,15 +33,13 @@ const order = (answers: readonly Answer[]) =>
     answer.type === "user-speaking" ? `user-speaking ${answer.on ? "on" : "off"}` : answer.type,
   );
 
-/** A number of /metrics, 0 as long as it is not there. */
+/** The sum of a metric's series in /metrics, 0 as long as it has none. */
 async function readMetric(name: string): Promise<number> {
   const text = await (await fetch(`${running.addresses["ops"]}/metrics`)).text();
-  return Number(
-    text
-      .split("\n")
-      .find((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
-      ?.split(" ")[1] ?? 0,
-  );
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+    .reduce((sum, line) => sum + Number(line.split(" ")[1]), 0);
 }
 
 beforeAll(async () => {

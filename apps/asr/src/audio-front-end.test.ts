@@ -140,7 +140,7 @@ describe("audio front end", () => {
 });
 
 test("a front-end thread: holds thousands of silent slots and hears the one that speaks", async () => {
-  const url = new URL("../dist/audio-front-end-worker.js", import.meta.url);
+  const url = new URL("../dist/threads/audio-front-end-worker.js", import.meta.url);
   const pool = createWorkerPool<AudioFrontEndContract>({ url, size: 1, perWorker: 4000, workerData: null });
   try {
     await pool.ready();

@@ -1,4 +1,4 @@
-import { createEndOfSpeechDetector, OpusPacketError } from "@voxbus/audio";
+import { createEndOfSpeechDetector, OpusPacketError, type OpusPacketProblem } from "@voxbus/audio";
 import { joinSamples } from "./join-samples.ts";
 import { createFrameReader, frameMs, type Frame } from "./voiced-frames.ts";
 
@@ -41,7 +41,7 @@ export type FrontEndEvent =
   | { readonly type: "end"; readonly origin: number; readonly voicing: Voicing }
   | { readonly type: "flushed" }
   /** A packet was not valid Opus. It is skipped. */
-  | { readonly type: "invalid"; readonly code: string };
+  | { readonly type: "invalid"; readonly code: OpusPacketProblem };
 
 /** Decodes one device's audio and finds its utterances. It is cheap enough to have thousands in a thread. */
 export interface AudioFrontEnd {

@@ -1,3 +1,4 @@
+import { enginesFileVariable } from "@voxbus/engines";
 import { callsVariable, waitingVariable } from "@voxbus/pools";
 import { apiUrl, turnWaitConfig } from "@voxbus/subscriber";
 import { z } from "zod";
@@ -15,6 +16,7 @@ export const asrConfig = {
   VOXBUS_ASR_URL: apiUrl.optional().describe("base URL of the openai engine, as in http://localhost:8000/v1"),
   VOXBUS_ASR_MODEL: z.string().default("whisper-1").describe("model of the openai engine"),
   VOXBUS_ASR_KEY: z.string().optional().describe("API key of the openai engine; most local servers need none"),
+  VOXBUS_ENGINES_FILE: enginesFileVariable("asr"),
   VOXBUS_ASR_TIMEOUT_MS: count(100, 60_000)
     .default(10_000)
     .describe("ms after which a request to the openai engine fails"),

@@ -12,8 +12,8 @@ export interface ListenDeps {
   readonly bus: Bus;
   readonly log: Log;
   readonly metrics: AsrMetrics;
-  /** Returns the engine for a profile. */
-  readonly engineOf: (profile: Pick<Profile, "engines">) => AsrEngine;
+  /** Gives the engines to ask for a profile, at least one, in order. */
+  readonly enginesOf: (profile: Pick<Profile, "engines">) => readonly AsrEngine[];
   /** Threads with an audio front end for each listen. */
   readonly frontEnds: WorkerPool<AudioFrontEndContract>;
   readonly profileOf: (

@@ -21,7 +21,7 @@ test("listen: speech ends without a further frame, even if the front end is late
     log: silentLog,
   });
   const pool = createWorkerPool<AudioFrontEndContract>({
-    url: new URL("../dist/audio-front-end-worker.js", import.meta.url),
+    url: new URL("../dist/threads/audio-front-end-worker.js", import.meta.url),
     size: 1,
     workerData: null,
   });
@@ -40,7 +40,7 @@ test("listen: speech ends without a further frame, even if the front end is late
     bus,
     log: silentLog,
     metrics: { utteranceEnded: () => undefined, engineRan: () => undefined, invalidPacket: () => undefined },
-    engineOf: () => engine,
+    enginesOf: () => [engine],
     frontEnds,
     profileOf: () => Profile.parse({}),
     settings: {

@@ -1,11 +1,15 @@
 import type { Meter } from "@opentelemetry/api";
-import type { Heard } from "@voxbus/protocol";
-import type { Dismissal } from "./speech-gate.ts";
+import { opusPacketProblems, type OpusPacketProblem } from "@voxbus/audio";
+import { Heard } from "@voxbus/protocol";
+import { startAtZero } from "@voxbus/subscriber";
+import { dismissals } from "./speech-gate.ts";
 
-const advice = { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] };
+/** In seconds. */
+const advice = { explicitBucketBoundaries: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] };
 
+const outcomes = ["heard", "discarded", ...dismissals, ...Heard.shape.reason.unwrap().options] as const;
 /** The outcome of an utterance. */
-export type Outcome = "heard" | "discarded" | Dismissal | NonNullable<Heard["reason"]>;
+export type Outcome = (typeof outcomes)[number];
 
 /** The measurements of listens. */
 export interface AsrMetrics {
@@ -14,17 +18,17 @@ export interface AsrMetrics {
   /** Records the time that the engine took for an utterance after its end. */
   engineRan(run: { readonly engine: string; readonly ms: number; readonly failed: boolean }): void;
   /** Counts a packet that is not valid Opus. */
-  invalidPacket(code: string): void;
+  invalidPacket(code: OpusPacketProblem): void;
 }
 
-/** Creates the program's instruments. `openListens` returns the number of listens in progress. */
-export function createMetrics(meter: Meter, openListens: () => number): AsrMetrics {
+/** Creates the program's instruments. `openListens` returns the number of listens in progress, `engine` names the engines. */
+export function createMetrics(meter: Meter, engine: readonly string[], openListens: () => number): AsrMetrics {
   const utterances = meter.createCounter("voxbus_asr_utterances", { description: "Utterances by outcome" });
-  const transcripts = meter.createHistogram("voxbus_asr_transcript_ms", {
+  const transcripts = meter.createHistogram("voxbus_asr_transcript_seconds", {
     description: "Time from the detected end of speech to the stored transcript",
     advice,
   });
-  const engineTimes = meter.createHistogram("voxbus_asr_engine_ms", {
+  const engineTimes = meter.createHistogram("voxbus_asr_engine_seconds", {
     description: "Time that the engine took after the end of speech",
     advice,
   });
@@ -35,13 +39,16 @@ export function createMetrics(meter: Meter, openListens: () => number): AsrMetri
   meter
     .createObservableGauge("voxbus_asr_listens", { description: "Open listens" })
     .addCallback((result) => result.observe(openListens()));
+  startAtZero(utterances, { outcome: outcomes });
+  for (const instrument of [transcripts, engineTimes, engineFailures]) startAtZero(instrument, { engine });
+  startAtZero(invalidPackets, { code: opusPacketProblems });
   return {
     utteranceEnded(outcome, ms, engine) {
       utterances.add(1, { outcome });
-      if (outcome !== "discarded" && engine !== undefined) transcripts.record(ms, { engine });
+      if (outcome !== "discarded" && engine !== undefined) transcripts.record(ms / 1000, { engine });
     },
     engineRan({ engine, ms, failed }) {
-      engineTimes.record(ms, { engine });
+      engineTimes.record(ms / 1000, { engine });
       if (failed) engineFailures.add(1, { engine });
     },
     invalidPacket: (code) => invalidPackets.add(1, { code }),

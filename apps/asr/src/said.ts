@@ -23,8 +23,9 @@ export function followSaid(bus: Bus, { device, session }: { readonly device: str
   let sentences: Sentence[] = [];
   /** The newest origin whose turn has ended, and with it all turns before. */
   let ended = 0;
-  const take = ({ reply, origin = Infinity, text }: Say) => {
-    if (origin <= ended) return;
+  const take = ({ reply, origin = Infinity, text, keepMs }: Say) => {
+    // What is kept for a device is said again when it is told.
+    if (origin <= ended || keepMs !== undefined) return;
     sentences.push({ reply, origin, text, until: performance.now() + longestReplyMs });
     if (sentences.length > mostSentences) sentences.shift();
   };

@@ -10,7 +10,8 @@ export interface Circumstances {
 }
 
 /** The reason why an utterance is taken for no speech to the device. */
-export type Dismissal = "noise" | "echo";
+export type Dismissal = (typeof dismissals)[number];
+export const dismissals = ["noise", "echo"] as const;
 
 // All measured with the noises and the voices of `npm run test:noise`.
 const least = {

@@ -14,12 +14,12 @@ const listen = {
 };
 
 function hear(text: string | undefined): tracing.ReadableSpan | undefined {
-  const utterance = traceUtterance(listen, { engine: "embedded", from: 3 });
+  const utterance = traceUtterance(listen, { from: 3 });
   expect(utterance.trace["traceparent"]).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-/);
   utterance.spoke(300);
   utterance.spoke(20);
   utterance.endOfSpeech(9);
-  utterance.recognized(41.6, text);
+  utterance.recognized({ engine: "embedded", ms: 41.6, text });
   utterance.end("heard", 50);
   return spans.getFinishedSpans()[0];
 }
@@ -29,7 +29,11 @@ test("asr: the span stands below the opening frame, linked to the listen, with t
   expect(span?.parentSpanContext?.spanId).toBe("b7ad6b7169203331");
   expect(span?.links.map(({ context }) => context.spanId)).toEqual(["c7ad6b7169203331"]);
   expect(span?.events.map(({ name }) => name)).toEqual(["onset", "end of speech"]);
-  expect(span?.attributes).toMatchObject({ "voxbus.asr.audio_ms": 320, "voxbus.asr.engine_ms": 42 });
+  expect(span?.attributes).toMatchObject({
+    "voxbus.asr.audio_ms": 320,
+    "voxbus.asr.engine_ms": 42,
+    "voxbus.asr.engine": "embedded",
+  });
   expect(span?.attributes).not.toHaveProperty("voxbus.asr.text");
 });
 

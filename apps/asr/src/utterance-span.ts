@@ -10,10 +10,10 @@ export interface UtteranceSpan {
   spoke(ms: number): void;
   /** Records the end of speech; `origin` is the last voiced frame. */
   endOfSpeech(origin: number): void;
-  /** Records the engine's time since the end of speech (ms). `text` is given only if traces may contain transcripts. */
-  recognized(ms: number, text: string | undefined): void;
-  /** Marks the span as failed, by the name, the status and the code of the error's cause. */
-  failed(error: unknown): void;
+  /** Records the engine, and its time since the end of speech (ms). `text` is given only if traces may contain transcripts. */
+  recognized(by: { readonly engine: string; readonly ms: number; readonly text: string | undefined }): void;
+  /** Records the failure of an engine, by the name, the status and the code of the error's cause. */
+  failed(error: unknown, engine: string): void;
   /** Ends the span. `ms` is the time from the end of speech to the stored transcript. */
   end(outcome: string, ms: number): void;
 }
@@ -24,7 +24,7 @@ export interface UtteranceSpan {
  */
 export function traceUtterance(
   listen: { readonly sent: Trace; readonly trace: Trace },
-  utterance: { readonly engine: string; readonly from: number },
+  utterance: { readonly from: number },
 ): UtteranceSpan {
   const nothing = () => undefined;
   if (!tracingIsOn()) {
@@ -41,7 +41,6 @@ export function traceUtterance(
     "messaging.system": "nats",
     "messaging.operation.type": "process",
     "messaging.destination.template": "device.{id}.in.control.open",
-    "voxbus.asr.engine": utterance.engine,
     "voxbus.asr.from": utterance.from,
   };
   const work = trace.getSpanContext(contextOf(listen.trace));
@@ -49,6 +48,7 @@ export function traceUtterance(
   const span = trace.getTracer("voxbus").startSpan("asr", options, contextOf(listen.sent));
   span.addEvent("onset");
   let audioMs = 0;
+  let failure: unknown;
   return {
     trace: traceOf(span),
     spoke(ms) {
@@ -58,17 +58,19 @@ export function traceUtterance(
       span.addEvent("end of speech");
       span.setAttributes({ "voxbus.turn.origin": origin, "voxbus.asr.audio_ms": audioMs });
     },
-    recognized(ms, text) {
-      span.setAttribute("voxbus.asr.engine_ms", Math.round(ms));
+    recognized({ engine, ms, text }) {
+      span.setAttributes({ "voxbus.asr.engine": engine, "voxbus.asr.engine_ms": Math.round(ms) });
       if (text !== undefined) span.setAttribute("voxbus.asr.text", text);
     },
-    failed(error) {
-      span.setAttribute("error.type", describeCause(error).name);
-      span.setStatus({ code: SpanStatusCode.ERROR, message: nameCause(error) });
+    failed(error, engine) {
+      failure = error;
+      span.addEvent("engine failed", { "voxbus.asr.engine": engine, "error.type": describeCause(error).name });
     },
     end(outcome, ms) {
       span.setAttributes({ "voxbus.asr.outcome": outcome, "voxbus.asr.transcript_ms": Math.round(ms) });
-      if (outcome === "failed") span.setStatus({ code: SpanStatusCode.ERROR });
+      if (outcome === "failed" && failure !== undefined) span.setAttribute("error.type", describeCause(failure).name);
+      const message = failure === undefined ? {} : { message: nameCause(failure) };
+      if (outcome === "failed") span.setStatus({ code: SpanStatusCode.ERROR, ...message });
       span.end();
     },
   };

@@ -1,3 +1,4 @@
+import { readFailure } from "@voxbus/engines";
 import type { Voicing } from "./audio-front-end.ts";
 import type { AsrEngine, Completion } from "./engines/engine.ts";
 import type { Listen, ListenDeps } from "./listen-deps.ts";
@@ -47,11 +48,12 @@ export interface UtterancesOptions {
 
 interface Utterance {
   readonly from: number;
-  readonly engine: AsrEngine;
   /** The time of its onset (performance.now, ms). */
   readonly since: number;
   readonly recognition: UtteranceRecognition;
   readonly span: UtteranceSpan;
+  /** Its turn in the log: its origin, known from its end on. */
+  readonly place: { turn?: number };
   discarded: boolean;
 }
 
@@ -68,7 +70,6 @@ const samplesPerMs = 16;
 
 /** Creates the utterances of a listen. */
 export function createUtterances(deps: ListenDeps, options: UtterancesOptions): Utterances {
-  const { metrics, profileOf } = deps;
   const { listen, transcripts, messages, said, signal } = options;
   /** Those that are not stored yet, oldest first. The last one may still be spoken. */
   const open = new Set<Utterance>();
@@ -81,14 +82,15 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
   function conclude(outcome: Outcome, ms: number, utterance?: Utterance) {
     if (utterance !== undefined) open.delete(utterance);
     utterance?.span.end(outcome, ms);
-    metrics.utteranceEnded(outcome, ms, utterance?.engine.name);
+    deps.metrics.utteranceEnded(outcome, ms, utterance?.recognition.engine.name);
     options.onConcluded();
   }
   async function finish(utterance: Utterance, end: End) {
-    if (utterance.engine.recorder.waitMs("high") > deps.settings.deadlineMs) messages.waits(end.origin);
+    if (utterance.recognition.engine.recorder.waitMs("high") > deps.settings.deadlineMs) messages.waits(end.origin);
     const { heard, outcome } = await hearOut(utterance, end, deps, said);
     if (utterance.discarded) return;
-    const transcript = { listen: listen.seq, from: utterance.from, origin: end.origin, ...heard };
+    const by = heard.reason === "failed" ? {} : { engine: utterance.recognition.engine.name };
+    const transcript = { listen: listen.seq, from: utterance.from, origin: end.origin, ...heard, ...by };
     await store(transcript, outcome, end.endedAt, utterance);
   }
   async function store(transcript: FinalTranscript, outcome: Outcome, endedAt: number, utterance?: Utterance) {
@@ -125,10 +127,11 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
       current = undefined;
       const endedAt = performance.now();
       utterance?.span.endOfSpeech(origin);
+      if (utterance !== undefined) utterance.place.turn = origin;
       if (utterance !== undefined) enqueue(() => finish(utterance, { origin, voicing, endedAt }));
     },
     endEmpty(origin, reason) {
-      const { language } = profileOf(listen.device);
+      const { language } = deps.profileOf(listen.device);
       const empty = { listen: listen.seq, from: origin, origin, text: "", language, reason };
       const endedAt = performance.now();
       enqueue(() => store(empty, reason, endedAt));
@@ -149,33 +152,34 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
 
 /** Opens an utterance with the engine of the device's profile. */
 function openUtterance(from: number, deps: ListenDeps, options: UtterancesOptions): Utterance {
-  const { engineOf, log, profileOf, settings } = deps;
+  const { enginesOf, log, profileOf, settings } = deps;
   const { listen, transcripts, messages, signal } = options;
   const { device, session } = listen;
   const profile = profileOf(device);
   const { language } = profile;
-  const engine = engineOf(profile);
-  const span = traceUtterance(listen, { engine: engine.name, from });
+  const span = traceUtterance(listen, { from });
+  const place: Utterance["place"] = {};
   const request = {
     language,
     device,
     transcriptMs: settings.transcriptMs,
     onPartial: (text: string) => messages.partial({ utterance: transcripts.next, from, text, language }),
-    onFailed(err: unknown) {
-      log.warn({ err, engine: engine.name, device, session }, "recognition failed");
-      span.failed(err);
+    onFailed(err: unknown, engine: AsrEngine) {
+      const about = { engine: engine.name, reason: readFailure(err), device, session, ...place };
+      log.warn({ err, ...about }, "recognition failed");
+      span.failed(err, engine.name);
     },
   };
-  const recognition = openRecognition(engine, request, signal);
-  return { from, engine, since: performance.now(), recognition, span, discarded: false };
+  const recognition = openRecognition(enginesOf(profile), request, signal);
+  return { from, since: performance.now(), recognition, span, place, discarded: false };
 }
 
 /** Waits for the transcript of an utterance that has ended, and passes it through the gate. */
 async function hearOut(utterance: Utterance, { voicing, endedAt }: End, deps: ListenDeps, said: Pick<Said, "since">) {
   const recognized = await utterance.recognition.finish();
   const ms = performance.now() - endedAt;
-  utterance.span.recognized(ms, deps.settings.traceContent ? recognized.text : undefined);
-  const engine = utterance.engine.name;
+  const engine = utterance.recognition.engine.name;
+  utterance.span.recognized({ engine, ms, text: deps.settings.traceContent ? recognized.text : undefined });
   if (!utterance.discarded) deps.metrics.engineRan({ engine, ms, failed: recognized.reason === "failed" });
   return passGate(recognized, { voicing, said: said.since(utterance.since) });
 }

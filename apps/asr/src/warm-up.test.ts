@@ -11,7 +11,7 @@ const never = new AbortController().signal;
 async function createDeps(variables: object) {
   const config = z.object(asrConfig).parse({ ...variables, VOXBUS_ASR_FRONT_END_THREADS: "2" });
   const frontEnds = createWorkerPool<AudioFrontEndContract>({
-    url: new URL("../dist/audio-front-end-worker.js", import.meta.url),
+    url: new URL("../dist/threads/audio-front-end-worker.js", import.meta.url),
     size: 2,
     perWorker: 10,
     workerData: null,

@@ -1,9 +1,10 @@
 import { createOpusEncoder } from "@voxbus/audio";
+import { hasServer } from "@voxbus/engines";
 import { withStandIn, type Log } from "@voxbus/subscriber";
 import type { WorkerPool } from "@voxbus/workers";
 import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import type { AsrConfig } from "./config.ts";
-import type { AsrEngine } from "./engines/engine.ts";
+import type { AsrEngine, Transcript } from "./engines/engine.ts";
 import { engines } from "./engines/registry.ts";
 
 const sampleRate = 16_000;
@@ -30,7 +31,7 @@ export async function warmUp({ config, frontEnds, log }: WarmUpDeps, signal: Abo
   const listens = Array.from({ length: config.VOXBUS_ASR_FRONT_END_THREADS }, () => listen(frontEnds, packets, signal));
   const answer = { type: "application/json", body: JSON.stringify({ text: "hello" }) };
   await Promise.all(listens);
-  if (config.VOXBUS_ASR_ENGINE !== "openai") return;
+  if (!hasServer(config.VOXBUS_ASR_ENGINE, config.VOXBUS_ENGINES_FILE)) return;
   await withStandIn(answer, async (url) => {
     const engine = await engines.openai({ ...config, VOXBUS_ASR_URL: url, VOXBUS_ASR_KEY: undefined }, log);
     for (let round = 0; round < requests; round += 1) await recognize(engine, sound, signal);
@@ -38,10 +39,11 @@ export async function warmUp({ config, frontEnds, log }: WarmUpDeps, signal: Abo
   });
 }
 
-async function recognize(engine: AsrEngine, sound: Int16Array, signal: AbortSignal): Promise<void> {
+/** Lets an engine recognize a sound. Resolves with its transcript. */
+export async function recognize(engine: AsrEngine, sound: Int16Array, signal: AbortSignal): Promise<Transcript> {
   const recognition = engine.open({ language: "en" }, signal);
   recognition.write(sound);
-  await recognition.finish();
+  return recognition.finish();
 }
 
 async function listen(
@@ -57,7 +59,7 @@ async function listen(
 }
 
 /** Makes a sound that a voice detector takes for a voice: harmonics of 120 Hz in syllables, then a pause. */
-function makeSound(): Int16Array {
+export function makeSound(): Int16Array {
   const sound = new Int16Array(((speechMs + pauseMs) * sampleRate) / 1000);
   for (let n = 0; n < (speechMs * sampleRate) / 1000; n += 1) {
     const turn = (2 * Math.PI * 120 * n) / sampleRate;

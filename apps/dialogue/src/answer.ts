@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Emotion } from "@voxbus/protocol";
+import type { ReplyWriter } from "@voxbus/subscriber";
 import type { AnswerRequest, Delta, LlmEngine } from "./engines/engine.ts";
 import type { EngineRun } from "./metrics.ts";
-import type { ReplyWriter } from "./reply-writer.ts";
 import { createSentenceCutter, type Sentence } from "./sentences.ts";
 import { noThoughts } from "./thoughts.ts";
 
@@ -18,6 +18,8 @@ export interface AnswerOptions {
   readonly answerMs: number;
   readonly onFirstToken: () => void;
   readonly onEngineRun: (run: EngineRun) => void;
+  /** Tells whether another engine answers after a failure. Words without an end are forgotten then. */
+  readonly givesWay?: (error: ModelError) => boolean;
   /** Called once if nothing was written at a time (`performance.now()`, ms). */
   readonly silence?: { readonly at: number; readonly end: () => Promise<void> } | undefined;
 }
@@ -43,7 +45,7 @@ export async function writeAnswer(
     emotion = sentence.emotion ?? emotion;
     if (sentence.text === "") return;
     spoken = true;
-    await options.write(sentence.text, { language, emotion, last });
+    await options.write(sentence.text, { language, emotion, last, engine: engine.name });
     emotion = undefined;
   };
 
@@ -73,7 +75,8 @@ export async function writeAnswer(
       }
     }
   } catch (error) {
-    if (error instanceof ModelError && !signal.aborted) await writeAll(endParagraph());
+    const isLost = error instanceof ModelError && !signal.aborted && options.givesWay?.(error) !== true;
+    if (isLost) await writeAll(endParagraph());
     throw error;
   }
   if (signal.aborted) return "answered";
@@ -82,7 +85,7 @@ export async function writeAnswer(
   for (const [i, sentence] of rest.entries()) await write(sentence, i === last);
   if (!spoken && cut !== undefined) throw new ModelError(`the engine "${engine.name}" was cut without words: ${cut}`);
   const outcome = spoken ? undefined : "nothing-to-say";
-  if (last === -1) await options.write("", { language, emotion, last: true, outcome });
+  if (last === -1) await options.write("", { language, emotion, last: true, outcome, engine: engine.name });
   return outcome ?? "answered";
 }
 

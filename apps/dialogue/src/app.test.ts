@@ -73,7 +73,9 @@ afterAll(async () => {
 });
 
 /** A device as the bus sees it: online, and the messages of its gateway and of asr are sent by hand. */
-async function connectDevice(options: { readonly llm?: "openai"; readonly features?: Record<string, unknown> } = {}) {
+async function connectDevice(
+  options: { readonly llm?: "openai" | "none"; readonly features?: Record<string, unknown> } = {},
+) {
   const device = `test-${ulid()}`;
   const session = ulid();
   const { features = {} } = options;
@@ -285,10 +287,9 @@ test.each([
   answering.close();
 });
 
-test("dialogue: a timer ends in an announcement", async () => {
-  const device = await connectDevice();
-  await device.hear("set a timer for one second");
-  const texts = await device.whenSaid(2);
-  expect(texts).toEqual(["Okay, I will tell you in 1 second.", "Your timer is done. 1 second has passed."]);
-  expect(device.says[1]).not.toHaveProperty("origin");
+test("dialogue: with the engine none it leaves turns to another program", async () => {
+  const [left, other] = [await connectDevice({ llm: "none" }), await connectDevice()];
+  for (const { hear } of [left, other]) await hear("what is two plus two");
+  await other.whenSaid();
+  expect(left.says).toEqual([]);
 });

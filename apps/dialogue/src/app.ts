@@ -1,8 +1,10 @@
 import { createClaimBudget } from "@voxbus/bus";
+import { createEngineSet, noEngine, type EngineSet } from "@voxbus/engines";
 import { awaitPresence, watchPresence, watchSessions } from "@voxbus/presence";
 import { observePools, usualWaiting } from "@voxbus/pools";
 import { channels, defaultPorts } from "@voxbus/protocol";
 import {
+  createFences,
   describeCause,
   signalWork,
   type Bus,
@@ -11,29 +13,34 @@ import {
   type Log,
   type Program,
 } from "@voxbus/subscriber";
-import { announce } from "./announce.ts";
 import { claimTurns, type AnswerInput } from "./claims.ts";
-import { checkConfig, dialogueConfig } from "./config.ts";
+import { checkConfig, dialogueConfig, type DialogueConfig } from "./config.ts";
 import { createDeviceTools, type DeviceTools } from "./device-tools.ts";
-import { createEngineChoice } from "./engines/engine-choice.ts";
-import { engines, type EngineReports } from "./engines/registry.ts";
-import { createFences } from "./fences.ts";
+import { createEngine, nameEngines, nameUsual, type EngineReports } from "./engines/registry.ts";
+import { probeEngine, watchEngine } from "./engines/watch.ts";
 import { createHistory } from "./history.ts";
 import { createMetrics, type TurnMetrics } from "./metrics.ts";
 import { recordPlayedTurns } from "./played-turns.ts";
-import { openReminderBook } from "./reminders.ts";
+import { createBusTools, type BusTools } from "./tools/bus-tools.ts";
+import type { LlmEngine } from "./engines/engine.ts";
+import type { MostCalls } from "./tools/call-limit.ts";
+import { createCallRecords, type CallRecords } from "./tools/call-records.ts";
+import { openToolDirectory } from "./tools/directory.ts";
 import { createTurnAdmission, type TurnAdmission } from "./turn-admission.ts";
 import type { TurnDeps } from "./turn-deps.ts";
 import { createTurnQueue } from "./turn-queue.ts";
 import { traceTurn } from "./turn-span.ts";
 import { answerTurn } from "./turn.ts";
+import { tryEngines } from "./try-engines.ts";
 import { warmUp } from "./warm-up.ts";
 
 /** The program: its name, its operations port and its variables. */
 export const dialogue: Program<typeof dialogueConfig> = {
   name: "dialogue",
+  version: "0.1.0",
   opsPort: defaultPorts.dialogue.ops,
   config: dialogueConfig,
+  shadow: [channels.sayOpen.pattern, channels.say.pattern],
   streams: [
     "DEVICE_IN",
     "TURNS",
@@ -43,11 +50,11 @@ export const dialogue: Program<typeof dialogueConfig> = {
     "dialogues",
     "tools",
     "tool-calls",
-    "reminders",
     "naks",
     "probes",
   ],
   checkConfig,
+  tryEngines,
 };
 
 // A drain lets answers finish. The process must end within 30 s of SIGTERM, and within 5 s of SIGINT.
@@ -59,17 +66,22 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
   const { config, bus, profiles: openProfiles, log, meter, defer, drain } = context;
   if (config.VOXBUS_LLM_URL !== undefined && config.VOXBUS_LLM_ENGINE !== "openai")
     log.warn({ variable: "VOXBUS_LLM_URL", engine: config.VOXBUS_LLM_ENGINE }, "URL set for another engine");
-  const profiles = await openProfiles({ llm: Object.keys(engines) });
+  const names = nameEngines(config);
+  const profiles = await openProfiles({ llm: [...names, noEngine] });
   const presence = await watchPresence(bus);
   defer(() => presence.close());
   const sessions = watchSessions(bus, presence);
   defer(() => sessions.close());
 
   const fences = createFences();
-  const metrics = createMetrics(meter, () => bus.stats().held);
+  const metrics = createMetrics(meter, names, () => bus.stats().held);
+  const records = createCallRecords(bus);
+  // The requests of a shadow reach no device.
+  const isShadow = context.shadow !== undefined;
   const tools = createDeviceTools(bus, {
-    timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS,
-    listMs: config.VOXBUS_DIALOGUE_TOOL_LIST_MS,
+    records,
+    timeoutMs: isShadow ? 1 : config.VOXBUS_DIALOGUE_TOOL_MS,
+    listMs: isShadow ? 1 : config.VOXBUS_DIALOGUE_TOOL_LIST_MS,
     vision: config.VOXBUS_VISION_URL ? { url: config.VOXBUS_VISION_URL, token: config.VOXBUS_VISION_TOKEN } : undefined,
     onLeftOut({ device, session }, paths) {
       metrics.toolFieldsLeftOut(paths.length);
@@ -83,15 +95,10 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
   defer(() => controls.close());
   const opened = listNewTools(bus, tools, log);
   defer(() => opened.close());
-  const reminders = openReminderBook({
-    bus,
-    announce: (reminder, id) => announce(bus, reminder, id),
-    log,
-  });
-  defer(() => reminders.close());
-
+  const busTools = openBusTools(context, metrics, records);
   const admission = admitTurns(context);
   metrics.observeWaiting(() => admission.waiting());
+  const engines = openEngines(context, metrics, admission);
   const history = createHistory(bus, config.VOXBUS_DIALOGUE_HISTORY_TOKENS);
   const played = recordPlayedTurns(bus, history);
   defer(() => played.close());
@@ -103,6 +110,7 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
     settings: {
       answerMs: config.VOXBUS_DIALOGUE_TURN_MS,
       momentMs: config.VOXBUS_DIALOGUE_MOMENT_MS,
+      toolMomentMs: config.VOXBUS_DIALOGUE_TOOL_MOMENT_MS,
       deadlineMs: config.VOXBUS_TURN_DEADLINE_MS,
       traceContent: config.VOXBUS_TRACE_CONTENT,
     },
@@ -114,29 +122,73 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
         awaitPresence(presence, { device, session, timeoutMs: presenceMs }, signal),
       follow: sessions.follow,
       tools,
-      reminders,
+      busTools,
     },
     history,
-    engineOf: await createEngines(context, metrics, admission),
+    enginesOf: (profile) => engines.choose(profile.engines.llm),
   };
   await context.warm((signal) => warmUp(config, signal));
   const slots = createClaimBudget(config.VOXBUS_DIALOGUE_TURNS, admission.room);
   for (const claims of await claimTurns(bus, slots, createAnswer(deps))) {
-    drain((mode) => claims.drain(graceMs[mode]));
+    drain(
+      (mode) => claims.drain(graceMs[mode]),
+      () => ({ claims: claims.held() }),
+    );
   }
 }
 
-/** Creates the engines and gives the choice among them. Their pools are in the report and in the metrics. */
-async function createEngines(
-  context: Context<typeof dialogueConfig>,
+/** Watches the tools that programs offer, and calls them. */
+function openBusTools(
+  { config, bus, log, defer }: Context<typeof dialogueConfig>,
+  metrics: TurnMetrics,
+  records: CallRecords,
+): BusTools {
+  const directory = openToolDirectory(bus, { log, onSkipped: ({ reason }) => metrics.toolSkipped(reason) });
+  defer(() => directory.close());
+  metrics.observeTools(directory.toolNames);
+  return createBusTools({
+    bus,
+    directory,
+    records,
+    timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS,
+    most: limitCalls(config),
+    onCall: metrics.toolCalled,
+  });
+}
+
+/** Limits the calls that run at once. A turn waits for its calls, so one slow program gets at most half of all turns. */
+function limitCalls(config: DialogueConfig): MostCalls {
+  const { VOXBUS_DIALOGUE_TOOL_CALLS: all, VOXBUS_DIALOGUE_CALLS_PER_TOOL: perTool } = config;
+  return { all, perTool, perProgram: Math.max(1, Math.floor(Math.min(all, config.VOXBUS_DIALOGUE_TURNS) / 2)) };
+}
+
+/** Creates the engines. Their pools and their state are in the report and in the metrics. */
+function openEngines(
+  { config, log, meter, report, defer }: Context<typeof dialogueConfig>,
   metrics: TurnMetrics,
   admission: Pick<TurnAdmission, "waiting">,
-): Promise<TurnDeps["engineOf"]> {
-  const { engines, engineOf } = await createEngineChoice(context.config, reportRefusals(context, metrics, admission));
-  const pools = engines.flatMap(({ pool }) => pool ?? []);
-  context.report({ pools: () => pools.map((pool) => pool.stats()) });
-  observePools(context.meter, () => pools.map(({ recorder }) => recorder));
-  return engineOf;
+): EngineSet<LlmEngine> {
+  const refusals = createRefusals(log, metrics);
+  const engines = createEngineSet({
+    engines: nameEngines(config).map((name) => createEngine(name, config, refusals.reportsOf(name))),
+    usual: nameUsual(config),
+    watch: watchEngine,
+    probe: probeEngine,
+    log,
+    meter,
+  });
+  defer(() => engines.close());
+  const pools = engines.engines.flatMap(({ pool }) => pool ?? []);
+  observePools(meter, () => pools.map(({ recorder }) => recorder));
+  report({
+    pools: () => pools.map((pool) => pool.stats()),
+    gauges: () => ({
+      toolsRefused: Number(refusals.ofTools() > 0),
+      waiting: admission.waiting(),
+      enginesUnusable: engines.unusable(),
+    }),
+  });
+  return engines;
 }
 
 /** Creates the admission of turns. At most half of the turns that this process takes wait, so that others can run. */
@@ -150,25 +202,23 @@ function admitTurns({ config, bus, defer }: Context<typeof dialogueConfig>): Tur
   return admission;
 }
 
-/** Reports once what a model's server refuses, and once that it takes it again. */
-function reportRefusals(
-  { config, log, report }: Pick<Context<typeof dialogueConfig>, "config" | "log" | "report">,
-  metrics: TurnMetrics,
-  admission: Pick<TurnAdmission, "waiting">,
-): EngineReports {
-  const model = config.VOXBUS_LLM_MODEL;
-  let toolsRefused = 0;
-  report({ gauges: () => ({ toolsRefused, waiting: admission.waiting() }) });
+/** Reports once what the server of an engine's model refuses, and once that it takes it again. */
+function createRefusals(log: Log, metrics: TurnMetrics) {
+  const refusing = new Set<string>();
   return {
-    onRefused({ part, status }) {
-      if (part === "tools") toolsRefused = 1;
-      metrics.modelRefused(part);
-      log.warn({ part, status, model }, "part of requests refused by the model's server");
-    },
-    onTaken(part) {
-      if (part === "tools") toolsRefused = 0;
-      log.info({ part, model }, "part of requests taken by the model's server again");
-    },
+    /** The number of engines whose servers refuse tools. */
+    ofTools: () => refusing.size,
+    reportsOf: (engine: string): EngineReports => ({
+      onRefused({ part, status }) {
+        if (part === "tools") refusing.add(engine);
+        metrics.modelRefused(part);
+        log.warn({ part, status, engine }, "part of requests refused by the model's server");
+      },
+      onTaken(part) {
+        if (part === "tools") refusing.delete(engine);
+        log.info({ part, engine }, "part of requests taken by the model's server again");
+      },
+    }),
   };
 }
 
@@ -177,7 +227,8 @@ function listNewTools(bus: Bus, tools: DeviceTools, log: Log): Closer {
   return bus.subscribe(
     channels.inControl("*"),
     ({ session, body }, { device }) => {
-      if (body.type !== "opened" || body.features.mcp !== true) return;
+      // A device that is idle may stay so for days. It is asked when a conversation begins.
+      if (body.type !== "opened" || body.features.mcp !== true || body.audio === "closed") return;
       tools
         .list({ device, session })
         .catch((error: unknown) => log.debug({ cause: describeCause(error), device }, "tool list failed"));
@@ -186,11 +237,13 @@ function listNewTools(bus: Bus, tools: DeviceTools, log: Log): Closer {
   );
 }
 
-/** Answers the turns of a device one after the other, each in a span. */
+/** Answers the turns of a device one after the other, each in a span. Turns that another program answers are left to it. */
 function createAnswer(deps: TurnDeps): AnswerInput {
   const queue = createTurnQueue();
   return async (input, claimed) => {
     const { device, session, origin } = input;
+    const { llm } = deps.devices.profileOf(device).engines;
+    if (llm !== undefined && [llm].flat().every((name) => name === noEngine)) return deps.metrics.turnEnded("left");
     const work = signalWork(deps.bus, device, { session, origin });
     try {
       await queue.run(input, async (onStart, superseded) => {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { startSubscriber } from "@voxbus/subscriber";
 import { expect, test } from "vitest";
 import { buildDialogue, dialogue } from "./app.ts";
@@ -30,4 +33,22 @@ test("limits: the bounds of queues are three counts", async () => {
   await expect(startSubscriber(dialogue, buildDialogue, given)).rejects.toThrow(
     "VOXBUS_LLM_WAITING: expected three counts of up to six digits, such as 100,500,1000",
   );
+});
+
+test("limits: the times of an engine of the file must be shorter than a whole answer", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "voxbus-engines-")), "engines.json");
+  const entry = {
+    name: "slow",
+    role: "llm",
+    kind: "openai",
+    url: "http://127.0.0.1:1/v1",
+    model: "m",
+    firstMs: 60_000,
+  };
+  writeFileSync(path, JSON.stringify({ engines: [entry] }));
+  const given = { ...env, VOXBUS_ENGINES_FILE: path, VOXBUS_DIALOGUE_TURN_MS: "59000" };
+  await expect(startSubscriber(dialogue, buildDialogue, given)).rejects.toThrow(
+    'VOXBUS_ENGINES_FILE: engine "slow": firstMs: must be shorter than VOXBUS_DIALOGUE_TURN_MS, which is 59000 ms',
+  );
+  rmSync(path);
 });

@@ -1,9 +1,9 @@
 import type { Bus } from "@voxbus/bus";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { connectTestBus, startNatsServer, type NatsServer, type McpDeviceRequest } from "@voxbus/testing";
 import { buckets } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ToolError } from "./engines/engine.ts";
-import { connectMcpDevice, createTestTools, listTool as tool, type TestRequest } from "./test-mcp-device.ts";
+import { connectMcpDevice, createTestTools, listTool as tool } from "./test-mcp-device.ts";
 
 let nats: NatsServer;
 let bus: Bus;
@@ -16,7 +16,7 @@ afterAll(async () => {
   await nats.stop();
 });
 
-const connectDevice = (answer: (request: TestRequest) => object | undefined) => connectMcpDevice(bus, answer);
+const connectDevice = (answer: (request: McpDeviceRequest) => object | undefined) => connectMcpDevice(bus, answer);
 const createClient = (timeoutMs = 2000, listMs = 2000) => createTestTools(bus, { timeoutMs, listMs });
 const text = (text: string, isError = false) => ({ result: { content: [{ type: "text", text }], isError } });
 

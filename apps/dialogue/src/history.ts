@@ -8,6 +8,8 @@ const maxTextLength = 2048;
 const maxCalls = 6;
 const maxCallText = 1024;
 const maxArgs = 512;
+/** The text of a call whose result did not come before the end of its turn. */
+export const lateResult = "The call was made. Its result did not come in time.";
 /** Tokens of a message beside its text. */
 const messageTokens = 4;
 
@@ -55,12 +57,21 @@ function merge(dialogue: Dialogue | undefined, part: TurnPart): Dialogue {
     origin: part.origin,
     at: known?.at ?? part.at ?? Date.now(),
     user: known?.user || part.user || "",
-    calls: longer(known?.calls, part.calls),
+    calls: mergeCalls(known?.calls, part.calls),
     said: longer(known?.said, part.said),
     heard: known?.heard ?? part.heard,
+    engine: known?.engine ?? part.engine,
     end: known?.end ?? (hasNews ? part.end : undefined),
   });
   return { messages, turns: known === undefined ? [...turns, turn] : turns.with(index, turn) };
+}
+
+/** Gives the calls that more is known of: a result may come after the turn was added. */
+function mergeCalls(known: DialogueTurn["calls"] = [], added: DialogueTurn["calls"] = []): DialogueTurn["calls"] {
+  // Only the newest calls were kept.
+  const news = added.slice(-maxCalls);
+  if (known.length !== news.length) return longer(known, added);
+  return known.map((call, at) => (call.text === lateResult ? (news[at] ?? call) : call));
 }
 
 function longer<T>(one: readonly T[] = [], other: readonly T[] = []): T[] {

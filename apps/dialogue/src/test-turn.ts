@@ -1,12 +1,13 @@
 import type { Bus } from "@voxbus/bus";
 import { silentLog } from "@voxbus/testing";
 import { channels, type Presence, Profile, type Say } from "@voxbus/protocol";
+import { createFences } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import { createDeviceTools } from "./device-tools.ts";
 import type { AnswerRequest, LlmEngine } from "./engines/engine.ts";
-import { createFences } from "./fences.ts";
 import { createHistory } from "./history.ts";
 import type { EngineRun } from "./metrics.ts";
+import type { BusTools } from "./tools/bus-tools.ts";
 import type { Devices, TurnDeps } from "./turn-deps.ts";
 import type { Delivery, TurnInput } from "./turn-input.ts";
 import { answerTurn } from "./turn.ts";
@@ -16,10 +17,14 @@ const never = new AbortController().signal;
 /** The options of a worker. */
 export interface WorkerOptions {
   readonly engine?: LlmEngine;
+  /** Several engines, in order. */
+  readonly engines?: () => readonly LlmEngine[];
   readonly presenceOf?: Devices["presenceOf"];
   readonly follow?: Devices["follow"];
   readonly answerMs?: number;
   readonly momentMs?: number;
+  readonly toolMomentMs?: number;
+  readonly busTools?: BusTools;
   readonly admission?: TurnDeps["admission"];
 }
 
@@ -46,11 +51,15 @@ export function createWorker(bus: Bus, texts: readonly string[], options: Worker
       turnEnded: () => undefined,
       modelRefused: () => undefined,
       toolFieldsLeftOut: () => undefined,
+      toolSkipped: () => undefined,
+      toolCalled: () => undefined,
+      observeTools: () => undefined,
       observeWaiting: () => undefined,
     },
     settings: {
       answerMs: options.answerMs ?? 1000,
       momentMs: options.momentMs ?? 0,
+      toolMomentMs: options.toolMomentMs ?? 0,
       deadlineMs: 1500,
       traceContent: false,
     },
@@ -61,10 +70,12 @@ export function createWorker(bus: Bus, texts: readonly string[], options: Worker
       presenceOf: options.presenceOf ?? (async () => ({ features: {} }) as Presence),
       follow: options.follow ?? (() => ({ close: () => undefined })),
       tools: createDeviceTools(bus, { timeoutMs: 1000, listMs: 1000 }),
-      reminders: { of: () => ({ schedule: async () => undefined, cancel: async () => 0 }), close: () => undefined },
+      busTools: options.busTools ?? {
+        sourceOf: () => ({ list: [], make: () => Promise.reject(new Error("no tools")) }),
+      },
     },
     history: createHistory(bus),
-    engineOf: () => options.engine ?? engine,
+    enginesOf: options.engines ?? (() => [options.engine ?? engine]),
   };
   const answer = (input: TurnInput) =>
     answerTurn(input, deps, { onStart: () => undefined, onWait: (isWaiting) => waits.push(isWaiting) }, never);

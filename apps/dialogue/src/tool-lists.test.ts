@@ -1,8 +1,8 @@
 import type { Bus } from "@voxbus/bus";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
+import { connectTestBus, startNatsServer, type NatsServer, type McpDeviceRequest } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ToolDeps } from "./device-tools.ts";
-import { connectMcpDevice, createTestTools, listTool as tool, type TestRequest } from "./test-mcp-device.ts";
+import { connectMcpDevice, createTestTools, listTool as tool } from "./test-mcp-device.ts";
 
 let nats: NatsServer;
 let bus: Bus;
@@ -15,7 +15,7 @@ afterAll(async () => {
   await nats.stop();
 });
 
-const connectDevice = (answer: (request: TestRequest) => object | undefined) => connectMcpDevice(bus, answer);
+const connectDevice = (answer: (request: McpDeviceRequest) => object | undefined) => connectMcpDevice(bus, answer);
 const createClient = (onLeftOut?: ToolDeps["onLeftOut"]) => createTestTools(bus, onLeftOut && { onLeftOut });
 
 const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name);

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { buckets } from "@voxbus/protocol";
 import { StorageFullError, type Bus } from "@voxbus/bus";
+import type { McpClient, McpSession } from "@voxbus/subscriber";
 import QuickLRU from "quick-lru";
 import { RefusedToolError, ToolError, type Tool } from "./engines/engine.ts";
-import type { McpClient, McpSession } from "./mcp-client.ts";
 import { readToolPage, type ToolPage } from "./tool-page.ts";
 
 /** The tool lists of sessions. A device is asked once; after that every dialogue knows its list. */

@@ -1,8 +1,7 @@
 import type { Bus } from "@voxbus/bus";
 import { channels, type Presence } from "@voxbus/protocol";
-import { describeCause } from "@voxbus/subscriber";
-import type { AnswerRequest, Message, Tool } from "./engines/engine.ts";
-import type { ReplyWriter } from "./reply-writer.ts";
+import { describeCause, type ReplyWriter } from "@voxbus/subscriber";
+import type { AnswerRequest, LlmEngine, Message, Tool } from "./engines/engine.ts";
 import type { TurnDeps } from "./turn-deps.ts";
 import { earlierMs, type TurnInput } from "./turn-input.ts";
 
@@ -31,26 +30,29 @@ export async function readContext(
   return { earlier, history, tools };
 }
 
-/** Combines a turn with its context into a request. It includes the text of earlier turns without an answer. */
+/** Combines a turn with its context into a request to an engine. It includes the text of earlier turns without an answer. */
 export function createRequest(
-  input: TurnInput,
-  { earlier, history, tools }: TurnContext,
-  reply: ReplyWriter,
   { bus, devices, fences }: TurnDeps,
+  input: TurnInput,
+  { context: { earlier, history, tools }, reply }: { readonly context: TurnContext; readonly reply: ReplyWriter },
+  engine: LlmEngine,
 ): AnswerRequest {
-  const profile = devices.profileOf(input.device);
+  const { device, session, origin } = input;
+  const profile = devices.profileOf(device);
+  const language = input.language ?? guessLanguage(input.text, profile.language);
+  // An engine that speaks one language needs the sentences of tools in it.
+  const caller = { language: engine.language ?? language, profile };
   const answered = Math.max(reply.answered, fences.of(input.session));
   const texts = [...earlier.filter(({ origin }) => origin > answered), input].map(({ text }) => text);
   return {
     text: texts.filter((text) => text !== "").join("\n"),
-    language: input.language ?? guessLanguage(input.text, profile.language),
+    language,
     history,
     profile,
     device: {
-      tools: devices.tools.toolsOf(input, tools),
-      reminders: devices.reminders.of(input),
+      tools: devices.tools.toolsOf(input, tools, devices.busTools.sourceOf(input, caller)),
     },
-    turn: { device: input.device, since: performance.now() - Math.max(0, bus.now() - input.delivery.storedAt) },
+    turn: { device, session, origin, since: performance.now() - Math.max(0, bus.now() - input.delivery.storedAt) },
     spoken: reply.sentences.filter(Boolean).join(" "),
   };
 }
@@ -71,12 +73,15 @@ async function readEarlier(bus: Bus, { device, session, origin, delivery }: Turn
 }
 
 /** Lists the device's tools. If the device fails, the turn goes on without them. */
-async function listTools({ device, session }: TurnInput, { devices, log }: TurnDeps, signal: AbortSignal) {
+async function listTools({ device, session, origin }: TurnInput, { devices, log }: TurnDeps, signal: AbortSignal) {
   try {
     return await devices.tools.list({ device, session }, signal);
   } catch (error) {
     signal.throwIfAborted();
-    log.warn({ cause: describeCause(error), device, session }, "tool list failed, answering without tools");
+    log.warn(
+      { cause: describeCause(error), device, session, turn: origin },
+      "tool list failed, answering without tools",
+    );
     return [];
   }
 }

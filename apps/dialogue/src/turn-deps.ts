@@ -1,11 +1,11 @@
 import type { Bus, BusLog, Closer } from "@voxbus/bus";
 import type { Presence, Profile } from "@voxbus/protocol";
+import type { Fences } from "@voxbus/subscriber";
 import type { DeviceTools } from "./device-tools.ts";
 import type { LlmEngine } from "./engines/engine.ts";
-import type { Fences } from "./fences.ts";
 import type { History } from "./history.ts";
 import type { TurnMetrics } from "./metrics.ts";
-import type { ReminderBook } from "./reminders.ts";
+import type { BusTools } from "./tools/bus-tools.ts";
 import type { TurnAdmission } from "./turn-admission.ts";
 import type { TurnId } from "./turn-input.ts";
 
@@ -17,7 +17,8 @@ export interface Devices {
   /** Calls `gone` once the turn's session is no longer the device's, or the lease of its gateway is gone. */
   follow(turn: TurnId, gone: () => void): Closer;
   readonly tools: DeviceTools;
-  readonly reminders: ReminderBook;
+  /** The tools that programs offer to the devices. */
+  readonly busTools: BusTools;
 }
 
 /** The limits and options of turns. */
@@ -26,6 +27,8 @@ export interface TurnSettings {
   readonly answerMs: number;
   /** ms until a turn without an answer says so; 0: never. */
   readonly momentMs: number;
+  /** ms of a tool call until a turn says so; 0: never. */
+  readonly toolMomentMs: number;
   /** ms from a turn to its first sound, after which the turn is late. */
   readonly deadlineMs: number;
   /** True if traces may contain the text of turns and answers. */
@@ -54,5 +57,6 @@ export interface TurnDeps extends TurnGates {
   readonly settings: TurnSettings;
   readonly devices: Devices;
   readonly history: History;
-  readonly engineOf: (profile: Profile) => LlmEngine;
+  /** Gives the engines to ask for a profile, at least one, in order. */
+  readonly enginesOf: (profile: Profile) => readonly LlmEngine[];
 }

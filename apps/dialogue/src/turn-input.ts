@@ -1,12 +1,7 @@
-import type { Heard, ReplyOutcome } from "@voxbus/protocol";
+import { ReplyOutcome, type Heard } from "@voxbus/protocol";
+import type { TurnId } from "@voxbus/subscriber";
 
-/** The identity of a turn. */
-export interface TurnId {
-  readonly device: string;
-  readonly session: string;
-  /** The seq of the inbound frame that caused the turn. */
-  readonly origin: number;
-}
+export type { TurnId };
 
 /** How long before a turn its session's older turns and replies matter, ms. Their users no longer wait for an answer. */
 export const earlierMs = 300_000;
@@ -36,5 +31,16 @@ export interface TurnInput extends TurnId {
   readonly delivery: Delivery;
 }
 
-/** The end of a turn. */
-export type TurnOutcome = "answered" | ReplyOutcome | "fenced" | "superseded" | "offline" | "answered before" | "shed";
+/** The end of a turn. `left`: another program answers it. */
+export type TurnOutcome = (typeof turnOutcomes)[number];
+/** Every end of a turn. */
+export const turnOutcomes = [
+  "answered",
+  "left",
+  ...ReplyOutcome.options,
+  "fenced",
+  "superseded",
+  "offline",
+  "answered before",
+  "shed",
+] as const;

@@ -1,12 +1,15 @@
 import type { DialogueTurn } from "@voxbus/protocol";
 import { ToolError, type AnswerRequest, type PastCall } from "./engines/engine.ts";
-import type { History } from "./history.ts";
+import { UnfinishedCallError } from "./tools/call-error.ts";
+import { lateResult, type History } from "./history.ts";
 import type { TurnInput } from "./turn-input.ts";
 
 /** The record of a turn for the history. */
 export interface TurnRecord {
   /** The stored sentences, by number. Those that are no part of the answer are empty. */
   readonly said: string[];
+  /** The name of the engine that answers; undefined before its first sentence. */
+  engine: string | undefined;
   /** Gives the request with tools whose calls are recorded. The turn's text is the request's from now on. */
   follow(request: AnswerRequest): AnswerRequest;
   /**
@@ -22,30 +25,48 @@ export function createTurnRecord(history: History, { device, session, origin, te
   const calls: PastCall[] = [];
   let user = text;
   let kept = false;
-  return {
+  // A result that comes after the end of its turn belongs to the turn nevertheless.
+  const onLate = () => (kept ? history.add(device, { session, origin, calls: [...calls] }) : undefined);
+  const record: TurnRecord = {
     said,
+    engine: undefined,
     follow(request) {
       user = request.text;
       const { tools } = request.device;
-      return { ...request, device: { ...request.device, tools: { ...tools, call: recordCalls(tools.call, calls) } } };
+      const call = recordCalls(tools.call, calls, onLate);
+      return { ...request, device: { ...request.device, tools: { ...tools, call } } };
     },
     async keep(end) {
       if (kept || user === "") return;
       kept = true;
-      await history.add(device, { session, origin, at: Date.now(), user, calls, said: [...said], end });
+      const { engine } = record;
+      const made = [...calls];
+      await history.add(device, { session, origin, at: Date.now(), user, calls: made, said: [...said], end, engine });
     },
   };
+  return record;
 }
 
-/** Calls a tool and records the call, also if its result does not come in time. */
-function recordCalls(call: AnswerRequest["device"]["tools"]["call"], calls: PastCall[]): typeof call {
+/** Calls a tool and records the call, also if its result does not come in time. Calls `onLate` when a result comes after that. */
+function recordCalls(
+  call: AnswerRequest["device"]["tools"]["call"],
+  calls: PastCall[],
+  onLate: () => unknown,
+): typeof call {
   return async (name, args, signal) => {
-    const made = { name, args: JSON.stringify(args), text: "The call was made. Its result did not come in time." };
+    const made = { name, args: JSON.stringify(args), text: lateResult };
     calls.push(made);
     try {
       return (made.text = await call(name, args, signal));
     } catch (error) {
-      if (error instanceof ToolError) made.text = `Error: ${error.message}`;
+      if (error instanceof UnfinishedCallError) {
+        const keepLate = async () => {
+          made.text = await error.rest;
+          await onLate();
+        };
+        // The bus has logged and counted it.
+        keepLate().catch(() => undefined);
+      } else if (error instanceof ToolError) made.text = `Error: ${error.message}`;
       throw error;
     }
   };

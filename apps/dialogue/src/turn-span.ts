@@ -1,4 +1,4 @@
-import { context, SpanStatusCode, trace } from "@opentelemetry/api";
+import { context, SpanStatusCode, trace, type Attributes } from "@opentelemetry/api";
 import { contextOf, traceOf, tracingIsOn } from "@voxbus/bus";
 import { describeCause, nameCause } from "@voxbus/subscriber";
 import type { TurnInput, TurnOutcome } from "./turn-input.ts";
@@ -34,8 +34,13 @@ export async function traceTurn(
 }
 
 /** Adds an event such as `first sentence` to the span of the current turn. */
-export function markTurn(event: string): void {
-  trace.getActiveSpan()?.addEvent(event);
+export function markTurn(event: string, attributes?: Attributes): void {
+  trace.getActiveSpan()?.addEvent(event, attributes);
+}
+
+/** Names the engine that answers the current turn. */
+export function traceEngine(engine: string): void {
+  trace.getActiveSpan()?.setAttribute("voxbus.dialogue.engine", engine);
 }
 
 /** Marks the span of the current turn as failed, by the name, the status and the code of the error's cause. */

@@ -1,19 +1,20 @@
+import type { FailureReason } from "@voxbus/engines";
 import { PoolFullError, ShedError } from "@voxbus/pools";
-import { describeCause, signalShed } from "@voxbus/subscriber";
-import { ModelError, writeAnswer, type AnswerOptions } from "./answer.ts";
+import { describeCause, FencedError, LostReplyError, signalShed, type ReplyWriter } from "@voxbus/subscriber";
+import { ModelError } from "./answer.ts";
+import { writeAnswerInOrder } from "./answer-in-order.ts";
 import { apologize } from "./apologies.ts";
-import type { AnswerRequest } from "./engines/engine.ts";
-import { FencedError } from "./fences.ts";
+import type { AnswerRequest, LlmEngine } from "./engines/engine.ts";
 import type { TurnMetrics } from "./metrics.ts";
-import { LostReplyError, openReplyWriter, type ReplyWriter } from "./reply-writer.ts";
+import { openReply } from "./reply.ts";
 import { createTurnRecord, type TurnRecord } from "./turn-record.ts";
 import { createRequest, readContext } from "./turn-context.ts";
-import { momentIn } from "./moments.ts";
+import { createMoment, createSilence, tellSlowTools } from "./slow-turn.ts";
 import type { TurnPlace } from "./turn-admission.ts";
-import type { TurnDeps, TurnEvents, TurnSettings } from "./turn-deps.ts";
+import type { TurnDeps, TurnEvents } from "./turn-deps.ts";
 import type { TurnInput, TurnOutcome } from "./turn-input.ts";
 import { SupersededError } from "./turn-queue.ts";
-import { markTurn, traceFailure, traceText } from "./turn-span.ts";
+import { markTurn, traceEngine, traceFailure, traceText } from "./turn-span.ts";
 
 /**
  * Answers a turn, and earlier ones of its session without an answer, in one reply that is stored sentence by sentence. If
@@ -38,23 +39,24 @@ export async function answerTurn(
     const presence = await deps.devices.presenceOf(input, alive);
     if (presence === undefined) return "offline";
     place = await deps.admission.enter(input, () => events.onWait(true), alive);
-    const modelMs = deps.engineOf(deps.devices.profileOf(input.device)).pool?.waitMs("high") ?? 0;
+    const engines = deps.enginesOf(deps.devices.profileOf(input.device));
+    const modelMs = engines[0]?.pool?.waitMs("high") ?? 0;
     events.onWait(modelMs > deps.settings.deadlineMs);
     const [reply, context] = await Promise.all([
-      openReplyWriter(deps.bus, input, input.delivery, alive),
+      openReply(deps.bus, input, alive),
       readContext(input, presence, deps, alive),
     ]);
     if (reply.ended) return "answered before";
     if (reply.superseded) return "superseded";
     record.said.push(...reply.sentences);
-    const request = record.follow(createRequest(input, context, reply, deps));
-    return await writeReply({ input, request, reply, record, place, onStart: events.onStart }, deps, alive);
+    const requestOf = (engine: LlmEngine) => record.follow(createRequest(deps, input, { context, reply }, engine));
+    return await writeReply({ input, engines, requestOf, reply, record, place, onStart: events.onStart }, deps, alive);
   } catch (error) {
     if (error instanceof ShedError) return shed(input, deps);
     const isCut = alive.reason instanceof FencedError || alive.reason instanceof SessionGoneError;
     if (isCut) {
       const isTakenUp = input.delivery.attempt > 1 && record.said.length === 0;
-      if (isTakenUp) record.said.push(...(await openReplyWriter(deps.bus, input, input.delivery, signal)).sentences);
+      if (isTakenUp) record.said.push(...(await openReply(deps.bus, input, signal)).sentences);
       await record.keep("interrupted");
     }
     if (alive.reason instanceof FencedError) return "fenced";
@@ -71,7 +73,7 @@ export async function answerTurn(
 /** Tells the gateway that no program will answer a turn. */
 function shed(input: TurnInput, { bus, log }: TurnDeps): TurnOutcome {
   const { device, session, origin } = input;
-  log.warn({ device, session, origin }, "turn shed");
+  log.warn({ device, session, turn: origin }, "turn shed");
   signalShed(bus, device, { session, origin });
   return "shed";
 }
@@ -83,7 +85,8 @@ class SessionGoneError extends Error {
 
 interface TurnWork {
   readonly input: TurnInput;
-  readonly request: AnswerRequest;
+  readonly engines: readonly LlmEngine[];
+  readonly requestOf: (engine: LlmEngine) => AnswerRequest;
   readonly reply: ReplyWriter;
   readonly record: TurnRecord;
   readonly place: TurnPlace;
@@ -92,24 +95,38 @@ interface TurnWork {
 
 /** Writes the engine's answer, or an apology, and adds the turn to the history. */
 async function writeReply(work: TurnWork, deps: TurnDeps, alive: AbortSignal): Promise<TurnOutcome> {
-  const { input, request, record } = work;
-  const { metrics, settings } = deps;
+  const { input, engines, requestOf, record } = work;
+  const { metrics, settings, log } = deps;
   const { answerMs, traceContent } = settings;
   const { device, session, origin, delivery } = input;
+  const request = requestOf(engines[0]!);
   const write = createWrite(work, metrics, alive);
   const onFirstToken = () => metrics.firstToken(performance.now() - delivery.claimedAt);
   let outcome: TurnOutcome = "answered";
   try {
     if (delivery.final) throw new ModelError("every worker that claimed this turn failed");
     if (input.reason === "failed" && request.text === "") throw new ModelError("the recognizer failed");
-    const silence = createSilence(work, settings, alive);
-    const options = { write, answerMs, onFirstToken, onEngineRun: metrics.engineRan, silence };
-    outcome = await writeAnswer(deps.engineOf(request.profile), request, options, alive);
+    const say = createMoment({ ...work, request }, alive);
+    const silence = createSilence(work, settings, say);
+    const options = {
+      write,
+      answerMs,
+      onFirstToken,
+      onEngineRun: metrics.engineRan,
+      silence,
+      requestOf: (engine: LlmEngine) => tellSlowTools({ request: requestOf(engine), record }, settings, say),
+      onFailover({ name }: LlmEngine, reason: FailureReason) {
+        log.warn({ engine: name, reason, device, session, turn: origin }, "engine failed, asking the next one");
+        markTurn("engine failed", { "voxbus.dialogue.engine": name, "error.type": reason });
+      },
+    };
+    outcome = await writeAnswerInOrder(engines, options, alive);
   } catch (error) {
     if (!(error instanceof ModelError) || alive.aborted) throw error;
     if (error.cause instanceof PoolFullError && record.said.length === 0)
       throw new ShedError("the model has too much work", { cause: error });
-    deps.log.warn({ err: error, cause: describeCause(error), device, session, origin }, "turn failed, apologizing");
+    const about = { device, session, turn: origin };
+    log.warn({ err: error, cause: describeCause(error), ...about }, "turn failed, apologizing");
     traceFailure(error);
     const { language } = request;
     outcome = "failed";
@@ -122,24 +139,6 @@ async function writeReply(work: TurnWork, deps: TurnDeps, alive: AbortSignal): P
   alive.throwIfAborted();
   if (outcome !== "failed") await record.keep();
   return outcome;
-}
-
-/** Gives the time at which a turn that has said nothing says that it takes long. */
-function createSilence(
-  { request, reply, record, onStart }: TurnWork,
-  { momentMs }: TurnSettings,
-  alive: AbortSignal,
-): AnswerOptions["silence"] {
-  if (momentMs === 0 || reply.sentences.length > 0) return undefined;
-  const end = async () => {
-    alive.throwIfAborted();
-    onStart();
-    const { text, language } = momentIn(request.language);
-    await reply.write(text, { language, last: false });
-    record.said.push("");
-  };
-  // From now: it may have waited for its place, and its user was told then.
-  return { at: performance.now() + momentMs, end };
 }
 
 /** Makes a `write` that stops once the turn is aborted, reports the start of the answer, and collects the sentences. */
@@ -160,5 +159,8 @@ function createWrite(
     await reply.write(text, options);
     place.begun();
     if (text !== "") record.said.push(text);
+    if (options.engine === undefined || options.engine === record.engine) return;
+    record.engine = options.engine;
+    traceEngine(options.engine);
   };
 }

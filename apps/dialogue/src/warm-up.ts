@@ -1,3 +1,4 @@
+import { hasServer } from "@voxbus/engines";
 import { channels, encodeEnvelope, Profile, type Say } from "@voxbus/protocol";
 import { withStandIn } from "@voxbus/subscriber";
 import { writeAnswer } from "./answer.ts";
@@ -25,13 +26,13 @@ const nothing = (): void => undefined;
  */
 export async function warmUp(config: DialogueConfig, signal: AbortSignal): Promise<void> {
   const reports = { onRefused: nothing, onTaken: nothing };
-  const name = config.VOXBUS_LLM_ENGINE;
-  if (name !== "openai") return rehearse(await engines[name](config, reports), signal);
+  if (!hasServer(config.VOXBUS_LLM_ENGINE, config.VOXBUS_ENGINES_FILE))
+    return rehearse(engines.embedded(config, reports), signal);
   const chunks = words.map((content) => ({ choices: [{ index: 0, delta: { content } }] }));
   const lines = [...chunks.map((chunk) => JSON.stringify(chunk)), "[DONE]"].map((data) => `data: ${data}\n\n`);
   await withStandIn({ type: "text/event-stream", body: lines.join("") }, async (url) => {
     const given = { ...config, VOXBUS_LLM_URL: url, VOXBUS_LLM_MODEL: "warm-up", VOXBUS_LLM_KEY: undefined };
-    await rehearse(await engines.openai(given, reports), signal);
+    await rehearse(engines.openai(given, reports), signal);
   });
 }
 
@@ -48,8 +49,8 @@ async function rehearse(engine: LlmEngine, signal: AbortSignal): Promise<void> {
 
 function createRequest(): AnswerRequest {
   const tools = { list: [], call: () => Promise.reject(new ToolError("no tools")) };
-  const device = { tools, reminders: { schedule: async () => undefined, cancel: async () => 0 } };
+  const device = { tools };
   const history = [{ role: "user", text: "Hello.", at: 1 } as const];
-  const turn = { device: "warm-up", since: performance.now() };
+  const turn = { device: "warm-up", session: "warm-up", origin: 1, since: performance.now() };
   return { text: "what time is it", language: "en", history, profile: Profile.parse({}), device, turn, spoken: "" };
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
-import { channels, type Outbound, type Say } from "@voxbus/protocol";
+import { buckets, channels, type Outbound, type Say } from "@voxbus/protocol";
 import { readConfig } from "@voxbus/service";
 import { startSubscriber } from "@voxbus/subscriber";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -64,13 +64,33 @@ test("tts: an announcement to an offline device is dropped", async () => {
   await running.stop("quick");
 });
 
+test("tts: an announcement with keepMs is kept once, and one that is not whole is dropped by name", async () => {
+  const running = await startSubscriber(tts, buildTts, environment());
+  const message = { attempt: 1, sentence: 0, text: " Dinner. ", last: true, keepMs: 60_000 } as const;
+  const send = (say: Partial<Say> & Pick<Say, "reply">) => bus.store(channels.sayOpen("away"), { ...message, ...say });
+  await send({ reply: "parts", last: false });
+  await send({ reply: "session", session: "s-away" });
+  await send({ reply: "long", text: "x".repeat(5000) });
+  await send({ reply: "empty", text: " " });
+  for (const reply of ["k1", "k1", "not a name: ü"]) await send({ reply });
+  const read = async () => (await bus.bucket(buckets.kept).get("away"))?.value?.messages ?? [];
+  await expect.poll(async () => (await read()).length, { timeout: 10_000 }).toBe(2);
+  expect(await read()).toMatchObject([
+    { id: "k1", state: "waiting", text: "Dinner." },
+    { id: expect.stringMatching(/^[0-9a-f]{64}$/), state: "waiting" },
+  ]);
+  const metrics = await (await fetch(`${running.addresses["ops"]}/metrics`)).text();
+  expect(metrics).toMatch(/reason="bad-envelope"\S* 4$/m);
+  await running.stop("quick");
+});
+
 test("tts: as a program it is ready, speaks, shows its numbers and stops quickly", async () => {
   const running = await startSubscriber(tts, buildTts, environment());
   const ended = waitForFrame("one", ({ end }) => end === "reply");
   await say("one", "Hello there.");
   expect(await ended).toMatchObject({ kind: "audio", reply: "reply-one", attempt: 1 });
   const metrics = await (await fetch(`${running.addresses["ops"]}/metrics`)).text();
-  expect(metrics).toMatch(/^voxbus_tts_first_sound_ms_count\S* 1$/m);
+  expect(metrics).toMatch(/^voxbus_tts_first_sound_seconds_count\S* 1$/m);
   expect(metrics).toMatch(/^voxbus_tts_replies\S* 1$/m);
   const from = performance.now();
   await running.stop("quick");

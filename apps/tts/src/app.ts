@@ -1,24 +1,35 @@
 import { availableParallelism } from "node:os";
-import { createClaimBudget, type Claim } from "@voxbus/bus";
+import { createClaimBudget, StorageFullError, type Bus, type Claim } from "@voxbus/bus";
 import { createAdmission, observePools, type Admission } from "@voxbus/pools";
 import { awaitPresence, watchPresence, watchSessions, type PresenceView } from "@voxbus/presence";
-import { channels, defaultPorts, type Say } from "@voxbus/protocol";
-import type { Context, Program } from "@voxbus/subscriber";
+import { channels, defaultPorts, maxKeptText, type Say } from "@voxbus/protocol";
+import {
+  createKeepMessage,
+  KeptFullError,
+  type Context,
+  type KeepMessage,
+  type Log,
+  type Program,
+} from "@voxbus/subscriber";
 import { countReplies, createSpareReport } from "./capacity.ts";
 import { checkFormat, ttsConfig, type TtsConfig } from "./config.ts";
 import { createPreferredEngines } from "./engines/preference.ts";
+import { watchEngines } from "./engines/watch.ts";
 import { createMetrics } from "./metrics.ts";
 import { createSentenceSpeaker, type SentenceSpeaker } from "./sentence-speaker.ts";
 import { speakReply, type SpeakDeps } from "./speak-reply.ts";
+import { tryEngines } from "./try-engines.ts";
 import { warmUp } from "./warm-up.ts";
 
 /** The program: its name, its operations port and its variables. */
 export const tts: Program<typeof ttsConfig> = {
   name: "tts",
+  version: "0.1.0",
   opsPort: defaultPorts.tts.ops,
   config: ttsConfig,
-  streams: ["DEVICE_IN", "TURNS", "gateways", "presence", "profiles", "naks", "probes"],
+  streams: ["DEVICE_IN", "TURNS", "gateways", "presence", "profiles", "kept", "naks", "probes"],
   checkConfig: checkFormat,
+  tryEngines,
 };
 
 // A claim is held until its reply was played, so there are far more claims than syntheses. Each keeps a reply's packets, at
@@ -48,28 +59,31 @@ export async function buildTts({
   defer(() => sessions.close());
   if (config.VOXBUS_TTS_URL !== undefined && config.VOXBUS_TTS_ENGINE !== "openai")
     log.warn({ variable: "VOXBUS_TTS_URL", engine: config.VOXBUS_TTS_ENGINE }, "URL set for another engine");
-  const { engines, fallback } = await createPreferredEngines(config, log);
-  defer(async () => void (await Promise.all(engines.map((engine) => engine.close()))));
-  log.info({ engines: engines.map(({ name }) => name) }, "engines created");
-  const metrics = createMetrics(meter, () => bus.stats().held);
+  const preferred = watchEngines(await createPreferredEngines(config, log), { log, meter });
+  const { set } = preferred;
+  defer(async () => void (await Promise.all(set.engines.map((engine) => engine.close()))));
+  defer(() => set.close());
+  const names = set.engines.map(({ name }) => name);
+  log.info({ engines: names }, "engines created");
+  const metrics = createMetrics(meter, names, () => bus.stats().held);
   const speaker = await createSentenceSpeaker({
-    engines,
-    fallback,
+    ...preferred,
+    order: set.order,
     log,
     metrics,
     threads: config.VOXBUS_TTS_THREADS ?? availableParallelism(),
     cacheBytes: config.VOXBUS_TTS_CACHE_MB * 1_048_576,
   });
   defer(() => speaker.close());
-  const pools = [...engines, speaker].flatMap(({ recorder }) => recorder ?? []);
+  const pools = [...set.engines, speaker].flatMap(({ recorder }) => recorder ?? []);
   report({ pools: () => pools.map((pool) => pool.stats()) });
   observePools(meter, () => pools);
-  await warm((signal) => warmUp({ config, speaker, engine: engines[0]!, log }, signal));
+  await warm((signal) => warmUp({ config, speaker, engine: preferred.engines[0]!, log }, signal));
 
   const admission = admitReplies(config, speaker, reportSoon);
   report({
     threads: availableParallelism(),
-    gauges: () => ({ spare: admission.spare(), waiting: admission.waiting() }),
+    gauges: () => ({ spare: admission.spare(), waiting: admission.waiting(), enginesUnusable: set.unusable() }),
   });
   metrics.observeAdmission(admission);
 
@@ -78,21 +92,26 @@ export async function buildTts({
     admission,
     log,
     metrics,
-    profiles: await profiles({ tts: engines.map(({ name }) => name) }),
+    profiles: await profiles({ tts: names }),
     sessions,
     speaker,
     sentenceMs: config.VOXBUS_DIALOGUE_TURN_MS,
   };
+  const keep = createKeepMessage(bus);
   const claims = await bus.claim({
     channel: channels.sayOpen("*"),
     durable: "tts",
     slots: createClaimBudget(slots, admission.room),
     async work(claim) {
-      if (await isReachable(claim, presence)) await speakReply(claim, deps);
+      if (claim.message.keepMs !== undefined) await keepAnnouncement({ bus, keep, log }, claim);
+      else if (await isReachable(claim, presence)) await speakReply(claim, deps);
       else log.warn({ device: claim.device, reply: claim.message.reply }, "announcement dropped, device offline");
     },
   });
-  drain((mode) => claims.drain(graceMs[mode]));
+  drain(
+    (mode) => claims.drain(graceMs[mode]),
+    () => ({ claims: claims.held() }),
+  );
 }
 
 /** Admits replies as the measured cost of their packets allows. Dialogue is told when more or fewer fit. */
@@ -105,6 +124,29 @@ function admitReplies(config: TtsConfig, speaker: Pick<SentenceSpeaker, "load">,
     patienceMs: config.VOXBUS_TURN_PATIENCE_MS,
     onChange: (spare, taken) => noteSpare(spare, spare + taken),
   });
+}
+
+/** Keeps an announcement, whether its device is online or not: `tools` tells it, once. */
+async function keepAnnouncement(
+  { bus, keep, log }: { readonly bus: Bus; readonly keep: KeepMessage; readonly log: Log },
+  { device, message }: Claim<Say>,
+): Promise<void> {
+  const { session, origin, reply: id, text: given, emotion, language, last, keepMs = 0 } = message;
+  const text = given.trim();
+  const { subject } = channels.sayOpen(device);
+  const isWhole = last && session === undefined && origin === undefined;
+  if (!isWhole || text === "" || text.length > maxKeptText) {
+    bus.drop(subject, "bad-envelope");
+    log.warn({ device, reply: id, most: maxKeptText }, "announcement not kept, expected a whole one in one sentence");
+    return;
+  }
+  try {
+    await keep(device, { id, text, emotion, language, keepMs });
+  } catch (error) {
+    if (!(error instanceof KeptFullError || error instanceof StorageFullError)) throw error;
+    bus.drop(subject, "kept-full");
+    log.warn({ device, reply: id }, "announcement not kept, too many wait");
+  }
 }
 
 /** Waits for the device of an announcement, whose claim would otherwise be held for a gateway that is not there. */

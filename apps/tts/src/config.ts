@@ -1,3 +1,4 @@
+import { enginesFileVariable } from "@voxbus/engines";
 import { callsVariable, waitingVariable } from "@voxbus/pools";
 import { apiUrl, ConfigError, turnWaitConfig } from "@voxbus/subscriber";
 import { z } from "zod";
@@ -28,6 +29,7 @@ export const ttsConfig = {
   VOXBUS_TTS_SAMPLE_RATE: count(8000, 48_000)
     .optional()
     .describe("sample rate (Hz) of raw PCM from the openai engine; a WAV names its own"),
+  VOXBUS_ENGINES_FILE: enginesFileVariable("tts"),
   VOXBUS_TTS_FIRST_SOUND_MS: count(100, 120_000)
     .default(10_000)
     .describe("longest wait for the first sound of the openai engine, ms; then the next engine speaks"),

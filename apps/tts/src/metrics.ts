@@ -1,9 +1,13 @@
 import type { Meter } from "@opentelemetry/api";
 import type { Admission } from "@voxbus/pools";
-import type { Priority } from "@voxbus/protocol";
-import type { CacheResult } from "./packet-cache.ts";
+import { startAtZero } from "@voxbus/subscriber";
+import { cacheResults, type CacheResult } from "./packet-cache.ts";
 
-const advice = { explicitBucketBoundaries: [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] };
+/** In seconds. */
+const advice = { explicitBucketBoundaries: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] };
+
+const shedPriorities = ["high", "normal"] as const;
+type ShedPriority = (typeof shedPriorities)[number];
 
 /** The measurements of replies. Times are in ms. */
 export interface TtsMetrics {
@@ -16,13 +20,13 @@ export interface TtsMetrics {
   /** Counts a sentence that the packet cache was asked for. */
   cacheAsked(result: CacheResult): void;
   /** Counts a reply that was shed. */
-  replyShed(priority: Priority): void;
+  replyShed(priority: ShedPriority): void;
   /** Shows the places for replies. */
   observeAdmission(admission: Pick<Admission, "taken" | "waiting" | "spare">): void;
 }
 
-/** Creates the program's instruments. `openReplies` returns the number of replies in progress. */
-export function createMetrics(meter: Meter, openReplies: () => number): TtsMetrics {
+/** Creates the program's instruments. `openReplies` returns the number of replies in progress, `engine` names the engines. */
+export function createMetrics(meter: Meter, engine: readonly string[], openReplies: () => number): TtsMetrics {
   const failures = meter.createCounter("voxbus_tts_engine_failures", { description: "Failed syntheses" });
   const lookups = meter.createCounter("voxbus_tts_cache_lookups", {
     description: "Sentences of repeatable engines, by where their packets came from",
@@ -31,20 +35,24 @@ export function createMetrics(meter: Meter, openReplies: () => number): TtsMetri
   const places = meter.createObservableGauge("voxbus_tts_places", {
     description: "Places for replies: taken, free beyond those that wait, and replies that wait for one",
   });
-  const firstSounds = meter.createHistogram("voxbus_tts_first_sound_ms", {
+  const firstSounds = meter.createHistogram("voxbus_tts_first_sound_seconds", {
     description: "Time from the claim of a reply to its first packet",
     advice,
   });
-  const engineTimes = meter.createHistogram("voxbus_tts_engine_ms", {
+  const engineTimes = meter.createHistogram("voxbus_tts_engine_seconds", {
     description: "Time that an engine took for a piece of text",
     advice,
   });
   meter
     .createObservableGauge("voxbus_tts_replies", { description: "Replies being synthesized or still playing" })
     .addCallback((result) => result.observe(openReplies()));
+  for (const instrument of [failures, engineTimes]) startAtZero(instrument, { engine });
+  startAtZero(lookups, { result: cacheResults });
+  startAtZero(shed, { priority: shedPriorities });
+  startAtZero(firstSounds);
   return {
-    firstSound: (ms) => firstSounds.record(ms),
-    synthesized: (engine, ms) => engineTimes.record(ms, { engine }),
+    firstSound: (ms) => firstSounds.record(ms / 1000),
+    synthesized: (engine, ms) => engineTimes.record(ms / 1000, { engine }),
     engineFailed: (engine) => failures.add(1, { engine }),
     cacheAsked: (result) => lookups.add(1, { result }),
     replyShed: (priority) => shed.add(1, { priority }),

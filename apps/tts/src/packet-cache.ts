@@ -6,7 +6,8 @@ import type { SpeechEncoder, SpokenPacket, TimedSpeech } from "./speech-encoder.
 import { createStoredSentences } from "./stored-sentences.ts";
 
 /** Origin of the packets of a cacheable sentence. `shared`: another reply is being given the same sentence. Stable, for counters. */
-export type CacheResult = "hit" | "shared" | "miss";
+export type CacheResult = (typeof cacheResults)[number];
+export const cacheResults = ["hit", "shared", "miss"] as const;
 
 /** A synthesis that may be shared, and its urgency: the rank of its priority, and the time at which it was due. */
 interface Running {

@@ -20,6 +20,8 @@ export interface FramePlace {
   readonly end?: "sentence" | "reply" | undefined;
   readonly outcome?: ReplyOutcome | undefined;
   readonly repeatable?: boolean;
+  /** The engine whose sound begins here. */
+  readonly engine?: string | undefined;
 }
 
 /** Names the frames of a reply (docs/bus.md, causality) and keeps them. */
@@ -44,10 +46,18 @@ export function createReplyFrames(name: ReplyName): ReplyFrames {
   const isBehind = (sentence: number, n: number, name: FrameName) =>
     sentence > name.sentence || (sentence === name.sentence && n > name.n);
   return {
-    add: (content, { sentence, end, outcome, repeatable = true }) => {
+    add: (content, { sentence, end, outcome, repeatable = true, engine }) => {
       const last = kept.at(-1);
       const n = last?.sentence === sentence ? last.n + 1 : 0;
-      const frame: Outbound = { ...name, sentence, n, repeatable, ...(end && { end, outcome }), ...content };
+      const frame: Outbound = {
+        ...name,
+        sentence,
+        n,
+        repeatable,
+        ...(end && { end, outcome }),
+        ...(engine && { engine }),
+        ...content,
+      };
       if (content.kind === "audio") durationMs += content.duration;
       kept.push({ frame, sentence, n, until: durationMs });
       return frame;

@@ -55,7 +55,8 @@ export function createReplyOutput(options: {
     } catch (err) {
       // The gateway will miss the frame and ask for it.
       if (!(err instanceof BusAwayError)) throw err;
-      if (!away) log.warn({ err, device, reply: name.reply }, "publish failed, frames kept");
+      const { session, origin: turn, reply } = name;
+      if (!away) log.warn({ err, device, session, turn, reply }, "publish failed, frames kept");
       away = true;
     }
   }

@@ -23,6 +23,7 @@ export function createSentenceSender(options: {
 }): SendSentence {
   const { opening, output, span, outage, log, onFirstSound, signal } = options;
   let firstSound = false;
+  let spokenBy: string | undefined;
 
   function sendTexts({ sentence, text, emotion }: Say) {
     if (sentence === opening.sentence || emotion) {
@@ -46,7 +47,9 @@ export function createSentenceSender(options: {
     try {
       for await (const [{ body, repeatable, engine }, last] of withLast(packets)) {
         await output.waitForPace(signal);
-        const place = { sentence, repeatable, ...(last && readEnd()) } as const;
+        const isNew = engine !== spokenBy;
+        spokenBy = engine;
+        const place = { sentence, repeatable, ...(isNew && { engine }), ...(last && readEnd()) } as const;
         output.send({ kind: "audio", duration: packetMs, body }, place);
         ended = last;
         if (firstSound) continue;
@@ -57,7 +60,7 @@ export function createSentenceSender(options: {
     } catch (err) {
       signal.throwIfAborted();
       outage.cause = err;
-      log.warn({ err, reply: say.reply, sentence }, "sentence failed");
+      log.warn({ err, sentence, ...outage.about }, "sentence failed");
       const body = { type: "alert", status: "Sorry", message: "This could not be spoken.", emotion: "sad" } as const;
       if (!outage.told) output.send({ kind: "text", body }, { sentence });
       outage.told = true;

@@ -1,3 +1,4 @@
+import { readFailure } from "@voxbus/engines";
 import type { PoolRecorder } from "@voxbus/pools";
 import type { Log } from "@voxbus/subscriber";
 import { TtsError, type TtsEngine } from "./engines/engine.ts";
@@ -14,15 +15,18 @@ import {
   type TimedSpeech,
 } from "./speech-encoder.ts";
 
-/** A sentence, the engine that is preferred for it, and what happened to the sentences before it. */
+/** A sentence, the engines that are preferred for it, and what happened to the sentences before it. */
 export interface SentenceRequest extends TimedSpeech {
-  readonly engine?: string | undefined;
+  /** The names of the engines that are preferred for it, in order. */
+  readonly engine?: string | readonly string[] | undefined;
   /** The outage of the sentence's reply. Absent for a sentence of its own. */
   readonly outage?: Outage | undefined;
 }
 
 /** The problems in speaking one reply, which its sentences share. */
 export interface Outage {
+  /** Fields of the log's lines about the reply. */
+  readonly about: Readonly<Record<string, unknown>>;
   /** The engines that did not answer. They are not asked again in this reply. */
   readonly away: Set<string>;
   /** True once a problem was spoken of. Later sentences that cannot be spoken are silent. */
@@ -31,15 +35,16 @@ export interface Outage {
   cause?: unknown;
 }
 
-/** Creates the state of a reply without problems. */
-export function createOutage(): Outage {
-  return { away: new Set(), told: false };
+/** Creates the state of a reply without problems. `about` names the reply in the log. */
+export function createOutage(about: Outage["about"] = {}): Outage {
+  return { about, away: new Set(), told: false };
 }
 
 /** Turns sentences into packets, with the engine that can speak them. */
 export interface SentenceSpeaker {
   /**
-   * Speaks one sentence with the first engine that speaks it (`engine` before the others), then with the next if it fails.
+   * Speaks one sentence with the first engine that speaks it (`engine` before the others, and those that cool down last), then with
+   * the next if it fails.
    * If all fail, a sentence says so, in the sentence's language if an engine speaks that, otherwise in English; once for
    * each reply. Throws if even the fallback fails, or the signal's reason.
    */
@@ -60,6 +65,8 @@ const rehearsing = "rehearsal";
 
 /** Dependencies of a sentence speaker. */
 export interface SentenceSpeakerDeps extends PreferredEngines {
+  /** Puts the engines that are usable first. */
+  readonly order?: (engines: readonly TtsEngine[]) => readonly TtsEngine[];
   readonly log: Pick<Log, "warn">;
   readonly metrics: Pick<TtsMetrics, "engineFailed" | "synthesized" | "cacheAsked">;
   /** The largest number of worker threads that resample and encode. */
@@ -70,18 +77,18 @@ export interface SentenceSpeakerDeps extends PreferredEngines {
 
 /** Creates a sentence speaker and starts its threads. */
 export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<SentenceSpeaker> {
-  const { engines, fallback, log, metrics } = deps;
+  const { engines, fallback, order = (list) => list, log, metrics } = deps;
   const encoder = await openEncoder(deps);
 
   function noteUnspeakable({ language }: SentenceRequest, outage: Outage): void {
     outage.cause = new TtsError("refused", "no engine speaks the sentence");
-    log.warn({ err: outage.cause, language }, "sentence not spoken");
+    log.warn({ err: outage.cause, language, ...outage.about }, "sentence not spoken");
   }
 
   async function* speak(request: SentenceRequest, signal: AbortSignal): AsyncGenerator<SpokenPacket> {
     const { outage = createOutage() } = request;
     const chosen = choose(deps, request);
-    for (const engine of chosen.filter(({ name }) => !outage.away.has(name))) {
+    for (const engine of order(chosen).filter(({ name }) => !outage.away.has(name))) {
       let spoken = false;
       try {
         for await (const packet of encoder.speak(engine, request, signal)) {
@@ -109,7 +116,7 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     signal.throwIfAborted();
     outage.cause = err;
     metrics.engineFailed(engine.name);
-    log.warn({ err, engine: engine.name }, "synthesis failed");
+    log.warn({ err, engine: engine.name, reason: readFailure(err), ...outage.about }, "synthesis failed");
     const isAway = err instanceof TtsError && (err.code === "unavailable" || err.code === "time-out");
     if (isAway) outage.away.add(engine.name);
   }
@@ -157,8 +164,9 @@ async function openEncoder({ log, metrics, threads, cacheBytes = 0 }: SentenceSp
 }
 
 /** The engines that speak the sentence, in order. Text that is mostly Latin is at least tried by the fallback. */
-function choose({ engines, fallback }: PreferredEngines, request: SentenceRequest): readonly TtsEngine[] {
-  const preferred = engines.filter(({ name }) => name === request.engine);
+function choose({ engines, others = [], fallback }: PreferredEngines, request: SentenceRequest): readonly TtsEngine[] {
+  const names = [request.engine ?? []].flat();
+  const preferred = names.flatMap((name) => [...engines, ...others].find((engine) => engine.name === name) ?? []);
   const able = [...new Set([...preferred, ...engines])].filter((engine) => engine.speaks(request));
   return able.length === 0 && latinShare(request.text) > 0.5 ? [fallback] : able;
 }

@@ -45,7 +45,8 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
   const signal = AbortSignal.any([claim.signal, over.signal]);
   const claimedAt = performance.now();
   const onFirstSound = () => metrics.firstSound(performance.now() - claimedAt);
-  const outage = createOutage();
+  const about = { device, session, turn: origin, reply };
+  const outage = createOutage(about);
   const send = createSentenceSender({ opening, output, span, outage, log, onFirstSound, signal });
   const sendSentence: SendSentence = async (say, packets) => {
     const work = signalWork(bus, device, { session, origin, reply });
@@ -72,7 +73,7 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
     const before = bus.lastStored(channels.inControl(device), signal).then(
       ({ message }) => message && takeControl(message),
       (err: unknown) => {
-        if (!signal.aborted) log.warn({ err, device, reply }, "last control unknown");
+        if (!signal.aborted) log.warn({ err, ...about }, "last control unknown");
       },
     );
     if (attempt > 1) await before;
@@ -86,7 +87,7 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
         );
     await Promise.all([before, sent.finally(leave)]);
     await delay(output.durationMs + outcomeMs, undefined, { signal });
-    log.warn({ device, reply }, "reply outcome missing");
+    log.warn(about, "reply outcome missing");
     span.end("no word of the gateway");
   } catch (error) {
     if (error instanceof ShedError) return shed(claim, deps, span);
@@ -125,7 +126,7 @@ async function enterReply(
 function shed({ device, message }: Claim<Say>, { bus, log, metrics }: SpeakDeps, span: ReplySpan): void {
   const { session, origin, reply } = message;
   metrics.replyShed(origin === undefined ? "normal" : "high");
-  log.warn({ device, reply }, "reply shed");
+  log.warn({ device, session, turn: origin, reply }, "reply shed");
   if (origin !== undefined) signalShed(bus, device, { session, origin });
   span.end("shed");
 }

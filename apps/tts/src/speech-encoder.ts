@@ -72,7 +72,7 @@ export async function createSpeechEncoder(options: {
 }): Promise<SpeechEncoder> {
   const { log } = options;
   const threadOptions: WorkerPoolOptions<EncodeContract> = {
-    url: new URL("../dist/encode-worker.js", import.meta.url),
+    url: new URL("../dist/threads/encode-worker.js", import.meta.url),
     size: [1, options.threads, "on request"],
     workerData: null,
     perWorker: tasksPerThread,

@@ -1,4 +1,5 @@
 import { writeWav } from "@voxbus/audio";
+import { hasServer } from "@voxbus/engines";
 import { channels, encodeEnvelope } from "@voxbus/protocol";
 import { withStandIn, type Log } from "@voxbus/subscriber";
 import type { TtsConfig } from "./config.ts";
@@ -27,7 +28,7 @@ export async function warmUp(
   signal: AbortSignal,
 ): Promise<void> {
   const { config, speaker, log } = deps;
-  if (config.VOXBUS_TTS_ENGINE !== "openai") return rehearse(speaker, deps.engine, signal);
+  if (!hasServer(config.VOXBUS_TTS_ENGINE, config.VOXBUS_ENGINES_FILE)) return rehearse(speaker, deps.engine, signal);
   const answer = { type: "audio/wav", body: writeWav({ sampleRate, samples: makeSound() }) };
   await withStandIn(answer, async (url) => {
     const engine = await engines.openai({ ...config, VOXBUS_TTS_URL: url, VOXBUS_TTS_KEY: undefined }, log);

@@ -30,7 +30,7 @@ export async function createEmbeddedEngine(options: {
   const { grammar, garbagePrefix, judge, threads, decoders, standIn = false, name = "recognition", log } = options;
   const { fsg, pronunciations } = grammar;
   const threadOptions: WorkerPoolOptions<RecognizerContract> = {
-    url: new URL("../../dist/engines/recognizer-worker.js", import.meta.url),
+    url: new URL("../../dist/threads/recognizer-worker.js", import.meta.url),
     size: [standIn ? 0 : 1, threads],
     perWorker: decoders,
     maxWaiting,

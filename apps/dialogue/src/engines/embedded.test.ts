@@ -2,6 +2,7 @@ import { emotions as intentEmotions, modelHint } from "@voxbus/intents";
 import { emotions } from "@voxbus/protocol";
 import { expect, test } from "vitest";
 import { createEmbeddedEngine } from "./embedded.ts";
+import type { DeviceAccess } from "./engine.ts";
 import { testEngine } from "./engine.suite.ts";
 import { collectText, createAccess, createRequest } from "./test-request.ts";
 
@@ -30,15 +31,18 @@ test("embedded: an answer continues after its spoken part, and stops if that par
   expect(await ask(whole)).toBe("");
 });
 
-test("embedded: a timer becomes a reminder", async () => {
-  const scheduled: [number, string][] = [];
-  const reminders = {
-    schedule: async (ms: number, text: string) => void scheduled.push([ms, text]),
-    cancel: async () => 0,
+test("embedded: a timer is set by a tool, and without it the assistant says that it cannot", async () => {
+  const calls: [string, object][] = [];
+  const call = async (name: string, args: object) => {
+    calls.push([name, args]);
+    return "The timer for 10 seconds rings in 10 seconds.";
   };
-  const request = createRequest("set a timer for ten seconds", { device: createAccess({ reminders }) });
-  await collectText(createEmbeddedEngine(), request);
-  expect(scheduled).toEqual([[10_000, "Your timer is done. 10 seconds have passed."]]);
+  const list = [{ name: "set_timer", description: "Sets a timer.", inputSchema: {} }];
+  const ask = (device: DeviceAccess) =>
+    collectText(createEmbeddedEngine(), createRequest("set a timer for ten seconds", { device }));
+  expect(await ask(createAccess({ tools: { list, call } }))).toBe("The timer for 10 seconds rings in 10 seconds.");
+  expect(calls).toEqual([["set_timer", { seconds: 10 }]]);
+  expect(await ask(createAccess())).toBe("I cannot set timers now.");
 });
 
 test("embedded: the intents know the faces of the protocol", () => {

@@ -23,7 +23,7 @@ export function createEmbeddedEngine({
     }
     const match = matchIntent(intents, request.text);
     if (match === undefined) return repeat(request);
-    const { tools, reminders } = request.device;
+    const { tools } = request.device;
     const { list, call } = tools;
     const result = await match.intent.answer(
       {
@@ -33,7 +33,6 @@ export function createEmbeddedEngine({
         slots: match.slots,
         tools: list.map((tool) => tool.name),
         callTool: list.length === 0 ? undefined : (name, ...rest) => traceTool(name, () => call(name, ...rest)),
-        reminders,
       },
       signal,
     );

@@ -3,6 +3,8 @@ import type { DialogueTurn, Emotion, Profile } from "@voxbus/protocol";
 
 import type { ThoughtFilter } from "../thoughts.ts";
 
+export { RefusedCallError as RefusedToolError, ToolCallError as ToolError } from "@voxbus/subscriber";
+
 /** A call of a device's tool in an earlier turn: its arguments as JSON, and its result or error. */
 export type PastCall = DialogueTurn["calls"][number];
 
@@ -20,28 +22,21 @@ export type Message =
       readonly end?: DialogueTurn["end"];
     };
 
-/** A tool of the device, as its MCP server lists it. */
+/** A tool of the device, as its MCP server lists it, or of a program on the bus. */
 export interface Tool {
   readonly name: string;
   readonly description: string;
   readonly inputSchema: Readonly<Record<string, unknown>>;
 }
 
-/** The tools of the device that a turn came from. The list is empty if the device has no MCP server. */
+/** The tools for the device that a turn came from: its own, and those of programs on the bus. */
 export interface Tools {
   readonly list: readonly Tool[];
-  /** Calls a tool and resolves with its text. A turn that is started again does not repeat the call. Throws ToolError. */
+  /**
+   * Calls a tool and resolves with its text. A turn that is started again does not repeat the call. Calls may run at once; a
+   * device gets its own one after the other. Throws ToolError.
+   */
   call(name: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<string>;
-}
-
-/** A tool call that failed: the tool is unknown, the device refused the call, or it did not answer in time. */
-export class ToolError extends Error {
-  override readonly name: string = "ToolError";
-}
-
-/** A tool call that the device refused. The message is the device's, and may quote what people said. */
-export class RefusedToolError extends ToolError {
-  override readonly name = "RefusedToolError";
 }
 
 /** A model that did not answer in time. */
@@ -49,18 +44,17 @@ export class ModelTimeoutError extends Error {
   override readonly name = "ModelTimeoutError";
 }
 
-/** Announcements on the device at a later time. */
-export interface Reminders {
-  /** Schedules `text` to be announced in `ms`. Throws RangeError if the device has too many reminders already. */
-  schedule(ms: number, text: string): Promise<void>;
-  /** Cancels every reminder of the device and gives their number. */
-  cancel(): Promise<number>;
-}
-
 /** The device that an answer is for, as far as an engine may use it. */
 export interface DeviceAccess {
   readonly tools: Tools;
-  readonly reminders: Reminders;
+}
+
+/** The turn of a request: who asks, and when it was stored (`performance.now()`, ms): its place among other turns. */
+export interface TurnOfRequest {
+  readonly device: string;
+  readonly session: string;
+  readonly origin: number;
+  readonly since: number;
 }
 
 /** A request for one answer. */
@@ -73,8 +67,7 @@ export interface AnswerRequest {
   readonly history: readonly Message[];
   readonly profile: Profile;
   readonly device: DeviceAccess;
-  /** The device of the turn, and when the turn was stored (`performance.now()`, ms): its place among other turns. */
-  readonly turn: { readonly device: string; readonly since: number };
+  readonly turn: TurnOfRequest;
   /** The part of this answer that a failed worker has stored already. The engine continues after it. Empty at first. */
   readonly spoken: string;
 }

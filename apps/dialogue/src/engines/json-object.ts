@@ -1,5 +1,5 @@
+import { isMap } from "@voxbus/subscriber";
 import { parseJson } from "@voxbus/protocol";
-import { isMap } from "./is-map.ts";
 
 /**
  * Reads a JSON object that models and servers write with something around it: as JSON text, in a code fence, or with one

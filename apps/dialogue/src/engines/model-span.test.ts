@@ -42,6 +42,7 @@ const createEngine = (onRefused?: OpenAiOptions["onRefused"]) =>
     firstTokenMs: 10_000,
     nextTokenMs: 10_000,
     rounds: 1,
+    identify: true,
     onRefused,
   });
 
@@ -59,6 +60,18 @@ test("chat: a CLIENT span with the model, its first token and its usage, without
     "gen_ai.usage.output_tokens": 3,
   });
   expect(span?.events.map(({ name, attributes }) => [name, attributes])).toEqual([["first token", {}]]);
+});
+
+test("chat: the server's span is a child of it", async () => {
+  let seen: unknown;
+  server.script.chat = (_, { headers }) => {
+    seen = headers["traceparent"];
+    return ["Yes."];
+  };
+  await ask();
+  server.script.chat = answer;
+  const [span] = spans.getFinishedSpans();
+  expect(seen).toBe(`00-${span?.spanContext().traceId}-${span?.spanContext().spanId}-01`);
 });
 
 test("chat: a server that refuses to report usage still answers, and is asked for usage once more in a small request", async () => {

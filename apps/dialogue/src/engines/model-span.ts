@@ -1,7 +1,10 @@
 import { SpanKind, SpanStatusCode, trace, type Span } from "@opentelemetry/api";
+import { traceOf, type Trace } from "@voxbus/bus";
 
 /** The span of one request to a model, named by OpenTelemetry's GenAI conventions. */
 export interface ModelSpan {
+  /** The headers that make the server's span a child of this one. Empty without tracing. */
+  readonly headers: Trace;
   /** Notes a piece of the answer. The first one becomes the event `first token`. */
   token(): void;
   /** Records how many tokens the model read and wrote. */
@@ -24,6 +27,7 @@ export function startModelSpan({ provider, model }: { readonly provider: string;
   });
   let started = false;
   return {
+    headers: traceOf(span),
     token() {
       if (!started) span.addEvent("first token");
       started = true;

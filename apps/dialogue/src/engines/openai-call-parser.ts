@@ -1,5 +1,5 @@
+import { isMap } from "@voxbus/subscriber";
 import { parseJson } from "@voxbus/protocol";
-import { isMap } from "./is-map.ts";
 import type { CallPart } from "./openai-deltas.ts";
 import { bareName } from "./tool-names.ts";
 

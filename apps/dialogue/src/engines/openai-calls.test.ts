@@ -14,7 +14,7 @@ async function answer(...events: readonly ChatEvent[]) {
     chat: ({ messages }) => (messages.at(-1)?.role === "tool" ? [`${messages.at(-1)?.content}`] : events),
   });
   onTestFinished(() => server.close());
-  const limits = { firstTokenMs: 15_000, nextTokenMs: 15_000, rounds: 3 };
+  const limits = { firstTokenMs: 15_000, nextTokenMs: 15_000, rounds: 3, identify: true };
   const engine = createOpenAiEngine({ url: server.url, pool: createTestPool(), model: "test", ...limits });
   const calls: unknown[] = [];
   const call = async (name: string, args: object) => {

@@ -1,9 +1,14 @@
 import { tracingIsOn } from "@voxbus/bus";
+import type { ExtraFields } from "@voxbus/engines";
 import OpenAI, { APIError } from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
 
-/** A part of requests that some servers refuse: tools, the count of tokens, or a system message and roles in any order. */
-export type RequestPart = "tools" | "usage" | "roles";
+/**
+ * A part of requests that some servers refuse: tools, the count of tokens, a system message and roles in any order, the
+ * name of the user, or the parameters of a profile.
+ */
+export type RequestPart = (typeof requestParts)[number];
+export const requestParts = ["tools", "usage", "roles", "user", "parameters"] as const;
 
 /** A refused part, and the status of the refusal. */
 export interface RefusedPart {
@@ -17,6 +22,8 @@ export interface CompleterOptions {
   readonly url?: string | undefined;
   /** Local servers need no key. */
   readonly key?: string | undefined;
+  /** Fields that are merged into each request. */
+  readonly extra?: ExtraFields | undefined;
   /** Called when a server turns out to refuse a part, once until it takes the part again. */
   readonly onRefused?: ((refused: RefusedPart) => void) | undefined;
   /** Called before each further request that the function makes for one that it was asked for. */
@@ -33,7 +40,6 @@ export type Complete = (completion: Completion, options: OpenAI.RequestOptions) 
 const refusals = [400, 404, 405, 415, 422, 500, 501];
 /** A refusal is believed for this time, ms. The server may have had another reason, or be replaced. */
 const rememberMs = 600_000;
-const order: readonly RequestPart[] = ["tools", "usage", "roles"];
 /** A request that has each part in its simplest form. */
 const smallRequest = {
   messages: [
@@ -47,6 +53,9 @@ const smallRequest = {
       function: { name: "wait", description: "Waits.", parameters: { type: "object", properties: {} } },
     },
   ],
+  user: "voxbus",
+  temperature: 1,
+  max_tokens: 16,
   stream: true,
 } satisfies Omit<Completion, "model">;
 
@@ -55,7 +64,7 @@ const smallRequest = {
  * servers are known to refuse, then without all of them. If that helps, the server is asked for a few words with the part:
  * the request may have been too long, or its tools malformed. A part that is refused then is left out for 10 minutes.
  */
-export function createCompleter({ url, key, onRefused, onRepeat, onTaken }: CompleterOptions): Complete {
+export function createCompleter({ url, key, extra, onRefused, onRepeat, onTaken }: CompleterOptions): Complete {
   // The client requires a key. It must not retry on its own while the device waits, and its log quotes answers.
   const client = new OpenAI({ baseURL: url, apiKey: key ?? "none", maxRetries: 0, logLevel: "off" });
   const refusedUntil = new Map<RequestPart, number>();
@@ -63,7 +72,7 @@ export function createCompleter({ url, key, onRefused, onRepeat, onTaken }: Comp
   const checking = new Set<RequestPart>();
 
   const post = (completion: Completion, parts: readonly RequestPart[], options: OpenAI.RequestOptions) =>
-    client.chat.completions.create(shapeRequest(completion, parts), options).asResponse();
+    client.chat.completions.create({ ...extra, ...shapeRequest(completion, parts) }, options).asResponse();
 
   const isRefused = (part: RequestPart) => (refusedUntil.get(part) ?? 0) > performance.now();
   const remember = (part: RequestPart, status: number) => {
@@ -85,7 +94,7 @@ export function createCompleter({ url, key, onRefused, onRepeat, onTaken }: Comp
     checking.delete(part);
   };
   return async (completion, options) => {
-    const sent = order.filter((part) => hasPart(completion, part) && !isRefused(part));
+    const sent = requestParts.filter((part) => hasPart(completion, part) && !isRefused(part));
     let refusal: unknown;
     const attempts = [[], ...sent.map((part) => [part]), ...(sent.length > 1 ? [sent] : [])];
     for (const without of attempts) {
@@ -109,20 +118,37 @@ function statusOf(error: unknown): number {
   return error instanceof APIError ? ((error.status as number | undefined) ?? 0) : 0;
 }
 
-function hasPart({ tools }: Completion, part: RequestPart): boolean {
-  return part === "tools" ? tools !== undefined : part === "usage" ? tracingIsOn() : true;
+function hasPart({ tools, user, temperature, top_p, max_tokens }: Completion, part: RequestPart): boolean {
+  const has = {
+    tools: tools !== undefined,
+    usage: tracingIsOn(),
+    roles: true,
+    user: user !== undefined,
+    parameters: [temperature, top_p, max_tokens].some((parameter) => parameter !== undefined),
+  };
+  return has[part];
 }
 
 /** Writes a request with only the given parts. */
 function shapeRequest(completion: Completion, parts: readonly RequestPart[]): Completion {
-  const { tools, messages, ...rest } = completion;
+  const { tools, messages, user, ...rest } = parts.includes("parameters") ? completion : withoutParameters(completion);
   const spoken = tools !== undefined && !parts.includes("tools") ? messages.flatMap(withoutCalls) : messages;
   return {
     ...rest,
     messages: parts.includes("roles") ? spoken : alternateRoles(spoken),
     ...(tools !== undefined && parts.includes("tools") && { tools }),
+    ...(user !== undefined && parts.includes("user") && { user }),
     ...(parts.includes("usage") && { stream_options: { include_usage: true } }),
   };
+}
+
+function withoutParameters({
+  temperature: _freedom,
+  top_p: _share,
+  max_tokens: _most,
+  ...rest
+}: Completion): Completion {
+  return rest;
 }
 
 function withoutCalls(message: ChatCompletionMessageParam): ChatCompletionMessageParam[] {

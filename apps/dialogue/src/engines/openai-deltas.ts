@@ -1,4 +1,4 @@
-import { isMap } from "./is-map.ts";
+import { isMap } from "@voxbus/subscriber";
 
 /** A part of a tool call. The first part of a call has its name. */
 export interface CallPart {

@@ -38,7 +38,7 @@ function answer({ messages, tools }: ChatRequest): readonly ChatEvent[] {
 async function create(dialect: Partial<Dialect> = {}, options: Partial<OpenAiOptions> = {}) {
   const server = await startModelServer({ chat: answer }, { dialect: { ...dialects.openai, ...dialect } });
   onTestFinished(() => server.close());
-  const limits = { firstTokenMs: 15_000, nextTokenMs: 15_000, rounds: 3 };
+  const limits = { firstTokenMs: 15_000, nextTokenMs: 15_000, rounds: 3, identify: true };
   const engine = createOpenAiEngine({ url: server.url, pool: createTestPool(), model: "test", ...limits, ...options });
   const calls: unknown[] = [];
   const ask = (text: string, list = [setVolume, reboot]) => {
@@ -150,6 +150,7 @@ test.each([
   ["tools", 501],
   ["system", 400],
   ["system", 500],
+  ["user", 422],
 ] as const)(
   "openai: a server that refuses %s with %i is asked without them, and that is remembered",
   async (what, status) => {
@@ -161,7 +162,7 @@ test.each([
     const first = server.requests.chat.length;
     expect(await ask("set it to 50")).toBe(expected);
     expect(server.requests.chat.length - first).toBe(what === "tools" ? 1 : 2);
-    expect(told).toEqual([{ part: what === "tools" ? "tools" : "roles", status }]);
+    expect(told).toEqual([{ part: what === "system" ? "roles" : what, status }]);
   },
 );
 

@@ -1,4 +1,5 @@
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
+import { fillText } from "@voxbus/protocol";
 import type { AnswerRequest, Message, PastCall } from "./engine.ts";
 import { nameTools, plainName, type NamedTools } from "./tool-names.ts";
 
@@ -11,21 +12,20 @@ const markInstruction =
   "Marks in brackets were added later: [interrupted] where the user stopped you, [no answer] where you gave none. Never say them.";
 
 /**
- * Makes the messages of a chat: the prompt with the time of day, the history, the user's text, and the answer so far. Users
+ * Makes the messages of a chat: the prompt (the profile's, or else `usualPrompt`) with the time of day, the history, the user's text, and the answer so far. Users
  * and assistants alternate. A tool call is followed by its result. Calls are left out if the request has no tools, because
  * some servers refuse calls without tools.
  */
-export function createMessages({
-  profile,
-  history,
-  text,
-  spoken,
-  device,
-}: AnswerRequest): ChatCompletionMessageParam[] {
-  const now = new Date().toLocaleString("en-US", { timeZone: profile.timeZone, dateStyle: "full", timeStyle: "short" });
+export function createMessages(
+  { profile, history, text, spoken, device }: AnswerRequest,
+  usualPrompt = defaultPrompt,
+): ChatCompletionMessageParam[] {
+  const at = Date.now();
+  const { timeZone } = profile;
+  const now = new Date(at).toLocaleString("en-US", { timeZone, dateStyle: "full", timeStyle: "short" });
   const isMarked = history.some((message) => message.role === "assistant" && (message.end || message.text === ""));
   const note = isMarked ? `\n\n${markInstruction}` : "";
-  const prompt = `${profile.prompt ?? defaultPrompt}\n\nIt is ${now} (${profile.timeZone}).${note}`;
+  const prompt = `${fillText(profile.prompt ?? usualPrompt, profile, at)}\n\nIt is ${now} (${timeZone}).${note}`;
   const named = device.tools.list.length > 0 ? nameTools(device.tools.list) : undefined;
   const messages: ChatCompletionMessageParam[] = [
     { role: "system", content: prompt },

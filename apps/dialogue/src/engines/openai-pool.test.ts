@@ -34,6 +34,7 @@ const create = (slots: number, pool = createTestPool({ slots })) => ({
     firstTokenMs: 15_000,
     nextTokenMs: 15_000,
     rounds: 3,
+    identify: true,
     pool,
   }),
 });
@@ -53,7 +54,10 @@ test("openai engine: a turn that waits for a tool holds no slot, and goes on bef
   await vi.waitFor(() => expect(answerTool).toBeDefined(), 15_000);
   expect(pool.stats().work[0]).toMatchObject({ running: 0 });
   const second = collectText(engine, createRequest("second"));
-  const third = collectText(engine, createRequest("third", { turn: { device: "old", since: 0 } }));
+  const third = collectText(
+    engine,
+    createRequest("third", { turn: { device: "old", session: "s1", origin: 7, since: 0 } }),
+  );
   await until("second");
   answerTool("the call");
   await setImmediate();

@@ -53,8 +53,14 @@ function* readChunk(text: string, isError: boolean): Generator<Chunk> {
   const { error, object, message, choices } = chunk as Chunk;
   const isBare = object === "error" || (choices === undefined && typeof message === "string");
   const problem = error ?? (isError || isBare ? chunk : undefined);
-  if (problem !== undefined) throw new APIError(undefined, toObject(problem), undefined, undefined);
+  if (problem !== undefined) throw new APIError(statusOf(problem), toObject(problem), undefined, undefined);
   yield chunk as Chunk;
+}
+
+/** Some servers have the status as the code of an error. */
+function statusOf(problem: unknown): number | undefined {
+  const { code } = toObject(problem) as { readonly code?: unknown };
+  return typeof code === "number" ? code : undefined;
 }
 
 function toObject(problem: unknown): object {

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { Profile } from "@voxbus/protocol";
 import { describeCause } from "@voxbus/subscriber";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import {
   startModelServer,
   type ChatEvent,
@@ -55,6 +55,7 @@ function createEngine(rest: Partial<OpenAiOptions> = {}) {
     firstTokenMs: 15_000,
     nextTokenMs: 15_000,
     rounds: 3,
+    identify: true,
   };
   return createOpenAiEngine({ ...options, ...rest });
 }
@@ -78,6 +79,24 @@ test.each([
   };
   await expect(read()).rejects.toThrow('the model "test"');
   expect(deltas).toHaveLength(count);
+});
+
+test("openai: the endpoint learns whose turn it answers in every request of it, unless that is off", async () => {
+  const seen: unknown[] = [];
+  server.script.chat = (request, { headers }) => {
+    seen.push([request.user, ...["device", "session", "turn"].map((name) => headers[`x-voxbus-${name}`])]);
+    return answerLikeAModel(request);
+  };
+  const expected = ["aa:bb:cc:dd:ee:ff", "aa:bb:cc:dd:ee:ff", "s1", "12"];
+  const none = [undefined, undefined, undefined, undefined];
+  const turn = { device: "aa:bb:cc:dd:ee:ff", session: "s1", origin: 12, since: performance.now() };
+  const device = createAccess({ tools: { list: [setVolume], call: async () => "true" } });
+  const request = createRequest("set the volume to fifty", { turn, device });
+  await collectText(createEngine(), request);
+  expect(seen).toEqual([expected, expected]);
+  seen.splice(0);
+  await collectText(createEngine({ identify: false }), request);
+  expect(seen).toEqual([none, none]);
 });
 
 test("openai: an answer without words is no failure, an answer without anything is", async () => {
@@ -152,6 +171,27 @@ test("openai: history, prompt and the spoken part reach the model in their place
   expect(messages.map(({ role }) => role)).toEqual(["system", "user", "assistant", "user", "assistant", "user"]);
   expect(messages[0]?.content).toMatch(/^Speak like a pirate\.[^]*Asia\/Shanghai/);
   expect(messages[4]?.content).toBe("Once.");
+});
+
+test("openai: the profile's variables are filled in its prompt, and its parameters reach the model", async () => {
+  const prompt = "You are {name}, in the {place}. {{name}} {other}";
+  const model = { temperature: 0.2, topP: 0.9, maxTokens: 99 };
+  const profile = Profile.parse({ prompt, name: "Ada", place: "hall", model });
+  await collectText(createEngine(), createRequest("and?", { profile }));
+  const request = server.requests.chat.at(-1)!;
+  expect(request).toMatchObject({ temperature: 0.2, top_p: 0.9, max_tokens: 99 });
+  expect(request.messages[0]?.content).toMatch(/^You are Ada, in the hall\. \{name\} \{other\}\n/);
+  await collectText(createEngine(), createRequest("and?"));
+  expect(server.requests.chat.at(-1)).not.toHaveProperty("temperature");
+});
+
+test("openai: a server that refuses the parameters is asked without them", async () => {
+  const request = createRequest("and?", { profile: Profile.parse({ model: { maxTokens: 99 } }) });
+  const { chat } = server.script;
+  server.script.chat = (asked, context) => ("max_tokens" in asked ? 400 : chat(asked, context));
+  onTestFinished(() => void (server.script.chat = chat));
+  expect(await collectText(createEngine(), request)).not.toBe("");
+  expect(server.requests.chat.some((asked) => "max_tokens" in asked)).toBe(true);
 });
 
 test("openai: calls of earlier turns are followed by their results, and marks tell where an answer ended", async () => {

@@ -4,7 +4,14 @@ import type OpenAI from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
 import { apologize } from "../apologies.ts";
 import { createThoughtFilter } from "../thoughts.ts";
-import { ModelTimeoutError, ToolError, type AnswerRequest, type Delta, type LlmEngine } from "./engine.ts";
+import {
+  ModelTimeoutError,
+  ToolError,
+  type AnswerRequest,
+  type Delta,
+  type LlmEngine,
+  type TurnOfRequest,
+} from "./engine.ts";
 import { startModelSpan, traceTool } from "./model-span.ts";
 import { readObject } from "./json-object.ts";
 import { createCompleter, type Complete, type CompleterOptions } from "./openai-completer.ts";
@@ -17,7 +24,11 @@ import { findTool, nameTools, plainName, type NamedTools } from "./tool-names.ts
 
 /** The address of a model, and its limits. */
 export interface OpenAiOptions extends CompleterOptions {
+  /** Its name, `openai` if it is the one of the variables. */
+  readonly name?: string | undefined;
   readonly model: string;
+  /** The instructions of the model where a profile has none. */
+  readonly prompt?: string | undefined;
   /** The pool of requests. */
   readonly pool: Pool;
   /** ms until the first token of each request. */
@@ -26,13 +37,15 @@ export interface OpenAiOptions extends CompleterOptions {
   readonly nextTokenMs: number;
   /** How many times in one turn the model may call tools. */
   readonly rounds: number;
+  /** True to tell the endpoint whose turn it answers. */
+  readonly identify: boolean;
 }
 
 /** Creates an engine for any OpenAI-compatible chat completions endpoint: OpenAI, Ollama, vLLM, DeepSeek, Groq and others. */
 export function createOpenAiEngine(options: OpenAiOptions): LlmEngine {
   const complete = createCompleter(options);
   return {
-    name: "openai",
+    name: options.name ?? "openai",
     pool: options.pool,
     thoughts: createThoughtFilter(),
     async *respond(request, signal): AsyncGenerator<Delta> {
@@ -56,7 +69,7 @@ async function* answer(
   signal: AbortSignal,
 ): AsyncGenerator<Delta> {
   const named = nameTools(request.device.tools.list);
-  const messages = createMessages(request);
+  const messages = createMessages(request, options.prompt);
   const ids = new Set<string>();
   for (let round = 0; round <= options.rounds; round += 1) {
     // The last round has no tools, so it ends in words.
@@ -65,10 +78,17 @@ async function* answer(
     const calls: PendingCall[] = [];
     let text = "";
     let thought = "";
-    const completion = { model: options.model, messages, tools, stream: true } as const;
+    const completion: Completion = {
+      model: options.model,
+      messages,
+      tools,
+      stream: true,
+      ...parametersOf(request.profile),
+      ...(options.identify && { user: request.turn.device }),
+    };
     const isLater = round > 0;
     const pieces = takeTurn(request, { pool: options.pool, isLater }, signal, (running) =>
-      streamCompletion(complete, completion, options, running),
+      streamCompletion(complete, { completion, turn: request.turn }, options, running),
     );
     for await (const piece of pieces) {
       const scanned = piece.isEnd ? scanner.end() : scanner.push(piece.text);
@@ -84,12 +104,20 @@ async function* answer(
     yield { type: "paragraph" };
     const made = calls.map((call) => ({ ...call, args: readObject(call.args), id: chooseId(call.id, ids) }));
     messages.push(describeCalls({ text, thought }, made));
-    for (const call of made) {
-      const content = await callTool(request, named, call, signal);
-      if (signal.aborted) return;
-      messages.push({ role: "tool", tool_call_id: call.id, content });
-    }
+    const contents = await Promise.all(made.map((call) => callTool(request, named, call, signal)));
+    if (signal.aborted) return;
+    for (const [at, { id }] of made.entries())
+      messages.push({ role: "tool", tool_call_id: id, content: contents[at] ?? "" });
   }
+}
+
+/** Gives the parameters that a profile sets. */
+function parametersOf({ model: { temperature, topP, maxTokens } }: AnswerRequest["profile"]): Partial<Completion> {
+  return {
+    ...(temperature !== undefined && { temperature }),
+    ...(topP !== undefined && { top_p: topP }),
+    ...(maxTokens !== undefined && { max_tokens: maxTokens }),
+  };
 }
 
 /** Reads a request's pieces in its turn. While a tool is called, a turn holds no slot; its next request goes first. */
@@ -109,8 +137,8 @@ async function* takeTurn<Piece>(
 
 async function* streamCompletion(
   complete: Complete,
-  completion: Completion,
-  { firstTokenMs, nextTokenMs, model }: OpenAiOptions,
+  { completion, turn }: { readonly completion: Completion; readonly turn: TurnOfRequest },
+  { firstTokenMs, nextTokenMs, model, identify }: OpenAiOptions,
   signal: AbortSignal,
 ): AsyncGenerator<ChunkContent & { readonly isEnd: boolean }> {
   const patience = new AbortController();
@@ -122,6 +150,7 @@ async function* streamCompletion(
     const response = await complete(completion, {
       signal: AbortSignal.any([signal, patience.signal]),
       timeout: firstTokenMs + 1000,
+      headers: identify ? { ...nameTurn(turn), ...span.headers } : span.headers,
     });
     const readDelta = createDeltaReader();
     let isEmpty = true;
@@ -136,7 +165,7 @@ async function* streamCompletion(
       if (signal.aborted) return;
     }
     patience.signal.throwIfAborted();
-    if (isEmpty) throw new Error("the answer is empty");
+    if (isEmpty) throw new SyntaxError("the answer is empty");
     yield { text: "", thought: "", calls: [], isEnd: true };
   } catch (error) {
     if (signal.aborted) return;
@@ -147,6 +176,11 @@ async function* streamCompletion(
     clearTimeout(timer);
     span.end(failure);
   }
+}
+
+/** Writes the headers by which an agent behind the endpoint knows whose turn it answers. */
+function nameTurn({ device, session, origin }: TurnOfRequest): Readonly<Record<string, string>> {
+  return { "x-voxbus-device": device, "x-voxbus-session": session, "x-voxbus-turn": String(origin) };
 }
 
 function nameProblem(error: unknown, model: string): Error {

@@ -9,11 +9,10 @@ export const setVolume: Tool = {
   inputSchema: { type: "object", properties: { volume: { type: "integer" } } },
 };
 
-/** A device without tools and reminders, except for those given. */
+/** A device without tools, except for those given. */
 export function createAccess(rest: Partial<DeviceAccess> = {}): DeviceAccess {
   return {
     tools: { list: [], call: () => Promise.reject(new ToolError("no tools")) },
-    reminders: { schedule: async () => undefined, cancel: async () => 0 },
     ...rest,
   };
 }
@@ -26,7 +25,7 @@ export function createTestPool(options: Partial<PoolOptions> = {}): Pool {
 /** A request in English, without history. */
 export function createRequest(text: string, rest: Partial<AnswerRequest> = {}): AnswerRequest {
   const profile = Profile.parse({});
-  const turn = { device: "test", since: performance.now() };
+  const turn = { device: "test", session: "s1", origin: 7, since: performance.now() };
   return { text, language: "en", history: [], profile, device: createAccess(), turn, spoken: "", ...rest };
 }
 

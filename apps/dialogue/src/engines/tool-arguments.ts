@@ -1,5 +1,5 @@
+import { isMap } from "@voxbus/subscriber";
 import { parseJson } from "@voxbus/protocol";
-import { isMap } from "./is-map.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

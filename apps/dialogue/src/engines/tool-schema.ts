@@ -1,4 +1,4 @@
-import { isMap } from "./is-map.ts";
+import { isMap } from "@voxbus/subscriber";
 
 type Schema = Readonly<Record<string, unknown>>;
 

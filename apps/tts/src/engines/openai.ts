@@ -1,15 +1,24 @@
+import type { ExtraFields } from "@voxbus/engines";
 import { withoutText } from "@voxbus/subscriber";
 import OpenAI, { APIConnectionError, APIError } from "openai";
 import { type Speech, TtsError, type TtsEngine } from "./engine.ts";
 import { readSpeechStream, type SoundFormat } from "./speech-stream.ts";
 
-/** The server and its settings. */
-export interface OpenAiSpeechOptions {
+/** The server that speaks. */
+interface SpeechServer {
+  /** The name of its engine, `openai` if it is the one of the variables. */
+  readonly name?: string | undefined;
   /** Base URL of an OpenAI-compatible server, such as http://127.0.0.1:8880/v1 (OpenAI's). */
   readonly url?: string | undefined;
   readonly key?: string | undefined;
   readonly model: string;
   readonly voice: string;
+  /** Fields that are merged into each request. */
+  readonly extra?: ExtraFields | undefined;
+}
+
+/** The server and its settings. */
+export interface OpenAiSpeechOptions extends SpeechServer {
   /** The form of sound to ask for. Without it that is raw PCM where its rate is known, and WAV, which names its rate, elsewhere. */
   readonly format?: SoundFormat | undefined;
   /** Sample rate (Hz) of raw PCM. */
@@ -25,7 +34,7 @@ export interface OpenAiSpeechOptions {
  * request is not repeated: the next engine is sooner.
  */
 export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
-  const { url, key, model, voice: standard, sampleRate, firstSoundMs, nextSoundMs } = options;
+  const { name = "openai", url, key, model, voice: standard, extra, sampleRate, firstSoundMs, nextSoundMs } = options;
   // The client needs a key, although most local servers do not. Its own log quotes texts.
   const client = new OpenAI({
     baseURL: url ?? null,
@@ -37,7 +46,7 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
   const { format = sampleRate === undefined ? "wav" : "pcm" } = options;
   const closing = new AbortController();
   return {
-    name: "openai",
+    name,
     repeatable: false,
     longestText: 4096,
     speaks: () => true,
@@ -54,6 +63,7 @@ export function createOpenAiEngine(options: OpenAiSpeechOptions): TtsEngine {
         listen();
         const response = await client.audio.speech.create(
           {
+            ...extra,
             model,
             input: text,
             voice: voice ?? standard,

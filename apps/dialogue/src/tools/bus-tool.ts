@@ -1,0 +1,69 @@
+import { channels, isName, ToolMetadata } from "@voxbus/protocol";
+import type { EndpointInfo, ServiceInfo } from "@voxbus/bus";
+import { loadArgumentSchemas } from "@voxbus/subscriber";
+import type { Tool } from "../engines/engine.ts";
+
+const { readArgumentSchema, SchemaError } = await loadArgumentSchemas();
+
+/** A tool that a program on the bus offers. */
+export interface BusTool extends Tool, Pick<ToolMetadata, "timeoutMs" | "scope"> {
+  readonly program: string;
+  /** The semantic version of its program. */
+  readonly version: string;
+  /** The programs of a group share its calls. */
+  readonly group: string;
+  /** True if an action that has begun must not be cancelled. */
+  readonly finishes: boolean;
+  /** Gives the problems of arguments, or undefined if they fit its schema. */
+  check(args: unknown): string | undefined;
+}
+
+/** The reasons for which a tool is not offered. */
+export const skipReasons = ["name", "metadata", "schema", "group", "limit"] as const;
+export type SkipReason = (typeof skipReasons)[number];
+
+/** A tool that cannot be offered, and why. `field` is the name of the metadata, `problem` tells what was expected. */
+export interface SkippedTool {
+  readonly name: string;
+  readonly reason: SkipReason;
+  readonly field?: string;
+  readonly problem?: string;
+}
+
+/** True for an endpoint that says that it is a tool. */
+export function isTool({ metadata }: EndpointInfo): boolean {
+  return metadata?.["voxbus"] === "tool";
+}
+
+/** Reads the tool that an endpoint describes. */
+export function readBusTool(
+  { name: program, version }: Pick<ServiceInfo, "name" | "version">,
+  endpoint: EndpointInfo,
+): BusTool | SkippedTool {
+  const { name, subject, metadata, queue_group: group } = endpoint;
+  if (!isName(name) || subject !== channels.tool(name).subject) return { name: name.slice(0, 64), reason: "name" };
+  const read = ToolMetadata.safeParse(metadata);
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    return { name, reason: "metadata", field: issue?.path.join(".") ?? "", problem: issue?.message ?? "" };
+  }
+  const { description, schema, timeoutMs, scope, finishes } = read.data;
+  try {
+    const { schema: inputSchema, check } = readArgumentSchema(schema);
+    const kind = { program, version, group: group ?? "", finishes: finishes === "true" };
+    return { name, description, inputSchema, check, timeoutMs, scope, ...kind };
+  } catch (error) {
+    if (!(error instanceof SchemaError)) throw error;
+    return { name, reason: "schema", field: "schema", problem: error.message };
+  }
+}
+
+/** Compares two semantic versions: below 0 if the first is older. */
+export function compareVersions(one: string, other: string): number {
+  const numbers = (version: string) => version.split(/[-+]/)[0]?.split(".").map(Number) ?? [];
+  const [ours, theirs] = [numbers(one), numbers(other)];
+  const at = ours.findIndex((number, index) => number !== theirs[index]);
+  if (at >= 0) return (ours[at] ?? 0) - (theirs[at] ?? 0);
+  // A pre-release is older than its release.
+  return Number(other.includes("-")) - Number(one.includes("-"));
+}

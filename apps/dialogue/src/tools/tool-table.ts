@@ -1,0 +1,208 @@
+import type { BusLog, ServiceInfo } from "@voxbus/bus";
+import { groupsOf, type OwnProfile } from "@voxbus/protocol";
+import { allowsTool } from "./allow-list.ts";
+import { compareVersions, isTool, readBusTool, type BusTool, type SkippedTool } from "./bus-tool.ts";
+
+/** A running program with tools. */
+interface Instance {
+  readonly service: Pick<ServiceInfo, "name" | "id">;
+  /** Its answer as JSON, to see whether it has changed. */
+  readonly text: string;
+  readonly tools: ReadonlyMap<string, BusTool>;
+  seenAt: number;
+}
+
+/** Events of the table. */
+export interface TableEvents {
+  readonly log: Pick<BusLog, "warn" | "info">;
+  /** Called once for each tool that a program offers in vain. */
+  readonly onSkipped: (tool: SkippedTool) => void;
+  /** Called with each tool whose last program lost its connection. */
+  readonly onLost: (name: string) => void;
+}
+
+/** The programs with tools, and the tools that they offer together. */
+export interface ToolTable {
+  /** Takes the answer of a program. */
+  found(service: ServiceInfo): void;
+  /** Takes out one tool of a program that no longer offers it. */
+  ended(id: string, name: string): void;
+  /** Takes out a program whose connection is gone. */
+  lose(id: string): void;
+  /** Takes out the programs that offer a tool: NATS says that none answers it. */
+  unanswered(name: string): void;
+  offeredTo(profile: Pick<OwnProfile, "tools" | "group" | "groups">): readonly BusTool[];
+  find(name: string): BusTool | undefined;
+  /** Lists the programs, all or those that offer a tool. `seenAt` is their last answer (`performance.now()`, ms). */
+  list(name?: string): readonly Pick<Instance, "service" | "seenAt">[];
+  /** Names the tools. */
+  toolNames(): Iterable<string>;
+}
+
+const mostInstances = 1024;
+const mostTools = 1024;
+/** The most of them that are known of one program, so that others have room. */
+const mostOfProgram = 256;
+const mostOffered = 64;
+const mostOfferedBytes = 65_536;
+/** The tools are put together once for all answers of this time, ms. */
+const togetherMs = 10;
+const mostSkips = 1024;
+const mostOffers = 1024;
+
+/** Creates an empty table. */
+export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTable {
+  const instances = new Map<string, Instance>();
+  const skip = createSkips(log, onSkipped);
+  let combined: ReadonlyMap<string, BusTool> = new Map();
+  let offers = new Map<string, readonly BusTool[]>();
+  let changed: NodeJS.Timeout | undefined;
+
+  const read = () => {
+    if (changed === undefined) return combined;
+    clearTimeout(changed);
+    changed = undefined;
+    const before = combined;
+    combined = combine([...instances.values()], skip);
+    offers = new Map();
+    for (const name of combined.keys()) if (!before.has(name)) log.info({ tool: name }, "tool found");
+    for (const name of before.keys()) if (!combined.has(name)) log.info({ tool: name }, "tool gone");
+    return combined;
+  };
+  const update = () => void (changed ??= setTimeout(read, togetherMs).unref());
+  const remove = (id: string) => {
+    if (instances.delete(id)) update();
+  };
+
+  return {
+    found(service) {
+      const { name, id, version, endpoints } = service;
+      const offered = endpoints?.filter(isTool) ?? [];
+      if (offered.length === 0) return remove(id);
+      const known = instances.get(id);
+      const text = JSON.stringify([version, offered]);
+      if (known?.text === text) return void (known.seenAt = performance.now());
+      if (known === undefined && instances.size >= mostInstances)
+        return skip(name, { name: offered[0]?.name ?? "", reason: "limit" });
+      const read = offered.map((endpoint) => readBusTool(service, endpoint));
+      for (const tool of read) if ("reason" in tool) skip(name, tool);
+      const own = new Map(read.flatMap((tool) => ("reason" in tool ? [] : [[tool.name, tool] as const])));
+      instances.set(id, { service: { name, id }, text, tools: own, seenAt: performance.now() });
+      return update();
+    },
+    ended(id, name) {
+      const known = instances.get(id);
+      if (known === undefined || !known.tools.has(name)) return;
+      const rest = new Map([...known.tools].filter(([one]) => one !== name));
+      instances.set(id, { ...known, text: "", tools: rest });
+      update();
+    },
+    lose(id) {
+      const lost = instances.get(id);
+      remove(id);
+      const others = [...instances.values()];
+      for (const name of lost?.tools.keys() ?? []) if (!others.some(({ tools }) => tools.has(name))) onLost(name);
+    },
+    unanswered(name) {
+      for (const [id, { tools: own }] of instances) if (own.has(name)) instances.delete(id);
+      update();
+    },
+    offeredTo(profile) {
+      const { tools: allowed } = profile;
+      const groups = groupsOf(profile);
+      const tools = read();
+      const key = JSON.stringify([allowed, groups]);
+      let offered = offers.get(key);
+      if (offered !== undefined) return offered;
+      const fits = [...tools.values()].filter(
+        (tool) => allowsTool({ tools: allowed }, tool.name) && reaches(tool, groups),
+      );
+      offered = shareOut(fits);
+      if (fits.length > offered.length)
+        log.warn({ groups, allowed: fits.length, offered: offered.length }, "tools left out, too many for a model");
+      if (offers.size >= mostOffers) offers.clear();
+      offers.set(key, offered);
+      return offered;
+    },
+    find: (name) => read().get(name),
+    list: (name) => [...instances.values()].filter(({ tools: own }) => name === undefined || own.has(name)),
+    toolNames: () => read().keys(),
+  };
+}
+
+function reaches({ scope }: BusTool, groups: readonly string[]): boolean {
+  return scope === undefined || groups.some((group) => scope.includes(group));
+}
+
+/**
+ * Chooses the tools that fit into a request to a model, and sorts them by name. Programs get equal shares: a tool comes the sooner
+ * the less its program has taken with the tools before it, of their number or of their bytes.
+ */
+function shareOut(tools: readonly BusTool[]): readonly BusTool[] {
+  const sums = new Map<string, { count: number; bytes: number }>();
+  const ranked = tools.toSorted(byName).map((tool) => {
+    const bytes = Buffer.byteLength(JSON.stringify([tool.name, tool.description, tool.inputSchema]));
+    const sum = sums.get(tool.program) ?? { count: 0, bytes: 0 };
+    sum.count += 1;
+    sum.bytes += bytes;
+    sums.set(tool.program, sum);
+    return { tool, bytes, share: Math.max(sum.count / mostOffered, sum.bytes / mostOfferedBytes) };
+  });
+  let left = mostOfferedBytes;
+  const chosen: BusTool[] = [];
+  for (const { tool, bytes } of ranked.toSorted((a, b) => a.share - b.share)) {
+    if (bytes > left || chosen.length >= mostOffered) continue;
+    left -= bytes;
+    chosen.push(tool);
+  }
+  return chosen.toSorted(byName);
+}
+
+function byName(a: BusTool, b: BusTool): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+/** Creates the report of tools that are offered in vain. Each is reported once. */
+function createSkips(log: TableEvents["log"], onSkipped: TableEvents["onSkipped"]) {
+  const known = new Set<string>();
+  return (service: string, tool: SkippedTool): void => {
+    const { name, reason, field, problem } = tool;
+    const key = `${service} ${name} ${reason} ${problem ?? ""}`;
+    if (known.has(key) || known.size >= mostSkips) return;
+    known.add(key);
+    log.warn({ service, tool: name, reason, field, problem }, "tool skipped");
+    onSkipped(tool);
+  };
+}
+
+/** Makes one tool of those with the same name: the newest version. Two groups would both make a call, so neither is offered. */
+function combine(
+  instances: readonly Instance[],
+  skip: (service: string, tool: SkippedTool) => void,
+): ReadonlyMap<string, BusTool> {
+  const tools = new Map<string, BusTool>();
+  const split = new Set<string>();
+  const counts = new Map<string, number>();
+  for (const { service, tools: own } of instances.toSorted((a, b) => (a.service.id < b.service.id ? -1 : 1))) {
+    for (const [name, tool] of own) {
+      const known = tools.get(name);
+      const count = counts.get(service.name) ?? 0;
+      if (known === undefined && (tools.size >= mostTools || count >= mostOfProgram))
+        skip(service.name, { name, reason: "limit" });
+      else if (known !== undefined && known.group !== tool.group) {
+        split.add(name);
+        skip(service.name, {
+          name,
+          reason: "group",
+          field: "queue_group",
+          problem: "expected one group for all programs",
+        });
+      } else if (known === undefined || compareVersions(known.version, tool.version) < 0) {
+        if (known === undefined) counts.set(service.name, count + 1);
+        tools.set(name, tool);
+      }
+    }
+  }
+  for (const name of split) tools.delete(name);
+  return tools;
+}

@@ -1,0 +1,4 @@
+import { subscriber } from "@voxbus/subscriber";
+import { buildMcp, mcp } from "./app.ts";
+
+await subscriber(mcp, buildMcp);

@@ -1,0 +1,4 @@
+import { subscriber } from "@voxbus/subscriber";
+import { buildTools, tools } from "./app.ts";
+
+await subscriber(tools, buildTools);
