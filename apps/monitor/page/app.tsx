@@ -1,12 +1,14 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { ScopeNote } from "./shared/action-button.tsx";
 import { locked } from "./shared/api.ts";
-import { FleetIcon, Mark, SystemIcon, TalkIcon } from "./shared/icons.tsx";
+import { CharacterIcon, FleetIcon, Mark, SystemIcon, TalkIcon } from "./shared/icons.tsx";
 import { connected } from "./shared/live-state.ts";
 import { route } from "./shared/route.ts";
 import { chooseLanguage, chooseTheme, language, theme, type Language, type Theme } from "./shared/settings.ts";
 import { TokenForm } from "./shared/token-form.tsx";
 import { useWords } from "./shared/words.ts";
+import { CharacterPage } from "./character/character-page.tsx";
 import { DevicePage } from "./device/device-page.tsx";
 import { FleetPage } from "./fleet/fleet-page.tsx";
 import { SystemPage } from "./system/system-page.tsx";
@@ -19,7 +21,12 @@ export function App() {
   const isLocked = locked.value;
   const main = useRef<HTMLElement>(null);
   const last = useRef(current);
-  const titles = { talk: words.talk.title, fleet: words.fleet.title, system: words.system.title, device: "" };
+  const titles = {
+    talk: words.talk.title,
+    fleet: words.fleet.title,
+    character: words.character.title,
+    system: words.system.title,
+  };
   const title = current.page === "device" ? current.id : titles[current.page];
 
   useEffect(() => {
@@ -48,6 +55,9 @@ export function App() {
           <NavLink to="fleet" isHere={current.page === "fleet" || current.page === "device"} icon={<FleetIcon />}>
             {words.nav.fleet}
           </NavLink>
+          <NavLink to="character" isHere={current.page === "character"} icon={<CharacterIcon />}>
+            {words.nav.character}
+          </NavLink>
           <NavLink to="system" isHere={current.page === "system"} icon={<SystemIcon />}>
             {words.nav.system}
           </NavLink>
@@ -60,8 +70,10 @@ export function App() {
       </header>
       <main id="main" ref={main} tabIndex={-1} class={`page ${current.page}`}>
         {isLocked && <TokenForm />}
+        {current.page !== "talk" && <ScopeNote />}
         {current.page === "talk" && <TalkPage />}
         {current.page === "fleet" && <FleetPage />}
+        {current.page === "character" && <CharacterPage group={current.group} />}
         {current.page === "system" && <SystemPage />}
         {current.page === "device" && <DevicePage key={current.id} id={current.id} />}
       </main>

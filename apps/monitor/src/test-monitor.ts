@@ -10,7 +10,12 @@ export interface TestMonitor {
   readonly bus: Bus;
   readonly url: string;
   readonly running: Running;
-  ask(method: string, path: string, body?: object): Promise<{ status: number; body: Record<string, any> }>;
+  ask(
+    method: string,
+    path: string,
+    body?: object,
+    token?: string,
+  ): Promise<{ status: number; body: Record<string, any> }>;
   /** Another monitor on the same bus. */
   another(env?: Readonly<Record<string, string>>): Promise<Running>;
   stop(): Promise<void>;
@@ -42,11 +47,12 @@ export async function startTestMonitor(env: Readonly<Record<string, string>> = {
     url,
     running,
     another,
-    async ask(method, path, body) {
-      const response = await fetch(url + path, {
-        method,
-        ...(body ? { headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {}),
-      });
+    async ask(method, path, body, token) {
+      const headers = {
+        ...(body && { "content-type": "application/json" }),
+        ...(token && { authorization: `Bearer ${token}` }),
+      };
+      const response = await fetch(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
       return { status: response.status, body: (await response.json()) as Record<string, any> };
     },
     async stop() {

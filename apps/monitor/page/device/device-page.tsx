@@ -1,9 +1,15 @@
+import { useState } from "preact/hooks";
 import type { Activity } from "../../src/live/live.ts";
+import { known } from "../shared/live-state.ts";
 import { showAge, showTime, showWord, useNow } from "../shared/show.ts";
+import { StateDot } from "../shared/state-dot.tsx";
 import { useWords } from "../shared/words.ts";
-import { AnnouncementForm, Disconnect } from "./device-actions.tsx";
+import { KeptCard } from "../say/kept-card.tsx";
+import { SayForm } from "../say/say-form.tsx";
+import { ToolsCard } from "../tools/tools-card.tsx";
+import { CharacterCard } from "../character/character-card.tsx";
+import { Disconnect } from "./device-actions.tsx";
 import { useDevice } from "./device-state.ts";
-import { ProfileForm } from "./profile-form.tsx";
 import { Timeline } from "./timeline.tsx";
 import "./device.css";
 
@@ -12,31 +18,30 @@ export function DevicePage({ id }: { readonly id: string }) {
   const { device: words, fleet } = useWords();
   const { isKnown, device, hello, turns, activities } = useDevice(id);
   const now = useNow(1000);
+  const entry = known.value.get(id);
+  const name = entry?.name;
   return (
     <>
       <div class="heading">
         <p class="back">
           <a href="#/fleet">← {words.back}</a>
         </p>
-        <h1 class="id">{id}</h1>
-        <p role="status">
-          {device ? (
-            <span class={`dot ${device.state}`}>{fleet.states[device.state]}</span>
-          ) : (
-            isKnown && <span class="dot closed">{words.offline}</span>
-          )}
-        </p>
+        <h1 class="id">{name ?? id}</h1>
+        {name !== undefined && <p>{id}</p>}
+        <p role="status">{(device ?? isKnown) && <StateDot device={{ id, known: entry, online: device }} />}</p>
       </div>
-      {device ? (
-        <dl class="facts">
-          <Fact name={fleet.gateway}>{device.gateway}</Fact>
-          <Fact name={fleet.since}>{showAge(device.since, now)}</Fact>
-          <Fact name={words.remote}>{device.remote}</Fact>
-          <Fact name={words.session}>{device.session}</Fact>
-        </dl>
-      ) : (
-        isKnown && <p class="note">{words.unknown}</p>
-      )}
+      <dl class="facts">
+        {device && (
+          <>
+            <Fact name={fleet.gateway}>{device.gateway}</Fact>
+            <Fact name={fleet.since}>{showAge(device.since, now)}</Fact>
+            <Fact name={words.remote}>{device.remote}</Fact>
+            <Fact name={words.session}>{device.session}</Fact>
+          </>
+        )}
+        <FirmwareFacts id={id} />
+      </dl>
+      {!device && isKnown && <p class="note">{words.unknown}</p>}
       <div class="columns three">
         <section class="card wide" aria-labelledby="turns-title">
           <h2 id="turns-title">{words.timeline}</h2>
@@ -44,12 +49,48 @@ export function DevicePage({ id }: { readonly id: string }) {
           {hello && !hello.transcripts && <p class="note">{words.hidden}</p>}
         </section>
         <div class="stack">
-          {device && <AnnouncementForm id={id} />}
+          {isKnown && <Announcements id={id} isAway={!device} />}
+          {device?.tools && <ToolsCard key={device.session} id={id} />}
           <Activities activities={activities} />
           {device && <Disconnect id={id} />}
         </div>
-        <ProfileForm id={id} />
+        <CharacterCard level={{ source: "device", device: id }} />
       </div>
+    </>
+  );
+}
+
+function Announcements({ id, isAway }: { readonly id: string; readonly isAway: boolean }) {
+  const { say: words } = useWords();
+  const [kept, setKept] = useState(0);
+  return (
+    <>
+      <section class="card" aria-labelledby="say-title">
+        <h2 id="say-title">{words.title}</h2>
+        <SayForm
+          path={`/api/devices/${encodeURIComponent(id)}`}
+          isAway={isAway}
+          kept={() => setKept((count) => count + 1)}
+        />
+      </section>
+      <KeptCard id={id} turn={kept} />
+    </>
+  );
+}
+
+/** The board and the version of a device, and the update that it has yet to install. */
+function FirmwareFacts({ id }: { readonly id: string }) {
+  const { device: words, fleet } = useWords();
+  const device = known.value.get(id);
+  if (device === undefined) return null;
+  const { board, firmware, update } = device;
+  return (
+    <>
+      {board && <Fact name={fleet.board}>{board}</Fact>}
+      {firmware && <Fact name={fleet.firmware}>{firmware}</Fact>}
+      {update && update.version !== firmware && (
+        <Fact name={words.update}>{`${update.version}, ${words.updateStates[update.state](update.percent)}`}</Fact>
+      )}
     </>
   );
 }

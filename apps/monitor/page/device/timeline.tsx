@@ -6,6 +6,7 @@ import { useWords } from "../shared/words.ts";
 import { layOutTurns, scaleOf, type Bar, type TurnBars } from "./turn-bars.ts";
 
 const packetKinds = ["fenced", "dropped", "late"] as const;
+const engineRoles = ["asr", "llm", "tts"] as const;
 
 /** Turns as bars on one scale, the newest first. `traces` is the address of a trace with `{trace}` in place of its id. */
 export function Timeline(props: { readonly turns: readonly TurnView[]; readonly traces?: string | undefined }) {
@@ -13,8 +14,8 @@ export function Timeline(props: { readonly turns: readonly TurnView[]; readonly 
   const { device: words, steps } = useWords();
   const isRunning = turns.some(({ endedAt }) => endedAt === undefined);
   const now = useNow(isRunning ? 100 : 60_000);
-  if (turns.length === 0) return <p class="empty">{words.noTurns}</p>;
   const rows = layOutTurns(turns, Math.max(now, Date.now() - 1000));
+  if (rows.length === 0) return <p class="empty">{words.noTurns}</p>;
   const scale = scaleOf(rows);
   return (
     <>
@@ -55,6 +56,7 @@ function TurnHead(props: {
   const { turn, startedAt, traces } = props;
   const { device: words } = useWords();
   const { outcome, trace } = turn;
+  const engines = engineRoles.filter((role) => turn.engines?.[role] !== undefined);
   const isBad = outcome !== undefined && turnOutcomes[outcome].class === "fault";
   return (
     <p class="turn-head">
@@ -64,6 +66,9 @@ function TurnHead(props: {
       <span>{words.sentences(turn.sentences)}</span>
       {packetKinds.map(
         (kind) => turn[kind] > 0 && <span key={kind}>{words.packets[kind](showCount(turn[kind]))}</span>,
+      )}
+      {engines.length > 0 && (
+        <span title={words.engines}>{engines.map((role) => turn.engines?.[role]).join(" · ")}</span>
       )}
       {traces && trace && (
         <a href={traces.replace("{trace}", trace)} target="_blank" rel="noreferrer">

@@ -17,6 +17,11 @@ const turn = (id: string, lengthMs: number): TurnView => ({
   late: 0,
 });
 
+test("turn bars: an announcement that was shown without a sound stands at the time of its text", () => {
+  const { heardAt: _heardAt, soundAt: _soundAt, ...shown } = turn("shown", 200);
+  expect(layOutTurns([shown], 1e6)).toEqual([{ turn: shown, startedAt: 1100, bars: [] }]);
+});
+
 test.each([
   [[3900, 5200], 5200],
   [[3900, 5200, 65_000], 65_000],

@@ -37,7 +37,7 @@ export function layOutTurns(turns: readonly TurnView[], now: number): readonly T
   return turns
     .flatMap((turn) => {
       const bars = barsOf(turn, now);
-      const startedAt = bars[0]?.from ?? turn.heardAt;
+      const startedAt = bars[0]?.from ?? turn.heardAt ?? turn.saidAt;
       return startedAt === undefined ? [] : [{ turn, startedAt, bars }];
     })
     .toReversed();

@@ -1,5 +1,5 @@
-import type { DeviceView } from "../../src/live/live.ts";
 import { useNow } from "../shared/show.ts";
+import type { FleetRow } from "../shared/state-of.ts";
 import { useWords } from "../shared/words.ts";
 import { DeviceRow } from "./device-row.tsx";
 import type { Column, Filter } from "./fleet-filter.ts";
@@ -7,15 +7,16 @@ import { useRowWindow } from "./row-window.ts";
 
 /** The devices as a table. Only the visible rows exist, and Tab reaches one of them; keys move to the others. */
 export function DeviceTable(props: {
-  readonly devices: readonly DeviceView[];
+  readonly devices: readonly FleetRow[];
   readonly filter: Filter;
   readonly change: (part: Partial<Filter>) => void;
+  readonly edit: (id: string) => void;
 }) {
-  const { devices, filter, change } = props;
+  const { devices, filter, change, edit } = props;
   const { fleet: words } = useWords();
   const now = useNow(1000);
   const { box, rowHeight, indexes, current, onScroll, onKeyDown } = useRowWindow(devices.length, filter);
-  const hasRtt = devices.some(({ rtt }) => rtt !== undefined);
+  const hasRtt = devices.some(({ online }) => online?.rtt !== undefined);
   return (
     <div
       role="table"
@@ -32,11 +33,12 @@ export function DeviceTable(props: {
             <DeviceRow
               key={index}
               index={index}
-              device={devices[index] as DeviceView}
+              row={devices[index] as FleetRow}
               top={index * rowHeight}
               now={now}
               isCurrent={index === current}
               hasRtt={hasRtt}
+              edit={edit}
             />
           ))}
         </div>
@@ -55,8 +57,10 @@ function HeadRow({ filter, change, hasRtt }: HeadProps & { readonly hasRtt: bool
   const labels: readonly (readonly [Column, string])[] = [
     ["id", words.device],
     ["state", words.state],
+    ["group", words.group],
     ["gateway", words.gateway],
-    ["since", words.since],
+    ["seen", words.seen],
+    ["firmware", words.firmware],
     ...(hasRtt ? [["rtt", words.rtt] as const] : []),
     ["last", words.last],
     ["thought", words.thought],
@@ -67,6 +71,7 @@ function HeadRow({ filter, change, hasRtt }: HeadProps & { readonly hasRtt: bool
       {labels.map(([column, label]) => (
         <HeadCell key={column} column={column} label={label} filter={filter} change={change} />
       ))}
+      <div role="columnheader" class="edit" />
     </div>
   );
 }

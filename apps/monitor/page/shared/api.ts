@@ -17,27 +17,34 @@ export class RefusedError extends Error {
   }
 }
 
-/** Sends a request with the operator's token to the monitor. Throws RefusedError, or TypeError if it cannot be reached. */
+/**
+ * Sends a request with the operator's token to the monitor. `path` begins with `/` and is that of the monitor itself, which
+ * may be under a path of the page's host. Throws RefusedError, or TypeError if it cannot be reached.
+ */
 export async function ask(
   path: string,
   options: {
-    readonly method?: "GET" | "POST" | "PUT";
+    readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
     readonly body?: object;
+    /** A file in place of a body. */
+    readonly file?: { readonly type: string; readonly text: string };
     readonly revision?: number;
     readonly signal?: AbortSignal;
   } = {},
 ): Promise<Response> {
-  const { method = "GET", body, revision, signal } = options;
+  const { method = "GET", body, file, revision, signal } = options;
   const headers: Record<string, string> = {};
   if (token.value) headers["authorization"] = `Bearer ${token.value}`;
   if (body) headers["content-type"] = "application/json";
+  if (file) headers["content-type"] = file.type;
   if (revision !== undefined) headers["if-match"] = `"${revision}"`;
-  const response = await fetch(path, {
+  const response = await fetch(`.${path}`, {
     method,
     headers,
     cache: "no-store",
     credentials: "same-origin",
     ...(body ? { body: JSON.stringify(body) } : {}),
+    ...(file ? { body: file.text } : {}),
     ...(signal ? { signal } : {}),
   });
   if (response.status === 401) locked.value = true;

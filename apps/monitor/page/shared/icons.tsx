@@ -36,6 +36,16 @@ export function FleetIcon() {
   );
 }
 
+/** A face. */
+export function CharacterIcon() {
+  return (
+    <Icon>
+      <circle cx="12" cy="12" r="9" />
+      <path d="M8 14.500a5 5 0 0 0 8 0M9 9.500v.1M15 9.500v.1" />
+    </Icon>
+  );
+}
+
 /** A pulse. */
 export function SystemIcon() {
   return (

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import type { DevicesChange, DeviceView, Hello, Numbers, Point } from "../../src/live/live.ts";
+import type { DeviceView, Hello, KnownView, Numbers, Point, WaitingView } from "../../src/live/live.ts";
 import { followEvents } from "./event-stream.ts";
 
 const maxPoints = 600;
@@ -10,13 +10,23 @@ export const connected = signal(false);
 export const hello = signal<Hello | undefined>(undefined);
 /** Devices that are online, by id. It is replaced by a new map at each change, at most twice per second. */
 export const devices = signal<ReadonlyMap<string, DeviceView>>(new Map());
+/** Every device that is registered or was seen, by id. It is replaced as `devices` is. */
+export const known = signal<ReadonlyMap<string, KnownView>>(new Map());
+/** The devices that wait for an operator to type their code, the newest first. */
+export const waiting = signal<readonly WaitingView[]>([]);
 /** The newest measurements. */
 export const numbers = signal<Numbers | undefined>(undefined);
 /** The points of the charts, oldest first. */
 export const points = signal<readonly Point[]>([]);
 
-function change(known: ReadonlyMap<string, DeviceView>, { reset, put, gone }: DevicesChange) {
-  const next = new Map(reset ? [] : known);
+interface Change<V> {
+  readonly reset?: boolean;
+  readonly put: readonly V[];
+  readonly gone: readonly string[];
+}
+
+function change<V extends { readonly id: string }>(before: ReadonlyMap<string, V>, { reset, put, gone }: Change<V>) {
+  const next = new Map(reset ? [] : before);
   for (const device of put) next.set(device.id, device);
   for (const id of gone) next.delete(id);
   return next;
@@ -29,6 +39,8 @@ export function followFleet(): void {
     {
       hello: (data) => (hello.value = data),
       devices: (data) => (devices.value = change(devices.value, data)),
+      known: (data) => (known.value = change(known.value, data)),
+      waiting: (data) => (waiting.value = data),
       history: (data) => (points.value = data),
       numbers: (data) => {
         numbers.value = data;

@@ -62,14 +62,24 @@ export function chooseToken(value: string): void {
   write(session, "voxbus.token", value);
 }
 
+/** Returns a name that this browser keeps: the stored one if it fits `pattern`, or a new one. */
+function keepName(key: string, pattern: RegExp, prefix: string, words: number): string {
+  const stored = read(local, key);
+  if (stored && pattern.test(stored)) return stored;
+  const random = crypto.getRandomValues(new Uint32Array(words));
+  const made = prefix + [...random].map((part) => part.toString(36).padStart(7, "0")).join("");
+  write(local, key, made);
+  return made;
+}
+
 /** This browser's device id. It is made at the first visit and stays the same. */
 export function readBrowserId(): string {
-  const stored = read(local, "voxbus.device");
-  if (stored && /^web_[a-z0-9]{8,40}$/.test(stored)) return stored;
-  const random = crypto.getRandomValues(new Uint32Array(2));
-  const made = `web_${[...random].map((part) => part.toString(36).padStart(7, "0")).join("")}`;
-  write(local, "voxbus.device", made);
-  return made;
+  return keepName("voxbus.device", /^web_[a-z0-9]{8,40}$/, "web_", 2);
+}
+
+/** This browser's client id, a secret of 128 bits. Gateways make the token of the device that was let in from it. */
+export function readBrowserClient(): string {
+  return keepName("voxbus.client", /^[a-z0-9]{28}$/, "", 4);
 }
 
 effect(() => {

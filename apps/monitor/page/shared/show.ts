@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { language } from "./settings.ts";
 
 /** Formats a duration, such as `320 ms` or `1.4 s`; a dash for an unknown one. */
 export function showMs(ms: number | undefined): string {
@@ -23,6 +24,12 @@ export function showWord(texts: Readonly<Record<string, string>>, key: string): 
 /** Formats a time of day; `at` is in ms since the epoch. */
 export function showTime(at: number): string {
   return new Date(at).toLocaleTimeString(undefined, { hour12: false });
+}
+
+/** Formats a day and its time; `at` is in ms since the epoch. */
+export function showDay(at: number): string {
+  const locale = language.value === "zh" ? "zh-CN" : undefined;
+  return new Date(at).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
 }
 
 /** Formats a count with thin spaces between thousands; a dash for an unknown one. */

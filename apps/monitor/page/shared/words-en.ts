@@ -1,37 +1,13 @@
-import type { Profile, SessionState, TurnOutcome } from "@voxbus/protocol";
+import type { FirmwareUpdate, SessionState, TurnOutcome } from "@voxbus/protocol";
+import { characterInEnglish } from "./character-words-en.ts";
+import { sayInEnglish, toolsInEnglish } from "./device-words-en.ts";
 import type { TurnStep } from "./turn-steps.ts";
 import { systemInEnglish } from "./system-words-en.ts";
 
-type Simple = string | number | boolean | readonly unknown[];
+/** Words for the states of a firmware update and the percentage that was sent. */
+type UpdateWords = Record<FirmwareUpdate["state"], (percent: number) => string>;
 
-/** The name of a field of a profile. A dot leads into an object, as in `engines.asr`. */
-export type ProfileFieldName = {
-  [Name in keyof Profile]-?: NonNullable<Profile[Name]> extends Simple
-    ? Name
-    : `${Name}.${keyof NonNullable<Profile[Name]> & string}`;
-}[keyof Profile];
-
-/** Labels of a profile's fields. A field without a label is shown with the description in its schema. */
-const profileFields: Partial<Record<ProfileFieldName, string>> = {
-  language: "Language",
-  voice: "Voice",
-  "engines.asr": "Recognizer",
-  "engines.tts": "Synthesizer",
-  "engines.llm": "Language model",
-  prompt: "Instructions for the model",
-  timeZone: "Time zone",
-  wakeWords: "Wake words, one per line",
-  group: "Group",
-  lead: "Frames sent ahead",
-  startGapMs: "Gap before the first sound (ms)",
-  deadlineMs: "Reply deadline (ms)",
-  dryMs: "Longest gap in a reply (ms)",
-  pauseMs: "Pause that ends speech (ms)",
-  wholePauseMs: "… after a whole command",
-  begunPauseMs: "… after the beginning of one",
-  silenceMs: "Goodbye after silence (ms)",
-  farewell: "Goodbye",
-};
+const packetsOf = (count: string) => (count === "1" ? "1 packet" : `${count} packets`);
 
 const steps: Record<TurnStep, string> = {
   speech: "speech",
@@ -56,6 +32,7 @@ const outcomes: Record<TurnOutcome, string> = {
   deadline: "failed, no answer in time",
   dry: "failed, answer broke off",
   shed: "not answered, too much work",
+  "no-channel": "shown as text",
   fenced: "interrupted",
   superseded: "answered with a later one",
   closed: "device left",
@@ -63,15 +40,27 @@ const outcomes: Record<TurnOutcome, string> = {
 
 /** The page's words in English. Every other language has the same keys. */
 export const english = {
-  nav: { talk: "Talk", fleet: "Fleet", system: "System", label: "Pages", skip: "Skip to content" },
+  nav: {
+    talk: "Talk",
+    fleet: "Fleet",
+    character: "Character",
+    system: "System",
+    label: "Pages",
+    skip: "Skip to content",
+  },
   look: { theme: "Theme", auto: "auto", light: "light", dark: "dark", language: "Language" },
   link: { live: "live", lost: "connecting" },
   token: {
     title: "This monitor requires a token",
-    text: "Enter the value of VOXBUS_MONITOR_TOKEN. It is kept in this tab only, and forgotten when you close it.",
+    text: "Enter the value of VOXBUS_MONITOR_TOKEN, or a named token. It is kept in this tab only, and forgotten when you close it.",
     label: "Operator token",
     send: "Use token",
     wrong: "The token was refused.",
+  },
+  scope: {
+    missing: (needed: string, own: string) => `This needs a token with the scope ${needed}. Yours has ${own}.`,
+    limited: (name: string, scope: string) =>
+      `The token ${name} has the scope ${scope}. Buttons that need more are disabled.`,
   },
   steps,
   talk: {
@@ -84,11 +73,14 @@ export const english = {
     phases: {
       off: "Ready when you are",
       connecting: "Connecting to a gateway",
+      activating: "Waiting to be let in",
       ready: "Ready when you are",
       listening: "Listening",
       thinking: "Thinking",
       speaking: "Speaking",
     },
+    activation: "This browser has to be let in, as every new device here. Type the code in",
+    activationLink: "Fleet",
     typeLabel: "Or type a question",
     typeHint: "Type a question",
     send: "Ask",
@@ -132,35 +124,86 @@ export const english = {
     "no-gateway":
       "No gateway can be reached from this browser. Check that one is running and that its port is open to you.",
     refused:
-      "The gateway refused this page. It may require a token, which VOXBUS_OTA_ALLOW hands out, or VOXBUS_ORIGINS may lack this page's origin.",
+      "The gateway refused this page. It may require a token, which VOXBUS_ACTIVATION or VOXBUS_OTA_ALLOW hands out, or VOXBUS_ORIGINS may lack this page's origin.",
+    "not-let-in": "This browser was not let in. Press Talk for a code.",
     lost: "The connection to the gateway was lost. This page tries to connect again.",
     "stayed-lost": "The connection to the gateway was lost, and no gateway can be reached.",
     replaced: "Another tab of this browser is the device now.",
+    disabled: "An operator has disabled this device. The page Fleet can let it in again.",
+  },
+  activation: {
+    title: (count: string) => `Waiting for a code: ${count}`,
+    code: "Code on the device",
+    letIn: "Let in",
+    done: (device: string) => `${device} was let in.`,
+    more: (count: string) => `and ${count} more`,
   },
   fleet: {
     title: "Fleet",
     search: "Search devices",
-    searchHint: "Id, address or gateway",
+    searchHint: "Name, id, group, firmware",
     state: "State",
     gateway: "Gateway",
     all: "all",
     device: "Device",
+    seen: "Seen",
     since: "Online for",
+    group: "Group",
+    firmware: "Firmware",
     rtt: "RTT",
     last: "Last turn",
     thought: "Thinking",
     sound: "First sound",
-    count: (shown: string, all: string) => (shown === all ? `${all} online` : `${shown} of ${all} online`),
+    count: (shown: string, all: string, online: string) =>
+      `${shown === all ? all : `${shown} of ${all}`} ${all === "1" ? "device" : "devices"}, ${online} online`,
     noMatch: "No device matches.",
-    empty: "No device is online. Open Talk, and this browser is the first.",
-    states: sessionStates,
+    empty: "No device is known yet. Open Talk, and this browser is the first.",
+    online: "online",
+    states: { ...sessionStates, offline: "offline", disabled: "disabled" },
+    reachable: "reachable",
     never: "none known",
     sort: (column: string) => `Sort by ${column}`,
+    ago: (age: string) => `${age} ago`,
+    neverSeen: "not seen yet",
+    edit: (name: string) => `Change ${name}`,
+    add: "Add a device",
+    importFile: "Import",
+    exportFile: (kind: string) => `Export ${kind}`,
+    imported: (count: string) => (count === "1" ? "1 device imported." : `${count} devices imported.`),
+    name: "Name",
+    note: "Note",
+    allowed: "Access",
+    allowances: { "": "as the gateways are configured", yes: "let in", no: "disabled" },
+    board: "Board",
+    firstSeen: "First seen",
+    lastSeen: "Last seen",
+    lastReason: "Left because",
+    reasons: {
+      gone: "its connection broke",
+      done: "the conversation was over",
+      heartbeat_timeout: "it fell silent",
+      gateway_lost: "its gateway was lost",
+      restart: "its gateway stopped",
+      replaced: "it connected again",
+      disconnected: "an operator closed its session",
+      disabled: "an operator disabled it",
+    } as Record<string, string>,
+    remove: "Remove",
+    removeAsk:
+      "Remove this device with everything that is kept of it: name, profile, history, timers and alarms? This cannot be undone.",
+    removeConfirm: "Remove everything",
   },
   device: {
+    update: "Update",
+    updateStates: {
+      offered: () => "offered",
+      downloading: (percent) => `${percent} % sent`,
+      downloaded: () => "sent, not installed yet",
+      broken: (percent) => `broke off at ${percent} %`,
+    } as UpdateWords,
     back: "Fleet",
-    offline: "offline",
-    unknown: "This device is not online. You can still change its profile.",
+    unknown: "This device is not online. You can still change its character, and keep an announcement for it.",
+    id: "Id",
     session: "Session",
     remote: "Address",
     timeline: "Turns",
@@ -170,10 +213,11 @@ export const english = {
     trace: "trace",
     running: "in progress",
     outcomes,
+    engines: "Engines that heard, answered and spoke",
     packets: {
-      fenced: (count: string) => `${count} packets cut off`,
-      dropped: (count: string) => `${count} packets dropped`,
-      late: (count: string) => `${count} packets late`,
+      fenced: (count: string) => `${packetsOf(count)} cut off`,
+      dropped: (count: string) => `${packetsOf(count)} dropped`,
+      late: (count: string) => `${packetsOf(count)} late`,
     },
     hidden: "Transcripts are hidden. Set VOXBUS_MONITOR_TRANSCRIPTS=1 to show them.",
     activity: "Events since this page opened",
@@ -193,24 +237,15 @@ export const english = {
       string,
       string
     >,
-    say: "Announcement",
-    sayLabel: "Text to speak once the device is silent",
-    saySend: "Announce",
-    saySent: "Sent.",
     disconnect: "Disconnect",
     disconnectAsk: "Close this device's session? The device may connect again.",
     disconnected: "The gateway was told to close the session.",
     cancel: "Cancel",
     confirm: "Close session",
-    profile: "Profile",
-    profileText: "Changes apply from the next turn. Empty fields use the fleet's defaults.",
-    save: "Save",
-    saved: "Saved.",
-    conflict:
-      "The profile was changed elsewhere in the meantime. The form now shows that version. Your changes were not saved.",
-    revision: (revision: number) => (revision === 0 ? "no profile of its own" : `revision ${revision}`),
-    fields: profileFields,
   },
+  say: sayInEnglish,
+  tools: toolsInEnglish,
+  character: characterInEnglish,
   system: systemInEnglish,
   error: {
     unreachable: "The monitor cannot be reached.",

@@ -9,6 +9,8 @@ import { Measured } from "./measured.tsx";
 import { nameProcess } from "./name-process.ts";
 import { Pools } from "./pools.tsx";
 import { Programs } from "./programs.tsx";
+import { Services } from "./services.tsx";
+import { Shadows } from "./shadows.tsx";
 import "./system.css";
 
 /** System: load, latencies, programs, alerts and queues. */
@@ -27,7 +29,9 @@ export function SystemPage() {
           <Charts />
           <div class="stack">
             <Programs programs={now.programs} />
+            <Services services={now.services} channels={now.channels} />
             <Pools pools={now.pools} />
+            <Shadows shadows={now.shadows} />
             <div class="columns">
               <Alerts alerts={now.alerts} />
               <Queues queues={now.queues} />
@@ -124,6 +128,16 @@ function Charts() {
   );
 }
 
+/** An address is a link; a path in the repository is only shown. */
+function Runbook({ link }: { readonly link: string }) {
+  if (!/^https?:/.test(link)) return <code>{link}</code>;
+  return (
+    <a href={link} rel="noreferrer" target="_blank">
+      {link.replace(/^.*#/, "")}
+    </a>
+  );
+}
+
 function Alerts({ alerts }: { readonly alerts: readonly AlertView[] }) {
   const { system: words } = useWords();
   return (
@@ -139,6 +153,9 @@ function Alerts({ alerts }: { readonly alerts: readonly AlertView[] }) {
               <time dateTime={new Date(alert.at).toISOString()}>{showTime(alert.at)}</time>
             </p>
             <p>{alert.message}</p>
+            <p class="runbook">
+              {words.runbook}: <Runbook link={alert.runbook} />
+            </p>
           </li>
         ))}
       </ul>
@@ -184,19 +201,23 @@ function BadMessages({ messages }: { readonly messages: readonly BadMessageView[
                 <th scope="col">{words.subject}</th>
                 <th scope="col">{words.why}</th>
                 <th scope="col">{words.field}</th>
+                <th scope="col">{words.publishedBy}</th>
                 <th scope="col">{words.times}</th>
                 <th scope="col">{words.lastTime}</th>
                 <th scope="col">{words.droppedBy}</th>
               </tr>
             </thead>
             <tbody>
-              {messages.map(({ subject, reason, field = "", count, at, program, id }) => (
+              {messages.map(({ subject, reason, field = "", limit, publisher, count, at, program, id }) => (
                 <tr key={`${program} ${id} ${subject} ${reason} ${field}`}>
                   <th scope="row" class="subject" title={subject}>
                     {subject}
                   </th>
                   <td>{words.reasons[reason] ?? reason}</td>
-                  <td>{field || "–"}</td>
+                  <td>
+                    {field || "–"} <small>{limit}</small>
+                  </td>
+                  <td>{publisher ?? "–"}</td>
                   <td>{showCount(count)}</td>
                   <td>
                     <time dateTime={new Date(at).toISOString()}>{showTime(at)}</time>

@@ -4,7 +4,7 @@ import type { Conversation } from "./conversation.ts";
 
 /** The button for what the user can do next: talk, pause the microphone, or stop the answer. */
 export function Controls({ conversation }: { readonly conversation: Conversation }) {
-  const { talk: words } = useWords();
+  const { talk: words, device } = useWords();
   const phase = conversation.phase.value;
   if (phase === "thinking" || phase === "speaking") {
     return (
@@ -17,6 +17,13 @@ export function Controls({ conversation }: { readonly conversation: Conversation
     return (
       <button class="big pause" onClick={() => conversation.pause()}>
         <PauseIcon /> {words.pause}
+      </button>
+    );
+  }
+  if (phase === "activating") {
+    return (
+      <button class="big pause" onClick={() => conversation.giveUp()}>
+        <StopIcon /> {device.cancel}
       </button>
     );
   }

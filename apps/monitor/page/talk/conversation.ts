@@ -6,12 +6,19 @@ import { reconnectsAfter } from "./close-codes.ts";
 import { createDeviceTools } from "./device-tools.ts";
 import { createExchangeLog } from "./exchange-log.ts";
 import { createConnection } from "./gateway-connection.ts";
+import type { DeviceIdentity } from "./gateway-endpoint.ts";
 import { TalkError, type TalkErrorName } from "./talk-error.ts";
+
+/** The close codes after which the page does not connect again, for a reason that it can name. */
+const endings: ReadonlyMap<number, TalkErrorName> = new Map([
+  [closeCodes.replaced.code, "replaced"],
+  [closeCodes.disabled.code, "disabled"],
+]);
 
 /** Activity of an open session: waiting for the user, hearing the user, waiting for an answer, playing an answer. */
 type Activity = "ready" | "listening" | "thinking" | "speaking";
-/** State of the conversation; `off` means not connected. */
-export type Phase = "off" | "connecting" | Activity;
+/** State of the conversation; `off` means not connected, `activating` that an operator has to let this browser in. */
+export type Phase = "off" | "connecting" | "activating" | Activity;
 
 type Message<T extends ServerMessageType> = Extract<ReceivedMessage, { readonly type: T }>;
 type Handlers = { readonly [T in ServerMessageType]?: (message: Message<T>) => void };
@@ -68,9 +75,11 @@ export class Conversation {
   readonly microphoneLevel = this.#audio.microphoneLevel;
   readonly speakerLevel = this.#audio.speakerLevel;
   readonly rtt: ReadonlySignal<number | undefined>;
+  /** The code with which an operator lets this browser in. */
+  readonly code: ReadonlySignal<string | undefined>;
   readonly phase: ReadonlySignal<Phase>;
 
-  constructor(options: { readonly device: string; readonly gateways: () => readonly GatewayAddress[] }) {
+  constructor(options: { readonly identity: DeviceIdentity; readonly gateways: () => readonly GatewayAddress[] }) {
     const connection = createConnection({
       ...options,
       listeners: {
@@ -85,9 +94,11 @@ export class Conversation {
     });
     this.#connection = connection;
     this.rtt = connection.rtt;
+    this.code = connection.code;
     this.phase = computed(() => {
       const state = connection.state.value;
       if (state === "open") return this.#activity.value;
+      if (connection.code.value !== undefined) return "activating";
       return state === "closed" ? "off" : state;
     });
   }
@@ -100,6 +111,11 @@ export class Conversation {
       await this.#connection.open();
       this.#settle();
     });
+  }
+
+  /** Ends the wait for an operator. */
+  giveUp(): void {
+    this.#connection.giveUp();
   }
 
   /** Closes the microphone. An answer plays on. */
@@ -256,6 +272,7 @@ export class Conversation {
     const lost = open?.isTyped && open.transcribedAt === undefined ? open.question : undefined;
     if (lost === undefined) this.#log.end();
     this.#audio.clear();
+    let ending: TalkErrorName = "stayed-lost";
     if (reconnectsAfter(code)) {
       this.#error.value = "lost";
       try {
@@ -265,6 +282,7 @@ export class Conversation {
         return isStillOpen ? this.#sendQuestion(lost) : this.#settle();
       } catch (error) {
         if (!(error instanceof TalkError)) throw error;
+        if (error.reason === "not-let-in") ending = error.reason;
       }
     }
     this.#log.end();
@@ -274,6 +292,6 @@ export class Conversation {
     }
     this.#audio.closeMicrophone();
     if (code === closeCodes.done.code) this.#error.value = undefined;
-    else this.#error.value = code === closeCodes.replaced.code ? "replaced" : "stayed-lost";
+    else this.#error.value = endings.get(code) ?? ending;
   }
 }

@@ -1,5 +1,5 @@
 import type { DeviceMessageType, ReceivedMessage } from "@voxbus/protocol";
-import type { GatewayEndpoint } from "./gateway-endpoint.ts";
+import type { DeviceIdentity, GatewayEndpoint } from "./gateway-endpoint.ts";
 import { TalkError } from "./talk-error.ts";
 
 /** A JSON message for the gateway. */
@@ -35,10 +35,11 @@ const hello: OutgoingMessage = {
   audio_params: { format: "opus", sample_rate: 16_000, channels: 1, frame_duration: 60 },
 };
 
-function buildUrl({ url, token }: GatewayEndpoint, device: string): URL {
+// Browsers cannot set the headers of a WebSocket.
+function buildUrl({ url, token }: GatewayEndpoint, { device, client }: DeviceIdentity): URL {
   const full = new URL(url);
   full.searchParams.set("device-id", device);
-  full.searchParams.set("client-id", device);
+  full.searchParams.set("client-id", client);
   if (token) full.searchParams.set("authorization", `Bearer ${token}`);
   return full;
 }
@@ -49,10 +50,10 @@ function buildUrl({ url, token }: GatewayEndpoint, device: string): URL {
  */
 export async function openDeviceSocket(
   endpoint: GatewayEndpoint,
-  device: string,
+  identity: DeviceIdentity,
   listeners: DeviceSocketListeners,
 ): Promise<DeviceSocket> {
-  const socket = new WebSocket(buildUrl(endpoint, device));
+  const socket = new WebSocket(buildUrl(endpoint, identity));
   socket.binaryType = "arraybuffer";
   let isOpen = false;
   let pingedAt = 0;

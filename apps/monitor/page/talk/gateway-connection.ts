@@ -6,15 +6,20 @@ import {
   type DeviceSocketListeners,
   type OutgoingMessage,
 } from "./device-socket.ts";
-import { findEndpoint } from "./gateway-endpoint.ts";
+import { findEndpoint, type DeviceIdentity } from "./gateway-endpoint.ts";
+import { TalkError } from "./talk-error.ts";
 
 /** This browser's connection to a gateway. It has one session at a time. */
 export interface GatewayConnection {
   readonly state: ReadonlySignal<"closed" | "connecting" | "open">;
+  /** The code with which an operator lets this browser in, while a session waits for that. */
+  readonly code: ReadonlySignal<string | undefined>;
   /** Round trip of the newest ping, ms; undefined before the first pong. */
   readonly rtt: ReadonlySignal<number | undefined>;
   /** Opens a session unless one is open, or waits for `reopen`. Throws TalkError. */
   open(): Promise<void>;
+  /** Ends the wait for an operator: `open` or `reopen` throws TalkError `not-let-in`. */
+  giveUp(): void;
   /** Tries several times to open a session, with growing pauses. Throws TalkError if every try failed. */
   reopen(): Promise<void>;
   /** Sends a message; does nothing without a session. */
@@ -29,24 +34,39 @@ export interface ConnectionListeners extends Omit<DeviceSocketListeners, "onRtt"
   onOpen(): void;
 }
 
+/** The longest wait for an operator, ms: the first code has expired by then. */
+const longestWaitMs = 600_000;
 const retryPausesMs = [500, 1000, 2000, 4000, 8000];
 
 /** Creates the connection; it is closed at first. */
 export function createConnection(options: {
-  readonly device: string;
+  readonly identity: DeviceIdentity;
   readonly gateways: () => readonly GatewayAddress[];
   readonly listeners: ConnectionListeners;
 }): GatewayConnection {
-  const { device, gateways, listeners } = options;
+  const { identity, gateways, listeners } = options;
   const state = signal<"closed" | "connecting" | "open">("closed");
+  const code = signal<string | undefined>(undefined);
   const rtt = signal<number | undefined>(undefined);
   let socket: DeviceSocket | undefined;
   let opening: Promise<void> | undefined;
+  let waiting = new AbortController();
 
+  const findOwnEndpoint = async () => {
+    waiting = new AbortController();
+    const overdue = setTimeout(() => waiting.abort(new TalkError("not-let-in")), longestWaitMs);
+    try {
+      const onCode = (shown: string) => (code.value = shown);
+      return await findEndpoint(gateways(), identity, { onCode, signal: waiting.signal });
+    } finally {
+      clearTimeout(overdue);
+      code.value = undefined;
+    }
+  };
   const openSession = async () => {
     state.value = "connecting";
     try {
-      socket = await openDeviceSocket(await findEndpoint(gateways(), device), device, {
+      socket = await openDeviceSocket(await findOwnEndpoint(), identity, {
         ...listeners,
         onRtt: (ms) => (rtt.value = ms),
         onClose(code) {
@@ -71,6 +91,7 @@ export function createConnection(options: {
         return await openSession();
       } catch (error) {
         failure = error;
+        if (waiting.signal.aborted) break;
         console.info("gateway not reached", error);
       }
     }
@@ -82,7 +103,9 @@ export function createConnection(options: {
 
   return {
     state,
+    code,
     rtt,
+    giveUp: () => waiting.abort(new TalkError("not-let-in")),
     open: () => openWith(openSession),
     reopen: () => openWith(reopenSession),
     send: (message) => socket?.send(message),

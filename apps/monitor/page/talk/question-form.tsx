@@ -16,7 +16,8 @@ export function QuestionForm({ conversation }: { readonly conversation: Conversa
   const { talk: words } = useWords();
   const { draft } = conversation;
   // An example would take the place of a question that waits for the connection.
-  const isConnecting = conversation.phase.value === "connecting";
+  const { value: phase } = conversation.phase;
+  const isConnecting = phase === "connecting" || phase === "activating";
   const send = (event: Event) => {
     event.preventDefault();
     const text = draft.value.trim();

@@ -8,9 +8,11 @@ export type TalkErrorName =
   | "no-decoder"
   | "no-gateway"
   | "refused"
+  | "not-let-in"
   | "lost"
   | "stayed-lost"
-  | "replaced";
+  | "replaced"
+  | "disabled";
 
 /** An obstacle to talking that the page explains to its user. */
 export class TalkError extends Error {

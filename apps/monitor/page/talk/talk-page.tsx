@@ -1,6 +1,6 @@
 import { hello } from "../shared/live-state.ts";
 import { linkDevice } from "../shared/route.ts";
-import { readBrowserId } from "../shared/settings.ts";
+import { readBrowserClient, readBrowserId } from "../shared/settings.ts";
 import { showMs } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
 import { Controls } from "./controls.tsx";
@@ -13,7 +13,10 @@ import "./talk.css";
 
 const device = readBrowserId();
 // It outlives this page, so that a user can look at the fleet while an answer plays.
-const conversation = new Conversation({ device, gateways: () => hello.value?.gateways ?? [] });
+const conversation = new Conversation({
+  identity: { device, client: readBrowserClient() },
+  gateways: () => hello.value?.gateways ?? [],
+});
 
 /** Talk: this browser as a device. */
 export function TalkPage() {
@@ -25,6 +28,7 @@ export function TalkPage() {
           {words.title}
         </h1>
         <Stage conversation={conversation} />
+        <ActivationCode code={conversation.code.value} />
         <Controls conversation={conversation} />
         <Notices conversation={conversation} />
         <QuestionForm conversation={conversation} />
@@ -39,6 +43,20 @@ export function TalkPage() {
         </p>
       </section>
     </>
+  );
+}
+
+/** The code with which an operator lets this browser in, if it waits for that. */
+function ActivationCode({ code }: { readonly code: string | undefined }) {
+  const { talk: words } = useWords();
+  if (code === undefined) return null;
+  return (
+    <p class="activation" role="alert">
+      <strong>{code.replace(/(?=...$)/, " ")}</strong>
+      <span>
+        {words.activation} <a href="#/fleet">{words.activationLink}</a>
+      </span>
+    </p>
   );
 }
 

@@ -1,7 +1,7 @@
 import type { Meter } from "@opentelemetry/api";
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView } from "@voxbus/presence";
-import type { Log } from "@voxbus/subscriber";
+import { startAtZero, type Log } from "@voxbus/subscriber";
 import { ulid } from "ulid";
 import { holdMonitorLease } from "../leader/leader-lease.ts";
 import { createPresenceGc } from "../leader/presence-gc.ts";
@@ -11,8 +11,10 @@ import type { GatewayTarget } from "../measurements/targets.ts";
 import { openAlerts, type Alerts } from "./alerts.ts";
 import { createEvaluation } from "./evaluation.ts";
 import { watchGateways } from "./gateway-watch.ts";
-import type { RuleSettings } from "./rules.ts";
-import { createWebhook } from "./webhook.ts";
+import type { Severity } from "./hysteresis.ts";
+import { limitsOf, rules, type RuleSettings } from "./rules.ts";
+import type { Webhooks } from "../webhooks/webhooks.ts";
+import { createRunbook } from "../events/runbook.ts";
 
 const gatewaysMs = 1000;
 const cleanUpMs = 60_000;
@@ -22,7 +24,7 @@ const firstMeasurementMs = 6000;
 export interface AlertingConfig extends RuleSettings {
   readonly VOXBUS_MONITOR_INTERVAL_MS: number;
   readonly VOXBUS_MONITOR_LEASE_MS: number;
-  readonly VOXBUS_MONITOR_WEBHOOK?: string | undefined;
+  readonly VOXBUS_MONITOR_RUNBOOK_URL?: string | undefined;
 }
 
 /** Dependencies of alerting. */
@@ -30,6 +32,7 @@ export interface AlertingParts {
   readonly bus: Bus;
   readonly presence: PresenceView;
   readonly measurements: Measurements;
+  readonly webhooks: Pick<Webhooks, "wants" | "deliver">;
   readonly config: AlertingConfig;
   readonly log: Log;
   readonly meter: Meter;
@@ -46,19 +49,19 @@ export interface Alerting {
 
 /** Starts alerting: every monitor measures, and the active one acts. Resolves once the alerts that stand are read. */
 export async function createAlerting(parts: AlertingParts): Promise<Alerting> {
-  const { bus, presence, measurements, config, log, meter, signal } = parts;
+  const { bus, presence, measurements, webhooks, config, log, meter, signal } = parts;
   const gateways = watchGateways({ bus, presence, log });
   const presenceGc = createPresenceGc({ bus, presence, log });
   const began = performance.now();
   let takenOver: Promise<void> | undefined;
 
-  const raisedAlerts = meter.createCounter("voxbus_monitor_alerts", { description: "Alerts raised or worsened" });
   const alerts = await openAlerts({
     bus,
     active: () => lease.active(),
-    webhook: createConfiguredWebhook(parts),
+    webhooks,
     log,
-    raised: (severity, name) => raisedAlerts.add(1, { severity, name }),
+    runbook: createRunbook(config.VOXBUS_MONITOR_RUNBOOK_URL),
+    raised: countAlerts(meter, config),
   });
   const evaluation = createEvaluation(alerts, config);
   const attempt = createAttempt(log, signal);
@@ -126,11 +129,14 @@ export async function createAlerting(parts: AlertingParts): Promise<Alerting> {
   };
 }
 
-function createConfiguredWebhook({ config, log, meter, signal }: AlertingParts) {
-  const posts = meter.createCounter("voxbus_monitor_webhook_posts", { description: "Alerts posted, by outcome" });
-  const url = config.VOXBUS_MONITOR_WEBHOOK;
-  if (url === undefined) return undefined;
-  return createWebhook({ url, log, signal, posted: (outcome) => posts.add(1, { outcome }) });
+/** Gives the function that counts an alert when it is raised or gets worse. */
+function countAlerts(meter: Meter, settings: RuleSettings): (severity: Severity, name: string) => void {
+  const counter = meter.createCounter("voxbus_monitor_alerts", { description: "Alerts raised or worsened" });
+  for (const rule of rules) {
+    const severity = limitsOf(rule, settings).levels.map(([, severity]) => severity);
+    startAtZero(counter, { severity, name: [rule.name] });
+  }
+  return (severity, name) => counter.add(1, { severity, name });
 }
 
 /** Logs the failures of a piece of work, unless the program is stopping. */

@@ -3,10 +3,12 @@ import { channels, type Alert } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import PQueue from "p-queue";
 import { ulid } from "ulid";
+import { alertEvent } from "../events/api-event.ts";
+import type { RunbookLink } from "../events/runbook.ts";
 import { addStep, alertId, isDelivered, lastStep, raisedAt } from "./alert-record.ts";
 import { openAlertStore, type AlertStore } from "./alert-store.ts";
 import type { Severity, Transition } from "./hysteresis.ts";
-import type { Webhook } from "./webhook.ts";
+import type { Webhooks } from "../webhooks/webhooks.ts";
 
 const keepResolvedMs = 24 * 3_600_000;
 
@@ -14,12 +16,14 @@ const keepResolvedMs = 24 * 3_600_000;
 export interface StandingAlert extends Alert {
   /** The time at which it began; `at` is the time of its last change. */
   readonly raisedAt: number;
+  /** The link to its section of the runbook. */
+  readonly runbook: string;
 }
 
 /**
  * All alerts of the system. A step is written to KV `monitor` by compare-and-set, then published and posted, and each
  * delivery is recorded there. So another monitor delivers the steps that this one could not, and no others. A published
- * step and its record leave in one write. If the monitor is killed after the webhook's answer, the record may be lost; the
+ * step and its record leave in one write. If the monitor is killed after a webhook's answer, the record may be lost; the
  * webhook then gets the step again under the same idempotency key.
  */
 export interface Alerts extends Closer {
@@ -39,25 +43,29 @@ export interface Alerts extends Closer {
 interface AlertsParts {
   readonly bus: Bus;
   readonly active: () => boolean;
-  readonly webhook: Webhook | undefined;
+  readonly webhooks: Pick<Webhooks, "wants" | "deliver">;
   readonly log: Log;
+  readonly runbook: RunbookLink;
   readonly raised: (severity: Severity, name: string) => void;
 }
 
 /** Opens the alerts; resolves once those that stand are read. */
 export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
-  const { active, webhook, log } = parts;
+  const { active, webhooks, log, runbook } = parts;
   const store = await openAlertStore(parts.bus);
   // A record's revision is known only once the write before is done, so writes follow each other.
   const writes = new PQueue({ concurrency: 1 });
   const publish = createPublisher(parts, store);
-  const post = webhook && createPoster({ ...parts, webhook }, store, writes);
+  const post = createPoster(parts, store, writes);
 
   return {
     list: () =>
       store
         .entries()
-        .map(([, record]) => ({ ...lastStep(record), raisedAt: raisedAt(record) }))
+        .map(([, record]) => {
+          const step = lastStep(record);
+          return { ...step, raisedAt: raisedAt(record), runbook: runbook(step.name) };
+        })
         .sort((a, b) => Number(a.resolved) - Number(b.resolved) || b.at - a.at),
     apply: (transition, { name, target, message }) =>
       writes.add(async () => {
@@ -76,18 +84,26 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
           message,
           resolved: transition.type === "resolve",
         };
-        if (!(await store.write(id, addStep(record, step, webhook !== undefined)))) return;
-        const fields = { alert: step.id, name, target, severity: step.severity, transition: transition.type };
+        if (!(await store.write(id, addStep(record, step, webhooks.wants("alert"))))) return;
+        // `name` is that of the program in every line.
+        const fields = {
+          alert: name,
+          target,
+          id: step.id,
+          severity: step.severity,
+          transition: transition.type,
+          runbook: runbook(name),
+        };
         log.warn(fields, "alert changed");
         if (transition.type !== "resolve") parts.raised(step.severity, name);
         await publish(id);
-        post?.();
+        post();
       }),
     deliver: () =>
       writes.add(async () => {
         await store.save();
         for (const [id] of store.entries()) await publish(id);
-        post?.();
+        post();
       }),
     prune: () =>
       writes.add(async () => {
@@ -114,43 +130,43 @@ function createPublisher({ bus, active }: AlertsParts, store: AlertStore): (id: 
   };
 }
 
-/** Posts all steps that were not posted yet, oldest first, one at a time. */
-function createPoster(
-  { active, webhook, log }: AlertsParts & { readonly webhook: Webhook },
-  store: AlertStore,
-  writes: PQueue,
-): () => void {
-  let posting = false;
+/** Posts all steps that were not posted yet, oldest first. A webhook that is slow does not delay another one. */
+function createPoster({ active, webhooks, runbook }: AlertsParts, store: AlertStore, writes: PQueue): () => void {
+  /** The steps that are on their way, or have ended and are not recorded yet, by their events' keys. */
+  const underway = new Map<string, { hasEnded: boolean }>();
 
-  /** Posts the oldest step that waits; false without one, or if it could not be posted. */
-  const postNext = async (): Promise<boolean> => {
-    const waiting = store.entries().flatMap(([id, { steps, posted }]) => {
-      const step = steps[posted];
-      return step ? [{ id, step }] : [];
+  /** Records the steps of an alert that have ended, in order. Throws BusAwayError. */
+  const record = (id: string) =>
+    writes.add(async () => {
+      const record = store.get(id);
+      const steps = record?.steps.slice(record.posted) ?? [];
+      const open = steps.findIndex((step) => underway.get(alertEvent(step).key)?.hasEnded !== true);
+      const ended = open < 0 ? steps : steps.slice(0, open);
+      if (record === undefined || ended.length === 0) return;
+      await store.write(id, { ...record, posted: record.posted + ended.length });
     });
-    const next = waiting.sort((a, b) => a.step.at - b.step.at)[0];
-    if (next === undefined || !active()) return false;
-    if (!(await webhook.post(next.step))) return false;
-    return writes.add(async () => {
-      const record = store.get(next.id);
-      if (record?.steps[record.posted]?.id !== next.step.id) return true;
-      return store.write(next.id, { ...record, posted: record.posted + 1 });
-    });
-  };
-
-  const postAll = async () => {
-    try {
-      while (await postNext());
-    } catch (error) {
-      log.warn({ err: error }, "posted alert not recorded");
-    } finally {
-      posting = false;
-    }
-  };
 
   return () => {
-    if (posting) return;
-    posting = true;
-    void postAll();
+    if (!active()) return;
+    const waiting = store
+      .entries()
+      .flatMap(([id, { steps, posted }]) =>
+        steps.slice(posted).map((step) => ({ id, event: alertEvent(step, runbook) })),
+      )
+      .toSorted((one, other) => one.event.at - other.event.at);
+    const keys = new Set(waiting.map(({ event }) => event.key));
+    for (const key of underway.keys()) if (!keys.has(key)) underway.delete(key);
+    for (const { id, event } of waiting) {
+      const found = underway.get(event.key);
+      // NATS was away when it ended.
+      if (found?.hasEnded) void record(id).catch(() => undefined);
+      if (found) continue;
+      const one = { hasEnded: false };
+      underway.set(event.key, one);
+      webhooks.deliver(event, () => {
+        one.hasEnded = true;
+        return record(id);
+      });
+    }
   };
 }

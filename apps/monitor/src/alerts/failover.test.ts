@@ -103,7 +103,9 @@ test("alerts: each is raised once and resolved once, even if the monitor is kill
   }
   expect(posted.length - told.length).toBeLessThanOrEqual(kills);
   const first = told[0]!;
-  expect(posted.find(({ body }) => body["id"] === first.id)?.body).toEqual(first);
+  const runbook = "docs/runbook.md#connections";
+  const key = `${first.id}-${first.severity}`;
+  expect(posted.find(({ body }) => body["id"] === first.id)?.body).toEqual({ ...first, kind: "alert", key, runbook });
   subscription.close();
   speaking.close();
 }, 90_000);

@@ -41,6 +41,8 @@ export function watchGateways(parts: {
   let noted = "";
   let notedAt = -Infinity;
   let inheritedAt = -Infinity;
+  /** The time at which another NATS server was found. */
+  let changedAt = -Infinity;
 
   return {
     async inherit() {
@@ -54,9 +56,11 @@ export function watchGateways(parts: {
     async check(leaving) {
       const now = performance.now();
       const leases = presence.gateways();
-      if (bus.server() !== server)
-        known = new Map([...known].filter(([, { missingSince }]) => missingSince !== undefined));
+      if (bus.server() !== server) changedAt = now;
       server = bus.server();
+      // For a moment the view still has leases from before the restart.
+      if (now - changedAt < Math.min(graceMs, settleMs))
+        known = new Map([...known].filter(([, { missingSince }]) => missingSince !== undefined));
       const settling = now - inheritedAt < settleMs;
       // A gateway that died and came back while no monitor ran shows by its epoch, not by its absence.
       const losses = findLosses(known, {

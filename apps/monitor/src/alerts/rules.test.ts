@@ -127,6 +127,7 @@ test("reactions: are the gauges of processes, and unknown for processes without 
   for (const [name, gauge] of [
     ["claims-paused", "claimsPaused"],
     ["refusing", "refusing"],
+    ["engine-unusable", "enginesUnusable"],
   ] as const) {
     expect(measure(name, { gauges: {} })).toBeUndefined();
     expect(measure(name, { gauges: { [gauge]: 1 } })).toBe(1);

@@ -49,6 +49,10 @@ const switched = (severity: Severity): Limits => ({ levels: [[1, severity]], cle
 
 const total = (name: string) => (stats: Stats) => stats.totals[name] ?? 0;
 const frames = ({ totals }: Stats) => (totals["framesReceived"] ?? 0) + (totals["framesSent"] ?? 0);
+const talking = ({ gauges }: Stats) => {
+  const { connections, idleConnections = 0 } = gauges;
+  return connections === undefined ? undefined : connections - idleConnections;
+};
 const faults = Object.entries(dropReasons).flatMap(([reason, drop]) => (drop.class === "fault" ? [reason] : []));
 const faultyDrops = ({ drops }: Stats) => faults.reduce((sum, reason) => sum + (drops[reason] ?? 0), 0);
 
@@ -94,12 +98,24 @@ const rows = [
     setting: {
       variable: "VOXBUS_MONITOR_MAX_CONNECTIONS",
       default: 1000,
-      describe: "connections of a gateway at which an alert is raised",
+      describe: "connections of a gateway, without idle MQTT devices, at which an alert is raised",
     },
     levels: (limit) => threshold(limit),
-    measure: { process: ({ stats }) => stats.gauges["connections"] },
+    measure: { process: ({ stats }) => talking(stats) },
     say: (label, value) => `${label} holds ${value} connections.`,
     over: (label) => `${label} holds fewer connections again.`,
+  },
+  {
+    name: "idle-connections",
+    setting: {
+      variable: "VOXBUS_MONITOR_MAX_IDLE_CONNECTIONS",
+      default: 10_000,
+      describe: "connections of a gateway's idle MQTT devices at which an alert is raised",
+    },
+    levels: (limit) => threshold(limit),
+    measure: { process: ({ stats }) => stats.gauges["idleConnections"] },
+    say: (label, value) => `${label} holds ${value} connections of idle devices.`,
+    over: (label) => `${label} holds fewer connections of idle devices again.`,
   },
   {
     name: "queue",
@@ -159,6 +175,13 @@ const rows = [
     measure: { process: ({ stats }) => stats.gauges["toolsRefused"] },
     say: (label) => `The model's server of ${label} refuses tools: devices can only talk.`,
     over: (label) => `The model's server of ${label} takes tools again, or ${label} is gone.`,
+  },
+  {
+    name: "engine-unusable",
+    levels: () => ({ ...switched("medium"), raiseAfter: 2 }),
+    measure: { process: ({ stats }) => stats.gauges["enginesUnusable"] },
+    say: (label, value) => `${label} cannot use ${value === 1 ? "one of its engines" : `${value} of its engines`}.`,
+    over: (label) => `${label} can use its engines again.`,
   },
   {
     name: "memory-trend",

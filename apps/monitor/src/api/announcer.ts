@@ -1,6 +1,7 @@
 import type { Log, Send } from "@voxbus/subscriber";
 import PQueue from "p-queue";
 import { Problem } from "../http/problems.ts";
+import { nameReply } from "../receipts/receipt-book.ts";
 
 /** Announcements that are stored a second: each is a reply that a tts speaks. */
 export const announcementsPerSecond = 200;
@@ -12,10 +13,10 @@ export type Announcement = Parameters<Send["say"]>[2] & { readonly text: string 
 /** Has something spoken by many devices, one list of them at a time. */
 export interface Announcer {
   /**
-   * Begins, and gives how many seconds it takes until the last one is stored. Throws the problem `busy` while another
-   * list is in progress. When the monitor stops, the rest is not spoken.
+   * Begins, and gives how many seconds it takes until the last one is stored. `id` is the beginning of each device's
+   * reply id. Throws the problem `busy` while another list is in progress. When the monitor stops, the rest is not spoken.
    */
-  start(devices: readonly string[], announcement: Announcement): number;
+  start(id: string, devices: readonly string[], announcement: Announcement): number;
 }
 
 /** Creates the announcer; it ends with `signal`. */
@@ -29,15 +30,15 @@ export function createAnnouncer(send: Send, log: Log, signal: AbortSignal): Anno
   signal.addEventListener("abort", () => queue.clear());
 
   return {
-    start(devices, { text, ...how }) {
+    start(id, devices, { text, ...how }) {
       if (queue.size + queue.pending > 0) {
         throw new Problem("busy", "another announcement to many devices is still going out; try again");
       }
       let failed = 0;
-      for (const device of devices) {
+      for (const [index, device] of devices.entries()) {
         void queue.add(async () => {
           try {
-            await send.say(device, text, how, signal);
+            await send.say(device, text, { ...how, reply: nameReply(id, index) }, signal);
           } catch (error) {
             failed += 1;
             log.debug({ err: error, device }, "announcement not stored");

@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import type { PresenceView, Profiles } from "@voxbus/presence";
-import { channels, type Command, Presence, SessionState } from "@voxbus/protocol";
+import { AudioState, channels, type Command, groupsOf, Presence, SessionState } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import { z } from "zod";
 import { ByDevice, DeviceId, Name } from "../http/params.ts";
@@ -19,6 +19,9 @@ const Filter = z.strictObject({
   prefix: z.string().max(64).optional().describe("only ids that begin with this, in upper or lower case"),
   group: Name.optional().describe("only devices whose profile names this group"),
   gateway: Name.optional().describe("only devices that this gateway holds"),
+  audio: AudioState.optional().describe(
+    "only devices with an open audio channel, or those that are reached while idle",
+  ),
   state: SessionState.exclude(["closed"]).optional().describe("only devices in this state"),
 });
 
@@ -97,13 +100,14 @@ export function addDeviceRoutes(
 function filterDevices(
   presence: PresenceView,
   profiles: Profiles,
-  { prefix = "", group, gateway, state }: Omit<z.infer<typeof Filter>, "limit" | "after">,
+  { prefix = "", group, gateway, state, audio }: Omit<z.infer<typeof Filter>, "limit" | "after">,
 ): readonly string[] {
   const begin = prefix.toLowerCase();
   return [...presence.devices()]
     .filter(([, { gateway: held, state: now }]) => (gateway ?? held) === held && (state ?? now) === now)
+    .filter(([, { audio: channel = "open" }]) => (audio ?? channel) === channel)
     .map(([id]) => id)
     .filter((id) => id.toLowerCase().startsWith(begin))
-    .filter((id) => group === undefined || profiles.of(id).group === group)
+    .filter((id) => group === undefined || groupsOf(profiles.of(id)).includes(group))
     .sort();
 }

@@ -23,6 +23,7 @@ export function addGatewayRoutes(
   });
 
   addRoute(app, "post", "/api/gateways/{id}/drain", {
+    scope: "admin",
     summary: "Has a gateway let what is said finish, send its devices elsewhere, and stop",
     params: ByGateway,
     answer: z.object({

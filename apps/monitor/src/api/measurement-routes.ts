@@ -92,7 +92,12 @@ export function addMeasurementRoutes(
         .describe("true: only those that stand; false: only those that are resolved"),
     }),
     answer: z.object({
-      alerts: z.array(Alert.extend({ raisedAt: z.number().describe("ms since the epoch at which it began") })),
+      alerts: z.array(
+        Alert.extend({
+          raisedAt: z.number().describe("ms since the epoch at which it began"),
+          runbook: z.string().describe("the link to its section of the runbook"),
+        }),
+      ),
     }),
     problems: ["bad-field"],
     handle: ({ query: { open } }) => {

@@ -14,3 +14,8 @@ export function requireDevice(presence: PresenceView, id: string): Presence {
 export function requireBus(bus: Bus): void {
   if (!bus.connected()) throw new Problem("bus-away", "NATS cannot be reached now; try again");
 }
+
+/** True if a device is idle, and its gateway finds out whether it gets what it is sent. */
+export function givesReceipts(presence: Presence | undefined): boolean {
+  return presence?.audio === "closed" && presence.features.mcp === true;
+}

@@ -1,15 +1,18 @@
 import type { z } from "zod";
+import type { Closer } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
-import { buckets, type Channel, channels, stored } from "@voxbus/protocol";
+import { buckets, type Channel, channels, stored, type Receipt } from "@voxbus/protocol";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { startTestMonitor, type TestMonitor } from "../test-monitor.ts";
 
 let my: TestMonitor;
 const registries: Registry[] = [];
+const closers: Closer[] = [];
 beforeAll(async () => {
   my = await startTestMonitor();
 });
 afterEach(async () => {
+  for (const closer of closers.splice(0)) closer.close();
   for (const registry of registries.splice(0)) await registry.close();
 });
 afterAll(() => my?.stop());
@@ -48,7 +51,7 @@ async function hear<S extends z.ZodType>(channel: Channel<S>): Promise<[string, 
 test("devices: are found by the beginning of their ids, in upper or lower case, and by their group", async () => {
   await openGateway("g1", ["Kitchen-1", "kitchen-2", "hall"]);
   await my.bus.bucket(buckets.profiles).put("hall", { group: "ground" });
-  await my.bus.bucket(buckets.profiles).put("kitchen-2", { group: "ground" });
+  await my.bus.bucket(buckets.profiles).put("kitchen-2", { group: "rear", groups: ["ground"] });
   await shown(["Kitchen-1", "kitchen-2"], "?prefix=KITCHEN");
   await shown(["hall", "kitchen-2"], "?group=ground");
   await shown(["kitchen-2"], "?group=ground&prefix=k");
@@ -70,6 +73,76 @@ test("text and control: are sent to one device in its open session", async () =>
   expect((await my.ask("POST", "/api/devices/nobody/text", { message: { type: "alert", message: "x" } })).status).toBe(
     404,
   );
+});
+
+/** A device that is idle over MQTT, and how its gateway reports that it takes what it is sent. */
+async function openIdle(registry: Registry, id: string, result: Receipt["result"]): Promise<void> {
+  const idle = { session: "s1", since: 0, remote: "", protocol: 1, features: { mcp: true }, state: "idle" as const };
+  await registry.enter(id, { ...idle, audio: "closed" }, AbortSignal.timeout(5000));
+  await shown([id], `?audio=closed&prefix=${id}`);
+  const report = (reply: string | undefined) => {
+    const event = { session: "s1", at: 0, gateway: "g1", ...(reply !== undefined && { receipt: { reply, result } }) };
+    my.bus.publish(channels.event(id), event);
+  };
+  for (const channel of [channels.out(id), channels.fleetOut(), stored(channels.sayOpen(id))])
+    closers.push(
+      my.bus.subscribe<z.ZodType<{ readonly reply?: string | undefined }>>(channel, ({ reply }) => report(reply)),
+    );
+  await my.bus.flush();
+}
+
+test.each(["delivered", "unanswered"] as const)(
+  "text and control: of an idle device, the answer tells the receipt: %s",
+  async (result) => {
+    const registry = await openGateway("g1");
+    await openIdle(registry, `asleep-${result}`, result);
+    const alert = { message: { type: "alert", message: "Dinner" } };
+    const reboot = { message: { type: "system", command: "reboot" } };
+    for (const [path, message] of [
+      ["text", alert],
+      ["control", reboot],
+    ] as const) {
+      const answer = await my.ask("POST", `/api/devices/asleep-${result}/${path}`, message);
+      expect(answer.body).toEqual({ session: "s1", gateway: "g1", receipt: result });
+    }
+  },
+);
+
+test("receipts: are found by the id of an announcement or a message, at any monitor, until all are in", async () => {
+  const registry = await openGateway("g1", ["awake"]);
+  await openIdle(registry, "asleep", "delivered");
+  await openIdle(registry, "gone", "expired");
+  await shown(["asleep", "awake", "gone"]);
+  const other = await my.another();
+  const read = async (url: string, reply: unknown) => {
+    const response = await fetch(`${url}/api/receipts/${String(reply)}?wait=5s`);
+    return (await response.json()) as Record<string, unknown>;
+  };
+  const asleep = { device: "asleep", result: "delivered" };
+  const gone = { device: "gone", result: "expired" };
+  const shownTo = await my.ask("POST", "/api/fleet/text", { message: { type: "alert", message: "Dinner" } });
+  expect(await read(my.url, shownTo.body["reply"])).toEqual({
+    id: shownTo.body["reply"],
+    counts: { delivered: 1, expired: 1, sent: 1 },
+    devices: expect.arrayContaining([asleep, gone, { device: "awake", result: "sent" }]) as unknown,
+  });
+  const one = await my.ask("POST", "/api/devices/asleep/say", { text: "Dinner is ready." });
+  for (const url of [my.url, other.addresses["monitor"]!.replace(/\/$/, "")])
+    expect((await read(url, one.body["reply"]))["devices"]).toEqual([asleep]);
+  const many = await my.ask("POST", "/api/fleet/say", { text: "Dinner is ready." });
+  const path = `/api/receipts/${many.body["reply"]}`;
+  await vi.waitFor(
+    async () =>
+      expect((await my.ask("GET", path)).body["counts"]).toMatchObject({ delivered: 1, expired: 1, waiting: 1 }),
+    5000,
+  );
+  expect((await my.ask("GET", `${path}?result=expired&limit=1`)).body["devices"]).toEqual([gone]);
+  expect(await my.ask("GET", "/api/receipts/never")).toMatchObject({
+    status: 404,
+    body: { type: "/problems/receipt-unknown" },
+  });
+  expect(await my.ask("GET", `${path}?wait=61s`)).toMatchObject({ status: 400, body: { type: "/problems/bad-field" } });
+  await other.stop("quick");
 });
 
 test.each([
@@ -94,11 +167,11 @@ test("text and control: are sent to a group or to all, and the answer counts the
   const message = { type: "custom", payload: { light: "on" } };
   expect(await my.ask("POST", "/api/groups/upstairs/text", { message })).toEqual({
     status: 202,
-    body: { gateways: 2, devices: 2 },
+    body: { reply: expect.any(String), gateways: 2, devices: 2 },
   });
   expect(await my.ask("POST", "/api/fleet/text", { message })).toEqual({
     status: 202,
-    body: { gateways: 2, devices: 3 },
+    body: { reply: expect.any(String), gateways: 2, devices: 3 },
   });
   const command = { message: { type: "system", command: "reboot" } };
   expect((await my.ask("POST", "/api/groups/upstairs/control", command)).status).toBe(202);
@@ -124,7 +197,7 @@ test("say: reaches each online device of a group or of all once, one list at a t
   await shown(["say-07"], "?group=seven");
   const heard = await hear(stored(channels.sayOpen("*")));
   const all = await my.ask("POST", "/api/fleet/say", { text: "Dinner is ready." });
-  expect(all).toEqual({ status: 202, body: { devices: 25, seconds: 1 } });
+  expect(all).toEqual({ status: 202, body: { reply: expect.any(String), devices: 25, seconds: 1 } });
   expect(await my.ask("POST", "/api/fleet/say", { text: "Again." })).toMatchObject({
     status: 409,
     body: { type: "/problems/busy" },
@@ -136,10 +209,36 @@ test("say: reaches each online device of a group or of all once, one list at a t
   expect(new Set(heard.map(([, { reply }]) => reply)).size).toBe(25);
   await vi.waitFor(async () => {
     const group = await my.ask("POST", "/api/groups/seven/say", { text: "Only you." });
-    expect(group).toEqual({ status: 202, body: { devices: 1, seconds: 1 } });
+    expect(group).toEqual({ status: 202, body: { reply: expect.any(String), devices: 1, seconds: 1 } });
   }, 5000);
   await vi.waitFor(() => expect(heard.at(-1)?.[1].text).toBe("Only you."), 5000);
   expect(heard).toHaveLength(26);
+});
+
+test("say with keep: is kept for each device of a group or of all that was ever here, but not for disabled ones", async () => {
+  const seen = { lastSeen: 5, lastReason: "done", totalOnline: 7 };
+  const grouped = ["away-1", "away-off", "never-here"];
+  for (const id of ["away-1", "away-2", "away-off"]) await my.bus.bucket(buckets.devices).put(id, seen);
+  for (const id of grouped)
+    await my.bus.bucket(buckets.registry).put(id, { since: 1, name: id, allowed: id !== "away-off" });
+  for (const id of grouped) await my.bus.bucket(buckets.profiles).put(id, { group: "away" });
+  await openGateway("g1", ["here"]);
+  await shown(["here"]);
+  await vi.waitFor(async () => {
+    const { devices } = (await my.ask("GET", "/api/registry?group=away")).body;
+    expect(devices.map(({ name }: { name?: string }) => name)).toEqual(grouped);
+  }, 5000);
+  const heard = await hear(stored(channels.sayOpen("*")));
+  const subjectOf = (id: string) => stored(channels.sayOpen(id)).subject;
+  const say = (path: string, keep: string) => my.ask("POST", `/api/${path}/say?keep=${keep}`, { text: "Dinner." });
+  await vi.waitFor(async () => expect((await say("groups/away", "1h")).body).toEqual({ devices: 1, seconds: 1 }), 5000);
+  await vi.waitFor(() => expect(heard).toMatchObject([[subjectOf("away-1"), { keepMs: 3_600_000 }]]), 5000);
+  await vi.waitFor(async () => expect((await say("fleet", "1d")).status).toBe(202), 5000);
+  const addressed = () => heard.map(([subject]) => subject);
+  const others = ["here", "away-2"].map(subjectOf);
+  await vi.waitFor(() => expect(addressed()).toEqual(expect.arrayContaining(others)), 5000);
+  for (const id of ["away-off", "never-here"]) expect(addressed()).not.toContain(subjectOf(id));
+  expect(await say("fleet", "8d")).toMatchObject({ status: 400, body: { errors: [{ field: "keep" }] } });
 });
 
 test("gateways: a drain is sent to a gateway with a lease, and refused without one", async () => {

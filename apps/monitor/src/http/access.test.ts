@@ -1,3 +1,4 @@
+import { createProxies } from "@voxbus/subscriber";
 import { expect, test } from "vitest";
 import { checkExposure, createAccess } from "./access.ts";
 import { Problem } from "./problems.ts";
@@ -9,6 +10,7 @@ type Asked = {
   readonly from?: string;
 };
 
+const proxies = createProxies(["10.9.0.0/16"]);
 const ask = (options: { hosts: readonly string[]; token?: string }, asked: Asked) =>
   askOf(createAccess({ token: undefined, ...options }), asked);
 
@@ -18,7 +20,8 @@ function askOf(
 ) {
   const sent: Record<string, string> = { host: "127.0.0.1:8080", ...headers };
   try {
-    access({ method, path, header: (name) => sent[name] }, { address: from, group: from });
+    const asked = proxies.askedHosts(from, sent);
+    access({ method, path, header: (name) => sent[name] }, { client: { address: from, group: from }, asked });
     return "in";
   } catch (error) {
     if (error instanceof Problem) return error.problem;
@@ -70,6 +73,16 @@ test("access: an address that guesses is refused before its tokens are compared,
   expect(guess("s3cret", "10.0.0.2")).toBe("in");
 });
 
+test("access: a named token is taken from an address that guesses", () => {
+  const caller = { scope: "read", name: "wall", isValid: () => true } as const;
+  const tokens = { find: (given: string) => (given === "named" ? caller : undefined) };
+  const access = createAccess({ hosts: [], token: "s3cret", tokens });
+  const guess = (token: string) => askOf(access, { headers: { authorization: `Bearer ${token}` } });
+  for (let n = 0; n < 100; n += 1) guess(`guess-${n}`);
+  expect(guess("guess")).toBe("too-many-guesses");
+  expect(guess("named")).toBe("in");
+});
+
 test("access: a page that has no token yet does not guess", () => {
   const access = createAccess({ hosts: [], token: "s3cret" });
   for (let n = 0; n < 100; n += 1) expect(askOf(access, {})).toBe("unauthorized");
@@ -83,6 +96,31 @@ test("access: a POST comes from a page of this monitor, or from no page", () => 
   expect(post({ origin: "http://127.0.0.1:8081" })).toBe("forbidden");
   expect(post({ origin: "https://evil.example" })).toBe("forbidden");
   expect(post({ origin: "null" })).toBe("forbidden");
+});
+
+test("access: behind a trusted proxy, a page is of this monitor if it comes from the host that the proxy was asked for", () => {
+  const post = (headers: Record<string, string>, from = "10.9.0.1") => ask(named, { method: "POST", headers, from });
+  const proxy = { "x-forwarded-host": "monitor.example", "x-forwarded-port": "8443" };
+  const page = { origin: "https://monitor.example:8443" };
+  expect(post({ ...proxy, ...page })).toBe("in");
+  expect(post({ host: "monitor.example", "x-forwarded-port": "8443", ...page })).toBe("in");
+  expect(post({ "x-forwarded-host": "Monitor.example:8443", ...page })).toBe("in");
+  expect(post({ ...proxy, "x-forwarded-port": "443", origin: "https://monitor.example" })).toBe("in");
+  // A second proxy in front of it listens on the default port.
+  expect(post({ ...proxy, "x-forwarded-port": "80", origin: "https://monitor.example" })).toBe("in");
+
+  for (const origin of ["https://monitor.example:8444", "https://evil.example:8443", "http://127.0.0.1:8080", "null"]) {
+    expect(post({ ...proxy, origin })).toBe("forbidden");
+  }
+  expect(post({ ...proxy, ...page }, "10.8.0.1")).toBe("forbidden");
+});
+
+test("access: no forwarded header lets a foreign name in", () => {
+  const get = (headers: Record<string, string>) => ask(named, { headers, from: "10.9.0.1" });
+  expect(get({ host: "evil.example", "x-forwarded-host": "monitor.example" })).toBe("forbidden");
+  expect(get({ host: "monitor.example", "x-forwarded-host": "evil.example" })).toBe("forbidden");
+  expect(get({ host: "monitor.example", "x-forwarded-host": "monitor.example, evil.example" })).toBe("forbidden");
+  expect(get({ host: "monitor.example", "x-forwarded-host": "evil.example, monitor.example" })).toBe("in");
 });
 
 test("exposure: beyond loopback needs a token, or VOXBUS_AUTH=none", () => {

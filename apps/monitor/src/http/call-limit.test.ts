@@ -3,15 +3,15 @@ import { expect, test } from "vitest";
 import { createCallLimit } from "./call-limit.ts";
 import { Problem } from "./problems.ts";
 
-function createCalling(options: { readonly perMinute: number; readonly token?: string; readonly most?: number }) {
+function createCalling(options: { readonly perMinute: number; readonly most?: number }) {
   let time = 0;
-  const limit = createCallLimit({ token: undefined, ...options, now: () => time });
+  const limit = createCallLimit({ ...options, now: () => time });
   return {
     wait: (ms: number) => void (time += ms),
     /** Calls once: true if it is counted, otherwise the seconds of Retry-After. */
-    call(address = "10.0.0.1", group: string | undefined = address): true | number {
+    call(address = "10.0.0.1", group: string | undefined = address, token?: string): true | number {
       try {
-        limit.count({ address, group });
+        limit.count({ address, group }, token);
         return true;
       } catch (error) {
         expect(error).toBeInstanceOf(Problem);
@@ -58,12 +58,13 @@ test("call limit: refused calls do not count, so a caller that goes on gets in a
   expect(call()).toBe(true);
 });
 
-test("call limit: each address has its own calls, a network of IPv6 shares them, and so does everybody with the token", () => {
+test("call limit: each address has its own calls, a network of IPv6 shares them, and so do all with one token", () => {
   const open = createCalling({ perMinute: 1 });
   expect([open.call("10.0.0.1"), open.call("10.0.0.2")]).toEqual([true, true]);
   expect([open.call("2001:db8::1", "2001:db8::/64"), open.call("2001:db8::2", "2001:db8::/64")]).toEqual([true, 60]);
-  const shared = createCalling({ perMinute: 1, token: "s3cret" });
-  expect([shared.call("10.0.0.1"), shared.call("10.0.0.2")]).toEqual([true, 60]);
+  const shared = createCalling({ perMinute: 1 });
+  const callAs = (token: string, address: string) => shared.call(address, address, token);
+  expect([callAs("one", "10.0.0.1"), callAs("one", "10.0.0.2"), callAs("two", "10.0.0.1")]).toEqual([true, 60, true]);
 });
 
 test("call limit: 0 is no limit", () => {

@@ -5,25 +5,26 @@ const minuteMs = 60_000;
 
 /** Limits the API calls of each caller. */
 export interface CallLimit {
-  /** Counts a call. Throws the Problem `too-many-calls`, with `Retry-After`, and counts nothing if it is one too many. */
-  count(client: Client): void;
+  /** Counts a call by the token of this name, or by an address. Throws the Problem `too-many-calls`, with `Retry-After`, and counts nothing if it is one too many. */
+  count(client: Client, token?: string): void;
 }
 
 /**
- * Creates the limit: at most `perMinute` calls in any 60 s; 0: any number. All who have the token are one caller; without a
- * `token` each address is. It remembers the calls of the last minute, of at most `most` callers; beyond, it forgets the
+ * Creates the limit: at most `perMinute` calls in any 60 s; 0: any number. All who have the same token are one caller; without
+ * one, each address is. It remembers the calls of the last minute, of at most `most` callers; beyond, it forgets the
  * caller whose last call is the oldest. `now` in ms.
  */
 export function createCallLimit(options: {
   readonly perMinute: number;
-  readonly token: string | undefined;
   readonly most?: number;
   readonly now?: () => number;
 }): CallLimit {
-  const { perMinute, token, most = 10_000, now = () => performance.now() } = options;
+  const { perMinute, most = 10_000, now = () => performance.now() } = options;
   /** The times of each caller's calls, oldest first. The caller with the newest call comes last. */
   const calls = new Map<string, readonly number[]>();
-  const callerOf = ({ address, group = address }: Client) => (token === undefined ? group : "");
+  // No address begins with "=".
+  const callerOf = ({ address, group = address }: Client, token?: string) =>
+    token === undefined ? group : `=${token}`;
 
   const forget = (at: number) => {
     for (const [caller, times] of calls) {
@@ -32,10 +33,10 @@ export function createCallLimit(options: {
     }
   };
   return {
-    count(client) {
+    count(client, token) {
       if (perMinute === 0) return;
       const at = now();
-      const caller = callerOf(client);
+      const caller = callerOf(client, token);
       const times = (calls.get(caller) ?? []).filter((time) => time > at - minuteMs);
       const [oldest] = times;
       if (oldest !== undefined && times.length >= perMinute) {

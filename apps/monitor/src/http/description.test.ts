@@ -13,17 +13,26 @@ test("openapi: describes every path with its parameters, body, answer and refusa
   expect(body["openapi"]).toMatch(/^3\.1\./);
   const paths = body["paths"] as Record<string, Record<string, any>>;
   expect(Object.keys(paths).toSorted()).toEqual([
+    "/api/activations",
     "/api/alerts",
+    "/api/asyncapi.json",
     "/api/capacity",
+    "/api/contract",
+    "/api/contract/{kind}/{file}",
     "/api/devices",
     "/api/devices/{id}",
     "/api/devices/{id}/control",
     "/api/devices/{id}/dialogue",
+    "/api/devices/{id}/dialogue/export",
     "/api/devices/{id}/disconnect",
+    "/api/devices/{id}/messages",
+    "/api/devices/{id}/messages/{message}",
     "/api/devices/{id}/profile",
     "/api/devices/{id}/record",
     "/api/devices/{id}/say",
     "/api/devices/{id}/text",
+    "/api/devices/{id}/tools",
+    "/api/devices/{id}/tools/{name}",
     "/api/events",
     "/api/fleet/control",
     "/api/fleet/say",
@@ -36,11 +45,30 @@ test("openapi: describes every path with its parameters, body, answer and refusa
     "/api/health",
     "/api/openapi.json",
     "/api/pools",
+    "/api/profiles/devices/{id}",
+    "/api/profiles/devices/{id}/trial",
+    "/api/profiles/fleet",
+    "/api/profiles/groups",
+    "/api/profiles/groups/{group}",
     "/api/programs",
+    "/api/registry",
+    "/api/registry.csv",
+    "/api/registry.jsonl",
+    "/api/registry/{id}",
+    "/api/services",
+    "/api/shadows",
     "/api/stats",
+    "/api/token",
+    "/api/tokens",
+    "/api/tokens/{name}",
+    "/api/webhooks",
+    "/api/webhooks/{name}",
   ]);
   const say = paths["/api/devices/{id}/say"]!["post"];
-  expect(say.parameters).toMatchObject([{ name: "id", in: "path", required: true }]);
+  expect(say.parameters).toMatchObject([
+    { name: "id", in: "path", required: true },
+    { name: "keep", in: "query", required: false },
+  ]);
   expect(say.requestBody.content["application/json"].schema).toMatchObject({
     required: ["text"],
     properties: { text: { maxLength: 4096 } },

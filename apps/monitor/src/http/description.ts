@@ -20,7 +20,7 @@ function describe(app: App) {
   app.openAPIRegistry.registerComponent("securitySchemes", "token", {
     type: "http",
     scheme: "bearer",
-    description: "VOXBUS_MONITOR_TOKEN, where it is set",
+    description: "VOXBUS_MONITOR_TOKEN, where it is set, or a token of /api/tokens with the scope that is named",
   });
   return app.getOpenAPI31Document({
     openapi: "3.1.1",
@@ -31,6 +31,5 @@ function describe(app: App) {
       license,
     },
     servers: [{ url: "/" }],
-    security: [{}, { token: [] }],
   });
 }

@@ -10,16 +10,18 @@ import { createApp, createAppServer } from "./server.ts";
 /** Streams that are open, with the way to send on each. */
 const open = new Set<(name: string, data: unknown) => void>();
 const stopping = new AbortController();
+const revoked = new Set<string>();
 const app = createApp({
   hosts: [],
   token: undefined,
+  tokens: { find: (token) => ({ name: token, scope: "read", isValid: () => !revoked.has(token) }) },
   log: silentLog,
   answered: () => undefined,
 });
 addRoute(app, "get", "/api/events", {
   summary: "",
   answer: z.string(),
-  type: "text/event-stream",
+  types: { answer: "text/event-stream" },
   problems: [],
   handle: ({ context }) =>
     streamEvents(
@@ -32,10 +34,25 @@ addRoute(app, "get", "/api/events", {
       stopping.signal,
     ),
 });
+addRoute(app, "get", "/api/large", {
+  summary: "",
+  answer: z.string(),
+  types: { answer: "text/event-stream" },
+  problems: [],
+  handle: ({ context }) =>
+    streamEvents(
+      context,
+      (send) => {
+        for (let n = 0; n < 201; n += 1) send("devices", "d".repeat(100_000));
+        return { close: () => undefined };
+      },
+      stopping.signal,
+    ),
+});
 addRoute(app, "get", "/api/broken", {
   summary: "",
   answer: z.string(),
-  type: "text/event-stream",
+  types: { answer: "text/event-stream" },
   problems: [],
   handle: ({ context }) =>
     streamEvents(
@@ -69,6 +86,7 @@ test("event stream: begins with the time to reconnect after, is never cached, an
   const response = await fetch(url, { signal: left.signal });
   expect(response.headers.get("content-type")).toBe("text/event-stream");
   expect(response.headers.get("cache-control")).toBe("no-store");
+  expect(response.headers.get("x-accel-buffering")).toBe("no");
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   while (!text.endsWith('data: {"n":1}\n\n')) text += (await reader.read()).value;
@@ -111,6 +129,24 @@ test("event stream: a reader that leaves 16 MiB unread is cut off, and one that 
   await drained;
 });
 
+test("event stream: ends within 15 s after its token is revoked, and those with another token do not", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  try {
+    const [first, second] = await Promise.all(
+      ["one", "two"].map((token) => fetch(url, { headers: { authorization: `Bearer ${token}` } })),
+    );
+    await vi.waitFor(() => expect(open.size).toBe(2));
+    vi.advanceTimersByTime(15_000);
+    revoked.add("one");
+    vi.advanceTimersByTime(15_000);
+    expect(await first!.text()).toContain(": alive");
+    expect(open.size).toBe(1);
+    await second!.body!.cancel();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test("event stream: one that cannot be opened ends, and the server goes on", async () => {
   const broken = new URL("/api/broken", url);
   await expect(fetch(broken).then((response) => response.text())).rejects.toThrow();
@@ -126,4 +162,16 @@ test("event stream: ends with the program, and what is sent afterwards is left o
   expect(await response.text()).toContain("event: hello");
   const late = await fetch(url);
   expect(await late.text()).toContain("event: hello");
+});
+
+test("event stream: it may begin with more than a reader may leave unread later", async () => {
+  const left = new AbortController();
+  const response = await fetch(url.replace("/events", "/large"), { signal: left.signal });
+  let bytes = 0;
+  for await (const part of response.body!) {
+    bytes += (part as Uint8Array).byteLength;
+    if (bytes > 20_000_000) break;
+  }
+  expect(bytes).toBeGreaterThan(20_000_000);
+  left.abort();
 });

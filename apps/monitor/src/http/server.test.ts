@@ -23,7 +23,7 @@ const app = createApp({
   hosts: [],
   token: undefined,
   log: silentLog,
-  answered: (path, status) => answered.push([path, status]),
+  answered: ({ path, status }) => answered.push([path, status]),
 });
 const row = { summary: "", problems: [] } as const;
 addRoute(app, "get", "/api/items/{id}", {

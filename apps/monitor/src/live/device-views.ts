@@ -27,9 +27,11 @@ export function createDeviceViews(parts: {
     else if (rtt !== undefined) rtts.set(device, rtt);
   });
 
-  const view = (id: string, { gateway, session, since, state, remote }: Presence): DeviceView => {
+  const view = (id: string, { features, ...presence }: Presence): DeviceView => {
+    const { gateway, session, since, state, audio, remote } = presence;
     const last = turns.last(id);
-    return { id, gateway, session, since, state, remote, rtt: rtts.get(id), ...(last ? { last } : {}) };
+    const more = { ...(features.mcp === true && { tools: true }), ...(last && { last }) };
+    return { id, gateway, session, since, state, audio, remote, rtt: rtts.get(id), ...more };
   };
 
   return {

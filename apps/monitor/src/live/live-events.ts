@@ -1,8 +1,12 @@
 import type { Presence } from "@voxbus/protocol";
 import type { Closer, On } from "@voxbus/subscriber";
+import type { KnownDevices } from "../registry/known-devices.ts";
+import type { WaitingDevices } from "../registry/waiting-devices.ts";
 import { createDeviceViews } from "./device-views.ts";
-import type { GatewayAddress, Hello, LiveEvents, Point } from "./live.ts";
+import { createKnownFeed } from "./known-feed.ts";
+import type { GatewayAddress, Hello, Point, SendEvent } from "./live.ts";
 import { readNumbers, type NumbersParts } from "./numbers.ts";
+import { createWaitingFeed } from "./waiting-feed.ts";
 import { watchDevice } from "./watch-device.ts";
 
 /** The time between two changes of presence in a stream [ms]. */
@@ -12,9 +16,6 @@ const numbersMs = 3000;
 /** Half an hour of points. */
 const maxPoints = 600;
 const devicesOfEvent = 500;
-
-/** Sends one event of a stream. */
-export type SendEvent = <N extends keyof LiveEvents>(name: N, data: LiveEvents[N]) => void;
 
 /** Streams of live events, each until it is closed. */
 export interface Live extends Closer {
@@ -27,6 +28,8 @@ export interface Live extends Closer {
 /** Dependencies of the streams. */
 export interface LiveParts extends NumbersParts {
   readonly on: On;
+  readonly known: KnownDevices;
+  readonly waiting: Pick<WaitingDevices, "list">;
   /** The constant part of the first event. */
   readonly shown: Pick<Hello, "transcripts" | "traces" | "assistant" | "thresholds">;
   /** The device WebSocket, if the operator configured it. */
@@ -37,17 +40,19 @@ export interface LiveParts extends NumbersParts {
 export function createLive(parts: LiveParts): Live {
   const { presence, turns } = parts;
   const views = createDeviceViews(parts);
+  const known = createKnownFeed(parts.known);
+  const waiting = createWaitingFeed(parts.waiting);
   const fleet = new Set<SendEvent>();
   const history: Point[] = [];
   let helloSent = "[]";
 
   const hello = (): Hello => ({ ...parts.shown, gateways: listGateways(parts) });
-  const sendAll: SendEvent = (name, data) => {
-    for (const send of fleet) send(name, data);
-  };
+  const sendAll: SendEvent = (name, data) => fleet.forEach((send) => send(name, data));
   const sendChanges = () => {
     const changes = views.takeChanges();
     if (changes.put.length > 0 || changes.gone.length > 0) sendAll("devices", changes);
+    known.sendChanges(sendAll);
+    waiting.sendChanges(sendAll);
   };
   const sendNumbers = () => {
     const numbers = readNumbers(parts);
@@ -61,9 +66,7 @@ export function createLive(parts: LiveParts): Live {
     sendAll("numbers", numbers);
   };
   const timers = [
-    setInterval(() => {
-      if (fleet.size > 0) sendChanges();
-    }, changesMs),
+    setInterval(() => void (fleet.size > 0 && sendChanges()), changesMs),
     setInterval(sendNumbers, numbersMs),
   ];
 
@@ -77,6 +80,8 @@ export function createLive(parts: LiveParts): Live {
       for (let from = 0; from === 0 || from < all.length; from += devicesOfEvent) {
         send("devices", { reset: from === 0, put: all.slice(from, from + devicesOfEvent), gone: [] });
       }
+      known.sendAll(send);
+      waiting.sendAll(send);
       fleet.add(send);
       return { close: () => void fleet.delete(send) };
     },
@@ -106,7 +111,7 @@ export function createLive(parts: LiveParts): Live {
       };
     },
     close() {
-      views.close();
+      for (const feed of [views, known]) feed.close();
       for (const timer of timers) clearInterval(timer);
     },
   };
@@ -117,5 +122,5 @@ function listGateways({ presence, publicUrl }: LiveParts): readonly GatewayAddre
   return presence
     .gateways()
     .filter(({ draining }) => !draining)
-    .map(({ id, address }) => ({ gateway: id, address, ...(publicUrl ? { url: publicUrl } : {}) }));
+    .map(({ id, address, url = publicUrl }) => ({ gateway: id, address, ...(url ? { url } : {}) }));
 }

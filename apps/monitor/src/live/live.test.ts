@@ -94,9 +94,12 @@ async function haveTurn(device: string, session: string): Promise<void> {
     origin: 9,
     text: "what time",
     language: "en",
+    engine: "ears",
   };
-  const say: Say = { session, origin: 9, reply: "r1", attempt: 1, sentence: 0, text: "It is late.", last: true };
-  const turn = { origin: 9, reply: "r1", complete: true, fenced: 1, dropped: 0, late: 2, firstAudio: 321 };
+  const place = { session, origin: 9, reply: "r1", attempt: 1, sentence: 0 };
+  const say: Say = { ...place, text: "It is late.", last: true, engine: "brain" };
+  const played = { fenced: 1, dropped: 0, late: 2, firstAudio: 321, engine: "voice" };
+  const turn = { origin: 9, reply: "r1", complete: true, ...played };
   const event: Event = { session, at: Date.now(), gateway: "g1", turn };
   await bus.store(channels.heard(device), heard);
   await bus.store(channels.sayOpen(device), say);
@@ -110,6 +113,7 @@ test("live: a new stream begins with hello, the online devices, and the numbers"
     transcripts: false,
     gateways: [{ gateway: "g1", address: "http://127.0.0.1:8000" }],
     assistant: "embedded",
+    token: { scope: "admin" },
     thresholds: expect.objectContaining({ memory: 1024e6, cpu: 80 }),
   });
   await find("devices", ({ reset }: DevicesChange) => reset === true);
@@ -151,6 +155,7 @@ test.each([
     await haveTurn(device, session);
     const turn = await find("turn", ({ outcome }) => outcome === "played");
     expect(turn).toMatchObject({ id: `${session}:9`, origin: 9, sentences: 1, fenced: 1, late: 2 });
+    expect(turn.engines).toEqual({ asr: "ears", llm: "brain", tts: "voice" });
     expect({ heard: turn.heard, said: turn.said }).toEqual({ heard, said });
     expect(turn.soundAt! - turn.heardAt!).toBe(321);
     expect(told.filter(([name]) => name === "turn").length).toBeGreaterThanOrEqual(3);

@@ -1,19 +1,25 @@
-import type { Alert, BadMessage, SessionState } from "@voxbus/protocol";
+import type { Alert, ApiScope, AudioState, BadMessage, FirmwareUpdate, SessionState } from "@voxbus/protocol";
 import type { Bottleneck, Capacity, ProgramPool, Score } from "../measurements/load-view.ts";
+import type { ChannelView, ServiceView } from "../measurements/service-view.ts";
+import type { ShadowView } from "../shadows/shadow-view.ts";
 import type { LastTurn, Latencies, TurnView } from "../turns/turn-view.ts";
 
 export type { Bottleneck, Capacity, CapacityLimit, ProgramPool, Score } from "../measurements/load-view.ts";
+export type { ChannelView, ServiceView } from "../measurements/service-view.ts";
+export type { ShadowView } from "../shadows/shadow-view.ts";
 export type { TurnView } from "../turns/turn-view.ts";
 
 /**
  * The contract between the monitor and its page: the events of `GET /api/events`, by name. Without a query the stream
- * covers the whole fleet (`hello`, `devices`, `history`, `numbers`). With `?device=ID` it covers one device (`hello`,
+ * covers the whole fleet (`hello`, `devices`, `known`, `waiting`, `history`, `numbers`). With `?device=ID` it covers one device (`hello`,
  * `device`, `turn`, `activity`). Times are ms since the epoch, durations ms. Transcripts are included only with
  * VOXBUS_MONITOR_TRANSCRIPTS.
  */
 export interface LiveEvents {
   readonly hello: Hello;
   readonly devices: DevicesChange;
+  readonly known: KnownChange;
+  readonly waiting: readonly WaitingView[];
   readonly history: readonly Point[];
   readonly numbers: Numbers;
   readonly device: DeviceChange;
@@ -33,6 +39,8 @@ export interface Hello {
   readonly assistant: string;
   /** The value from which on each alert is raised, by its name. */
   readonly thresholds: Readonly<Record<string, number>>;
+  /** The token of the stream's reader, which the API adds. Without a name the API is open to all. */
+  readonly token?: { readonly name?: string; readonly scope: ApiScope };
 }
 
 /** The address at which a page that is a device finds a gateway. */
@@ -51,7 +59,11 @@ export interface DeviceView {
   readonly session: string;
   readonly since: number;
   readonly state: SessionState;
+  /** Closed while a device that is reached while it is idle has no conversation. */
+  readonly audio?: AudioState | undefined;
   readonly remote: string;
+  /** True if it said in its hello that it has tools. */
+  readonly tools?: boolean;
   /** Average round trip of the gateway's pings [ms], if known. */
   readonly rtt?: number | undefined;
   /** The turn that ended last. */
@@ -62,6 +74,45 @@ export interface DeviceView {
 export interface DevicesChange {
   readonly reset?: boolean;
   readonly put: readonly DeviceView[];
+  readonly gone: readonly string[];
+}
+
+/** A device that is registered or was seen: what does not change with each turn. */
+export interface KnownView {
+  readonly id: string;
+  /** True if an operator has decided about it. */
+  readonly registered: boolean;
+  readonly name?: string | undefined;
+  readonly group?: string | undefined;
+  /** The further groups. */
+  readonly groups?: readonly string[] | undefined;
+  /** True: let in; false: disabled; absent: the variables of the gateways decide. */
+  readonly allowed?: boolean | undefined;
+  readonly note?: string | undefined;
+  readonly firstSeen?: number | undefined;
+  readonly lastSeen?: number | undefined;
+  /** Why the last session ended. */
+  readonly lastReason?: string | undefined;
+  readonly firmware?: string | undefined;
+  readonly board?: string | undefined;
+  /** Its last firmware update. */
+  readonly update?: FirmwareUpdate | undefined;
+}
+
+/** A device that waits for an operator to type its code. */
+export interface WaitingView {
+  readonly id: string;
+  /** The time at which it got the code. */
+  readonly at: number;
+  readonly remote: string;
+  readonly board?: string | undefined;
+  readonly firmware?: string | undefined;
+}
+
+/** The same as `DevicesChange`, of every known device. */
+export interface KnownChange {
+  readonly reset?: boolean;
+  readonly put: readonly KnownView[];
   readonly gone: readonly string[];
 }
 
@@ -111,7 +162,7 @@ export interface BadMessageView extends BadMessage {
 }
 
 /** An alert as the page lists it. */
-export type AlertView = Omit<Alert, "v">;
+export type AlertView = Omit<Alert, "v"> & { readonly runbook: string };
 
 /** The state of the system, every few seconds. Rates are per minute over the last minute. */
 export interface Numbers {
@@ -122,7 +173,11 @@ export interface Numbers {
   readonly rates: { readonly heard: number; readonly played: number; readonly failed: number };
   readonly latencies: Latencies;
   readonly programs: readonly ProgramNumbers[];
+  /** The programs as they describe themselves, 200 at most, and who listens to whom. */
+  readonly services: readonly ServiceView[];
+  readonly channels: readonly ChannelView[];
   readonly queues: readonly QueueNumbers[];
+  readonly shadows: readonly ShadowView[];
   /** The processes of a pool are left out. */
   readonly pools: readonly Omit<ProgramPool, "processes">[];
   /** Absent while no process is known. */
@@ -138,12 +193,20 @@ export interface Numbers {
 /** The part of `Numbers` that the charts keep. */
 export type Point = Pick<Numbers, "at" | "online" | "rates" | "latencies">;
 
-/** A device's profile with the revision that a change must name. */
+/** The profile of a level with the revision that a change must name. */
 export interface ProfileView {
-  /** 0: the device has no profile of its own. */
+  /** 0: the level is not stored. */
   readonly revision: number;
-  /** The device's own fields. */
+  /** The fields that the level sets. */
   readonly own: Readonly<Record<string, unknown>>;
-  /** The profile that applies: the device's own fields over the fleet's over the defaults. */
-  readonly profile: Readonly<Record<string, unknown>>;
+  /** The names of stored fields that are not valid, `*` for all of them. */
+  readonly invalid: readonly string[];
+  /** The profile that applies without the level's own fields, and where each field comes from. */
+  readonly inherited: {
+    readonly profile: Readonly<Record<string, unknown>>;
+    readonly sources: Readonly<Record<string, string>>;
+  };
 }
+
+/** Sends one event of a stream. */
+export type SendEvent = <N extends keyof LiveEvents>(name: N, data: LiveEvents[N]) => void;

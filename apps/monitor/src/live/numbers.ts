@@ -6,7 +6,9 @@ import { readLoad } from "../measurements/load.ts";
 import type { Measurements } from "../measurements/measurements.ts";
 import { waitingIn } from "../measurements/pools.ts";
 import type { ProgramView } from "../measurements/programs.ts";
+import { mapChannels } from "../measurements/services.ts";
 import { busyPercent, consumerTarget, processTarget } from "../measurements/snapshot.ts";
+import type { Shadows } from "../shadows/shadows.ts";
 import type { Turns } from "../turns/turns.ts";
 import type { AlertView, BadMessageView, Numbers, ProgramNumbers, QueueNumbers } from "./live.ts";
 
@@ -20,15 +22,17 @@ export interface NumbersParts {
   readonly turns: Turns;
   readonly measurements: Measurements;
   readonly alerts: Alerts;
+  readonly shadows: Pick<Shadows, "list">;
   /** The values from which on alerts are raised, by their names. */
   readonly thresholds: Readonly<Record<string, number>>;
 }
 
 /** Reads the present numbers of the system from memory. */
 export function readNumbers(parts: NumbersParts): Numbers {
-  const { bus, presence, turns, measurements, alerts, thresholds } = parts;
+  const { bus, presence, turns, measurements, alerts, shadows, thresholds } = parts;
   const { pools, ...load } = readLoad(parts);
   const now = Date.now();
+  const services = measurements.services.list();
   const states: Record<string, number> = {};
   let online = 0;
   for (const [, { state }] of presence.devices()) {
@@ -43,8 +47,11 @@ export function readNumbers(parts: NumbersParts): Numbers {
     rates: turns.rates(now),
     latencies: turns.latencies(now),
     programs: listPrograms(presence, measurements, thresholds),
+    services,
+    channels: mapChannels(services),
     queues: listQueues(measurements),
     pools: pools.map(({ program, name, slots, busy, all, work }) => ({ program, name, slots, busy, all, work })),
+    shadows: shadows.list(),
     ...load,
     alerts: alerts
       .list()

@@ -142,9 +142,15 @@ function useOfProcess(stats: Stats, counters: Counters): readonly Use[] {
       most: claims,
     });
   }
-  const { connections, maxConnections } = gauges;
+  const { connections, idleConnections = 0, maxConnections } = gauges;
   if (connections !== undefined && maxConnections !== undefined) {
-    uses.push({ kind: "connections", name: program, used: connections, idle: 0, most: maxConnections });
+    uses.push({
+      kind: "connections",
+      name: program,
+      used: connections - idleConnections,
+      idle: 0,
+      most: maxConnections,
+    });
   }
   return uses;
 }

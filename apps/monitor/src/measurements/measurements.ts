@@ -7,6 +7,7 @@ import type { Capacity } from "./load-view.ts";
 import { collectPrograms, type Programs } from "./programs.ts";
 import { takeSamples } from "./samples.ts";
 import { createHistory, keptPoints, type History } from "./series.ts";
+import { discoverServices, type Services } from "./services.ts";
 import { listTargets, type Target } from "./targets.ts";
 
 const settledMs = 5 * 60_000;
@@ -17,6 +18,7 @@ const lagsMs = 3000;
 /** Numbers of all programs, consumers and turns, and their history. */
 export interface Measurements {
   readonly programs: Programs;
+  readonly services: Services;
   readonly history: History;
   /** The lag of each consumer at the last measurement. */
   lags(): readonly ConsumerLag[];
@@ -39,6 +41,7 @@ export function createMeasurements(parts: {
 }): Measurements {
   const { bus, presence, turns } = parts;
   const programs = collectPrograms(bus);
+  const services = discoverServices(bus);
   const history = createHistory({ forgetMs: keptPoints * parts.intervalMs });
   const counters = createCounters();
   const meter = createCapacityMeter();
@@ -47,6 +50,7 @@ export function createMeasurements(parts: {
   let lags: readonly ConsumerLag[] = [];
   return {
     programs,
+    services,
     history,
     lags: () => lags,
     capacity: () => capacity,
@@ -70,7 +74,10 @@ export function createMeasurements(parts: {
       if (more !== undefined) history.record(now, [{ metric: "capacity", target: "fleet", value: more }]);
       return listTargets(snapshot, counters, history);
     },
-    close: () => programs.close(),
+    close() {
+      services.close();
+      programs.close();
+    },
   };
 }
 
@@ -81,11 +88,19 @@ async function readLags(
   signal: AbortSignal,
 ): Promise<readonly ConsumerLag[]> {
   if (!bus.storing()) return before;
-  const overdue = AbortSignal.timeout(lagsMs);
+  // AbortSignal.any would leave something behind on the lasting signal with each measurement.
+  const stop = new AbortController();
+  const end = () => stop.abort();
+  const timer = setTimeout(end, lagsMs);
+  signal.addEventListener("abort", end);
   try {
-    return await bus.lags(AbortSignal.any([signal, overdue]));
+    return await bus.lags(stop.signal);
   } catch (error) {
-    if (!overdue.aborted && !(error instanceof BusAwayError)) throw error;
+    signal.throwIfAborted();
+    if (!stop.signal.aborted && !(error instanceof BusAwayError)) throw error;
     return before;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
   }
 }

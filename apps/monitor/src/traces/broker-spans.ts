@@ -17,6 +17,7 @@ import {
   type Bus,
   type Closer,
 } from "@voxbus/bus";
+import { startAtZero } from "@voxbus/subscriber";
 
 type Step = BrokerTrace["events"][number];
 
@@ -72,9 +73,8 @@ export function traceReport({ server, request, events }: BrokerTrace): void {
 
 /** Follows the reports of all servers, if tracing is on. With several monitors each report goes to one of them. */
 export function followBroker({ bus, meter }: { readonly bus: Bus; readonly meter: Meter }): Closer {
-  const reports = meter.createCounter("voxbus_monitor_broker_reports", {
-    description: "Reports of nats-server on the path of traced messages",
-  });
+  const description = "Reports of nats-server on the path of traced messages";
+  const reports = startAtZero(meter.createCounter("voxbus_monitor_broker_reports", { description }));
   if (!tracingIsOn()) return { close: () => undefined };
   return bus.brokerTraces((report) => {
     reports.add(1);

@@ -20,6 +20,8 @@ export interface TurnStore {
     named: Pick<TurnView, "id" | "session">,
     change: (turn: TurnView) => Partial<TurnView>,
   ): TurnView;
+  /** Forgets the turns of a device. */
+  forget(device: string): void;
   /** Calls `changed` with each turn of a device that begins or changes. */
   watch(device: string, changed: (turn: TurnView) => void): Closer;
 }
@@ -54,6 +56,7 @@ export function createTurnStore(): TurnStore {
       watchers.get(device)?.forEach((changed) => changed(turn));
       return turn;
     },
+    forget: (device) => void devices.delete(device),
     watch(device, changed) {
       const set = watchers.get(device) ?? new Set();
       watchers.set(device, set.add(changed));

@@ -28,6 +28,8 @@ export interface TurnView {
   readonly heard?: string | undefined;
   readonly said?: readonly string[] | undefined;
   readonly trace?: string | undefined;
+  /** The names of the engines that heard, answered and spoke. */
+  readonly engines?: Readonly<Partial<Record<"asr" | "llm" | "tts", string>>> | undefined;
 }
 
 /** The last turn of a device, for its row in the table. */

@@ -7,7 +7,10 @@ import type { Latencies, TurnView } from "./turn-view.ts";
 
 /** The turns of every device, as far as the bus shows them. */
 export interface Turns
-  extends Pick<TurnStore, "last" | "recent" | "talking" | "watch">, Pick<TurnCounting, "rates" | "counts">, Closer {
+  extends
+    Pick<TurnStore, "last" | "recent" | "talking" | "forget" | "watch">,
+    Pick<TurnCounting, "rates" | "counts">,
+    Closer {
   /** Adds times that only a watcher of one device sees. */
   note(device: string, turn: Pick<TurnView, "id" | "session" | "speech" | "voicedAt">): void;
   latencies(now: number): Latencies;
@@ -31,28 +34,32 @@ export function createTurns({ on, transcripts }: { readonly on: On; readonly tra
   const counting = createTurnCounting();
   const durations = { thought: createRollingPercentiles(), sound: createRollingPercentiles() };
 
-  const heard = ({ session }: Heard | InText, origin: number, text: string, from: Arrival) => {
+  const heard = (message: Heard | InText, origin: number, text: string, from: Arrival) => {
+    const { session } = message;
     const now = Date.now();
     counting.heard(now);
-    store.update(from.device, { id: nameTurn({ session, origin }), session }, () => ({
+    store.update(from.device, { id: nameTurn({ session, origin }), session }, (turn) => ({
       origin,
       heardAt: now,
+      engines: { ...turn.engines, ...("engine" in message && { asr: message.engine }) },
       ...(transcripts ? { heard: text } : {}),
       trace: traceOf(from),
     }));
   };
 
-  const said = ({ session = "", origin, reply, sentence, text }: Say, from: Arrival) => {
+  const said = ({ session = "", origin, reply, sentence, text, engine, keepMs }: Say, from: Arrival) => {
+    // It is said again when the device is told.
+    if (keepMs !== undefined) return;
     const now = Date.now();
     store.update(from.device, { id: nameTurn({ session, reply, origin }), session }, (turn) => {
       if (turn.saidAt === undefined && turn.heardAt !== undefined) durations.thought.add(now, now - turn.heardAt);
-      const words = transcripts && text ? { said: [...(turn.said ?? []), text] } : {};
       return {
         origin,
         saidAt: turn.saidAt ?? now,
         sentences: Math.max(turn.sentences, sentence + (text ? 1 : 0)),
         trace: turn.trace ?? traceOf(from),
-        ...words,
+        engines: { ...turn.engines, ...(engine !== undefined && { llm: engine }) },
+        ...(transcripts && text ? { said: [...(turn.said ?? []), text] } : {}),
       };
     });
   };
@@ -60,13 +67,15 @@ export function createTurns({ on, transcripts }: { readonly on: On; readonly tra
   const ended = ({ session, turn: played }: Event, { device }: Arrival) => {
     if (played === undefined) return;
     const now = Date.now();
-    const { origin, reply, fenced, dropped, late, firstAudio } = played;
+    const { origin, reply, fenced, dropped, late, firstAudio, engine } = played;
     const outcome = outcomeOf(played);
     counting.ended(now, outcome, late);
-    const turn = store.update(device, { id: nameTurn({ session, origin, reply }), session }, ({ heardAt, saidAt }) => {
+    const turn = store.update(device, { id: nameTurn({ session, origin, reply }), session }, (before) => {
+      const { heardAt, saidAt } = before;
+      const engines = { ...before.engines, ...(engine !== undefined && { tts: engine }) };
       const began = heardAt ?? saidAt;
       const soundAt = firstAudio === undefined || began === undefined ? undefined : Math.round(began + firstAudio);
-      return { session, origin, endedAt: now, outcome, fenced, dropped, late, soundAt };
+      return { session, origin, endedAt: now, outcome, fenced, dropped, late, soundAt, engines };
     });
     if (firstAudio !== undefined && origin !== undefined) durations.sound.add(now, firstAudio);
     const { heardAt, saidAt } = turn;
@@ -89,10 +98,7 @@ export function createTurns({ on, transcripts }: { readonly on: On; readonly tra
   ];
 
   return {
-    last: store.last,
-    recent: store.recent,
-    talking: store.talking,
-    watch: store.watch,
+    ...store,
     note: (device, { id, session, ...seen }) => void store.update(device, { id, session }, () => seen),
     rates: counting.rates,
     counts: counting.counts,

@@ -1,0 +1,69 @@
+import type { ChannelView, ServiceView } from "../../src/live/live.ts";
+import { useWords } from "../shared/words.ts";
+
+/** The programs as they describe themselves, and the map of who listens to whom. */
+export function Services(props: {
+  readonly services: readonly ServiceView[];
+  readonly channels: readonly ChannelView[];
+}) {
+  const { system: words } = useWords();
+  const { services, channels } = props;
+  const linked = channels.filter(({ from, to }) => from.length > 0 && to.length > 0);
+  return (
+    <section class="card wide" aria-labelledby="map-title">
+      <h2 id="map-title">{words.map}</h2>
+      {services.length === 0 && <p class="empty">{words.noMap}</p>}
+      {services.length > 0 && (
+        <div class="scroll" tabIndex={0} role="group" aria-labelledby="map-title">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{words.program}</th>
+                <th scope="col">{words.version}</th>
+                <th scope="col">{words.owner}</th>
+                <th scope="col">{words.tools}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {services.map(({ name, versions, instances, owner, link, tools }) => (
+                <tr key={name}>
+                  <th scope="row">
+                    {link === undefined ? name : <a href={link}>{name}</a>} <small>× {instances}</small>
+                  </th>
+                  <td>{versions.join(", ") || "–"}</td>
+                  <td>{owner ?? "–"}</td>
+                  <td class="names">{tools.join(", ") || "–"}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {linked.length > 0 && (
+        <div class="scroll" tabIndex={0} role="group" aria-label={words.channels}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{words.publishedBy}</th>
+                <th scope="col">{words.channel}</th>
+                <th scope="col">{words.to}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {linked.map(({ channel, from, to }) => (
+                <tr key={channel}>
+                  <td class="names">{from.join(", ")}</td>
+                  <th scope="row" class="subject">
+                    {channel}
+                  </th>
+                  <td class="names">{to.join(", ")}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {services.length > 0 && <p class="note">{words.mapNote}</p>}
+    </section>
+  );
+}
