@@ -6,7 +6,14 @@ import { readWav, writeWav } from "@voxbus/audio";
 import { createTone } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chat, converse } from "./conversation.ts";
-import { answering, answerTurn, startScriptedServer, type ScriptedSession, type ServerScript } from "./test-server.ts";
+import {
+  announce,
+  answering,
+  answerTurn,
+  startScriptedServer,
+  type ScriptedSession,
+  type ServerScript,
+} from "./test-server.ts";
 import { encodeSilence } from "./utterance.ts";
 
 let directory: string;
@@ -50,6 +57,28 @@ test("conversation: it shows each transcript and sentence, and saves the sound o
   const { sampleRate, samples } = readWav(await readFile(join(directory, "answer.wav")));
   expect([sampleRate, samples.length]).toEqual([24_000, 6 * 1440]);
   expect(Math.max(...samples)).toBeGreaterThan(4000);
+});
+
+test("conversation: a spoken question is asked again after a greeting that turned the microphone off", async () => {
+  const listens: string[] = [];
+  let isSpoken = false;
+  const script: ServerScript = {
+    onMessage(session, name) {
+      if (name !== "listen/start") return undefined;
+      isSpoken = false;
+      return listens.push(name) === 1 ? announce(session, "I am Jim.") : undefined;
+    },
+    onPacket(session, packet) {
+      if (packet.byteLength > 1) isSpoken = true;
+      if (packet.byteLength > 1 || !isSpoken || listens.length === 1) return undefined;
+      isSpoken = false;
+      return answerTurn(session, "a tone", "You whistled.");
+    },
+  };
+  const lines = await withServer(script, (options) => converse(options, [{ wav }]));
+  const words = lines.map((line) => line.trim()).filter((line) => /^(?:spoke|heard|said) /.test(line));
+  const spoke = `spoke  ${wav}, 0.2 s`;
+  expect(words).toEqual([spoke, "said  I am Jim.", spoke, "heard  a tone", "said  You whistled."]);
 });
 
 const atText = (act: (session: ScriptedSession) => unknown): ServerScript => ({

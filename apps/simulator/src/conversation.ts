@@ -3,9 +3,11 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionError, describeClose } from "./connection.ts";
-import { connectDevice, type DeviceClient, type DeviceEvent, type DeviceOptions } from "./device-client.ts";
+import type { DeviceClient, DeviceEvent, DeviceOptions } from "./client.ts";
+import { connectDevice } from "./device-client.ts";
 import type { Input } from "./device-options.ts";
 import { readClock } from "./microphone.ts";
+import { isMqtt } from "./mqtt-connection.ts";
 import { makeNoise, type Noise } from "./noise.ts";
 import { createSpeaker, type Speaker } from "./speaker.ts";
 import { describeEvent, describeTurn, line } from "./transcript.ts";
@@ -38,8 +40,12 @@ interface Call {
   check(outcome: Outcome): void;
 }
 
+/** The rate of the sound that servers send, Hz. */
+const usualRate = 24_000;
 // A wrong answer to a noise would begin within this time.
 const noiseMs = 3000;
+/** How often a spoken question is asked while something else is said: a greeting, or announcements. */
+const mostTries = 3;
 
 const hints: Readonly<Record<Exclude<Outcome, "answered" | "closed">, string>> = {
   "ended without a sound": "The answer ended without a sound.",
@@ -67,19 +73,20 @@ export async function converse(
         options.print(line("wake", input.wake));
         call.client.wake({ text: input.wake });
       } else if ("noise" in input) await makeNoiseFor(call, input.noise, options.print);
-      else await ask(call, input, recordings, options.print);
+      else for (let tries = 1; !(await ask(call, input, recordings, options.print)) && tries < mostTries; tries++);
     }
   } finally {
     await endCall(call, options);
   }
 }
 
+/** Asks a question. Resolves with false if it was spoken and not heard, because something else was said meanwhile. */
 async function ask(
   call: Call,
   input: Extract<Input, { readonly wav: string } | { readonly text: string }>,
   recordings: ReadonlyMap<string, Utterance>,
   print: (line: string) => void,
-): Promise<void> {
+): Promise<boolean> {
   const before = call.speaker.ms;
   const turn = await call.begin();
   if ("text" in input) {
@@ -95,6 +102,7 @@ async function ask(
   }
   call.check(await turn.finished);
   print(describeTurn(turn.record, "wav" in input, call.speaker.ms - before));
+  return "text" in input || turn.record.heard !== undefined;
 }
 
 /** Makes a noise. Throws if the server takes it for speech. */
@@ -160,9 +168,11 @@ async function openCall({ device, timeoutMs, print }: ConversationOptions, signa
     turn?.observe(event);
   };
   const client = await connectDevice({ ...device, onEvent: observe }, signal);
-  const hello = await client.serverHello;
-  speaker = createSpeaker(hello.audio_params.sample_rate);
-  print(`Connected to ${device.identity.url} as ${device.identity.id}, session ${hello.session_id}.`);
+  const isIdle = isMqtt(device.identity);
+  const hello = isIdle ? undefined : await client.serverHello;
+  speaker = createSpeaker(hello?.audio_params.sample_rate ?? usualRate);
+  const state = hello === undefined ? "idle" : `session ${hello.session_id}`;
+  print(`Connected to ${device.identity.url} as ${device.identity.id}, ${state}.`);
   return {
     client,
     speaker,

@@ -1,13 +1,6 @@
-import type { ListenMode } from "@voxbus/protocol";
-import {
-  ConnectionError,
-  describeClose,
-  openConnection,
-  type Connection,
-  type Identity,
-  type Received,
-} from "./connection.ts";
-import type { DeviceTools, JsonObject } from "./device-tools.ts";
+import type { DeviceClient, DeviceOptions, WakeWord } from "./client.ts";
+import { ConnectionError, describeClose, openConnection, type Connection, type Received } from "./connection.ts";
+import type { JsonObject } from "./device-tools.ts";
 import {
   startFirmware,
   step,
@@ -19,71 +12,18 @@ import {
 } from "./firmware.ts";
 import { createHelloWait, type HelloAnswer } from "./hello-wait.ts";
 import { createMicrophone, readClock, type Spoken } from "./microphone.ts";
+import { isMqtt, openMqttConnection } from "./mqtt-connection.ts";
 import { createPlayout } from "./playout.ts";
-import type { Quirks } from "./quirks.ts";
-import { uplink, type Silence, type Utterance } from "./utterance.ts";
-
-/** A received event, with `played` for audio, or a JSON message that the device sent. */
-export type DeviceEvent =
-  | Exclude<Received, { readonly got: "audio" }>
-  | (Extract<Received, { readonly got: "audio" }> & { readonly played: boolean })
-  | { readonly t: number; readonly sent: JsonObject };
-
-/** The identity and the behavior of a device. */
-export interface DeviceOptions {
-  readonly identity: Identity;
-  readonly mode: ListenMode;
-  readonly silence: Silence;
-  /** The MCP server of the device; without it the hello does not announce one. */
-  readonly tools?: DeviceTools | undefined;
-  readonly quirks?: Quirks;
-  /** Called with every event, in order; `close` is the last of a connection and comes once. */
-  readonly onEvent?: (event: DeviceEvent) => void;
-}
-
-/** The audio of a wake word, and the word as the device spells it. */
-export interface WakeWord {
-  readonly text: string;
-  /** At most the last 33 packets are sent. Without audio the device sends 20 packets of a quiet room. */
-  readonly audio?: Utterance | undefined;
-}
-
-/** A device of a user. Messages sent after the end of the connection are lost, as on a real one. */
-export interface DeviceClient {
-  readonly state: DeviceState;
-  readonly isConnected: boolean;
-  /** The newest connection. */
-  readonly connection: Connection;
-  /** Resolves with the server's hello. Rejects with a `ConnectionError` if it does not come within 10 s. */
-  readonly serverHello: Promise<HelloAnswer>;
-  /** Connects and says hello unless it is connected. Throws `ConnectionError`. */
-  connect(): Promise<void>;
-  sendHello(): void;
-  /** Takes an action of the user. Without a connection it connects first, if the device does that. */
-  act(action: Exclude<UserAction, "wake">): void;
-  /** The user says the wake word. */
-  wake(word: WakeWord): void;
-  /** The user begins to talk: by push to talk in manual mode, by the button in the others. */
-  listen(mode?: ListenMode): void;
-  /** Says a recording in real time. Waits until the microphone is on, and begins to talk if the device is idle. */
-  say(utterance: Utterance): Promise<Spoken>;
-  /** Sends all packets at once in any state. */
-  burst(utterance: Utterance): void;
-  /** Sends typed text, as clients with a keyboard do. */
-  type(text: string): void;
-  /** Sends `abort` in any state. */
-  abort(reason?: string): void;
-  /** Says goodbye, as Espressif's component does before it disconnects. */
-  sayGoodbye(): void;
-}
+import { uplink, type Utterance } from "./utterance.ts";
 
 /**
  * Connects a device that behaves like stock firmware 2.4 (firmware.ts, docs/protocol.md). Waits for the server's hello, except
- * with the quirk `noHello`. Throws `ConnectionError`.
+ * with the quirk `noHello`. Over MQTT the device is idle then: each conversation begins with a hello and ends with a goodbye.
+ * Throws `ConnectionError`.
  */
 export async function connectDevice(options: DeviceOptions, signal?: AbortSignal): Promise<DeviceClient> {
   const device = new SimulatedDevice(options, signal);
-  await device.connect();
+  await device.reach();
   return device;
 }
 
@@ -135,17 +75,31 @@ class SimulatedDevice implements DeviceClient {
     if (!this.isConnected) await (this.#connecting ??= this.#open().finally(() => (this.#connecting = undefined)));
   }
 
-  async #open(): Promise<void> {
+  /** Connects. Over MQTT that begins no conversation yet. */
+  async reach(): Promise<void> {
+    if (this.#isMqtt) this.#connection = await this.#openConnection();
+    else await this.connect();
+  }
+
+  get #isMqtt(): boolean {
+    return isMqtt(this.#options.identity);
+  }
+
+  /** Opens a connection. No event comes before it is returned. */
+  async #openConnection(): Promise<Connection> {
     const { identity, quirks = {} } = this.#options;
+    const receive = (received: Received) => this.#receive(received);
+    if (this.#isMqtt)
+      return this.#connection?.open ? this.#connection : openMqttConnection(identity, receive, this.#signal);
+    const how = { answerPings: !quirks.noPong, answerClose: quirks.answerClose === true };
+    return openConnection({ ...identity, ...how }, receive, this.#signal);
+  }
+
+  async #open(): Promise<void> {
     this.#hello = createHelloWait();
-    // No event comes before the connection is returned.
-    const connection = await openConnection(
-      { ...identity, answerPings: !quirks.noPong, answerClose: quirks.answerClose === true },
-      (received) => this.#receive(received),
-      this.#signal,
-    );
+    const connection = await this.#openConnection();
     this.#connection = connection;
-    if (!quirks.noHello) {
+    if (!this.#options.quirks?.noHello) {
       this.sendHello();
       await this.#hello.answer.catch(async (error: unknown) => {
         await connection.close("drop");
@@ -158,16 +112,16 @@ class SimulatedDevice implements DeviceClient {
   sendHello(): void {
     this.#send({
       type: "hello",
-      version: this.#options.identity.protocol,
+      version: this.#isMqtt ? 3 : this.#options.identity.protocol,
       features: this.#options.tools === undefined ? {} : { mcp: true },
-      transport: "websocket",
+      transport: this.#isMqtt ? "udp" : "websocket",
       audio_params: { format: "opus", sample_rate: uplink.sampleRate, channels: 1, frame_duration: uplink.frameMs },
     });
     this.#hello.start();
   }
 
   act(action: UserAction): void {
-    if (this.isConnected || this.#options.quirks?.reconnect) this.#take(action);
+    if (this.isConnected || this.#isMqtt || this.#options.quirks?.reconnect) this.#take(action);
   }
 
   wake(word: WakeWord): void {
@@ -195,6 +149,8 @@ class SimulatedDevice implements DeviceClient {
   }
 
   type(text: string): void {
+    // The server learns from a packet where to send the answer.
+    if (this.#isMqtt) this.#connection?.sendPacket(this.#options.silence(0));
     this.#sendInSession({ type: "listen", state: "detect", text });
   }
 
@@ -204,6 +160,7 @@ class SimulatedDevice implements DeviceClient {
 
   sayGoodbye(): void {
     this.#sendInSession({ type: "goodbye" });
+    if (this.#isMqtt) this.#endConversation();
   }
 
   #receive(received: Received): void {
@@ -224,22 +181,27 @@ class SimulatedDevice implements DeviceClient {
     if (type === "hello") this.#sessionId = this.#hello.receive(message) ?? this.#sessionId;
     if (type === "tts" && state === "start") this.#take("tts/start");
     if (type === "tts" && state === "stop") this.#take("tts/stop");
+    if (type === "goodbye" && this.#isMqtt) this.#endConversation();
     if (type !== "mcp") return;
     for (const answer of this.#options.tools?.answer((payload ?? {}) as JsonObject) ?? []) {
       this.#sendInSession({ type: "mcp", payload: answer });
     }
   }
 
-  #end(error: ConnectionError): void {
+  #endConversation(): void {
     this.#playout.clear();
     this.#take("closed");
-    this.#hello.fail(error);
-    if (this.#options.quirks?.reconnect !== "always") return;
-    setTimeout(() => this.#reconnect(), reconnectMs).unref();
   }
 
-  #reconnect(): void {
-    this.connect().catch((error: unknown) => {
+  #end(error: ConnectionError): void {
+    this.#endConversation();
+    this.#hello.fail(error);
+    if (this.#options.quirks?.reconnect !== "always") return;
+    setTimeout(() => this.#retry(this.reach()), reconnectMs).unref();
+  }
+
+  #retry(connecting: Promise<void>): void {
+    connecting.catch((error: unknown) => {
       if (!(error instanceof ConnectionError)) throw error;
       // A connection that was open has told its end.
       if (error.code !== "unreachable" && error.code !== "refused") return;
@@ -261,7 +223,8 @@ class SimulatedDevice implements DeviceClient {
   }
 
   #react(reaction: Reaction): void {
-    if (reaction === "connect") this.#reconnect();
+    if (reaction === "connect") this.#retry(this.connect());
+    else if (reaction === "disconnect" && this.#isMqtt) this.sayGoodbye();
     else if (reaction === "disconnect") void this.#connection?.close("drop");
     else if (reaction === "listen/start")
       this.#sendInSession({ type: "listen", state: "start", mode: this.#firmware.mode });

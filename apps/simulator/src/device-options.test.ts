@@ -26,11 +26,20 @@ test("device options: inputs keep their order, and every other option has a defa
   expect(readDeviceCommand(["--help"])).toBeUndefined();
 });
 
+test("device options: --ota alone stands for a gateway on this machine", () => {
+  const here = { ota: "http://127.0.0.1:8000/xiaozhi/ota/" };
+  expect(readDeviceCommand(["--ota", "--activate"])).toMatchObject({ ...here, activate: true });
+  expect(readDeviceCommand(["--text", "a", "--ota"])).toMatchObject({ ...here, activate: false });
+  expect(readDeviceCommand(["--ota", "http://a/"])).toMatchObject({ ota: "http://a/" });
+});
+
 test.each([
   [["--protocol", "4"], '--protocol is one of 1, 2, 3, not "4".'],
   [["--mode", "loud"], '--mode is one of auto, manual, realtime, not "loud".'],
   [["--url", "http://x/"], '--url is a URL that begins with ws:// or wss://, not "http://x/".'],
   [["--ota", "nowhere"], '--ota is a URL that begins with http:// or https://, not "nowhere".'],
+  [["--activate"], "--activate needs --ota"],
+  [["--serial", "S1", "--key", "12"], "--key is 32 to 128 hexadecimal digits."],
   [["--id", "a.b"], '--id is 1 to 64 characters of A-Z a-z 0-9 : _ -, not "a.b".'],
   [["--timeout", ""], '--timeout is a number from 1 to 3600, not "".'],
   [["--script", "--text", "a"], "--script takes its inputs from stdin, not from --wav, --text, --wake or --noise"],

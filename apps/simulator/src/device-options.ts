@@ -5,6 +5,7 @@ import { defaultPorts, parseDeviceId, type FramingVersion, type ListenMode } fro
 import type { Identity } from "./connection.ts";
 import { mcpShapeNames, type McpShape } from "./mcp-shapes.ts";
 import { noiseNames, type Noise } from "./noise.ts";
+import type { BoardKey } from "./ota.ts";
 import type { Quirks } from "./quirks.ts";
 
 /** Something that the user does, in the order of the command line. */
@@ -16,6 +17,9 @@ export interface DeviceCommand {
   readonly identity: Identity;
   readonly mode: ListenMode;
   readonly ota: string | undefined;
+  /** True if it waits until it is activated. */
+  readonly activate: boolean;
+  readonly board: BoardKey | undefined;
   readonly inputs: readonly Input[];
   /** The WAV file for the answer; undefined if a script asked for none. */
   readonly out: string | undefined;
@@ -33,6 +37,10 @@ export class UsageError extends Error {
 
 /** The URL of a gateway on the same machine. */
 export const defaultUrl = `ws://127.0.0.1:${defaultPorts.gateway.device}/xiaozhi/v1/`;
+
+const defaultOta = `http://127.0.0.1:${defaultPorts.gateway.device}/xiaozhi/ota/`;
+/** The URL of a gateway on the same machine that takes MQTT. */
+export const defaultMqttUrl = "mqtt://127.0.0.1:1883";
 
 const helpWidth = 100;
 
@@ -59,7 +67,11 @@ It has the states of stock firmware 2.4. It listens again after each answer, exc
 while it speaks, except in realtime mode. It keeps streaming after a Close frame.
 
   --url URL         the server (${defaultUrl})
-  --ota URL         get the server's URL, token and framing from this OTA address, as a booting device does
+  --mqtt            connect over MQTT, and be idle until the user acts; the server is then ${defaultMqttUrl}
+  --ota [URL]       get the server's URL, token and framing from this OTA address, as a booting device does
+                    (${defaultOta})
+  --activate        with --ota: wait until the device is activated, as a booting device does
+  --serial S --key HEX   the serial number of the board and its key, with which it proves who it is
   --id ID           device id: a MAC address or any of A-Z a-z 0-9 : _ - (default: derived from this machine's name)
   --token TOKEN     bearer token
   --protocol 1|2|3  binary framing (1)
@@ -115,8 +127,12 @@ The device disconnects after the last command. Exit code 1 if there was a proble
 `;
 
 const options = {
-  url: { type: "string", default: defaultUrl },
+  url: { type: "string" },
+  mqtt: { type: "boolean", default: false },
   ota: { type: "string" },
+  activate: { type: "boolean", default: false },
+  serial: { type: "string" },
+  key: { type: "string" },
   id: { type: "string" },
   token: { type: "string" },
   protocol: { type: "string", default: "1" },
@@ -149,17 +165,20 @@ export function readDeviceCommand(args: readonly string[]): DeviceCommand | unde
   });
   if (values.script && inputs.length > 0)
     throw new UsageError("--script takes its inputs from stdin, not from --wav, --text, --wake or --noise");
+  if (values.activate && values.ota === undefined) throw new UsageError("--activate needs --ota");
   const id = readId(values.id ?? machineId());
   const { reconnect } = values;
   return {
     identity: {
-      url: readUrl(values.url, "--url", ["ws:", "wss:"]),
+      url: readServer(values.url, values.mqtt),
       id,
       clientId: uuidOf(id),
       token: values.token,
       protocol: Number(readChoice(values.protocol, "--protocol", ["1", "2", "3"])) as FramingVersion,
     },
     ota: values.ota === undefined ? undefined : readUrl(values.ota, "--ota", ["http:", "https:"]),
+    activate: values.activate,
+    board: readBoard(values),
     mode: readChoice(values.mode, "--mode", ["auto", "manual", "realtime"]),
     inputs,
     out: values.out ?? (values.script ? undefined : "answer.wav"),
@@ -178,6 +197,13 @@ export function readDeviceCommand(args: readonly string[]): DeviceCommand | unde
   };
 }
 
+function readBoard({ serial, key }: { readonly serial?: string; readonly key?: string }): BoardKey | undefined {
+  if (serial === undefined && key === undefined) return undefined;
+  if (serial === undefined || !/^([0-9a-f]{2}){16,64}$/i.test(key ?? ""))
+    throw new UsageError("--serial and --key go together; --key is 32 to 128 hexadecimal digits.");
+  return { serial, key: key ?? "" };
+}
+
 function readInput(name: string, value: string): readonly Input[] {
   if (name === "wav") return [{ wav: value }];
   if (name === "text") return [{ text: value }];
@@ -187,10 +213,16 @@ function readInput(name: string, value: string): readonly Input[] {
 
 function parseOptions(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options, tokens: true });
+    return parseArgs({ args: args.map(fillOta), options, tokens: true });
   } catch (cause) {
     throw new UsageError(describeParseError(cause), { cause });
   }
+}
+
+/** Writes the address of a gateway on the same machine behind an `--ota` that stands alone. */
+function fillOta(arg: string, index: number, args: readonly string[]): string {
+  const isAlone = arg === "--ota" && (args[index + 1] ?? "--").startsWith("--");
+  return isAlone ? `${arg}=${defaultOta}` : arg;
 }
 
 /** Shortens an error of node:util's parseArgs to its first sentence and points to --help. */
@@ -227,6 +259,13 @@ export function readUrl(value: string, option: string, schemes: readonly string[
     );
   }
   return value;
+}
+
+/** Returns the URL of a server, of the schemes of WebSocket or MQTT. Throws a `UsageError` that names them. */
+export function readServer(url: string | undefined, mqtt: boolean): string {
+  return mqtt
+    ? readUrl(url ?? defaultMqttUrl, "--url", ["mqtt:", "mqtts:"])
+    : readUrl(url ?? defaultUrl, "--url", ["ws:", "wss:"]);
 }
 
 /** Derives a device's Client-Id from its id: always the same UUID for the same id. */

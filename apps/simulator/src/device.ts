@@ -1,11 +1,11 @@
 import { closeCodes } from "@voxbus/protocol";
 import { ConnectionError, type Identity } from "./connection.ts";
 import { chat, converse } from "./conversation.ts";
-import type { DeviceOptions } from "./device-client.ts";
+import type { DeviceOptions } from "./client.ts";
 import { deviceHelp, readDeviceCommand, type DeviceCommand } from "./device-options.ts";
 import { createDeviceTools } from "./device-tools.ts";
 import { shapeAnswers } from "./mcp-shapes.ts";
-import { fetchBootSettings } from "./ota.ts";
+import { awaitActivation, fetchBootSettings, type ActivationRequest } from "./ota.ts";
 import { runScript } from "./script.ts";
 import { encodeSilence } from "./utterance.ts";
 
@@ -49,11 +49,17 @@ async function runDevice(args: readonly string[], signal: AbortSignal): Promise<
 }
 
 async function boot(command: DeviceCommand, print?: (text: string) => void, signal?: AbortSignal): Promise<Identity> {
-  const { identity, ota } = command;
+  const { identity, ota, activate, board } = command;
   if (ota === undefined) return identity;
-  const { url, token, protocol, activation } = await fetchBootSettings(ota, identity, signal);
+  const booting = { ota, identity, board };
+  const told = ({ message }: ActivationRequest) => {
+    print?.(`It asks for an activation of this device: ${message.replaceAll("\n", " ")}`);
+  };
+  const settings = await (activate ? awaitActivation(booting, told, signal) : fetchBootSettings(booting, signal));
+  const { url, token, protocol, activation, update } = settings;
   print?.(`${ota} returned ${url}, framing ${protocol}, ${token === undefined ? "no token" : "a token"}.`);
-  if (activation !== undefined) print?.(`It asks for an activation of this device: ${activation}`);
+  if (update !== undefined) print?.(`It offers firmware ${update}, which a simulated device does not install.`);
+  if (activation !== undefined) told(activation);
   return { ...identity, url, token: identity.token ?? token, protocol };
 }
 

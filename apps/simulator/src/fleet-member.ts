@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { closeCodes } from "@voxbus/protocol";
 import { ConnectionError } from "./connection.ts";
-import { connectDevice, type DeviceClient, type DeviceOptions } from "./device-client.ts";
+import type { DeviceClient, DeviceOptions } from "./client.ts";
+import { connectDevice } from "./device-client.ts";
 import type { FleetStats } from "./fleet-stats.ts";
 import { readClock } from "./microphone.ts";
+import { isMqtt } from "./mqtt-connection.ts";
 import { createOrderCheck } from "./order-check.ts";
 import { followTurn, type Outcome, type Turn, type TurnRecord } from "./turn.ts";
 import type { Utterance } from "./utterance.ts";
@@ -82,6 +84,8 @@ class Member implements FleetMember {
     const turn = followTurn(timeoutMs);
     this.#turn = turn;
     stats.counts.started++;
+    const isIdle = isMqtt(this.#options.device.identity);
+    if (isIdle && !(await this.#beginConversation(client))) return;
     if (utterance === undefined) {
       client.type(text);
       turn.endInput(readClock());
@@ -91,10 +95,24 @@ class Member implements FleetMember {
     }
     const outcome = await turn.finished;
     this.#turn = undefined;
+    if (isIdle) client.sayGoodbye();
     if (outcome !== "answered") return this.#lose(client, outcome);
     stats.counts.answered++;
     measureTurn(stats, turn.record, utterance !== undefined);
     if (utterance !== undefined && spell(turn.record.heard ?? "") !== spell(text)) stats.counts.misheard++;
+  }
+
+  /** Opens the audio channel. Returns false, and counts the turn as lost, if that fails. */
+  async #beginConversation(client: DeviceClient): Promise<boolean> {
+    try {
+      await client.connect();
+      return true;
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      this.#turn = undefined;
+      this.#lose(client, "closed");
+      return false;
+    }
   }
 
   #lose(client: DeviceClient, outcome: Outcome): void {
@@ -131,7 +149,7 @@ class Member implements FleetMember {
   /** Connects, and resolves with the close code when the connection has ended. */
   async #connect(): Promise<{ readonly code: number; readonly reason: string }> {
     const { device, stats } = this.#options;
-    const checkOrder = createOrderCheck();
+    const checkOrder = createOrderCheck({ idles: isMqtt(device.identity) });
     const began = readClock();
     let close: (event: { readonly code: number; readonly reason: string }) => void;
     const closed = new Promise<{ readonly code: number; readonly reason: string }>((resolve) => (close = resolve));

@@ -1,6 +1,14 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { isDeviceId, type FramingVersion } from "@voxbus/protocol";
-import { defaultUrl, describeParseError, readChoice, readNumber, readUrl, UsageError } from "./device-options.ts";
+import {
+  defaultMqttUrl,
+  defaultUrl,
+  describeParseError,
+  readChoice,
+  readNumber,
+  readServer,
+  UsageError,
+} from "./device-options.ts";
 import type { FleetPlan } from "./run-fleet.ts";
 
 /** The manual of `npm run fleet`. */
@@ -12,6 +20,7 @@ export const fleetHelp = `Runs many devices on the real protocol and measures ho
   --rate R           turns that begin per second, over the whole fleet (1)
   --minutes M        minutes in which turns begin (1)
   --url URL          the server (${defaultUrl}); give several to spread the devices over them
+  --mqtt             devices connect over MQTT, and are idle between turns; the server is then ${defaultMqttUrl}
   --spoken SHARE     share of spoken turns, 0 to 1; the others are typed (0.5)
   --connect-rate C   devices that connect per second (50)
   --listening        devices go on listening between turns, as stock firmware does; each then sends 17 packets per second
@@ -30,7 +39,8 @@ const options = {
   devices: { type: "string", default: "10" },
   rate: { type: "string", default: "1" },
   minutes: { type: "string", default: "1" },
-  url: { type: "string", multiple: true, default: [defaultUrl] },
+  url: { type: "string", multiple: true },
+  mqtt: { type: "boolean", default: false },
   spoken: { type: "string", default: "0.5" },
   "connect-rate": { type: "string", default: "50" },
   prefix: { type: "string", default: "fleet" },
@@ -53,7 +63,7 @@ export function readFleetPlan(args: readonly string[]): FleetPlan | undefined {
   return {
     devices: {
       count: readNumber(values.devices, "--devices", { least: 1, most: 50_000, whole: true }),
-      urls: values.url.map((url) => readUrl(url, "--url", ["ws:", "wss:"])),
+      urls: (values.url ?? [undefined]).map((url) => readServer(url, values.mqtt)),
       prefix: values.prefix,
       token: values.token,
       protocol: Number(readChoice(values.protocol, "--protocol", ["1", "2", "3"])) as FramingVersion,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { DeviceEvent } from "./device-client.ts";
+import type { DeviceEvent } from "./client.ts";
 import { createOrderCheck } from "./order-check.ts";
 
 const say = (type: string, state?: string): DeviceEvent => ({ t: 0, got: "json", message: { type, state } });
@@ -37,4 +37,14 @@ test("order: each abort allows one stop without speech, until speech starts", ()
   expect(check(hello, abort, stop, stop)).toEqual(["tts/stop outside speech"]);
   expect(check(hello, start, sound, abort, stop, sound)).toEqual(["audio outside speech"]);
   expect(check(hello, abort, start, stop, stop)).toEqual(["tts/stop outside speech"]);
+});
+
+test("order: over MQTT, only what belongs to no conversation comes between two of them", () => {
+  const see = createOrderCheck({ idles: true });
+  const goodbye: DeviceEvent = { t: 0, sent: { type: "goodbye" } };
+  const events = [say("alert"), hello, start, sound, goodbye, say("mcp"), start, hello, start, say("goodbye"), sound];
+  expect(events.map(see).filter((problem) => problem !== undefined)).toEqual([
+    "tts before hello",
+    "audio outside speech",
+  ]);
 });

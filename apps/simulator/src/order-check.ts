@@ -1,13 +1,16 @@
-import type { DeviceEvent } from "./device-client.ts";
+import type { DeviceEvent } from "./client.ts";
 
 /** Takes the events of one connection and returns the problem if one breaks the order (docs/protocol.md, turn sequencing). */
 export type OrderCheck = (event: DeviceEvent) => string | undefined;
 
+const conversational = new Set<unknown>(["stt", "llm", "tts"]);
+
 /**
  * Checks that hello is the first message, that audio and sentences come only between `tts/start` and `tts/stop`, and that starts
- * and stops alternate. Each abort is answered with a `tts/stop`, so one without a start is legal then.
+ * and stops alternate. Each abort is answered with a `tts/stop`, so one without a start is legal then. `idles`: a goodbye ends a
+ * conversation, and between conversations comes nothing that belongs to one.
  */
-export function createOrderCheck(): OrderCheck {
+export function createOrderCheck({ idles = false }: { readonly idles?: boolean } = {}): OrderCheck {
   let greeted = false;
   let speaking = false;
   let aborts = 0;
@@ -23,7 +26,13 @@ export function createOrderCheck(): OrderCheck {
     if (was) return undefined;
     return --aborts >= 0 ? undefined : "tts/stop outside speech";
   };
+  const hangUp = () => {
+    greeted = false;
+    speaking = false;
+  };
   return (event) => {
+    const message = "sent" in event ? event.sent : event.got === "json" ? event.message : undefined;
+    if (idles && message?.["type"] === "goodbye") hangUp();
     if ("sent" in event) {
       if (event.sent["type"] === "abort") aborts++;
       return undefined;
@@ -37,7 +46,7 @@ export function createOrderCheck(): OrderCheck {
       greeted = true;
       return problem;
     }
-    if (!greeted) return `${String(type)} before hello`;
+    if (!greeted && !(idles && !conversational.has(type))) return `${String(type)} before hello`;
     if (type === "tts") return checkTts(state);
     return undefined;
   };

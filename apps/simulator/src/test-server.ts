@@ -93,6 +93,11 @@ export async function startScriptedServer(script: ServerScript): Promise<Scripte
 /** Sends a whole answer with `frames` of sound, one every 10 ms. */
 export async function answerTurn(session: ScriptedSession, heard: string, said: string, frames = 3): Promise<void> {
   session.send({ type: "stt", text: heard });
+  await announce(session, said, frames);
+}
+
+/** Says something that answers nothing, as a greeting does. */
+export async function announce(session: ScriptedSession, said: string, frames = 3): Promise<void> {
   session.send({ type: "tts", state: "start" });
   session.send({ type: "llm", emotion: "happy" });
   session.send({ type: "tts", state: "sentence_start", text: said });

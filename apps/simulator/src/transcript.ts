@@ -1,4 +1,4 @@
-import type { DeviceEvent } from "./device-client.ts";
+import type { DeviceEvent } from "./client.ts";
 import type { JsonObject } from "./device-tools.ts";
 import type { TurnRecord } from "./turn.ts";
 

@@ -1,4 +1,4 @@
-import type { DeviceEvent } from "./device-client.ts";
+import type { DeviceEvent } from "./client.ts";
 import { readClock } from "./microphone.ts";
 
 /** The outcome of a turn. Only `answered` is a success; the others name the step that failed. */

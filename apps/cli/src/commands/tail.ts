@@ -1,0 +1,68 @@
+import { command, CommandError, UsageError, type Shell } from "../command.ts";
+import { jsonOption } from "../arguments.ts";
+import { allKinds } from "../kinds.ts";
+import { listSubscriptions, readDevice } from "../subjects.ts";
+import { createTailView } from "../tail-view.ts";
+import { untilAborted } from "../until-aborted.ts";
+
+/** Shows messages as they come. */
+export const tail = command({
+  name: "tail",
+  summary: "Shows the messages of the bus as they come, decoded",
+  parameters: ["[PATTERN]"],
+  options: {
+    device: { value: "ID", meaning: "only messages from, for and about this device" },
+    kind: { value: "KINDS", meaning: `only these kinds, separated by commas: ${allKinds.join(", ")}` },
+    turn: { value: "TURN", meaning: "only this turn: its origin, SESSION:ORIGIN, or the id of its reply" },
+    ...jsonOption,
+  },
+  details: `
+PATTERN is a pattern of subjects; the default is all of them. Audio is folded to one line a second. The messages of a turn
+have one color. A malformed message is red, with the field and its limit, not its value. So is what programs report as
+dropped; the rest of their numbers is shown only if PATTERN or --kind names stats.
+
+It shows what people say. It needs only the permission to subscribe, as the user listener has it, and leaves out what NATS
+does not permit. Ctrl-C ends it.
+
+  voxbus tail
+  voxbus tail 'device.kitchen.>' --kind heard,say,bad
+  voxbus tail --turn 31 --json`,
+  async run({ parameters: [pattern = ">"], options }, shell) {
+    const kinds = readKinds(options.kind);
+    const device = options.device === undefined ? undefined : readDevice(options.device);
+    const subjects = listSubscriptions(pattern, device);
+    const view = createTailView({
+      print: shell.print,
+      paint: shell.paint,
+      json: options.json,
+      select: { device, kinds, turn: options.turn, allStats: pattern.startsWith("stats.") },
+    });
+    await follow(shell, { pattern, subjects, view });
+    view.flush();
+  },
+});
+
+function readKinds(given: string | undefined): ReadonlySet<string> | undefined {
+  if (given === undefined) return undefined;
+  const kinds = given.split(",").map((kind) => kind.trim());
+  const wrong = kinds.find((kind) => !allKinds.includes(kind));
+  if (wrong !== undefined) throw new UsageError(`--kind takes ${allKinds.join(", ")}, not "${wrong}".`);
+  return new Set(kinds);
+}
+
+/** The subjects to follow, and where their messages are shown. */
+interface Followed {
+  readonly pattern: string;
+  readonly subjects: readonly string[];
+  readonly view: ReturnType<typeof createTailView>;
+}
+
+/** Shows messages until Ctrl-C. Throws CommandError when NATS permits none of the subjects. */
+async function follow(shell: Shell, { pattern, subjects, view }: Followed): Promise<void> {
+  const bus = await shell.connect();
+  for (const subject of subjects) bus.subscribeRaw(subject, (message) => view.show(message, Date.now()));
+  await bus.flush();
+  if (bus.stats().denied >= subjects.length) throw new CommandError(`NATS permits none of the subjects of ${pattern}`);
+  shell.tell(`voxbus: following ${pattern}, Ctrl-C ends it`);
+  await untilAborted(shell.signal);
+}

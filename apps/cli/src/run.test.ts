@@ -1,0 +1,78 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { expect, test } from "vitest";
+import { commands } from "./commands/index.ts";
+import { main, runCli, runCliHere } from "./test-cli.ts";
+
+const runHere = (...args: readonly string[]) => runCliHere(args);
+
+test("help: lists every command, and each command describes its parameters and options", async () => {
+  const { code, stdout } = await runHere("help");
+  expect(code).toBe(0);
+  for (const { name } of commands) expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
+  for (const { name, options, parameters = [] } of commands) {
+    const described = await runHere(name, "--help");
+    expect(described).toEqual(await runHere("help", name));
+    expect([described.code, described.stderr]).toEqual([0, ""]);
+    const words = [...Object.keys(options).map((option) => `--${option}`), ...parameters];
+    for (const word of words) expect(described.stdout).toContain(word);
+    for (const line of described.stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(130);
+  }
+});
+
+test.each([
+  [[], /^$/, /Exit codes/],
+  [["dance"], /"dance" is not a command. The commands are .*check/, /^$/],
+  [["help", "dance"], /"dance" is not a command/, /^$/],
+  [["check"], /check: SUBJECT is missing/, /^$/],
+  [["check", "fleet.out", "more"], /Unexpected argument "more"/, /^$/],
+  [["check", "fleet.out", "--loud"], /Unknown option '--loud'/, /^$/],
+  [["check", "fleet.out", "--hex=yes"], /--hex/, /^$/],
+  [["tail", "--device"], /--device/, /^$/],
+])("command line: %j is wrong usage", async (args, stderr, stdout) => {
+  const result = await runHere(...args);
+  expect(result.code).toBe(2);
+  expect(result.stderr).toMatch(stderr);
+  expect(result.stdout).toMatch(stdout);
+});
+
+test("process: prints its help and ends with its exit code", async () => {
+  expect(await runCli(["--help"])).toEqual({ ...(await runHere("--help")), code: 0 });
+  expect((await runCli(["dance"])).code).toBe(2);
+});
+
+test("process: ends although the server at NATS's address never greets", async () => {
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const url = `nats://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const { code, stderr } = await runCli(["devices"], { VOXBUS_NATS_URL: url });
+  expect([code, stderr]).toEqual([1, expect.stringContaining(`${url} cannot be reached`)]);
+  silent.close();
+});
+
+const hasTerminal = spawnSync("script", ["--version"]).status === 0;
+
+test.skipIf(!hasTerminal)(
+  "color: in a terminal a problem is red, but not with NO_COLOR (needs util-linux's script)",
+  () => {
+    const show = (env: Readonly<Record<string, string>>) => {
+      const command = `echo 81a17601 | '${process.execPath}' '${main}' check fleet.out --hex`;
+      const all = { PATH: process.env["PATH"], TERM: "xterm", ...env };
+      // script gives the exit code of the command only when it is asked to.
+      return execFileSync("script", ["-qc", command, "/dev/null"], { env: all, encoding: "utf8" });
+    };
+    expect(show({})).toContain("\u001b[31mbad-envelope");
+    expect(show({ NO_COLOR: "1" })).toMatch(/^bad-envelope/m);
+  },
+);
+
+test("output: a reader of a pipe that starts late gets all of it", () => {
+  // Each unknown variable is listed: more than a pipe holds.
+  const unknown = Array.from({ length: 300 }, (_, n) => [`VOXBUS_${"LONG_".repeat(50)}${n}`, "1"] as const);
+  const line = `"$0" "$1" config check --json | (sleep 1; cat)`;
+  const env = { PATH: process.env["PATH"], ...Object.fromEntries(unknown) };
+  const { stdout } = spawnSync("sh", ["-c", line, process.execPath, main], { env, encoding: "utf8" });
+  expect(stdout.length).toBeGreaterThan(65_536);
+  expect(JSON.parse(stdout)).toMatchObject({ unknown: { length: 300 } });
+});

@@ -1,0 +1,4 @@
+import { subscriber } from "@voxbus/subscriber";
+import { announcer, buildAnnouncer } from "./announcer.ts";
+
+await subscriber(announcer, buildAnnouncer);

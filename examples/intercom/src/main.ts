@@ -1,0 +1,4 @@
+import { subscriber } from "@voxbus/subscriber";
+import { buildIntercom, intercom } from "./intercom.ts";
+
+await subscriber(intercom, buildIntercom);
