@@ -1,5 +1,22 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { findOldBuild } from "./deploy/local/build.mjs";
 import { findNatsServer } from "./deploy/local/nats-server.mjs";
+
+const old = findOldBuild(import.meta.dirname);
+if (old !== undefined) {
+  process.stderr.write(
+    `The build of ${old} is older than its sources, or missing. To build it: node deploy/local/setup.mjs\n`,
+  );
+}
+
+/** Runs the three files that take minutes first. At the end, the other workers would wait for them. */
+class LongTestsFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isShort = ({ moduleId }: TestSpecification) => Number(!/\/(?:attacks|bench|field)\.test\.ts$/.test(moduleId));
+    return (await super.sort(files)).toSorted((one, other) => isShort(one) - isShort(other));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -7,6 +24,7 @@ export default defineConfig({
     env: { VOXBUS_NATS_SERVER: process.env["VOXBUS_NATS_SERVER"] ?? (await findNatsServer()) },
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    maxWorkers: 3,
+    sequence: { sequencer: LongTestsFirst },
   },
 });

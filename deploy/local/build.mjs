@@ -13,6 +13,7 @@ import { dirname, join, relative } from "node:path";
 import { runCommand } from "./progress.mjs";
 
 const buildInfo = "dist/.tsbuildinfo";
+const bundle = "dist/main.js";
 const workspaces = ["apps", "examples", "libs"];
 
 /** True if every package's dist was built from the current sources. Takes milliseconds and runs no build tool. */
@@ -28,17 +29,37 @@ export function isBuilt(root) {
 
 /** Names a package whose build is missing, or older than a source that is part of it. Undefined if every build is current. */
 export function findOldBuild(root) {
+  const libraries = newestOf(listPackages(root, ["libs"]).flatMap(listSources));
   const old = listPackages(root, workspaces).find((path) => {
-    const built = statSync(join(path, buildInfo), { throwIfNoEntry: false });
-    return (
-      built === undefined || listSources(join(path, "src")).some((source) => statSync(source).mtimeMs > built.mtimeMs)
-    );
+    const newest = newestOf(listSources(path));
+    if (isOlder(join(path, buildInfo), newest)) return true;
+    // A program holds the libraries.
+    return isBundled(path) && isOlder(join(path, bundle), Math.max(newest, libraries));
   });
   return old && relative(root, old);
 }
 
-function listSources(directory) {
-  const files = readdirSync(directory, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
+/** True for a program that rolldown.config.mjs joins with its packages. */
+function isBundled(path) {
+  const manifest = join(path, "package.json");
+  return (
+    existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).scripts?.build?.includes("rolldown") === true
+  );
+}
+
+function isOlder(output, time) {
+  const built = statSync(output, { throwIfNoEntry: false });
+  return built === undefined || built.mtimeMs < time;
+}
+
+function newestOf(sources) {
+  return Math.max(0, ...sources.map((source) => statSync(source).mtimeMs));
+}
+
+function listSources(path) {
+  const files = readdirSync(join(path, "src"), { withFileTypes: true, recursive: true }).filter((entry) =>
+    entry.isFile(),
+  );
   return files
     .filter(({ name }) => !/^test-|\.(test|suite)\.ts$/.test(name))
     .map((entry) => join(entry.parentPath, entry.name));
@@ -52,7 +73,9 @@ export async function buildPackages(root) {
   await runCommand(process.execPath, [tool, "run-many", "-t", "build", "--outputStyle=static"], { cwd: root, env });
   // nx leaves a build that fits the sources as it is, however old.
   const now = new Date();
-  for (const path of listPackages(root)) utimesSync(join(path, buildInfo), now, now);
+  for (const path of listPackages(root)) {
+    for (const output of isBundled(path) ? [buildInfo, bundle] : [buildInfo]) utimesSync(join(path, output), now, now);
+  }
   const stamp = join(root, ".cache/built");
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(`${stamp}.${process.pid}`, built);
@@ -79,7 +102,14 @@ function stampSources(root) {
       else if (entry.isFile()) add(path);
     }
   };
-  for (const name of ["package.json", "package-lock.json", "nx.json", "tsconfig.json", "tsconfig.base.json"]) {
+  for (const name of [
+    "package.json",
+    "package-lock.json",
+    "nx.json",
+    "tsconfig.json",
+    "tsconfig.base.json",
+    "rolldown.config.mjs",
+  ]) {
     add(join(root, name));
   }
   for (const path of listPackages(root)) walk(path);

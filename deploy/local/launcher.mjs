@@ -15,7 +15,7 @@ const deadlines = {
 const samePressMs = 500;
 
 /** Creates the launcher of one system. It starts processes, restarts them if they die, and stops them in order. */
-export function createLauncher({ root, print, say }) {
+export function createLauncher({ root, print, say, saveLines, finish }) {
   const processes = { gateways: [], programs: [], servers: [] };
   const all = () => Object.values(processes).flat();
   const guard = startGuard({ processes, say });
@@ -70,10 +70,12 @@ export function createLauncher({ root, print, say }) {
         return;
       }
       stoppedAt = Date.now();
+      saveLines();
       say(`stopping: ${why}`);
       stopInOrder(processes, signal, stoppedAt)
         .then(() => guard.end())
         .then(() => say("everything stopped"))
+        .then(() => finish())
         .then(() => process.exit())
         .catch((error) => {
           process.stderr.write(`voxbus: ${error.stack}\n`);

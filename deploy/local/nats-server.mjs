@@ -13,7 +13,7 @@ import {
 import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findDebianKeyring, findDebianMirrors, unpackDebianPackages } from "./debian.mjs";
-import { showStep } from "./progress.mjs";
+import { describeAnswer, showStep } from "./progress.mjs";
 import { nameRelease, unpackRelease } from "./release.mjs";
 
 const cache = fileURLToPath(new URL("../../.cache/", import.meta.url));
@@ -46,10 +46,14 @@ export function isNewEnough(text) {
 async function fetchNatsServer() {
   mkdirSync(cache, { recursive: true });
   const failures = [];
-  for (const { text, unpack } of listWays(failures)) {
+  for (const { text, from, unpack } of listWays(failures)) {
     const directory = mkdtempSync(join(cache, "fetching-"));
     try {
-      return await showStep(text, async () => keepServer(await unpack(directory), directory));
+      return await showStep(
+        text,
+        async () => keepServer(await unpack(directory), directory),
+        () => describeAnswer(from()),
+      );
     } catch (error) {
       failures.push(error.message);
     } finally {
@@ -74,6 +78,7 @@ function listWays(failures) {
       for (const suite of debianSuites) {
         ways.push({
           text: `downloading nats-server from Debian's ${suite} into .cache`,
+          from: () => mirror,
           unpack: async (directory) =>
             join(
               await unpackDebianPackages({ names: ["nats-server"], mirror, suite, keyring, directory }),
@@ -87,6 +92,7 @@ function listWays(failures) {
   else {
     ways.push({
       text: "downloading nats-server from its official release into .cache",
+      from: () => nameRelease().base,
       unpack: (directory) => unpackRelease({ ...nameRelease(), directory }),
     });
   }

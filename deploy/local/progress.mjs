@@ -1,10 +1,15 @@
 import { spawn } from "node:child_process";
 
+/** Time until a step says what it waits for, and between two such lines, ms. */
+const slowMs = 15_000;
+/** Longest wait for the answer of a server that a step waits for, ms. */
+const answerMs = 5000;
+
 /**
  * Runs one step of the set-up and shows it as one line on stderr: the step, the time it has taken, and how it ended.
- * Resolves or rejects as `work` does.
+ * Resolves or rejects as `work` does. Every 15 s a step says what it waits for: the text that `why` resolves with.
  */
-export async function showStep(text, work) {
+export async function showStep(text, work, why) {
   const began = Date.now();
   const screen = process.stderr;
   const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
@@ -13,6 +18,8 @@ export async function showStep(text, work) {
     () => screen.write(screen.isTTY ? `\rvoxbus: ${text} … ${seconds()}` : ` ${seconds()} …`),
     screen.isTTY ? 500 : 10_000,
   );
+  const explain = async () => screen.write(`\nvoxbus: still waiting: ${await why()}\n`);
+  const slow = why && setInterval(() => void explain(), slowMs);
   try {
     const result = await work();
     screen.write(screen.isTTY ? `\rvoxbus: ${text} … done in ${seconds()}\n` : ` done in ${seconds()}\n`);
@@ -22,6 +29,22 @@ export async function showStep(text, work) {
     throw error;
   } finally {
     clearInterval(tick);
+    clearInterval(slow);
+  }
+}
+
+/** Tells how fast a server answers, so that a slow network is told apart from a slow machine. */
+export async function describeAnswer(address) {
+  const origin = /^\w+:\/\//.test(address) && URL.canParse(address) ? new URL(address).origin : address;
+  const began = Date.now();
+  try {
+    const response = await fetch(address, { method: "HEAD", signal: AbortSignal.timeout(answerMs) });
+    await response.body?.cancel();
+    return `${origin} answers in ${((Date.now() - began) / 1000).toFixed(1)} s`;
+  } catch (error) {
+    const reason =
+      error.name === "TimeoutError" ? `within ${answerMs / 1000} s` : `(${error.cause?.code ?? error.name})`;
+    return `${origin} does not answer ${reason}: check the network, or the proxy in the environment`;
   }
 }
 

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { buildPackages, isBuilt } from "./build.mjs";
 import { runAlone } from "./lock.mjs";
 import { findInstalledNatsServer, findNatsServer } from "./nats-server.mjs";
-import { arePackagesInstalled, installPackages } from "./packages.mjs";
+import { arePackagesInstalled, describeInstallation, installPackages } from "./packages.mjs";
 import { showStep } from "./progress.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -17,7 +17,12 @@ const advice = {
 const steps = [
   {
     isDone: () => arePackagesInstalled(root),
-    run: () => showStep("installing packages (npm ci)", () => installPackages(root)),
+    run: () =>
+      showStep(
+        "installing packages (npm ci)",
+        () => installPackages(root),
+        () => describeInstallation(root),
+      ),
   },
   {
     isDone: () => !needsNatsServer() || findInstalledNatsServer() !== undefined,

@@ -5,22 +5,27 @@ import { createLauncher } from "./launcher.mjs";
 import { createOutput, describeReady } from "./output.mjs";
 import { probePorts, readPort } from "./ports.mjs";
 import { listPrograms } from "./programs.mjs";
+import { describeRunning, findRunning, noteRunning, RunningError, runningCode } from "./running.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
+const cache = `${root}.cache`;
 const defaultTraces = "http://127.0.0.1:4318";
 const reminderMs = 15_000;
 
 const help = `npm start -- [--gateways N] [--traces] [--help]
 
-Runs the whole system on this machine: nats-server, N gateways (default 1), asr, tts, dialogue and monitor. Each is a
-separate process, which is restarted if it dies. Ctrl-C stops everything within 5 s. SIGTERM stops it within 30 s, so
-that replies can finish.
+Runs the whole system on this machine: nats-server, N gateways (default 1), asr, tts, dialogue, tools and monitor, and
+mcp if it has something to do. Each is a separate process, which is restarted if it dies. Ctrl-C stops everything within
+5 s. SIGTERM stops it within 30 s, so that replies can finish. If a system of this folder has the ports already, the exit code
+is ${runningCode}.
 
   VOXBUS_NATS_URL      URL of a NATS that already runs; unset: npm start runs its own nats-server
   VOXBUS_NATS_PORT     port of its own nats-server on 127.0.0.1 [${defaultPorts.nats}]; 0: any free port and a temporary store
   VOXBUS_DATA_DIR      folder of its nats-server's data [.data]
   VOXBUS_GATEWAY_PORT  port of the first gateway [${defaultPorts.gateway.device}]; further gateways take the next ports
   VOXBUS_MONITOR_PORT  port of the monitor [${defaultPorts.monitor.http}]
+  VOXBUS_MCP_FILE      file of MCP servers whose tools the devices are offered; unset: none
+  VOXBUS_MCP_PORT      port on which assistants reach the devices by MCP; unset: none
 
 --traces sends the traces of turns to ${defaultTraces}, the OTLP port of Jaeger, or to the address in
 OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.
@@ -84,6 +89,19 @@ async function startPrograms(launcher, list, shared, say) {
   }
 }
 
+/** Checks that the ports are free. Throws RunningError if a system of this folder has one of them. */
+async function takePorts(wanted) {
+  try {
+    return await probePorts(wanted);
+  } catch (error) {
+    const running = findRunning(
+      cache,
+      wanted.map(({ port }) => port),
+    );
+    throw running === undefined ? error : new RunningError(describeRunning(running), { cause: error });
+  }
+}
+
 async function start({ gateways, traces }) {
   const list = listPrograms({ gateways, env: process.env });
   const given = process.env.VOXBUS_NATS_URL;
@@ -92,7 +110,12 @@ async function start({ gateways, traces }) {
     host: "127.0.0.1",
     port: readPort(process.env, "VOXBUS_NATS_PORT", defaultPorts.nats),
   };
-  const [natsPort] = await probePorts([...(given ? [] : [nats]), ...list.flatMap(({ ports }) => ports)]);
+  const wanted = [...(given ? [] : [nats]), ...list.flatMap(({ ports }) => ports)];
+  const [natsPort] = await takePorts(wanted);
+  const note = noteRunning(
+    cache,
+    wanted.map(({ port }) => port),
+  );
   const output = createOutput(["nats-server", ...list.map(({ name }) => name)]);
   const launcher = createLauncher({ root, ...output });
   stopOnSignals(launcher, output.say);
@@ -102,7 +125,10 @@ async function start({ gateways, traces }) {
     const url = given || (await launcher.startNats(natsPort));
     if (launcher.isStopping()) return;
     const addresses = await startPrograms(launcher, list, shareVariables(url, traces, output.say), output.say);
-    if (!launcher.isStopping()) process.stdout.write(describeReady(root, addresses));
+    if (launcher.isStopping()) return;
+    const shown = addresses.flatMap(({ ops: _ops, ...rest }) => Object.values(rest));
+    note.ready([...shown, ...(given ? [] : [url])]);
+    process.stdout.write(describeReady(root, addresses, given ? undefined : url));
   } catch (error) {
     if (launcher.isStopping()) return;
     launcher.stop("SIGINT", "start failed");
@@ -116,5 +142,5 @@ try {
   else await start(options);
 } catch (error) {
   process.stderr.write(`voxbus: ${error.message.replaceAll("\n", "\nvoxbus: ")}\n`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof RunningError ? runningCode : 1;
 }
