@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { expect, test, vi } from "vitest";
 
@@ -14,6 +15,9 @@ import { checkDocument, replaceBetween } from "./document.ts";
 import { addProfile, createFrame, describeFrame, drawFlames } from "./flame-graph.ts";
 import { readOptions, type BenchOptions } from "./options.ts";
 import { judge, writeMarkdown, writeText } from "./section.ts";
+
+/** The parts that take long are tested by `npm run test:bench`. */
+const isWhole = process.env["npm_lifecycle_event"] === "test:bench";
 
 async function runBench(...args: readonly string[]): Promise<{ readonly text: string; readonly figures: Figures }> {
   const directory = mkdtempSync(join(tmpdir(), "voxbus-bench-"));
@@ -53,6 +57,9 @@ interface Figures {
   readonly workers: readonly object[];
   readonly firstPackets: readonly { readonly contender: string; readonly p99: number }[];
   readonly presence: readonly { readonly devices: number }[];
+  readonly isolation: readonly {
+    readonly rounds: readonly Readonly<Record<"without" | "beside", { readonly turns: number }>>[];
+  }[];
   readonly bus: readonly {
     readonly what: string;
     readonly name: string;
@@ -61,88 +68,86 @@ interface Figures {
   }[];
 }
 
-test.concurrent(
-  "bench: every contender echoes under both loads, no frame is lost, and the ratios are printed",
-  async ({ expect }) => {
-    const { text, figures } = await runBench("--only", "a");
-    // socket.io needs a redis-server, which not every machine has.
-    const ours = figures.echo.filter(({ contender }) => contender !== "socket.io");
-    expect(ours.map(({ contender, mode }) => `${contender} ${mode}`)).toEqual(
-      ["closed", "paced"].flatMap((mode) => ["bare ws", "bare bridge", "gateway"].map((name) => `${name} ${mode}`)),
-    );
-    for (const { sent, lost } of figures.echo) {
-      expect(sent).toBeGreaterThan(8);
-      expect(lost).toBe(0);
-    }
-    expect(text.match(/8 connections, .*, gateway \/ bare bridge, frames\/s: \d+\.\d\d \(/g)).toHaveLength(2);
-    const isMissing = figures.echo.length === ours.length;
-    expect(text).toMatch(isMissing ? /socket\.io was not measured: no redis-server/ : /gateway \/ socket\.io: frames/);
-    expect(text).toMatch(/a took \d+ s; other programs used \d+\.\d\d cores, ours \d+\.\d\d/);
-  },
-);
+test("bench: every contender echoes under both loads, no frame is lost, and the ratios are printed", async () => {
+  const { text, figures } = await runBench("--only", "a");
+  // socket.io needs a redis-server, which not every machine has.
+  const ours = figures.echo.filter(({ contender }) => contender !== "socket.io");
+  expect(ours.map(({ contender, mode }) => `${contender} ${mode}`)).toEqual(
+    ["closed", "paced"].flatMap((mode) => ["bare ws", "bare bridge", "gateway"].map((name) => `${name} ${mode}`)),
+  );
+  for (const { sent, lost } of figures.echo) {
+    expect(sent).toBeGreaterThan(8);
+    expect(lost).toBe(0);
+  }
+  expect(text.match(/8 connections, .*, gateway \/ bare bridge, frames\/s: \d+\.\d\d \(/g)).toHaveLength(2);
+  const isMissing = figures.echo.length === ours.length;
+  expect(text).toMatch(isMissing ? /socket\.io was not measured: no redis-server/ : /gateway \/ socket\.io: frames/);
+  expect(text).toMatch(/a took \d+ s; other programs used \d+\.\d\d cores, ours \d+\.\d\d/);
+});
 
-test.concurrent("bench: memory is measured for every contender", async ({ expect }) => {
+test.runIf(isWhole)("bench: memory is measured for every contender", async () => {
   const { text, figures } = await runBench("--only", "b");
   expect(figures.idle.map(({ contender }) => contender)).toEqual(["bare ws", "bare bridge", "gateway"]);
   expect(text).toMatch(/gateway, an idle connection: -?\d+\.\d KiB/);
   expect(text).toMatch(/at rest, openai engines: \d+ MiB/);
 });
 
-test.concurrent(
-  "bench: devices hold typed, spoken and aborted turns with both kinds of engines, and each is answered",
-  async ({ expect }) => {
-    const { figures } = await runBench("--only", "c");
-    expect(figures.turns.map(({ engines, devices }) => `${devices} ${engines}`)).toEqual(["3 instant", "3 embedded"]);
-    for (const { turns, ended, cpu } of figures.turns) {
-      expect(turns).toBeGreaterThan(0);
-      expect(ended["answered"]).toBe(turns);
-      expect(cpu).toBeGreaterThan(0);
-    }
-    const count = (what: "text" | "beyond" | "silence") => figures.turns.reduce((sum, row) => sum + row[what].count, 0);
-    for (const what of ["text", "beyond", "silence"] as const) expect(count(what), what).toBeGreaterThan(0);
-  },
-);
+test("bench: devices hold typed, spoken and aborted turns, and each is answered", async () => {
+  const { figures } = await runBench("--only", "c", "--engines", "instant");
+  expect(figures.turns.map(({ engines, devices }) => `${devices} ${engines}`)).toEqual(["3 instant"]);
+  for (const { turns, ended, cpu } of figures.turns) {
+    expect(turns).toBeGreaterThan(0);
+    expect(ended["answered"]).toBe(turns);
+    expect(cpu).toBeGreaterThan(0);
+  }
+  const count = (what: "text" | "beyond" | "silence") => figures.turns.reduce((sum, row) => sum + row[what].count, 0);
+  for (const what of ["text", "beyond", "silence"] as const) expect(count(what), what).toBeGreaterThan(0);
+});
 
-test.concurrent(
-  "bench: claim, follow and replay are compared with their baselines, and no message is lost",
-  async ({ expect }) => {
-    const { figures } = await runBench("--only", "bus");
-    expect(figures.bus.map(({ what }) => what.split(" ")[0])).toEqual([
+test("bench: claim, follow and replay are compared with their baselines, and no message is lost", async () => {
+  const { figures } = await runBench("--only", "bus");
+  expect(figures.bus.map(({ what }) => what.split(" ")[0])).toEqual([
     "claim", "claim", "follow,", "follow,", "follow,", "replay", "replay", "replay", "replay",
   ]); // prettier-ignore
-    for (const { count, lost } of figures.bus) {
-      expect(count).toBeGreaterThan(0);
-      expect(lost).toBe(0);
-    }
-  },
-);
+  for (const { count, lost } of figures.bus) {
+    expect(count).toBeGreaterThan(0);
+    expect(lost).toBe(0);
+  }
+});
 
-test.concurrent(
-  "bench: the other parts measure what they are named for, beside their baselines",
-  async ({ expect }) => {
-    const { text, figures } = await runBench("--only", "d,e,f,g,h,opus-out,play-out");
-    expect(figures.failed).toEqual({});
-    const names = (rows: readonly { readonly contender: string }[]) => rows.map(({ contender }) => contender);
-    expect(names(figures.reconnect)).toEqual(["bare bridge", "gateway"]);
-    expect(figures.reconnect[1]).toMatchObject({ devices: 20, presence: expect.any(Number) as number });
-    expect(names(figures.broadcast)).toEqual(["bare ws", "gateway"]);
-    expect(figures.broadcast.map(({ missed }) => missed)).toEqual([0, 0]);
-    expect(figures.growth.map(({ devices }) => devices)).toEqual([10, 20]);
-    expect(figures.gateways).toMatchObject([
-      { gateways: 2, ports: "each" },
-      { gateways: 2, ports: "one" },
-    ]);
-    for (const { frameUs, memory } of figures.gateways) expect(Math.min(frameUs, memory)).toBeGreaterThan(0);
-    expect(figures.workers).toMatchObject([{ workers: 2, turns: { ended: { lost: 0, silent: 0 } } }]);
-    expect(figures.presence.map(({ devices }) => devices)).toEqual([200, 400]);
-    const [arrival, earliest] = figures.firstPackets;
-    expect([arrival?.contender, earliest?.contender]).toEqual(["arrival order", "earliest deadline first"]);
-    expect(earliest!.p99).toBeLessThan(arrival!.p99);
-    for (const title of ["hot code paths", "gaps between the packets of replies"]) expect(text).toContain(title);
-  },
-);
+test.runIf(isWhole)("bench: the other parts measure what they are named for, beside their baselines", async () => {
+  const { text, figures } = await runBench("--only", "d,e,f,g,h,opus-out,play-out");
+  expect(figures.failed).toEqual({});
+  const names = (rows: readonly { readonly contender: string }[]) => rows.map(({ contender }) => contender);
+  expect(names(figures.reconnect)).toEqual(["bare bridge", "gateway"]);
+  expect(figures.reconnect[1]).toMatchObject({ devices: 20, presence: expect.any(Number) as number });
+  expect(names(figures.broadcast)).toEqual(["bare ws", "gateway"]);
+  expect(figures.broadcast.map(({ missed }) => missed)).toEqual([0, 0]);
+  expect(figures.growth.map(({ devices }) => devices)).toEqual([10, 20]);
+  expect(figures.gateways).toMatchObject([
+    { gateways: 2, ports: "each" },
+    { gateways: 2, ports: "one" },
+  ]);
+  for (const { frameUs, memory } of figures.gateways) expect(Math.min(frameUs, memory)).toBeGreaterThan(0);
+  expect(figures.workers).toMatchObject([{ workers: 2, turns: { ended: { lost: 0, silent: 0 } } }]);
+  expect(figures.presence.map(({ devices }) => devices)).toEqual([200, 400]);
+  const [arrival, earliest] = figures.firstPackets;
+  expect([arrival?.contender, earliest?.contender]).toEqual(["arrival order", "earliest deadline first"]);
+  expect(earliest!.p99).toBeLessThan(arrival!.p99);
+  for (const title of ["hot code paths", "gaps between the packets of replies"]) expect(text).toContain(title);
+});
 
-test.concurrent("bench: an interrupted run leaves no process behind", async ({ expect }) => {
+test.runIf(isWhole)("bench: each kind of bad program runs beside talking devices", async () => {
+  const { text, figures } = await runBench("isolation");
+  expect(figures.failed).toEqual({});
+  expect(figures.isolation).toHaveLength(6);
+  const count = (side: "without" | "beside") =>
+    figures.isolation.flatMap(({ rounds }) => rounds).reduce((sum, round) => sum + round[side].turns, 0);
+  expect(Math.min(count("without"), count("beside"))).toBeGreaterThan(0);
+  expect(text.match(/, beside \/ without: \S+ \((?:meets|misses)/g)).toHaveLength(12);
+});
+
+test("bench: an interrupted run leaves no process behind", async () => {
   const main = `${root}tests/dist/bench/main.js`;
   const child = spawn(process.execPath, [main, "--quick", "--only", "c"], { stdio: "ignore" });
   const pid = child.pid ?? 0;
@@ -186,6 +191,16 @@ test("bench: a flame graph holds what ran in the span, named without paths of th
   expect(describeFrame({ functionName: "", url: "file:///somewhere/else/x.js" }).name).toBe("(anonymous) x.ts");
 });
 
+test("bench: a flame graph names the source of a function in a joined program", () => {
+  const path = `${root}apps/tts/dist/main.js`;
+  const lines = readFileSync(path, "utf8").split("\n");
+  const lineNumber = lines.findIndex((line) => line.startsWith("async function buildTts("));
+  const columnNumber = lines[lineNumber]!.indexOf("buildTts");
+  const { href } = pathToFileURL(path);
+  const frame = { functionName: "buildTts", url: href, lineNumber, columnNumber };
+  expect(describeFrame(frame).name).toBe("buildTts apps/tts/src/app.ts");
+});
+
 test("bench: an invalid option is rejected with an explanation", () => {
   expect(() => readOptions(["--seconds", "soon"])).toThrow("--seconds soon: must be a number above 0");
   expect(() => readOptions(["--only", "z"])).toThrow("--only z: the parts are a, b, c,");
@@ -214,7 +229,8 @@ test("bench: a table is written for a terminal and in Markdown, with its targets
 test("bench: the document has a place for every part", () => {
   const { only } = readOptions([]) as BenchOptions;
   expect(only).toContain("play-out");
-  checkDocument(only);
+  expect(only).not.toContain("isolation");
+  checkDocument([...only, "isolation", "transports"]);
 });
 
 test("bench: only what stands between a part's marks is replaced in the document", () => {

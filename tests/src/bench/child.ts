@@ -167,7 +167,7 @@ export function readTreePssKib(ancestor: number): number {
   }, 0);
 }
 
-/** Reads the resident memory of a process, KiB. */
-export function readRssKib(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+/** Reads the resident memory of a process, KiB: now, or the most that it ever had. */
+export function readRssKib(pid: number, which: "VmRSS" | "VmHWM" = "VmRSS"): number {
+  return Number(new RegExp(`^${which}:\\s+(\\d+)`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 }

@@ -1,5 +1,4 @@
 import { connect, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 
 /** The payload of every frame, bytes: 60 ms of speech. */
 export const frameBytes = 160;
@@ -9,7 +8,7 @@ const mask = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 const template = encodeMasked(2, Buffer.alloc(frameBytes, 0x18));
 
 /**
- * A minimal WebSocket client, so that the load costs less than the measured server: one shared read buffer, frames masked in
+ * A minimal client, so that the load costs less than the measured server: one shared read buffer, frames masked in
  * advance, and no checks beyond those that the measurement needs.
  */
 export interface LoadDevice {
@@ -51,8 +50,8 @@ const shared = Buffer.allocUnsafe(65_536);
 /** The way in which a device and its server greet each other: not at all, with a hello, or as socket.io does. */
 export type Greeting = "none" | "hello" | "socket.io";
 
-/** Opens a device and waits for the end of the greeting. Rejects if the server refuses the upgrade. */
-export function openLoadDevice(url: URL, id: string, greeting: Greeting): Promise<LoadDevice> {
+/** Opens a device on a WebSocket. */
+export function openWebSocketDevice(url: URL, id: string, greeting: Greeting, from?: string): Promise<LoadDevice> {
   return new Promise((resolve, reject) => {
     let rest: Buffer | undefined;
     let upgraded = false;
@@ -118,6 +117,7 @@ export function openLoadDevice(url: URL, id: string, greeting: Greeting): Promis
       host: url.hostname,
       port: Number(url.port),
       noDelay: true,
+      ...(from !== undefined && { localAddress: from }),
       onread: { buffer: shared, callback: read },
     });
     socket.on("error", reject);
@@ -126,25 +126,15 @@ export function openLoadDevice(url: URL, id: string, greeting: Greeting): Promis
       device.onClose();
       reject(new Error("the server closed the connection"));
     });
-    socket.write(
-      `GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nProtocol-Version: 1\r\nDevice-Id: ${id}\r\n\r\n`,
-    );
+    socket.write(describeUpgrade(url, id));
   });
 }
 
-const patienceMs = 60_000;
-const againMs = 500;
-
-/** Opens a device as `openLoadDevice` does, and tries again for a minute while it is refused. */
-export async function openPatiently(url: URL, id: string, greeting: Greeting): Promise<LoadDevice> {
-  for (const deadline = performance.now() + patienceMs; ; await sleep(againMs * (0.5 + Math.random()))) {
-    try {
-      return await openLoadDevice(url, id, greeting);
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-    }
-  }
+function describeUpgrade({ host, pathname, search }: URL, id: string): string {
+  return (
+    `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+    `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nProtocol-Version: 1\r\nDevice-Id: ${id}\r\n\r\n`
+  );
 }
 
 /** Calls `received` with every complete frame of a server and returns the rest. */
@@ -175,6 +165,18 @@ function numberFrame(frame: number): Buffer {
   const data = Buffer.from(template);
   data.writeUInt32BE((frame ^ mask.readUInt32BE()) >>> 0, headerBytes + 4);
   return data;
+}
+
+/** Makes the payload of a numbered frame. */
+export function createFrame(frame: number): Buffer {
+  const payload = Buffer.alloc(frameBytes, 0x18);
+  payload.writeUInt32BE(frame, 4);
+  return payload;
+}
+
+/** Gives the payload of a frame that `encodeMasked` made. */
+export function unmask(frame: Buffer): Buffer {
+  return Buffer.from(frame.subarray(headerBytes).map((byte, at) => byte ^ (mask[at & 3] ?? 0)));
 }
 
 /** Encodes a message as a masked frame: opcode 1 is text, 2 is binary. Throws a RangeError beyond 65,535 bytes. */

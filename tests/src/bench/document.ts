@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { format as prettify, resolveConfig } from "prettier";
 import { root } from "./child.ts";
 import type { Busy, Conditions } from "./machine.ts";
-import { parts, type PartName } from "./options.ts";
+import { parts, usualParts, type PartName } from "./options.ts";
 import { format, writeMarkdown, type Table, type Verdict } from "./section.ts";
 
 /** A part that was measured, wholly or up to its failure. */
@@ -24,7 +24,7 @@ const page = `${root}docs/performance.md`;
 export async function writeDocument(conditions: Conditions, measured: readonly MeasuredPart[]): Promise<void> {
   let text = readFileSync(page, "utf8");
   for (const part of measured) text = replaceBetween(text, part.name, writePart(part, conditions));
-  const isWhole = Object.keys(parts).every((name) => measured.some((part) => part.name === name));
+  const isWhole = usualParts.every((name) => measured.some((part) => part.name === name));
   if (isWhole) text = replaceBetween(text, "targets", writeTargets(measured));
   writeFileSync(page, await prettify(text, { ...(await resolveConfig(page)), filepath: page }));
 }

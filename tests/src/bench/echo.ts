@@ -92,7 +92,8 @@ export async function measureEcho(options: {
   }
 }
 
-async function measureSlice(
+/** Measures the echo of one slice of load, with the CPU time of each process per frame. */
+export async function measureSlice(
   server: Server,
   load: Child,
   brokerPid: number,

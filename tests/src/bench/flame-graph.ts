@@ -1,16 +1,26 @@
-import { pathToFileURL } from "node:url";
+import { existsSync, readFileSync } from "node:fs";
+import { SourceMap, type SourceMapPayload } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { root } from "./child.ts";
 
 /** A CPU profile as V8 writes it: a tree of functions, and the node that ran at each sample. Times in µs. */
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
-    readonly callFrame: { readonly functionName: string; readonly url: string };
+    readonly callFrame: CallFrame;
     readonly children?: readonly number[];
   }[];
   readonly startTime: number;
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
+}
+
+/** A function as V8 names it. Lines and columns begin at 0. */
+interface CallFrame {
+  readonly functionName: string;
+  readonly url: string;
+  readonly lineNumber?: number;
+  readonly columnNumber?: number;
 }
 
 /** A function in a flame graph, with the time in it and in what it called, µs. */
@@ -81,8 +91,9 @@ function addStack(root: Frame, stack: readonly Described[], time: number): void 
 const rootUrl = pathToFileURL(root).href;
 
 /** Names a function with its file relative to the project, or with its package, and never with a path of this machine. */
-export function describeFrame({ functionName, url }: { functionName: string; url: string }): Described {
-  const name = functionName || "(anonymous)";
+export function describeFrame(frame: CallFrame): Described {
+  const name = frame.functionName || "(anonymous)";
+  const url = findSource(frame);
   if (url === "") return { name: name === "(program)" ? "native code and kernel" : name, kind: "native" };
   if (url.startsWith("wasm:")) return { name: "WebAssembly", kind: "wasm" };
   if (url.startsWith("node:")) return { name: `${name} ${url}`, kind: "node" };
@@ -90,6 +101,20 @@ export function describeFrame({ functionName, url }: { functionName: string; url
   if (packageName && !packageName.startsWith("@voxbus/")) return { name: `${name} ${packageName}`, kind: "package" };
   const file = url.startsWith(rootUrl) ? url.slice(rootUrl.length) : (url.split("/").at(-1) ?? "");
   return { name: `${name} ${file.replace("/dist/", "/src/").replace(/\.js$/, ".ts")}`, kind: "own" };
+}
+
+const maps = new Map<string, SourceMap | undefined>();
+
+/** Gives the file in which a function of a joined program was written. Other functions are where they say. */
+function findSource({ url, lineNumber = 0, columnNumber = 0 }: CallFrame): string {
+  if (!/\/apps\/\w+\/dist\/(?:main|chunks\/[^/]+)\.js$/.test(url)) return url;
+  if (!maps.has(url)) {
+    const path = `${fileURLToPath(url)}.map`;
+    const map = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as SourceMapPayload) : undefined;
+    maps.set(url, map && new SourceMap(map));
+  }
+  const entry = maps.get(url)?.findEntry(lineNumber, columnNumber);
+  return entry && "originalSource" in entry ? new URL(entry.originalSource, url).href : url;
 }
 
 const width = 1200;

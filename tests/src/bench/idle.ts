@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { readRssKib, root, startChild } from "./child.ts";
-import { contenders, startServer, type Contender } from "./servers.ts";
+import type { Greeting } from "./device.ts";
+import { contenders, startServer, type Contender, type Server } from "./servers.ts";
 
 /** Resident memory per idle connection, KiB. */
 export interface IdleRow {
@@ -35,17 +36,37 @@ export async function measureIdle(options: {
 
 async function measureOne(
   contender: (typeof contenders)[number],
-  {
-    natsUrl,
-    connections,
-    seconds,
-  }: { readonly natsUrl: string; readonly connections: number; readonly seconds: number },
+  { natsUrl, ...sizes }: { readonly natsUrl: string; readonly connections: number; readonly seconds: number },
 ): Promise<IdleRow> {
-  const preload = pathToFileURL(`${root}tests/dist/bench/collect-on-signal.js`).href;
-  const server = await startServer(contender, natsUrl, { flags: ["--expose-gc", "--import", preload] });
+  const server = await startServer(contender, natsUrl, { flags: collecting });
+  try {
+    return { contender, connections: sizes.connections, ...(await measureMemory(server, { ...server, ...sizes })) };
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Flags of Node with which a server can be measured. */
+export const collecting: readonly string[] = [
+  "--expose-gc",
+  "--import",
+  pathToFileURL(`${root}tests/dist/bench/collect-on-signal.js`).href,
+];
+
+/** Measures the memory of one more connection of a server that has just started, KiB. */
+export async function measureMemory(
+  server: Pick<Server, "edge">,
+  target: {
+    readonly url: string;
+    readonly greeting: Greeting;
+    readonly connections: number;
+    readonly seconds: number;
+  },
+): Promise<Pick<IdleRow, "settled" | "held">> {
+  const { url, greeting, connections, seconds } = target;
   const load = await startChild("load");
   const measure = async (count: number) => {
-    await load.ask("connect", { url: server.url, prefix: "idle-", count, greeting: server.greeting });
+    await load.ask("connect", { url, prefix: "idle-", count, greeting });
     const settled = await awaitStill(server.edge.pid, seconds * 500);
     server.edge.kill("SIGUSR2");
     await sleep(300);
@@ -56,13 +77,11 @@ async function measureOne(
     const few = await measure(first);
     const many = await measure(first + connections);
     return {
-      contender,
-      connections,
       settled: (many.settled - few.settled) / connections,
       held: (many.held - few.held) / connections,
     };
   } finally {
-    await Promise.all([load.stop(), server.stop()]);
+    await load.stop();
   }
 }
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerParent } from "./child.ts";
-import { openPatiently, readNumber, type Greeting, type LoadDevice } from "./device.ts";
+import { readNumber, type Greeting, type LoadDevice } from "./device.ts";
 import { describeSpread, type Spread } from "./numbers.ts";
+import { openPatiently } from "./open-device.ts";
 
 /** `closed`: each connection sends after each echo. `paced`: 16.7 frames/s per connection, with their phases spread. */
 export type Mode = "closed" | "paced";

@@ -68,6 +68,13 @@ function describeCommit(): string {
   return isChanged ? `${commit}, with changes` : commit;
 }
 
+/** Throws an error if this process and its children may not open this many files. Node raises the soft limit itself. */
+export function checkOpenFiles(needed: number, advice: string): void {
+  const limit = /^Max open files +\S+ +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
+  if (limit !== undefined && Number(limit) < needed)
+    throw new Error(`a process may open ${limit} files, and ${needed} are needed: raise ulimit -Hn, or ${advice}`);
+}
+
 /** Runs a command in the root of the checkout and gives its output, empty if it fails. */
 function runQuietly(command: string, ...args: readonly string[]): string {
   try {

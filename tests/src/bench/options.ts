@@ -14,13 +14,24 @@ export const parts = {
   bus: "the bus: claim, follow, replay",
   "opus-out": "the first packets of replies that begin at once",
   "play-out": "the gaps between the packets of replies",
+  isolation: "talking devices beside a bad program",
+  transports: "WebSocket beside MQTT and UDP",
+  reach: "idle devices, reached over the API",
 } as const;
 export type PartName = keyof typeof parts;
 const partNames = Object.keys(parts) as readonly PartName[];
+/** Parts that only run when they are named: with them, a run takes half as long again. */
+const onlyNamed: readonly PartName[] = ["isolation", "transports", "reach"];
+/** The parts of a run that names none. */
+export const usualParts = partNames.filter((name) => !onlyNamed.includes(name));
 
 /** The numbers that options set: the meaning, the default, and that of `--quick`. Several stand in a list. */
 const sizes = {
-  seconds: { text: "length of a measured slice of the parts a, bus, play-out, s", usual: "2", quick: "0.4" },
+  seconds: {
+    text: "length of a measured slice of the parts a, bus, play-out, transports, s",
+    usual: "2",
+    quick: "0.4",
+  },
   repeat: { text: "slices per server of these parts, interleaved; the median is shown", usual: "3", quick: "1" },
   connections: { text: "connections of part a", usual: "100,1000", quick: "8" },
   idle: { text: "idle connections of part b", usual: "10000", quick: "40" },
@@ -42,6 +53,12 @@ const sizes = {
   "flame-seconds": { text: "the time that they draw, s", usual: "25", quick: "3" },
   utterances: { text: "concurrent utterances of the part bus", usual: "1000", quick: "10" },
   replies: { text: "replies of the part opus-out", usual: "60", quick: "12" },
+  "isolation-talking": { text: "talking devices of the part isolation", usual: "100", quick: "8" },
+  "isolation-seconds": { text: "time beside each bad program, and without it before, s", usual: "20", quick: "1" },
+  "isolation-repeat": { text: "rounds of all bad programs; the median is shown", usual: "2", quick: "1" },
+  reached: { text: "devices of the part transports", usual: "5000", quick: "20" },
+  "reached-talking": { text: "devices of that part whose frames are echoed", usual: "200", quick: "5" },
+  "reached-turns": { text: "turns, alerts and tool calls of that part and of the part reach", usual: "20", quick: "2" },
   speaking: { text: "devices of the part play-out", usual: "200", quick: "5" },
   busy: { text: "cores that other programs may use; beyond, figures are void", usual: "0.2", quick: "64" },
 } as const;
@@ -67,12 +84,12 @@ const listed = Object.entries(sizes).map(
 );
 
 /** The manual of the command line. */
-export const usage = `npm run bench -- [options]
+export const usage = `npm run bench -- [options] [part ...]
 
 Measures this system beside simpler ones, prints tables, and judges them by the targets. Runs for about 20 minutes on 2 cores
 with nothing else to do. Exit code: 1 if a part failed; a missed target is no failure.
 
-  ${"--only NAME,NAME".padEnd(pad)}parts to measure [all]:
+  ${"--only NAME,NAME".padEnd(pad)}parts to measure, also without the option [all but isolation, transports, reach]:
 ${Object.entries(parts)
   .map(([name, text]) => `  ${"".padEnd(pad)}  ${name.padEnd(10)}${text}\n`)
   .join("")}  ${"--engines KIND,KIND".padEnd(pad)}engines of part c: ${engineKinds.join(", ")} [both]
@@ -86,8 +103,9 @@ ${listed.join("")}  ${"--quick".padEnd(pad)}tiny sizes: to see that it works, no
 export function readOptions(args: readonly string[]): BenchOptions | "help" {
   const text = { type: "string" } as const;
   const flag = { type: "boolean", default: false } as const;
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: {
       ...(Object.fromEntries(Object.keys(sizes).map((name) => [name, text])) as Record<SizeName, typeof text>),
       only: text,
@@ -100,12 +118,13 @@ export function readOptions(args: readonly string[]): BenchOptions | "help" {
     },
   });
   if (values.help) return "help";
+  const named = [...(values.only === undefined ? [] : [values.only]), ...positionals];
   const chosen = (Object.keys(sizes) as SizeName[]).map((name) => {
     const given = values[name] ?? sizes[name][values.quick ? "quick" : "usual"];
     return [name, given.split(",").map((one) => readNumber(name, one))] as const;
   });
   return {
-    only: readNames("only", values.only, partNames, "parts"),
+    only: named.length === 0 ? usualParts : readNames("only", named.join(","), partNames, "parts"),
     engines: readNames("engines", values.engines, engineKinds, "engines"),
     sizes: Object.fromEntries(chosen) as unknown as BenchOptions["sizes"],
     quick: values.quick,

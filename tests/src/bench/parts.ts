@@ -7,14 +7,18 @@ import { tabulateBus, tabulateEcho, tabulateFirstPackets, tabulatePacing, tabula
 import { tabulateDevices, tabulateGateways, tabulateWorkers, type WorkersRow } from "./growth-tables.ts";
 import { measureDevices, measureGateways } from "./growth.ts";
 import { measureIdle } from "./idle.ts";
+import { measureIsolation, tabulateIsolation } from "./isolation.ts";
 import { tabulateIdle, tabulateRest } from "./memory-tables.ts";
 import type { BenchOptions, PartName } from "./options.ts";
 import { measurePacing } from "./pacing.ts";
 import { measurePaths } from "./paths.ts";
 import { measurePresence, tabulatePresence } from "./presence.ts";
+import { measureReach, tabulateReach } from "./reach.ts";
 import { measureReconnect, tabulateReconnect } from "./reconnect.ts";
 import { measureRest } from "./rest.ts";
 import type { Table } from "./section.ts";
+import { tabulateTransports } from "./transport-tables.ts";
+import { measureTransports } from "./transports.ts";
 import { tabulateTurns } from "./turn-tables.ts";
 import { measureTurns, type TurnRow } from "./turns.ts";
 
@@ -142,5 +146,28 @@ export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<v
     const pacing = await measurePacing({ nats, devices: size("speaking"), repeat: size("repeat"), progress });
     keep("pacing", pacing);
     show(tabulatePacing(pacing));
+  },
+  async transports({ nats, size, progress, show, keep }) {
+    const slices = { seconds: size("seconds"), repeat: size("repeat") };
+    const sizes = { devices: size("reached"), talking: size("reached-talking"), turns: size("reached-turns") };
+    const rows = await measureTransports({ nats, ...slices, ...sizes, progress });
+    keep("transports", rows);
+    show(tabulateTransports(rows, sizes.devices));
+  },
+  async reach({ nats, size, progress, show, keep }) {
+    const rows = await measureReach({ nats, times: size("reached-turns"), progress });
+    keep("reach", rows);
+    show(tabulateReach(rows));
+  },
+  async isolation({ size, progress, show, keep }) {
+    const rows = await measureIsolation({
+      devices: size("isolation-talking"),
+      spanSeconds: size("isolation-seconds"),
+      repeat: size("isolation-repeat"),
+      warmUp: { devices: 20, seconds: size("warm-up-seconds") },
+      progress,
+    });
+    keep("isolation", rows);
+    show(tabulateIsolation(rows));
   },
 };

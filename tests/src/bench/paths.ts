@@ -33,7 +33,7 @@ const warmUps = 12;
 const sliceMs = 40;
 const session = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const body = new Uint8Array(frameBytes);
-const inAudio = { session, seq: 4711, at: Date.now(), kind: "audio", body } as const;
+const inAudio = { session, seq: 4711, at: Date.now(), kind: "audio", duration: 10, body } as const;
 const name = { session, reply: `${session}:4711`, origin: 4711, attempt: 1, sentence: 2, n: 33, repeatable: true };
 const outAudio = { ...name, kind: "audio", duration: 60, body } as const;
 // The same schemas under another name: only the original ones have fast readers.

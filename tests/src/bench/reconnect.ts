@@ -1,18 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { watchPresence } from "@voxbus/presence";
+import { watchPresence, type PresenceView } from "@voxbus/presence";
 import { connectTestBus, type NatsServer } from "@voxbus/testing";
-import { startChild } from "./child.ts";
+import { readRssKib, startChild } from "./child.ts";
+import type { Greeting } from "./device.ts";
 import { describeTail, type Tail } from "./numbers.ts";
 import { format, ratio, type Table } from "./section.ts";
 import { startServer } from "./servers.ts";
 import type { StormResult } from "./storm.ts";
-import { startSystem } from "./system.ts";
+import { startSystem, type System } from "./system.ts";
 import type { TalkResult, TalkRun } from "./talk.ts";
 
 /** The return of many devices at the same moment. Times in ms. */
-export interface ReconnectRow {
-  readonly contender: "bare bridge" | "gateway";
-  readonly devices: number;
+export interface Return {
   /** Until a device is back, and until the last one is. */
   readonly back: Tail;
   readonly all: number;
@@ -24,16 +23,21 @@ export interface ReconnectRow {
   /** From a text to the first sound, of devices that stayed connected: before, and meanwhile. */
   readonly before?: Tail;
   readonly meanwhile?: Tail;
+  /** The most memory that the gateway had, MiB. */
+  readonly peakMib?: number;
+}
+
+/** The return of many devices to one server. */
+export interface ReconnectRow extends Return {
+  readonly contender: "bare bridge" | "gateway";
+  readonly devices: number;
 }
 
 const bystanders = 20;
 /** The longest wait for presence. */
 const presenceMs = 30_000;
-/**
- * All devices of the benchmark have one address, which may connect at half the gateway's rate. This makes that half what all
- * together may do by default.
- */
-const env = { VOXBUS_MAX_CONNECTS_S: "2000" };
+/** The gateway's rate is the default. Systems of the benchmark have no limit otherwise. */
+export const usualRate = { VOXBUS_MAX_CONNECTS_S: "1000" };
 
 /** Measures part d: all devices lose their connections and come back at once, while others talk. */
 export async function measureReconnect(options: {
@@ -53,7 +57,28 @@ export async function measureReconnect(options: {
     await bridge.stop();
   }
   progress(`reconnection of ${devices} devices, gateway`);
-  return [describe("bare bridge", devices, baseline), await measureGateway(nats, devices, seconds)];
+  const engines = await startChild("engines");
+  try {
+    const system = await startSystem({ nats, engines: engines.addresses["engines"], env: usualRate });
+    try {
+      const gateway = await measureReturn({
+        nats,
+        system,
+        url: system.urls[0] ?? "",
+        greeting: "hello",
+        devices,
+        seconds,
+      });
+      return [
+        { contender: "bare bridge", devices, ...describe(baseline) },
+        { contender: "gateway", devices, ...gateway },
+      ];
+    } finally {
+      await system.stop();
+    }
+  } finally {
+    await engines.stop();
+  }
 }
 
 async function runStorm(url: string, count: number, greeting: "none" | "hello"): Promise<StormResult> {
@@ -68,41 +93,53 @@ async function runStorm(url: string, count: number, greeting: "none" | "hello"):
   }
 }
 
-async function measureGateway(nats: NatsServer, devices: number, seconds: number): Promise<ReconnectRow> {
-  const engines = await startChild("engines");
+/** Lets all devices of a system leave and come back at once, while bystanders on the same transport talk. */
+export async function measureReturn(options: {
+  readonly nats: NatsServer;
+  readonly system: System;
+  readonly url: string;
+  readonly greeting: Greeting;
+  readonly devices: number;
+  readonly seconds: number;
+}): Promise<Return> {
+  const { nats, system, url, greeting, devices, seconds } = options;
+  const [pid = 0] = system.pids("gateway");
   const talk = await startChild("talk");
   const storm = await startChild("storm");
   const bus = await connectTestBus(nats.url, { name: "bench" });
   try {
-    const system = await startSystem({ nats, engines: engines.addresses["engines"], env });
-    try {
-      const target = { url: system.urls[0], prefix: "storm-", count: devices, greeting: "hello" };
-      await storm.ask("connect", target);
-      await talk.ask("connect", { urls: system.urls, prefix: "bystander-", count: bystanders });
-      const view = await watchPresence(bus);
-      // The first run is a warm-up.
-      await talk.ask("run", talkFor(seconds));
-      const before = await talk.ask<TalkResult>("run", talkFor(seconds));
-      const running = talk.ask<TalkResult>("run", talkFor(seconds));
-      running.catch(() => undefined);
-      await sleep(500);
-      const began = performance.now();
-      const result = await storm.ask<StormResult>("storm", target);
-      const isComplete = () => result.sessions.every((session, at) => view.online(`storm-${at}`)?.session === session);
-      while (!isComplete() && performance.now() - began < presenceMs) await sleep(50);
-      const presence = isComplete() ? performance.now() - began : Number.NaN;
-      const meanwhile = await running;
-      view.close();
-      const text = ({ turns }: TalkResult) =>
-        describeTail(turns.map(({ firstSound }) => firstSound).filter((value) => value !== undefined));
-      return { ...describe("gateway", devices, result), presence, before: text(before), meanwhile: text(meanwhile) };
-    } finally {
-      await system.stop();
-    }
+    const target = { url, prefix: "storm-", count: devices, greeting };
+    await storm.ask("connect", target);
+    await talk.ask("connect", { urls: [url], prefix: "bystander-", count: bystanders });
+    const view = await watchPresence(bus);
+    // The first run is a warm-up.
+    await talk.ask("run", talkFor(seconds));
+    const before = await talk.ask<TalkResult>("run", talkFor(seconds));
+    const running = talk.ask<TalkResult>("run", talkFor(seconds));
+    running.catch(() => undefined);
+    await sleep(500);
+    const old = listSessions(view, devices);
+    const began = performance.now();
+    const result = await storm.ask<StormResult>("storm", target);
+    const isComplete = () =>
+      listSessions(view, devices).every((session, at) => session !== undefined && session !== old[at]);
+    while (!isComplete() && performance.now() - began < presenceMs) await sleep(50);
+    const presence = isComplete() ? performance.now() - began : Number.NaN;
+    const meanwhile = await running;
+    view.close();
+    const text = ({ turns }: TalkResult) =>
+      describeTail(turns.map(({ firstSound }) => firstSound).filter((value) => value !== undefined));
+    const peakMib = readRssKib(pid, "VmHWM") / 1024;
+    return { ...describe(result), presence, before: text(before), meanwhile: text(meanwhile), peakMib };
   } finally {
     await bus.close();
-    await Promise.all([engines, talk, storm].map((child) => child.stop()));
+    await Promise.all([talk.stop(), storm.stop()]);
   }
+}
+
+/** Lists the sessions of the devices as presence shows them. */
+function listSessions(view: PresenceView, devices: number): readonly (string | undefined)[] {
+  return Array.from({ length: devices }, (_, at) => view.online(`storm-${at}`)?.session);
 }
 
 /** Lets the bystanders hold short turns, more than one a second each. */
@@ -110,16 +147,8 @@ function talkFor(seconds: number): TalkRun {
   return { devices: bystanders, seconds, kinds: ["aborted"], spreadMs: 500, pauseMs: 200 };
 }
 
-function describe(contender: ReconnectRow["contender"], devices: number, result: StormResult): ReconnectRow {
-  const { back, hellos, refused } = result;
-  return {
-    contender,
-    devices,
-    back: describeTail(back),
-    all: Math.max(...back),
-    hello: describeTail(hellos),
-    refused,
-  };
+function describe({ back, hellos, refused }: StormResult): Return {
+  return { back: describeTail(back), all: Math.max(...back), hello: describeTail(hellos), refused };
 }
 
 /** Writes the table of part d. */

@@ -1,10 +1,11 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { createConnection } from "node:net";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findFreePort } from "@voxbus/testing";
+import { unpackDebianProgram } from "../suites/debian-tree.ts";
 import { root } from "./child.ts";
 
 /** A redis-server process without persistence. */
@@ -73,48 +74,18 @@ function describeUnpacked(tree: string): Installed {
   return { path: join(tree, "usr/bin/redis-server"), libraries: join(lib, architecture) };
 }
 
-interface Debian {
-  findDebianKeyring(): string | undefined;
-  findDebianMirrors(): readonly string[];
-  unpackDebianPackages(options: {
-    readonly names: readonly string[];
-    readonly mirror: string;
-    readonly suite: string;
-    readonly keyring: string;
-    readonly directory: string;
-  }): Promise<string>;
-}
-
-/** Unpacks Debian's packages into the cache, in one step, so that the cache never holds a part of them. */
+/** Unpacks Debian's packages into the cache. */
 async function fetchRedis(): Promise<Installed> {
-  const debian = (await import(`${root}deploy/local/debian.mjs`)) as Debian;
-  const keyring = debian.findDebianKeyring();
-  const [mirror] = debian.findDebianMirrors();
-  // Libraries must be those of this system's C library.
-  const suite = /^VERSION_CODENAME=(\w+)/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1];
-  if (keyring === undefined || mirror === undefined || suite === undefined) {
-    throw new Error("no redis-server here, and no mirror of Debian's archive in this machine's apt configuration");
-  }
-  mkdirSync(`${root}.cache`, { recursive: true });
-  const directory = mkdtempSync(`${root}.cache/fetching-`);
-  try {
-    const tree = await debian.unpackDebianPackages({ names: packages, mirror, suite, keyring, directory });
+  const probe = (tree: string) => {
     const found = describeUnpacked(tree);
-    execFileSync(found.path, ["--version"], { env: envOf(found), timeout: startMs, stdio: "ignore" });
-    rmSync(cached, { recursive: true, force: true });
-    cpSync(tree, `${cached}.whole`, { recursive: true, verbatimSymlinks: true });
-    renameSync(`${cached}.whole`, cached);
-    return describeUnpacked(cached);
+    return { command: [found.path, "--version"], env: envOf(found) };
+  };
+  try {
+    await unpackDebianProgram({ cached, packages, probe });
   } catch (cause) {
-    throw new Error(`no redis-server here, and Debian's package was of no use: ${firstLine(cause)}`, { cause });
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+    throw new Error(`no redis-server here: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
-}
-
-function firstLine(error: unknown): string {
-  const lines = (error instanceof Error ? error.message : String(error)).split("\n");
-  return lines.find((line) => line.startsWith("E:")) ?? lines[0] ?? "";
+  return describeUnpacked(cached);
 }
 
 async function awaitPort(port: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { startChild, type Child } from "./child.ts";
 import type { Greeting } from "./device.ts";
 import { startRedisServer } from "./redis-server.ts";
+import { listPrograms } from "./system.ts";
 
 /** The compared servers: the bare `ws` echo, the bare bridge, and the gateway. */
 export const contenders = ["bare ws", "bare bridge", "gateway"] as const;
@@ -75,6 +76,7 @@ export async function startServer(
   } = {},
 ): Promise<Server> {
   const { flags = [], echo: hasEcho = true } = options;
+  const usual = (await listPrograms()).find(({ program }) => program === "gateway")?.flags ?? [];
   const env = {
     VOXBUS_NATS_URL: natsUrl,
     VOXBUS_GATEWAY_ID: gatewayId,
@@ -93,7 +95,7 @@ export async function startServer(
       ],
       "bare timers": () => [startChild("bare-timers", { args: [natsUrl], flags })],
       gateway: () => [
-        startChild("apps/gateway/dist/main.js", { env, flags }),
+        startChild("apps/gateway/dist/main.js", { env, flags: [...usual, ...flags] }),
         ...(hasEcho ? [startChild("examples/echo/dist/main.js", { env })] : []),
       ],
     }[contender](),

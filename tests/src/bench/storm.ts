@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerParent } from "./child.ts";
-import { openLoadDevice, openPatiently, type Greeting, type LoadDevice } from "./device.ts";
+import type { Greeting, LoadDevice } from "./device.ts";
 import { now } from "./numbers.ts";
+import { openLoadDevice, openPatiently } from "./open-device.ts";
 
 /** Devices that connect all at once. Times in ms. */
 export interface StormResult {
@@ -10,7 +11,6 @@ export interface StormResult {
   /** From the start of each device's last attempt to its hello, or to the end of the upgrade without one. */
   readonly hellos: readonly number[];
   readonly refused: number;
-  readonly sessions: readonly string[];
 }
 
 /** The wait after a refusal, as the fleet of the simulator waits: 0.2 to 2 s, twice as long after each further one. */
@@ -18,6 +18,11 @@ const shortestMs = 200;
 const spreadMs = 1800;
 const longestMs = 30_000;
 const atOnce = 100;
+
+/** Gives a device its own loopback address, as homes have: servers limit the connections of one address. */
+function addressOf(at: number): string {
+  return `127.1.${at >> 8}.${at & 0xff}`;
+}
 
 let devices: LoadDevice[] = [];
 let closed = 0;
@@ -34,7 +39,7 @@ async function connect({ url, prefix, count, greeting }: Target): Promise<void> 
   while (devices.length < count) {
     const first = devices.length;
     const opening = Array.from({ length: Math.min(atOnce, count - first) }, (_, at) =>
-      openPatiently(new URL(url), `${prefix}${first + at}`, greeting),
+      openPatiently(new URL(url), `${prefix}${first + at}`, greeting, addressOf(first + at)),
     );
     devices.push(...(await Promise.all(opening)));
   }
@@ -53,7 +58,7 @@ async function storm({ url, prefix, count, greeting }: Target): Promise<StormRes
     for (let refusals = 0; ; refusals += 1) {
       const attempt = performance.now();
       try {
-        const device = await openLoadDevice(target, `${prefix}${at}`, greeting);
+        const device = await openLoadDevice(target, `${prefix}${at}`, greeting, addressOf(at));
         hellos.push(performance.now() - attempt);
         back.push(performance.now() - began);
         return device;
@@ -64,7 +69,7 @@ async function storm({ url, prefix, count, greeting }: Target): Promise<StormRes
     }
   };
   devices = await Promise.all(Array.from({ length: count }, (_, at) => open(at)));
-  return { back, hellos, refused, sessions: devices.map(({ session }) => session) };
+  return { back, hellos, refused };
 }
 
 let arrivals: number[] = [];

@@ -5,7 +5,7 @@ export const engineKinds = ["instant", "embedded"] as const;
 export type EngineKind = (typeof engineKinds)[number];
 
 /** The programs in the order in which they are shown. */
-export const programNames = ["nats", "gateway", "asr", "dialogue", "tts", "monitor"] as const;
+export const programNames = ["nats", "gateway", "asr", "dialogue", "tools", "tts", "monitor"] as const;
 export type ProgramName = (typeof programNames)[number];
 
 /** One program of `npm start`. */
@@ -20,6 +20,8 @@ interface Listed {
 export interface System {
   /** The URLs for devices, one for each gateway. */
   readonly urls: readonly string[];
+  /** The URL for devices over MQTT, if the first gateway takes them. */
+  readonly mqtt: string;
   /** The URL of the monitor. */
   readonly monitor: string;
   /** The processes of a program. */
@@ -99,6 +101,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     ) as Readonly<Record<ProgramName, number>>;
   return {
     urls: childrenOf("gateway").map(({ child }) => child.addresses["device"] ?? ""),
+    mqtt: childrenOf("gateway")[0]?.child.addresses["mqtt"] ?? "",
     monitor: childrenOf("monitor")[0]?.child.addresses["monitor"] ?? "",
     pids,
     readCpu: () => sum(readCpuMs),
@@ -124,7 +127,8 @@ function chooseEngine(name: string, engines: string | undefined): readonly (read
   ];
 }
 
-async function listPrograms(): Promise<readonly Listed[]> {
+/** Lists the programs of `npm start`. */
+export async function listPrograms(): Promise<readonly Listed[]> {
   const { listPrograms } = (await import(`${root}deploy/local/programs.mjs`)) as {
     readonly listPrograms: (options: { gateways: number; env: object }) => readonly Listed[];
   };

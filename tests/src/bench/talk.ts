@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loadSpeech } from "@voxbus/testing";
 import { answerParent } from "./child.ts";
-import { openPatiently } from "./device.ts";
+import { openPatiently } from "./open-device.ts";
 import { makeSpeech, Talker, type Speech, type TalkedTurn, type TurnKind } from "./talker.ts";
 
 /** A turn that was measured, and when it began and ended, ms after the start of the run. */
@@ -69,7 +69,10 @@ async function run(plan: TalkRun): Promise<TalkResult> {
       const began = performance.now() - begin;
       const result = await talker.hold(plan.kinds[turn % plan.kinds.length]!);
       turns.push({ ...result, began, ended: performance.now() - begin });
-      await sleep(Math.min(plan.pauseMs * (0.5 + random()), Math.max(0, until - performance.now())));
+      const pause = plan.pauseMs * (0.5 + random());
+      // A pause that is cut short would let all devices begin their last turn at once.
+      if (performance.now() + pause >= until) return;
+      await sleep(pause);
     }
   };
   await Promise.all(talkers.slice(0, plan.devices).map(talk));

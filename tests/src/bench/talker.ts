@@ -20,7 +20,7 @@ export interface TalkedTurn {
   /** From the end of the input, text or speech, to the transcript and to the first sound of the answer. */
   readonly transcript?: number | undefined;
   readonly firstSound?: number | undefined;
-  /** From the end of the input to the notice that the answer will be late, or will not come. */
+  /** From the end of the input, or the transcript before it, to the notice that the answer will be late or will not come. */
   readonly told?: number | undefined;
   /** From the abort to the last packet, or to the message that the reply has ended if that is later. */
   readonly silence?: number | undefined;
@@ -161,12 +161,14 @@ class Turn {
     for (const timer of this.#timers) clearTimeout(timer);
     const since = (at: number | undefined, from: number | undefined) =>
       at === undefined || from === undefined ? undefined : at - from;
+    const isHeard =
+      this.#kind === "spoken" && this.#transcriptAt !== undefined && this.#transcriptAt < (this.#toldAt ?? 0);
     this.#resolve({
       kind: this.#kind,
       ending,
       transcript: this.#kind === "spoken" ? since(this.#transcriptAt, this.#inputEnd) : undefined,
       firstSound: since(this.#firstAt, this.#inputEnd),
-      told: since(this.#toldAt, this.#inputEnd),
+      told: since(this.#toldAt, isHeard ? this.#transcriptAt : this.#inputEnd),
       silence: since(this.#silentAt, this.#abortedAt),
       gaps: this.#gaps,
     });

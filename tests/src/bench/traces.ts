@@ -21,7 +21,7 @@ const service = await startService(
     defer(() => bus.close());
     const session = "01J0000000000000000000000A";
     const packet = new Uint8Array(120);
-    const inbound = encodeEnvelope(z.any(), { session, seq: 1, at: 1, kind: "audio", body: packet });
+    const inbound = encodeEnvelope(z.any(), { session, seq: 1, at: 1, kind: "audio", duration: 60, body: packet });
     const face = { session, origin: 5, kind: "text", body: { type: "llm", emotion: "happy" } };
     const kinds: Readonly<Record<string, (n: number) => void>> = {
       "in.audio": () => bus.publish(loose(channels.inAudio("bench")), inbound),

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { channels, outcomeOf } from "@voxbus/protocol";
-import { connectTestBus, startNatsServer } from "@voxbus/testing";
-import { readCpuMs, startChild, type Child } from "./child.ts";
+import { connectTestBus } from "@voxbus/testing";
+import { readCpuMs, type Child } from "./child.ts";
 import { watchMachine } from "./machine.ts";
 import { describeTail, type Tail } from "./numbers.ts";
-import { addUp, programNames, startSystem, type EngineKind, type ProgramName, type System } from "./system.ts";
+import { addUp, programNames, type EngineKind, type ProgramName, type System } from "./system.ts";
+import { connect, openLoads, pauseMs, warmUp, type Loads, type LoadSetting } from "./talk-system.ts";
 import type { TalkResult, TalkRun, TimedTurn } from "./talk.ts";
 import { endings, turnKinds, type Ending } from "./talker.ts";
 
@@ -57,70 +58,33 @@ export interface EnginesRow {
 }
 
 /** The setting of part c. */
-export interface TurnBench {
-  readonly engines: EngineKind;
+export interface TurnBench extends LoadSetting {
   readonly devices: readonly number[];
   /** The measured time of each number of devices, s. */
   readonly seconds: number;
-  /** The devices and the time of the warm-up, s. */
-  readonly warmUp: { readonly devices: number; readonly seconds: number };
-  readonly counts?: Readonly<Partial<Record<ProgramName, number>>>;
-  readonly flags?: (program: ProgramName) => readonly string[];
-  readonly progress: (text: string) => void;
   /** Called with each row as soon as it is measured. */
   readonly onRow: (row: TurnRow) => void;
 }
 
-/** The time in which the first turns of a run begin, ms; it is not measured. */
-const spreadMs = 6000;
+/** The time in which the first turns of a run begin, ms: about that of a turn and a pause, for a steady load. It is not measured. */
+const spreadMs = 8500;
 const restMs = 2000;
 /** The wait for a first sound, beyond the transcript, after which a device should have been told, ms. */
 export const lateMs = 2000;
-/** The mean pause between two turns of a device, ms: with it, each device has a turn every 8 to 9 s. */
-const pauseMs = 3300;
 
 /** Runs part c with one kind of engines: a whole system, and more and more devices that talk. Returns the baseline. */
 export async function measureTurns(bench: TurnBench): Promise<EnginesRow | undefined> {
-  const nats = await startNatsServer();
-  const server = bench.engines === "instant" ? await startChild("engines") : undefined;
-  const url = server?.addresses["engines"];
-  const load = await startChild("talk");
+  const loads = await openLoads(bench);
   try {
-    const { counts, flags } = bench;
-    const system = await startSystem({ nats, engines: url, ...(counts && { counts }), ...(flags && { flags }) });
-    try {
-      const loads = { system, load, server, natsUrl: nats.url };
-      if (bench.warmUp.seconds > 0) await warmUp(bench, loads);
-      await sleep(restMs);
-      const rest = addUp(system.readPss()) / 1024;
-      for (const devices of bench.devices) bench.onRow(await measureDevices(bench, loads, { devices, rest }));
-      return url === undefined ? undefined : { engines: bench.engines, alone: await measureEngines(url) };
-    } finally {
-      await system.stop();
-    }
+    if (bench.warmUp.seconds > 0) await warmUp(bench, loads);
+    await sleep(restMs);
+    const rest = addUp(loads.system.readPss()) / 1024;
+    for (const devices of bench.devices) bench.onRow(await measureDevices(bench, loads, { devices, rest }));
+    const url = loads.server?.addresses["engines"];
+    return url === undefined ? undefined : { engines: bench.engines, alone: await measureEngines(url) };
   } finally {
-    await Promise.all([load.stop(), server?.stop()]);
-    await nats.stop();
+    await loads.stop();
   }
-}
-
-interface Loads {
-  readonly system: System;
-  readonly load: Child;
-  readonly server: Child | undefined;
-  readonly natsUrl: string;
-}
-
-async function connect({ system, load }: Loads, count: number): Promise<readonly number[]> {
-  return load.ask<number[]>("connect", { urls: system.urls, prefix: "talker-", count });
-}
-
-async function warmUp(bench: TurnBench, loads: Loads): Promise<void> {
-  const { devices, seconds } = bench.warmUp;
-  bench.progress(`turns, ${bench.engines} engines, warm-up with ${devices} devices`);
-  await connect(loads, devices);
-  const plan: TalkRun = { devices, seconds, kinds: turnKinds, spreadMs: 1000, pauseMs: 500 };
-  await loads.load.ask("run", plan);
 }
 
 async function measureDevices(
@@ -158,12 +122,14 @@ async function measureDevices(
     // The CPU time of a while belongs to the turns that ended in it: those half done at its two ends are about as many.
     const within = ({ ended }: TimedTurn) => ended >= spread && ended < spread + bench.seconds * 1000;
     const done = Math.max(1, result.turns.filter(within).length);
+    // A quick run is shorter than a turn and a pause: it has the turns that were in progress, too.
+    const isMeasured = ({ began, ended }: TimedTurn) => (spread < spreadMs ? ended : began) >= spread;
     const pss = memory.end();
     return {
       engines: bench.engines,
       devices,
       hello,
-      ...summarize(result.turns.filter(({ began, ended }) => began >= spread || ended >= spread)),
+      ...summarize(result.turns.filter(isMeasured)),
       outcomes: await outcomes.end(),
       cpu: addUp(cpuOf) / done,
       cpuOf: Object.fromEntries(programNames.map((name) => [name, cpuOf[name] / done])) as typeof cpuOf,

@@ -1,8 +1,9 @@
-import { jetstreamManager, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { brokerTraceSubject, createNames, type Bus } from "@voxbus/bus";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import {
+  Activation,
   bucketNames,
   buckets,
   busVersion,
@@ -16,15 +17,21 @@ import {
   encodeEnvelope,
   envelopes,
   GatewayLease,
+  Inbound,
+  KeptMessage,
   inControls,
   outControls,
   Presence,
   Profile,
+  RegisteredDevice,
+  RegisteredToken,
   Reminder,
   severities,
+  shadowPattern,
   storedPattern,
   streamNames,
-  ToolCall,
+  ToolCallRecord,
+  ToolMetadata,
   TurnPlayed,
   turnOutcomes,
   type BucketRow,
@@ -51,7 +58,7 @@ describe("docs/bus.md, outcomes", () => {
 
 describe("docs/bus.md, subjects", () => {
   it("subjects: the table has every channel and no other", () => {
-    const patterns = [...Object.values(channels).map(({ pattern }) => pattern), storedPattern];
+    const patterns = [...Object.values(channels).map(({ pattern }) => pattern), storedPattern, shadowPattern];
     expect(sorted(firstNames("table: subjects"))).toEqual(sorted(patterns));
   });
 
@@ -84,12 +91,19 @@ describe("docs/bus.md, subjects", () => {
       pattern,
       delivery === "DEVICE_IN" || delivery === "TURNS" ? delivery : words[delivery],
     ]);
-    expect(Object.fromEntries(documented)).toEqual(Object.fromEntries([...expected, [storedPattern, "core NATS"]]));
+    expect(Object.fromEntries(documented)).toEqual(
+      Object.fromEntries([...expected, [storedPattern, "core NATS"], [shadowPattern, "core NATS"]]),
+    );
   });
 
   it("subjects: the table carries every envelope and no other", () => {
     const carried = readTable(page, "table: subjects").flatMap(([, , cell = ""]) => readLeadingNames(cell));
     expect(sorted(new Set(carried))).toEqual(sorted(Object.keys(envelopes)));
+  });
+
+  it("stats: no row is there twice", () => {
+    const rows = readTable(page, "table: stats").map(([name, where]) => `${where} ${name}`);
+    expect(rows.filter((row, at) => rows.indexOf(row) !== at)).toEqual([]);
   });
 
   it("alerts: the severities are those of the code", () => {
@@ -100,12 +114,13 @@ describe("docs/bus.md, subjects", () => {
 
 /** All tables of fields by their markers, with the schemas that they describe. */
 const fieldTables: Readonly<Record<string, readonly z.ZodType[]>> = {
-  "in.audio in.text in.control": [envelopes["in.audio"], envelopes["in.text"], envelopes["in.control"]],
+  "in.audio in.text in.control": [Inbound],
   ...Object.fromEntries(
     Object.entries(envelopes)
       .filter(([name]) => !name.startsWith("in."))
       .map(([name, schema]) => [name, [schema]]),
   ),
+  "tool metadata": [ToolMetadata],
   turn: [TurnPlayed],
   gateways: [GatewayLease],
   presence: [Presence],
@@ -114,9 +129,13 @@ const fieldTables: Readonly<Record<string, readonly z.ZodType[]>> = {
   dialogues: [Dialogue],
   "dialogue turn": [DialogueTurn],
   tools: [DeviceTool],
-  "tool-calls": [ToolCall],
+  "tool-calls": [ToolCallRecord],
   reminders: [Reminder],
+  kept: [KeptMessage],
   devices: [DeviceRecord],
+  registry: [RegisteredDevice],
+  activations: [Activation],
+  "registered token": [RegisteredToken],
 };
 
 describe("docs/bus.md, fields", () => {
@@ -229,6 +248,27 @@ describe("docs/bus.md, streams and buckets", () => {
         ].join(" | "),
       );
     expect(sorted(documented)).toEqual(sorted(made));
+  });
+
+  it("message id of say: a repeat is acknowledged, and neither stored nor republished, also on another subject", async () => {
+    const js = jetstream(connection);
+    const heard: unknown[] = [];
+    const seen = connection.subscribe("stored.device.>", {
+      callback: (_error, { subject }) => void heard.push(subject),
+    });
+    const publish = (device: string, sentence: number, id: string) => {
+      const say = { reply: "r-1", attempt: 1, sentence, text: `${device} ${sentence}`, last: sentence === 1 };
+      const subject = (sentence === 0 ? channels.sayOpen(device) : channels.say(device)).subject;
+      return js.publish(subject, encodeEnvelope(channels.say.schema, say), { msgID: id });
+    };
+    const first = await publish("d1", 0, "r-1:0");
+    expect(first.duplicate).toBe(false);
+    expect(await publish("d1", 0, "r-1:0")).toMatchObject({ duplicate: true, seq: first.seq });
+    expect(await publish("d2", 0, "r-1:0")).toMatchObject({ duplicate: true, seq: first.seq });
+    expect(await publish("d1", 1, "r-1:1")).toMatchObject({ duplicate: false, seq: first.seq + 1 });
+    await connection.flush();
+    seen.unsubscribe();
+    expect(heard).toEqual(["stored.device.d1.say.open", "stored.device.d1.say"]);
   });
 
   it("buckets: the table lists what a program creates on an empty NATS", () => {

@@ -32,6 +32,16 @@ export function replaceTable(page: string, marker: string, rows: readonly (reado
   return [before + alignRows(rows).join("\n"), ...lines.slice(end)].join("\n");
 }
 
+/** Returns the page with another text in the fenced block behind `<!-- MARKER -->`. */
+export function replaceBlock(page: string, marker: string, text: string): string {
+  const lines = behindMarker(page, marker);
+  const [open = ""] = lines;
+  const end = lines.indexOf("```", 1);
+  if (!open.startsWith("```") || end < 0) throw new Error(`no block behind <!-- ${marker} -->`);
+  const before = page.slice(0, page.length - lines.join("\n").length);
+  return [before + open, text.trimEnd(), ...lines.slice(end)].join("\n");
+}
+
 /** Writes rows as prettier does. The second one is the rule. */
 function alignRows(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(3, ...rows.map((cells) => cells[column]?.length ?? 0)));

@@ -1,17 +1,23 @@
 import { execFile } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
+import { engineFields, enginesFileVariable, failures } from "@voxbus/engines";
 import { defaultPorts } from "@voxbus/protocol";
 import { knownVariables } from "@voxbus/service";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readName, readPage, readTable, root } from "./markdown.ts";
-import { grants, passwordVariable } from "./permissions.ts";
+import { grants } from "./grants.ts";
+import { passwordVariable } from "./permissions.ts";
 
 const page = readPage("docs/operations.md");
 const { nats: _nats, ...ourPrograms } = defaultPorts;
 const programs = [
   ...Object.keys(ourPrograms).map((name) => `apps/${name}`),
-  ...readdirSync(`${root}examples`).map((name) => `examples/${name}`),
+  ...readdirSync(`${root}examples`)
+    .map((name) => `examples/${name}`)
+    .filter((folder) => existsSync(`${root}${folder}/package.json`)),
 ];
 const sorted = (list: Iterable<string>) => [...new Set(list)].toSorted();
 
@@ -54,11 +60,13 @@ describe("docs/operations.md, variables", () => {
       ["libs/bus/src", ".ts"],
       ["libs/testing/src", ".ts"],
       ["deploy/nats", ".conf"],
+      ["deploy/compose", ".yaml"],
     ] as const;
     const setUp = directories.flatMap(([directory, suffix]) => readSources(directory, suffix)).join("\n");
     const rest = [...documented.keys()].filter((name) => !printed.has(name));
     const passwords = grants.map((grant) => passwordVariable(grant));
     const setUpOnly = ["VOXBUS_NATS_PORT", "VOXBUS_DATA_DIR", "VOXBUS_OFFLINE", "VOXBUS_NATS_SERVER"];
+    setUpOnly.push("VOXBUS_BIND", "VOXBUS_NATS_CONF");
     expect(rest).toEqual([...setUpOnly, ...passwords]);
     expect(rest.filter((name) => !setUp.includes(name))).toEqual([]);
   });
@@ -89,8 +97,18 @@ describe("docs/operations.md, other tables", () => {
     );
   });
 
+  it("programs: each tells the version of the project", () => {
+    const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { version: string };
+    const names = Object.keys(defaultPorts).filter((name) => name !== "nats");
+    const versions = names.map((name) => {
+      const source = readFileSync(`${root}apps/${name}/src/app.ts`, "utf8");
+      return [name, /version: "([^"]+)"/.exec(source)?.[1]];
+    });
+    expect(Object.fromEntries(versions)).toEqual(Object.fromEntries(names.map((name) => [name, version])));
+  });
+
   it("metrics: the table has every metric of the programs and no other", () => {
-    const created = [...programs, "libs/bus", "libs/pools", "libs/service", "libs/subscriber"]
+    const created = [...programs, "libs/bus", "libs/engines", "libs/pools", "libs/service", "libs/subscriber"]
       .flatMap((folder) => readSources(`${folder}/src`, ".ts"))
       .flatMap((text) => [...text.matchAll(/"(voxbus_[a-z_]+)"/g)].map(([, name = ""]) => name));
     expect(sorted(readTable(page, "table: metrics").map(([name]) => readName(name)))).toEqual(sorted(created));
@@ -103,6 +121,22 @@ describe("docs/operations.md, other tables", () => {
     const documented = readTable(page, "table: problems").map(([name, status]) => `${readName(name)} ${status}`);
     const known = Object.entries(monitor.problems).map(([name, { status }]) => `${name} ${status}`);
     expect(sorted(documented)).toEqual(sorted(known));
+  });
+
+  it("engines: the tables have every field of the file and every reason of a failure, and the example is valid", () => {
+    expect(sorted(readTable(page, "table: engine fields").map(([name]) => readName(name)))).toEqual(
+      sorted(engineFields),
+    );
+    const documented = readTable(page, "table: engine failures").map(([name, , failsOver, cools]) => [
+      readName(name),
+      { failsOver: failsOver === "yes", cools: cools === "yes" },
+    ]);
+    expect(Object.fromEntries(documented)).toEqual(failures);
+    const example = /```json engines\n([^]*?)```/.exec(page)?.[1] ?? "";
+    const path = join(mkdtempSync(join(tmpdir(), "voxbus-")), "engines.json");
+    writeFileSync(path, example);
+    const { entries, usual } = enginesFileVariable("asr").parse(path)!;
+    expect([entries.map(({ name }) => name), usual]).toEqual([["whisper"], ["whisper", "embedded"]]);
   });
 
   it("alerts: the table has every rule and no other", async () => {
@@ -119,7 +153,15 @@ describe("docs/operations.md, other tables", () => {
     const routes = [...source.matchAll(/addRoute\(app, "([a-z]+)", "([^"]+)"/g)].map(
       ([, method = "", path = ""]) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`,
     );
+    // Every level of profiles has the same four.
+    const levels = [...source.matchAll(/ path: "(\/api\/[^"]+)"/g)].flatMap(([, path = ""]) =>
+      ["GET", "PUT", "PATCH", "DELETE"].map((method) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`),
+    );
     expect(routes.length).toBeGreaterThan(0);
-    expect(sorted(readTable(page, "table: routes").map(([route]) => readName(route)))).toEqual(sorted(routes));
+    const documented = readTable(page, "table: routes").flatMap(([route]) => {
+      const [, methods = "", path] = /^([A-Z, ]+) (.*)$/.exec(readName(route)) ?? [];
+      return methods.split(", ").map((method) => `${method} ${path}`);
+    });
+    expect(sorted(documented)).toEqual(sorted([...routes, ...levels]));
   });
 });

@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { createNames } from "@voxbus/bus";
 import { startNatsServer, type NatsServer } from "@voxbus/testing";
-import { grants, nameUser, passwordVariable } from "../docs/permissions.ts";
+import { grants } from "../docs/grants.ts";
+import { nameUser, passwordVariable } from "../docs/permissions.ts";
 import { freePorts } from "./launcher.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -63,6 +64,8 @@ export interface StartedProgram {
   /** Everything that it printed. */
   output(): string;
   isRunning(): boolean;
+  /** Kills it without a chance to clean up. */
+  kill(): void;
   /** Sends SIGINT and resolves with the exit code. */
   end(): Promise<number | null>;
 }
@@ -100,6 +103,7 @@ export async function startProgram(
     lines,
     output: () => output,
     isRunning: () => child.exitCode === null && child.signalCode === null,
+    kill: () => void child.kill("SIGKILL"),
     async end() {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGINT");
       await exited;

@@ -1,3 +1,4 @@
+import { connectMqtt, findFreePort } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
 import {
@@ -13,10 +14,13 @@ import {
 vi.setConfig({ testTimeout: 60_000 });
 
 let system: LaunchedSystem;
+let mqttPort: number;
 const devices = new Map<string, ScriptedDevice>();
 
 beforeAll(async () => {
-  system = await launchSystem({ env: { VOXBUS_GATEWAY_WORKERS: "2", VOXBUS_GATEWAY_ID: "hall" } });
+  mqttPort = await findFreePort();
+  const env = { VOXBUS_GATEWAY_WORKERS: "2", VOXBUS_GATEWAY_ID: "hall", VOXBUS_MQTT_PORT: String(mqttPort) };
+  system = await launchSystem({ env: { ...env, VOXBUS_UDP_PORT: "0" } });
 });
 afterAll(async () => {
   await Promise.all([...devices.values()].map((device) => device.end()));
@@ -43,6 +47,26 @@ async function connectToBoth(): Promise<readonly ScriptedDevice[]> {
   }
   return [...found.values()];
 }
+
+test("gateway processes: both give the sound of an announcement, whichever keeps it", async () => {
+  const send = (method: string, path: string, body: object) => {
+    const headers = { "content-type": "application/json" };
+    return fetch(new URL(path, system.monitor), { method, headers, body: JSON.stringify(body) });
+  };
+  await send("PATCH", "/api/profiles/devices/listening", { notify: true });
+  const device = await connectMqtt({ port: mqttPort, id: "listening" });
+  await vi.waitFor(async () => {
+    const said = await send("POST", "/api/devices/listening/say", { text: "Dinner is ready." });
+    expect(said.status).toBe(202);
+  }, 5000);
+  const { audio_url: url } = await device.next(({ type }) => type === "notify");
+  for (let at = 0; at < 4; at += 1) {
+    const answer = await fetch(String(url), { headers: { connection: "close" } });
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "audio/ogg"]);
+  }
+  device.vanish();
+  await device.closed;
+});
 
 test("gateway processes: the monitor shows both, devices of both are answered, and a drain cuts no sentence", async () => {
   expect(system.devices).toHaveLength(1);

@@ -1,6 +1,9 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
 import { freePorts, launchSystem, type LaunchedSystem } from "./launcher.ts";
@@ -9,7 +12,7 @@ import { awaitEnd } from "./processes.ts";
 vi.setConfig({ testTimeout: 60_000 });
 
 const launcher = fileURLToPath(new URL("../../../deploy/local/start.mjs", import.meta.url));
-const programs = ["gateway", "asr", "tts", "dialogue", "monitor"];
+const programs = ["gateway", "asr", "tts", "dialogue", "tools", "monitor"];
 
 let system: LaunchedSystem | undefined;
 
@@ -33,6 +36,17 @@ test("npm start: it prints every address, runs each program in its own process g
   for (const program of programs) {
     expect(system.processes(`apps/${program}/`)).toHaveLength(program === "gateway" ? 2 : 1);
   }
+  const again = spawnSync(process.execPath, [launcher], {
+    env: { ...process.env, ...freePorts, VOXBUS_GATEWAY_PORT: new URL(system.devices[1]!).port },
+    encoding: "utf8",
+  });
+  expect(again.status).toBe(3);
+  expect(again.stderr).toContain(
+    `it is already running in this folder, as process ${system.pid}: ${system.devices[0]}`,
+  );
+  expect(again.stdout).toBe("");
+  // It has nothing to do unless a variable says so.
+  expect(system.processes("apps/mcp/")).toEqual([]);
   const pids = system.processes().map((one) => one.pid);
   for (const pid of pids) expect(() => process.kill(-pid, 0)).not.toThrow();
 
@@ -40,6 +54,33 @@ test("npm start: it prints every address, runs each program in its own process g
   expect(code).toBe(0);
   expect(took).toBeLessThan(5_000);
   expect(await awaitEnd(pids, 0)).toEqual([]);
+});
+
+test("npm start | tee: Ctrl-C loses no line, although it ends tee, and the system stops in order", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "voxbus-tee-"));
+  const [log, errors] = [join(folder, "log"), join(folder, "errors")];
+  const command = `"$0" "$1" 2> ${errors} | tee ${log}; exit \${PIPESTATUS[0]}`;
+  const child = spawn("bash", ["-c", command, process.execPath, launcher], {
+    // A terminal gives a pipeline a process group of its own, and sends Ctrl-C to all of it.
+    detached: true,
+    env: { ...process.env, ...freePorts },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "close");
+  let shown = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (shown += text));
+  try {
+    await vi.waitFor(() => expect(shown).toContain("Press Ctrl-C to stop."), { timeout: 40_000 });
+    process.kill(-child.pid!, "SIGINT");
+    await ended;
+    await vi.waitFor(() => expect(readFileSync(errors, "utf8")).toContain("everything stopped"), { timeout: 10_000 });
+    const last = readFileSync(errors, "utf8");
+    expect(readFileSync(log, "utf8")).toContain("Press Ctrl-C to stop.");
+    for (const name of programs) expect(last).toMatch(new RegExp(`^${name} +\\| .*"msg":"stopped"`, "m"));
+    expect(last).not.toContain("Error");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("npm start: a killed program, or nats-server, is restarted within a second at its old address", async () => {

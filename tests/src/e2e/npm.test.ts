@@ -25,6 +25,7 @@ test("npm start: it prints all addresses and commands to try, which work as prin
   expect(shown).toMatch(/^ {2}device {3}ws:\/\/127\.0\.0\.1:\d+\/xiaozhi\/v1\/$/m);
   expect(shown).toMatch(/^ {2}OTA {6}http:\/\/127\.0\.0\.1:\d+\/xiaozhi\/ota\/$/m);
   expect(shown).toMatch(/^ {2}monitor {2}http:\/\/127\.0\.0\.1:\d+\/$/m);
+  expect(shown).toMatch(/^ {2}NATS {5}nats:\/\/127\.0\.0\.1:\d+$/m);
   const commands = [...shown.matchAll(/^ {2}(npm run device -- .*)$/gm)].map(([, command]) => command!);
   expect(commands).toHaveLength(2);
   for (const command of commands) {

@@ -61,7 +61,14 @@ test("restart: after POST /pre-stop, or a drain by the monitor, every program is
     .split("\n")
     .filter((line) => ready.test(line))
     .map((line) => JSON.parse(line.slice(line.indexOf("{"))) as { readonly name: string; readonly ops: string });
-  expect(addresses.map(({ name }) => name).toSorted()).toEqual(["asr", "dialogue", "gateway", "monitor", "tts"]);
+  expect(addresses.map(({ name }) => name).toSorted()).toEqual([
+    "asr",
+    "dialogue",
+    "gateway",
+    "monitor",
+    "tools",
+    "tts",
+  ]);
   for (const { name, ops } of addresses) {
     const back = system.awaitLine(new RegExp(`${name} restarted`));
     const ended = system.awaitLine(new RegExp(`${name} ended, restarting in \\d+ ms`));

@@ -69,7 +69,7 @@ export function readSentences(lines: readonly Line[]): readonly unknown[] {
   return lines.filter(isMessage({ type: "tts", state: "sentence_start" })).map(({ message }) => message?.["text"]);
 }
 
-/** Starts a device and waits for the server's hello. `args` are further options of the program. */
+/** Starts a device and waits for the server's hello, or with `--mqtt` only until it runs. `args` are further options of the program. */
 export async function startDevice(url: string, id: string, ...args: readonly string[]): Promise<ScriptedDevice> {
   const child = spawn(process.execPath, [program, "--script", "--url", url, "--id", id, ...args], {
     cwd: root,
@@ -143,10 +143,16 @@ export async function startDevice(url: string, id: string, ...args: readonly str
     },
   };
   try {
-    await device.next(isMessage({ type: "hello" }));
+    await awaitStart(device, args);
   } catch (error) {
     await device.end();
     throw error;
   }
   return device;
+}
+
+/** Waits for the server's hello. A device over MQTT says none until its user acts. */
+async function awaitStart(device: ScriptedDevice, args: readonly string[]): Promise<void> {
+  if (args.includes("--mqtt")) await device.do({ do: "sleep", ms: 0 });
+  else await device.next(isMessage({ type: "hello" }));
 }

@@ -1,5 +1,4 @@
 import { spawn, spawnSync, execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -7,27 +6,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
-
-interface Source {
-  readonly uri: string;
-  readonly suite: string;
-  readonly components: readonly string[];
-}
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 const local = new URL("../../../deploy/local/", import.meta.url);
 const load = async (name: string): Promise<unknown> => import(new URL(name, local).href);
-const { parseSourcesList, parseDeb822Sources, pickDebianMirrors } = (await load("debian.mjs")) as {
-  parseSourcesList: (text: string) => Source[];
-  parseDeb822Sources: (text: string) => Source[];
-  pickDebianMirrors: (sources: readonly Source[], os: { id?: string; codename?: string }) => string[];
-};
-const { isNewEnough } = (await load("nats-server.mjs")) as { isNewEnough: (text: string) => boolean };
-const { nameRelease, unpackRelease } = (await load("release.mjs")) as {
-  nameRelease: (platform: string, architecture: string) => { archive: string; checksum: string };
-  unpackRelease: (release: { base: string; archive: string; checksum: string; directory: string }) => Promise<string>;
-};
-
 let directory = "";
 
 beforeEach(() => {
@@ -36,105 +18,6 @@ beforeEach(() => {
 
 afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
-});
-
-test("nats-server: 2.11 and newer are accepted in every version format", () => {
-  for (const version of ["nats-server: v2.11.0", "nats-server: v2.15.1", "nats-server: v2.12.0-RC.3", "v3.0.0"]) {
-    expect(isNewEnough(version), version).toBe(true);
-  }
-  for (const version of ["nats-server: v2.9.10", "nats-server: v2.10.29", "v1.99.0", "", "no version"]) {
-    expect(isNewEnough(version), version).toBe(false);
-  }
-});
-
-test("apt's sources: one-line files give their binary sources without options and comments", () => {
-  const text = `# deb http://commented.example/debian bookworm main
-deb http://mirror.example/debian bookworm main contrib # the usual
-deb [arch=amd64 signed-by=/usr/share/keyrings/a.gpg] https://mirror.example/debian/ bookworm-updates main
-deb-src http://mirror.example/debian bookworm main
-deb cdrom:[Debian 12]/ bookworm main
-`;
-  expect(parseSourcesList(text)).toEqual([
-    { uri: "http://mirror.example/debian", suite: "bookworm", components: ["main", "contrib"] },
-    { uri: "https://mirror.example/debian/", suite: "bookworm-updates", components: ["main"] },
-  ]);
-});
-
-test("apt's sources: deb822 files give all enabled pairs of mirror and suite", () => {
-  const text = `Types: deb deb-src
-# a comment within
-URIs: http://one.example/debian
- http://two.example/debian
-Suites: trixie trixie-updates
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-
-Types: deb-src
-URIs: http://sources.example/debian
-Suites: trixie
-Components: main
-
-Enabled: no
-Types: deb
-URIs: http://off.example/debian
-Suites: trixie
-Components: main
-`;
-  expect(parseDeb822Sources(text).map((one) => `${one.uri} ${one.suite}`)).toEqual([
-    "http://one.example/debian trixie",
-    "http://one.example/debian trixie-updates",
-    "http://two.example/debian trixie",
-    "http://two.example/debian trixie-updates",
-  ]);
-});
-
-test("apt's sources: on Debian its mirror comes first; on Ubuntu there is no Debian mirror", () => {
-  const debian = parseSourcesList(`deb http://vendor.example/tools bookworm main
-deb http://cache.example/mirrors/debian/ bookworm main
-deb http://cache.example/mirrors/debian bookworm-updates main
-deb http://other.example/repository stable nightly
-`);
-  expect(pickDebianMirrors(debian, { id: "debian", codename: "bookworm" })).toEqual([
-    "http://cache.example/mirrors/debian",
-    "http://vendor.example/tools",
-  ]);
-  const ubuntu = parseSourcesList("deb http://mirror.example/ubuntu noble main universe\n");
-  expect(pickDebianMirrors(ubuntu, { id: "ubuntu", codename: "noble" })).toEqual([]);
-});
-
-test("official release: an archive is used only if it has the checksum that stands in the launcher", async () => {
-  const archive = "nats-server-v9.9.9-linux-amd64.tar.gz";
-  const inside = join(directory, "nats-server-v9.9.9-linux-amd64");
-  mkdirSync(inside);
-  writeFileSync(join(inside, "nats-server"), "#!/bin/sh\necho nats-server: v9.9.9\n", { mode: 0o755 });
-  execFileSync("tar", ["-czf", join(directory, archive), "-C", directory, "nats-server-v9.9.9-linux-amd64"]);
-  const bytes = readFileSync(join(directory, archive));
-  const right = createHash("sha256").update(bytes).digest("hex");
-  const server = createServer((request, response) => {
-    if (request.url === `/${archive}`) response.end(bytes);
-    else response.writeHead(404).end();
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const into = join(directory, "into");
-  mkdirSync(into);
-  try {
-    const release = { base, archive, checksum: right, directory: into };
-    const path = await unpackRelease(release);
-    expect(execFileSync(path, { encoding: "utf8" })).toBe("nats-server: v9.9.9\n");
-    await expect(unpackRelease({ ...release, checksum: "0".repeat(64) })).rejects.toThrow("expected checksum");
-    await expect(unpackRelease({ ...release, base: `${base}/gone` })).rejects.toThrow("status 404");
-    for (const [platform, architecture] of [
-      ["linux", "x64"],
-      ["linux", "arm64"],
-      ["darwin", "arm64"],
-    ] as const) {
-      expect(nameRelease(platform, architecture).checksum).toMatch(/^[0-9a-f]{64}$/);
-    }
-    expect(() => nameRelease("freebsd", "x64")).toThrow("no checksum");
-  } finally {
-    server.close();
-  }
 });
 
 test("set-up: processes take turns, and a dead one does not block the next", async () => {
@@ -160,6 +43,7 @@ test("set-up: processes take turns, and a dead one does not block the next", asy
 
 /** Makes a small checkout: the real set-up, one package, and fakes of the slow tools. */
 function makeCheckout(): {
+  readonly write: (path: string, text: string) => void;
   readonly calls: () => string[];
   readonly run: (script: string, env?: object) => [number | null, string];
 } {
@@ -169,7 +53,9 @@ function makeCheckout(): {
   };
   cpSync(fileURLToPath(local), join(directory, "deploy/local"), { recursive: true });
   for (const name of ["apps", "examples", "libs", "tests"]) mkdirSync(join(directory, name));
-  for (const name of ["package.json", "nx.json", "tsconfig.json", "tsconfig.base.json"]) write(name, "{}");
+  for (const name of ["package.json", "nx.json", "tsconfig.json", "tsconfig.base.json", "rolldown.config.mjs"]) {
+    write(name, "{}");
+  }
   const entry = { "node_modules/one": { version: "1.0.0", integrity: "sha512-one" } };
   write("package-lock.json", JSON.stringify({ packages: { "": {}, ...entry } }));
   for (const name of ["apps/one", "tests"]) write(`${name}/tsconfig.json`, "{}");
@@ -188,6 +74,7 @@ writeFileSync("node_modules/.bin/nx", 'const fs = require("node:fs");' +
   write("calls", "");
   write(".cache/nats-server", "#!/bin/sh\n", 0o755);
   return {
+    write,
     calls: () => readFileSync(join(directory, "calls"), "utf8").split("\n").filter(Boolean),
     run: (script, env = {}) => {
       const ended = spawnSync(process.execPath, [join(directory, "deploy/local", script)], {
@@ -224,6 +111,52 @@ test("set-up: it makes missing parts with a line for each step, and is silent if
   expect(calls().slice(4)).toEqual(["npm ci", "nx run-many"]);
 });
 
+test("set-up: without a home that can be written to, npm's cache is in the folder", () => {
+  const { run } = makeCheckout();
+  const spy = `require("node:fs").writeFileSync("cache", process.env.npm_config_cache ?? "");`;
+  writeFileSync(join(directory, "npm-cli.js"), spy + readFileSync(join(directory, "npm-cli.js"), "utf8"));
+  const [, said] = run("setup.mjs", { HOME: "/dev/null/none" });
+  const cache = join(directory, ".cache/npm");
+  expect(said).toContain(`/dev/null/none/.npm cannot be written to: npm's cache is in ${cache}\n`);
+  expect(readFileSync(join(directory, "cache"), "utf8")).toBe(cache);
+});
+
+test("set-up: a step that takes long says how far it is, and whether the registry answers", async () => {
+  const { showStep, describeAnswer } = (await load("progress.mjs")) as {
+    showStep: (text: string, work: () => Promise<void>, why: () => Promise<string>) => Promise<void>;
+    describeAnswer: (address: string) => Promise<string>;
+  };
+  const { describeInstallation } = (await load("packages.mjs")) as {
+    describeInstallation: (root: string, env: object) => Promise<string>;
+  };
+  makeCheckout();
+  const server = createServer((_request, response) => response.end());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const why = await describeInstallation(directory, { npm_config_registry: `${origin}/` });
+  server.close();
+  expect(why).toMatch(/^0 of 1 packages are here, http:\/\/127\.0\.0\.1:\d+ answers in \d+\.\d s$/);
+  expect(await describeAnswer(`${origin}/`)).toMatch(/does not answer \(\w+\): check the network/);
+  vi.useFakeTimers();
+  const said: unknown[] = [];
+  const screen = vi.spyOn(process.stderr, "write").mockImplementation((text) => said.push(text) > 0);
+  try {
+    let end = (): void => undefined;
+    const step = showStep(
+      "installing",
+      () => new Promise((resolve) => (end = resolve)),
+      async () => why,
+    );
+    await vi.advanceTimersByTimeAsync(16_000);
+    end();
+    await step;
+  } finally {
+    screen.mockRestore();
+    vi.useRealTimers();
+  }
+  expect(said.join("")).toContain(`voxbus: still waiting: ${why}\n`);
+});
+
 test("set-up: without a nats-server it stops and names three solutions, unless VOXBUS_NATS_URL is set", () => {
   const { run } = makeCheckout();
   rmSync(join(directory, ".cache/nats-server"));
@@ -235,7 +168,7 @@ test("set-up: without a nats-server it stops and names three solutions, unless V
 });
 
 test("start: without packages, or with the build of an older checkout, it stops with a sentence", () => {
-  const { run } = makeCheckout();
+  const { run, write } = makeCheckout();
   const hint = "Use npm start, which installs and builds first.";
   const start = () => run("start.mjs");
   expect(start()).toEqual([1, `voxbus: the packages of package-lock.json are not installed. ${hint}\n`]);
@@ -249,6 +182,18 @@ test("start: without packages, or with the build of an older checkout, it stops 
   utimesSync(join(directory, "apps/one/src/main.test.ts"), Date.now() / 1000 + 60, Date.now() / 1000 + 60);
   writeFileSync(join(directory, "deploy/local/system.mjs"), 'process.stdout.write("started")');
   expect(start()).toEqual([0, "started"]);
+
+  // A joined program holds the libraries.
+  writeFileSync(join(directory, "apps/one/package.json"), '{"scripts":{"build":"tsc --build && rolldown -c"}}');
+  expect(start()[1]).toContain("the build of apps/one is missing");
+  writeFileSync(join(directory, "apps/one/dist/main.js"), "");
+  expect(start()).toEqual([0, "started"]);
+  mkdirSync(join(directory, "libs/two/src"), { recursive: true });
+  mkdirSync(join(directory, "libs/two/dist"));
+  for (const file of ["tsconfig.json", "src/index.ts", "dist/.tsbuildinfo"]) write(`libs/two/${file}`, "");
+  const later = Date.now() / 1000 + 60;
+  for (const file of ["src/index.ts", "dist/.tsbuildinfo"]) utimesSync(join(directory, "libs/two", file), later, later);
+  expect(start()[1]).toContain("the build of apps/one is missing or older");
   rmSync(join(directory, "apps/one/dist"), { recursive: true });
   expect(start()[1]).toContain("the build of apps/one is missing");
 });
@@ -257,7 +202,7 @@ test("npm: every script sets up by itself, because ignore-scripts=true drops the
   const path = fileURLToPath(new URL("../../../package.json", import.meta.url));
   const { scripts } = JSON.parse(readFileSync(path, "utf8")) as { scripts: Record<string, string> };
   expect(Object.keys(scripts).filter((name) => /^(pre|post)/.test(name))).toEqual([]);
-  for (const name of ["start", "test", "device", "fleet", "docs", "bench"]) {
+  for (const name of ["start", "test", "device", "fleet", "voxbus", "docs", "bench"]) {
     expect(scripts[name]).toMatch(/^node deploy\/local\/setup\.mjs && /);
   }
   cpSync(path, join(directory, "package.json"));

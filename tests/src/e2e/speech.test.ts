@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findFreePort } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
 import { createRecognizer, decoys } from "./recognizer.ts";
@@ -31,12 +32,17 @@ const isCall = (payload: unknown): payload is JsonRpc => (payload as JsonRpc | u
 
 let system: LaunchedSystem;
 let directory: string;
+const mqttPort = await findFreePort();
 let recognize: (wav: Uint8Array) => string;
 const devices: ScriptedDevice[] = [];
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "voxbus-speech-"));
-  [system, recognize] = await Promise.all([launchSystem(), createRecognizer([...Object.values(answers), ...decoys])]);
+  const env = { VOXBUS_MQTT_PORT: String(mqttPort), VOXBUS_UDP_PORT: "0" };
+  [system, recognize] = await Promise.all([
+    launchSystem({ env }),
+    createRecognizer([...Object.values(answers), ...decoys]),
+  ]);
 });
 afterAll(async () => {
   await Promise.all(devices.map((device) => device.end()));
@@ -136,3 +142,32 @@ test.concurrent("speech: a question during a story stops the story and is answer
   expect(turn.find(isMessage({ type: "stt" }))?.message).toMatchObject({ text: "what is seven plus five" });
   expect(readSentences(turn)).toEqual(["That is 12."]);
 });
+
+test.concurrent(
+  "speech: a device over MQTT is shown what is announced while it is idle, and speaks in a conversation",
+  async () => {
+    const device = await startDevice(`mqtt://127.0.0.1:${mqttPort}`, "sleeper", "--mqtt");
+    devices.push(device);
+    const announce = (text: string) =>
+      fetch(`${system.monitor}api/devices/sleeper/say`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ text }),
+      });
+    await vi.waitFor(async () => expect((await announce("Dinner is ready. Come down.")).status).toBe(202), 10_000);
+    await device.next(isMessage({ type: "alert", message: "Dinner is ready. Come down." }));
+    await device.do({ do: "wav", file: "samples/sum.wav" });
+    const turn = await device.turn();
+    expect(nameMessages(turn).slice(1)).toEqual(oneSentenceTurn);
+    expect(readSentences(turn)).toEqual(["That is 12."]);
+    expect(await listenTo(device, "sleeper")).toBe(answers.sum);
+    await device.do({ do: "button" });
+    await vi.waitFor(async () => {
+      const found = await fetch(`${system.monitor}api/devices/sleeper`);
+      expect(await found.json()).toMatchObject({ audio: "closed", state: "idle" });
+    }, 5000);
+    await announce("Good night.");
+    await device.next(isMessage({ type: "alert", message: "Good night." }));
+    expect(device.lines.filter(isMessage({ type: "tts", state: "start" }))).toHaveLength(1);
+  },
+);

@@ -186,15 +186,15 @@ test("metrics: each program counts its turns", async () => {
     return (await fetch(`${ready}/metrics`)).text();
   };
   const gateway = await read("gateway");
-  expect(gateway).toMatch(/voxbus_gateway_transcript_ms_count\{[^}]*kind="spoken"[^}]*\} [1-9]/);
+  expect(gateway).toMatch(/voxbus_gateway_transcript_seconds_count\{[^}]*kind="spoken"[^}]*\} [1-9]/);
   for (const kind of ["spoken", "typed"]) {
-    expect(gateway).toMatch(new RegExp(`voxbus_gateway_first_audio_ms_count\\{[^}]*kind="${kind}"[^}]*\\} 1`));
-    expect(gateway).toMatch(new RegExp(`voxbus_gateway_first_sound_ms_count\\{[^}]*kind="${kind}"[^}]*\\} 1`));
+    expect(gateway).toMatch(new RegExp(`voxbus_gateway_first_audio_seconds_count\\{[^}]*kind="${kind}"[^}]*\\} 1`));
+    expect(gateway).toMatch(new RegExp(`voxbus_gateway_first_sound_seconds_count\\{[^}]*kind="${kind}"[^}]*\\} 1`));
   }
   expect(gateway).toMatch(/voxbus_gateway_connections\{[^}]*state="active"[^}]*\} 2/);
   expect(gateway).toMatch(/voxbus_gateway_playout_frames_total\{[^}]*le="\+Inf"[^}]*\} [1-9]/);
-  expect(await read("asr")).toMatch(/voxbus_bus_claim_wait_ms_count\{[^}]*durable="asr"[^}]*\} [1-9]/);
-  expect(await read("dialogue")).toMatch(/voxbus_dialogue_first_token_ms_count(?:\{[^}]*\})? 2/);
-  expect(await read("tts")).toMatch(/voxbus_tts_engine_ms_count\{[^}]*engine="[^"]+"[^}]*\} [1-9]/);
+  expect(await read("asr")).toMatch(/voxbus_bus_claim_wait_seconds_count\{[^}]*durable="asr"[^}]*\} [1-9]/);
+  expect(await read("dialogue")).toMatch(/voxbus_dialogue_first_token_seconds_count(?:\{[^}]*\})? 2/);
+  expect(await read("tts")).toMatch(/voxbus_tts_engine_seconds_count\{[^}]*engine="[^"]+"[^}]*\} [1-9]/);
   expect(await read("monitor")).toMatch(/voxbus_monitor_broker_reports_total(?:\{[^}]*\})? [1-9]/);
 });

@@ -1,17 +1,27 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { encodeSpeech, openTestDevice, type TestDevice } from "@voxbus/testing";
+import type { TestDeviceOptions } from "@voxbus/testing";
+import { openConnection, silence, type Connection } from "./connection.ts";
 import { createEar, type Ear } from "./ear.ts";
 import { plainHello } from "./guests.ts";
 import type { References } from "./judge.ts";
 import type { Question } from "./questions.ts";
 import { openTurn, type OpenTurn, type TurnRecord } from "./turn.ts";
 
+/** The way into a system. */
+export interface Entrance {
+  /** The gateways that devices connect to; if one does not answer, the next one. They may change. */
+  readonly urls: readonly string[];
+  /** Gives the headers of a device and the authority of the certificate, where a system asks for them. */
+  readonly admit?: (id: string) => Promise<Pick<TestDeviceOptions, "headers" | "ca">>;
+}
+
 /** The behavior of a device. */
 export interface DeviceOptions {
+  readonly entrance: Entrance;
   readonly id: string;
-  /** The gateways it connects to; if one does not answer, the next one. */
-  readonly urls: readonly string[];
+  /** The index of the URL that it tries first. */
+  readonly first: number;
   /** The questions it asks in turn, over and over. */
   readonly questions: readonly Question[];
   readonly references: References;
@@ -21,7 +31,7 @@ export interface DeviceOptions {
   readonly abortAfter?: number;
 }
 
-/** A simulated device that talks over a real WebSocket and records the answers. */
+/** A simulated device that talks over a real connection and records the answers. */
 export interface Device {
   readonly id: string;
   /** Every turn so far; the last one may still run. */
@@ -38,8 +48,6 @@ const helloMs = 10_000;
 const pauseMs = 400;
 /** The length of a packet from a microphone (docs/protocol.md, audio parameters). */
 const frameMs = 60;
-/** A packet of a quiet room. */
-const silence = encodeSpeech(Int16Array.from({ length: 960 }, (_, i) => ((i * 7919) % 41) - 20))[0]!;
 
 /** Creates a device, which connects when it talks. */
 export function createDevice(options: DeviceOptions): Device {
@@ -50,7 +58,7 @@ class TalkingDevice implements Device {
   readonly turns: TurnRecord[] = [];
   readonly strays: { at: number; problem: string }[] = [];
   readonly #options: DeviceOptions;
-  #connection: TestDevice | undefined;
+  #connection: Connection | undefined;
   #ear: Ear | undefined;
   #turn: OpenTurn | undefined;
   #asked = 0;
@@ -111,20 +119,23 @@ class TalkingDevice implements Device {
   }
 
   async #reconnect(signal: AbortSignal): Promise<void> {
-    const { urls } = this.#options;
-    for (let tries = 0; !this.#connection && !signal.aborted; tries += 1) {
+    const { entrance, first } = this.#options;
+    for (let tries = first; !this.#connection && !signal.aborted; tries += 1) {
+      const { urls } = entrance;
       if (await this.#connect(urls[tries % urls.length]!)) return;
-      await sleep(Math.min(2000, 100 * 2 ** tries) * (0.5 + Math.random() / 2));
+      await sleep(Math.min(2000, 100 * 2 ** (tries - first)) * (0.5 + Math.random() / 2));
     }
   }
 
   async #connect(url: string): Promise<boolean> {
     const ear = this.#openEar();
-    let opened: TestDevice;
+    let opened: Connection;
     try {
-      opened = await openTestDevice(url, {
+      const { headers, ...rest } = (await this.#options.entrance.admit?.(this.id)) ?? {};
+      opened = await openConnection(url, {
+        ...rest,
         id: this.id,
-        headers: { "Client-Id": randomUUID(), "Protocol-Version": "1" },
+        headers: { "Client-Id": randomUUID(), "Protocol-Version": "1", ...headers },
         hello: plainHello,
         onReceived: (message) => ("json" in message ? ear.text(message.json) : ear.audio(message.binary)),
         timeoutMs: helloMs,

@@ -22,6 +22,8 @@ export interface Fault {
   /** True for the short form. */
   readonly quick?: boolean;
   readonly devices?: number;
+  /** True for devices over MQTT and UDP instead of WebSocket. */
+  readonly isMqtt?: boolean;
   /** Turns that no server can save, and the reason. Without it no turn may be lost. */
   readonly mayLose?: {
     /** Turns whose connection broke, or speech that never reached asr. */

@@ -19,7 +19,7 @@ const rollProgram = async (stage: Stage, program: Program, end: (pid: number) =>
 };
 
 const rollGateways = (how: "SIGTERM" | "pre-stop") => async (stage: Stage) => {
-  const idle = await openIdle(stage.world, idleDevices);
+  const idle = await openIdle(stage.entrance, idleDevices);
   await stage.next("mid sound");
   await rollProgram(stage, "gateway", async (pid) => {
     const closed = idle.closes.length;

@@ -7,6 +7,8 @@ import { subscriberFaults } from "./faults-subscribers.ts";
 import { threadFaults } from "./faults-threads.ts";
 import { workerFaults } from "./faults-workers.ts";
 
+const overMqtt = (fault: Fault): Fault => ({ ...fault, name: `${fault.name}, over MQTT`, isMqtt: true });
+
 /** All faults, in the order of the table. */
 export const faults: readonly Fault[] = [
   ...workerFaults,
@@ -14,6 +16,7 @@ export const faults: readonly Fault[] = [
   ...modelFaults,
   ...gatewayFaults,
   ...natsFaults,
+  ...[...gatewayFaults, ...natsFaults].map(overMqtt),
   ...deviceFaults,
   ...subscriberFaults,
 ];

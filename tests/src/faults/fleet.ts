@@ -1,8 +1,7 @@
-import { createDevice, type Device } from "./device.ts";
+import { createDevice, type Device, type Entrance } from "./device.ts";
 import type { References } from "./judge.ts";
 import type { Questions } from "./questions.ts";
 import type { TurnRecord } from "./turn.ts";
-import type { World } from "./world.ts";
 
 /** Devices that talk continuously. */
 export interface Fleet {
@@ -20,7 +19,7 @@ const kinds = ["typed", "spoken", "long", "manual", "long too", "aborting"] as c
 
 /** Starts a fleet. Its device ids begin with `name`. */
 export function startFleet(
-  world: World,
+  entrance: Entrance,
   options: {
     readonly name: string;
     readonly size: number;
@@ -42,7 +41,8 @@ export function startFleet(
     }[kind];
     return createDevice({
       id: `${name}-${i}`,
-      urls: [...world.urls.slice(i % world.urls.length), ...world.urls.slice(0, i % world.urls.length)],
+      entrance,
+      first: i,
       questions: asked,
       references,
       mode: kind === "manual" ? "manual" : "auto",

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openTestDevice, type TestDevice } from "@voxbus/testing";
-import type { World } from "./world.ts";
+import { openConnection, type Connection } from "./connection.ts";
+import type { Entrance } from "./device.ts";
 
 /** The hello of a device without tools. */
 export const plainHello = { type: "hello", version: 1, features: {}, transport: "websocket" };
@@ -22,15 +23,17 @@ export interface Idle {
   close(): void;
 }
 
-/** Connects silent devices, spread over all gateways. */
-export async function openIdle(world: World, count: number): Promise<Idle> {
+/** Connects silent devices, spread over all gateways. Over MQTT they say no hello, as stock firmware that is idle. */
+export async function openIdle(entrance: Entrance, count: number): Promise<Idle> {
+  const name = randomUUID();
   const closes: { at: number; code: number }[] = [];
-  const guests = new Set<TestDevice>();
+  const guests = new Set<Connection>();
   let closing = false;
   const keep = async (i: number, tries: number): Promise<void> => {
-    const url = world.urls[(i + tries) % world.urls.length]!;
+    const url = entrance.urls[(i + tries) % entrance.urls.length]!;
+    const hello = url.startsWith("mqtt:") ? false : plainHello;
     try {
-      const guest = await openGuest(url, `idle-${i}-${world.nats[0]!.pid}`);
+      const guest = await openConnection(url, { id: `idle-${i}-${name}`, hello });
       if (closing) return guest.vanish();
       guests.add(guest);
       void guest.closed.then(({ code }) => {

@@ -34,7 +34,7 @@ interface Match {
  */
 export function judgeExchange(question: string, exchange: Exchange, references: References): Verdict {
   const expected = references.answers.get(question) ?? [];
-  const matches = exchange.sentences.map((sentence) => matchSentence(sentence, references));
+  const matches = joinSound(exchange.sentences, references).map((sentence) => matchSentence(sentence, references));
   const texts = exchange.sentences.flatMap(({ text }) => (text === undefined ? [] : [text]));
   const again = texts.filter((text, at) => texts.indexOf(text) !== at).length;
   const doubled = matches.reduce((sum, match) => sum + match.doubled, again);
@@ -54,6 +54,19 @@ export function judgeExchange(question: string, exchange: Exchange, references: 
   const whole = said.length === expected.length && inOrder && matches.every((match) => match.whole);
   if (whole && !apologized) return { outcome: "answered", doubled, detail };
   return { outcome: apologized && inOrder ? "apologized" : "lost", doubled, detail };
+}
+
+/** Gives each sentence the packets that continue it, although they were read after the next subtitle: UDP is not TCP. */
+function joinSound(sentences: readonly Sentence[], { packets: known }: References): readonly Sentence[] {
+  const joined = sentences.map(({ text, packets }) => ({ text, packets: [...packets] }));
+  for (const [at, { packets }] of joined.entries()) {
+    const before = joined[at - 1];
+    if (!before) continue;
+    const rest = known.get(before.text ?? "")?.slice(before.packets.length) ?? [];
+    const own = packets.findIndex((packet, i) => rest[i]?.equals(packet) !== true);
+    before.packets.push(...packets.splice(0, own < 0 ? packets.length : own));
+  }
+  return joined;
 }
 
 function isWholeApology(text: string | undefined, match: Match | undefined): boolean {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { channels } from "@voxbus/protocol";
 import { openTestDevice } from "@voxbus/testing";
+import type { Entrance } from "./device.ts";
 import { createEar, type Exchange, type Sentence } from "./ear.ts";
 import { plainHello } from "./guests.ts";
 import type { References } from "./judge.ts";
@@ -18,14 +19,14 @@ const pupils = 3;
  * Records the correct answers: asks every question and has every apology spoken while there is no fault. The embedded engines
  * make the same packets each time, so later answers can be compared packet by packet. Throws if the system does not answer.
  */
-export async function learnReferences(world: World, questions: Questions): Promise<References> {
+export async function learnReferences(world: Entrance & Pick<World, "bus">, questions: Questions): Promise<References> {
   const [ready, notice] = [await readSound("apology.en.bin"), await readSound("wait.en.bin")];
   const apologizing: (readonly Buffer[])[] = [ready];
   const references: References = { answers: new Map(), packets: new Map(), apologies: apologizing, notice };
   const texts = [...questions.typed, ...questions.spoken, ...questions.long].map(({ text }) => text);
   const learn = async (first: number) => {
     const id = `pupil-${randomUUID().slice(0, 8)}`;
-    const pupil = await connectPupil(world.urls[first % world.urls.length]!, id, ready);
+    const pupil = await connectPupil(world, { id, url: world.urls[first % world.urls.length]!, apology: ready });
     for (const text of texts.filter((_, at) => at % pupils === first)) {
       const sentences = await pupil.hear(() => pupil.type(text));
       references.answers.set(
@@ -36,7 +37,9 @@ export async function learnReferences(world: World, questions: Questions): Promi
     }
     for (const text of [...apologies, spokenApology].filter((_, at) => at % pupils === first)) {
       const say = { reply: randomUUID(), attempt: 1, sentence: 0, text, language: "en", last: true };
-      const sentences = await pupil.hear(() => void world.bus.store(channels.sayOpen(pupil.id), say));
+      // A pupil that misses an answer tells. Its world may be closed while others still ask.
+      const store = () => void world.bus.store(channels.sayOpen(pupil.id), say).catch(() => undefined);
+      const sentences = await pupil.hear(store);
       if (text === spokenApology) apologizing.push(sentences[0]?.packets ?? []);
       else references.packets.set(text, sentences[0]?.packets ?? []);
     }
@@ -46,7 +49,10 @@ export async function learnReferences(world: World, questions: Questions): Promi
   return references;
 }
 
-async function connectPupil(url: string, id: string, apology: readonly Buffer[]) {
+async function connectPupil(
+  { admit }: Entrance,
+  { id, url, apology }: { readonly id: string; readonly url: string; readonly apology: readonly Buffer[] },
+) {
   let heard: ((exchange: Exchange) => void) | undefined;
   const ear = createEar({
     started: () => undefined,
@@ -55,9 +61,11 @@ async function connectPupil(url: string, id: string, apology: readonly Buffer[])
     stray: () => undefined,
     stopped: (exchange) => heard?.(exchange),
   });
+  const { headers, ...rest } = (await admit?.(id)) ?? {};
   const pupil = await openTestDevice(url, {
+    ...rest,
     id,
-    headers: { "Client-Id": randomUUID() },
+    headers: { "Client-Id": randomUUID(), ...headers },
     hello: plainHello,
     onReceived: (message) => ("json" in message ? ear.text(message.json) : ear.audio(message.binary)),
   });

@@ -45,7 +45,8 @@ export async function runFault(
 ): Promise<Row> {
   const name = fault.name.replaceAll(/[^a-z0-9]+/gi, "-").slice(0, 40);
   const id = `${name}-${Date.now().toString(36)}`;
-  const fleet = startFleet(world, { name: id, size: fault.devices ?? usualSize, ...know });
+  const entrance = fault.isMqtt ? world.mqtt : world;
+  const fleet = startFleet(entrance, { name: id, size: fault.devices ?? usualSize, ...know });
   const problems: string[] = [];
   let began = 0;
   const begin = () => {
@@ -54,6 +55,7 @@ export async function runFault(
   for (const device of await fleet.awaitTurns(0, calmMs)) problems.push(`${device} had no turn before the fault`);
   const happening = fault.happen({
     world,
+    entrance,
     fleet,
     begin,
     sleep: (ms) => sleep(ms),

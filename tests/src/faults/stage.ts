@@ -1,4 +1,5 @@
 import { type Channel, channels, type Outbound, Say, type TurnPlayed } from "@voxbus/protocol";
+import type { Entrance } from "./device.ts";
 import type { Fleet } from "./fleet.ts";
 import type { World } from "./world.ts";
 
@@ -18,6 +19,8 @@ export type Moment =
 /** The tools of a fault. */
 export interface Stage {
   readonly world: World;
+  /** The way in for devices of the fault's transport. */
+  readonly entrance: Entrance;
   readonly fleet: Fleet;
   /** Resolves with the next device that reaches this moment. */
   next(moment: Moment): Promise<string>;
@@ -33,7 +36,7 @@ export interface Stage {
 const midSound = 6;
 
 /** Resolves with the next device of the fleet that reaches the moment. */
-export function awaitMoment({ bus }: World, moment: Moment, fleet: string): Promise<string> {
+export function awaitMoment({ bus }: Pick<World, "bus">, moment: Moment, fleet: string): Promise<string> {
   return new Promise((resolve) => {
     const see = (fits: boolean, device: string) => {
       if (!fits || !device.startsWith(fleet)) return;

@@ -6,6 +6,7 @@ import type { Bus } from "@voxbus/bus";
 import { watchPresence, type PresenceView } from "@voxbus/presence";
 import { connectTestBus, type NatsServer } from "@voxbus/testing";
 import { launchSystem } from "../e2e/launcher.ts";
+import type { Entrance } from "./device.ts";
 import { signalAll } from "./signal-all.ts";
 import { startModel, type Model } from "./model.ts";
 import { startNats } from "./nats-cluster.ts";
@@ -29,10 +30,10 @@ export interface WorldOptions {
 }
 
 /** A whole system in its own processes, with a connection to its bus. */
-export interface World {
-  /** The URLs for devices. */
-  readonly urls: readonly string[];
+export interface World extends Entrance {
   readonly monitor: string;
+  /** The way in for devices over MQTT. */
+  readonly mqtt: Entrance;
   readonly nats: readonly NatsServer[];
   /** The model server, if the engines are not embedded. */
   readonly model: Model | undefined;
@@ -58,6 +59,10 @@ export async function openWorld({ gateways, each, nodes, engines, env }: WorldOp
     VOXBUS_NATS_URL: url,
     VOXBUS_NATS_REPLICAS: String(nodes),
     VOXBUS_LOG_FORMAT: "json",
+    VOXBUS_MQTT_PORT: "0",
+    VOXBUS_UDP_PORT: "0",
+    // A device that interrupts each answer asks more than 20 times a minute.
+    VOXBUS_MAX_TURNS_MIN: "1000",
     ...(model && (engines === "model" ? nameModel(model.url) : nameSpeech(model.url))),
     ...env,
   };
@@ -77,6 +82,13 @@ export async function openWorld({ gateways, each, nodes, engines, env }: WorldOp
   return {
     urls: system.devices,
     monitor: system.monitor,
+    mqtt: {
+      /** A gateway that was started again has a new port for MQTT, and its old one for WebSockets. */
+      get urls() {
+        const ports = new Map(readAddresses(output()).map(({ device = "", mqtt = "" }) => [device, mqtt]));
+        return system.devices.map((device) => ports.get(device) ?? "");
+      },
+    },
     nats,
     model,
     bus,
@@ -122,10 +134,13 @@ function readAddresses(output: string) {
     const at = line.indexOf("{");
     if (at < 0 || !line.includes('"msg":"ready"')) return [];
     return [
-      JSON.parse(line.slice(at)) as { pid: number; name: string; ops?: string; device?: string } & Record<
-        string,
-        string
-      >,
+      JSON.parse(line.slice(at)) as {
+        pid: number;
+        name: string;
+        ops?: string;
+        device?: string;
+        mqtt?: string;
+      } & Record<string, string>,
     ];
   });
 }

@@ -26,7 +26,10 @@ export const wav = writeWav({ sampleRate: 16_000, samples: Int16Array.from({ len
 
 /** Valid envelopes, by their names in the table `envelopes`. */
 export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly object[]>> = {
-  "in.audio": [{ ...inbound, kind: "audio", body: packets[2] }],
+  "in.audio": [
+    { ...inbound, kind: "audio", duration: 60, body: packets[2] },
+    { ...inbound, kind: "audio", body: packets[2] },
+  ],
   "in.text": [{ ...inbound, kind: "text", body: "what time is it" }],
   "in.control": [
     control({ type: "opened", gateway: "g1", protocol: 3, features: { mcp: true }, sampleRate: 16_000, frameDuration: 60 }),
@@ -43,7 +46,7 @@ export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly obj
     control({ type: "goodbye" }),
   ],
   heard: [{ session, listen: 2, utterance: 1, from: 3, origin: 7, text: "what time is it", language: "en", confidence: 0.9 }],
-  say: [{ session, origin: 7, reply: "r1", attempt: 1, sentence: 0, text: "Hello.", emotion: "happy", language: "en", last: true }],
+  say: [{ session, origin: 7, reply: "r1", attempt: 1, sentence: 0, text: "Hello.", emotion: "happy", language: "en", last: true }, { reply: "r2", attempt: 1, sentence: 0, text: "Hello.", last: true, keepMs: 5000 }],
   out: [
     { ...turn, kind: "audio", duration: 60, body: packets[10] },
     { ...turn, kind: "text", body: { type: "llm", emotion: "happy" } },
@@ -58,6 +61,7 @@ export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly obj
     { kind: "control", body: { type: "working" }, origin: 3 },
     { kind: "control", body: { type: "working", waits: true }, origin: 3 },
     { kind: "control", body: { type: "shed" }, origin: 3 },
+    { kind: "control", body: { type: "close" }, origin: 3 },
     { ...turn, kind: "control", body: { type: "end" }, end: "reply" },
     { kind: "audio", duration: 60, body: packets[10] },
   ],
@@ -68,7 +72,14 @@ export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly obj
   command: [{ body: { type: "disconnect", device: "fuzz-1", session, reason: "requested" } }],
   "replay request": [{ session, from: 1, to: 90 }, { session, from: 2 ** 31 - 1 }],
   "replay answer": [{ session, open: true, newest: 5, frames: [Uint8Array.of(0x80)] }],
+  "sound request": [{ sound: "Zm9vYmFyYmF6cXV4MTIzNA" }],
+  "sound answer": [{ ogg: Uint8Array.of(0x4f, 0x67, 0x67, 0x53) }, {}],
   stats: [{ program: "asr", instance: "01K6", state: "running", host: "h", pid: 5, at: 5, uptime: 5, rss: 5, heap: 5, cpu: 0.5, cores: 2, loopDelay: 1, gauges: { listens: 1 }, totals: { utterances: 2 }, drops: { "bad-envelope": 1 }, pools: [{ name: "recognition", slots: 20, busy: 0.5, work: [{ priority: "high", submitted: 5, running: 1, peak: 2, waiting: 0, waited: 1, done: 4, failed: 0, timedOut: 0, shed: 0, waitMs: { mean: 1, p50: 1, p95: 1, p99: 1 }, workMs: { mean: 2, p50: 2, p95: 2, p99: 2 } }] }] }],
+  error: [{ at: 5, subject: "device.fuzz-1.say.open", reason: "bad-envelope", field: "sentence", limit: "expected number", count: 3, publisher: "gateway g1" }],
+  "tool call": [{ id: `${session}:7:1`, device: "fuzz-1", session, origin: 7, args: { room: "kitchen", on: true }, language: "en", timeZone: "Europe/Berlin", deadline: 1_760_000_010_000 }],
+  "tool result": [{ text: "The light is on." }],
+  "tool cancel": [{ id: `${session}:7:1` }],
+  "tool change": [{ instance: "N0VQXYZ1", available: true }],
   alert: [{ id: "a", at: 5, severity: "low", name: "n", target: "s", message: "m", resolved: false }],
 }; // prettier-ignore
 

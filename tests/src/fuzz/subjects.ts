@@ -95,6 +95,13 @@ const makers: readonly Maker[] = [
     const data = makeEnvelope(random, envelopeSeeds.alert[0]!, absurd);
     return { target: "alert", subject: channels.alert(random.pick(["low", "high", "x"])).subject, data };
   },
+  (random, _to, absurd) => {
+    const data = makeEnvelope(random, envelopeSeeds.error[0]!, absurd);
+    return { target: "error", subject: channels.error(random.pick(["asr", "gateway", "x", "*"])).subject, data };
+  },
+  makeTool("tool call", channels.tool),
+  makeTool("tool cancel", channels.toolCancel),
+  makeTool("tool change", channels.toolChange),
   makeOut,
   makeOut,
   makeFleetOut,
@@ -109,9 +116,22 @@ const makers: readonly Maker[] = [
     const refusal = judge("replay request", data);
     return { target: "replay", subject: channels.replay(to.gateway).subject, data, refusal, atGateway: true };
   },
+  function makeSound(random, to, absurd) {
+    const data = makeEnvelope(random, envelopeSeeds["sound request"][0]!, absurd);
+    const refusal = judge("sound request", data);
+    return { target: "sound", subject: channels.sound(to.gateway).subject, data, refusal, atGateway: true };
+  },
   makeRecord,
   makeRecord,
 ];
+
+/** Makes messages for tools that a program offers, and for others. */
+function makeTool(name: "tool call" | "tool cancel" | "tool change", toChannel: (tool: string) => { subject: string }) {
+  return (random: Random, _to: Addressees, absurd: readonly unknown[]): BusMessage => {
+    const data = makeEnvelope(random, envelopeSeeds[name][0]!, absurd);
+    return { target: name, subject: toChannel(random.pick(["get_time", "set_timer", "x", "*"])).subject, data };
+  };
+}
 
 /** Makes frames for victims, with their own session, another one, or none. */
 function makeOut(random: Random, to: Addressees, absurd: readonly unknown[]): BusMessage {
@@ -147,7 +167,11 @@ const records: Readonly<Record<BucketName, object>> = {
   tools: [{ name: "self.lamp", description: "A lamp", inputSchema: { type: "object", properties: {} } }],
   "tool-calls": { name: "self.lamp", args: "{}", text: "on" },
   reminders: { device: "bystander", text: "tea", dueAt: 5 },
-  devices: { lastSeen: 5, lastReason: "done", totalOnline: 5, session },
+  kept: { messages: [{ id: "k1", state: "waiting", at: 5, expiresAt: 9e12, text: "tea", emotion: "happy", language: "en", ring: { reply: "r1", session, at: 6 }, missed: { session, at: 6 }, tries: 1 }] },
+  devices: { lastSeen: 5, lastReason: "done", totalOnline: 5, session, firstSeen: 1, firmware: "2.4.2", board: "lamp", update: { version: "2.5", state: "downloading", percent: 40, at: 5 } },
+  registry: { name: "Kitchen", allowed: false, note: "n", tokens: [{ hash: "h".repeat(43), renewAt: 5, until: 6 }], since: 5 },
+  activations: { device: "bystander", token: { hash: "h".repeat(43), renewAt: 5, until: 6 }, challenge: "c", remote: "127.0.0.1", network: "127.0.0.1", board: "lamp", firmware: "2.4.2", at: 5 },
+  api: { scope: "admin", hash: "h".repeat(64), createdAt: 5, expiresAt: 6 },
   monitor: { instance: "01K6", at: 5 },
   probes: { at: 5 },
   naks: ["01K6"],
@@ -157,12 +181,16 @@ const records: Readonly<Record<BucketName, object>> = {
 const keysOf: Readonly<Record<BucketName, (to: Addressees) => readonly string[]>> = {
   gateways: ({ gateway }) => [gateway],
   presence: ({ gateway }) => [`=canary-${gateway}`],
-  profiles: ({ victims }) => ["bystander", "=default", ...victims.keys()],
+  profiles: ({ victims }) => ["bystander", "=default", "=group-fuzz", ...victims.keys()],
   dialogues: ({ victims }) => ["bystander", ...victims.keys()],
   tools: ({ victims }) => [...victims.values()],
   "tool-calls": ({ victims }) => [...victims.values()].map((own) => `${own}.1.0`),
   reminders: ({ victims }) => [...victims].map(([device, own]) => `${device}.${own}-1-0`),
+  kept: ({ victims }) => ["bystander", ...victims.keys()],
   devices: ({ victims }) => ["bystander", ...victims.keys()],
+  registry: ({ victims }) => ["bystander", ...victims.keys()],
+  activations: () => ["000001"],
+  api: () => ["token.fuzz", "webhook.fuzz"],
   monitor: () => ["=lease", "=gateways", "alert.memory.asr"],
   probes: () => ["fuzz"],
   naks: () => ["TURNS.tts.x", "TURNS.dialogue.x", "DEVICE_IN.asr.x", "DEVICE_IN.dialogue.x"],
@@ -182,7 +210,7 @@ function makeRecord(random: Random, to: Addressees, absurd: readonly unknown[]):
     }
   }
   // A profile without its invalid fields is a setting. Only victims may get one.
-  const isOwn = bucket === "profiles" && !["bystander", "=default"].includes(key);
+  const isOwn = bucket === "profiles" && !["bystander", "=default", "=group-fuzz"].includes(key);
   if (!isOwn && isValid(bucket, data)) data = data.subarray(0, -1);
   return { target: `KV ${bucket}`, subject: `$KV.voxbus_${bucket}.${key}`, data };
 }

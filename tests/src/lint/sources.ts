@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../docs/markdown.ts";
 
@@ -21,7 +21,9 @@ const packageFolders = ["libs", "apps", "examples"] as const;
 /** Lists the packages by their path from the root, such as `libs/bus`. */
 export function listPackages(): readonly string[] {
   const packages = packageFolders.flatMap((folder) =>
-    readdirSync(join(root, folder)).map((name) => `${folder}/${name}`),
+    readdirSync(join(root, folder))
+      .filter((name) => existsSync(join(root, folder, name, "package.json")))
+      .map((name) => `${folder}/${name}`),
   );
   return [...packages, "tests"];
 }

@@ -33,7 +33,8 @@ afterAll(async () => {
 const pages = [
   ["#/talk", "This conversation"],
   ["#/fleet", "porch"],
-  ["#/fleet/porch", "no profile of its own"],
+  ["#/fleet/porch", "nothing set here"],
+  ["#/character", "nothing set here"],
   ["#/system", "of memory."],
 ] as const;
 
@@ -67,7 +68,7 @@ test.skipIf(isSkipped)("access: Tab visits the controls in reading order, and th
   await page.goto(system.monitor);
   await page.getByText("This conversation").waitFor();
   const order: string[] = [];
-  for (let steps = 0; steps < 10; steps++) {
+  for (let steps = 0; steps < 11; steps++) {
     await page.keyboard.press("Tab");
     const [text, outline] = await page.evaluate(() => {
       const at = document.activeElement as HTMLElement;
@@ -85,6 +86,7 @@ test.skipIf(isSkipped)("access: Tab visits the controls in reading order, and th
     "voxbus",
     "Talk",
     "Fleet",
+    "Character",
     "System",
     "Theme",
     "Language",
@@ -128,7 +130,7 @@ test.skipIf(isSkipped)(
     await page.getByText("porch").first().waitFor();
     await page.evaluate(() => {
       document.documentElement.style.setProperty("--muted", "#c8c8c8");
-      document.querySelector("input")!.closest("label")!.replaceWith(document.createElement("input"));
+      document.querySelector("input[type=search]")!.closest("label")!.replaceWith(document.createElement("input"));
       document.querySelector("h1")!.remove();
       document.querySelector("select")!.style.width = "60px";
       document.querySelectorAll("select")[1]!.style.cssText = "position: relative; left: 400px";

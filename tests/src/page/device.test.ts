@@ -59,6 +59,8 @@ test.skipIf(isSkipped)("device: a turn appears as it happens, with its times but
   await page.getByText("played").first().waitFor();
   const bars = await page.locator(".track").first().getAttribute("aria-label");
   expect(bars).toMatch(/^speech .*, recognition .*, thinking .*, synthesis .*, playback /);
+  const engines = await page.getByTitle("Engines that heard, answered and spoke").first().innerText();
+  expect(engines).toBe("embedded · embedded · embedded");
   await page.getByText("VOXBUS_MONITOR_TRANSCRIPTS").waitFor();
   const events = page.getByRole("region", { name: "Events since this page opened" });
   await events.getByText("listens until silence").first().waitFor();
@@ -78,8 +80,9 @@ test.skipIf(isSkipped)("device: an announcement of the operator is spoken", asyn
 test.skipIf(isSkipped)("profile: a change is saved, and a change of an older revision is refused", async () => {
   const page = await openDevice();
   const path = `${system.monitor}api/devices/kitchen/profile`;
-  const zone = page.getByLabel("Time zone");
-  await page.getByText("no profile of its own").waitFor();
+  const zone = page.getByRole("textbox", { name: "Time zone" });
+  await page.getByText("nothing set here").waitFor();
+  await page.getByText("More settings").click();
   await zone.fill("Europe/Berlin");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved.").waitFor();

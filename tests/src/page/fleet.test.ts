@@ -1,12 +1,10 @@
 /// <reference lib="dom" />
-import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { readFile } from "node:fs/promises";
 import type { Bus } from "@voxbus/bus";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { buckets, type GatewayLease, type Presence } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { isSkipped, openBrowser, type Browser } from "./browser.ts";
+import { startMonitor, type MonitorProcess } from "./monitor-page.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -15,15 +13,13 @@ const bound = 100;
 const gateways = ["hall-8000", "hall-8001", "attic-8000"];
 const states = ["active", "active", "idle", "suspicious"] as const;
 
-let nats: NatsServer;
-let bus: Bus;
-let monitor: ChildProcess;
+let monitor: MonitorProcess;
 let browser: Browser;
 let leases: ReturnType<typeof setInterval>;
 
 const nameDevice = (index: number) => `device-${String(index).padStart(5, "0")}`;
 
-async function holdLeases(): Promise<void> {
+async function holdLeases(bus: Bus): Promise<void> {
   for (const id of gateways) {
     const lease: GatewayLease = {
       id,
@@ -37,7 +33,7 @@ async function holdLeases(): Promise<void> {
   }
 }
 
-async function fillPresence(): Promise<void> {
+async function fillPresence(bus: Bus): Promise<void> {
   const bucket = bus.bucket(buckets.presence);
   const since = Date.now();
   for (let from = 0; from < count; from += 1000) {
@@ -63,33 +59,19 @@ async function fillPresence(): Promise<void> {
 
 beforeAll(async () => {
   if (isSkipped) return;
-  nats = await startNatsServer();
-  bus = await connectTestBus(nats.url);
-  await holdLeases();
-  leases = setInterval(() => void holdLeases(), 3000);
-  await fillPresence();
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_"));
-  monitor = fork(fileURLToPath(new URL("../../../apps/monitor/dist/main.js", import.meta.url)), {
-    env: {
-      ...Object.fromEntries(inherited),
-      VOXBUS_NATS_URL: nats.url,
-      VOXBUS_MONITOR_PORT: "0",
-      VOXBUS_MONITOR_OPS_PORT: "0",
-      VOXBUS_LOG_LEVEL: "warn",
-    },
-    execArgv: [],
+  monitor = await startMonitor({}, async (bus) => {
+    await holdLeases(bus);
+    leases = setInterval(() => void holdLeases(bus), 3000);
+    await fillPresence(bus);
   });
-  const [ready] = (await once(monitor, "message")) as [{ readonly addresses: Record<string, string> }];
   browser = await openBrowser();
-  await browser.page.goto(`${ready.addresses["monitor"]}#/fleet`);
+  await browser.page.goto(`${monitor.page}#/fleet`);
   await browser.page.getByText("10\u{202f}000 online").waitFor();
 });
 afterAll(async () => {
   clearInterval(leases);
   await browser?.close();
-  if (monitor?.kill("SIGINT")) await once(monitor, "exit");
-  await bus?.close();
-  await nats?.stop();
+  await monitor?.close();
 });
 
 /** Types into the search field and returns the time until the next frame is drawn, ms. */
@@ -114,15 +96,15 @@ test.skipIf(isSkipped)(`fleet: filtering and sorting ${count} devices takes unde
   const took: number[] = [];
   for (const [text, shown] of [
     ["device-0", "10\u{202f}000 online"],
-    ["07777", "1 of 10\u{202f}000 online"],
+    ["07777", "1 of 10\u{202f}000 devices"],
     ["hall 10.0.7", "1\u{202f}067 of"],
-    ["nothing like it", "0 of 10\u{202f}000 online"],
+    ["nothing like it", "0 of 10\u{202f}000 devices"],
     ["", "10\u{202f}000 online"],
   ] as const) {
     took.push(await measureFilter(text));
     expect(await status.textContent()).toContain(text.includes("hall") ? " of 10" : shown);
   }
-  for (const column of ["Online for", "Gateway", "State", "Device"]) {
+  for (const column of ["Seen", "Gateway", "State", "Device"]) {
     await page.getByRole("columnheader", { name: column }).getByRole("button").click();
   }
   const measured = await page.evaluate(() =>
@@ -165,7 +147,7 @@ test.skipIf(isSkipped)("fleet: the keyboard alone reaches the last device and op
 test.skipIf(isSkipped)("fleet: a device that connects, changes and disconnects is shown without a reload", async () => {
   const { page } = browser;
   await page.getByRole("searchbox").fill("newcomer");
-  const bucket = bus.bucket(buckets.presence);
+  const bucket = monitor.bus.bucket(buckets.presence);
   const presence: Presence = {
     term: 1,
     gateway: gateways[0]!,
@@ -186,3 +168,67 @@ test.skipIf(isSkipped)("fleet: a device that connects, changes and disconnects i
   await page.getByText("No device matches.").waitFor();
   expect(browser.complaints).toEqual([]);
 });
+
+test.skipIf(isSkipped)(
+  "fleet: a device that is away is shown, named, disabled and removed without a reload",
+  async () => {
+    const { page } = browser;
+    const lastSeen = Date.now() - 7_300_000;
+    await monitor.bus
+      .bucket(buckets.devices)
+      .put("away-1", { lastSeen, lastReason: "gone", totalOnline: 5, firmware: "2.4.2" });
+    await page.getByRole("searchbox").fill("away-1");
+    const row = page.getByRole("row").filter({ hasText: "away-1" });
+    await row.getByText("2 h 1 min ago").waitFor();
+    expect(await row.textContent()).toMatch(/offline.*2\.4\.2/);
+    await row.getByRole("button").click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Name").fill("Porch");
+    await dialog.getByLabel("Group").fill("not a group");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    expect(await dialog.isVisible()).toBe(true);
+    await dialog.getByLabel("Group").fill("outside");
+    await dialog.getByLabel("Access").selectOption("disabled");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await row.getByText("Porch").waitFor();
+    await row.getByText("disabled").waitFor();
+    expect(await row.textContent()).toContain("outside");
+    expect((await monitor.bus.bucket(buckets.registry).get("away-1"))?.value).toMatchObject({
+      name: "Porch",
+      allowed: false,
+    });
+    // The device's own page calls the state the same.
+    await row.getByRole("link").click();
+    await page.getByRole("status").getByText("disabled").waitFor();
+    await page.goBack();
+    await page.getByRole("searchbox").fill("away-1");
+    await row.getByRole("button").click();
+    await dialog.getByRole("button", { name: "Remove" }).click();
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.getByRole("button", { name: "Remove" }).click();
+    await dialog.getByRole("button", { name: "Remove everything" }).click();
+    await page.getByText("No device matches.").waitFor();
+    expect(await monitor.bus.bucket(buckets.devices).get("away-1")).toBeUndefined();
+    expect(browser.complaints).toEqual([]);
+  },
+);
+
+test.skipIf(isSkipped)(
+  "fleet: a file is imported, a bad one is refused by its row, and the export holds what was imported",
+  async () => {
+    const { page } = browser;
+    const choose = (name: string, text: string) =>
+      page.getByLabel("Import").setInputFiles({ name, mimeType: "", buffer: Buffer.from(text) });
+    await choose("bad.csv", "id,name\nfile-1,One\na b,Two\n");
+    await page.getByText("nothing was imported: row 3, id: ").waitFor();
+    await choose("good.jsonl", '{"id":"file-1","name":"One"}\n{"id":"file-2"}\n');
+    await page.getByText("2 devices imported.").waitFor();
+    await page.getByRole("searchbox").fill("file-");
+    await page.getByRole("row").filter({ hasText: "file-2" }).getByText("not seen yet").waitFor();
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Export CSV" }).click();
+    const file = await (await download).path();
+    expect(await readFile(file, "utf8")).toContain("\r\nfile-1,One,,,,offline,");
+  },
+);

@@ -1,18 +1,12 @@
-import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { channels, type PoolStats, type PoolWork, type Stats } from "@voxbus/protocol";
-import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { auditPage } from "./audit.ts";
 import { isSkipped, openBrowser, type Browser } from "./browser.ts";
+import { startMonitor, type MonitorProcess } from "./monitor-page.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-let nats: NatsServer;
-let bus: Awaited<ReturnType<typeof connectTestBus>>;
-let monitor: ChildProcess;
-let address: string;
+let monitor: MonitorProcess;
 let timer: ReturnType<typeof setInterval>;
 let browser: Browser;
 
@@ -79,7 +73,7 @@ function report(round: number): void {
     }),
     makeReport("dialogue", { pools: [makePool("model", 0.7, { running: 7, done: 500 })] }),
   ];
-  for (const stats of reports) bus.publish(channels.stats(stats.program), stats);
+  for (const stats of reports) monitor.bus.publish(channels.stats(stats.program), stats);
 }
 
 function endTurns(): void {
@@ -87,37 +81,20 @@ function endTurns(): void {
     const turn = { origin: 3, reply: "r", complete: device > 1, fenced: 0, dropped: 0, late: device === 9 ? 4 : 0 };
     const firstAudio = 2000;
     const event = { session: `s${device}`, at: Date.now(), gateway: "hall-8000", turn: { ...turn, firstAudio } };
-    bus.publish(channels.event(`device-${device}`), event);
+    monitor.bus.publish(channels.event(`device-${device}`), event);
   }
 }
 
 beforeAll(async () => {
   if (isSkipped) return;
-  nats = await startNatsServer();
-  bus = await connectTestBus(nats.url);
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("VOXBUS_"));
-  monitor = fork(fileURLToPath(new URL("../../../apps/monitor/dist/main.js", import.meta.url)), {
-    env: {
-      ...Object.fromEntries(inherited),
-      VOXBUS_NATS_URL: nats.url,
-      VOXBUS_MONITOR_PORT: "0",
-      VOXBUS_MONITOR_OPS_PORT: "0",
-      VOXBUS_MONITOR_INTERVAL_MS: "500",
-    },
-    execArgv: [],
-    silent: true,
-  });
-  const [ready] = (await once(monitor, "message")) as [{ readonly addresses: Record<string, string> }];
-  address = ready.addresses["monitor"]!;
+  monitor = await startMonitor({ VOXBUS_MONITOR_INTERVAL_MS: "500" });
   let round = 0;
   timer = setInterval(() => report((round += 1)), 250);
   endTurns();
 });
 afterAll(async () => {
   clearInterval(timer);
-  if (monitor?.kill("SIGINT")) await once(monitor, "exit");
-  await bus?.close();
-  await nats?.stop();
+  await monitor?.close();
 });
 
 const shot = async (name: string) => {
@@ -131,7 +108,7 @@ test.skipIf(isSkipped)(
     browser = await openBrowser();
     try {
       const { page } = browser;
-      await page.goto(`${address}#/system`);
+      await page.goto(`${monitor.page}#/system`);
       await page.getByText("tts: Opus out is at 96 %.").waitFor();
       await page.getByText("100 × 90 % answered × 94 % without a gap × 75 % in time").waitFor();
       const score = page.locator("section").filter({ has: page.getByRole("heading", { name: "Score" }) });
@@ -169,7 +146,7 @@ test.skipIf(isSkipped).each(["light", "dark"] as const)(
     try {
       const { page } = browser;
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await page.goto(`${address}#/system`);
+      await page.goto(`${monitor.page}#/system`);
       await page.getByText("tts: Opus out is at 96 %.").waitFor();
       await page.getByText("0 more").waitFor();
       expect(await auditPage(page)).toEqual([]);
@@ -188,12 +165,12 @@ test.skipIf(isSkipped)("page: one that is open makes one call of the API, and th
     page.on("request", (request) => {
       if (new URL(request.url()).pathname.startsWith("/api/")) calls.push(request.url());
     });
-    await page.goto(`${address}#/system`);
+    await page.goto(`${monitor.page}#/system`);
     await page.getByText("tts: Opus out is at 96 %.").waitFor();
     for (const view of ["fleet", "talk", "system"]) {
       await page.evaluate((hash) => (location.hash = hash), `#/${view}`);
     }
-    const answers = await Promise.all(Array.from({ length: 110 }, () => fetch(`${address}api/gateways`)));
+    const answers = await Promise.all(Array.from({ length: 110 }, () => fetch(`${monitor.page}api/gateways`)));
     expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(0);
     const numbers = () => page.locator(".tiles").innerText();
     const before = await numbers();
