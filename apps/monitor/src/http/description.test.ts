@@ -51,6 +51,7 @@ test("openapi: describes every path with its parameters, body, answer and refusa
     "/api/profiles/groups",
     "/api/profiles/groups/{group}",
     "/api/programs",
+    "/api/receipts/{reply}",
     "/api/registry",
     "/api/registry.csv",
     "/api/registry.jsonl",
