@@ -119,7 +119,10 @@ async function enterReply(
     origin === undefined
       ? { priority: "normal" as const, since }
       : { priority: "high" as const, since, onWait: () => signs.waits(true) };
-  return admission.enter(request, signal).finally(() => signs.close());
+  return admission.enter(request, signal).finally(() => {
+    signs.waits(false);
+    signs.close();
+  });
 }
 
 /** Ends a reply that found no place in time. */

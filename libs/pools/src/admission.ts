@@ -43,8 +43,11 @@ export interface Admission {
 }
 
 const ranks: readonly Priority[] = ["high", "normal", "low"];
-/** A person is told at this age of a turn, ms. The gateway and the way there take the rest of the first half second. */
-const tellMs = 300;
+/**
+ * A program tells that a turn waits at this age, ms. A turn may wait in two programs one after the other, and its user is told within
+ * half a second.
+ */
+const tellMs = 150;
 const othersPatience = 6;
 
 /** Creates an admission without work. */

@@ -27,7 +27,7 @@ export function signalWork(bus: Pick<Bus, "publish">, device: string, work: Work
   signal();
   return {
     waits(now) {
-      const isNews = now && !isWaiting;
+      const isNews = now !== isWaiting;
       isWaiting = now;
       if (isNews) signal();
     },

@@ -43,6 +43,27 @@ describe("patience", () => {
     expect(stage.notices).toEqual(["wait"]);
   });
 
+  it("a wait that ends before the turn is 300 ms old: nothing is said, and if another program lets it wait then, at once", () => {
+    const { stage, origin } = ask();
+    stage.pass(100);
+    stage.playout.working({ origin }, true);
+    stage.pass(199);
+    stage.playout.working({ origin });
+    stage.pass(150);
+    expect(stage.notices).toEqual([]);
+    stage.playout.working({ origin }, true);
+    expect(stage.notices).toEqual(["wait"]);
+  });
+
+  it("a turn that waits from its beginning: the device is told when it is 300 ms old", () => {
+    const { stage, origin, alerts } = ask();
+    stage.playout.working({ origin }, true);
+    stage.pass(299);
+    expect(stage.notices).toEqual([]);
+    stage.pass(21);
+    expect(alerts()).toMatchObject([{ at: 1300, text: { status: "Wait" } }]);
+  });
+
   it("the answer comes first: nothing is said, also if a sign tells of a wait", () => {
     const { stage, origin } = ask();
     for (const frame of replyFrames({ reply: "a", origin }, 1, 2)) stage.playout.frame(frame);
@@ -54,6 +75,7 @@ describe("patience", () => {
   it("the answer comes meanwhile: it follows right behind", () => {
     const { stage, origin } = ask();
     stage.playout.working({ origin }, true);
+    stage.pass(300);
     for (const frame of replyFrames({ reply: "a", origin }, 1, 2)) stage.playout.frame(frame);
     stage.pass(1000);
     expect(stage.audio()).toEqual(["wait:0:0", "a:0:1", "a:0:2"]);
@@ -100,6 +122,7 @@ describe("patience", () => {
     const origin = stage.inbound();
     stage.playout.transcript(origin, "hello");
     stage.playout.working({ origin }, true);
+    stage.pass(300);
     stage.userSpeaking(true);
     stage.playout.bargeIn(stage.inbound());
     expect(stage.playout.fence).toBe(0);

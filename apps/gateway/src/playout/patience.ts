@@ -2,6 +2,8 @@ import type { AwaitedTurn } from "./turn.ts";
 
 /** A device whose turn no program works on is told that it must wait after this time, ms. */
 const noSignMs = 400;
+/** A device whose turn waits for its place is told at this age of the turn, ms. Within 500 ms it knows. */
+const waitMs = 300;
 /** If a notice is this late (ms), our own event loop stalled, and a sign may wait to be read. */
 const stallMs = 50;
 const readMs = 10;
@@ -22,7 +24,9 @@ export class Patience {
   /** Takes a sign of life for the turns up to `origin`. `waits`: they wait for their place. Returns true if the user must be told. */
   sign(origin: number, waits: boolean, awaited: AwaitedTurn | undefined, now: number): boolean {
     const isNews = waits && origin > this.#told;
-    if (awaited?.state === "awaited" && awaited.origin <= origin) awaited.noticeAt = isNews ? now : Infinity;
+    if (awaited?.state === "awaited" && awaited.origin <= origin) {
+      awaited.noticeAt = isNews ? Math.max(now, awaited.startedAt + waitMs) : Infinity;
+    }
     return isNews;
   }
 

@@ -4,6 +4,8 @@ import type { TurnState } from "./turn-state.ts";
 /** A turn that has no reply yet. */
 export interface AwaitedTurn {
   readonly origin: number;
+  /** Its beginning, ms. */
+  readonly startedAt: number;
   /** Time of the last sign that somebody works on it, at first its beginning, ms. */
   aliveAt: number;
   /** When the device is told that it must wait, if there was no sign before, ms. */
