@@ -32,7 +32,7 @@ export async function watchWaiting(bus: Bus): Promise<WaitingDevices> {
   const added = new Map<string, Activation>();
   const { entries, close } = await bucket.watch((code) => added.delete(code));
   /** Those that are being written, by device and client. */
-  const adding = new Map<string, { readonly network: string | undefined; readonly written: Promise<Waiting> }>();
+  const adding = new Map<string, { readonly activation: Activation; readonly written: Promise<Waiting> }>();
 
   const list = (): readonly Waiting[] => {
     const all = new Map(added);
@@ -44,7 +44,11 @@ export async function watchWaiting(bus: Bus): Promise<WaitingDevices> {
     list().find(({ activation: { device, token } }) => device === identity.device && findToken(identity, [token]));
 
   const checkRoom = (network: string | undefined) => {
-    const all = [...list().map(({ activation }) => activation), ...adding.values()];
+    // The watch may have one before its write has returned.
+    const byChallenge = new Map(
+      [...list(), ...adding.values()].map(({ activation }) => [activation.challenge, activation]),
+    );
+    const all = [...byChallenge.values()];
     const near = network === undefined ? [] : all.filter((one) => one.network === network);
     if (all.length >= fixedLimits.waiting || near.length >= fixedLimits.waitingPerAddress)
       throw new RefusedError("too-many-waiting", refusals["too-many-waiting"].meaning);
@@ -73,8 +77,9 @@ export async function watchWaiting(bus: Bus): Promise<WaitingDevices> {
       if (begun !== undefined) return begun.written;
       const { network } = about;
       checkRoom(network);
-      const written = write({ ...about, device, challenge: randomBytes(16).toString("hex"), at: bus.now() });
-      adding.set(key, { network, written });
+      const activation = { ...about, device, challenge: randomBytes(16).toString("hex"), at: bus.now() };
+      const written = write(activation);
+      adding.set(key, { activation, written });
       return written.finally(() => adding.delete(key));
     },
     async remove(code) {
