@@ -41,7 +41,7 @@ export interface TransportRow {
 const packets = encodeSpeech(loadSpeech("time")).map((packet) => encodeMasked(2, Buffer.from(packet)));
 const portOf = (url: string) => Number(new URL(url).port);
 
-/** Holds spoken turns one after the other, and interrupts each answer at its first sound. */
+/** Holds spoken turns one after the other, and interrupts each answer soon after its first sound. */
 async function holdTurns(url: string, turns: number) {
   const device = await openPatiently(new URL(url), "talker", "hello");
   const say = (message: object) => device.sendText(JSON.stringify({ session_id: device.session, ...message }));
@@ -68,10 +68,13 @@ async function holdTurns(url: string, turns: number) {
       if (turn > 0) throw error;
     });
     const heard = performance.now();
+    // The first packets come in one go.
+    await sleep(abortAfterMs);
+    const aborted = performance.now();
     const stop = nextStop();
     say({ type: "abort" });
     await inTime(stop, "the end of an answer");
-    if (turn > 0) silenced.push(performance.now() - heard);
+    if (turn > 0) silenced.push(performance.now() - aborted);
     if (turn > 0) firstSound.push(heard - ended);
   }
   device.close();
@@ -79,6 +82,7 @@ async function holdTurns(url: string, turns: number) {
 }
 
 const patienceMs = 15_000;
+const abortAfterMs = 200;
 
 /** Waits for something. Rejects if it does not come. */
 function inTime<T>(coming: Promise<T>, what: string): Promise<T> {
