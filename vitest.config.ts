@@ -18,13 +18,27 @@ class LongTestsFirst extends BaseSequencer {
   }
 }
 
+/** Files that change what a process has one of: the provider of traces. */
+const alone = [
+  "apps/asr/src/utterance-span.test.ts",
+  "apps/dialogue/src/engines/model-span.test.ts",
+  "apps/dialogue/src/tools/bus-tool-trace.test.ts",
+  "libs/bus/src/tracing/spans.test.ts",
+  "tests/src/e2e/broker-hops.test.ts",
+];
+const all = ["{apps,libs,examples}/*/src/**/*.test.ts", "apps/monitor/page/**/*.test.ts", "tests/src/**/*.test.ts"];
+
 export default defineConfig({
   test: {
-    include: ["{apps,libs,examples}/*/src/**/*.test.ts", "apps/monitor/page/**/*.test.ts", "tests/src/**/*.test.ts"],
     env: { VOXBUS_NATS_SERVER: process.env["VOXBUS_NATS_SERVER"] ?? (await findNatsServer()) },
     testTimeout: 20_000,
     hookTimeout: 60_000,
     maxWorkers: 3,
     sequence: { sequencer: LongTestsFirst },
+    projects: [
+      // To load the modules anew for each file would take a quarter of the time.
+      { extends: true, test: { name: "together", include: all, exclude: alone, isolate: false } },
+      { extends: true, test: { name: "alone", include: alone } },
+    ],
   },
 });
