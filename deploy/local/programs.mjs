@@ -22,7 +22,7 @@ const addressVariables = {
  */
 const frugalFlags = ["--max-semi-space-size=2", "--v8-pool-size=1"];
 /** For a gateway, which holds many objects. A thread that marks them beside it takes its core while frames are due. */
-const gatewayFlags = ["--no-concurrent-marking"];
+const gatewayFlags = ["--no-concurrent-marking", "--heap-growing-percent=50"];
 /** One arena holds the memory of native code. */
 const frugalVariables = { MALLOC_ARENA_MAX: "1" };
 
