@@ -71,9 +71,14 @@ export function observe(
   counter("voxbus_gateway_playout_frames", "Audio frames by lateness, cumulated", "le", () =>
     counters.lateness.map((total, i) => [String(latenessMs[i] ?? "+Inf"), total]),
   );
-  meter
-    .createObservableCounter("voxbus_gateway_connects", { description: "Connections accepted" })
-    .addCallback((result) => result.observe(counters.connects));
+  const total = (name: string, description: string, read: () => number) =>
+    meter.createObservableCounter(name, { description }).addCallback((result) => result.observe(read()));
+  total("voxbus_gateway_connects", "Connections accepted", () => counters.connects);
+  total(
+    "voxbus_gateway_missing_audio",
+    "Audio channels through which no sound came, though it was awaited",
+    () => counters.missingAudio,
+  );
   counter("voxbus_gateway_dropped_frames", "Frames dropped", "reason", () =>
     Object.entries({ ...counters.drops, ...bus.stats().drops }),
   );
@@ -151,6 +156,7 @@ export function createStats(id: string, { bus, counters, memory, sessions, wheel
     sent: counters.sent,
     turns: counters.turns,
     notices: counters.notices,
+    missingAudio: counters.missingAudio,
     drops: { ...counters.drops, ...bus.stats().drops },
     errors: counters.errors,
     closes: Object.fromEntries(counters.closes),

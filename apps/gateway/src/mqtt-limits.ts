@@ -44,6 +44,12 @@ export const mqttLimits = {
     what: "for an idle device to answer after it was sent something",
     beyond: "reported as unanswered, and the session is suspicious",
   },
+  missingAudioS: {
+    default: 3,
+    unit: "s",
+    what: "in which an MQTT device listens or waits for an answer, and has sent no sound since its hello",
+    beyond: "an alert tells the device, and a warning the log",
+  },
   startMs: {
     default: 200,
     unit: "ms",

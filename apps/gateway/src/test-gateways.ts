@@ -24,6 +24,7 @@ interface Stats {
   readonly errors: Readonly<Record<string, number>>;
   readonly received: Readonly<Record<string, number>>;
   readonly nats: boolean;
+  readonly missingAudio: number;
   readonly connections: number;
   /** Bytes in the memory budget, frames that wait for NATS, and calls of sessions that are due later. */
   readonly buffered: number;

@@ -85,6 +85,12 @@ export class MqttTransport implements Transport, ConnectionOwner, DatagramOwner,
     return this.#channel !== undefined;
   }
 
+  get missingAudioAt(): string | undefined {
+    if (!this.#channel || this.#channel.peer) return undefined;
+    const { server, port } = this.#deps.audioAddress(this.localAddress);
+    return `${server}:${port}`;
+  }
+
   openAudio(_hello: DeviceHello): ChannelOffer {
     const { udp, audioAddress } = this.#deps;
     this.closeAudio();

@@ -21,6 +21,8 @@ export interface Counters {
   readonly lateness: number[];
   /** Connections accepted since the start. */
   connects: number;
+  /** Audio channels through which no sound came, though it was awaited. */
+  missingAudio: number;
   readonly drops: Record<DropReason, number>;
   readonly closes: Map<CloseName | "gone", number>;
   /** Errors of the gateway itself by class. */
@@ -45,6 +47,7 @@ export function createCounters(): Counters {
     sentBytes: { text: 0, audio: 0 },
     lateness: [...latenessMs, Infinity].map(() => 0),
     connects: 0,
+    missingAudio: 0,
     drops: countFrom0(dropReasons),
     closes: new Map(),
     errors: { session_error: 0, memory_error: 0 },

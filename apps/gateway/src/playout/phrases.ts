@@ -12,6 +12,7 @@ const alerts = {
   apology: { status: "Sorry", emotion: "sad" },
   wait: { status: "Wait", emotion: "neutral" },
   busy: { status: "Sorry", emotion: "sad" },
+  unheard: { status: "No sound", emotion: "sad" },
 } as const;
 
 const texts = {
@@ -30,10 +31,17 @@ const texts = {
     fr: "Désolé, je suis trop occupé. Réessayez plus tard.",
     es: "Lo siento, estoy muy ocupado. Inténtalo más tarde.",
   },
+  unheard: {
+    en: "I cannot hear this device: its sound does not arrive. Please check the network.",
+    zh: "我听不到这台设备：没有收到声音，请检查网络。",
+    de: "Ich höre dieses Gerät nicht: Sein Ton kommt nicht an. Bitte prüfe das Netzwerk.",
+    fr: "Je n'entends pas cet appareil : le son n'arrive pas. Vérifiez le réseau.",
+    es: "No oigo este dispositivo: su sonido no llega. Revisa la red.",
+  },
 } as const;
 
-/** Gives the alert that shows a phrase: in the given language if it is one of ours, otherwise in English. */
-export function alertOf(name: PhraseName, language: string): Extract<OutText, { type: "alert" }> {
+/** Gives an alert: in the given language if it is one of ours, otherwise in English. */
+export function alertOf(name: keyof typeof texts, language: string): Extract<OutText, { type: "alert" }> {
   const known: Readonly<Record<string, string>> = texts[name];
   const [primary = "en"] = language.toLowerCase().split("-");
   const message = (Object.hasOwn(known, primary) ? known[primary] : undefined) ?? texts[name].en;

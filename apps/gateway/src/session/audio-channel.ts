@@ -1,4 +1,7 @@
 import type { DeviceHello, Features, Profile } from "@voxbus/protocol";
+import type { Log } from "@voxbus/subscriber";
+import { fixedLimits } from "../limits.ts";
+import type { Counters } from "../observe/counters.ts";
 import { alertOf } from "../playout/phrases.ts";
 import type { Inbox, SessionParts } from "./inbox.ts";
 import { downlinkFormat } from "./outbox.ts";
@@ -6,6 +9,7 @@ import { downlinkFormat } from "./outbox.ts";
 /** The session that has the channel. */
 interface TalkingSession {
   readonly id: string;
+  readonly device: string;
   readonly features: Features;
   /** The channel was opened or closed. */
   channelChanged(): void;
@@ -18,8 +22,8 @@ export interface AudioChannelDeps {
   readonly gateway: string;
   readonly session: TalkingSession;
   readonly inbox: Inbox;
-  readonly parts: Pick<SessionParts, "transport" | "outbox" | "uplink">;
-  readonly used: { readonly farewell: { end(): void } | undefined };
+  readonly parts: Pick<SessionParts, "transport" | "outbox" | "uplink" | "used">;
+  readonly observe: { readonly counters: Counters; readonly log: Log };
   readonly profile: () => Pick<Profile, "language">;
   /** True while there is room for one more conversation of a device that was idle. */
   mayTalk(): boolean;
@@ -33,6 +37,8 @@ export interface AudioChannelDeps {
  */
 export class AudioChannel {
   readonly #deps: AudioChannelDeps;
+  /** The time in which sound of the device was awaited and none came, since its hello, s. */
+  #missingS = 0;
 
   constructor(deps: AudioChannelDeps) {
     this.#deps = deps;
@@ -55,6 +61,7 @@ export class AudioChannel {
       this.#endConversation();
     } else if (transport.reachesIdle && !this.#deps.mayTalk())
       return void outbox.writeText(alertOf("busy", profile().language));
+    this.#missingS = 0;
     const offer = transport.openAudio(hello);
     outbox.writeText({ type: "hello", ...offer, session_id: session.id, audio_params: downlinkFormat });
     this.#publish(hello);
@@ -86,10 +93,26 @@ export class AudioChannel {
     session.channelChanged();
   }
 
+  /**
+   * Notices that the device listens or waits for an answer, and no sound of it arrives. It is told once, and so is the
+   * log. Called every second.
+   */
+  check(): void {
+    const { parts, inbox, session, observe, profile } = this.#deps;
+    const address = parts.transport.missingAudioAt;
+    if (address === undefined || (!inbox.isListening && !parts.used.playout?.busy)) return;
+    this.#missingS += 1;
+    // The first check may come right after the beginning.
+    if (this.#missingS !== fixedLimits.missingAudioS + 1) return;
+    observe.counters.missingAudio += 1;
+    observe.log.warn({ device: session.device, session: session.id, address }, "audio missing");
+    parts.outbox.writeText(alertOf("unheard", profile().language));
+  }
+
   /** Ends what the device hears and says. The next conversation has a greeting and a farewell of its own. */
   #endConversation(): void {
-    const { used, inbox } = this.#deps;
-    used.farewell?.end();
+    const { parts, inbox } = this.#deps;
+    parts.used.farewell?.end();
     inbox.endListen();
     this.#deps.endFarewell();
   }

@@ -55,6 +55,7 @@ export interface SessionParts {
   /** The parts that are there already. */
   readonly used: {
     readonly playout: Playout | undefined;
+    readonly farewell: Farewell | undefined;
     readonly shown: ShownReplies | undefined;
     readonly receipts: Receipts | undefined;
   };
@@ -80,6 +81,11 @@ export class Inbox {
 
   constructor(deps: InboxDeps) {
     this.#deps = deps;
+  }
+
+  /** True while a listen is open on the device. */
+  get isListening(): boolean {
+    return this.#mode !== undefined;
   }
 
   /** Takes a binary message of an open session. */

@@ -200,8 +200,12 @@ export class Parts implements AllDeps {
     return this.#shared.budgets.turns;
   }
 
+  get observe(): SessionDeps["observe"] {
+    return this.#shared.observe;
+  }
+
   get counters(): Counters {
-    return this.#shared.observe.counters;
+    return this.observe.counters;
   }
 
   get drops(): Counters["drops"] {
@@ -209,7 +213,7 @@ export class Parts implements AllDeps {
   }
 
   get log(): Log {
-    return this.#shared.observe.log;
+    return this.observe.log;
   }
 
   mayTalk(): boolean {

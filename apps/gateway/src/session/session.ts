@@ -266,6 +266,7 @@ export class Session implements Ticker, TransportSession {
     if (!this.#isOpen || this.ended) return;
     this.contain(() => {
       this.#parts.inbox.check();
+      this.#parts.channel.check();
       const { farewell, shown } = this.#parts.used;
       farewell?.check();
       shown?.check();

@@ -44,6 +44,11 @@ export interface Transport {
   readonly localAddress: string;
   /** True while the audio channel is open. */
   readonly hasAudio: boolean;
+  /**
+   * The address (host:port) to which the device was told to send its sound, until the first of it comes. Undefined if none
+   * is missing.
+   */
+  readonly missingAudioAt: string | undefined;
   /** The framing of audio, as presence and `opened` tell it. */
   readonly framing: FramingVersion;
   /** Begins to serve a session. Called once, first. */

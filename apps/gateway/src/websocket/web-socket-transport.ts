@@ -58,6 +58,11 @@ export class WebSocketTransport implements Transport, SocketOwner, StreamOwner, 
     return true;
   }
 
+  /** Its sound takes the way that its hello took. */
+  get missingAudioAt(): undefined {
+    return undefined;
+  }
+
   read(bytes: number): void {
     this.#session.read(bytes);
   }
