@@ -126,11 +126,12 @@ test("levels: a model makes the device louder with one tool, which uses those of
   ]);
 });
 
-test("idle: a timer and what is said to a group are shown to an MQTT device that is idle, and spoken to one that talks", async () => {
+test("idle: a timer and what is said to a group or to all are shown to an MQTT device that is idle, and spoken by one that talks and by a WebSocket", async () => {
   const ids = ["porch", "cellar"] as const;
-  for (const id of ids) await bus.bucket(buckets.profiles).put(id, { group: "outside" });
+  for (const id of [...ids, "yard"]) await bus.bucket(buckets.profiles).put(id, { group: "outside" });
   const [idle, talking] = await Promise.all(ids.map((id) => connectMqtt({ port: mqttPort, id })));
   devices.push(idle!, talking!);
+  const yard = await connect("yard");
   const audio = await openAudio(talking!);
   audio.send(Buffer.from([0x18, 0]));
   await vi.waitFor(async () =>
@@ -138,17 +139,19 @@ test("idle: a timer and what is said to a group are shown to an MQTT device that
   );
   await vi.waitFor(async () => expect(await bus.bucket(buckets.presence).get("porch")).toBeDefined());
   const headers = { "content-type": "application/json" };
-  const say = async () => {
-    const url = new URL("api/groups/outside/say", system.monitor);
-    return (await fetch(url, { method: "POST", headers, body: '{"text":"Come in."}' })).json();
+  const say = (to: string, text: string) => async () => {
+    const url = new URL(`api/${to}/say`, system.monitor);
+    await fetch(url, { method: "POST", headers, body: JSON.stringify({ text }) });
   };
   const ring = async () => {
     const dueAt = bus.now();
     const timer = { kind: "timer" as const, ms: 60_000, name: "tea", dueAt };
-    for (const device of ids) await bus.bucket(buckets.reminders).put(`${device}.s-1-1`, { device, ...timer });
+    for (const device of [...ids, "yard"])
+      await bus.bucket(buckets.reminders).put(`${device}.s-1-1`, { device, ...timer });
   };
   for (const [tell, text] of [
-    [say, "Come in."],
+    [say("groups/outside", "Come in."), "Come in."],
+    [say("fleet", "Come all."), "Come all."],
     [ring, "Your tea timer is done."],
   ] as const) {
     const heard = audio.received.length;
@@ -156,13 +159,19 @@ test("idle: a timer and what is said to a group are shown to an MQTT device that
     expect(await idle!.next(({ type }) => type === "alert")).toMatchObject({ message: text });
     const shown = await talking!.next(({ type, state }) => type === "tts" && state === "sentence_start");
     expect(shown).toMatchObject({ text });
+    expect(await nextSentence(yard)).toBe(text);
+    await yard.next(({ type, state }) => type === "tts" && state === "stop");
     await talking!.next(({ type, state }) => type === "tts" && state === "stop");
     expect(audio.received.length).toBeGreaterThan(heard);
   }
-  await vi.waitFor(async () => expect(await countReminders(...ids)).toBe(0), 10_000);
+  await vi.waitFor(async () => expect(await countReminders(...ids, "yard")).toBe(0), 10_000);
   expect(idle!.received.filter(({ type }) => type === "tts")).toEqual([]);
-  expect(idle!.received.filter(({ type }) => type === "alert")).toHaveLength(2);
-  expect(talking!.received.filter(({ type }) => type === "alert")).toEqual([]);
+  expect(idle!.received.filter(({ type }) => type === "alert")).toHaveLength(3);
+  const spoken = yard.received.flatMap((one) => ("json" in one ? [one.json] : []));
+  for (const messages of [talking!.received, spoken]) {
+    expect(messages.filter(({ type }) => type === "alert")).toEqual([]);
+    expect(messages.filter(({ state }) => state === "sentence_start")).toHaveLength(3);
+  }
   audio.close();
 });
 
@@ -225,7 +234,10 @@ test("timers: each rings once and is over, although the program of the tools is 
   expect(sentences).toEqual(
     ids.map((_, i) => expect.stringMatching(new RegExp(`^Your number ${i} timer is done\\.$`))),
   );
-  await vi.waitFor(async () => expect(await countReminders(...ids)).toBe(0), { timeout: 60_000, interval: 200 });
+  await vi.waitFor(async () => expect(await countReminders(...ids, "yard")).toBe(0), {
+    timeout: 60_000,
+    interval: 200,
+  });
   expect(ids.map((device) => told.get(device)?.size)).toEqual(ids.map(() => 1));
   following.close();
 });
