@@ -10,7 +10,12 @@ let monitor: MonitorProcess;
 let timer: ReturnType<typeof setInterval>;
 let browser: Browser;
 
-const makePool = (name: string, busy: number, more: Partial<PoolWork> = {}): PoolStats => {
+const makePool = (
+  name: string,
+  busy: number,
+  more: Partial<PoolWork> = {},
+  others: readonly (Partial<PoolWork> & Pick<PoolWork, "priority">)[] = [],
+): PoolStats => {
   const times = { mean: 0, p50: 0, p95: 0, p99: 0 };
   const ended = { done: 0, failed: 0, timedOut: 0, shed: 0 };
   const counts = { submitted: 0, running: 0, peak: 0, waiting: 0, waited: 0, ...ended };
@@ -18,7 +23,10 @@ const makePool = (name: string, busy: number, more: Partial<PoolWork> = {}): Poo
     name,
     slots: 15,
     busy,
-    work: [{ priority: "high", ...counts, waitMs: times, workMs: times, ...more }],
+    work: [
+      { priority: "high", ...counts, waitMs: times, workMs: times, ...more },
+      ...others.map((one) => ({ ...counts, waitMs: times, workMs: times, ...one })),
+    ],
   };
 };
 const makeReport = (program: string, more: Partial<Stats>): Stats => ({
@@ -44,6 +52,7 @@ const makeReport = (program: string, more: Partial<Stats>): Stats => ({
 function report(round: number): void {
   const turns = round * 8;
   const waitMs = { mean: 300, p50: 200, p95: 640, p99: 900 };
+  const workMs = { mean: 20, p50: 10, p95: 50, p99: 90 };
   const reports = [
     makeReport("gateway", {
       id: "hall-8000",
@@ -57,15 +66,26 @@ function report(round: number): void {
       gauges: { claimsPaused: 1 },
       pools: [
         makePool("synthesis", 0.3, { running: 4, done: 900, submitted: 904 }),
-        makePool("opus-out", 0.96, {
-          running: 14,
-          waiting: 37,
-          done: 850,
-          failed: 2,
-          shed: 48,
-          submitted: 951,
-          waitMs,
-        }),
+        makePool(
+          "opus-out",
+          0.96,
+          {
+            submitted: 951,
+            running: 14,
+            peak: 15,
+            waiting: 37,
+            waited: 40,
+            done: 850,
+            failed: 2,
+            shed: 48,
+            waitMs,
+            workMs,
+          },
+          [
+            { priority: "normal", submitted: 3, done: 3, workMs },
+            { priority: "low", submitted: 7, peak: 1, waited: 2, done: 5, timedOut: 2 },
+          ],
+        ),
       ],
     }),
     makeReport("asr", {
@@ -151,6 +171,63 @@ test.skipIf(isSkipped).each(["light", "dark"] as const)(
       await page.getByText("0 more").waitFor();
       expect(await auditPage(page)).toEqual([]);
       await shot(`load-phone-${colorScheme}`);
+    } finally {
+      await browser.close();
+    }
+  },
+);
+
+test.skipIf(isSkipped)(
+  "system: a pool opens by keyboard and shows each of its priorities, also on a phone",
+  async () => {
+    browser = await openBrowser({ viewport: { width: 390, height: 844 } });
+    try {
+      const { page } = browser;
+      await page.goto(`${monitor.page}#/system`);
+      const pool = page.getByRole("button", { name: "tts Opus out" });
+      await pool.focus();
+      await page.keyboard.press("Enter");
+      expect(await pool.getAttribute("aria-expanded")).toBe("true");
+      const table = page.getByRole("table", { name: "tts Opus out by priority" });
+      expect((await table.innerText()).split("\n").map((line) => line.trim().replaceAll(/\s+/g, " "))).toEqual([
+        "Priority person waits announcement background",
+        "Submitted 951 3 7",
+        "Running 14 0 0",
+        "Peak 15 0 1",
+        "Waiting 37 0 0",
+        "Waited 40 0 2",
+        "Done 850 3 5",
+        "Failed 2 0 0",
+        "Timed out 0 0 2",
+        "Shed 48 0 0",
+        "Success 94 % 100 % 71 %",
+        "Wait mean 300 ms 0 ms 0 ms",
+        "Wait p50 200 ms 0 ms 0 ms",
+        "Wait p95 640 ms 0 ms 0 ms",
+        "Wait p99 900 ms 0 ms 0 ms",
+        "Work mean 20 ms 20 ms 0 ms",
+        "Work p50 10 ms 10 ms 0 ms",
+        "Work p95 50 ms 50 ms 0 ms",
+        "Work p99 90 ms 90 ms 0 ms",
+      ]);
+      // All of it is in view, without scrolling the wide table around it.
+      const [inner, outer] = [
+        (await table.boundingBox())!,
+        (await page.getByRole("group", { name: "Pools" }).boundingBox())!,
+      ];
+      expect(inner.x).toBeGreaterThanOrEqual(outer.x);
+      expect(inner.x + inner.width).toBeLessThanOrEqual(outer.x + outer.width);
+      expect(await auditPage(page)).toEqual([]);
+      await table.scrollIntoViewIfNeeded();
+      await shot("load-pool-phone");
+      await page.setViewportSize({ width: 1280, height: 860 });
+      await shot("load-pool");
+      await pool.focus();
+      await page.keyboard.press("Space");
+      await table.waitFor({ state: "detached" });
+      await page.getByLabel("Language").selectOption("zh");
+      await page.getByRole("button", { name: "tts Opus 编码" }).click();
+      expect(await page.getByRole("table", { name: "tts Opus 编码，按优先级" }).innerText()).toContain("超时");
     } finally {
       await browser.close();
     }

@@ -1,11 +1,15 @@
+import { useState } from "preact/hooks";
 import type { ProgramPool } from "../../src/live/live.ts";
 import { showCount, showMs, showPercent } from "../shared/show.ts";
 import { useWords } from "../shared/words.ts";
 import { Measured } from "./measured.tsx";
 import { namePool } from "./name-pool.ts";
+import { PoolPriorities } from "./pool-priorities.tsx";
 
-/** The pools of work, each summed over the processes of its program. */
-export function Pools({ pools }: { readonly pools: readonly Omit<ProgramPool, "processes">[] }) {
+type Pool = Omit<ProgramPool, "processes">;
+
+/** The pools of work, each summed over the processes of its program. A pool opens to show its priorities. */
+export function Pools({ pools }: { readonly pools: readonly Pool[] }) {
   const { system: words } = useWords();
   return (
     <section class="card" aria-labelledby="pools-title">
@@ -26,37 +30,55 @@ export function Pools({ pools }: { readonly pools: readonly Omit<ProgramPool, "p
               </tr>
             </thead>
             <tbody>
-              {pools.map(({ program, name, slots, busy, all, work }) => {
-                const wait = work.find(({ priority }) => priority === "high")?.waitMs.p95;
-                return (
-                  <tr key={`${program} ${name}`}>
-                    <th scope="row">
-                      {program} <span class="pool">{namePool(words.poolNames, name)}</span>
-                    </th>
-                    <td>
-                      <meter min={0} max={1} high={0.85} value={busy} aria-label={words.busy} />
-                      {showPercent(busy * 100)}
-                    </td>
-                    <td>
-                      {showCount(all.running)}
-                      <small class="threshold"> / {showCount(slots)}</small>
-                    </td>
-                    <td title={work.map((one) => `${words.priorities[one.priority]} ${one.waiting}`).join(", ")}>
-                      {showCount(all.waiting)}
-                    </td>
-                    <td>
-                      <Measured value={wait} rule="pool-wait" show={showMs} />
-                    </td>
-                    <td>{all.successRate === undefined ? "–" : showPercent(all.successRate * 100)}</td>
-                    <td class={all.shed > 0 ? "bad" : ""}>{showCount(all.shed)}</td>
-                  </tr>
-                );
-              })}
+              {pools.map((pool) => (
+                <PoolRow key={`${pool.program} ${pool.name}`} pool={pool} />
+              ))}
             </tbody>
           </table>
         </div>
       )}
       {pools.length > 0 && <p class="note">{words.poolNote}</p>}
     </section>
+  );
+}
+
+function PoolRow({ pool: { program, name, slots, busy, all, work } }: { readonly pool: Pool }) {
+  const { system: words } = useWords();
+  const [open, setOpen] = useState(false);
+  const wait = work.find(({ priority }) => priority === "high")?.waitMs.p95;
+  const title = `${program} ${namePool(words.poolNames, name)}`;
+  return (
+    <>
+      <tr>
+        <th scope="row">
+          <button class="disclosure" aria-expanded={open} onClick={() => setOpen(!open)}>
+            {program} <span class="pool">{namePool(words.poolNames, name)}</span>
+          </button>
+        </th>
+        <td>
+          <meter min={0} max={1} high={0.85} value={busy} aria-label={words.busy} />
+          {showPercent(busy * 100)}
+        </td>
+        <td>
+          {showCount(all.running)}
+          <small class="threshold"> / {showCount(slots)}</small>
+        </td>
+        <td title={work.map((one) => `${words.priorities[one.priority]} ${one.waiting}`).join(", ")}>
+          {showCount(all.waiting)}
+        </td>
+        <td>
+          <Measured value={wait} rule="pool-wait" show={showMs} />
+        </td>
+        <td>{all.successRate === undefined ? "–" : showPercent(all.successRate * 100)}</td>
+        <td class={all.shed > 0 ? "bad" : ""}>{showCount(all.shed)}</td>
+      </tr>
+      {open && (
+        <tr>
+          <td colSpan={7}>
+            <PoolPriorities work={work} label={words.prioritiesOf(title)} />
+          </td>
+        </tr>
+      )}
+    </>
   );
 }
