@@ -35,6 +35,8 @@ export function observePools(meter: Meter, pools: () => readonly Pick<PoolRecord
   const gauge = (name: string, description: string) => meter.createObservableGauge(name, { description });
   const waits = gauge("voxbus_pool_wait_seconds", "Quantiles of the time that jobs waited, of the last minute");
   const works = gauge("voxbus_pool_work_seconds", "Quantiles of the time that jobs ran, of the last minute");
+  const waitMeans = gauge("voxbus_pool_wait_mean_seconds", "Mean of the time that jobs waited, of the last minute");
+  const workMeans = gauge("voxbus_pool_work_mean_seconds", "Mean of the time that jobs ran, of the last minute");
   const slots = gauge("voxbus_pool_slots", "Slots or threads of a pool");
   const busy = meter.createObservableCounter("voxbus_pool_busy_seconds", {
     description: "Time in which slots or threads were busy, all of a pool together",
@@ -52,6 +54,8 @@ export function observePools(meter: Meter, pools: () => readonly Pick<PoolRecord
         for (const work of numbers.work) {
           const labels = { ...pool, priority: work.priority };
           for (const [field, series] of [...counted, ...current]) result.observe(series, work[field] as number, labels);
+          result.observe(waitMeans, work.waitMs.mean / 1000, labels);
+          result.observe(workMeans, work.workMs.mean / 1000, labels);
           for (const [quantile, rank] of quantiles) {
             result.observe(waits, work.waitMs[rank] / 1000, { ...labels, quantile });
             result.observe(works, work.workMs[rank] / 1000, { ...labels, quantile });
@@ -59,6 +63,8 @@ export function observePools(meter: Meter, pools: () => readonly Pick<PoolRecord
         }
       }
     },
-    [...counted, ...current].map(([, series]) => series).concat([waits, works, slots, busy, limited]),
+    [...counted, ...current]
+      .map(([, series]) => series)
+      .concat([waits, works, waitMeans, workMeans, slots, busy, limited]),
   );
 }
