@@ -57,6 +57,12 @@ interface Figures {
   readonly workers: readonly object[];
   readonly firstPackets: readonly { readonly contender: string; readonly p99: number }[];
   readonly presence: readonly { readonly devices: number }[];
+  readonly paths: readonly {
+    readonly what: string;
+    readonly baseline: string;
+    readonly baselineUs: number;
+    readonly us: number;
+  }[];
   readonly isolation: readonly {
     readonly rounds: readonly Readonly<Record<"without" | "beside", { readonly turns: number }>>[];
   }[];
@@ -135,6 +141,15 @@ test.runIf(isWhole)("bench: the other parts measure what they are named for, bes
   expect([arrival?.contender, earliest?.contender]).toEqual(["arrival order", "earliest deadline first"]);
   expect(earliest!.p99).toBeLessThan(arrival!.p99);
   for (const title of ["hot code paths", "gaps between the packets of replies"]) expect(text).toContain(title);
+});
+
+test.runIf(isWhole)("bench: the dear code paths stand beside named baselines, too", async () => {
+  const { figures } = await runBench("--only", "h");
+  const find = (what: string) => figures.paths.find((path) => path.what === what);
+  const [encode, read] = [find("encode 60 ms to Opus"), find("decode 60 ms of Opus and detect voice")];
+  expect([encode?.baseline, read?.baseline]).toEqual(["complexity 5, 24 kbit/s", "the decoder alone"]);
+  expect(encode!.us).toBeLessThan(encode!.baselineUs);
+  expect(read!.us).toBeGreaterThan(read!.baselineUs);
 });
 
 test.runIf(isWhole)("bench: each kind of bad program runs beside talking devices", async () => {

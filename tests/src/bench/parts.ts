@@ -126,10 +126,9 @@ export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<v
     show(tabulatePresence(rows, skipped));
   },
   async h({ show, keep }) {
-    const paths = measurePaths();
+    const paths = await measurePaths();
     keep("paths", paths);
     show(tabulatePaths(paths));
-    await Promise.resolve();
   },
   async bus({ nats, size, progress, show, keep }) {
     const sizes = { seconds: size("seconds"), repeat: size("repeat"), utterances: size("utterances") };

@@ -1,4 +1,4 @@
-import { createResampler } from "@voxbus/audio";
+import { createOpusDecoder, createOpusEncoder, createResampler } from "@voxbus/audio";
 import {
   channels,
   createInAudioWriter,
@@ -8,8 +8,10 @@ import {
   Inbound,
   Outbound,
 } from "@voxbus/protocol";
+import { encodeSpeech, loadSpeech } from "@voxbus/testing";
 import { z } from "zod";
 import { createBareResampler } from "./bare-resampler.ts";
+import { root } from "./child.ts";
 import { frameBytes } from "./device.ts";
 import { takeMedian } from "./numbers.ts";
 
@@ -31,6 +33,11 @@ interface Path {
 const rounds = 9;
 const warmUps = 12;
 const sliceMs = 40;
+/** The length of a packet, ms. */
+const packetMs = 60;
+/** The encoder of tts (decision 0012), and that which stood there before. */
+const encoding = { bitrate: 32_000, complexity: 0 } as const;
+const encodingBefore = { bitrate: 24_000, complexity: 5 } as const;
 const session = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const body = new Uint8Array(frameBytes);
 const inAudio = { session, seq: 4711, at: Date.now(), kind: "audio", duration: 10, body } as const;
@@ -40,7 +47,7 @@ const outAudio = { ...name, kind: "audio", duration: 60, body } as const;
 const generalIn = z.discriminatedUnion("kind", Inbound.options);
 const generalOut = z.discriminatedUnion("kind", Outbound.options);
 
-function listPaths(): readonly Path[] {
+async function listPaths(): Promise<readonly Path[]> {
   const inBytes = encodeEnvelope(InAudio, inAudio);
   const outBytes = encodeEnvelope(channels.out.schema, outAudio);
   const write = createInAudioWriter(session);
@@ -48,6 +55,8 @@ function listPaths(): readonly Path[] {
     compareResamplers(16_000, [2, 3]),
     compareResamplers(22_050, [147, 160]),
     compareResamplers(48_000, [2, 1]),
+    compareEncoders(),
+    await compareReaders(),
     {
       what: "decode an audio frame for a device",
       baseline: "general decoder",
@@ -71,7 +80,7 @@ function listPaths(): readonly Path[] {
 
 /** Resamples a packet's sound to the devices' rate. */
 function compareResamplers(rate: number, ratio: readonly [number, number]): Path {
-  const sound = Int16Array.from({ length: rate * 0.06 }, (_, n) => 8000 * Math.sin(n / 7));
+  const sound = Int16Array.from({ length: (rate * packetMs) / 1000 }, (_, n) => 8000 * Math.sin(n / 7));
   const bare = createBareResampler(ratio);
   const resampler = createResampler(rate, 24_000);
   return {
@@ -82,9 +91,53 @@ function compareResamplers(rate: number, ratio: readonly [number, number]): Path
   };
 }
 
+/** Encodes a packet of recorded speech as tts does, each time the next one. */
+function compareEncoders(): Path {
+  const sampleRate = 24_000;
+  const speech = createResampler(16_000, sampleRate).write(loadSpeech("story"));
+  const packets = cut(speech, (sampleRate * packetMs) / 1000);
+  const [before, now] = [encodingBefore, encoding].map((settings) => {
+    const encoder = createOpusEncoder({ sampleRate, ...settings });
+    const next = takeInTurn(packets);
+    return () => encoder.encode(next());
+  });
+  return { what: "encode 60 ms to Opus", baseline: "complexity 5, 24 kbit/s", before: before!, now: now! };
+}
+
+/** Reads a packet of recorded speech as asr does, each time the next one: it decodes it, and finds voice and its pitch. */
+async function compareReaders(): Promise<Path> {
+  const path = "apps/asr/dist/voiced-frames.js";
+  const { createFrameReader } = (await import(`${root}${path}`)) as {
+    readonly createFrameReader: () => { read(seq: number, packet: Uint8Array, mayBeSilent: boolean): unknown };
+  };
+  const packets = encodeSpeech(loadSpeech("story"));
+  const decoder = createOpusDecoder({ sampleRate: 16_000 });
+  const reader = createFrameReader();
+  const [next, nextAlone] = [takeInTurn(packets), takeInTurn(packets)];
+  return {
+    what: "decode 60 ms of Opus and detect voice",
+    baseline: "the decoder alone",
+    before: () => decoder.decode(nextAlone()),
+    now: () => reader.read(0, next(), false),
+  };
+}
+
+/** Cuts samples into pieces of one length. A rest is left out. */
+function cut(samples: Int16Array, length: number): readonly Int16Array[] {
+  return Array.from({ length: Math.floor(samples.length / length) }, (_, n) =>
+    samples.subarray(n * length, (n + 1) * length),
+  );
+}
+
+/** Gives one piece after the other, and the first one again after the last. */
+function takeInTurn<T>(pieces: readonly T[]): () => T {
+  let at = -1;
+  return () => pieces[(at = (at + 1) % pieces.length)]!;
+}
+
 /** Measures part h: the code that runs for every packet, against the general code that it stands for. */
-export function measurePaths(): readonly PathRow[] {
-  return listPaths().map(({ what, baseline, before, now }) => {
+export async function measurePaths(): Promise<readonly PathRow[]> {
+  return (await listPaths()).map(({ what, baseline, before, now }) => {
     for (let round = 0; round < warmUps; round += 1) [before, now].map(time);
     const times: { readonly before: number[]; readonly now: number[] } = { before: [], now: [] };
     for (let round = 0; round < rounds; round += 1) {
