@@ -99,7 +99,8 @@ test.runIf(isWhole)("bench: memory is measured for every contender", async () =>
 });
 
 test("bench: devices hold typed, spoken and aborted turns, and each is answered", async () => {
-  const { figures } = await runBench("--only", "c", "--engines", "instant");
+  const { text: printed, figures } = await runBench("--only", "c", "--engines", "instant");
+  expect(printed).toMatch(/CPU ms\/turn +\/ fewest devices +CPU ms\/s per device +\/ fewest devices/);
   expect(figures.turns.map(({ engines, devices }) => `${devices} ${engines}`)).toEqual(["3 instant"]);
   for (const { turns, ended, cpu } of figures.turns) {
     expect(turns).toBeGreaterThan(0);

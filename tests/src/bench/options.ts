@@ -36,7 +36,7 @@ const sizes = {
   connections: { text: "connections of part a", usual: "100,1000", quick: "8" },
   idle: { text: "idle connections of part b", usual: "10000", quick: "40" },
   talking: { text: "talking devices of part c, with instant engines", usual: "10,50,100,200,300", quick: "3" },
-  "talking-embedded": { text: "the same with embedded engines", usual: "10,50", quick: "3" },
+  "talking-embedded": { text: "the same with embedded engines", usual: "10,50,100", quick: "3" },
   "talk-seconds": { text: "measured time for each number of talking devices, s", usual: "22", quick: "3" },
   "warm-up-seconds": { text: "time in which 20 devices talk before, s", usual: "15", quick: "0.5" },
   reconnecting: { text: "devices of part d", usual: "5000", quick: "20" },

@@ -90,13 +90,16 @@ function tabulateCosts(rows: readonly TurnRow[], title: string): Table {
   return {
     title: `cost of turns, ${title}`,
     head: [
-      "devices", "CPU ms/turn", "/ fewest devices", ...programNames.map((name) => name), "cores: programs", "engines", "load",
+      "devices", "CPU ms/turn", "/ fewest devices", "CPU ms/s per device", "/ fewest devices",
+      ...programNames.map((name) => name), "cores: programs", "engines", "load",
       "others", "PSS MiB", "per device", "load's loop p99 ms",
     ],
     rows: rows.map((row) => [
       String(row.devices),
       format(row.cpu, 1),
       ratio(row.cpu, few.cpu),
+      format(cpuPerDevice(row), 1),
+      ratio(cpuPerDevice(row), cpuPerDevice(few)),
       ...programNames.map((name) => format(row.cpuOf[name], 1)),
       ...[row.cores, row.enginesCores, row.loadCores, row.othersCores].map((value) => format(value)),
       format(row.pss, 0),
@@ -106,6 +109,11 @@ function tabulateCosts(rows: readonly TurnRow[], title: string): Table {
     lines: judgeCosts(rows),
   };
 } /* prettier-ignore */
+
+/** The CPU time that a device takes in a second of talking, pauses included, ms. */
+function cpuPerDevice({ cores, devices }: TurnRow): number {
+  return (cores * 1000) / devices;
+}
 
 function judgeLatencies(rows: readonly TurnRow[]): readonly Verdict[] {
   return rows.flatMap((row) => {
