@@ -86,7 +86,7 @@ const listed = Object.entries(sizes).map(
 /** The manual of the command line. */
 export const usage = `npm run bench -- [options] [part ...]
 
-Measures this system beside simpler ones, prints tables, and judges them by the targets. Runs for about 20 minutes on 2 cores
+Measures this system beside simpler ones, prints tables, and judges them by the targets. Runs for about 15 minutes on 2 cores
 with nothing else to do. Exit code: 1 if a part failed; a missed target is no failure.
 
   ${"--only NAME,NAME".padEnd(pad)}parts to measure, also without the option [all but isolation, transports, reach]:
