@@ -91,7 +91,7 @@ with nothing else to do. Exit code: 1 if a part failed; a missed target is no fa
 
   ${"--only NAME,NAME".padEnd(pad)}parts to measure, also without the option [all but isolation, transports, reach]:
 ${Object.entries(parts)
-  .map(([name, text]) => `  ${"".padEnd(pad)}  ${name.padEnd(10)}${text}\n`)
+  .map(([name, text]) => `  ${"".padEnd(pad)}  ${name.padEnd(11)}${text}\n`)
   .join("")}  ${"--engines KIND,KIND".padEnd(pad)}engines of part c: ${engineKinds.join(", ")} [both]
 ${listed.join("")}  ${"--quick".padEnd(pad)}tiny sizes: to see that it works, not to measure
   ${"--json FILE".padEnd(pad)}also write every number to FILE
