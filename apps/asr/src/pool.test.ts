@@ -25,6 +25,7 @@ let nats: NatsServer;
 let bus: Bus;
 let recognizer: ModelServer;
 let running: Running;
+let env: Record<string, string>;
 /** Functions that let the recognizer answer its open requests, oldest first. `most`: the most that it ever had. */
 const open = new Set<() => void>();
 let most = 0;
@@ -42,7 +43,7 @@ beforeAll(async () => {
       return "what time is it";
     },
   });
-  running = await startSubscriber(asr, buildAsr, {
+  env = {
     VOXBUS_NATS_URL: nats.url,
     VOXBUS_ASR_OPS_PORT: "0",
     VOXBUS_LOG_LEVEL: "fatal",
@@ -52,7 +53,8 @@ beforeAll(async () => {
     VOXBUS_ASR_THREADS: "1",
     VOXBUS_ASR_TIMEOUT_MS: "50000",
     VOXBUS_TURN_DEADLINE_MS: "200",
-  });
+  };
+  running = await startSubscriber(asr, buildAsr, env);
 }, 60_000);
 afterAll(async () => {
   await running.stop("quick");
@@ -77,6 +79,25 @@ async function speak(names: readonly string[]) {
   return devices;
 }
 
+/** Lets the recognizer answer its open requests, one after the other. */
+async function finishNext() {
+  await vi.waitFor(() => expect(open.size).toBeGreaterThan(0), patience);
+  const [finish] = open;
+  open.delete(finish!);
+  finish!();
+}
+
+/** Collects the frames that tell a gateway of speech that waits. */
+async function collectWaits(): Promise<readonly Outbound[]> {
+  const signs: Outbound[] = [];
+  const following = bus.subscribe(channels.out("*"), (frame) => {
+    if (frame.kind === "control" && frame.body.type === "working" && frame.body.waits) signs.push(frame);
+  });
+  onTestFinished(() => following.close());
+  await bus.flush();
+  return signs;
+}
+
 test("asr: utterances beyond the recognizer's slots wait, and all are recognized", async () => {
   const reports: Stats[] = [];
   const following = bus.subscribe(channels.stats("asr"), (stats) => void reports.push(stats));
@@ -94,12 +115,7 @@ test("asr: utterances beyond the recognizer's slots wait, and all are recognized
       .pools!.map(({ name }) => name)
       .sort(),
   ).toEqual(["opus-in", "recognition", "recognition-embedded"]);
-  for (let answered = 0; answered < 5; answered += 1) {
-    await vi.waitFor(() => expect(open.size).toBeGreaterThan(0), patience);
-    const [finish] = open;
-    open.delete(finish!);
-    finish!();
-  }
+  for (let answered = 0; answered < 5; answered += 1) await finishNext();
   const heard = await Promise.all(devices.map((device) => device.heard()));
   expect(heard.map(({ text }) => text)).toEqual(devices.map(() => "what time is it"));
   expect(most).toBe(2);
@@ -124,20 +140,26 @@ test("asr: an abort of the device closes the recognizer's request, and gives its
 test("asr: when speech will wait too long for the recognizer, the gateway is told, with its origin", async () => {
   const [first, second] = await speak(["i", "j"]);
   await vi.waitFor(() => expect(open.size).toBe(2), patience);
-  const signs: Outbound[] = [];
-  const following = bus.subscribe(channels.out("*"), (frame) => {
-    if (frame.kind === "control" && frame.body.type === "working") signs.push(frame);
-  });
-  await bus.flush();
+  const signs = await collectWaits();
   const [third] = await speak(["k"]);
   await vi.waitFor(() => expect(signs).toHaveLength(1), patience);
-  following.close();
-  for (const _ of [1, 2, 3]) {
-    await vi.waitFor(() => expect(open.size).toBeGreaterThan(0), patience);
-    const [finish] = open;
-    open.delete(finish!);
-    finish!();
-  }
+  for (const _ of [1, 2, 3]) await finishNext();
   const [, , heard] = await Promise.all([first!.heard(), second!.heard(), third!.heard()]);
   expect(signs[0]).toMatchObject({ origin: heard.origin, session: heard.session, body: { waits: true } });
+});
+
+test("asr: speech waits for the calls of a minute, and the gateway is told, though slots are free", async () => {
+  await running.stop("quick");
+  running = await startSubscriber(asr, buildAsr, {
+    ...env,
+    VOXBUS_ASR_CALLS_PER_MINUTE: "1",
+    VOXBUS_ASR_TRANSCRIPT_MS: "300000",
+  });
+  const signs = await collectWaits();
+  const [first] = await speak(["l"]);
+  await finishNext();
+  await first!.heard();
+  expect(signs).toEqual([]);
+  await speak(["m"]);
+  await vi.waitFor(() => expect(signs).toMatchObject([{ session: "session-m" }]), { timeout: 10_000 });
 });

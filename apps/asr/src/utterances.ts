@@ -86,7 +86,7 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
     options.onConcluded();
   }
   async function finish(utterance: Utterance, end: End) {
-    if (utterance.recognition.engine.recorder.waitMs("high") > deps.settings.deadlineMs) messages.waits(end.origin);
+    if (utterance.recognition.engine.waitMs() > deps.settings.deadlineMs) messages.waits(end.origin);
     const { heard, outcome } = await hearOut(utterance, end, deps, said);
     if (utterance.discarded) return;
     const by = heard.reason === "failed" ? {} : { engine: utterance.recognition.engine.name };

@@ -55,6 +55,7 @@ export async function createEmbeddedEngine(options: {
   return {
     name: "embedded",
     recorder: pool.recorder,
+    waitMs: () => pool.recorder.waitMs("high"),
     room: () => threads * decoders + maxWaiting - pool.busy - pool.waiting,
     open({ onPartial }, signal) {
       const task = pool.open({ partials: onPartial !== undefined }, signal);

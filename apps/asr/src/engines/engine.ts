@@ -48,6 +48,8 @@ export interface AsrEngine {
   readonly recorder: PoolRecorder;
   /** The number of further utterances that it takes, before it refuses one. */
   room(): number;
+  /** Estimates how long (ms) an utterance that ends now would wait for its recognition. */
+  waitMs(): number;
   /**
    * Opens an utterance. While no slot is free, its speech is kept and recognized later. The signal discards the utterance at
    * any time. Throws if it has aborted already. If too many utterances wait, this or `finish` fails.

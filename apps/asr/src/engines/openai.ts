@@ -50,6 +50,7 @@ export function createOpenAiEngine(options: {
     name,
     recorder: pool.recorder,
     room: () => pool.room("high"),
+    waitMs: () => pool.waitMs("high"),
     open({ language, device = "" }, signal) {
       signal.throwIfAborted();
       const chunks: Int16Array[] = [];
