@@ -86,7 +86,7 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
     options.onConcluded();
   }
   async function finish(utterance: Utterance, end: End) {
-    if (utterance.recognition.engine.waitMs() > deps.settings.deadlineMs) messages.waits(end.origin);
+    if (isLate(utterance, end, deps.settings.deadlineMs)) messages.waits(end.origin);
     const { heard, outcome } = await hearOut(utterance, end, deps, said);
     if (utterance.discarded) return;
     const by = heard.reason === "failed" ? {} : { engine: utterance.recognition.engine.name };
@@ -172,6 +172,12 @@ function openUtterance(from: number, deps: ListenDeps, options: UtterancesOption
   };
   const recognition = openRecognition(enginesOf(profile), request, signal);
   return { from, since: performance.now(), recognition, span, place, discarded: false };
+}
+
+/** Tells whether an utterance will have waited too long, also for those before it, when its recognition starts. */
+function isLate({ recognition }: Utterance, { endedAt }: End, deadlineMs: number): boolean {
+  const waitMs = recognition.engine.waitMs();
+  return waitMs > 0 && performance.now() - endedAt + waitMs > deadlineMs;
 }
 
 /** Waits for the transcript of an utterance that has ended, and passes it through the gate. */

@@ -1,5 +1,5 @@
 import type { Bus } from "@voxbus/bus";
-import { PoolFullError } from "@voxbus/pools";
+import { createPool, PoolFullError } from "@voxbus/pools";
 import { buckets, channels, type Stats } from "@voxbus/protocol";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
@@ -135,6 +135,25 @@ test("turn: after its patience it is shed: the gateway is told, and neither the 
   expect(worker.requests).toEqual([]);
   expect(await readTexts(bus, device)).toEqual([]);
   expect(await bus.bucket(buckets.dialogues).get(device)).toBeUndefined();
+});
+
+test.each([
+  { ageMs: 0, modelMs: 1000, isTold: false },
+  { ageMs: 1000, modelMs: 1000, isTold: true },
+  { ageMs: 0, modelMs: 2000, isTold: true },
+  { ageMs: 2000, modelMs: 0, isTold: false },
+])("turn: $ageMs ms old, its model free in $modelMs ms, told to wait: $isTold", async ({ ageMs, modelMs, isTold }) => {
+  const pool = createPool({ name: "model", slots: 1, timeoutMs: 1000 });
+  const engine: LlmEngine = {
+    name: "test",
+    pool: { ...pool, waitMs: () => modelMs },
+    async *respond() {
+      yield { type: "text", text: "Hello." };
+    },
+  };
+  const worker = createWorker(bus, [], { engine });
+  await worker.answer(createInput({ delivery: { ...delivery, storedAt: bus.now() - ageMs } }));
+  expect(worker.waits).toEqual([isTold]);
 });
 
 test.each(["fenced", "offline"] as const)("turn: while it waits it can end at once, %s", async (outcome) => {

@@ -41,7 +41,8 @@ export async function answerTurn(
     place = await deps.admission.enter(input, () => events.onWait(true), alive);
     const engines = deps.enginesOf(deps.devices.profileOf(input.device));
     const modelMs = engines[0]?.pool?.waitMs("high") ?? 0;
-    events.onWait(modelMs > deps.settings.deadlineMs);
+    const ageMs = deps.bus.now() - input.delivery.storedAt;
+    events.onWait(modelMs > 0 && ageMs + modelMs > deps.settings.deadlineMs);
     const [reply, context] = await Promise.all([
       openReply(deps.bus, input, alive),
       readContext(input, presence, deps, alive),

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createPool } from "@voxbus/pools";
+import { Profile } from "@voxbus/protocol";
+import { connectTestBus, silentLog, startModelServer, startNatsServer } from "@voxbus/testing";
+import { createWorkerPool } from "@voxbus/workers";
+import { expect, onTestFinished, test } from "vitest";
+import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
+import { createOpenAiEngine } from "./engines/openai.ts";
+import { createListenMessages } from "./listen-messages.ts";
+import { openTranscriptStore } from "./transcript-store.ts";
+import { createUtterances } from "./utterances.ts";
+
+const voicing = { voicedMs: 1000, pitchedMs: 1000 };
+
+/** Creates the utterances of a listen. Their recognizer takes 400 ms, and tells that the next one would wait for 200 ms. */
+async function listen(deadlineMs: number) {
+  const nats = await startNatsServer();
+  const bus = await connectTestBus(nats.url);
+  const server = await startModelServer({ transcribe: () => sleep(400, "what time is it") });
+  const pool = createPool({ name: "recognition", slots: 9, timeoutMs: 10_000 });
+  const engine = createOpenAiEngine({ url: server.url, model: "small", pool });
+  const frontEnds = createWorkerPool<AudioFrontEndContract>({
+    url: new URL("file:///none"),
+    size: 0,
+    workerData: null,
+  });
+  onTestFinished(async () => {
+    await engine.close();
+    await frontEnds.close();
+    await server.close();
+    await bus.close();
+    await nats.stop();
+  });
+  const { signal } = new AbortController();
+  const pauses = { end: 600, ask: 300, of: () => 600 };
+  const about = { device: "test-1", session: "s1", seq: 1, mode: "auto", pauses, sent: {}, trace: {} } as const;
+  const waits: number[] = [];
+  const utterances = createUtterances(
+    {
+      bus,
+      log: silentLog,
+      metrics: { utteranceEnded: () => undefined, engineRan: () => undefined, invalidPacket: () => undefined },
+      enginesOf: () => [{ ...engine, waitMs: () => 200 }],
+      frontEnds,
+      profileOf: () => Profile.parse({}),
+      settings: {
+        endMs: 600,
+        maxMs: 30_000,
+        transcriptMs: 20_000,
+        deadlineMs,
+        idleMs: { open: 3000, manual: 3000 },
+        traceContent: false,
+      },
+      stopping: signal,
+    },
+    {
+      listen: about,
+      transcripts: await openTranscriptStore({ bus, device: "test-1", session: "s1" }),
+      messages: { ...createListenMessages(bus, about), waits: (origin) => waits.push(origin) },
+      said: { since: () => [] },
+      onPause: () => undefined,
+      signal,
+      onConcluded: () => undefined,
+      onFailed: (error) => expect.unreachable(error.message),
+    },
+  );
+  return { utterances, waits };
+}
+
+test("utterances: one that waited for the one before it is told to wait when both times are past the deadline", async () => {
+  const { utterances, waits } = await listen(500);
+  for (const from of [10, 30]) {
+    utterances.begin(from);
+    utterances.write(new Int16Array(16_000));
+    utterances.end(from + 10, voicing);
+  }
+  await utterances.settled();
+  expect(waits).toEqual([40]);
+});
