@@ -148,6 +148,7 @@ class ListenWork {
     else if (body.type === "listen") this.#end({ ended: false });
     else if (body.type === "closed") this.#end({ ended: true });
     else if (body.type === "abort") this.#abort(seq);
+    else if (body.type === "fence") this.#utterances.fence(body.fence);
     else if (body.type === "gap") this.#lose(seq, body.frames);
   }
 

@@ -10,6 +10,7 @@ import {
   startModelServer,
   startNatsServer,
   silence,
+  type Answer,
   type ModelServer,
   type NatsServer,
 } from "@voxbus/testing";
@@ -135,6 +136,41 @@ test("asr: an abort of the device closes the recognizer's request, and gives its
   for (const finish of open) finish();
   const heard = await Promise.all([second!.heard(), third!.heard()]);
   expect(heard.map(({ text }) => text)).toEqual(["what time is it", "what time is it"]);
+});
+
+test("asr: a fence closes the recognizer's request for speech up to it, and later speech is heard", async () => {
+  const [device] = await speak(["n"]);
+  await vi.waitFor(() => expect(open.size).toBe(1), patience);
+  const cancelled = recognizer.whenCancelled();
+  const onset = await device!.answer(isUserSpeaking(true));
+  // A fence below the last frame with a voice leaves the speech alone.
+  await device!.control({ type: "fence", fence: onset.seq + 3 });
+  const fence = device!.send(encodeSpeech(silence(60)));
+  const speech = encodeSpeech(joinSamples(loadSpeech("joke"), silence(900)));
+  device!.send(speech.slice(0, 8));
+  await vi.waitFor(() => expect(device!.answers.filter(isUserSpeaking(true))).toHaveLength(2), patience);
+  expect(open.size).toBe(1);
+  await device!.control({ type: "fence", fence });
+  await cancelled;
+  device!.send(speech.slice(8));
+  await finishNext();
+  expect((await device!.heard()).from).toBeGreaterThan(fence);
+});
+
+test("asr: a fence at the end of speech that is not found yet leaves the speech without a request", async () => {
+  const [device] = await speak(["o"]);
+  await vi.waitFor(() => expect(open.size).toBe(1), patience);
+  await finishNext();
+  const { origin } = await device!.heard();
+  const before = recognizer.requests.transcription.length;
+  device!.send(encodeSpeech(loadSpeech("time")));
+  await vi.waitFor(() => expect(device!.answers.filter(isUserSpeaking(true))).toHaveLength(2), patience);
+  const fence = device!.send(encodeSpeech(silence(60)));
+  await device!.control({ type: "fence", fence });
+  device!.send(encodeSpeech(silence(900)));
+  const isSilence = (answer: Answer) => answer.type === "user-speaking" && !answer.on && answer.seq > origin;
+  await vi.waitFor(() => expect(device!.answers.filter(isSilence)).toHaveLength(1), patience);
+  expect(recognizer.requests.transcription).toHaveLength(before);
 });
 
 test("asr: when speech will wait too long for the recognizer, the gateway is told, with its origin", async () => {

@@ -1,3 +1,4 @@
+import type { Trace } from "@voxbus/bus";
 import { readFailure } from "@voxbus/engines";
 import type { Voicing } from "./audio-front-end.ts";
 import type { AsrEngine, Completion } from "./engines/engine.ts";
@@ -26,6 +27,8 @@ export interface Utterances {
   endEmpty(origin: number, reason: "nothing-heard" | "failed"): void;
   /** Discards the utterance that is spoken, and with `ended` also those whose transcripts are not stored yet. */
   discard(options: { readonly ended: boolean }): void;
+  /** Discards those that ended at or below the fence `seq`, or will have: the gateway drops their answers. */
+  fence(seq: number): void;
   /** Resolves when every ended utterance is stored or has failed. */
   settled(): Promise<void>;
 }
@@ -70,36 +73,35 @@ const samplesPerMs = 16;
 
 /** Creates the utterances of a listen. */
 export function createUtterances(deps: ListenDeps, options: UtterancesOptions): Utterances {
-  const { listen, transcripts, messages, said, signal } = options;
+  const { listen, messages } = options;
   /** Those that are not stored yet, oldest first. The last one may still be spoken. */
   const open = new Set<Utterance>();
   let current: Utterance | undefined;
+  let fence = 0;
   let conclusions = Promise.resolve();
 
-  function enqueue(work: () => Promise<void>) {
-    conclusions = conclusions.then(work).catch(options.onFailed);
-  }
+  const enqueue = (work: () => Promise<void>) => void (conclusions = conclusions.then(work).catch(options.onFailed));
   function conclude(outcome: Outcome, ms: number, utterance?: Utterance) {
     if (utterance !== undefined) open.delete(utterance);
     utterance?.span.end(outcome, ms);
     deps.metrics.utteranceEnded(outcome, ms, utterance?.recognition.engine.name);
     options.onConcluded();
   }
+  function drop(utterance: Utterance) {
+    utterance.discarded = true;
+    utterance.recognition.discard();
+    messages.userSpeaking(false, utterance.from);
+    conclude("discarded", 0, utterance);
+  }
   async function finish(utterance: Utterance, end: End) {
-    if (isLate(utterance, end, deps.settings.deadlineMs)) messages.waits(end.origin);
-    const { heard, outcome } = await hearOut(utterance, end, deps, said);
     if (utterance.discarded) return;
-    const by = heard.reason === "failed" ? {} : { engine: utterance.recognition.engine.name };
-    const transcript = { listen: listen.seq, from: utterance.from, origin: end.origin, ...heard, ...by };
-    await store(transcript, outcome, end.endedAt, utterance);
+    if (isLate(utterance, end, deps.settings.deadlineMs)) messages.waits(end.origin);
+    const { transcript, outcome } = await hearOut(utterance, end, deps, options);
+    if (!utterance.discarded) await store(transcript, outcome, end.endedAt, utterance);
   }
   async function store(transcript: FinalTranscript, outcome: Outcome, endedAt: number, utterance?: Utterance) {
-    const { origin, text, reason } = transcript;
-    const trace = utterance?.span.trace ?? listen.sent;
-    // Published first, so that the device shows the question before its answer begins.
-    if (text !== "") messages.transcript(transcript, trace);
-    if (!(await transcripts.store(transcript, trace, signal)))
-      throw new Error("another asr stored this speech and has the listen now");
+    const { origin, reason } = transcript;
+    await publish(transcript, utterance?.span.trace ?? listen.sent, options);
     if (utterance?.discarded) return;
     // What has no words has no answer, and `stt` has announced the answer to a text.
     const answered = reason === "unrecognized" || reason === "failed";
@@ -125,29 +127,41 @@ export function createUtterances(deps: ListenDeps, options: UtterancesOptions): 
     end(origin, voicing) {
       const utterance = current;
       current = undefined;
+      if (utterance === undefined) return;
       const endedAt = performance.now();
-      utterance?.span.endOfSpeech(origin);
-      if (utterance !== undefined) utterance.place.turn = origin;
-      if (utterance !== undefined) enqueue(() => finish(utterance, { origin, voicing, endedAt }));
+      utterance.span.endOfSpeech(origin);
+      utterance.place.turn = origin;
+      if (origin <= fence) drop(utterance);
+      else enqueue(() => finish(utterance, { origin, voicing, endedAt }));
     },
     endEmpty(origin, reason) {
       const { language } = deps.profileOf(listen.device);
-      const empty = { listen: listen.seq, from: origin, origin, text: "", language, reason };
       const endedAt = performance.now();
+      const empty = { listen: listen.seq, from: origin, origin, text: "", language, reason };
       enqueue(() => store(empty, reason, endedAt));
     },
     discard({ ended }) {
-      for (const utterance of open) {
-        if (utterance !== current && !ended) continue;
-        utterance.discarded = true;
-        utterance.recognition.discard();
-        messages.userSpeaking(false, utterance.from);
-        conclude("discarded", 0, utterance);
-      }
+      for (const utterance of open) if (ended || utterance === current) drop(utterance);
       current = undefined;
+    },
+    fence(seq) {
+      fence = Math.max(fence, seq);
+      for (const utterance of open) if (isFenced(utterance, fence)) drop(utterance);
     },
     settled: () => conclusions,
   };
+}
+
+/** Shows a transcript on the device and stores it. */
+async function publish(
+  transcript: FinalTranscript,
+  trace: Trace,
+  { transcripts, messages, signal }: Pick<UtterancesOptions, "transcripts" | "messages" | "signal">,
+): Promise<void> {
+  // Published first, so that the device shows the question before its answer begins.
+  if (transcript.text !== "") messages.transcript(transcript, trace);
+  if (!(await transcripts.store(transcript, trace, signal)))
+    throw new Error("another asr stored this speech and has the listen now");
 }
 
 /** Opens an utterance with the engine of the device's profile. */
@@ -174,6 +188,11 @@ function openUtterance(from: number, deps: ListenDeps, options: UtterancesOption
   return { from, since: performance.now(), recognition, span, place, discarded: false };
 }
 
+/** Tells whether an utterance has ended at or below the fence. */
+function isFenced({ place }: Utterance, fence: number): boolean {
+  return place.turn !== undefined && place.turn <= fence;
+}
+
 /** Tells whether an utterance will have waited too long, also for those before it, when its recognition starts. */
 function isLate({ recognition }: Utterance, { endedAt }: End, deadlineMs: number): boolean {
   const waitMs = recognition.engine.waitMs();
@@ -181,11 +200,18 @@ function isLate({ recognition }: Utterance, { endedAt }: End, deadlineMs: number
 }
 
 /** Waits for the transcript of an utterance that has ended, and passes it through the gate. */
-async function hearOut(utterance: Utterance, { voicing, endedAt }: End, deps: ListenDeps, said: Pick<Said, "since">) {
+async function hearOut(
+  utterance: Utterance,
+  { origin, voicing, endedAt }: End,
+  deps: ListenDeps,
+  { listen, said }: Pick<UtterancesOptions, "listen" | "said">,
+) {
   const recognized = await utterance.recognition.finish();
   const ms = performance.now() - endedAt;
   const engine = utterance.recognition.engine.name;
   utterance.span.recognized({ engine, ms, text: deps.settings.traceContent ? recognized.text : undefined });
   if (!utterance.discarded) deps.metrics.engineRan({ engine, ms, failed: recognized.reason === "failed" });
-  return passGate(recognized, { voicing, said: said.since(utterance.since) });
+  const { heard, outcome } = passGate(recognized, { voicing, said: said.since(utterance.since) });
+  const by = heard.reason === "failed" ? {} : { engine };
+  return { transcript: { listen: listen.seq, from: utterance.from, origin, ...heard, ...by }, outcome };
 }
