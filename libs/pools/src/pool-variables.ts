@@ -28,12 +28,23 @@ export function callsVariable(key: string) {
     .max(10_000)
     .optional()
     .describe(
-      `calls of the openai engine in any minute, in this process; 0: any number (default: ${usualPerMinute} if ${key} is set, otherwise any number)`,
+      `calls of the openai engine in any minute, in this process, and of all others with its key; 0: any number (default: ${usualPerMinute} if ${key} is set, otherwise any number)`,
     );
 }
 
-/** Creates the rate limit of an engine. A server without a key is one's own, and has no limit unless one is set. */
+/** The limits of this process by key and number, since a service counts by key: all engines with a key share one. */
+const sharedRates = new Map<string, RateLimit>();
+
+/**
+ * Gives the rate limit of an engine. Engines with the same key and number share it. A server without a key is one's own: it has no
+ * limit unless one is set, and shares none.
+ */
 export function readRate(perMinute: number | undefined, key: string | undefined): RateLimit | undefined {
   const most = perMinute ?? (key === undefined ? 0 : usualPerMinute);
-  return most === 0 ? undefined : createRateLimit(most);
+  if (most === 0) return undefined;
+  if (key === undefined) return createRateLimit(most);
+  const name = `${most} ${key}`;
+  const rate = sharedRates.get(name) ?? createRateLimit(most);
+  sharedRates.set(name, rate);
+  return rate;
 }

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createPool } from "./pool.ts";
+import { readRate } from "./pool-variables.ts";
 import { createRateLimit } from "./rate-limit.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }));
@@ -27,4 +28,26 @@ test("rate: no minute has more calls than allowed, and each waits as long as for
     }),
     { numRuns: 30 },
   );
+});
+
+test("rate: pools with one key share its calls, others do not", async () => {
+  const open = (perMinute: number | undefined, key: string | undefined) =>
+    createPool({ name: "test", slots: 100, timeoutMs: 1000, patienceMs: 1e9, rate: readRate(perMinute, key) });
+  const pools = [
+    open(3, "one"),
+    open(3, "one"),
+    open(3, "other"),
+    open(4, "one"),
+    open(3, undefined),
+    open(3, undefined),
+  ];
+  const calls = pools.map(() => 0);
+  const jobs = pools.flatMap((pool, i) =>
+    [1, 2, 3].map(() => pool.run({ priority: "high", device: "d" }, async () => void (calls[i]! += 1))),
+  );
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(calls).toEqual([3, 0, 3, 3, 3, 3]);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(calls).toEqual([3, 3, 3, 3, 3, 3]);
+  await Promise.all(jobs);
 });

@@ -1,6 +1,6 @@
 const minuteMs = 60_000;
 
-/** At most `perMinute` calls in any 60 s. One key of a service has one. */
+/** At most `perMinute` calls in any 60 s. Pools may share one, as all those with one key of a service do. */
 export interface RateLimit {
   readonly perMinute: number;
   /** The time (ms) until a call is allowed that comes after `ahead` others. */

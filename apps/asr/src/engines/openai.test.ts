@@ -151,7 +151,7 @@ test("openai engine: calls above the limit of a minute fail if they would wait t
     slots: 2,
     timeoutMs: 5000,
     patienceMs: 5000,
-    rate: readRate(undefined, "secret"),
+    rate: readRate(undefined, "used up here"),
   });
   const engine = createOpenAiEngine({ url: server.url, model: "small", key: "secret", pool });
   const before = server.requests.transcription.length;
