@@ -2,13 +2,12 @@ import { createClaimBudget } from "@voxbus/bus";
 import { checkEntryTimes, createEngineSet, type EngineSet } from "@voxbus/engines";
 import { observePools } from "@voxbus/pools";
 import { channels, defaultPorts, type Profile } from "@voxbus/protocol";
-import { checkAll, checkLimits, ConfigError, type Context, type Log, type Program } from "@voxbus/subscriber";
-import { createWorkerPool, type WorkerPoolOptions } from "@voxbus/workers";
-import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
-import { asrConfig, type AsrConfig } from "./config.ts";
+import { checkAll, checkLimits, ConfigError, type Context, type Program } from "@voxbus/subscriber";
+import { asrConfig, countThreads, type AsrConfig } from "./config.ts";
 import type { AsrEngine } from "./engines/engine.ts";
 import { createEngine, nameEngines, nameUsual } from "./engines/registry.ts";
 import { probeEngine, watchEngine } from "./engines/watch.ts";
+import { createFrontEnds, maxListensPerThread } from "./front-ends.ts";
 import { followListen } from "./listen.ts";
 import { createMetrics } from "./metrics.ts";
 import { tryEngines } from "./try-engines.ts";
@@ -34,8 +33,6 @@ export const asr: Program<typeof asrConfig> = {
   tryEngines,
 };
 
-// A thread has memory for this number of voice detectors.
-const maxListensPerThread = 4500;
 // A drain waits for open utterances. The process must end within 30 s of SIGTERM, and within 5 s of SIGINT.
 const graceMs = { drain: 20_000, quick: 500 } as const;
 
@@ -55,18 +52,19 @@ export async function buildAsr({
   if (config.VOXBUS_ASR_URL !== undefined && config.VOXBUS_ASR_ENGINE !== "openai")
     log.warn({ variable: "VOXBUS_ASR_URL", engine: config.VOXBUS_ASR_ENGINE }, "URL set for another engine");
   const engines = await openEngines(config, { log, meter, defer });
+  const threads = countThreads(config);
   report({
-    threads: 1 + config.VOXBUS_ASR_FRONT_END_THREADS + config.VOXBUS_ASR_THREADS,
+    threads: 1 + threads.frontEnd + threads.recognizer,
     gauges: () => ({ maxListens: config.VOXBUS_ASR_LISTENS, enginesUnusable: engines.unusable() }),
   });
-  const frontEnds = createFrontEnds(config, log);
-  defer(() => frontEnds.close());
-  await frontEnds.ready();
-  const pools = [frontEnds, ...engines.engines].map(({ recorder }) => recorder);
+  const frontEnds = createFrontEnds({ listens: config.VOXBUS_ASR_LISTENS, threads: threads.frontEnd, log });
+  defer(() => frontEnds.pool.close());
+  await frontEnds.pool.ready();
+  const pools = [frontEnds.pool, ...engines.engines].map(({ recorder }) => recorder);
   report({ pools: () => pools.map((pool) => pool.stats()) });
   observePools(meter, () => pools);
 
-  await warm((signal) => warmUp({ config, frontEnds, log }, signal));
+  await warm((signal) => warmUp({ config, frontEnds: frontEnds.pool, log }, signal));
 
   const names = nameEngines(config);
   const profiles = await openProfiles({ asr: names });
@@ -119,21 +117,10 @@ async function openEngines(
   return engines;
 }
 
-/** Starts the threads of the audio front end. */
-function createFrontEnds(config: AsrConfig, log: Log) {
-  const options: WorkerPoolOptions<AudioFrontEndContract> = {
-    url: new URL("../dist/threads/audio-front-end-worker.js", import.meta.url),
-    size: config.VOXBUS_ASR_FRONT_END_THREADS,
-    perWorker: Math.ceil(config.VOXBUS_ASR_LISTENS / config.VOXBUS_ASR_FRONT_END_THREADS),
-    workerData: null,
-    onLost: (err) => log.warn({ err }, "worker thread lost, replacing"),
-  };
-  return createWorkerPool(options, "opus-in");
-}
-
 /** Throws ConfigError if the front-end threads would hold more listens than fit. */
-function checkListens({ VOXBUS_ASR_LISTENS: listens, VOXBUS_ASR_FRONT_END_THREADS: threads }: AsrConfig): void {
-  const most = maxListensPerThread * threads;
+function checkListens(config: AsrConfig): void {
+  const listens = config.VOXBUS_ASR_LISTENS;
+  const most = maxListensPerThread * countThreads(config).frontEnd;
   if (listens <= most) return;
   throw new ConfigError([
     `VOXBUS_ASR_LISTENS: expected at most ${most} (${maxListensPerThread} for each of VOXBUS_ASR_FRONT_END_THREADS), got ${listens}`,

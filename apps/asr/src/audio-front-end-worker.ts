@@ -1,5 +1,6 @@
-import { serveWorker } from "@voxbus/workers";
+import { readClock, serveWorker } from "@voxbus/workers";
 import { createAudioFrontEnd, type EndOfSpeech, type FrontEndEvent, type FrontEndInput } from "./audio-front-end.ts";
+import { watchPackets } from "./late-packets.ts";
 
 /** The contract between asr and its front-end threads. One task is one listen. */
 export interface AudioFrontEndContract {
@@ -11,17 +12,21 @@ export interface AudioFrontEndContract {
 }
 
 await serveWorker<AudioFrontEndContract>(
-  () =>
-    async function* listen(request, { input }) {
+  () => {
+    const isBehind = watchPackets();
+    return async function* listen(request, { input }) {
       const frontEnd = createAudioFrontEnd(request);
       try {
         for await (const piece of input) {
+          const now = readClock();
           const events = frontEnd.write(piece);
+          if (piece.type === "packet" && isBehind(now - (piece.sentAt ?? now), now)) events.push({ type: "behind" });
           if (events.length > 0) yield events;
         }
       } finally {
         frontEnd.close();
       }
-    },
+    };
+  },
   { transfer: (events) => events.flatMap((event) => (event.type === "speech" ? [event.samples.buffer] : [])) },
 );

@@ -21,11 +21,11 @@ export interface Voicing {
 
 /**
  * A piece of a device's audio, in order: a packet, a number of lost frames (`seq` is the last of them), or a flush. The
- * pause after the frame `origin` may be given another length.
+ * pause after the frame `origin` may be given another length. `sentAt` is when a packet was sent to its thread (`readClock`, ms).
  */
 export type FrontEndInput =
   | { readonly type: "endAfter"; readonly origin: number; readonly pauseMs: number }
-  | { readonly type: "packet"; readonly seq: number; readonly packet: Uint8Array }
+  | { readonly type: "packet"; readonly seq: number; readonly packet: Uint8Array; readonly sentAt?: number }
   | { readonly type: "lost"; readonly seq: number; readonly frames: number }
   | { readonly type: "flush" };
 
@@ -40,6 +40,8 @@ export type FrontEndEvent =
   /** The utterance ended; `origin` was its last voiced frame. */
   | { readonly type: "end"; readonly origin: number; readonly voicing: Voicing }
   | { readonly type: "flushed" }
+  /** Most packets of the last 2 s, of all listens in this thread, came late to it. */
+  | { readonly type: "behind" }
   /** A packet was not valid Opus. It is skipped. */
   | { readonly type: "invalid"; readonly code: OpusPacketProblem };
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { enginesFileVariable } from "@voxbus/engines";
 import { callsVariable, waitingVariable } from "@voxbus/pools";
 import { apiUrl, turnWaitConfig } from "@voxbus/subscriber";
@@ -28,14 +29,20 @@ export const asrConfig = {
     .describe("requests to the openai engine at the same time in this process"),
   VOXBUS_ASR_WAITING: waitingVariable("requests to the openai engine"),
   VOXBUS_ASR_CALLS_PER_MINUTE: callsVariable("VOXBUS_ASR_KEY"),
-  VOXBUS_ASR_THREADS: count(1, 64).default(2).describe("recognizer threads of the embedded engine"),
+  VOXBUS_ASR_THREADS: count(1, 64)
+    .optional()
+    .describe(
+      "most recognizer threads of the embedded engine, about 30 MB each; one starts, others when as many utterances are heard at the same time (default: number of cores)",
+    ),
   VOXBUS_ASR_DECODERS: count(1, 100)
     .default(12)
     .describe("utterances at the same time in a recognizer thread, 11 MB each"),
   VOXBUS_ASR_LISTENS: count(1, 100_000).default(4000).describe("listens at the same time in this process"),
   VOXBUS_ASR_FRONT_END_THREADS: count(1, 64)
-    .default(1)
-    .describe("threads of the audio front end, which decode and detect voice"),
+    .optional()
+    .describe(
+      "most threads of the audio front end, which decode and detect voice; one starts, others when packets are late or listens are many (default: number of cores)",
+    ),
   VOXBUS_ASR_END_OF_SPEECH_MS: count(200, 3000).default(600).describe("ms of silence after which an utterance ends"),
   VOXBUS_ASR_IDLE_MS: count(200, 60_000)
     .default(3000)
@@ -49,3 +56,12 @@ export const asrConfig = {
 
 /** The configuration of asr. */
 export type AsrConfig = z.infer<z.ZodObject<typeof asrConfig>>;
+
+/** Gives the most threads of the embedded engine and of the audio front end. */
+export function countThreads(config: AsrConfig): { readonly recognizer: number; readonly frontEnd: number } {
+  const cores = availableParallelism();
+  return {
+    recognizer: config.VOXBUS_ASR_THREADS ?? cores,
+    frontEnd: config.VOXBUS_ASR_FRONT_END_THREADS ?? cores,
+  };
+}

@@ -1,9 +1,8 @@
 import type { Bus, Trace } from "@voxbus/bus";
 import type { ListenMode, Profile } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
-import type { WorkerPool } from "@voxbus/workers";
-import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import type { AsrEngine } from "./engines/engine.ts";
+import type { FrontEnds } from "./front-ends.ts";
 import type { AsrMetrics } from "./metrics.ts";
 import type { Pauses } from "./pauses.ts";
 
@@ -15,7 +14,7 @@ export interface ListenDeps {
   /** Gives the engines to ask for a profile, at least one, in order. */
   readonly enginesOf: (profile: Pick<Profile, "engines">) => readonly AsrEngine[];
   /** Threads with an audio front end for each listen. */
-  readonly frontEnds: WorkerPool<AudioFrontEndContract>;
+  readonly frontEnds: Pick<FrontEnds, "open" | "grow">;
   readonly profileOf: (
     device: string,
   ) => Pick<Profile, "engines" | "language" | "pauseMs" | "wholePauseMs" | "begunPauseMs">;

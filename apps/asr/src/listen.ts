@@ -1,7 +1,7 @@
 import type { Claim } from "@voxbus/bus";
 import { channels, type Inbound, type InControlFrame } from "@voxbus/protocol";
 import { signalWork, type Closer } from "@voxbus/subscriber";
-import type { OpenTask } from "@voxbus/workers";
+import { readClock, type OpenTask } from "@voxbus/workers";
 import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import type { FrontEndEvent } from "./audio-front-end.ts";
 import type { Listen, ListenDeps } from "./listen-deps.ts";
@@ -140,7 +140,7 @@ class ListenWork {
       return;
     }
     // A packet is a view of all that arrived from NATS together, and would take that along to the thread.
-    this.#frontEnd.write({ type: "packet", seq: frame.seq, packet: frame.body.slice() });
+    this.#frontEnd.write({ type: "packet", seq: frame.seq, packet: frame.body.slice(), sentAt: readClock() });
   }
 
   #takeControl({ seq, body }: InControlFrame): void {
@@ -171,6 +171,7 @@ class ListenWork {
     } else if (event.type === "speech") this.#utterances.write(event.samples);
     else if (event.type === "pause") this.#utterances.pause(event.origin);
     else if (event.type === "end") this.#utterances.end(event.origin, event.voicing);
+    else if (event.type === "behind") this.#deps.frontEnds.grow();
     else if (event.type === "invalid") this.#deps.metrics.invalidPacket(event.code);
     else if (this.#stopSeq !== undefined) this.#endSilence(this.#stopSeq);
   }

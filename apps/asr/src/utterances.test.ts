@@ -2,9 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createPool } from "@voxbus/pools";
 import { Profile } from "@voxbus/protocol";
 import { connectTestBus, silentLog, startModelServer, startNatsServer } from "@voxbus/testing";
-import { createWorkerPool } from "@voxbus/workers";
 import { expect, onTestFinished, test } from "vitest";
-import type { AudioFrontEndContract } from "./audio-front-end-worker.ts";
 import { createOpenAiEngine } from "./engines/openai.ts";
 import { createListenMessages } from "./listen-messages.ts";
 import { openTranscriptStore } from "./transcript-store.ts";
@@ -19,14 +17,8 @@ async function listen(deadlineMs: number) {
   const server = await startModelServer({ transcribe: () => sleep(400, "what time is it") });
   const pool = createPool({ name: "recognition", slots: 9, timeoutMs: 10_000 });
   const engine = createOpenAiEngine({ url: server.url, model: "small", pool });
-  const frontEnds = createWorkerPool<AudioFrontEndContract>({
-    url: new URL("file:///none"),
-    size: 0,
-    workerData: null,
-  });
   onTestFinished(async () => {
     await engine.close();
-    await frontEnds.close();
     await server.close();
     await bus.close();
     await nats.stop();
@@ -41,7 +33,7 @@ async function listen(deadlineMs: number) {
       log: silentLog,
       metrics: { utteranceEnded: () => undefined, engineRan: () => undefined, invalidPacket: () => undefined },
       enginesOf: () => [{ ...engine, waitMs: () => 200 }],
-      frontEnds,
+      frontEnds: { open: () => expect.unreachable(), grow: () => undefined },
       profileOf: () => Profile.parse({}),
       settings: {
         endMs: 600,

@@ -9,7 +9,7 @@ import { warmUp } from "./warm-up.ts";
 const never = new AbortController().signal;
 
 async function createDeps(variables: object) {
-  const config = z.object(asrConfig).parse({ ...variables, VOXBUS_ASR_FRONT_END_THREADS: "2" });
+  const config = z.object(asrConfig).parse(variables);
   const frontEnds = createWorkerPool<AudioFrontEndContract>({
     url: new URL("../dist/threads/audio-front-end-worker.js", import.meta.url),
     size: 2,

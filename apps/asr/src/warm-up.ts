@@ -21,14 +21,14 @@ export interface WarmUpDeps {
 }
 
 /**
- * Hears a made-up utterance in every front-end thread, so that their code is compiled. So is that of the client of a
+ * Hears a made-up utterance in every front-end thread that has started, so that their code is compiled. So is that of the client of a
  * recognizer's server, in whose place a stand-in answers. The embedded recognizer is left out: its first utterance costs hardly
  * more than the second.
  */
 export async function warmUp({ config, frontEnds, log }: WarmUpDeps, signal: AbortSignal): Promise<void> {
   const sound = makeSound();
   const packets = encode(sound);
-  const listens = Array.from({ length: config.VOXBUS_ASR_FRONT_END_THREADS }, () => listen(frontEnds, packets, signal));
+  const listens = Array.from({ length: frontEnds.threads }, () => listen(frontEnds, packets, signal));
   const answer = { type: "application/json", body: JSON.stringify({ text: "hello" }) };
   await Promise.all(listens);
   if (!hasServer(config.VOXBUS_ASR_ENGINE, config.VOXBUS_ENGINES_FILE)) return;

@@ -2,7 +2,7 @@ import type { EngineEntry } from "@voxbus/engines";
 import { createGrammar, garbagePrefix, intents, judgePhrase } from "@voxbus/intents";
 import { createPool, readRate, readWaiting } from "@voxbus/pools";
 import type { Log } from "@voxbus/subscriber";
-import type { AsrConfig } from "../config.ts";
+import { countThreads, type AsrConfig } from "../config.ts";
 import { createEmbeddedEngine } from "./embedded.ts";
 import type { AsrEngine } from "./engine.ts";
 import { createOpenAiEngine } from "./openai.ts";
@@ -17,7 +17,7 @@ export const engines: Readonly<Record<Kind, CreateEngine>> = {
       grammar: createGrammar(intents),
       garbagePrefix,
       judge: (text) => judgePhrase(intents, text),
-      threads: config.VOXBUS_ASR_THREADS,
+      threads: countThreads(config).recognizer,
       decoders: config.VOXBUS_ASR_DECODERS,
       name: poolName(config, "embedded", entry),
       // Only devices whose profile names it would need its 30 MB.
