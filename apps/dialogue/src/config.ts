@@ -43,7 +43,9 @@ export const dialogueConfig = {
   VOXBUS_LLM_WAITING: waitingVariable("requests to the openai engine"),
   VOXBUS_LLM_PATIENCE_MS: count(100, 120_000)
     .default(30_000)
-    .describe("longest wait of a request for its turn, ms; then the answer is an apology"),
+    .describe(
+      "longest wait of a request for its turn, ms; then the turn is shed, or there is an apology after what was said",
+    ),
   VOXBUS_LLM_CALLS_PER_MINUTE: callsVariable("VOXBUS_LLM_KEY"),
   VOXBUS_VISION_URL: httpUrl
     .optional()
