@@ -27,11 +27,17 @@ async function listen(deadlineMs: number) {
   const pauses = { end: 600, ask: 300, of: () => 600 };
   const about = { device: "test-1", session: "s1", seq: 1, mode: "auto", pauses, sent: {}, trace: {} } as const;
   const waits: number[] = [];
+  const outcomes: string[] = [];
+  const onTranscript: (() => void)[] = [];
   const utterances = createUtterances(
     {
       bus,
       log: silentLog,
-      metrics: { utteranceEnded: () => undefined, engineRan: () => undefined, invalidPacket: () => undefined },
+      metrics: {
+        utteranceEnded: (outcome) => outcomes.push(outcome),
+        engineRan: () => undefined,
+        invalidPacket: () => undefined,
+      },
       enginesOf: () => [{ ...engine, waitMs: () => 200 }],
       frontEnds: { open: () => expect.unreachable(), grow: () => undefined },
       profileOf: () => Profile.parse({}),
@@ -48,7 +54,11 @@ async function listen(deadlineMs: number) {
     {
       listen: about,
       transcripts: await openTranscriptStore({ bus, device: "test-1", session: "s1" }),
-      messages: { ...createListenMessages(bus, about), waits: (origin) => waits.push(origin) },
+      messages: {
+        ...createListenMessages(bus, about),
+        waits: (origin) => waits.push(origin),
+        transcript: () => onTranscript.shift()?.(),
+      },
       said: { since: () => [] },
       onPause: () => undefined,
       signal,
@@ -56,16 +66,26 @@ async function listen(deadlineMs: number) {
       onFailed: (error) => expect.unreachable(error.message),
     },
   );
-  return { utterances, waits };
-}
-
-test("utterances: one that waited for the one before it is told to wait when both times are past the deadline", async () => {
-  const { utterances, waits } = await listen(500);
-  for (const from of [10, 30]) {
+  const say = (from: number) => {
     utterances.begin(from);
     utterances.write(new Int16Array(16_000));
     utterances.end(from + 10, voicing);
-  }
+  };
+  return { utterances, say, waits, outcomes, onTranscript };
+}
+
+test("utterances: one that waited for the one before it is told to wait when both times are past the deadline", async () => {
+  const { utterances, say, waits } = await listen(500);
+  say(10);
+  say(30);
   await utterances.settled();
   expect(waits).toEqual([40]);
+});
+
+test("utterances: a fence discards those that are not recognized yet, and one that is being stored was heard", async () => {
+  const { utterances, say, outcomes, onTranscript } = await listen(500);
+  for (const from of [10, 30, 50]) say(from);
+  onTranscript.push(() => utterances.fence(40));
+  await utterances.settled();
+  expect(outcomes).toEqual(["discarded", "heard", "heard"]);
 });

@@ -27,7 +27,10 @@ export interface Utterances {
   endEmpty(origin: number, reason: "nothing-heard" | "failed"): void;
   /** Discards the utterance that is spoken, and with `ended` also those whose transcripts are not stored yet. */
   discard(options: { readonly ended: boolean }): void;
-  /** Discards those that ended at or below the fence `seq`, or will have: the gateway drops their answers. */
+  /**
+   * Discards those that ended at or below the fence `seq`, or will have, if they are not recognized yet: the gateway drops their
+   * answers.
+   */
   fence(seq: number): void;
   /** Resolves when every ended utterance is stored or has failed. */
   settled(): Promise<void>;
@@ -58,6 +61,8 @@ interface Utterance {
   /** Its turn in the log: its origin, known from its end on. */
   readonly place: { turn?: number };
   discarded: boolean;
+  /** True from its transcript on, which is then stored in any case. */
+  recognized: boolean;
 }
 
 /** The end of an utterance. */
@@ -185,12 +190,12 @@ function openUtterance(from: number, deps: ListenDeps, options: UtterancesOption
     },
   };
   const recognition = openRecognition(enginesOf(profile), request, signal);
-  return { from, since: performance.now(), recognition, span, place, discarded: false };
+  return { from, since: performance.now(), recognition, span, place, discarded: false, recognized: false };
 }
 
-/** Tells whether an utterance has ended at or below the fence. */
-function isFenced({ place }: Utterance, fence: number): boolean {
-  return place.turn !== undefined && place.turn <= fence;
+/** Tells whether an utterance that is not recognized yet has ended at or below the fence. */
+function isFenced({ place, recognized }: Utterance, fence: number): boolean {
+  return !recognized && place.turn !== undefined && place.turn <= fence;
 }
 
 /** Tells whether an utterance will have waited too long, also for those before it, when its recognition starts. */
@@ -207,6 +212,7 @@ async function hearOut(
   { listen, said }: Pick<UtterancesOptions, "listen" | "said">,
 ) {
   const recognized = await utterance.recognition.finish();
+  utterance.recognized = true;
   const ms = performance.now() - endedAt;
   const engine = utterance.recognition.engine.name;
   utterance.span.recognized({ engine, ms, text: deps.settings.traceContent ? recognized.text : undefined });
