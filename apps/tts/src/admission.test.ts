@@ -58,7 +58,7 @@ async function startTts({ patienceMs = 10_000 } = {}) {
       },
     },
     speaker: voice.speaker,
-    sentenceMs: 60_000,
+    limits: { sentenceMs: 60_000, deadlineMs: 1500 },
   };
   const outcomes: Promise<void>[] = [];
   const claims = await bus.claim({

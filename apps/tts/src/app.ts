@@ -95,7 +95,7 @@ export async function buildTts({
     profiles: await profiles({ tts: names }),
     sessions,
     speaker,
-    sentenceMs: config.VOXBUS_DIALOGUE_TURN_MS,
+    limits: { sentenceMs: config.VOXBUS_DIALOGUE_TURN_MS, deadlineMs: config.VOXBUS_TURN_DEADLINE_MS },
   };
   const keep = createKeepMessage(bus);
   const claims = await bus.claim({

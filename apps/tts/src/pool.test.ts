@@ -146,3 +146,26 @@ test("tts: an abort of the device closes the speech server's request, and gives 
   for (const gateway of [two, three]) await gateway!.until((frames) => frames.at(-1)?.end === "reply");
   for (const gateway of [two, three]) gateway!.played({ reply: gateway!.reply });
 });
+
+test("tts: a device is told that its reply waits for the engine, until it sounds; an announcement is not", async () => {
+  const [one, two, three, announced] = await Promise.all(Array.from({ length: 4 }, connectDevice));
+  await Promise.all([
+    one!.say({ sentence: 0, text: "It speaks.", last: true }),
+    two!.say({ sentence: 0, text: "It speaks too.", last: true }),
+  ]);
+  await vi.waitFor(() => expect(open.size).toBe(2), patience);
+  await announced!.say({ sentence: 0, text: "It is told.", last: true, origin: undefined });
+  await three!.say({ sentence: 0, text: "It waits." });
+  await three!.say({ sentence: 1, text: "It has waited.", last: true });
+  await vi.waitFor(() => expect(three!.signs).toContain(true), { timeout: 5000 });
+  await finish("It speaks.");
+  await finish("It waits.");
+  await three!.until((frames) => frames.some(({ kind }) => kind === "audio"));
+  await finish("It speaks too.");
+  await finish("It has waited.");
+  await finish("It is told.");
+  for (const gateway of [one, two, three, announced]) await gateway!.until((frames) => frames.at(-1)?.end === "reply");
+  expect(three!.signs.at(-1)).toBe(false);
+  for (const gateway of [one, two, announced]) expect(gateway!.signs).not.toContain(true);
+  for (const gateway of [one, two, three, announced]) gateway!.played({ reply: gateway!.reply });
+});

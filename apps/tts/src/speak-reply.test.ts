@@ -71,7 +71,8 @@ const sessions: SpeakDeps["sessions"] = {
 
 const profiles = { of: () => Profile.parse({}) };
 const admission = { enter: async () => none, take: () => none };
-const deps = { admission, log: silentLog, metrics, profiles, sessions, sentenceMs: 60_000 };
+const limits = { sentenceMs: 60_000, deadlineMs: 1500 };
+const deps = { admission, log: silentLog, metrics, profiles, sessions, limits };
 
 const ended = (frames: readonly Outbound[]) => frames.some(({ end }) => end === "reply");
 const names = (frames: readonly Outbound[]) => frames.map(({ sentence, n }) => `${sentence}.${n}`);

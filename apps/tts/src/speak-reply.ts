@@ -3,7 +3,7 @@ import type { Bus, Claim, Closer } from "@voxbus/bus";
 import type { Profiles, SessionWatch } from "@voxbus/presence";
 import { channels, type InControlFrame, type Priority, type Say } from "@voxbus/protocol";
 import { ShedError, type Admission } from "@voxbus/pools";
-import { signalShed, signalWork, type Log } from "@voxbus/subscriber";
+import { signalShed, signalWork, type Log, type WorkSigns } from "@voxbus/subscriber";
 import { followSentences } from "./follow-sentences.ts";
 import type { TtsMetrics } from "./metrics.ts";
 import { createReplyOutput, type ReplyOutput } from "./reply-output.ts";
@@ -20,8 +20,15 @@ export interface SpeakDeps {
   readonly profiles: Pick<Profiles, "of">;
   readonly sessions: Pick<SessionWatch, "follow">;
   readonly speaker: SentenceSpeaker;
-  /** The longest wait for the next sentence of a reply (ms). */
+  readonly limits: ReplyLimits;
+}
+
+/** Times in ms. */
+interface ReplyLimits {
+  /** The longest wait for the next sentence of a reply. */
   readonly sentenceMs: number;
+  /** The time from a turn to its first sound, after which it is late. */
+  readonly deadlineMs: number;
 }
 
 // An announcement waits at most 30 s for the user, and a reply for another one to end. Then the gateway reports an outcome.
@@ -44,13 +51,20 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
   const over = new AbortController();
   const signal = AbortSignal.any([claim.signal, over.signal]);
   const claimedAt = performance.now();
-  const onFirstSound = () => metrics.firstSound(performance.now() - claimedAt);
+  let signs: WorkSigns | undefined;
+  const onFirstSound = () => {
+    metrics.firstSound(performance.now() - claimedAt);
+    signs?.waits(false);
+  };
   const about = { device, session, turn: origin, reply };
   const outage = createOutage(about);
   const send = createSentenceSender({ opening, output, span, outage, log, onFirstSound, signal });
   const sendSentence: SendSentence = async (say, packets) => {
-    const work = signalWork(bus, device, { session, origin, reply });
-    await send(say, packets).finally(() => work.close());
+    signs = signalWork(bus, device, { session, origin, reply });
+    await send(say, packets).finally(() => {
+      signs?.close();
+      signs = undefined;
+    });
   };
 
   function takeControl(frame: InControlFrame) {
@@ -80,11 +94,7 @@ export async function speakReply(claim: Claim<Say>, deps: SpeakDeps): Promise<vo
     const leave = await enterReply(claim, deps, output.accepted !== undefined, signal);
     const sent = claim.final
       ? sendApology(deps.speaker, { opening, output, sendSentence }, signal)
-      : sendSentences(
-          deps,
-          { device, opening, openedAt: claim.seq, storedAt: claim.storedAt, outage, output, sendSentence },
-          signal,
-        );
+      : sendSentences(deps, { claim, outage, output, sendSentence, onLate: () => signs?.waits(true) }, signal);
     await Promise.all([before, sent.finally(leave)]);
     await delay(output.durationMs + outcomeMs, undefined, { signal });
     log.warn(about, "reply outcome missing");
@@ -136,23 +146,26 @@ function shed({ device, message }: Claim<Say>, { bus, log, metrics }: SpeakDeps,
 
 /** Sends the sentences of a reply as they are stored, each spoken by the profile's voice. */
 async function sendSentences(
-  { bus, profiles, speaker, sentenceMs }: SpeakDeps,
+  { bus, profiles, speaker, limits }: SpeakDeps,
   reply: {
-    readonly device: string;
-    readonly opening: Say;
-    readonly openedAt: number;
-    readonly storedAt: number;
+    readonly claim: Claim<Say>;
     readonly outage: Outage;
-    readonly output: Pick<ReplyOutput, "deadline">;
+    readonly output: Pick<ReplyOutput, "accepted" | "deadline" | "durationMs">;
     readonly sendSentence: SendSentence;
+    /** Called if the first sound of a turn has to wait and will be late. */
+    readonly onLate: () => void;
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { device, opening, openedAt, outage, output, sendSentence } = reply;
+  const { claim, outage, output, sendSentence, onLate } = reply;
+  const { device, message: opening, seq: openedAt, storedAt } = claim;
   const profile = profiles.of(device);
   const priority: Priority = opening.origin === undefined ? "normal" : "high";
-  const since = performance.now() - Math.max(0, bus.now() - reply.storedAt);
-  for await (const say of followSentences({ bus, device, opening, openedAt, waitMs: sentenceMs }, signal)) {
+  const since = performance.now() - Math.max(0, bus.now() - storedAt);
+  const late = { at: since + limits.deadlineMs, tell: onLate };
+  const followed = { bus, device, opening, openedAt, waitMs: limits.sentenceMs };
+  for await (const say of followSentences(followed, signal)) {
+    const isAwaited = priority === "high" && output.durationMs === 0 && output.accepted === undefined;
     const request = {
       text: say.text,
       language: say.language ?? profile.language,
@@ -160,7 +173,7 @@ async function sendSentences(
       engine: profile.engines.tts,
       outage,
       deadline: () => output.deadline(say.sentence),
-      turn: { device, priority, since, isLater: say !== opening },
+      turn: { device, priority, since, isLater: say !== opening, late: isAwaited ? late : undefined },
     };
     await sendSentence(say, say.text ? speaker.speak(request, signal) : nothing());
   }

@@ -129,8 +129,11 @@ export async function createSpeechEncoder(options: {
   return {
     async *speak(engine, request, signal) {
       // One piece after the other: a text of any length costs no more memory than a piece.
-      for (const text of splitText(request.text, engine.longestText))
-        yield* speakPiece(engine, { ...request, text }, signal);
+      let { turn } = request;
+      for (const text of splitText(request.text, engine.longestText)) {
+        yield* speakPiece(engine, { ...request, text, turn }, signal);
+        turn &&= { ...turn, isLater: true, late: undefined };
+      }
     },
     recorder: encoders.recorder,
     load: () => ({

@@ -9,11 +9,15 @@ export function openReplyGateway(bus: Bus) {
   const device = `device-${++devices}`;
   const session = `session-${devices}`;
   const frames: Outbound[] = [];
+  /** The signs of life: whether the work waits. */
+  const signs: boolean[] = [];
   const arrived = new EventEmitter();
   const subscription = bus.subscribe(channels.out(device), (frame) => {
-    if (frame.kind === "control" && frame.body.type === "working") return;
-    frames.push(frame);
-    arrived.emit("frame");
+    if (frame.kind === "control" && frame.body.type === "working") signs.push(frame.body.waits ?? false);
+    else {
+      frames.push(frame);
+      arrived.emit("frame");
+    }
   });
   const until = async (found: (frames: readonly Outbound[]) => boolean) => {
     while (!found(frames)) await once(arrived, "frame", { signal: AbortSignal.timeout(10_000) });
@@ -48,6 +52,7 @@ export function openReplyGateway(bus: Bus) {
     session,
     reply: `reply-${device}`,
     frames,
+    signs,
     until,
     control,
     played,

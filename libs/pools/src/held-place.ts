@@ -3,6 +3,14 @@ import { PoolFullError, PoolTimeoutError } from "./pool-errors.ts";
 import type { Ending, WorkRecord } from "./recorder.ts";
 import type { JobPlace } from "./waiting-jobs.ts";
 
+/** A person who must be told if a job begins late. */
+export interface LateNotice {
+  /** The time (`performance.now()`, ms) after which the job is late. */
+  readonly at: number;
+  /** Called once: soon if the job will begin later than that by the estimate, or else at that time if it waits still. */
+  readonly tell: () => void;
+}
+
 /** The time (ms) in which aborted work should settle. Then its slot is free in any case. */
 const settleMs = 1000;
 /** The shortest time (ms) between two looks at the time that work has taken. */
@@ -11,7 +19,7 @@ const lookMs = 100;
 /** The job, the limits and the pool of a place. */
 interface PlaceOptions {
   readonly name: string;
-  readonly job: Partial<JobPlace> & Pick<JobPlace, "priority" | "device">;
+  readonly job: Partial<JobPlace> & Pick<JobPlace, "priority" | "device"> & { readonly late?: LateNotice | undefined };
   readonly signal: AbortSignal | undefined;
   readonly record: WorkRecord;
   readonly timeoutMs: number;
@@ -37,6 +45,7 @@ export class HeldPlace implements JobPlace {
   #lose: ((reason: unknown) => void) | undefined;
   #state: "waiting" | "running" | "free" = "waiting";
   #timer: NodeJS.Timeout | undefined;
+  #notice: NodeJS.Timeout | undefined;
   /** The time (ms) that the work has taken, without the times of its reader. */
   #worked = 0;
   #workedSince: number | undefined;
@@ -64,17 +73,21 @@ export class HeldPlace implements JobPlace {
     return this.#state === "waiting";
   }
 
-  /** Notes that the job was not started at once. */
-  wait(): void {
+  /** Notes that the job was not started at once. By the estimate it waits for `waitMs`. */
+  wait(waitMs: number): void {
     if (!this.isWaiting) return;
     this.#options.record.wait();
-    const { name, patienceMs } = this.#options;
+    const { name, patienceMs, job } = this.#options;
     const late = () => this.refuse(new PoolFullError("late", `the job waited ${patienceMs} ms for the pool ${name}`));
     this.#timer = setTimeout(late, patienceMs);
+    if (job.late === undefined) return;
+    const leftMs = job.late.at - performance.now();
+    this.#notice = setTimeout(job.late.tell, waitMs > leftMs ? 0 : leftMs);
   }
 
   start(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#notice);
     this.#state = "running";
     this.#options.record.start();
     this.#workedSince = performance.now();
@@ -156,6 +169,7 @@ export class HeldPlace implements JobPlace {
     if (this.#state === "free") return;
     this.#state = "free";
     clearTimeout(this.#timer);
+    clearTimeout(this.#notice);
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#options.record.end(ending);
     this.#options.leave(this);

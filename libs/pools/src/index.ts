@@ -1,4 +1,5 @@
 export { createAdmission, type Admission } from "./admission.ts";
+export type { LateNotice } from "./held-place.ts";
 export { observePools } from "./observe-pools.ts";
 export { createPool, usualWaiting, type Job, type Pool, type PoolOptions, type WaitingLimits } from "./pool.ts";
 export { PoolClosedError, PoolFullError, PoolTimeoutError, type Refusal } from "./pool-errors.ts";

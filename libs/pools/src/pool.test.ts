@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, test, vi } from "vitest";
 import { createPool, type Job, type Pool, type PoolOptions } from "./pool.ts";
 import { createRateLimit } from "./rate-limit.ts";
 
@@ -62,6 +63,41 @@ test("pool: a job that waited longer than its patience is refused, and never run
   first.finish("done");
   await running;
   expect(high(pool)).toMatchObject({ done: 1, shed: 1, waiting: 0 });
+});
+
+test("pool: who waits is told soon if the job will begin late, or else when it is late", async () => {
+  const pool = create();
+  await pool.run(job("a"), () => delay(300));
+  const first = createWork();
+  const running = pool.run(job("a"), first.run);
+  const began = performance.now();
+  const told: Record<string, number> = {};
+  const wait = (name: string, inMs: number) => {
+    const late = { at: began + inMs, tell: () => void (told[name] = performance.now() - began) };
+    return pool.run(job(name, { late }), async () => undefined);
+  };
+  const waiting = [wait("will be late", 250), wait("is late", 900), wait("begins in time", 1500)];
+  await vi.waitFor(() => expect(Object.keys(told)).toEqual(["will be late", "is late"]), 5000);
+  expect(told["will be late"]).toBeLessThan(200);
+  expect(told["is late"]).toBeGreaterThan(899);
+  first.finish("done");
+  await Promise.all([running, ...waiting]);
+  await delay(Math.max(0, began + 1550 - performance.now()));
+  expect(Object.keys(told)).toEqual(["will be late", "is late"]);
+});
+
+test("pool: who waits for the rate is told", async () => {
+  const rate = createRateLimit(1);
+  rate.take();
+  const pool = create({ rate });
+  const told = new Promise<void>((resolve) => {
+    const late = { at: performance.now() + 1000, tell: resolve };
+    pool.run(job("a", { late, patienceMs: 90_000 }), async () => undefined).catch(() => undefined);
+  });
+  const from = performance.now();
+  await told;
+  expect(performance.now() - from).toBeLessThan(500);
+  pool.close();
 });
 
 test("pool: a timeout frees the slot of work that ignores its signal", async () => {

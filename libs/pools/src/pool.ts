@@ -1,5 +1,5 @@
 import type { PoolStats, Priority } from "@voxbus/protocol";
-import { HeldPlace } from "./held-place.ts";
+import { HeldPlace, type LateNotice } from "./held-place.ts";
 import { PoolClosedError, PoolFullError } from "./pool-errors.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { createPoolRecorder, type PoolRecorder } from "./recorder.ts";
@@ -11,6 +11,7 @@ export type Job = Pick<JobPlace, "priority" | "device"> &
   Partial<Pick<JobPlace, "due" | "continues">> & {
     /** The longest time (ms) that the job waits for its slot; the pool's own without it. */
     readonly patienceMs?: number | undefined;
+    readonly late?: LateNotice | undefined;
   };
 
 /** The most jobs of each priority that wait. */
@@ -100,6 +101,7 @@ export function createPool(options: PoolOptions): Pool {
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
     const longestMs = job.patienceMs ?? patienceMs;
     const rateMs = rateWaitMs(job.priority);
+    const waitMs = Math.max(recorder.waitMs(job.priority), rateMs);
     const record = recorder.submit(job.priority);
     const place = new HeldPlace({ name, job, signal, record, timeoutMs, patienceMs: longestMs, leave });
     if (rateMs > 0) recorder.limit();
@@ -111,7 +113,7 @@ export function createPool(options: PoolOptions): Pool {
     else assign();
     if (place.isWaiting && waiting.count(job.priority) > most[job.priority])
       place.refuse(new PoolFullError("full", `${most[job.priority]} jobs already wait for the pool ${name}`));
-    place.wait();
+    place.wait(waitMs);
     return place.started;
   }
 

@@ -1,4 +1,4 @@
-import type { PoolRecorder } from "@voxbus/pools";
+import type { LateNotice, PoolRecorder } from "@voxbus/pools";
 import type { Priority } from "@voxbus/protocol";
 
 /** The place of a text among others. */
@@ -9,6 +9,8 @@ export interface SpeechTurn {
   readonly since: number;
   /** True if an earlier text of its turn was spoken: the others wait. */
   readonly isLater: boolean;
+  /** The person who waits for the first sound of the turn. Absent once it sounds. */
+  readonly late?: LateNotice | undefined;
 }
 
 /** A text and how to speak it. An engine uses its default voice in place of an unknown one. */

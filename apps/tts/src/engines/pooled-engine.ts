@@ -16,8 +16,8 @@ export function createPooledEngine<Engine extends TtsEngine>(engine: Engine, poo
     ...engine,
     recorder: pool.recorder,
     synthesize: async function* (request, signal): AsyncGenerator<Piece> {
-      const { device = "", priority = "high", since, isLater } = request.turn ?? {};
-      const job = { priority, device, due: since, continues: isLater };
+      const { device = "", priority = "high", since, isLater, late } = request.turn ?? {};
+      const job = { priority, device, due: since, continues: isLater, late };
       const open = (stop: AbortSignal) => pool.stream(job, (running) => engine.synthesize(request, running), stop);
       try {
         yield* readAhead<Piece>(open, { mostBytes, bytesOf }, signal);
