@@ -131,7 +131,7 @@ test("packet cache: a reply that is more urgent does not wait for the synthesis 
   const { cache, engine, asked, results } = createCache({ hold: forever });
   const stop = new AbortController();
   const at = (due: number) => () => ({ due, heardMs: 0 });
-  const turn = { device: "d", priority: "normal", since: 0, isLater: false } as const;
+  const turn = { device: "d", priority: "normal", isLater: false } as const;
   const text = "The time is noon.";
   const soon = readClock();
   const requests = [

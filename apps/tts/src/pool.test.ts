@@ -32,7 +32,8 @@ beforeAll(async () => {
   bus = await connectTestBus(nats.url);
   const load = () => ({ connections: 2, speaking: 0 });
   registry = await createRegistry(bus, { id: "g", address: "http://127.0.0.1:1", load });
-  const wav = writeWav({ sampleRate: 24_000, samples: createTone(24_000, 300) });
+  const speak = (ms: number) => writeWav({ sampleRate: 24_000, samples: createTone(24_000, ms) });
+  const [short, long] = [speak(300), speak(8000)];
   server = await startModelServer({
     async speak({ input }, { gone }) {
       await new Promise<void>((resolve) => {
@@ -40,7 +41,7 @@ beforeAll(async () => {
         most = Math.max(most, open.size);
         gone.addEventListener("abort", () => open.delete(input));
       });
-      return wav;
+      return input.startsWith("Long") ? long : short;
     },
   });
   running = await startSubscriber(tts, buildTts, {
@@ -145,6 +146,25 @@ test("tts: an abort of the device closes the speech server's request, and gives 
   await Promise.all([finish("Second."), finish("Third.")]);
   for (const gateway of [two, three]) await gateway!.until((frames) => frames.at(-1)?.end === "reply");
   for (const gateway of [two, three]) gateway!.played({ reply: gateway!.reply });
+});
+
+test("tts: a sentence whose listener has sound for seconds waits for the first one of another device", async () => {
+  const [one, two, three, four] = await Promise.all(Array.from({ length: 4 }, connectDevice));
+  await one!.say({ sentence: 0, text: "Long story." });
+  await two!.say({ sentence: 0, text: "Slow.", last: true });
+  await vi.waitFor(() => expect(open.size).toBe(2), patience);
+  await three!.say({ sentence: 0, text: "Third.", last: true });
+  await one!.say({ sentence: 1, text: "It goes on.", last: true });
+  await finish("Long story.");
+  await vi.waitFor(() => expect([...open.keys()]).toEqual(["Slow.", "Third."]), patience);
+  await one!.until((frames) => frames.some(({ end }) => end === "sentence"));
+  await four!.say({ sentence: 0, text: "Fourth.", last: true });
+  await vi.waitFor(() => expect(four!.signs).toContain(true), patience);
+  await finish("Slow.");
+  await vi.waitFor(() => expect([...open.keys()]).toEqual(["Third.", "Fourth."]), patience);
+  for (const text of ["Third.", "Fourth.", "It goes on."]) await finish(text);
+  for (const gateway of [one, two, three, four]) await gateway!.until((frames) => frames.at(-1)?.end === "reply");
+  for (const gateway of [one, two, three, four]) gateway!.played({ reply: gateway!.reply });
 });
 
 test("tts: a device is told that its reply waits for the engine, until it sounds; an announcement is not", async () => {

@@ -173,7 +173,7 @@ async function sendSentences(
       engine: profile.engines.tts,
       outage,
       deadline: () => output.deadline(say.sentence),
-      turn: { device, priority, since, isLater: say !== opening, late: isAwaited ? late : undefined },
+      turn: { device, priority, isLater: say !== opening, late: isAwaited ? late : undefined },
     };
     await sendSentence(say, say.text ? speaker.speak(request, signal) : nothing());
   }

@@ -116,7 +116,7 @@ export async function createSpeechEncoder(options: {
       await fed;
     }
     const began = performance.now();
-    const speech = engine.synthesize(request, stop);
+    const speech = engine.synthesize({ ...request, due: deadline?.().due }, stop);
     const onEnd = () => options.onSynthesized(engine.name, performance.now() - began - waitedMs);
     try {
       for await (const body of passPackets(speech, encode, onEnd))

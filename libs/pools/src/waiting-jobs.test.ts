@@ -35,6 +35,14 @@ test("waiting jobs: work that continues comes before new work, also of its own d
   expect(drain([fresh, own, later])).toEqual([later, fresh, own]);
 });
 
+test("waiting jobs: work that continues waits for others if it is due later than in 2 s", () => {
+  const now = performance.now();
+  const ahead = place("a", { due: now + 8000, continues: true });
+  const fresh = place("b", { due: now });
+  const soon = place("c", { due: now + 1500, continues: true });
+  expect(drain([ahead, fresh, soon])).toEqual([soon, fresh, ahead]);
+});
+
 test("waiting jobs: of several devices, the earliest due comes first", () => {
   const late = place("a", { due: 3 });
   const early = place("b", { due: 1 });

@@ -8,7 +8,7 @@ export interface JobPlace {
   readonly device: string;
   /** When its result is due (`performance.now()`, ms). */
   readonly due: number;
-  /** True if it goes on with work that was admitted before, such as a turn's second request. */
+  /** True if it goes on with work that was admitted before, such as a turn's second request. It is next if it is due soon. */
   readonly continues: boolean;
 }
 
@@ -28,6 +28,9 @@ export interface WaitingJobs<Job extends JobPlace> {
   /** Every job. */
   all(): readonly Job[];
 }
+
+/** Work that continues goes before new work if it is due within this time, ms. */
+const soonMs = 2000;
 
 /** A waiting job of a lower priority runs after this number of starts that passed its priority over. */
 export const mostPassedOver = 9;
@@ -49,7 +52,7 @@ interface Device {
 /**
  * Creates an empty order.
  * - A higher priority comes first. Each lower one that waits gets at least one start in eleven.
- * - Within a priority, work that continues comes first.
+ * - Within a priority, work that continues comes first, if it is due within 2 s.
  * - Then the devices take turns: one job of each device in a round. A device that comes later joins the current round.
  * - Within a round, the earliest due comes first, then the one that was added first.
  */
@@ -60,8 +63,9 @@ export function createWaitingJobs<Job extends JobPlace>(): WaitingJobs<Job> {
   const devices = new Map<string, Device>();
   let round = 0;
 
-  function isBefore(one: Job, other: Job): boolean {
-    if (one.continues !== other.continues) return one.continues;
+  function isBefore(one: Job, other: Job, soon: number): boolean {
+    const [isNext, isOtherNext] = [one, other].map(({ continues, due }) => continues && due <= soon);
+    if (isNext !== isOtherNext) return isNext === true;
     const rounds = roundOf(one) - roundOf(other);
     return rounds === 0 ? one.due < other.due : rounds < 0;
   }
@@ -89,8 +93,9 @@ export function createWaitingJobs<Job extends JobPlace>(): WaitingJobs<Job> {
       return waited;
     },
     peek() {
+      const soon = performance.now() + soonMs;
       let next: Job | undefined;
-      for (const job of findLine()?.jobs ?? []) if (next === undefined || isBefore(job, next)) next = job;
+      for (const job of findLine()?.jobs ?? []) if (next === undefined || isBefore(job, next, soon)) next = job;
       return next;
     },
     start(job) {

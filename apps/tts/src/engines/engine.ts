@@ -5,8 +5,6 @@ import type { Priority } from "@voxbus/protocol";
 export interface SpeechTurn {
   readonly device: string;
   readonly priority: Priority;
-  /** When the text's turn was stored (`performance.now()`, ms). */
-  readonly since: number;
   /** True if an earlier text of its turn was spoken: the others wait. */
   readonly isLater: boolean;
   /** The person who waits for the first sound of the turn. Absent once it sounds. */
@@ -21,6 +19,8 @@ export interface SpeechRequest {
   readonly language?: string | undefined;
   /** 0.5 to 2 (1). Ignored by engines that cannot change it. */
   readonly speed?: number | undefined;
+  /** When its first sound is due (`readClock`, ms). Without it, at once. */
+  readonly due?: number | undefined;
   /** Without it the text is new, and a person waits for it. */
   readonly turn?: SpeechTurn | undefined;
 }

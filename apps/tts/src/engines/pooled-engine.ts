@@ -1,4 +1,5 @@
 import { PoolClosedError, PoolFullError, PoolTimeoutError, type Pool } from "@voxbus/pools";
+import { readClock } from "@voxbus/workers";
 import { TtsError, type TtsEngine } from "./engine.ts";
 import { readAhead } from "./read-ahead.ts";
 
@@ -16,8 +17,9 @@ export function createPooledEngine<Engine extends TtsEngine>(engine: Engine, poo
     ...engine,
     recorder: pool.recorder,
     synthesize: async function* (request, signal): AsyncGenerator<Piece> {
-      const { device = "", priority = "high", since, isLater, late } = request.turn ?? {};
-      const job = { priority, device, due: since, continues: isLater, late };
+      const { device = "", priority = "high", isLater, late } = request.turn ?? {};
+      const { due = readClock() } = request;
+      const job = { priority, device, due: performance.now() + due - readClock(), continues: isLater, late };
       const open = (stop: AbortSignal) => pool.stream(job, (running) => engine.synthesize(request, running), stop);
       try {
         yield* readAhead<Piece>(open, { mostBytes, bytesOf }, signal);
