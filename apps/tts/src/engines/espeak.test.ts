@@ -13,7 +13,7 @@ const program = await findEspeak();
 /** Creates the engine as tts has it: in a pool. */
 async function createPooled(options: Parameters<typeof createEspeakEngine>[0], slots = 1) {
   const pool = createPool({ name: "synthesis", slots, timeoutMs: 60_000 });
-  return createPooledEngine(await createEspeakEngine(options), pool);
+  return createPooledEngine(await createEspeakEngine(options), pool, Infinity);
 }
 
 describe.skipIf(!program)("with espeak-ng installed", () => {

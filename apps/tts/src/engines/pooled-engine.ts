@@ -1,18 +1,21 @@
 import { PoolClosedError, PoolFullError, PoolTimeoutError, type Pool } from "@voxbus/pools";
 import { readClock } from "@voxbus/workers";
+import { packetMs } from "../speech-encoder.ts";
 import { TtsError, type TtsEngine } from "./engine.ts";
 import { readAhead } from "./read-ahead.ts";
 
 type Piece = ReturnType<TtsEngine["synthesize"]> extends AsyncIterable<infer Sound> ? Sound : never;
 
-/** The samples that wait for a slow listener (bytes): 20 s at 24 kHz. Their engine has its slot until the rest is less. */
-const mostBytes = 960_000;
+/** The sound (ms) that waits for a slow listener. Its engine has its slot until the rest is less. */
+const usualMs = 10_000;
 
 /**
  * Lets the syntheses of an engine run in a pool, which is closed with it. A synthesis holds its slot while the engine works, not
- * while its listener listens: the engine may be ahead by 20 s.
+ * while its listener listens. A text that has begun is not put off for another one: a server would not stop, and the slot would be
+ * held for longer. The engine waits for its listener only while `mostMs` of sound (10 s) wait there. `Infinity`: never, because
+ * it makes a text in one piece.
  */
-export function createPooledEngine<Engine extends TtsEngine>(engine: Engine, pool: Pool): Engine {
+export function createPooledEngine<Engine extends TtsEngine>(engine: Engine, pool: Pool, mostMs = usualMs): Engine {
   return {
     ...engine,
     recorder: pool.recorder,
@@ -22,7 +25,7 @@ export function createPooledEngine<Engine extends TtsEngine>(engine: Engine, poo
       const job = { priority, device, due: performance.now() + due - readClock(), continues: isLater, late };
       const open = (stop: AbortSignal) => pool.stream(job, (running) => engine.synthesize(request, running), stop);
       try {
-        yield* readAhead<Piece>(open, { mostBytes, bytesOf }, signal);
+        yield* readAhead<Piece>(open, { mostMs, msOf }, signal);
       } catch (error) {
         signal.throwIfAborted();
         throw nameProblem(error);
@@ -35,9 +38,9 @@ export function createPooledEngine<Engine extends TtsEngine>(engine: Engine, poo
   };
 }
 
-function bytesOf(piece: Piece): number {
-  if ("samples" in piece) return piece.samples.byteLength;
-  return piece.packets.reduce((sum, packet) => sum + packet.byteLength, 0);
+function msOf(piece: Piece): number {
+  if ("packets" in piece) return piece.packets.length * packetMs;
+  return (piece.samples.length * 1000) / piece.sampleRate;
 }
 
 function nameProblem(error: unknown): unknown {

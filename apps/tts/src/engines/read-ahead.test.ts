@@ -21,11 +21,11 @@ function createSource(count: number, error?: Error) {
   }
   return { state, give };
 }
-const bytesOf = () => 1;
+const msOf = () => 1;
 
 test("read ahead: the source is read to its end while the reader waits, if it fits", async () => {
   const { state, give } = createSource(3);
-  const values = readAhead(give, { mostBytes: 10, bytesOf }, never);
+  const values = readAhead(give, { mostMs: 10, msOf }, never);
   expect(await values.next()).toEqual({ done: false, value: 1 });
   await setImmediate();
   expect(state).toMatchObject({ given: 3, left: true });
@@ -33,10 +33,10 @@ test("read ahead: the source is read to its end while the reader waits, if it fi
   expect(await values.next()).toEqual({ done: true, value: undefined });
 });
 
-test("read ahead: the source waits for the reader when the bytes are many", async () => {
+test("read ahead: the source waits for the reader when much of it waits", async () => {
   const { state, give } = createSource(100);
   const seen: number[] = [];
-  for await (const value of readAhead(give, { mostBytes: 4, bytesOf }, never)) {
+  for await (const value of readAhead(give, { mostMs: 4, msOf }, never)) {
     seen.push(value);
     await setImmediate();
     expect(state.given - value).toBeLessThanOrEqual(5);
@@ -48,7 +48,7 @@ test("read ahead: an error of the source comes after its values", async () => {
   const { give } = createSource(2, new Error("broke off"));
   const seen: number[] = [];
   const read = async () => {
-    for await (const value of readAhead(give, { mostBytes: 4, bytesOf }, never)) seen.push(value);
+    for await (const value of readAhead(give, { mostMs: 4, msOf }, never)) seen.push(value);
   };
   await expect(read()).rejects.toThrow("broke off");
   expect(seen).toEqual([1, 2]);
@@ -56,12 +56,12 @@ test("read ahead: an error of the source comes after its values", async () => {
 
 test("read ahead: a reader that leaves, or whose signal aborts, ends the source", async () => {
   const left = createSource(100);
-  for await (const _ of readAhead(left.give, { mostBytes: 4, bytesOf }, never)) break;
+  for await (const _ of readAhead(left.give, { mostMs: 4, msOf }, never)) break;
   expect(left.state.left).toBe(true);
   expect(left.state.signal?.aborted).toBe(true);
   const aborted = createSource(100);
   const abort = new AbortController();
-  const values = readAhead(aborted.give, { mostBytes: 4, bytesOf }, abort.signal);
+  const values = readAhead(aborted.give, { mostMs: 4, msOf }, abort.signal);
   await values.next();
   abort.abort(new Error("enough"));
   await expect(values.next()).rejects.toThrow("enough");

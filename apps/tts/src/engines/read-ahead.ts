@@ -1,25 +1,25 @@
 /**
- * Yields the values of a source, which is read ahead of the reader by at least `mostBytes`. A reader that leaves aborts the signal
+ * Yields the values of a source, which is read ahead of the reader until that is at least `mostMs`. A reader that leaves aborts the signal
  * that the source was opened with. Throws the error of the source after the values before it.
  */
 export async function* readAhead<Value>(
   open: (signal: AbortSignal) => AsyncIterable<Value>,
-  { mostBytes, bytesOf }: { readonly mostBytes: number; readonly bytesOf: (value: Value) => number },
+  { mostMs, msOf }: { readonly mostMs: number; readonly msOf: (value: Value) => number },
   signal: AbortSignal,
 ): AsyncGenerator<Value> {
   const left = new AbortController();
   const stop = AbortSignal.any([signal, left.signal]);
   const values: Value[] = [];
-  let bytes = 0;
+  let aheadMs = 0;
   let end: { readonly error?: unknown } | undefined;
   let wakeReader = () => {};
   let wakeSource = () => {};
-  const isFull = () => bytes >= mostBytes && !left.signal.aborted;
+  const isFull = () => aheadMs >= mostMs && !left.signal.aborted;
   const fill = async () => {
     try {
       for await (const value of open(stop)) {
         values.push(value);
-        bytes += bytesOf(value);
+        aheadMs += msOf(value);
         wakeReader();
         while (isFull()) await new Promise<void>((resolve) => (wakeSource = resolve));
       }
@@ -37,7 +37,7 @@ export async function* readAhead<Value>(
       signal.throwIfAborted();
       const value = values.shift();
       if (value !== undefined) {
-        bytes -= bytesOf(value);
+        aheadMs -= msOf(value);
         wakeSource();
         yield value;
       } else if (end !== undefined) {

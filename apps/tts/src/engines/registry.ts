@@ -36,7 +36,7 @@ export const engines: Readonly<Record<Kind, CreateEngine>> = {
     const voice = voiceOf(config, "espeak", entry);
     const engine = await createEspeakEngine({ program, voice, timeoutMs });
     const named = { ...engine, name: entry?.name ?? engine.name };
-    return createPooledEngine(named, openPool(config, "espeak", countThreads(config), entry));
+    return createPooledEngine(named, openPool(config, "espeak", countThreads(config), entry), Infinity);
   },
   openai: async (config, _log, entry) => {
     const engine = createOpenAiEngine({
