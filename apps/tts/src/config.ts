@@ -44,7 +44,7 @@ export const ttsConfig = {
     .describe(
       "most threads of the embedded engine, about 60 MB each, and most processes of espeak-ng at the same time (default: number of cores)",
     ),
-  VOXBUS_TTS_WAITING: waitingVariable("pieces of text for the openai engine, and for espeak,"),
+  VOXBUS_TTS_WAITING: waitingVariable("pieces of text for each engine"),
   VOXBUS_TTS_PATIENCE_MS: count(100, 120_000)
     .default(10_000)
     .describe("longest wait of a piece of text for its turn, ms; then the next engine speaks"),

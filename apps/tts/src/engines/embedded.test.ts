@@ -1,7 +1,11 @@
+import { silentLog } from "@voxbus/testing";
 import { expect, test } from "vitest";
+import { z } from "zod";
+import { ttsConfig } from "../config.ts";
 import { createEmbeddedEngine, embeddedVoices } from "./embedded.ts";
 import type { TtsEngine } from "./engine.ts";
 import { collectSound, testEngine } from "./engine.suite.ts";
+import { engines } from "./registry.ts";
 
 testEngine("embedded", {
   create: () => createEmbeddedEngine({ threads: 1 }),
@@ -44,4 +48,23 @@ test("embedded: a stand-in loads nothing until it is asked, and then speaks as a
   const hear = (engine: TtsEngine) => collectSound(engine.synthesize({ text: "Hello." }, never));
   expect((await hear(standIn)).samples).toEqual((await hear(ready)).samples);
   await Promise.all([ready.close(), standIn.close()]);
+});
+
+test("embedded: in tts a person comes before announcements, and no more wait than may", async () => {
+  const config = z.object(ttsConfig).parse({ VOXBUS_TTS_ENGINE_THREADS: "1", VOXBUS_TTS_WAITING: "1,1,0" });
+  const engine = await engines.embedded(config, silentLog);
+  const spoken: string[] = [];
+  const speak = async (device: string, priority: "high" | "normal") => {
+    const turn = { device, priority, isLater: false };
+    await collectSound(engine.synthesize({ text: "Hello.", turn }, new AbortController().signal));
+    spoken.push(device);
+  };
+  const all = [speak("runs", "normal"), speak("announced", "normal"), speak("answered", "high")];
+  await expect(speak("one too many", "high")).rejects.toMatchObject({ name: "TtsError", code: "unavailable" });
+  await Promise.all(all);
+  expect(spoken).toEqual(["runs", "answered", "announced"]);
+  const { name, slots, work } = engine.recorder!.stats();
+  expect([name, slots]).toEqual(["synthesis", 1]);
+  expect(work).toMatchObject([{ priority: "high", done: 1, shed: 1 }, { priority: "normal", done: 2, waited: 1 }, {}]);
+  await engine.close();
 });

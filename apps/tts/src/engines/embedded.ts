@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { Log } from "@voxbus/subscriber";
-import { createWorkerPool, WorkerError, type WorkerPoolOptions } from "@voxbus/workers";
+import { createWorkerPool, type WorkerPoolOptions } from "@voxbus/workers";
 import { type PcmEngine, type Sound, TtsError } from "./engine.ts";
 import type { FliteContract } from "./flite-worker.ts";
 import { guessLanguage, latinShare } from "../script.ts";
@@ -8,22 +8,18 @@ import { guessLanguage, latinShare } from "../script.ts";
 /** The voices of the embedded engine, all English: slt (female), rms, awb and kal16 (male). */
 export const embeddedVoices: readonly string[] = ["slt", "rms", "awb", "kal16"];
 
-const maxWaiting = 10_000;
-
 /**
  * Creates the engine that needs nothing but this package: flite as WebAssembly in `threads` worker threads (about 60 MB
- * each). It speaks English only, at 16 kHz, and takes about 2 % of the spoken time. Resolves when it is ready. A `standIn`
- * loads its program when it is first asked.
+ * each). It speaks English only, at 16 kHz, and takes about 2 % of the spoken time. Its pool gives it as many texts at once as it
+ * has threads. Resolves when it is ready. A `standIn` loads its program when it is first asked.
  */
 export async function createEmbeddedEngine(options: {
   readonly threads: number;
   readonly standIn?: boolean;
   readonly voice?: string | undefined;
-  /** The name of the threads in the statistics. */
-  readonly name?: string;
   readonly log?: Pick<Log, "warn">;
 }): Promise<PcmEngine> {
-  const { threads, standIn = false, voice: standard = "slt", name = "synthesis", log } = options;
+  const { threads, standIn = false, voice: standard = "slt", log } = options;
   if (!embeddedVoices.includes(standard)) {
     throw new TtsError(
       "unavailable",
@@ -36,11 +32,10 @@ export async function createEmbeddedEngine(options: {
     url,
     size: [standIn ? 0 : 1, threads],
     workerData: { file },
-    maxWaiting,
     onLoss: "repeat",
     onLost: (err) => log?.warn({ err }, "worker thread lost, replacing"),
   };
-  const pool = createWorkerPool(threadOptions, name);
+  const pool = createWorkerPool(threadOptions);
   await pool.ready();
   return {
     name: "embedded",
@@ -54,11 +49,9 @@ export async function createEmbeddedEngine(options: {
         yield await pool.call({ text, voice: known, speed: Math.min(2, Math.max(0.5, speed)) }, signal);
       } catch (cause) {
         signal.throwIfAborted();
-        const full = cause instanceof WorkerError && cause.code === "full";
-        throw new TtsError(full ? "unavailable" : "failed", "the embedded engine failed", { cause });
+        throw new TtsError("failed", "the embedded engine failed", { cause });
       }
     },
-    recorder: pool.recorder,
     close: () => pool.close(),
   };
 }

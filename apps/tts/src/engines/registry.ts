@@ -20,14 +20,11 @@ export const engines: Readonly<Record<Kind, CreateEngine>> = {
   embedded: async (config, log, entry) => {
     // One thread is enough for a stand-in.
     const isStandIn = entry !== undefined || config.VOXBUS_TTS_ENGINE !== "embedded";
-    const engine = await createEmbeddedEngine({
-      threads: isStandIn ? 1 : countThreads(config),
-      standIn: isStandIn,
-      voice: voiceOf(config, "embedded", entry),
-      name: poolName(config, "embedded", entry),
-      log,
-    });
-    return { ...engine, name: entry?.name ?? engine.name };
+    const threads = isStandIn ? 1 : countThreads(config);
+    const voice = voiceOf(config, "embedded", entry);
+    const engine = await createEmbeddedEngine({ threads, standIn: isStandIn, voice, log });
+    const named = { ...engine, name: entry?.name ?? engine.name };
+    return createPooledEngine(named, openPool(config, "embedded", threads, entry), Infinity);
   },
   espeak: async (config, _log, entry) => {
     const program = await findEspeak();
