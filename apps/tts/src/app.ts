@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { createClaimBudget, StorageFullError, type Bus, type Claim } from "@voxbus/bus";
-import { createAdmission, observePools, type Admission } from "@voxbus/pools";
+import { createAdmission, observePools, readWaiting, type Admission } from "@voxbus/pools";
 import { awaitPresence, watchPresence, watchSessions, type PresenceView } from "@voxbus/presence";
 import { channels, defaultPorts, maxKeptText, type Say } from "@voxbus/protocol";
 import {
@@ -32,9 +32,6 @@ export const tts: Program<typeof ttsConfig> = {
   tryEngines,
 };
 
-// A claim is held until its reply was played, so there are far more claims than syntheses. Each keeps a reply's packets, at
-// most a few hundred KB.
-const slots = 1000;
 // The time that an announcement waits for its device.
 const presenceMs = 5000;
 // A drain lets replies play out. The process must end within 30 s of SIGTERM, and within 5 s of SIGINT.
@@ -101,7 +98,7 @@ export async function buildTts({
   const claims = await bus.claim({
     channel: channels.sayOpen("*"),
     durable: "tts",
-    slots: createClaimBudget(slots, admission.room),
+    slots: createClaimBudget(config.VOXBUS_TTS_CLAIMS, admission.room),
     async work(claim) {
       if (claim.message.keepMs !== undefined) await keepAnnouncement({ bus, keep, log }, claim);
       else if (await isReachable(claim, presence)) await speakReply(claim, deps);
@@ -122,6 +119,7 @@ function admitReplies(config: TtsConfig, speaker: Pick<SentenceSpeaker, "load">,
     free: (taken) => countReplies(speaker.load(), limits) - taken,
     deadlineMs: config.VOXBUS_TURN_DEADLINE_MS,
     patienceMs: config.VOXBUS_TURN_PATIENCE_MS,
+    waiting: readWaiting(config.VOXBUS_TTS_REPLIES_WAITING),
     onChange: (spare, taken) => noteSpare(spare, spare + taken),
   });
 }

@@ -68,6 +68,15 @@ export const ttsConfig = {
   VOXBUS_TTS_REPLIES: count(1, 10_000)
     .optional()
     .describe("replies that this process speaks at the same time, where a synthesizer allows fewer than the encoder"),
+  VOXBUS_TTS_REPLIES_WAITING: waitingVariable("replies")
+    .refine((value) => !/^0+,|,0+,/.test(value), "expected at least 1 of high and of normal priority")
+    .describe("replies that may wait for their place, of high, normal and low priority; others wait in the stream"),
+  // A claim is held until its reply was played, so there are far more claims than syntheses.
+  VOXBUS_TTS_CLAIMS: count(1, 10_000)
+    .default(1000)
+    .describe(
+      "replies that this process holds until they were played, a few hundred KB each; others wait in the stream",
+    ),
   ...turnWaitConfig,
   VOXBUS_DIALOGUE_TURN_MS: count(1000, 600_000)
     .default(120_000)
