@@ -178,6 +178,8 @@ test("tts: a device is told that its reply waits for the engine, until it sounds
   await three!.say({ sentence: 0, text: "It waits." });
   await three!.say({ sentence: 1, text: "It has waited.", last: true });
   await vi.waitFor(() => expect(three!.signs).toContain(true), { timeout: 5000 });
+  // For the gateway a reply with frames has begun, and then it tells no one.
+  expect(three!.frames).toEqual([]);
   await finish("It speaks.");
   await finish("It waits.");
   await three!.until((frames) => frames.some(({ kind }) => kind === "audio"));

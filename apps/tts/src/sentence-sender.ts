@@ -10,7 +10,10 @@ export type SendSentence = (say: Say, packets: AsyncIterable<SpokenPacket>) => P
 
 const longestSubtitle = 2500;
 
-/** Creates the sender of a reply's sentences. */
+/**
+ * Creates the sender of a reply's sentences. The texts of the first one go with its first sound: a reply with frames has begun, and
+ * the gateway does not tell the device of its wait.
+ */
 export function createSentenceSender(options: {
   readonly opening: Say;
   readonly output: ReplyOutput;
@@ -41,12 +44,18 @@ export function createSentenceSender(options: {
       say.last
         ? ({ end: "reply", outcome: outage.told ? "failed" : say.outcome } as const)
         : ({ end: "sentence" } as const);
-    sendTexts(say);
+    let isShown = false;
+    function show() {
+      if (!isShown) sendTexts(say);
+      isShown = true;
+    }
+    if (firstSound || output.accepted !== undefined) show();
     span.sentence();
     let ended = false;
     try {
       for await (const [{ body, repeatable, engine }, last] of withLast(packets)) {
         await output.waitForPace(signal);
+        show();
         const isNew = engine !== spokenBy;
         spokenBy = engine;
         const place = { sentence, repeatable, ...(isNew && { engine }), ...(last && readEnd()) } as const;
@@ -59,12 +68,14 @@ export function createSentenceSender(options: {
       }
     } catch (err) {
       signal.throwIfAborted();
+      show();
       outage.cause = err;
       log.warn({ err, sentence, ...outage.about }, "sentence failed");
       const body = { type: "alert", status: "Sorry", message: "This could not be spoken.", emotion: "sad" } as const;
       if (!outage.told) output.send({ kind: "text", body }, { sentence });
       outage.told = true;
     }
+    show();
     if (!ended) output.send({ kind: "control", body: { type: "end" } }, { sentence, ...readEnd() });
   };
 }
