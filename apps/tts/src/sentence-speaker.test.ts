@@ -10,6 +10,8 @@ const never = new AbortController().signal;
 let embedded: PcmEngine;
 let speaker: SentenceSpeaker;
 const failures: string[] = [];
+/** The places that the embedded engine's texts had. */
+const places: SpeechRequest["turn"][] = [];
 
 beforeAll(async () => {
   embedded = await createEmbeddedEngine({ threads: 1 });
@@ -21,10 +23,17 @@ beforeAll(async () => {
     firstSoundMs: 1000,
     nextSoundMs: 1000,
   });
-  const engines = [embedded, { ...away, speaks: ({ language }: SpeechRequest) => language === "zh" }];
+  const fallback: PcmEngine = {
+    ...embedded,
+    synthesize(request, signal) {
+      places.push(request.turn);
+      return embedded.synthesize(request, signal);
+    },
+  };
+  const engines = [fallback, { ...away, speaks: ({ language }: SpeechRequest) => language === "zh" }];
   speaker = await createSentenceSpeaker({
     engines,
-    fallback: embedded,
+    fallback,
     threads: 1,
     log: silentLog,
     metrics: {
@@ -104,6 +113,13 @@ test("sentence speaker: an engine that fails gives way, and where there is no ot
   const spoken = await speak({ text: "Hello.", language: "en" });
   expect(spoken).not.toEqual(apology);
   expect(failures).toEqual(["openai"]);
+});
+
+test("sentence speaker: the apology for a sentence has its place", async () => {
+  places.length = 0;
+  const turn = { device: "d", priority: "normal", isLater: false } as const;
+  await speak({ text: "今天天气很好", language: "zh", turn });
+  expect(places).toMatchObject([turn]);
 });
 
 test("sentence speaker: one outage is one apology for the whole reply, and the engine is asked once", async () => {

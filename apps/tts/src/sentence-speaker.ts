@@ -124,7 +124,7 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
   /** Speaks of a problem with the first engine that can, in the end with the fallback. */
   async function* tell(
     problem: Problem,
-    { language, deadline }: Pick<SentenceRequest, "language" | "deadline">,
+    { language, deadline, turn }: Pick<SentenceRequest, "language" | "deadline" | "turn">,
     outage: Outage,
     signal: AbortSignal,
   ): AsyncGenerator<SpokenPacket> {
@@ -133,14 +133,14 @@ export async function createSentenceSpeaker(deps: SentenceSpeakerDeps): Promise<
     for (const text of foreign) {
       for (const engine of engines.filter((engine) => !outage.away.has(engine.name) && engine.speaks(text))) {
         try {
-          yield* encoder.speak(engine, { ...text, deadline }, signal);
+          yield* encoder.speak(engine, { ...text, deadline, turn }, signal);
           return;
         } catch (err) {
           noteFailure(engine, err, outage, signal);
         }
       }
     }
-    yield* encoder.speak(fallback, { ...texts.at(-1)!, deadline }, signal);
+    yield* encoder.speak(fallback, { ...texts.at(-1)!, deadline, turn }, signal);
   }
 
   return {
