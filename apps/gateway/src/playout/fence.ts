@@ -46,7 +46,7 @@ export class Fence {
     this.#seq = Math.max(this.#seq, seq);
   }
 
-  /** Tells tts and dialogue where the fence is. `reply` names an announcement that was cut. */
+  /** Tells the programs where the fence is. `reply` names an announcement that was cut. */
   publish(reply?: string): void {
     const body = { type: "fence" as const, fence: this.#seq, ...(reply === undefined ? {} : { reply }) };
     this.#uplink.send({ kind: "control", body });
