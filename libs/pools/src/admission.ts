@@ -47,7 +47,7 @@ const ranks: readonly Priority[] = ["high", "normal", "low"];
  * A program tells that a turn waits at this age, ms. A turn may wait in two programs one after the other, and its user is told within
  * half a second.
  */
-const tellMs = 150;
+const tellMs = 50;
 const othersPatience = 6;
 
 /** Creates an admission without work. */

@@ -43,15 +43,26 @@ describe("patience", () => {
     expect(stage.notices).toEqual(["wait"]);
   });
 
-  it("a wait that ends before the turn is 300 ms old: nothing is said, and if another program lets it wait then, at once", () => {
+  it("a wait that ends before the turn is 200 ms old: nothing is said, and if another program lets it wait then, at once", () => {
     const { stage, origin } = ask();
     stage.pass(100);
     stage.playout.working({ origin }, true);
-    stage.pass(199);
+    stage.pass(99);
     stage.playout.working({ origin });
-    stage.pass(150);
+    stage.pass(250);
     expect(stage.notices).toEqual([]);
     stage.playout.working({ origin }, true);
+    expect(stage.notices).toEqual(["wait"]);
+  });
+
+  it("a wait that ends later: the device is told when the turn is 300 ms old", () => {
+    const { stage, origin } = ask();
+    stage.playout.working({ origin }, true);
+    stage.pass(201);
+    stage.playout.working({ origin });
+    stage.pass(98);
+    expect(stage.notices).toEqual([]);
+    stage.pass(2);
     expect(stage.notices).toEqual(["wait"]);
   });
 

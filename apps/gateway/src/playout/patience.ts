@@ -4,6 +4,8 @@ import type { AwaitedTurn } from "./turn.ts";
 const noSignMs = 400;
 /** A device whose turn waits for its place is told at this age of the turn, ms. Within 500 ms it knows. */
 const waitMs = 300;
+/** The notice of a turn that still waited this long before it is not taken back, ms: other programs come after that one. */
+const firmMs = 100;
 /** If a notice is this late (ms), our own event loop stalled, and a sign may wait to be read. */
 const stallMs = 50;
 const readMs = 10;
@@ -25,7 +27,10 @@ export class Patience {
   sign(origin: number, waits: boolean, awaited: AwaitedTurn | undefined, now: number): boolean {
     const isNews = waits && origin > this.#told;
     if (awaited?.state === "awaited" && awaited.origin <= origin) {
-      awaited.noticeAt = isNews ? Math.max(now, awaited.startedAt + waitMs) : Infinity;
+      const isFirm = awaited.waits && now >= awaited.noticeAt - firmMs;
+      if (isNews) awaited.noticeAt = Math.max(now, awaited.startedAt + waitMs);
+      else if (!isFirm) awaited.noticeAt = Infinity;
+      awaited.waits = waits || isFirm;
     }
     return isNews;
   }

@@ -193,7 +193,7 @@ export class Playout implements Ticker {
   #await(origin: number, state: "tentative" | "awaited"): void {
     if (this.#awaited) this.#move(this.#awaited, "overtaken");
     const now = this.#deps.clock.now();
-    this.#awaited = { origin, aliveAt: now, state, startedAt: now, noticeAt: Infinity };
+    this.#awaited = { origin, aliveAt: now, state, startedAt: now, noticeAt: Infinity, waits: false };
     if (state === "awaited") this.#patience.begin(this.#awaited, this.#current?.isNotice === true, now);
     this.#pacer.beginTurn(now);
     this.#wakeUp(Math.min(this.#awaited.noticeAt, this.#watchdog.deadline(this.#awaited, now)));

@@ -10,6 +10,8 @@ export interface AwaitedTurn {
   aliveAt: number;
   /** When the device is told that it must wait, if there was no sign before, ms. */
   noticeAt: number;
+  /** It waits for its place in a program. */
+  waits: boolean;
   state: TurnState;
 }
 
