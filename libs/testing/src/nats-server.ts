@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -13,7 +13,7 @@ export interface NatsServer {
   readonly pid: number;
   /** The directory of the store. */
   readonly store: string;
-  /** Sends the process a signal, such as SIGSTOP or SIGKILL. */
+  /** Sends the process a signal, such as SIGSTOP or SIGKILL. After SIGSTOP it stands still. */
   kill(signal: NodeJS.Signals): void;
   /** Ends the process and starts a new one on the same port. `wipe` empties the store. */
   restart(options?: { readonly wipe?: boolean }): Promise<void>;
@@ -77,7 +77,10 @@ ${config}
     get pid() {
       return child.pid ?? 0;
     },
-    kill: (signal) => void child.kill(signal),
+    kill(signal) {
+      child.kill(signal);
+      if (signal === "SIGSTOP") awaitStop(child.pid ?? 0);
+    },
     restart: async ({ wipe = false } = {}) => {
       await end();
       if (wipe) rmSync(store, { recursive: true, force: true });
@@ -120,4 +123,11 @@ async function spawnServer(binary: string, settings: string): Promise<ChildProce
   reader.removeAllListeners("line");
   child.stderr.resume();
   return child;
+}
+
+/** Waits until each thread of a process stands still, which takes a moment. */
+function awaitStop(pid: number): void {
+  const tasks = `/proc/${pid}/task`;
+  const states = () => readdirSync(tasks).map((id) => readFileSync(`${tasks}/${id}/stat`, "utf8").split(") ").at(-1));
+  while (!states().every((state) => state?.startsWith("T")));
 }
