@@ -28,7 +28,7 @@ export {
   type DeviceMessageType,
 } from "./device/inbound.ts";
 export { parseJson, splitObject } from "./json-text.ts";
-export { busVersion, Features, isLanguage } from "./envelopes/fields.ts";
+export { busVersion, Features, isLanguage, language } from "./envelopes/fields.ts";
 export {
   Emotion,
   emotions,

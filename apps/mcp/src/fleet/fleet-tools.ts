@@ -1,5 +1,5 @@
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
-import { buckets, type DialogueTurn, Emotion, groupsOf, isLanguage, SessionState } from "@voxbus/protocol";
+import { buckets, type DialogueTurn, Emotion, groupsOf, language, SessionState } from "@voxbus/protocol";
 import { z } from "zod";
 import { answer, checkId, deviceField as device, findDevice, type FleetDeps } from "./answer.ts";
 import { addDeviceTools } from "./device-tools.ts";
@@ -66,12 +66,7 @@ function addSayTool(server: McpServer, deps: FleetDeps): void {
       inputSchema: {
         device,
         text: z.string().trim().min(1).max(4096).describe("what is spoken"),
-        language: z
-          .string()
-          .max(64)
-          .refine(isLanguage, "must be a BCP 47 language such as en or zh-CN")
-          .optional()
-          .describe("BCP 47 language of the text; default: the device's"),
+        language: language.optional().describe("BCP 47 language of the text; default: the device's"),
         emotion: Emotion.optional().describe("the face while it is spoken"),
       },
     },

@@ -1,6 +1,6 @@
 import {
   Emotion,
-  isLanguage,
+  language,
   maxDeviceTextBytes,
   ServerCustom,
   ServerIot,
@@ -43,10 +43,5 @@ export const SendControl = z.strictObject({
 export const Say = z.strictObject({
   text: z.string().trim().min(1).max(4096).describe("what is spoken"),
   emotion: Emotion.optional().describe("the face while it is spoken"),
-  language: z
-    .string()
-    .max(64)
-    .refine(isLanguage, "must be a BCP 47 language such as en or zh-CN")
-    .optional()
-    .describe("BCP 47 language of the text; default: the device's"),
+  language: language.optional().describe("BCP 47 language of the text; default: the device's"),
 });
