@@ -99,7 +99,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
         oldest.shed(`${most[priority]} others wait for a place`);
       }
       const longestMs = priority === "high" ? patienceMs : othersPatience * patienceMs;
-      if (queue.has(work)) work.wait({ tellMs: Math.min(tellMs, deadlineMs), patienceMs: longestMs });
+      if (queue.has(work)) work.wait({ tellMs, patienceMs: longestMs });
       return work.entered;
     },
     take,
