@@ -1,6 +1,6 @@
 import type { Log } from "@voxbus/subscriber";
 import type { PoolRecorder } from "@voxbus/pools";
-import { createWorkerPool, readClock, type WorkerPoolOptions } from "@voxbus/workers";
+import { createWorkerPool, readClock, watchLateness, type WorkerPoolOptions } from "@voxbus/workers";
 import type { EncodeContract, SoundDeadline } from "./encode-worker.ts";
 import { type Sound, type SpeechRequest, type TtsEngine, TtsError } from "./engines/engine.ts";
 import { passPackets } from "./pass-packets.ts";
@@ -59,7 +59,6 @@ const meanOver = 200;
 const tasksPerThread = 1000;
 const maxWaiting = 10_000;
 const latenessMs = 500;
-const fewestPackets = 20;
 
 /**
  * Starts a thread, and further ones, up to `threads`, when packets are late. `onSynthesized` gets the time that an engine took
@@ -83,7 +82,7 @@ export async function createSpeechEncoder(options: {
   const encoders = createWorkerPool(threadOptions, "opus-out");
   await encoders.ready();
   let costMs = usualCostMs;
-  const noteLateness = watchLateness(() => encoders.grow());
+  const isBehind = watchLateness(latenessMs);
 
   async function* speakPiece(engine: TtsEngine, { deadline, ...request }: TimedSpeech, signal: AbortSignal) {
     const left = new AbortController();
@@ -109,7 +108,7 @@ export async function createSpeechEncoder(options: {
       fed.catch(() => undefined);
       for await (const packet of task.results) {
         costMs += (packet.costMs - costMs) / meanOver;
-        noteLateness(packet.late);
+        if (isBehind(packet.late, performance.now())) encoders.grow();
         sounds.countPacket();
         yield packet.body;
       }
@@ -143,22 +142,5 @@ export async function createSpeechEncoder(options: {
       mostThreads: options.threads,
     }),
     close: () => encoders.close(),
-  };
-}
-
-/** Calls `onLate` when more than half of the packets of half a second were late. */
-function watchLateness(onLate: () => void): (isLate: boolean) => void {
-  let until = 0;
-  let packets = 0;
-  let late = 0;
-  return (isLate) => {
-    packets += 1;
-    if (isLate) late += 1;
-    const now = performance.now();
-    if (now < until) return;
-    if (packets >= fewestPackets && late > packets / 2) onLate();
-    until = now + latenessMs;
-    packets = 0;
-    late = 0;
   };
 }
