@@ -1,5 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createPool, type Job, type Pool, type PoolOptions } from "./pool.ts";
 import { createRateLimit } from "./rate-limit.ts";
 
@@ -66,24 +65,31 @@ test("pool: a job that waited longer than its patience is refused, and never run
 });
 
 test("pool: who waits is told soon if the job will begin late, or else when it is late", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  onTestFinished(() => void vi.useRealTimers());
   const pool = create();
-  await pool.run(job("a"), () => delay(300));
+  const usual = createWork();
+  const measured = pool.run(job("a"), usual.run);
+  await vi.advanceTimersByTimeAsync(300);
+  usual.finish("done");
+  await measured;
   const first = createWork();
   const running = pool.run(job("a"), first.run);
   const began = performance.now();
-  const told: Record<string, number> = {};
-  const wait = (name: string, inMs: number) => {
-    const late = { at: began + inMs, tell: () => void (told[name] = performance.now() - began) };
-    return pool.run(job(name, { late }), async () => undefined);
-  };
+  const told: string[] = [];
+  const wait = (name: string, inMs: number) =>
+    pool.run(job(name, { late: { at: began + inMs, tell: () => told.push(name) } }), async () => undefined);
   const waiting = [wait("will be late", 250), wait("is late", 900), wait("begins in time", 1500)];
-  await vi.waitFor(() => expect(Object.keys(told)).toEqual(["will be late", "is late"]), 5000);
-  expect(told["will be late"]).toBeLessThan(200);
-  expect(told["is late"]).toBeGreaterThan(899);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(told).toEqual(["will be late"]);
+  await vi.advanceTimersByTimeAsync(899);
+  expect(told).toEqual(["will be late"]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(told).toEqual(["will be late", "is late"]);
   first.finish("done");
   await Promise.all([running, ...waiting]);
-  await delay(Math.max(0, began + 1550 - performance.now()));
-  expect(Object.keys(told)).toEqual(["will be late", "is late"]);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(told).toEqual(["will be late", "is late"]);
 });
 
 test("pool: who waits for the rate is told", async () => {

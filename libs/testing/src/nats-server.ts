@@ -125,9 +125,11 @@ async function spawnServer(binary: string, settings: string): Promise<ChildProce
   return child;
 }
 
-/** Waits until each thread of a process stands still, which takes a moment. */
+/** Waits until each thread of a process stands still, which takes a moment. Throws an error if one still runs after 5 s. */
 function awaitStop(pid: number): void {
   const tasks = `/proc/${pid}/task`;
+  const until = performance.now() + 5000;
+  const isStill = (state: string | undefined) => /^[TZX]/.test(state ?? "");
   const states = () => readdirSync(tasks).map((id) => readFileSync(`${tasks}/${id}/stat`, "utf8").split(") ").at(-1));
-  while (!states().every((state) => state?.startsWith("T")));
+  while (!states().every(isStill)) if (performance.now() > until) throw new Error(`process ${pid} does not stop`);
 }

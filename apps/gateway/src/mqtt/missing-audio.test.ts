@@ -25,6 +25,8 @@ const isAboutSound = ({ status }: Message) => status === "No sound";
 const listen = { type: "listen", state: "start", mode: "auto" };
 const warningsOf = (id: string) => warn.mock.calls.filter(([fields]) => (fields as Message)["device"] === id);
 
+const countWarnings = () => warn.mock.calls.filter(([, message]) => message === "audio missing").length;
+
 /** The warning about a conversation of a device. */
 function warning(device: string, { session, hello }: TestAudio): unknown[] {
   const { server, port } = hello["udp"] as Message;
@@ -40,7 +42,11 @@ describe.concurrent("a device whose sound does not arrive", () => {
     device.send(listen);
     const message = expect.stringContaining("Ton kommt nicht an") as string;
     expect(await device.next(isAlert)).toMatchObject({ status: "No sound", message });
-    expect((await readStats(stage.one)).missingAudio).toBe(warn.mock.calls.length);
+    // Other devices may be told meanwhile.
+    const before = countWarnings();
+    const { missingAudio } = await readStats(stage.one);
+    expect(missingAudio).toBeGreaterThanOrEqual(Math.max(1, before));
+    expect(missingAudio).toBeLessThanOrEqual(countWarnings());
     const second = await openAudio(device);
     device.send(listen);
     await device.next(isAlert);
