@@ -129,10 +129,13 @@ async function enterReply(
     origin === undefined
       ? { priority: "normal" as const, since }
       : { priority: "high" as const, since, onWait: () => signs.waits(true) };
-  return admission.enter(request, signal).finally(() => {
+  try {
+    const leave = await admission.enter(request, signal);
     signs.waits(false);
+    return leave;
+  } finally {
     signs.close();
-  });
+  }
 }
 
 /** Ends a reply that found no place in time. */

@@ -55,7 +55,8 @@ export async function createEmbeddedEngine(options: {
   return {
     name: "embedded",
     recorder: pool.recorder,
-    waitMs: () => pool.recorder.waitMs("high"),
+    // An utterance has its decoder from its onset, unless others wait for one.
+    waitMs: () => (pool.waiting === 0 ? 0 : pool.recorder.waitMs("high")),
     room: () => threads * decoders + maxWaiting - pool.busy - pool.waiting,
     open({ onPartial }, signal) {
       const task = pool.open({ partials: onPartial !== undefined }, signal);

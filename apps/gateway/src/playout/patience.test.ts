@@ -185,4 +185,14 @@ describe("patience", () => {
     stage.pass(1000);
     expect(stage.notices).toEqual([]);
   });
+
+  it("a process that stood still reads that a wait has ended", () => {
+    const { stage, origin } = ask();
+    stage.playout.working({ origin }, true);
+    stage.stall(900);
+    expect(stage.notices).toEqual([]);
+    stage.playout.working({ origin });
+    stage.pass(1000);
+    expect(stage.notices).toEqual([]);
+  });
 });

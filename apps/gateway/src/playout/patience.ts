@@ -4,7 +4,7 @@ import type { AwaitedTurn } from "./turn.ts";
 const noSignMs = 400;
 /** A device whose turn waits for its place is told at this age of the turn, ms. Within 500 ms it knows. */
 const waitMs = 300;
-/** The notice of a turn that still waited this long before it is not taken back, ms: other programs come after that one. */
+/** If a wait ends this shortly before its notice is due (ms), the notice is given all the same: the next program may let the turn wait. */
 const firmMs = 100;
 /** If a notice is this late (ms), our own event loop stalled, and a sign may wait to be read. */
 const stallMs = 50;
@@ -41,6 +41,7 @@ export class Patience {
     if (now > turn.noticeAt + stallMs && turn.origin > this.#spared) {
       this.#spared = turn.origin;
       turn.noticeAt = now + readMs;
+      turn.waits = false;
     }
     return turn.noticeAt;
   }

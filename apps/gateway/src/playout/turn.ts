@@ -10,7 +10,7 @@ export interface AwaitedTurn {
   aliveAt: number;
   /** When the device is told that it must wait, if there was no sign before, ms. */
   noticeAt: number;
-  /** It waits for its place in a program. */
+  /** It waits for its place in a program, or did so until shortly before its notice was due. */
   waits: boolean;
   state: TurnState;
 }
