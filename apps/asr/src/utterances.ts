@@ -28,8 +28,8 @@ export interface Utterances {
   /** Discards the utterance that is spoken, and with `ended` also those whose transcripts are not stored yet. */
   discard(options: { readonly ended: boolean }): void;
   /**
-   * Discards those that ended at or below the fence `seq`, or will have, if they are not recognized yet: the gateway drops their
-   * answers.
+   * Discards each utterance that is not recognized yet and whose last voiced frame is at or below the fence `seq`, also if its end is
+   * found later: the gateway drops its answer.
    */
   fence(seq: number): void;
   /** Resolves when every ended utterance is stored or has failed. */

@@ -70,7 +70,9 @@ export const ttsConfig = {
     .describe("replies that this process speaks at the same time, where a synthesizer allows fewer than the encoder"),
   VOXBUS_TTS_REPLIES_WAITING: waitingVariable("replies")
     .refine((value) => !/^0+,|,0+,/.test(value), "expected at least 1 of high and of normal priority")
-    .describe("replies that may wait for their place, of high, normal and low priority; others wait in the stream"),
+    .describe(
+      "replies (high) and announcements (normal) that may wait for their place; others wait in the stream. None has low priority yet",
+    ),
   // A claim is held until its reply was played, so there are far more claims than syntheses.
   VOXBUS_TTS_CLAIMS: count(1, 10_000)
     .default(1000)

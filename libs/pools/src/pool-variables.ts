@@ -28,7 +28,7 @@ export function callsVariable(key: string) {
     .max(10_000)
     .optional()
     .describe(
-      `calls of the openai engine in any minute, in this process, and of all others with its key; 0: any number (default: ${usualPerMinute} if ${key} is set, otherwise any number)`,
+      `calls in any minute of all openai engines with this key, in this process; 0: any number (default: ${usualPerMinute} if ${key} is set, otherwise any number)`,
     );
 }
 

@@ -94,6 +94,7 @@ export function createPool(options: PoolOptions): Pool {
     return ranks[priority].reduce((sum, rank) => sum + waiting.count(rank), 0);
   }
   const rateWaitMs = (priority: Priority) => rate?.waitMs(countAhead(priority)) ?? 0;
+  const waitMs = (priority: Priority) => Math.round(Math.max(recorder.waitMs(priority), rateWaitMs(priority)));
 
   /** Takes a job in, and resolves when it runs. */
   function enter(job: Job, signal?: AbortSignal): Promise<HeldPlace> {
@@ -101,7 +102,7 @@ export function createPool(options: PoolOptions): Pool {
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
     const longestMs = job.patienceMs ?? patienceMs;
     const rateMs = rateWaitMs(job.priority);
-    const waitMs = Math.max(recorder.waitMs(job.priority), rateMs);
+    const estimateMs = job.late === undefined ? 0 : waitMs(job.priority);
     const record = recorder.submit(job.priority);
     const place = new HeldPlace({ name, job, signal, record, timeoutMs, patienceMs: longestMs, leave });
     if (rateMs > 0) recorder.limit();
@@ -113,7 +114,7 @@ export function createPool(options: PoolOptions): Pool {
     else assign();
     if (place.isWaiting && waiting.count(job.priority) > most[job.priority])
       place.refuse(new PoolFullError("full", `${most[job.priority]} jobs already wait for the pool ${name}`));
-    place.wait(waitMs);
+    place.wait(estimateMs);
     return place.started;
   }
 
@@ -127,7 +128,7 @@ export function createPool(options: PoolOptions): Pool {
       yield* readStream(place, () => work(place.signal));
     },
     room: (priority) => Math.max(0, slots - running.size) + Math.max(0, most[priority] - waiting.count(priority)),
-    waitMs: (priority) => Math.round(Math.max(recorder.waitMs(priority), rateWaitMs(priority))),
+    waitMs,
     stats: () => recorder.stats(),
     recorder,
     close() {

@@ -1,6 +1,6 @@
 /**
- * Yields the values of a source, which is read ahead of the reader until that is at least `mostMs`. A reader that leaves aborts the signal
- * that the source was opened with. Throws the error of the source after the values before it.
+ * Yields the values of a source. It reads on until at least `mostMs` of values wait for the reader. A reader that leaves aborts the
+ * signal that the source was opened with. Throws the error of the source after the values before it.
  */
 export async function* readAhead<Value>(
   open: (signal: AbortSignal) => AsyncIterable<Value>,
