@@ -1,15 +1,27 @@
 import { DroppedError } from "@voxbus/bus";
-import { expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { createHandlerQueue, type HandlerLimits } from "./handler-queue.ts";
 
-/** A queue whose handler works on each message until the test ends it. */
+let over = new AbortController();
+// A message that is left would be late a minute later, in another test of this process.
+afterEach(() => {
+  over.abort();
+  over = new AbortController();
+});
+
+/** A queue whose handler works on each message until the test ends it, or is over. */
 function open(limits: HandlerLimits = {}) {
+  const { signal } = over;
   const begun: string[] = [];
   const ends = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
   const expired: string[] = [];
   const enqueue = createHandlerQueue((message: string) => {
     begun.push(message);
-    return new Promise<void>((resolve, reject) => ends.set(message, { resolve, reject }));
+    return new Promise<void>((resolve, reject) => {
+      ends.set(message, { resolve, reject });
+      if (signal.aborted) resolve();
+      signal.addEventListener("abort", () => resolve());
+    });
   }, limits);
   const put = (message: string) => enqueue(message, { device: message[0]!, expire: () => expired.push(message) });
   const end = (message: string) => ends.get(message)!.resolve();
