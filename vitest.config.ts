@@ -33,6 +33,8 @@ export default defineConfig({
     env: { VOXBUS_NATS_SERVER: process.env["VOXBUS_NATS_SERVER"] ?? (await findNatsServer()) },
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
+    setupFiles: "tests/src/patience.ts",
     maxWorkers: 3,
     sequence: { sequencer: LongTestsFirst },
     projects: [
