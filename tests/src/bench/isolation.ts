@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { startChild } from "./child.ts";
-import { takeMedian } from "./numbers.ts";
-import { format, judge, percent, ratio, type Table } from "./section.ts";
+import { describeTail, type Tail } from "./numbers.ts";
+import { format, judge, percent, type Table } from "./section.ts";
 import type { TalkResult, TalkRun, TimedTurn } from "./talk.ts";
 import { turnKinds } from "./talker.ts";
 import { openTalk, pauseMs, type TalkSetting } from "./talk-system.ts";
-import { summarize, type TurnRow } from "./turns.ts";
+import { summarize } from "./turns.ts";
 
 /** The kinds of badly behaved programs; `bad-subscriber.ts` says what each does. */
 const faults = [
@@ -18,13 +18,24 @@ const faults = [
 ] as const;
 type Fault = (typeof faults)[number];
 
-/** The turns of talking devices beside a bad program, and in the time without it just before, once for each round. */
+/** The turns of talking devices, beside a bad program or without one, of all rounds together. */
 export interface IsolationRow {
-  readonly fault: Fault;
-  readonly rounds: readonly { readonly without: Lateness; readonly beside: Lateness }[];
+  /** Without it: the turns that have no bad program beside them. */
+  readonly fault?: Fault;
+  readonly turns: number;
+  /** From the text, or from the transcript, to the first sound of the answer, ms. */
+  readonly firstSound: Tail;
+  /** The share of packets that came more than 65 ms after the one before. */
+  readonly over65: number;
+  readonly unanswered: number;
 }
 
-type Lateness = Pick<TurnRow, "turns" | "text" | "beyond" | "over65" | "ended">;
+/** The rows of the part. `noise`: the turns without a bad program again, in as many groups as there are faults. */
+export interface Isolation {
+  readonly without: IsolationRow;
+  readonly beside: readonly IsolationRow[];
+  readonly noise: readonly IsolationRow[];
+}
 
 const restartMs = 1000;
 /** The time for a bad program to start, and for turns beside it to end, ms; turns that begin in it count for neither side. */
@@ -32,10 +43,10 @@ const longestSettleMs = 2000;
 /** The greatest ratio of a run beside a bad program to the one without it. */
 const atMost = 1.1;
 
-/** Lets devices talk while bad programs of each kind come and go, so that every span has its baseline just before it. */
+/** Lets devices talk while bad programs of each kind come and go, with a span without any before each. */
 export async function measureIsolation(
   setting: TalkSetting & { readonly spanSeconds: number; readonly repeat: number },
-): Promise<readonly IsolationRow[]> {
+): Promise<Isolation> {
   const { spanSeconds, repeat, devices, progress } = setting;
   const settleMs = Math.min(longestSettleMs, spanSeconds * 250);
   const talk = await openTalk(setting);
@@ -61,17 +72,27 @@ export async function measureIsolation(
       spans.push({ fault, without, beside });
     }
     const { turns } = await running;
-    const within = (from: number) =>
-      summarize(turns.filter((turn: TimedTurn) => turn.began >= from && turn.began < from + spanMs));
-    return faults.map((fault) => ({
-      fault,
-      rounds: spans
-        .filter((span) => span.fault === fault)
-        .map(({ without, beside }) => ({ without: within(without), beside: within(beside) })),
-    }));
+    const pick = (side: "without" | "beside", fault?: Fault) => {
+      const begins = spans.filter((span) => fault === undefined || span.fault === fault).map((span) => span[side]);
+      return turns.filter(({ began }) => begins.some((from) => began >= from && began < from + spanMs));
+    };
+    return {
+      without: describe(pick("without")),
+      beside: faults.map((fault) => ({ fault, ...describe(pick("beside", fault)) })),
+      noise: faults.map((fault) => describe(pick("without", fault))),
+    };
   } finally {
     await talk.stop();
   }
+}
+
+function describe(turns: readonly TimedTurn[]): IsolationRow {
+  // Who was told to wait does not wait in silence.
+  const waits = turns.flatMap(({ told, firstSound, transcript = 0 }) =>
+    told === undefined && firstSound !== undefined ? [firstSound - transcript] : [],
+  );
+  const { over65, ended } = summarize(turns);
+  return { turns: turns.length, firstSound: describeTail(waits), over65, unanswered: turns.length - ended.answered };
 }
 
 /** Starts a bad program, again and again if it ends. */
@@ -100,38 +121,33 @@ async function waitForStop(signal: AbortSignal, ms: number | undefined): Promise
   return signal.aborted;
 }
 
-/** Writes the table of the part. Each figure is the median of its rounds. */
-export function tabulateIsolation(rows: readonly IsolationRow[]): readonly Table[] {
-  const pick = ({ rounds }: IsolationRow, side: "without" | "beside", read: (from: Lateness) => number) =>
-    takeMedian(rounds.map((round) => read(round[side])));
-  const text = ({ text }: Lateness) => text.p99;
-  const beyond = ({ beyond }: Lateness) => beyond.p99;
-  const over65 = (from: Lateness) => from.over65;
-  const times = (row: IsolationRow, read: (from: Lateness) => number) =>
-    takeMedian(row.rounds.map(({ without, beside }) => read(beside) / read(without)));
-  const unanswered = ({ turns, ended }: Lateness) => turns - ended.answered;
+/** Writes the table of the part. The ratios are to the turns without a bad program. */
+export function tabulateIsolation({ without, beside, noise }: Isolation, devices: number): readonly Table[] {
+  const p99 = ({ firstSound }: IsolationRow) => firstSound.p99 / without.firstSound.p99;
+  const late = ({ over65 }: IsolationRow) => over65 / without.over65;
+  const range = (read: (row: IsolationRow) => number) =>
+    [Math.min, Math.max].map((pick) => format(pick(...noise.map(read)))).join(" to ");
   return [
     {
-      title: "turns beside a bad program and without it, medians of the rounds and of their ratios",
-      head: [
-        "program", "turns", "text → first sound p99, ms", "without", "ratio", "transcript → first sound p99, ms", "without", "ratio",
-        "late > 65 ms", "without", "not answered",
+      title: `turns of ${devices} talking devices, beside a bad program and without one`,
+      head: ["program", "turns", "text or transcript → first sound p50, ms", "p99", "ratio", "late > 65 ms", "ratio", "not answered"],
+      rows: [without, ...beside].map((row) => [
+        row.fault ?? "none",
+        String(row.turns),
+        format(row.firstSound.p50, 0),
+        format(row.firstSound.p99, 0),
+        format(p99(row)),
+        percent(row.over65),
+        format(late(row)),
+        String(row.unanswered),
+      ]),
+      lines: [
+        ...beside.flatMap((row) => [
+          judge(`${row.fault}, first sound, p99, beside / without`, { value: p99(row) }, { atMost }),
+          judge(`${row.fault}, late packets, beside / without`, { value: late(row) }, { atMost }),
+        ]),
+        `noise, ${noise.length} groups of as many turns without a bad program, against all of them: first sound p99 ${range(p99)}, late packets ${range(late)}`,
       ],
-      rows: rows.map((row) => [
-        row.fault,
-        String(row.rounds.reduce((sum, { beside }) => sum + beside.turns, 0)),
-        ...[text, beyond].flatMap((read) => {
-          const [beside, without] = [pick(row, "beside", read), pick(row, "without", read)];
-          return [format(beside, 0), format(without, 0), ratio(times(row, read), 1)];
-        }),
-        percent(pick(row, "beside", over65)),
-        percent(pick(row, "without", over65)),
-        String(row.rounds.reduce((sum, { beside }) => sum + unanswered(beside), 0)),
-      ]),
-      lines: rows.flatMap((row) => [
-        judge(`${row.fault}, text → first sound, p99, beside / without`, { value: times(row, text) }, { atMost }),
-        judge(`${row.fault}, transcript → first sound, p99, beside / without`, { value: times(row, beyond) }, { atMost }),
-      ]),
     },
   ];
 } /* prettier-ignore */

@@ -1,9 +1,8 @@
-/** Returns the median, NaN without numbers. */
+/** Returns the median, NaN without numbers: of an even number of them, the mean of the two in the middle. */
 export function takeMedian(values: readonly number[]): number {
-  return takeQuantile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  );
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2;
 }
 
 /** Returns the quantile `q` of numbers in ascending order, NaN without numbers. */

@@ -159,14 +159,15 @@ export const measures: Readonly<Record<PartName, (bench: PartBench) => Promise<v
     show(tabulateReach(rows));
   },
   async isolation({ size, progress, show, keep }) {
-    const rows = await measureIsolation({
-      devices: size("isolation-talking"),
+    const devices = size("isolation-talking");
+    const isolation = await measureIsolation({
+      devices,
       spanSeconds: size("isolation-seconds"),
       repeat: size("isolation-repeat"),
       warmUp: { devices: 20, seconds: size("warm-up-seconds") },
       progress,
     });
-    keep("isolation", rows);
-    show(tabulateIsolation(rows));
+    keep("isolation", isolation);
+    show(tabulateIsolation(isolation, devices));
   },
 };
