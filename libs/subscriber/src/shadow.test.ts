@@ -1,4 +1,4 @@
-import { RefusedError, type Bus } from "@voxbus/bus";
+import { brokerTraceSubject, NoResponderError, RefusedError, type Bus } from "@voxbus/bus";
 import { buckets, channels, shadowOf, stored, type Say } from "@voxbus/protocol";
 import { connectTestBus, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -63,4 +63,24 @@ test("shadow: it claims nothing from others, and drops what finds no free slot",
   for (const done of held) done();
   await expect.poll(() => claims.held()).toBe(0);
   await claims.drain(0);
+});
+
+test("shadow: it joins no queue group of the real program, offers no tools to others, and gets no reports of NATS", async () => {
+  const got = { real: 0, shadow: 0 };
+  const options = { queue: "doorbell" };
+  bus.subscribe(channels.event("d1"), () => (got.real += 1), options);
+  for (let process = 0; process < 2; process += 1)
+    shadow.subscribe(channels.event("d1"), () => (got.shadow += 1), options);
+  const call = { id: "s1:3:1", device: "d1", session: "s1", origin: 3, args: {}, deadline: Date.now() + 5000 };
+  const served = shadow.serve({ name: "shadow", version: "1.0.0" });
+  served.endpoint(channels.tool("door"), { name: "door" }, async () => ({ text: "done" }));
+  shadow.brokerTraces(() => undefined);
+  await bus.flush();
+  // No report of NATS: who takes it counts it as malformed.
+  bus.publish({ ...channels.event("d1"), subject: brokerTraceSubject }, { session: "s1", at: 1, gateway: "g" });
+  for (let n = 0; n < 20; n += 1) bus.publish(channels.event("d1"), { session: "s1", at: n, gateway: "g" });
+  await expect.poll(() => got).toEqual({ real: 20, shadow: 20 });
+  expect(bus.stats().drops).not.toHaveProperty("bad-envelope");
+  await expect(bus.request(channels.tool("door"), call)).rejects.toThrow(NoResponderError);
+  served.close();
 });

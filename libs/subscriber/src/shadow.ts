@@ -6,6 +6,7 @@ import {
   type Bus,
   type Claim,
   type Claims,
+  type Closer,
   type Stored,
 } from "@voxbus/bus";
 import { channels, shadowOf, stored, type Channel } from "@voxbus/protocol";
@@ -39,8 +40,9 @@ interface Kept {
 /**
  * Makes a bus for a shadow: a program that hears the live traffic beside the real one, and has no effect on it. What it publishes or
  * stores goes to `shadow.<name>.<subject>`. It claims from core NATS, so it takes nothing from the real program; a message that finds
- * its slots full is dropped as `queue-full`. It reads buckets and changes none. It asks gateways for missed frames. Any other
- * request fails at once, and it answers none. `own` are the patterns of its results: of these it finds its own in place of the stored ones.
+ * its slots full is dropped as `queue-full`. Its queue groups are its own: `shadow.<name>.<queue>`. It reads buckets and changes none.
+ * It asks gateways for missed frames. Any other request fails at once. It answers none, and its tools are offered to no one. `own`
+ * are the patterns of its results: of these it finds its own in place of the stored ones.
  */
 export function createShadowBus(
   bus: Bus,
@@ -74,7 +76,12 @@ export function createShadowBus(
       const within = all.filter(({ seq, at }) => ("seq" in from ? seq >= from.seq : at >= from.time)).slice(-limit);
       return { messages: within.map(({ message }) => message as never), newest: all.at(-1)?.seq ?? 0 };
     },
-    respond: () => ({ close: () => undefined }),
+    subscribe: (channel, handler, { queue } = {}) =>
+      bus.subscribe(channel, handler, queue === undefined ? {} : { queue: `${groupOf(name)}.${queue}` }),
+    respond: takeNothing,
+    serve: (description) => ({ ...bus.serve(description), endpoint: takeNothing }),
+    // Each report goes to one program.
+    brokerTraces: takeNothing,
     async request(channel, envelope, options, signal) {
       if (channel.pattern !== channels.replay.pattern) throw new RefusedError("a shadow has no effect", { code: 503 });
       return bus.request(channel, envelope, options, signal);
@@ -82,6 +89,15 @@ export function createShadowBus(
     claim: async (options) => claimLive(bus, name, options),
     bucket: (row) => withoutWrites(bus.bucket(row)),
   };
+}
+
+/** The queue group of the processes of a shadow. NATS permits the user `shadow` no group of another name. */
+function groupOf(name: string): string {
+  return `shadow.${name}`;
+}
+
+function takeNothing(): Closer {
+  return { close: () => undefined };
 }
 
 /** Hands out live messages as claims. Each goes to one process of the shadow, and is not delivered again. */
@@ -117,7 +133,7 @@ function claimLive(bus: Bus, name: string, { channel, slots, work }: Parameters<
         budget.freed();
       }
     },
-    { queue: `shadow-${name}` },
+    { queue: groupOf(name) },
   );
   return {
     held: () => running.size,

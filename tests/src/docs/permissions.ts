@@ -7,6 +7,7 @@ export interface Permissions {
   readonly publish: readonly string[];
   /** Subjects that `publish` would allow and that are denied. */
   readonly publishDenied: readonly string[];
+  /** Where a subject is there with queue groups behind it, too, the user may join no others. */
   readonly subscribe: readonly string[];
   /** The time within which it may answer each request that it receives, if it answers any. */
   readonly answersWithin?: string | undefined;
@@ -49,6 +50,10 @@ export function permissionsOf(
     subscribe: [
       ...subjects(subscribes),
       ...again,
+      // In a group of another program, a shadow would take messages from it.
+      ...(grant.shadows === "publishes"
+        ? [...subjects(subscribes), ...again].map((subject) => `${subject} ${names.queue(shadowSubjects)}`)
+        : []),
       ...(grant.shadows === "subscribes" ? [names.subject(shadowSubjects)] : []),
       ...(grant.keepsStreams ? [brokerTraceSubject] : []),
       ...listServiceSubjects(grant),

@@ -4,7 +4,7 @@ import { bucketNames, buckets, channels, streamNames, type BucketName, type Stre
 import { silentLog } from "@voxbus/testing";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { loadPrograms } from "../docs/generate.ts";
-import { grants, type Grant } from "../docs/grants.ts";
+import { grants, shadowUser, type Grant } from "../docs/grants.ts";
 import { permissionsOf, writeAccounts, type Permissions } from "../docs/permissions.ts";
 import { neverAllowed } from "./accounts-denied.ts";
 import { startGuardedNats, type GuardedNats } from "./accounts.ts";
@@ -148,6 +148,23 @@ describe("accounts.conf", () => {
     gateway.publish("device.x1.event", "", { headers: traced });
     expect(await report).toContain("00f067aa0ba902b7");
     await Promise.all([gateway.close(), monitor.close()]);
+  });
+
+  test("shadow: it joins the queue groups of shadows and no others, in which it would take messages away", async () => {
+    const client = await nats.connectAs(shadowUser);
+    const denied = new Set<string>();
+    const watching = (async () => {
+      for await (const status of client.status())
+        if (status.type === "error" && status.error instanceof PermissionViolationError)
+          denied.add(String(status.error.queue));
+    })();
+    for (const subject of ["device.*.event", "device.x1.in.control", "stored.device.*.heard"])
+      for (const queue of [undefined, "shadow.next", "shadow.next.dialogue", "dialogue", "shadow", "q"])
+        client.subscribe(subject, { ...(queue !== undefined && { queue }), callback: () => undefined });
+    await client.flush();
+    await vi.waitFor(() => expect([...denied].toSorted()).toEqual(["dialogue", "q", "shadow"]), { timeout: 20_000 });
+    await client.close();
+    await watching;
   });
 
   test("an unknown password, and no user at all, are refused", async () => {
