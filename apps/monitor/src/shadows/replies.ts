@@ -4,15 +4,27 @@ import { cutText, isOld, type Result } from "./waiting.ts";
 /** The most replies of one program whose end has not come. */
 const maxOpen = 2000;
 
-/** Collects the sentences of one program's replies, and gives each whole reply once. Announcements are left out. */
+interface OpenReply {
+  readonly at: number;
+  readonly isAnswer: boolean;
+  text: string;
+}
+
+/**
+ * Collects the sentences of one program's replies, and gives each whole reply once. Announcements are left out. So is a notice
+ * of dialogue that a turn takes long, which no engine wrote.
+ */
 export function createReplies() {
-  const open = new Map<string, { readonly at: number; text: string }>();
+  const open = new Map<string, OpenReply>();
   return {
     /** Adds a sentence. Gives the reply if it is whole. */
-    add({ session, origin, reply, text, last }: Say): Result | undefined {
+    add({ session, origin, reply, text, last, engine, outcome }: Say): Result | undefined {
       if (session === undefined || origin === undefined) return undefined;
-      const one = open.get(reply) ?? { at: performance.now(), text: "" };
-      one.text = cutText(`${one.text} ${text}`);
+      const isAnswer = engine !== undefined || outcome !== undefined;
+      let one = open.get(reply);
+      // Where the answer has an engine, what came before it was a notice.
+      if (one === undefined || (isAnswer && !one.isAnswer)) one = { at: performance.now(), isAnswer, text: "" };
+      if (isAnswer || !one.isAnswer) one.text = cutText(`${one.text} ${text}`);
       open.set(reply, one);
       if (open.size > maxOpen) open.delete(open.keys().next().value!);
       if (!last) return undefined;

@@ -101,6 +101,24 @@ test("shadows: of one place 16 results wait, and a reply without end keeps 2,000
   expect(replies.add({ ...say, sentence: 100, last: true })?.text).toHaveLength(2000);
 });
 
+test("shadows: a notice that a turn takes long is no part of its reply, and a reply without engines is compared whole", () => {
+  const replies = createReplies();
+  const say = { session: "s", origin: 1, reply: "s:1", attempt: 1, sentence: 0, last: false } as const;
+  const add = (text: string, rest: Partial<Say> = {}) => replies.add({ ...say, text, ...rest });
+  const llm = { engine: "llm" } as const;
+  add("One moment please.");
+  const before = performance.now();
+  add("It is noon.", llm);
+  add("One moment please.");
+  const whole = add("Anything else?", { ...llm, last: true });
+  expect(whole?.text.trim()).toBe("It is noon. Anything else?");
+  expect(whole?.at).toBeGreaterThanOrEqual(before);
+  add("One moment please.");
+  expect(add("I am sorry.", { outcome: "failed", last: true })?.text.trim()).toBe("I am sorry.");
+  add("One.");
+  expect(add("Two.", { last: true })?.text.trim()).toBe("One. Two.");
+});
+
 test.each([
   ["What's this?", "whats this", 1],
   ["one two three", "one three", 1],
