@@ -24,7 +24,8 @@ import { recordPlayedTurns } from "./played-turns.ts";
 import { createBusTools, type BusTools } from "./tools/bus-tools.ts";
 import type { LlmEngine } from "./engines/engine.ts";
 import type { MostCalls } from "./tools/call-limit.ts";
-import { createCallRecords, type CallRecords } from "./tools/call-records.ts";
+import { createCallRecords, refusedCalls, type CallRecords } from "./tools/call-records.ts";
+import { createStoredLists } from "./tool-lists.ts";
 import { openToolDirectory } from "./tools/directory.ts";
 import { createTurnAdmission, type TurnAdmission } from "./turn-admission.ts";
 import type { TurnDeps } from "./turn-deps.ts";
@@ -75,13 +76,13 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
 
   const fences = createFences();
   const metrics = createMetrics(meter, names, () => bus.stats().held);
-  const records = createCallRecords(bus);
-  // The requests of a shadow reach no device.
   const isShadow = context.shadow !== undefined;
+  const records = isShadow ? refusedCalls : createCallRecords(bus);
   const tools = createDeviceTools(bus, {
     records,
-    timeoutMs: isShadow ? 1 : config.VOXBUS_DIALOGUE_TOOL_MS,
-    listMs: isShadow ? 1 : config.VOXBUS_DIALOGUE_TOOL_LIST_MS,
+    lists: isShadow ? createStoredLists(bus, config.VOXBUS_DIALOGUE_TOOL_LIST_MS) : undefined,
+    timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS,
+    listMs: config.VOXBUS_DIALOGUE_TOOL_LIST_MS,
     vision: config.VOXBUS_VISION_URL ? { url: config.VOXBUS_VISION_URL, token: config.VOXBUS_VISION_TOKEN } : undefined,
     onLeftOut({ device, session }, paths) {
       metrics.toolFieldsLeftOut(paths.length);
@@ -93,8 +94,10 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
     tools.handle(frame);
   });
   defer(() => controls.close());
-  const opened = listNewTools(bus, tools, log);
-  defer(() => opened.close());
+  if (!isShadow) {
+    const opened = listNewTools(bus, tools, log);
+    defer(() => opened.close());
+  }
   const busTools = openBusTools(context, metrics, records);
   const admission = admitTurns(context);
   metrics.observeWaiting(() => admission.waiting());

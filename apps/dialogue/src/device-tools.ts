@@ -3,7 +3,7 @@ import type { InControlFrame } from "@voxbus/protocol";
 import { createMcpClient, type McpSession, type TurnId } from "@voxbus/subscriber";
 import type { Tool, Tools } from "./engines/engine.ts";
 import { createDeviceCalls } from "./tool-calls.ts";
-import { createToolLists, type Vision } from "./tool-lists.ts";
+import { createToolLists, type ToolLists, type Vision } from "./tool-lists.ts";
 import { createCallRecords, type CallRecords } from "./tools/call-records.ts";
 import { combineTools, type ToolSource } from "./tools/turn-tools.ts";
 
@@ -31,13 +31,15 @@ export interface ToolDeps {
   readonly onLeftOut?: (of: McpSession, paths: readonly string[]) => void;
   /** The records of all calls. Default: those of the bus. */
   readonly records?: CallRecords;
+  /** Default: the lists that the devices are asked for. */
+  readonly lists?: ToolLists | undefined;
 }
 
 /** Creates access to the tools. */
 export function createDeviceTools(bus: Bus, deps: ToolDeps): DeviceTools {
   const { timeoutMs, listMs, vision, onLeftOut, records = createCallRecords(bus) } = deps;
   const client = createMcpClient(bus, { timeoutMs });
-  const lists = createToolLists(bus, client, { waitMs: listMs, vision, onLeftOut });
+  const lists = deps.lists ?? createToolLists(bus, client, { waitMs: listMs, vision, onLeftOut });
   const call = createDeviceCalls(bus, client, records);
   return {
     handle(frame) {

@@ -133,3 +133,11 @@ test("history: a full bucket refuses new devices quietly, and keeps those that i
   expect(small.stats().full).toBeGreaterThan(10);
   await small.close();
 });
+
+test("history: a turn does not find itself in it, nor what came after it in its session", async () => {
+  const history = createHistory(bus);
+  for (const origin of [10, 20, 30]) await history.add("own", turn(origin));
+  await history.add("own", turn(20, { session: "later", user: "in a later session", said: [] }));
+  const texts = textsOf(await history.read("own", { session: "s", origin: 20 }));
+  expect(texts).toEqual(["question 10", "answer 10", "in a later session", ""]);
+});

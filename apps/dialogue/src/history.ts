@@ -18,8 +18,11 @@ export type TurnPart = Pick<DialogueTurn, "session" | "origin"> & Partial<Dialog
 
 /** The dialogue with each device, as its user heard it, kept in the bucket `dialogues`. */
 export interface History {
-  /** Gives the newest messages that fit into the limit of tokens, oldest first. A turn is given whole, or not at all. */
-  read(device: string): Promise<readonly Message[]>;
+  /**
+   * Gives the newest messages that fit into the limit of tokens, oldest first. A turn is given whole, or not at all. Of the
+   * session of `before`, those from this turn on are left out.
+   */
+  read(device: string, before?: Pick<DialogueTurn, "session" | "origin">): Promise<readonly Message[]>;
   /**
    * Adds a part of a turn, also while other workers add. The oldest turns are dropped until at most 50, and 32 KiB of JSON,
    * are left. Longer texts are cut. The part is forgotten if the bucket is full.
@@ -31,9 +34,11 @@ export interface History {
 export function createHistory(bus: Bus, tokens = 2000): History {
   const bucket = bus.bucket(buckets.dialogues);
   return {
-    async read(device) {
-      const dialogue = (await bucket.get(device))?.value;
-      return dialogue === undefined ? [] : fitTokens(toMessages(dialogue), tokens);
+    async read(device, before) {
+      const { messages = [], turns = [] } = (await bucket.get(device))?.value ?? {};
+      // Another worker may have answered the turn. So has the real dialogue, if this one is a shadow.
+      const isEarlier = ({ session, origin }: DialogueTurn) => session !== before?.session || origin < before.origin;
+      return fitTokens(toMessages({ messages, turns: turns.filter(isEarlier) }), tokens);
     },
     async add(device, part) {
       try {

@@ -1,7 +1,9 @@
 import type { Bus } from "@voxbus/bus";
+import { buckets } from "@voxbus/protocol";
 import { connectTestBus, startNatsServer, type NatsServer, type McpDeviceRequest } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ToolDeps } from "./device-tools.ts";
+import { createStoredLists } from "./tool-lists.ts";
 import { connectMcpDevice, createTestTools, listTool as tool } from "./test-mcp-device.ts";
 
 let nats: NatsServer;
@@ -131,4 +133,20 @@ test("tool lists: a tool that does not fit leaves the others", async () => {
   const list = await createClient().list(turn);
   expect(names(list).filter((name) => name.startsWith("small"))).toHaveLength(6);
   expect(names(list)).toHaveLength(11);
+});
+
+test("tool lists: those of a shadow are what the real dialogue stores, also later, and no device is asked", async () => {
+  const turn = connectDevice(() => ({ result: { tools: [tool("asked")] } }));
+  const shadow = createTestTools(bus, { lists: createStoredLists(bus, 60_000) });
+  const impatient = createTestTools(bus, { lists: createStoredLists(bus, 0) });
+  expect(await impatient.list(turn)).toEqual([]);
+  const waiting = shadow.list(turn);
+  const gone = new AbortController();
+  const aborted = shadow.list(turn, gone.signal);
+  gone.abort(new Error("fenced"));
+  await expect(aborted).rejects.toThrow("fenced");
+  await bus.bucket(buckets.tools).put(turn.session, [tool("stored")]);
+  expect(names(await waiting)).toEqual(["stored"]);
+  expect(names(await impatient.list(turn))).toEqual(["stored"]);
+  expect(turn.requests).toEqual([]);
 });

@@ -29,6 +29,8 @@ const maxPages = 32;
 const maxSessions = 10_000;
 const maxTools = 64;
 const maxListBytes = 65_536;
+/** How often a list that is not there yet is looked for, ms. */
+const pollMs = 100;
 
 /** The limits of asking for lists. */
 interface ListOptions {
@@ -97,6 +99,25 @@ export function createToolLists(bus: Bus, client: McpClient, { waitMs, vision, o
       lists.get(session)?.abort.abort();
       lists.delete(session);
     },
+  };
+}
+
+/**
+ * Creates the lists of a shadow: those that the real dialogue stores, which is the one that asks the devices. They wait for a
+ * list as long as it does, at most `waitMs`.
+ */
+export function createStoredLists(bus: Bus, waitMs: number): ToolLists {
+  const bucket = bus.bucket(buckets.tools);
+  return {
+    async read({ session }, signal) {
+      const end = performance.now() + waitMs;
+      for (;;) {
+        const known = (await bucket.get(session))?.value;
+        if (known !== undefined || performance.now() > end) return known ?? [];
+        await delay(pollMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
+      }
+    },
+    forget: () => undefined,
   };
 }
 

@@ -24,7 +24,7 @@ export async function readContext(
 ): Promise<TurnContext> {
   const [earlier, history, tools] = await Promise.all([
     readEarlier(deps.bus, input, signal),
-    deps.history.read(input.device),
+    deps.history.read(input.device, input),
     presence.features.mcp === true ? listTools(input, deps, signal) : [],
   ]);
   return { earlier, history, tools };

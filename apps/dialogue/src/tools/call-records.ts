@@ -54,6 +54,12 @@ export function createCallRecords(bus: Bus): CallRecords {
   };
 }
 
+/** The records of a shadow: no call gets a place. Its tools would act on the real system. */
+export const refusedCalls: CallRecords = {
+  placesOf: () => () => Promise.reject(new ToolError("tools cannot be called now")),
+  finish: () => Promise.resolve(),
+};
+
 /** Stores a new call. Gives the one that is stored already, if any. */
 async function create(
   bucket: Bucket<ToolCallRecord, ToolCallRecord>,
