@@ -103,6 +103,10 @@ async function takePorts(wanted) {
 }
 
 async function start({ gateways, traces }) {
+  if (process.env.VOXBUS_SHADOW)
+    throw new Error(
+      "VOXBUS_SHADOW: expected no value. A shadow is started beside the system (docs/operations.md, a shadow)",
+    );
   const list = listPrograms({ gateways, env: process.env });
   const given = process.env.VOXBUS_NATS_URL;
   const nats = {

@@ -147,11 +147,12 @@ export interface Variable {
   readonly fallback: unknown;
 }
 
-/** Lists a schema's variables in its order. */
+/** Lists a schema's variables in its order, without those that it only refuses. */
 export function listVariables(shape: ConfigShape): readonly Variable[] {
   const { properties = {} } = z.toJSONSchema(z.object(shape), { io: "input", unrepresentable: "any" });
-  return Object.entries(properties).map(([name, schema]) => {
-    const { default: fallback, description = "", enum: choices } = schema as Record<string, unknown>;
+  return Object.entries(properties).flatMap(([name, schema]) => {
+    const { default: fallback, description = "", enum: choices, not } = schema as Record<string, unknown>;
+    if (not !== undefined) return [];
     const values = Array.isArray(choices) ? ` (${choices.join(", ")})` : "";
     return { name, meaning: `${description as string}${values}`, fallback };
   });

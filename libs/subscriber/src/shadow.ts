@@ -24,6 +24,11 @@ export const shadowConfig = {
     ),
 };
 
+/** The same variable in a program that cannot run as a shadow: it would take part as the real one. */
+export const noShadowConfig = {
+  VOXBUS_SHADOW: z.never("expected no value: this program cannot run as a shadow").optional(),
+};
+
 /** The longest work on one message of a shadow, ms. */
 const longestMs = 120_000;
 /** The subjects whose newest results a shadow keeps, and how many of each. */

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { buckets, channels, type Outbound, type Stats } from "@voxbus/protocol";
 import { expect, test, vi } from "vitest";
-import { ConfigError, startSubscriber, type Program } from "./index.ts";
+import { checkProgram, ConfigError, startSubscriber, variablesOf, type Program } from "./index.ts";
 import { useTestPrograms } from "./test-programs.ts";
 
 const programs = useTestPrograms();
@@ -120,4 +120,15 @@ test("NATS credentials: contradictions stop the program before it connects, with
     "VOXBUS_NATS_KEY: VOXBUS_NATS_CERT is missing",
     "VOXBUS_NATS_KEY: cannot read /nowhere (ENOENT)",
   ]);
+});
+
+test("subscriber: only a program that can run as a shadow takes VOXBUS_SHADOW; others would start as the real one", async () => {
+  const env = { VOXBUS_NATS_URL: "nats://127.0.0.1:1", VOXBUS_SHADOW: "next" };
+  const problem = "VOXBUS_SHADOW: expected no value: this program cannot run as a shadow";
+  await expect(startSubscriber({ name: "test" }, () => undefined, env)).rejects.toThrow(problem);
+  expect(checkProgram({ name: "test" }, env).problems).toEqual([problem]);
+  expect(checkProgram({ name: "test", shadow: [] }, env).problems).toEqual([]);
+  const names = (program: Program) => variablesOf(program).map(({ name }) => name);
+  expect(names({ name: "test" })).not.toContain("VOXBUS_SHADOW");
+  expect(names({ name: "test", shadow: [] })).toContain("VOXBUS_SHADOW");
 });

@@ -39,7 +39,7 @@ import { createOpenReply, type OpenReply } from "./reply.ts";
 import { createProfileErrors } from "./profile-errors.ts";
 import { reportVitals, type Report, type ReportDetails } from "./report.ts";
 import { createSend, type Send } from "./send.ts";
-import { createShadowBus, shadowConfig } from "./shadow.ts";
+import { createShadowBus, noShadowConfig, shadowConfig } from "./shadow.ts";
 import { createTools, type OfferTool, type OwnTools } from "./tool.ts";
 import { createOpenSpeaker, type OpenSpeaker } from "./speaker.ts";
 
@@ -81,7 +81,10 @@ export interface Program<S extends ConfigShape = ConfigShape> extends ServicePro
    * use if it is missing. A program that uses none asks JetStream for nothing.
    */
   readonly streams?: readonly (StreamName | BucketName)[];
-  /** The patterns of the channels on which it stores its results, if it can run as a shadow (`VOXBUS_SHADOW`). */
+  /**
+   * The patterns of the channels on which it stores its results, if it can run as a shadow (`VOXBUS_SHADOW`). Without them
+   * it does not start with that variable.
+   */
   readonly shadow?: readonly string[];
   /** The semantic version that NATS's services API shows; default 0.0.0. */
   readonly version?: string;
@@ -157,7 +160,8 @@ function withBus<S extends ConfigShape>(program: Program<S>): ServiceProgram<S &
       () => program.checkConfig?.(config),
     );
   };
-  const config = { ...program.config, ...busConfig, ...claimGuardConfig, ...(program.shadow && shadowConfig) };
+  const shadow = program.shadow ? shadowConfig : noShadowConfig;
+  const config = { ...program.config, ...busConfig, ...claimGuardConfig, ...shadow };
   return { ...program, config, checkConfig } as unknown as ServiceProgram<S & typeof busConfig>;
 }
 

@@ -25,19 +25,21 @@ describe("compose", () => {
   });
 
   it.each(Object.keys(ours))("%s: every variable of the program reaches its container", (name) => {
-    const known = variablesOf(programs.find((program) => program.name === name)!).map((variable) => variable.name);
+    const program = programs.find((program) => program.name === name)!;
+    const known = variablesOf(program).map((variable) => variable.name);
     const passed = `${readPart(variables, "x-every")}${readPart(variables, name)}`;
     const fixed = `${readPart(compose, "x-environment")}${readPart(compose, name)}`;
     const missing = known.filter(
       (variable) => !passed.includes(` ${variable}:\n`) && !fixed.includes(` ${variable}: `),
     );
-    // In a container of its own a program keeps the port that is scraped and probed.
-    expect(missing).toEqual([`VOXBUS_${name.toUpperCase()}_OPS_PORT`]);
+    // In a container of its own a program keeps the port that is scraped and probed, and the real one is no shadow.
+    const shadow = program.shadow ? ["VOXBUS_SHADOW"] : [];
+    expect(missing).toEqual([...shadow, `VOXBUS_${name.toUpperCase()}_OPS_PORT`]);
     expect(readPart(compose, name)).toContain(`extends: { file: variables.yaml, service: ${name} }`);
   });
 
   it("variables: what compose.yaml sets can be changed, unless it is an address or a path in the container", () => {
-    const set = [...compose.matchAll(/^ +((?:VOXBUS|OTEL)_\w+): (.*)$/gm)].map(([, name = "", value = ""]) => {
+    const set = [...compose.matchAll(/((?:VOXBUS|OTEL)_\w+): (.*)$/gm)].map(([, name = "", value = ""]) => {
       return [name, value.startsWith(`\${${name}:-`)] as const;
     });
     const fixed = set.filter(([, isOpen]) => !isOpen).map(([name]) => name);
@@ -47,7 +49,21 @@ describe("compose", () => {
       "VOXBUS_MCP_HOST",
       "VOXBUS_MONITOR_HOST",
       "VOXBUS_OPS_HOST",
+      "VOXBUS_SHADOW",
+      "VOXBUS_SHADOW",
     ]);
+  });
+
+  it("shadows: each program that can be one has a container for it, with settings of its own", () => {
+    const names = programs.filter(({ shadow }) => shadow !== undefined).map(({ name }) => name);
+    expect([...compose.matchAll(/^ {2}(\w+)-shadow:$/gm)].map(([, name]) => name)).toEqual(names);
+    for (const name of names) {
+      const part = readPart(compose, `${name}-shadow`);
+      expect(part).toContain(`PROGRAM: ${name}, VOXBUS_SHADOW: next }\n`);
+      expect(part).not.toContain("variables.yaml");
+    }
+    for (const line of ["<<: *program", "profiles: [shadow]", "env_file: [{ path: shadow.env, required: false }]"])
+      expect(readPart(compose, "x-shadow")).toContain(`  ${line}\n`);
   });
 
   it(".env.example: it has every variable that compose takes, and sets none", () => {

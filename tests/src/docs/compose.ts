@@ -6,8 +6,9 @@ export type Tables = ReadonlyMap<string, readonly Variable[]>;
 
 /** The programs with a container in deploy/compose. */
 const services = ["gateway", "asr", "tts", "dialogue", "tools", "monitor", "mcp"];
-/** In a container a program listens on all addresses, and its operations port is its own. */
-const isFixed = (name: string) => /^VOXBUS_(?:OPS|GATEWAY|MONITOR|MCP)_HOST$|_OPS_PORT$|^VOXBUS_MCP_FILE$/.test(name);
+/** In a container a program listens on all addresses, its operations port is its own, and a shadow has one of its own. */
+const isFixed = (name: string) =>
+  /^VOXBUS_(?:OPS|GATEWAY|MONITOR|MCP)_HOST$|_OPS_PORT$|^VOXBUS_(?:MCP_FILE|SHADOW)$/.test(name);
 /** The standard variables of OpenTelemetry that turn traces on and direct them (docs/traces.md). */
 const traces = [
   "OTEL_EXPORTER_OTLP_ENDPOINT",

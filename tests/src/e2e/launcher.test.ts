@@ -198,3 +198,10 @@ test("npm start: a program with an invalid configuration stops everything, and i
   expect(ended.stderr).toMatch(/voxbus: \S+ could not start \(code 1\)/);
   expect(ended.stdout).toContain("everything stopped");
 });
+
+test("npm start: a system of shadows would be mute, and is refused", () => {
+  const env = { ...process.env, ...freePorts, VOXBUS_SHADOW: "next" };
+  const ended = spawnSync(process.execPath, [launcher], { env, encoding: "utf8" });
+  expect([ended.status, ended.stdout]).toEqual([1, ""]);
+  expect(ended.stderr).toMatch(/^voxbus: VOXBUS_SHADOW: expected no value\..*\n$/);
+});
