@@ -1,3 +1,4 @@
+import { channels } from "@voxbus/protocol";
 import { expect, test } from "vitest";
 import { allChannels, findChannel, intersect, listSubscriptions, requireChannel } from "./subjects.ts";
 
@@ -31,9 +32,11 @@ test("subscriptions: what TURNS stores is read from its copies, everything else 
     "device.k.event",
   ]);
   expect(listSubscriptions("stored.>")).toEqual(["heard", "say", "say.open"].map((name) => `stored.device.*.${name}`));
-  expect(listSubscriptions(">")).toHaveLength(allChannels.length);
+  expect(listSubscriptions(">")).toHaveLength(allChannels.length + 1);
   expect(listSubscriptions(">", "k")).toEqual(
-    listSubscriptions(">").map((subject) => subject.replace("device.*", "device.k")),
+    listSubscriptions(">").map((subject) =>
+      subject.replace("device.*", "device.k").replace("shadow.*.>", "shadow.*.device.k.>"),
+    ),
   );
   expect(listSubscriptions("device.*.out", "k")).toEqual(["device.k.out"]);
   expect(() => listSubscriptions("device.hall.>", "k")).toThrow("no subject of the contract fits");
@@ -46,12 +49,29 @@ test.each(["", "device..out", "device.a b.out", "device.>.out", ".out", "fleet."
   },
 );
 
-test.each(["devices.>", "device.a.hear", "stored.fleet.out", "stored.device.a.out"])(
-  "subscriptions: %s fits nothing, and the error lists the subjects",
-  (pattern) => {
-    expect(() => listSubscriptions(pattern)).toThrow(/no subject of the contract fits[^]*device\.<id>\.heard/);
-  },
-);
+test.each([
+  [">", "*", "shadow.*.>"],
+  ["shadow.next.>", "*", "shadow.next.>"],
+  ["shadow.next.>", "k", "shadow.next.device.k.>"],
+  ["shadow.*.device.k.heard", "*", "shadow.*.device.k.heard"],
+  ["shadow.*.device.*.say", "k", "shadow.*.device.k.say"],
+  ["shadow.next.stats.dialogue", "*", "shadow.next.stats.dialogue"],
+])("subscriptions: for %s of the device %s it takes what shadows publish from %s", (pattern, device, expected) => {
+  expect(listSubscriptions(pattern, device).filter((subject) => subject.startsWith("shadow."))).toEqual([expected]);
+});
+
+test.each([
+  "devices.>",
+  "device.a.hear",
+  "stored.fleet.out",
+  "stored.device.a.out",
+  "shadow.next.device.a.hear",
+  "shadow.next",
+  "shadow.next.tool.lamp",
+  "shadow.next.stored.device.a.heard",
+])("subscriptions: %s fits nothing, and the error lists the subjects", (pattern) => {
+  expect(() => listSubscriptions(pattern)).toThrow(/no subject of the contract fits[^]*device\.<id>\.heard/);
+});
 
 test("channel: every row is found by a subject of its own, also as a copy of the stream", () => {
   for (const { row, subject } of allChannels) {
@@ -60,5 +80,14 @@ test("channel: every row is found by a subject of its own, also as a copy of the
     expect(requireChannel(own)).toMatchObject({ subject: own, pattern: row.pattern });
   }
   expect(requireChannel("stored.device.x1.heard").subject).toBe("device.x1.heard");
+  expect(findChannel("shadow.next.device.x1.heard")?.row).toBe(channels.heard);
+  expect(requireChannel("shadow.next.device.AA:BB:CC:DD:EE:FF.heard")).toMatchObject({
+    subject: "shadow.next.device.aa:bb:cc:dd:ee:ff.heard",
+    schema: channels.heard.schema,
+    delivery: "live",
+  });
+  for (const subject of ["shadow.next.tool.lamp", "shadow.next.shadow.next.fleet.out", "shadow.next"])
+    expect(findChannel(subject)).toBeUndefined();
+  expect(() => requireChannel("shadow.a:b.fleet.out")).toThrow("the name of the shadow");
   expect(requireChannel("device.AA:BB:CC:DD:EE:FF.out").subject).toBe("device.aa:bb:cc:dd:ee:ff.out");
 });

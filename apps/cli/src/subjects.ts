@@ -1,8 +1,11 @@
 import {
   channels,
+  hasShadow,
   parseDeviceId,
   parseName,
   ProtocolError,
+  shadowOf,
+  shadowPattern,
   storedPattern,
   type Channel,
   type Delivery,
@@ -32,6 +35,14 @@ export const allChannels: readonly NamedChannel[] = Object.entries(channels)
 
 const storedPrefix = storedPattern.replace("<subject>", "");
 
+const shadowPrefix = shadowPattern.replace("<name>", "*").replace("<subject>", "");
+
+/** Splits a subject of a shadow into the shadow's name and the subject of the real program. Gives undefined for any other. */
+function splitShadow(subject: string): { readonly name: string; readonly own: string } | undefined {
+  const [first = "", name = "", ...own] = subject.split(".");
+  return shadowPrefix === `${first}.*.` && own.length > 0 ? { name, own: own.join(".") } : undefined;
+}
+
 /** The subject without `stored.`, under which the stream publishes again what it stored. */
 export function plainSubject(subject: string): string {
   return subject.startsWith(storedPrefix) ? subject.slice(storedPrefix.length) : subject;
@@ -39,8 +50,10 @@ export function plainSubject(subject: string): string {
 
 /** Finds the channel of a subject, or undefined if it is not one of the contract. */
 export function findChannel(subject: string): NamedChannel | undefined {
-  const plain = plainSubject(subject);
-  return allChannels.find((channel) => intersect(plain, channel.subject) === plain);
+  const shadow = splitShadow(subject);
+  const plain = shadow?.own ?? plainSubject(subject);
+  const channel = allChannels.find((channel) => intersect(plain, channel.subject) === plain);
+  return shadow === undefined || (channel && hasShadow(channel.row)) ? channel : undefined;
 }
 
 /**
@@ -52,9 +65,16 @@ export function requireChannel(subject: string): AnyChannel {
   if (row === undefined) {
     throw new UsageError(`"${subject}" is not a subject of the contract. Its subjects are:\n${listPatterns()}`);
   }
+  const shadow = splitShadow(subject);
+  const channel = fillId(row, shadow?.own ?? plainSubject(subject));
+  return shadow === undefined ? channel : shadowOf(channel, readName(shadow.name, "the name of the shadow"));
+}
+
+/** Gives the channel of a row with the id that stands in a subject. Throws UsageError that names the limit of the id. */
+function fillId(row: Row, subject: string): AnyChannel {
   const at = row.pattern.split(".").findIndex((token) => token.startsWith("<"));
   if (at === -1) return row();
-  const id = plainSubject(subject).split(".")[at] ?? "";
+  const id = subject.split(".")[at] ?? "";
   return row(row.pattern.startsWith("device.") ? readDevice(id) : readName(id));
 }
 
@@ -84,7 +104,7 @@ function readId(parse: () => string): string {
 /**
  * Lists what to subscribe to for the messages of a pattern: the part of each channel that fits it. A user of NATS may be
  * permitted some of these and not the whole pattern. Of what the stream `TURNS` stores, it names the copies that the
- * stream publishes. With `device`, it leaves out the subjects of other devices. Throws UsageError when no subject of the
+ * stream publishes. All that shadows publish is one part. With `device`, it leaves out the subjects of other devices. Throws UsageError when no subject of the
  * contract fits the pattern.
  */
 export function listSubscriptions(pattern: string, device = "*"): readonly string[] {
@@ -92,13 +112,21 @@ export function listSubscriptions(pattern: string, device = "*"): readonly strin
   if (!isValid)
     throw new UsageError(`"${pattern}" is not a pattern of subjects, as in device.kitchen.> or device.*.heard`);
   const onlyStored = pattern.startsWith(storedPrefix);
+  const ofDevice = (subject: string) =>
+    subject.startsWith("device.") ? intersect(subject, `device.${device}.>`) : subject;
   const found = allChannels.flatMap(({ row, subject }) => {
-    const own = subject.startsWith("device.") ? intersect(subject, `device.${device}.>`) : subject;
+    const own = ofDevice(subject);
     const part = own && intersect(plainSubject(pattern), own);
     const isStored = (row.delivery as Delivery) === "TURNS";
     if (part === undefined || (onlyStored && !isStored)) return [];
     return [isStored ? storedPrefix + part : part];
   });
+  const shadows = intersect(pattern, `${shadowPrefix}${device === "*" ? "" : `device.${device}.`}>`);
+  const isShadows = ({ row, subject }: NamedChannel) => {
+    const own = ofDevice(subject);
+    return own !== undefined && hasShadow(row) && intersect(pattern, shadowPrefix + own) !== undefined;
+  };
+  if (shadows !== undefined && allChannels.some(isShadows)) found.push(shadows);
   if (found.length > 0) return found;
   throw new UsageError(`no subject of the contract fits "${pattern}". Its subjects are:\n${listPatterns()}`);
 }

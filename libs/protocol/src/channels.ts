@@ -136,6 +136,11 @@ export function shadowOf<S extends z.ZodType>(channel: Channel<S>, name = "*"): 
   return { ...channel, subject, pattern: shadowPattern.replace("<subject>", channel.pattern), delivery: "live" };
 }
 
+/** Tells whether a shadow publishes on a channel what the real program would publish or store there. */
+export function hasShadow({ delivery }: Pick<ChannelRow, "delivery">): boolean {
+  return delivery === "live" || streamNames.some((stream) => stream === delivery);
+}
+
 /** The subject patterns that a stream stores, `*` in place of ids. */
 export function subjectsOfStream(stream: StreamName): string[] {
   return Object.values(channels).flatMap((toChannel) => (toChannel.delivery === stream ? [toChannel().subject] : []));

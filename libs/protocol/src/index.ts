@@ -140,6 +140,7 @@ export {
   envelopes,
   kinds,
   stored,
+  hasShadow,
   shadowOf,
   shadowPattern,
   storedPattern,

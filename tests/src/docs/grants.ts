@@ -153,6 +153,7 @@ export const grants: readonly Grant[] = [
     reads: ["profiles", "registry"],
     watches: ["gateways", "presence", "profiles", "devices", "registry"],
     writes: ["profiles", "registry", "probes"],
+    shadows: "subscribes",
     backsUp: true,
   },
   {

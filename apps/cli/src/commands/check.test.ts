@@ -12,6 +12,13 @@ test("check: a message that fits its subject is printed", async () => {
   expect(json.stdout).toBe(`${JSON.stringify({ subject: "device.kitchen.in.text", message: said })}\n`);
 });
 
+test("check: what a shadow publishes is a message of the real program", async () => {
+  const heard = { session: "s1", listen: 1, utterance: 1, from: 5, origin: 9, text: "hello", language: "en" };
+  const subject = "shadow.next.device.kitchen.heard";
+  const { code, stdout } = await runCli(["check", subject, "--json"], {}, encodeEnvelope(envelopes.heard, heard));
+  expect([code, JSON.parse(stdout)]).toEqual([0, { subject, message: heard }]);
+});
+
 test("check: bytes are printed as the document writes them, and read from hexadecimal text", async () => {
   const audio = encodeEnvelope(channels.inAudio.schema, { ...said, kind: "audio", body: Uint8Array.of(0xf8, 0xff) });
   const hex = Buffer.from(audio).toString("hex").replaceAll(/(..)/g, "$1 ");

@@ -103,6 +103,7 @@ test.each([
   ["device.kitchen.hear", "{}", /not a subject of the contract/],
   ["device.*.out", "{}", /not a subject of the contract/],
   ["stored.device.kitchen.heard", "{}", /only the stream publishes/],
+  ["shadow.next.device.kitchen.heard", "{}", /only a shadow publishes/],
 ])("send: to %s %s is wrong usage", async (target, json, problem) => {
   const { code, stderr } = await send(target, json);
   expect([code, stderr]).toEqual([2, expect.stringMatching(problem)]);

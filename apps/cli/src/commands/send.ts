@@ -40,6 +40,7 @@ named. What a stream stores is stored with its message id, and a request prints 
   async run({ parameters: [target = "", given = ""], options }, { connect, print, signal, stdin }) {
     const timeoutMs = readNumber(options.timeout, "--timeout", 1, maxTimeoutS) * 1000;
     if (target.startsWith("stored.")) throw new UsageError(`only the stream publishes on ${target}.`);
+    if (target.startsWith("shadow.")) throw new UsageError(`only a shadow publishes on ${target}.`);
     const isSubject = target.includes(".");
     const channel: AnyChannel = isSubject ? requireChannel(target) : channels.out(readDevice(target));
     const { schema, subject } = channel;

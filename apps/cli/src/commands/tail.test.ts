@@ -1,5 +1,5 @@
 import type { Bus } from "@voxbus/bus";
-import { channels, type Heard, type InAudio, type Say, type Stats, type BadMessage } from "@voxbus/protocol";
+import { channels, shadowOf, type Heard, type InAudio, type Say, type Stats, type BadMessage } from "@voxbus/protocol";
 import { connectTestBus, findFreePort, loose, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCli, startCli, type RunningCli } from "../test-cli.ts";
@@ -66,6 +66,18 @@ test("tail: shows every kind of message, decoded, each stored one once", async (
     "fleet.out system command=reboot",
     "device.hall.event gateway=g1 state=closed reason=gone session=s2",
   ]);
+});
+
+test("tail: what shadows publish is shown under its own subject, also beside all others", async () => {
+  const [all, own] = [await startTail(), await startTail(["shadow.next.>"])];
+  await bus.store(channels.heard("cellar"), heard);
+  bus.publish(shadowOf(channels.heard("cellar"), "other"), heard);
+  bus.publish(shadowOf(channels.heard("cellar"), "next"), heard);
+  await Promise.all([all, own].map((one) => one.printed(/shadow\.next.*\n/)));
+  const subjectsOf = async (one: RunningCli) => (await endTail(one)).map((line) => line.split(" ")[1]);
+  const next = "shadow.next.device.cellar.heard";
+  expect(await subjectsOf(own)).toEqual([next]);
+  expect(await subjectsOf(all)).toEqual(["device.cellar.heard", "shadow.other.device.cellar.heard", next]);
 });
 
 test("tail: with --json each line is a message with its time, subject and turn", async () => {

@@ -17,15 +17,16 @@ export const tail = command({
     ...jsonOption,
   },
   details: `
-PATTERN is a pattern of subjects; the default is all of them. Audio is folded to one line a second. The messages of a turn
-have one color. A malformed message is red, with the field and its limit, not its value. So is what programs report as
-dropped; the rest of their numbers is shown only if PATTERN or --kind names stats.
+PATTERN is a pattern of subjects; the default is all of them, also those of shadows. Audio is folded to one line a second.
+The messages of a turn have one color. A malformed message is red, with the field and its limit, not its value. So is what
+programs report as dropped; the rest of their numbers is shown only if PATTERN or --kind names stats.
 
 It shows what people say. It needs only the permission to subscribe, as the user listener has it, and leaves out what NATS
 does not permit. Ctrl-C ends it.
 
   voxbus tail
   voxbus tail 'device.kitchen.>' --kind heard,say,bad
+  voxbus tail 'shadow.next.>'
   voxbus tail --turn 31 --json`,
   async run({ parameters: [pattern = ">"], options }, shell) {
     const kinds = readKinds(options.kind);

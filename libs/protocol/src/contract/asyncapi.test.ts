@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
-import { channels, envelopes, stored, type Channel, type ChannelRow } from "../channels.ts";
+import { channels, envelopes, hasShadow, stored, type Channel, type ChannelRow } from "../channels.ts";
 import { describeAsyncApi } from "./asyncapi.ts";
 
 interface Operation {
@@ -45,14 +45,17 @@ describe("AsyncAPI document", () => {
     expect(validate({ ...document, channels: { wrong: { address: 5 } } })).toBe(false);
   });
 
-  it("has every channel, what the stream publishes again, the answers, and no other", () => {
+  it("has every channel, what the stream publishes again, what shadows publish, the answers, and no other", () => {
     const again = rows.flatMap(({ pattern, ...row }) =>
       row.delivery === "TURNS"
         ? [stored({ ...row, pattern, subject: pattern } as Channel<z.ZodType, "TURNS">).subject]
         : [],
     );
     const answers = rows.flatMap(({ answer }) => (answer ? [null] : []));
-    const expected = [...rows.map(({ pattern }) => pattern), ...again].map(addressOf);
+    const shadows = rows.flatMap((row) => (hasShadow(row) ? [`shadow.<shadow>.${row.pattern}`] : []));
+    expect(shadows).toContain("shadow.<shadow>.device.<id>.heard");
+    expect(shadows.filter((pattern) => /tool\.<name>$|replay/.test(pattern))).toEqual([]);
+    const expected = [...rows.map(({ pattern }) => pattern), ...again, ...shadows].map(addressOf);
     const addresses = Object.values(document.channels).map(({ address }) => address);
     expect(sorted(addresses)).toEqual(sorted([...expected, ...answers]));
   });

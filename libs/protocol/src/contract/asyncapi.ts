@@ -1,5 +1,14 @@
 import type { z } from "zod";
-import { channels, envelopes, stored, type Channel, type ChannelRow, type Delivery } from "../channels.ts";
+import {
+  channels,
+  envelopes,
+  hasShadow,
+  shadowOf,
+  stored,
+  type Channel,
+  type ChannelRow,
+  type Delivery,
+} from "../channels.ts";
 import { busVersion } from "../envelopes/fields.ts";
 import { severities } from "../envelopes/operations.ts";
 import { describeEnvelopes, type JsonSchema } from "./json-schema.ts";
@@ -10,6 +19,7 @@ const plainName = { description: "A name: 1 to 64 characters of A-Z a-z 0-9 _ -.
 /** The parameters in subjects that are no plain names. */
 const parameters: Readonly<Record<string, object>> = {
   id: { description: "A device id: 1 to 64 characters of A-Z a-z 0-9 : _ -, the first no colon." },
+  shadow: { description: "The name of the shadow: 1 to 64 characters of A-Z a-z 0-9 _ -." },
   severity: { description: "The severity of the alert.", enum: severities },
 };
 
@@ -22,7 +32,7 @@ const deliveries: Readonly<Record<Delivery, string>> = {
   view: "Every message of the subjects that match.",
 };
 
-/** A channel of the document: a row of the table, or what a stream publishes again. */
+/** A channel of the document: a row of the table, what a stream publishes again, or what a shadow publishes in its place. */
 interface Row {
   readonly name: string;
   readonly row: ChannelRow & { readonly answer?: z.ZodType };
@@ -58,11 +68,15 @@ export function describeAsyncApi(): JsonSchema {
 function listRows(): readonly Row[] {
   return Object.entries(channels).flatMap(([name, row]): readonly Row[] => {
     if (row.delivery === "view") return [];
-    if (row.delivery !== "TURNS") return [{ name, row }];
-    const again = stored(row(`<${row.pattern.split(/[<>]/)[1]}>`) as Channel<z.ZodType, "TURNS">);
+    const channel: Channel = row(`<${row.pattern.split(/[<>]/)[1]}>`);
+    const derived = (prefix: string, one: Channel) => ({
+      name: `${prefix}${name.charAt(0).toUpperCase()}${name.slice(1)}`,
+      row: { ...one, pattern: one.subject },
+    });
     return [
       { name, row },
-      { name: `stored${name.charAt(0).toUpperCase()}${name.slice(1)}`, row: { ...again, pattern: again.subject } },
+      ...(row.delivery === "TURNS" ? [derived("stored", stored(channel as Channel<z.ZodType, "TURNS">))] : []),
+      ...(hasShadow(row) ? [derived("shadow", shadowOf(channel, "<shadow>"))] : []),
     ];
   });
 }
