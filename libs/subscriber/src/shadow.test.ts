@@ -79,7 +79,7 @@ test("shadow: it joins no queue group of the real program, offers no tools to ot
   // No report of NATS: who takes it counts it as malformed.
   bus.publish({ ...channels.event("d1"), subject: brokerTraceSubject }, { session: "s1", at: 1, gateway: "g" });
   for (let n = 0; n < 20; n += 1) bus.publish(channels.event("d1"), { session: "s1", at: n, gateway: "g" });
-  await expect.poll(() => got).toEqual({ real: 20, shadow: 20 });
+  await expect.poll(() => got, { timeout: 10_000 }).toEqual({ real: 20, shadow: 20 });
   expect(bus.stats().drops).not.toHaveProperty("bad-envelope");
   await expect(bus.request(channels.tool("door"), call)).rejects.toThrow(NoResponderError);
   served.close();

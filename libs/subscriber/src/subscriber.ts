@@ -179,7 +179,7 @@ function buildOf<S extends ConfigShape>(
     const { log, meter, signal, defer } = service;
     const config = service.config as unknown as BusConfig & z.infer<z.ZodObject<typeof claimGuardConfig>>;
     const shadowName = shadow && (service.config as z.infer<z.ZodObject<typeof shadowConfig>>).VOXBUS_SHADOW;
-    // A shadow creates nothing, and is a user of its own.
+    // A shadow brings no stream up to date, and is a user of its own.
     const user = shadowName === undefined ? { name, streams } : { name: "shadow", streams: [] };
     const connected = await connectBus({ ...config, ...user, meter }, log, signal).catch(explainRefusal);
     defer(() => connected.close());
