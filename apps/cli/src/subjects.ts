@@ -104,8 +104,8 @@ function readId(parse: () => string): string {
 /**
  * Lists what to subscribe to for the messages of a pattern: the part of each channel that fits it. A user of NATS may be
  * permitted some of these and not the whole pattern. Of what the stream `TURNS` stores, it names the copies that the
- * stream publishes. All that shadows publish is one part. With `device`, it leaves out the subjects of other devices. Throws UsageError when no subject of the
- * contract fits the pattern.
+ * stream publishes. All that shadows publish is one part. With `device`, it leaves out the subjects of other devices.
+ * Throws UsageError when no subject of the contract fits the pattern.
  */
 export function listSubscriptions(pattern: string, device = "*"): readonly string[] {
   const isValid = /^[^\s.]+(?:\.[^\s.]+)*$/.test(pattern) && !/>./.test(pattern);
