@@ -1,5 +1,4 @@
-import { rawTimeZones } from "@vvo/tzdb";
-import { languages } from "./phrases.ts";
+import { createPlaceIndex, plainName, type Area, type City, type PlaceIndex } from "./place-index.ts";
 
 /** The result of a search for a place: its IANA time zone, or the cities to choose from, or nothing. */
 export type FoundPlace =
@@ -7,59 +6,120 @@ export type FoundPlace =
   | { readonly type: "ambiguous"; readonly cities: readonly string[] }
   | { readonly type: "unknown" };
 
-interface Zone {
-  readonly name: string;
-  readonly mainCities: readonly string[];
-}
-type Zones = Map<string, Set<Zone>>;
-
+const unknown: FoundPlace = { type: "unknown" };
 const mostCities = 8;
-const utc: Zone = { name: "UTC", mainCities: [] };
-const { byCountry, byCity, byName } = readZones();
+/** An area has the time zone of this share of the people in its cities. */
+const clearShare = 0.8;
+/** A place is meant if it is this many times as large as the next one of its name. */
+const clearFactor = 2.2;
+/** A city that gave a time zone its name counts as this many times as large. */
+const namesakeWeight = 4;
+
+/** Finds the time zone of a city, a region, a country, or an IANA time zone such as Asia/Tokyo, without a network. */
+export type FindPlace = (place: string) => Promise<FoundPlace>;
 
 /**
- * Finds the time zone of a city, a country, or an IANA time zone such as Asia/Tokyo, without a network. Case, accents and
- * punctuation do not matter. A country with several time zones is ambiguous, as is a city that several countries have: "city,
- * country" tells them apart. A zone that is named after a city goes before others that have a city of this name.
+ * Creates a search for places. Case, accents and punctuation do not matter. If several places have a name, the one that is far
+ * larger than the others is meant. "City, region" and "city, country" tell them apart, and mean no other place. An area has the
+ * time zone of most of its people. Without a clear answer there are cities to choose from.
  */
-export function findPlace(place: string): FoundPlace {
-  const whole = plainName(place);
-  const [city = "", country = ""] = place.split(",", 2).map(plainName);
-  const inCountry = [...(byCity.get(city) ?? [])].filter((zone) => byCountry.get(country)?.has(zone));
-  const named = byName.get(whole) ?? byName.get(city) ?? byCity.get(city) ?? byCountry.get(whole) ?? [];
-  const found = inCountry.length > 0 ? inCountry : [...named];
-  if (found.length === 0) return { type: "unknown" };
-  if (found.length === 1) return { type: "zone", timeZone: found[0]!.name };
-  const largest = found.toSorted((one, other) => other.mainCities.length - one.mainCities.length);
-  return { type: "ambiguous", cities: largest.slice(0, mostCities).flatMap((zone) => zone.mainCities[0] ?? []) };
-}
-
-/** Reads the zones by the names of their countries, by those of their cities, and by their own. */
-function readZones(): { readonly byCountry: Zones; readonly byCity: Zones; readonly byName: Zones } {
-  const countries: Zones = new Map();
-  const cities: Zones = new Map();
-  const names: Zones = new Map();
-  const regions = languages.flatMap((language) =>
-    (["long", "short"] as const).map((style) => new Intl.DisplayNames(language, { type: "region", style })),
-  );
-  const add = (to: Zones, name: string, zone: Zone) => {
-    const key = plainName(name);
-    to.set(key, (to.get(key) ?? new Set()).add(zone));
+export function createPlaceFinder(): FindPlace {
+  let index: Promise<PlaceIndex> | undefined;
+  return async (place) => {
+    index ??= createPlaceIndex();
+    return findPlace(place, await index);
   };
-  for (const zone of rawTimeZones) {
-    for (const country of [zone.countryName, ...regions.map((region) => region.of(zone.countryCode) ?? "")])
-      add(countries, country, zone);
-    for (const city of zone.mainCities) add(cities, city, zone);
-    for (const name of [zone.name, ...zone.group])
-      for (const part of [name, name.split("/").at(-1) ?? name]) add(names, part, zone);
-  }
-  for (const name of ["UTC", "GMT"]) add(names, name, utc);
-  return { byCountry: countries, byCity: cities, byName: names };
 }
 
-function plainName(name: string): string {
-  return name
-    .normalize("NFD")
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}]/gu, "");
+function findPlace(place: string, places: PlaceIndex): FoundPlace {
+  const whole = plainName(place);
+  const named = [...places.cities(whole).map(ofCity), ...places.areas(whole).map((area) => ofArea(area))];
+  if (named.length > 0) return decide(named);
+  if (place.includes(",")) return findQualified(place.split(",").map(plainName), places);
+  return findSplit(place, places);
+}
+
+/** Finds "city, region, country". If the city is not known, only a region or a country with a single time zone has its time. */
+function findQualified([city = "", ...within]: readonly string[], places: PlaceIndex): FoundPlace {
+  const found = findWithin(city, within, places);
+  if (found.length > 0) return decide(found.map(ofCity));
+  const [region = ""] = within;
+  return decide(places.qualifiers(region).map((area) => ofArea(area, 1)));
+}
+
+/** Finds "city region" and, in scripts without spaces, the country before the city. */
+function findSplit(place: string, places: PlaceIndex): FoundPlace {
+  const words = place.split(/[\s_]+/);
+  const isHan = /^\p{Script=Han}+$/u.test(place);
+  const pairs = isHan
+    ? Array.from(place, (_, at) => [place.slice(at), place.slice(0, at)] as const)
+    : words.map((_, at) => [words.slice(0, at).join(" "), words.slice(at).join(" ")] as const);
+  for (const [city, area] of pairs) {
+    const found = findWithin(plainName(city), [plainName(area)], places);
+    if (found.length > 0) return decide(found.map(ofCity));
+  }
+  return unknown;
+}
+
+/** Gives the cities of a name that are in each of some areas. */
+function findWithin(city: string, within: readonly string[], places: PlaceIndex): readonly City[] {
+  const areas = within.map(places.qualifiers);
+  return places.cities(city).filter((one) => areas.every((some) => some.some((area) => one.areas.includes(area))));
+}
+
+/** A place that a name can mean. */
+interface Candidate {
+  readonly weight: number;
+  /** Undefined: there are several. */
+  readonly timeZone: string | undefined;
+  /** The city, or the largest city of each time zone. */
+  readonly cities: readonly City[];
+  readonly area?: Area;
+}
+
+function ofCity(city: City): Candidate {
+  const weight = city.isNamesake ? namesakeWeight * city.population : city.population;
+  return { weight, timeZone: city.timeZone, cities: [city] };
+}
+
+function ofArea(area: Area, share = clearShare): Candidate {
+  const zones = new Map<string, { population: number; largest: City }>();
+  for (const city of area.cities) {
+    const { population = 0, largest = city } = zones.get(city.timeZone) ?? {};
+    zones.set(city.timeZone, {
+      population: population + city.population,
+      largest: city.population > largest.population ? city : largest,
+    });
+  }
+  const ranked = [...zones].toSorted(([, one], [, other]) => other.population - one.population);
+  const weight = ranked.reduce((sum, [, { population }]) => sum + population, 0);
+  const [timeZone, most] = ranked[0] ?? [];
+  const isClear = ranked.length === 1 || (most?.population ?? 0) > share * weight;
+  const largest = ranked.map(([, { largest: city }]) => city);
+  return { weight, timeZone: isClear ? timeZone : undefined, cities: largest, area };
+}
+
+function decide(candidates: readonly Candidate[]): FoundPlace {
+  const ranked = candidates.toSorted((one, other) => other.weight - one.weight);
+  const meant = ranked.filter(({ weight }) => weight * clearFactor >= (ranked[0]?.weight ?? 0));
+  const zones = new Set(meant.map(({ timeZone }) => timeZone));
+  const [timeZone] = zones;
+  if (meant.length === 0) return unknown;
+  if (timeZone !== undefined && zones.size === 1) return { type: "zone", timeZone };
+  return { type: "ambiguous", cities: nameChoices(meant).slice(0, mostCities) };
+}
+
+/**
+ * Names the cities of areas, and each city that is meant itself with its country. If others of its name are in the country, it is
+ * named with its region.
+ */
+function nameChoices(meant: readonly Candidate[]): readonly string[] {
+  const own = meant.flatMap(({ area, cities }) => (area === undefined ? cities : []));
+  const areas = meant.filter(({ area }) => area !== undefined && !own.some((city) => city.areas.includes(area)));
+  const named = own.map(({ name, areas: [country, region] }) => {
+    const isAlone = own.filter((city) => city.areas[0] === country).length === 1;
+    const within = isAlone ? country : (region ?? country);
+    return within === undefined ? name : `${name}, ${within.name}`;
+  });
+  return [...new Set([...named, ...areas.flatMap(({ cities }) => cities.map(({ name }) => name))])];
 }

@@ -1,11 +1,12 @@
 import { ToolError, z, type OfferTool } from "@voxbus/subscriber";
 import { formatChoice, formatDate, formatTime } from "./format.ts";
 import { phrasesIn } from "./phrases.ts";
-import { findPlace } from "./places.ts";
+import { createPlaceFinder } from "./places.ts";
 import { placeOf, type ToolDeps } from "./tool-deps.ts";
 
 /** Offers the tool that tells the time and the date, here or at another place. */
 export function offerTime(tool: OfferTool, deps: Pick<ToolDeps, "bus" | "profiles">): void {
+  const findPlace = createPlaceFinder();
   tool(
     {
       name: "get_time",
@@ -17,14 +18,14 @@ export function offerTime(tool: OfferTool, deps: Pick<ToolDeps, "bus" | "profile
           .max(100)
           .optional()
           .describe(
-            "City or country in English, such as Tokyo, or an IANA time zone. Leave it out for the device's own place.",
+            "City, region or country in English, such as Tokyo or Paris, Texas, or an IANA time zone. Leave it out for the device's own place.",
           ),
       }),
     },
-    ({ place = "" }, call) => {
+    async ({ place = "" }, call) => {
       const { language: asked, timeZone: own } = placeOf(call, deps);
       const { phrases, language } = phrasesIn(asked);
-      const found = place === "" ? ({ type: "zone", timeZone: own } as const) : findPlace(place);
+      const found = place === "" ? ({ type: "zone", timeZone: own } as const) : await findPlace(place);
       if (found.type === "unknown") throw new ToolError(phrases.unknownPlace(place));
       if (found.type === "ambiguous")
         throw new ToolError(phrases.choosePlace(place, formatChoice(found.cities, language)));
