@@ -164,6 +164,7 @@ test("timers: they are set, listed and canceled by name, length or time of day, 
   expect(await device.call("cancel_timers", { name: "rice" })).toMatch(
     /^There is no timer or alarm named rice\. The tea timer/,
   );
+  expect(await device.call("cancel_timers", { name: "steak" })).toMatch(/^There is no timer or alarm named steak\./);
   expect(await device.call("cancel_timers", { name: "The Tea Timer" })).toBe("The tea timer is canceled.");
   expect(await device.call("cancel_timers", { name: "23:59" })).toBe("The alarm for 11:59 PM is canceled.");
   expect(await device.call("cancel_timers", { kind: "alarm" })).toBe("The alarm for 7:30 AM, school, is canceled.");

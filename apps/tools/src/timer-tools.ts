@@ -4,6 +4,7 @@ import { formatDate, formatDays, formatLength, formatTime } from "./format.ts";
 import { phrasesIn } from "./phrases.ts";
 import { nextOccurrence, timeOn } from "./recurrence.ts";
 import { maxPerDevice, TooManyRemindersError, type ReminderBook, type StoredReminder } from "./reminder-book.ts";
+import { findNamed } from "./reminder-names.ts";
 import { placeOf, type ToolDeps } from "./tool-deps.ts";
 
 /** Dependencies of the tools for timers and alarms. */
@@ -48,7 +49,8 @@ export function offerTimers(tool: OfferTool, deps: TimerToolDeps): void {
       const { phrases, nameOf, labelsOf, describe } = speakTo(call, deps);
       const all = (await deps.book.list(call.device)).filter((one) => kind === undefined || kindOf(one) === kind);
       if (all.length === 0) return phrases.none;
-      const chosen = wanted === undefined ? all : all.filter((one) => isNamed(wanted, one.name, labelsOf(one)));
+      const chosen =
+        wanted === undefined ? all : findNamed(wanted, all, (one) => ({ name: one.name, labels: labelsOf(one) }));
       if (chosen.length === 0) return [phrases.notFound(wanted ?? ""), ...all.map(describe)].join(" ");
       for (const { id } of chosen) await deps.book.remove(id);
       if (chosen.length > mostNamed) return phrases.canceledMany(chosen.length);
@@ -169,12 +171,4 @@ function speakTo(call: ToolCallInfo, deps: TimerToolDeps) {
 
 function kindOf({ kind = "timer" }: Reminder): "timer" | "alarm" {
   return kind;
-}
-
-/** Tells whether a user means a reminder. Users also say "the tea timer". */
-function isNamed(wanted: string, name: string | undefined, labels: readonly string[]): boolean {
-  const plain = (text: string) => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, "");
-  const asked = plain(wanted);
-  const known = name === undefined ? "" : plain(name);
-  return (known !== "" && asked.includes(known)) || labels.some((label) => plain(label) === asked && asked !== "");
 }
