@@ -10,10 +10,22 @@ export function formatLength(ms: number, language: string): string {
     { unit: "minute", count: Math.floor(seconds / 60) % 60 },
     { unit: "second", count: seconds % 60 },
   ];
-  const texts = parts.flatMap(({ unit, count }) =>
-    count === 0 ? [] : new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(count),
-  );
+  const texts = parts.flatMap(({ unit, count }) => (count === 0 ? [] : formatCount(count, unit, language)));
   return plainSpaces(new Intl.ListFormat(language).format(texts));
+}
+
+/** Writes a length of time in each unit that it is a whole number of, such as "90 minutes". */
+export function formatInUnits(ms: number, language: string): readonly string[] {
+  const units = { hour: hourMs, minute: minuteMs, second: 1000 };
+  return Object.entries(units).flatMap(([unit, length]) =>
+    ms % length === 0 ? plainSpaces(formatCount(ms / length, unit, language)) : [],
+  );
+}
+
+function formatCount(count: number, unit: string, language: string): string {
+  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long", useGrouping: false }).format(
+    count,
+  );
 }
 
 /** Writes how long ago something was, in its largest unit, such as "5 minutes ago". */

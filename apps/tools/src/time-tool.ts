@@ -1,4 +1,4 @@
-import { ToolError, z, type OfferTool } from "@voxbus/subscriber";
+import { z, type OfferTool } from "@voxbus/subscriber";
 import { formatChoice, formatDate, formatTime } from "./format.ts";
 import { phrasesIn } from "./phrases.ts";
 import { createPlaceFinder } from "./places.ts";
@@ -26,9 +26,8 @@ export function offerTime(tool: OfferTool, deps: Pick<ToolDeps, "bus" | "profile
       const { language: asked, timeZone: own } = placeOf(call, deps);
       const { phrases, language } = phrasesIn(asked);
       const found = place === "" ? ({ type: "zone", timeZone: own } as const) : await findPlace(place);
-      if (found.type === "unknown") throw new ToolError(phrases.unknownPlace(place));
-      if (found.type === "ambiguous")
-        throw new ToolError(phrases.choosePlace(place, formatChoice(found.cities, language)));
+      if (found.type === "unknown") return phrases.unknownPlace(place);
+      if (found.type === "ambiguous") return phrases.choosePlace(place, formatChoice(found.cities, language));
       const now = deps.bus.now();
       const { timeZone } = found;
       const date = formatDate(now, timeZone, language, { year: "numeric" });

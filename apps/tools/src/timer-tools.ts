@@ -1,6 +1,6 @@
 import type { Reminder } from "@voxbus/protocol";
 import { ToolError, z, type OfferTool, type ToolCallInfo } from "@voxbus/subscriber";
-import { formatDate, formatDays, formatLength, formatTime } from "./format.ts";
+import { formatDate, formatDays, formatInUnits, formatLength, formatTime } from "./format.ts";
 import { phrasesIn } from "./phrases.ts";
 import { nextOccurrence, timeOn } from "./recurrence.ts";
 import { maxPerDevice, TooManyRemindersError, type ReminderBook, type StoredReminder } from "./reminder-book.ts";
@@ -164,9 +164,15 @@ function speakTo(call: ToolCallInfo, deps: TimerToolDeps) {
   return {
     phrases,
     nameOf,
-    labelsOf: (one: Reminder) => [labelOf(one), labelOf(one, "en"), one.time ?? ""],
+    labelsOf: (one: Reminder) => [language, "en"].flatMap((tag) => [labelOf(one, tag), ...labelMore(one, tag)]),
     describe: (one: StoredReminder) => phrases.rings(nameOf(one), whenOf(one)),
   };
+}
+
+/** Gives a length in other units, and a time of day as it may be said: 19:30 and, without its half of the day, 7:30. */
+function labelMore({ ms, time }: Reminder, language: string): readonly string[] {
+  const lengths = ms === undefined ? [] : formatInUnits(ms, language);
+  return time === undefined ? lengths : [time, `${Number(time.slice(0, 2)) % 12 || 12}${time.slice(2)}`];
 }
 
 function kindOf({ kind = "timer" }: Reminder): "timer" | "alarm" {

@@ -69,6 +69,20 @@ test("answers: volume and brightness are set with the device's own tools, bounde
   ]);
 });
 
+test("answers: volume and brightness are set with the built-in tools where these are offered, in their words", async () => {
+  const device = createDevice(["self.audio_speaker.set_volume", "set_volume", "set_brightness"]);
+  expect((await ask("set the volume to 250", device)).text).toBe("true");
+  await ask("make it quieter", device);
+  await ask("mute", device);
+  await ask("make the screen brighter", device);
+  expect(device.calls).toEqual([
+    ["set_volume", { percent: 100 }],
+    ["set_volume", { change: -10 }],
+    ["set_volume", { percent: 0 }],
+    ["set_brightness", { change: 20 }],
+  ]);
+});
+
 test("answers: a light is switched by the tool that names the room, else by the only one", async () => {
   const device = createDevice(["self.lamp.turn_on", "self.kitchen_light.turn_on", "self.lamp.turn_off"]);
   await ask("turn on the kitchen light", device);
@@ -95,12 +109,65 @@ test("answers: timers and places are the business of tools, whose sentences are 
     ["set_timer", { hours: 1 }],
     ["set_timer", { seconds: 90 }],
     ["list_timers", {}],
-    ["cancel_timers", {}],
+    ["cancel_timers", { kind: "timer" }],
     ["get_time", { place: "New York" }],
     ["end_conversation", {}],
   ]);
+  calls.length = 0;
+  await ask("What time is it in são paulo, Brazil?", { tools, callTool });
+  await ask("set a tea timer for three minutes", { tools, callTool });
+  await ask("cancel the tea timer", { tools, callTool });
+  await ask("cancel the one minute timer", { tools, callTool });
+  await ask("cancel the 90 second timer", { tools, callTool });
+  await ask("cancel all timers and alarms", { tools, callTool });
+  await ask("cancel all alarms", { tools, callTool });
+  await ask("cancel the school alarm", { tools, callTool });
+  await ask("cancel the 7:30 alarm", { tools, callTool });
+  expect(calls).toEqual([
+    ["get_time", { place: "São Paulo Brazil" }],
+    ["set_timer", { minutes: 3, name: "tea" }],
+    ["cancel_timers", { kind: "timer", name: "tea" }],
+    ["cancel_timers", { kind: "timer", name: "1 minute" }],
+    ["cancel_timers", { kind: "timer", name: "90 seconds" }],
+    ["cancel_timers", {}],
+    ["cancel_timers", { kind: "alarm" }],
+    ["cancel_timers", { kind: "alarm", name: "school" }],
+    ["cancel_timers", { kind: "alarm", name: "7:30" }],
+  ]);
+  calls.length = 0;
   expect((await ask("set a timer for 100 hours", { tools, callTool })).text).toContain("twenty four hours");
-  expect(calls).toHaveLength(7);
+  expect(calls).toEqual([]);
+});
+
+test("answers: an alarm is set for the time of the device that comes next, for tomorrow, or for days of every week", async () => {
+  const alarms: object[] = [];
+  const callTool = async (_: string, args: object) => {
+    alarms.push(args);
+    return "The answer of set_alarm.";
+  };
+  const tools = ["set_alarm"];
+  // It is 15:07 in Berlin.
+  for (const text of [
+    "wake me up at three",
+    "wake me up at three thirty",
+    "set an alarm for 3:05 pm",
+    "wake me up at seven tomorrow",
+    "set an alarm for half past six every weekday",
+    "remind me to water the plants at 7 in the evening every sunday",
+  ])
+    expect((await ask(text, { tools, callTool })).text).toBe("The answer of set_alarm.");
+  // There it is the next day already.
+  await ask("wake me up at seven tomorrow", { tools, callTool, timeZone: "Pacific/Auckland" });
+  expect(alarms).toEqual([
+    { time: "03:00" },
+    { time: "15:30" },
+    { time: "15:05" },
+    { time: "07:00", date: "2025-11-21" },
+    { time: "06:30", days: ["monday", "tuesday", "wednesday", "thursday", "friday"] },
+    { time: "19:00", days: ["sunday"], name: "water the plants" },
+    { time: "07:00", date: "2025-11-22" },
+  ]);
+  expect((await ask("wake me up at seven")).text).toBe("I cannot set timers now.");
 });
 
 test.each([

@@ -1,8 +1,10 @@
 import { defineIntent, type Answer, type Intent, type IntentContext } from "./intent.ts";
 import { createChoiceSlot } from "./slot.ts";
 
-/** The tool that sets each level, under the name of its argument. */
+/** The device's own tool that sets each level, under the name of its argument. */
 const setters = { volume: "self.audio_speaker.set_volume", brightness: "self.screen.set_brightness" } as const;
+/** The part of the device's status that has each level. */
+const parts = { volume: "audio_speaker", brightness: "screen" } as const;
 const getStatus = "self.get_device_status";
 const volumeStep = 10;
 const brightnessStep = 20;
@@ -20,12 +22,15 @@ const room = createChoiceSlot({
   office: "office",
 });
 
-/** Intents that use the device's own tools (docs/protocol.md, device MCP): volume, screen, battery, lights. */
+/**
+ * Intents for volume, screen, battery and lights. They use the device's own tools (docs/protocol.md, device MCP), and to set a level
+ * the built-in ones if these are offered.
+ */
 export const deviceIntents: readonly Intent[] = [
   defineIntent({
     name: "set volume",
     phrases: ["set [the] volume to {number} [percent]", "volume {number}", "turn the volume to {number}"],
-    answer: ({ slots, ...device }, signal) => setLevel(device, "volume", Number(slots["number"]), signal),
+    answer: ({ slots, ...device }, signal) => setLevel(device, "volume", { percent: Number(slots["number"]) }, signal),
   }),
   defineIntent({
     name: "change volume",
@@ -38,22 +43,19 @@ export const deviceIntents: readonly Intent[] = [
       "make it {direction:loudness}",
       "speak {direction:loudness}",
     ],
-    answer: async ({ slots, ...device }, signal) => {
-      const level = await readStatus(device, "audio_speaker", "volume", signal);
-      if (level === undefined) return { text: "This device does not tell me its volume.", emotion: "sad" };
-      return setLevel(device, "volume", level + Number(slots["direction"]) * volumeStep, signal);
-    },
+    answer: ({ slots, ...device }, signal) =>
+      setLevel(device, "volume", { change: Number(slots["direction"]) * volumeStep }, signal),
   }),
   defineIntent({
     name: "mute",
     phrases: ["mute", "mute the sound", "turn off the sound"],
-    answer: (device, signal) => setLevel(device, "volume", 0, signal),
+    answer: (device, signal) => setLevel(device, "volume", { percent: 0 }, signal),
   }),
   defineIntent({
     name: "volume",
     phrases: ["what is the volume", "how loud are you"],
     answer: async (device, signal) => {
-      const level = await readStatus(device, "audio_speaker", "volume", signal);
+      const level = await readStatus(device, parts.volume, "volume", signal);
       if (level === undefined) return { text: "This device does not tell me its volume.", emotion: "sad" };
       return { text: `The volume is ${level} percent.`, emotion: "neutral" };
     },
@@ -61,17 +63,15 @@ export const deviceIntents: readonly Intent[] = [
   defineIntent({
     name: "set brightness",
     phrases: ["set [the] [screen] brightness to {number} [percent]", "brightness {number}"],
-    answer: ({ slots, ...device }, signal) => setLevel(device, "brightness", Number(slots["number"]), signal),
+    answer: ({ slots, ...device }, signal) =>
+      setLevel(device, "brightness", { percent: Number(slots["number"]) }, signal),
   }),
   defineIntent({
     name: "change brightness",
     slots: { shade },
     phrases: ["make the screen {shade}"],
-    answer: async ({ slots, ...device }, signal) => {
-      const level = await readStatus(device, "screen", "brightness", signal);
-      if (level === undefined) return { text: "This device does not tell me its brightness.", emotion: "sad" };
-      return setLevel(device, "brightness", level + Number(slots["shade"]) * brightnessStep, signal);
-    },
+    answer: ({ slots, ...device }, signal) =>
+      setLevel(device, "brightness", { change: Number(slots["shade"]) * brightnessStep }, signal),
   }),
   defineIntent({
     name: "battery",
@@ -98,18 +98,27 @@ export const deviceIntents: readonly Intent[] = [
 
 type Device = Omit<IntentContext, "slots">;
 
-async function setLevel(
-  { tools, callTool }: Device,
-  name: keyof typeof setters,
-  level: number,
-  signal?: AbortSignal,
-): Promise<Answer> {
+/** A wish of a user, in the words of the tools `set_volume` and `set_brightness`. */
+type Wish = { readonly percent: number } | { readonly change: number };
+
+/** Sets a level with the tool that speaks of it, and with the device's own if that is not offered. */
+async function setLevel(device: Device, name: keyof typeof setters, wish: Wish, signal?: AbortSignal): Promise<Answer> {
+  const { tools, callTool } = device;
+  const args = "percent" in wish ? { percent: bound(wish.percent) } : wish;
+  if (callTool !== undefined && tools.includes(`set_${name}`))
+    return { text: await callTool(`set_${name}`, args, signal), emotion: "happy" };
   if (callTool === undefined || !tools.includes(setters[name])) {
     return { text: `This device does not let me change its ${name}.`, emotion: "sad" };
   }
-  const bounded = Math.round(Math.min(100, Math.max(0, level)));
-  await callTool(setters[name], { [name]: bounded }, signal);
-  return { text: `The ${name} is now ${bounded} percent.`, emotion: "happy" };
+  const known = "percent" in wish ? 0 : await readStatus(device, parts[name], name, signal);
+  if (known === undefined) return { text: `This device does not tell me its ${name}.`, emotion: "sad" };
+  const level = bound("percent" in wish ? wish.percent : known + wish.change);
+  await callTool(setters[name], { [name]: level }, signal);
+  return { text: `The ${name} is now ${level} percent.`, emotion: "happy" };
+}
+
+function bound(percent: number): number {
+  return Math.round(Math.min(100, Math.max(0, percent)));
 }
 
 async function readStatus(

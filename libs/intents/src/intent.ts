@@ -40,6 +40,8 @@ export interface Intent {
   readonly phrases: readonly string[];
   /** The parsed phrases: options are expanded and slots looked up. */
   readonly paths: readonly (readonly Step[])[];
+  /** The parsed phrases that are only understood in typed text. */
+  readonly typedPaths: readonly (readonly Step[])[];
   readonly pronunciations: Readonly<Record<string, string>>;
   answer(context: IntentContext, signal?: AbortSignal): string | Answer | Promise<string | Answer>;
 }
@@ -52,7 +54,9 @@ export interface IntentDefinition {
    * `[…]` is optional.
    */
   readonly phrases: readonly string[];
-  /** The intent's own slots, in addition to {number}, {unit} and {operator}. */
+  /** Further phrases that are only understood in typed text: a recognizer does not get them. They may have `{words}`, any words. */
+  readonly typed?: readonly string[];
+  /** The intent's own slots, in addition to {number}, {unit}, {operator} and {words}. */
   readonly slots?: Readonly<Record<string, Slot>>;
   /** CMU phones of words that the recognizer's dictionary lacks, as in `{ voxbus: "V AA K S B AH S" }`. */
   readonly pronunciations?: Readonly<Record<string, string>>;
@@ -62,18 +66,25 @@ export interface IntentDefinition {
 /** Checks a definition and makes the intent. Throws an error that names a phrase which is empty, malformed or has an unknown slot. */
 export function defineIntent(definition: IntentDefinition): Intent {
   const slots = { ...commonSlots, ...definition.slots };
-  const paths = definition.phrases.flatMap((phrase) =>
+  const parse = (phrase: string) =>
     expandOptions(phrase).map((variant) => {
       const path = parsePath(variant, slots, `intent "${definition.name}", phrase "${phrase}"`);
       if (path.length === 0) throw new Error(`intent "${definition.name}": phrase "${phrase}" has no words`);
       return path;
-    }),
-  );
+    });
+  const paths = definition.phrases.flatMap(parse);
+  for (const step of paths.flat()) {
+    if (typeof step === "object" && step.slot.arcs.length === 0)
+      throw new Error(
+        `intent "${definition.name}": the slot {${step.name}} has no spoken forms; use it in typed phrases`,
+      );
+  }
   if (paths.length === 0) throw new Error(`intent "${definition.name}" has no phrases`);
   return {
     name: definition.name,
     phrases: definition.phrases,
     paths,
+    typedPaths: (definition.typed ?? []).flatMap(parse),
     pronunciations: definition.pronunciations ?? {},
     answer: (context, signal) => definition.answer(context, signal),
   };

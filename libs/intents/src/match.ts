@@ -10,25 +10,33 @@ export interface Match {
 
 /**
  * Finds the first intent of the table with a phrase that equals the text, heard or typed. Case and punctuation do not
- * matter, digits equal number words, and contractions equal their long form.
+ * matter, digits equal number words, and contractions equal their long form. Phrases that can be heard go before others.
  */
 export function matchIntent(intents: readonly Intent[], text: string): Match | undefined {
   const words = readWords(text);
+  return findMatch(intents, words, "paths") ?? findMatch(intents, words, "typedPaths");
+}
+
+/** Tells whether a heard text is a whole phrase of the table, only the beginning of one, or neither. */
+export function judgePhrase(intents: readonly Intent[], text: string): "whole" | "begun" | "unknown" {
+  const words = readWords(text);
+  if (findMatch(intents, words, "paths")) return "whole";
+  const isBegun = words.length > 0 && intents.some(({ paths }) => paths.some((path) => beginsPath(path, words, 0)));
+  return isBegun ? "begun" : "unknown";
+}
+
+function findMatch(
+  intents: readonly Intent[],
+  words: readonly string[],
+  kind: "paths" | "typedPaths",
+): Match | undefined {
   for (const intent of intents) {
-    for (const path of intent.paths) {
+    for (const path of intent[kind]) {
       const slots = fillPath(path, words, 0);
       if (slots !== undefined) return { intent, slots };
     }
   }
   return undefined;
-}
-
-/** Tells whether a text is a whole phrase of the table, only the beginning of one, or neither. */
-export function judgePhrase(intents: readonly Intent[], text: string): "whole" | "begun" | "unknown" {
-  if (matchIntent(intents, text)) return "whole";
-  const words = readWords(text);
-  const isBegun = words.length > 0 && intents.some(({ paths }) => paths.some((path) => beginsPath(path, words, 0)));
-  return isBegun ? "begun" : "unknown";
 }
 
 function beginsPath([step, ...rest]: readonly Step[], words: readonly string[], at: number): boolean {

@@ -18,15 +18,21 @@ export function createChoiceSlot(choices: Readonly<Record<string, SlotValue>>): 
   const entries = Object.entries(choices)
     .map(([spoken, value]) => ({ words: readWords(spoken), value }))
     .sort((a, b) => b.words.length - a.words.length);
-  let states = 2;
-  const arcs = entries.flatMap(({ words }) => {
-    let from = 0;
-    return words.map((word, i): SlotArc => {
-      const arc: SlotArc = [from, i === words.length - 1 ? 1 : states++, word];
-      from = arc[1];
-      return arc;
-    });
-  });
+  const states = new Map<string, number>([["", 0]]);
+  const arcs: SlotArc[] = [];
+  let next = 2;
+  // Choices that begin with the same words share the states of these words.
+  for (const { words } of entries) {
+    for (const [i, word] of words.entries()) {
+      const from = states.get(words.slice(0, i).join(" ")) ?? 0;
+      const path = words.slice(0, i + 1).join(" ");
+      if (i === words.length - 1) arcs.push([from, 1, word]);
+      else if (!states.has(path)) {
+        states.set(path, next);
+        arcs.push([from, next++, word]);
+      }
+    }
+  }
   return {
     arcs,
     read: (words, at) =>
@@ -70,9 +76,27 @@ const number: Slot = {
   },
 };
 
-/** The slots that every phrase may use: `{number}`, `{unit}` (second, minute, hour) and `{operator}` (+ - * /). */
+const mostWords = 8;
+
+/** Any one to eight words, of typed text only. */
+const words: Slot = {
+  arcs: [],
+  read: (all, at) => {
+    const most = Math.min(mostWords, all.length - at);
+    return Array.from({ length: Math.max(0, most) }, (_, less) => {
+      const length = most - less;
+      return { value: all.slice(at, at + length).join(" "), length };
+    });
+  },
+};
+
+/**
+ * The slots that every phrase may use: `{number}`, `{unit}` (second, minute, hour), `{operator}` (+ - * /), and in typed phrases
+ * `{words}`.
+ */
 export const commonSlots: Readonly<Record<string, Slot>> = {
   number,
+  words,
   unit: createChoiceSlot({
     second: "second",
     seconds: "second",
