@@ -13,7 +13,10 @@ async function readServers(text: string) {
     readonly readServersFile: (
       path: string,
       env: object,
-    ) => { readonly servers: readonly { readonly name: string }[]; readonly unknown: readonly string[] };
+    ) => {
+      readonly servers: readonly { readonly name: string; readonly timeoutMs: number }[];
+      readonly unknown: readonly string[];
+    };
   };
   const path = join(directory, "mcp.json");
   writeFileSync(path, text);
@@ -40,6 +43,18 @@ describe("docs/mcp.md and docs/home-assistant.md", () => {
     const named = rows.flatMap((cells) => cells.join(" ").match(/`(\w+)`/g) ?? []).map(readName);
     expect(fields.filter((field) => !named.includes(field))).toEqual([]);
     expect(rows.map(([name = ""]) => readName(name)).filter((name) => !fields.includes(name))).toEqual([]);
+  });
+
+  it("timeoutMs: the default is as the table says, and ends a call before dialogue gives it up", async () => {
+    const { servers } = await readServers('{"mcpServers": {"one": {"command": "x"}}}');
+    const { timeoutMs = 0 } = servers[0] ?? {};
+    const fields = readTable(readPage("docs/mcp.md"), "table: server fields");
+    const row = fields.find(([name = ""]) => readName(name) === "timeoutMs");
+    expect(row?.at(-1)).toContain(`default ${timeoutMs.toLocaleString("en")}`);
+    const variables = readTable(readPage("docs/operations.md"), "variables: dialogue");
+    const [, most = ""] = variables.find(([name = ""]) => readName(name) === "VOXBUS_DIALOGUE_TOOL_MS") ?? [];
+    // mcp adds 2 s for the way over the bus.
+    expect(timeoutMs + 2000).toBeLessThan(Number(readName(most)));
   });
 
   it("fleet tools: the table has those that an assistant is offered, and no other", async () => {

@@ -43,6 +43,26 @@ test("bridge: the file's patterns say which tools are offered, to which groups, 
   ]);
 });
 
+test("bridge: patterns that match no tool are logged with their fields, and the tools are counted", async () => {
+  const { bridge, tools, lines } = startBridge([
+    stdioServer("one", "normal", {
+      tools: ["echo", "refus*", "Echo", "light_*"],
+      groups: { kids: ["echo", "hang"], adults: ["*"] },
+      finishes: ["order_*", "refuse"],
+    }),
+    stdioServer("two"),
+  ]);
+  await bridge.tried;
+  expect([...tools.keys()].filter((name) => name.startsWith("one"))).toEqual(["one_echo", "one_refuse"]);
+  const logged = (message: string) => lines.filter((line) => line.message === message).map(({ fields }) => fields);
+  const idle = ["tools: Echo", "tools: light_*", "groups.kids: hang", "finishes: order_*"];
+  expect(logged("patterns match no tool")).toEqual([{ server: "one", patterns: idle }]);
+  const connected = logged("server connected");
+  const [one, two] = ["one", "two"].map((server) => connected.find((fields) => fields["server"] === server));
+  expect(two?.["tools"]).toBe([...tools.keys()].length - 2);
+  expect(one).toMatchObject({ tools: 2, listed: two?.["listed"] });
+});
+
 test("bridge: follows the list of tools while the server runs", async () => {
   const { bridge, tools, call, awaitTool } = startBridge([stdioServer("one")]);
   await bridge.tried;

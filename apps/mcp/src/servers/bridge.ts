@@ -2,7 +2,7 @@ import type { Log } from "@voxbus/subscriber";
 import { createCaller, type Caller, type CallMetrics } from "./caller.ts";
 import type { ServerConnection } from "./connection.ts";
 import { createOfferedTools, type BridgedTool, type Offer, type Room } from "./offered-tools.ts";
-import { matchesAny } from "../patterns.ts";
+import { findUnmatched, matchesAny } from "../patterns.ts";
 import { prefixOf, type ServerSettings } from "./servers-file.ts";
 import { superviseServer, type SupervisedServer, type SupervisorLimits } from "./supervisor.ts";
 import type { LeftOutReason, McpTool, McpToolList } from "./tool-list.ts";
@@ -74,6 +74,7 @@ function bridgeServer(settings: ServerSettings, options: BridgeOptions, room: Ro
   const { name: server } = settings;
   let connection: ServerConnection | undefined;
   let leftOut: LeftOut = {};
+  let unmatched: readonly string[] = [];
   const offered = createOfferedTools(offer, room);
   const caller = createCaller(server, { most: limits.calls, connection: () => connection, metrics, log });
 
@@ -85,10 +86,16 @@ function bridgeServer(settings: ServerSettings, options: BridgeOptions, room: Ro
       log.warn({ server, leftOut: left }, "tools left out");
     }
     leftOut = left;
+    const patterns = list.tools.length === 0 ? [] : findIdlePatterns(settings, list.tools);
+    if (patterns.join() !== unmatched.join() && patterns.length > 0)
+      log.warn({ server, patterns }, "patterns match no tool");
+    unmatched = patterns;
+    return { tools: offered.count(), listed: list.tools.length + sumValues(list.leftOut) };
   };
   const lose = () => {
     connection = undefined;
     leftOut = {};
+    unmatched = [];
     offered.replace([]);
   };
   const events = { tools: update, lost: lose, busy: caller.busy };
@@ -124,9 +131,29 @@ function describeTools(
   });
 }
 
+/** Names the patterns of the file that have no effect, each with its field: no tool that the server lists and the file offers fits it. */
+function findIdlePatterns(
+  { tools, groups = {}, finishes }: ServerSettings,
+  listed: readonly McpTool[],
+): readonly string[] {
+  const names = listed.map(({ name }) => name);
+  const offered = names.filter((name) => matchesAny(name, tools));
+  const idle = (field: string, patterns: readonly string[], among: readonly string[]) =>
+    findUnmatched(patterns, among).map((pattern) => `${field}: ${pattern}`);
+  return [
+    ...idle("tools", tools, names),
+    ...Object.entries(groups).flatMap(([group, patterns]) => idle(`groups.${group}`, patterns, offered)),
+    ...idle("finishes", finishes, offered),
+  ];
+}
+
 function groupsOf(tool: string, groups: ServerSettings["groups"]): readonly string[] | undefined {
   if (groups === undefined) return undefined;
   return Object.entries(groups).flatMap(([group, patterns]) => (matchesAny(tool, patterns) ? [group] : []));
+}
+
+function sumValues(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 function sumCounts(counts: readonly LeftOut[]): Readonly<Record<string, number>> {

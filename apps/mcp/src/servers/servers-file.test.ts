@@ -41,7 +41,7 @@ test("servers file: the usual shape is read, with defaults", () => {
     ["home", "sse"],
     ["web", "http"],
   ]);
-  expect(servers[0]).toMatchObject({ tools: ["*"], groups: undefined, finishes: [], timeoutMs: 30_000 });
+  expect(servers[0]).toMatchObject({ tools: ["*"], groups: undefined, finishes: [], timeoutMs: 25_000 });
 });
 
 test("servers file: references are replaced, and their values are secrets", () => {
@@ -60,6 +60,30 @@ test("servers file: references are replaced, and their values are secrets", () =
   expect(servers[1]?.address).toMatchObject({ headers: { Authorization: "Bearer k-123" } });
   expect(servers[1]?.address).toMatchObject({ url: new URL("http://h.local:1/") });
 });
+
+test.each([
+  ["${env:KEY}", "k-123"],
+  ["${KEY:-other}", "k-123"],
+  ["${env:KEY:-other}", "k-123"],
+  ["${NONE:-http://h:1/a-b}", "http://h:1/a-b"],
+  ["${env:NONE:-}", ""],
+  ["${EMPTY:-other}", "other"],
+  ["$${KEY} costs 5$ $$ {KEY}", "${KEY} costs 5$ $$ {KEY}"],
+  ["$${${KEY}}", "${k-123}"],
+])("servers file: the reference %s is read as %s", (given, text) => {
+  const env = { KEY: "k-123", EMPTY: "" };
+  const { servers } = readServersFile(write({ mcpServers: { one: { command: "x", args: [given] } } }), env);
+  expect(servers[0]?.address).toMatchObject({ args: [text] });
+  expect(servers[0]?.secrets).toEqual(text.includes("k-123") ? ["k-123"] : []);
+});
+
+test.each(["${NAME-x}", "${env:}", "${env: KEY}", "${A:-${KEY}}", "${}", "${KEY:x}"])(
+  "servers file: the reference %s is refused with what was expected",
+  (given) => {
+    const [problem] = problemsOf({ mcpServers: { one: { command: "x", args: [given] } } }, { KEY: "hunter2" });
+    expect(problem).toMatch(/^VOXBUS_MCP_FILE: mcpServers\.one\.args\.0: expected \$\{NAME\}, .* as a reference/);
+  },
+);
 
 test("servers file: every problem is reported at once, with its field and without values", () => {
   const problems = problemsOf(
@@ -92,7 +116,7 @@ test("servers file: every problem is reported at once, with its field and withou
       "home.headers.Authorization: the environment variable MISSING is not set",
       "home.headers.X-Key: has a character that a header cannot carry",
       "local.args.0: /nowhere/secret cannot be read (ENOENT)",
-      "local.args.1: expected ${NAME} or ${file:/path} as a reference",
+      "local.args.1: expected ${NAME}, ${NAME:-default} or ${file:/path} as a reference, or $${ for the characters ${",
     ]),
   );
   for (const field of ["home.url: ", "home.groups", "home.tools: ", "home.timeoutMs: ", "local.cwd: "]) {

@@ -21,7 +21,7 @@ const common = {
     })
     .optional(),
   finishes: Patterns.optional(),
-  timeoutMs: z.number().int().min(100).max(110_000).default(30_000),
+  timeoutMs: z.number().int().min(100).max(110_000).default(25_000),
 };
 const StdioServer = z.object({
   type: z.literal("stdio").default("stdio"),

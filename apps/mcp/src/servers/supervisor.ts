@@ -17,8 +17,11 @@ export interface SupervisorLimits {
 
 /** Told of a server's tools, and of its end. */
 export interface SupervisorEvents {
-  /** The server has these tools now. Called again whenever it lists them, also if nothing has changed. */
-  tools(connection: ServerConnection, list: McpToolList): void;
+  /**
+   * The server has these tools now. Called again whenever it lists them, also if nothing has changed. Returns the number of those
+   * that are offered, and of all that it lists.
+   */
+  tools(connection: ServerConnection, list: McpToolList): { readonly tools: number; readonly listed: number };
   /** The server is gone, and with it all its tools. */
   lost(): void;
   /** True while a call to the server is in progress. It may keep the server from answering anything else. */
@@ -107,16 +110,16 @@ async function openConnection(
   const connection = await connectServer(settings, { log, startMs: limits.startMs, changed }, signal);
   const refresh = async () => {
     isStale = false;
-    events.tools(connection, await connection.list(limits.tools));
+    return events.tools(connection, await connection.list(limits.tools));
   };
   try {
-    await refresh();
+    const counts = await refresh();
+    opened();
+    log.info({ server, version: connection.version, ...counts }, "server connected");
   } catch (error) {
     await connection.close();
     throw error;
   }
-  opened();
-  log.info({ server, version: connection.version }, "server connected");
 
   const ended = new AbortController();
   void connection.lost.then(() => ended.abort());
