@@ -137,6 +137,25 @@ test("tools: an aborted call ends at once", async () => {
   ).rejects.toThrow(ToolError);
 });
 
+test("tools: a call that waits when its turn ends is not made, and a successor of the turn makes it", async () => {
+  const turn = connectDevice(() => undefined);
+  const listed = [tool("a"), tool("b")];
+  const fence = new AbortController();
+  const tools = createClient(60_000).toolsOf(turn, listed);
+  const calls = ["a", "b"].map((name) => tools.call(name, {}, fence.signal).catch((error: Error) => error.message));
+  await expect.poll(() => turn.requests.length, { interval: 5, timeout: 10_000 }).toBe(1);
+  fence.abort();
+  expect(await Promise.all(calls)).toEqual(["the request to the device was aborted", "the turn has ended"]);
+  await turn.answer(turn.requests[0]?.id ?? 0, text("late"));
+  const successor = createClient(60_000).toolsOf(turn, listed);
+  expect(await successor.call("a", {})).toBe("late");
+  expect(turn.requests).toHaveLength(1);
+  const again = successor.call("b", {});
+  await expect.poll(() => turn.requests.length, { interval: 5, timeout: 10_000 }).toBe(2);
+  await turn.answer(turn.requests[1]?.id ?? 0, text("done"));
+  expect(await again).toBe("done");
+});
+
 test("tools: a device that never lists its tools is asked once, and only the first turn waits", async () => {
   const turn = connectDevice(() => undefined);
   const tools = createClient(400, 200);

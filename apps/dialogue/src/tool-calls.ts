@@ -13,6 +13,7 @@ export function createDeviceCalls(bus: Bus, client: McpClient, records: CallReco
   return async (turn: TurnId, call: PlacedCall, signal?: AbortSignal): Promise<string> => {
     const { index, name, args, isMade } = call;
     if (call.text !== undefined) return call.text;
+    if (!isMade && signal?.aborted === true) return records.giveUp(turn, index);
     const { device, session, origin } = turn;
     const requestId = (origin * maxCallsPerTurn + index) % firstRequestId;
     const expected = client.expect(session, requestId, signal);

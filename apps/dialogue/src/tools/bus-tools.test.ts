@@ -139,6 +139,22 @@ test("bus tools: an action that finishes goes on after the turn, uncancelled, an
   expect(await toolsOf(turn).call("order", {})).toBe("ordered");
 });
 
+test("bus tools: a turn that ends before a call is sent sends none, also none that finishes", async () => {
+  let count = 0;
+  await startTools(nats.url, ({ tool }) => {
+    tool({ name: "order", description, finishes: true }, () => (count += 1));
+  });
+  const { toolsOf, outcomes } = await openTools(bus, ["order"]);
+  const { turn, call } = toolsOf();
+  const fence = new AbortController();
+  // The call is being stored.
+  const called = call("order", {}, fence.signal);
+  fence.abort(new Error("fenced"));
+  await expect(called).rejects.toThrow("the turn has ended");
+  expect(outcomes()).toEqual(["cancelled"]);
+  expect(await toolsOf(turn).call("order", {})).toBe("1");
+});
+
 test("bus tools: a system with a prefix has its own tools", async () => {
   const staging = await connectTestBus(nats.url, { config: { VOXBUS_NATS_PREFIX: "staging" } });
   onTestFinished(() => staging.close());

@@ -50,7 +50,7 @@ const checkMs = 1000;
 
 /** Creates access to the tools in a directory. */
 export function createBusTools(deps: BusToolDeps): BusTools {
-  const { directory, most, onCall } = deps;
+  const { directory, records, most, onCall } = deps;
   const limit = createCallLimit(most);
   return {
     sourceOf(turn, caller) {
@@ -71,9 +71,13 @@ export function createBusTools(deps: BusToolDeps): BusTools {
         },
         async make(call, leave, signal) {
           const tool = toolOf(call.name);
-          if (call.text === undefined && !call.isMade && tool !== undefined)
-            return callTool(deps, { turn, caller, call, tool, leave }, signal);
+          const isNew = call.text === undefined && !call.isMade && tool !== undefined;
+          if (isNew && signal?.aborted !== true) return callTool(deps, { turn, caller, call, tool, leave }, signal);
           leave();
+          if (isNew) {
+            onCall({ tool: call.name, outcome: "cancelled", ms: 0 });
+            return records.giveUp(turn, call.index);
+          }
           if (call.text !== undefined) return call.text;
           throw new ToolError("the call was made before, and its result was lost");
         },
@@ -116,7 +120,6 @@ async function callTool(deps: BusToolDeps, one: BusCall, signal?: AbortSignal): 
   const checks = setInterval(() => directory.check(name), checkMs);
   const lost = directory.onLost((gone) => gone === name && stop("lost", `the program of the tool "${name}" has ended`));
   signal?.addEventListener("abort", abort);
-  if (signal?.aborted) abort();
   const close = () => lost.close();
   result.then(close, close);
   try {

@@ -20,6 +20,8 @@ export interface CallRecords {
   placesOf(turn: TurnId): (call: Pick<PlacedCall, "name" | "args">) => Promise<PlacedCall>;
   /** Stores the result of a call for a successor of the turn, unless the call was removed meanwhile. */
   finish(turn: TurnId, index: number, text: string): Promise<void>;
+  /** Removes a call that was not made, as its turn has ended. A successor of the turn makes it. Throws ToolError. */
+  giveUp(turn: TurnId, index: number): Promise<never>;
 }
 
 /** The maximum number of calls in one turn, those of earlier attempts included. */
@@ -51,6 +53,10 @@ export function createCallRecords(bus: Bus): CallRecords {
       };
     },
     finish: (turn, index, text) => bucket.modify(idOf(turn, index), (stored) => stored && { ...stored, text }),
+    async giveUp(turn, index) {
+      await bucket.remove(idOf(turn, index));
+      throw new ToolError("the turn has ended");
+    },
   };
 }
 
