@@ -45,6 +45,8 @@ export interface BusTools {
 const maxText = 16_384;
 /** The time by which the wait for an answer outlasts that for its call, ms, so that the call ends the wait. */
 const graceMs = 1000;
+/** A program that is found within this time of the beginning of a call may have got it, ms: it is not found at once. */
+const foundMs = 500;
 /** How often the programs of a running call are tested, ms. */
 const checkMs = 1000;
 
@@ -107,6 +109,7 @@ async function callTool(deps: BusToolDeps, one: BusCall, signal?: AbortSignal): 
   const ended = new AbortController();
   const detached = new AbortController();
   const ms = Math.min(tool.timeoutMs, timeoutMs);
+  const began = performance.now();
   const result = requestResult(deps, one, ms, ended.signal);
   const stop = (outcome: CallFailure, message: string) => {
     const failure: FailedCall = { outcome, error: new ToolError(message) };
@@ -118,7 +121,9 @@ async function callTool(deps: BusToolDeps, one: BusCall, signal?: AbortSignal): 
   const late = setTimeout(() => stop("late", `the tool "${name}" did not answer within ${ms} ms`), ms);
   const abort = () => stop("cancelled", "the turn has ended");
   const checks = setInterval(() => directory.check(name), checkMs);
-  const lost = directory.onLost((gone) => gone === name && stop("lost", `the program of the tool "${name}" has ended`));
+  const lost = directory.onLost((gone, others) => {
+    if (gone === name && others > began + foundMs) stop("lost", `the program of the tool "${name}" has ended`);
+  });
   signal?.addEventListener("abort", abort);
   const close = () => lost.close();
   result.then(close, close);

@@ -8,8 +8,8 @@ export interface ToolDirectory extends Closer, Pick<ToolTable, "offeredTo" | "fi
   check(name: string): void;
   /** Takes the word of NATS that no program answers a tool. */
   unanswered(name: string): void;
-  /** Calls `listener` with each tool whose last program lost its connection. One that stops in order finishes its calls. */
-  onLost(listener: (name: string) => void): Closer;
+  /** Calls `listener` as TableEvents says. A program that stops in order finishes its calls, and is not lost. */
+  onLost(listener: TableEvents["onLost"]): Closer;
 }
 
 /** A program that is there, but has not answered for this time (ms), is hung. */
@@ -27,8 +27,9 @@ export function openToolDirectory(
   bus: Bus,
   { everyMs = 5000, ...events }: Omit<TableEvents, "onLost"> & { readonly everyMs?: number },
 ): ToolDirectory {
-  const listeners = new Set<(name: string) => void>();
-  const table = createToolTable({ ...events, onLost: (name) => listeners.forEach((listener) => listener(name)) });
+  const listeners = new Set<TableEvents["onLost"]>();
+  const onLost: TableEvents["onLost"] = (...lost) => listeners.forEach((listener) => listener(...lost));
+  const table = createToolTable({ ...events, onLost });
   const discovery = bus.discover(table.found, table.lose);
   const ask = () => {
     discovery.ask();

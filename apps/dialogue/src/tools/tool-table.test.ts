@@ -28,12 +28,12 @@ function numbers(from: number, count: number) {
 
 function createTable() {
   const skipped: SkippedTool[] = [];
-  const lost: string[] = [];
+  const lost: [name: string, others: number][] = [];
   const warnings: string[] = [];
   const table = createToolTable({
     log: { ...silentLog, warn: (_, message) => warnings.push(message) },
     onSkipped: (tool) => skipped.push(tool),
-    onLost: (name) => lost.push(name),
+    onLost: (...tool) => lost.push(tool),
   });
   const names = (profile: { tools?: string[]; group?: string; groups?: string[] } = {}) =>
     table.offeredTo(profile).map(({ name }) => name);
@@ -56,12 +56,14 @@ test("tool table: two programs with a tool are one tool, of the newest version; 
   table.found(service("2", { a: { description: "new" } }, { version: "1.10.0" }));
   table.found(service("1", { a: { description: "old" } }, { version: "1.9.0" }));
   expect(table.offeredTo({})).toMatchObject([{ name: "a", description: "new" }]);
+  const foundAt = table.list().find(({ service }) => service.id === "1")?.seenAt;
+  table.found(service("1", { a: { description: "old" } }, { version: "1.9.1" }));
   table.lose("2");
   expect(table.offeredTo({})).toMatchObject([{ name: "a", description: "old" }]);
-  expect(table.lost).toEqual([]);
+  expect(table.lost).toEqual([["a", foundAt]]);
   table.lose("1");
   expect([...table.toolNames()]).toHaveLength(0);
-  expect(table.lost).toEqual(["a"]);
+  expect(table.lost[1]).toEqual(["a", Infinity]);
 });
 
 test("tool table: a program that changes its tools, or ends one, changes the list", () => {

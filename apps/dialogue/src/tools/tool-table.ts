@@ -9,6 +9,8 @@ interface Instance {
   /** Its answer as JSON, to see whether it has changed. */
   readonly text: string;
   readonly tools: ReadonlyMap<string, BusTool>;
+  /** The time of its first answer, and of its last one (`performance.now()`, ms). */
+  readonly foundAt: number;
   seenAt: number;
 }
 
@@ -17,8 +19,11 @@ export interface TableEvents {
   readonly log: Pick<BusLog, "warn" | "info">;
   /** Called once for each tool that a program offers in vain. */
   readonly onSkipped: (tool: SkippedTool) => void;
-  /** Called with each tool whose last program lost its connection. */
-  readonly onLost: (name: string) => void;
+  /**
+   * Called with each tool of a program that lost its connection. `others` is the time at which the first of the other programs with
+   * the tool was found (`performance.now()`, ms), or Infinity.
+   */
+  readonly onLost: (name: string, others: number) => void;
 }
 
 /** The programs with tools, and the tools that they offer together. */
@@ -33,7 +38,7 @@ export interface ToolTable {
   unanswered(name: string): void;
   offeredTo(profile: Pick<OwnProfile, "tools" | "group" | "groups">): readonly BusTool[];
   find(name: string): BusTool | undefined;
-  /** Lists the programs, all or those that offer a tool. `seenAt` is their last answer (`performance.now()`, ms). */
+  /** Lists the programs, all or those that offer a tool. */
   list(name?: string): readonly Pick<Instance, "service" | "seenAt">[];
   /** Names the tools. */
   toolNames(): Iterable<string>;
@@ -69,6 +74,8 @@ export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTa
     for (const name of before.keys()) if (!combined.has(name)) log.info({ tool: name }, "tool gone");
     return combined;
   };
+  const list = (name?: string) =>
+    [...instances.values()].filter(({ tools: own }) => name === undefined || own.has(name));
   const update = () => void (changed ??= setTimeout(read, togetherMs).unref());
   const remove = (id: string) => {
     if (instances.delete(id)) update();
@@ -87,7 +94,8 @@ export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTa
       const read = offered.map((endpoint) => readBusTool(service, endpoint));
       for (const tool of read) if ("reason" in tool) skip(name, tool);
       const own = new Map(read.flatMap((tool) => ("reason" in tool ? [] : [[tool.name, tool] as const])));
-      instances.set(id, { service: { name, id }, text, tools: own, seenAt: performance.now() });
+      const now = performance.now();
+      instances.set(id, { service: { name, id }, text, tools: own, foundAt: known?.foundAt ?? now, seenAt: now });
       return update();
     },
     ended(id, name) {
@@ -100,8 +108,7 @@ export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTa
     lose(id) {
       const lost = instances.get(id);
       remove(id);
-      const others = [...instances.values()];
-      for (const name of lost?.tools.keys() ?? []) if (!others.some(({ tools }) => tools.has(name))) onLost(name);
+      for (const name of lost?.tools.keys() ?? []) onLost(name, Math.min(...list(name).map(({ foundAt }) => foundAt)));
     },
     unanswered(name) {
       for (const [id, { tools: own }] of instances) if (own.has(name)) instances.delete(id);
@@ -125,7 +132,7 @@ export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTa
       return offered;
     },
     find: (name) => read().get(name),
-    list: (name) => [...instances.values()].filter(({ tools: own }) => name === undefined || own.has(name)),
+    list,
     toolNames: () => read().keys(),
   };
 }
