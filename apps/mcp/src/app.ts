@@ -21,7 +21,7 @@ import { createMetrics, type McpMetrics } from "./metrics.ts";
 import { bridgeServers } from "./servers/bridge.ts";
 import { isServerError } from "./servers/errors.ts";
 import type { BridgedTool } from "./servers/offered-tools.ts";
-import { readServersFile } from "./servers/servers-file.ts";
+import { findBuiltInNames, readServersFile } from "./servers/servers-file.ts";
 
 /** The program: its name, its operations port and its variables. */
 export const mcp: Program<typeof mcpConfig> = {
@@ -59,6 +59,10 @@ function startBridge(
 ): void {
   const { servers, unknown } = readServersFile(path, process.env);
   if (unknown.length > 0) log.warn({ fields: unknown }, "unknown fields ignored");
+  for (const server of servers) {
+    const names = findBuiltInNames(server);
+    if (names.length > 0) log.warn({ server: server.name, names }, "names of built-in tools not kept free");
+  }
   const bridge = bridgeServers({
     servers,
     log,

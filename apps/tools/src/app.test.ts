@@ -1,6 +1,6 @@
 import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
-import { buckets, channels, parseJson, stored, type Outbound, type Say } from "@voxbus/protocol";
+import { buckets, builtInTools, channels, parseJson, stored, type Outbound, type Say } from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { connectTestBus, createInbox, startNatsServer, type Inbox, type NatsServer } from "@voxbus/testing";
 import { ulid } from "ulid";
@@ -126,6 +126,16 @@ async function giveTools(
   expect(frames.items).toEqual([]);
   return calls;
 }
+
+test("tools: their names are those that other programs keep free", async () => {
+  let names: readonly string[] = [];
+  const discovery = bus.discover(({ name, endpoints }) => {
+    if (name === "tools") names = endpoints?.map((endpoint) => endpoint.name) ?? [];
+  });
+  undo.push(() => discovery.close());
+  discovery.ask();
+  await vi.waitFor(() => expect(names.toSorted()).toEqual(builtInTools.toSorted()), { timeout: 10_000 });
+});
 
 test("time: it is told where the device is, and at other places in the language of the call", async () => {
   const device = openDevice("clock", { timeZone: "Europe/Berlin" });

@@ -9,7 +9,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** A tool that language models may call. */
 export interface ToolOptions<S extends z.ZodType | JsonSchema> {
-  /** 1 to 64 characters of `A-Z a-z 0-9 _ -`. Programs that offer a tool of the same name share its calls. */
+  /** 1 to 64 characters of `A-Z a-z 0-9 _ -`. Processes of one program share its calls. Two programs need two names. */
   readonly name: string;
   /** Tells the model what the tool does and when to use it; at most 4096 characters. */
   readonly description: string;

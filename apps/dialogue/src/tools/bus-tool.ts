@@ -19,10 +19,10 @@ export interface BusTool extends Tool, Pick<ToolMetadata, "timeoutMs" | "scope">
 }
 
 /** The reasons for which a tool is not offered. */
-export const skipReasons = ["name", "metadata", "schema", "group", "limit"] as const;
+export const skipReasons = ["name", "metadata", "schema", "program", "group", "limit"] as const;
 export type SkipReason = (typeof skipReasons)[number];
 
-/** A tool that cannot be offered, and why. `field` is the name of the metadata, `problem` tells what was expected. */
+/** A tool that cannot be offered, and why. `field` is that of the service's answer, `problem` tells what was expected. */
 export interface SkippedTool {
   readonly name: string;
   readonly reason: SkipReason;

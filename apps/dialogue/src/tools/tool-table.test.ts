@@ -127,6 +127,19 @@ test("tool table: a tool of two groups, which would both make a call, is not off
   expect(table.names()).toEqual(["a"]);
 });
 
+test("tool table: a tool of two programs, whose calls either could get, is not offered until one of them is gone", () => {
+  const table = createTable();
+  table.found(service("1", { set_timer: {} }, { name: "tools" }));
+  table.found(service("2", { set_timer: {}, b: {} }, { name: "mcp", version: "2.0.0" }));
+  expect(table.names()).toEqual(["b"]);
+  expect(table.skipped).toMatchObject([
+    { name: "set_timer", reason: "program" },
+    { name: "set_timer", reason: "program" },
+  ]);
+  table.lose("2");
+  expect(table.names()).toEqual(["set_timer"]);
+});
+
 test("tool table: of 200 tools 64 are offered, and of 3,000 1,024 are known, 256 of a program", () => {
   const table = createTable();
   table.found(service("1", numbers(0, 1000)));

@@ -182,7 +182,7 @@ function createSkips(log: TableEvents["log"], onSkipped: TableEvents["onSkipped"
   };
 }
 
-/** Makes one tool of those with the same name: the newest version. Two groups would both make a call, so neither is offered. */
+/** Makes one tool of those with the same name: the newest version. If they are not one program's, none of them is offered. */
 function combine(
   instances: readonly Instance[],
   skip: (service: string, tool: SkippedTool) => void,
@@ -193,17 +193,13 @@ function combine(
   for (const { service, tools: own } of instances.toSorted((a, b) => (a.service.id < b.service.id ? -1 : 1))) {
     for (const [name, tool] of own) {
       const known = tools.get(name);
+      const conflict = known && findConflict(known, tool);
       const count = counts.get(service.name) ?? 0;
       if (known === undefined && (tools.size >= mostTools || count >= mostOfProgram))
         skip(service.name, { name, reason: "limit" });
-      else if (known !== undefined && known.group !== tool.group) {
+      else if (conflict !== undefined) {
         split.add(name);
-        skip(service.name, {
-          name,
-          reason: "group",
-          field: "queue_group",
-          problem: "expected one group for all programs",
-        });
+        for (const program of [known!.program, tool.program]) skip(program, { name, ...conflict });
       } else if (known === undefined || compareVersions(known.version, tool.version) < 0) {
         if (known === undefined) counts.set(service.name, count + 1);
         tools.set(name, tool);
@@ -212,4 +208,13 @@ function combine(
   }
   for (const name of split) tools.delete(name);
   return tools;
+}
+
+/** Finds why two tools with the same name cannot be one. NATS gives a call to any program of a group, and to one of each group. */
+function findConflict(one: BusTool, other: BusTool): Omit<SkippedTool, "name"> | undefined {
+  if (one.program !== other.program)
+    return { reason: "program", field: "name", problem: "expected the tool of one program" };
+  if (one.group !== other.group)
+    return { reason: "group", field: "queue_group", problem: "expected one group for all processes" };
+  return undefined;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "@voxbus/service";
 import { afterAll, expect, test } from "vitest";
-import { prefixOf, readServersFile } from "./servers-file.ts";
+import { findBuiltInNames, prefixOf, readServersFile } from "./servers-file.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "voxbus-mcp-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -157,4 +157,15 @@ test("servers file: two servers whose tools could have the same name are refused
   expect(refused("home assistant", "home.assistant")).toHaveLength(1);
   expect(refused("a", "a-b", "ab")).toEqual([]);
   expect(prefixOf("home assistant")).toBe("home_assistant_");
+});
+
+test("servers file: a server's tools that may be named as built-in ones are found", () => {
+  expect(findBuiltInNames({ name: "set", tools: ["*"] })).toEqual([
+    "set_timer",
+    "set_alarm",
+    "set_volume",
+    "set_brightness",
+  ]);
+  expect(findBuiltInNames({ name: "set", tools: ["tim*"] })).toEqual(["set_timer"]);
+  expect(findBuiltInNames({ name: "home", tools: ["*"] })).toEqual([]);
 });

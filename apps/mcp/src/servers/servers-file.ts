@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
+import { builtInTools } from "@voxbus/protocol";
 import { ConfigError, httpUrl } from "@voxbus/subscriber";
 import { z } from "zod";
+import { matchesAny } from "../patterns.ts";
 import { resolveReferences } from "./references.ts";
 
 const maxFileBytes = 1_048_576;
@@ -102,6 +104,12 @@ export function readServersFile(path: string, env: Readonly<Record<string, strin
 /** The beginning of the bus names of a server's tools. */
 export function prefixOf(server: string): string {
   return `${server.replaceAll(/[^A-Za-z0-9_-]/g, "_")}_`;
+}
+
+/** Gives the names of built-in tools that tools of a server may have on the bus. Dialogue then offers neither. */
+export function findBuiltInNames({ name: server, tools }: Pick<ServerSettings, "name" | "tools">): readonly string[] {
+  const prefix = prefixOf(server);
+  return builtInTools.filter((name) => name.startsWith(prefix) && matchesAny(name.slice(prefix.length), tools));
 }
 
 function readServers(path: string): Readonly<Record<string, unknown>> {
