@@ -1,5 +1,7 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
-import { readArgumentSchema, SchemaError } from "./argument-schema.ts";
+import { readArgumentSchema } from "./argument-schema.ts";
+import { SchemaError } from "./json-schema.ts";
 
 const read = (schema: unknown) => readArgumentSchema(JSON.stringify(schema));
 const object = (properties: Record<string, unknown>, rest: object = {}) => ({ type: "object", properties, ...rest });
@@ -47,6 +49,58 @@ test.each([
 ])("schema: %s is refused", (_, text, message) => {
   expect(() => readArgumentSchema(text)).toThrow(SchemaError);
   expect(() => readArgumentSchema(text)).toThrow(message);
+});
+
+test.each([
+  "additionalProperties",
+  "allOf",
+  "const",
+  "dependentRequired",
+  "enum",
+  "exclusiveMaximum",
+  "exclusiveMinimum",
+  "items",
+  "maxContains",
+  "maxItems",
+  "maxLength",
+  "maxProperties",
+  "maximum",
+  "minContains",
+  "minItems",
+  "minLength",
+  "minProperties",
+  "minimum",
+  "multipleOf",
+  "prefixItems",
+  "required",
+  "type",
+])("schema: %s is refused where the compiler would refuse it", (keyword) => {
+  const ajv = new Ajv2020({ strict: false, logger: false });
+  const compiles = (schema: object) => {
+    try {
+      return ajv.compile(schema) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+  const reads = (schema: object) => {
+    try {
+      return read(schema).check({}) === undefined;
+    } catch (error) {
+      expect(error).toBeInstanceOf(SchemaError);
+      expect(String(error)).toMatch(/schema\/properties\/a\/|each schema/);
+      return false;
+    }
+  };
+  const lists = [[], ["a"], ["a", "a"], ["string", "null"], ["string", "string"], [1], [{}], [true]];
+  const values = [0, 1, -1, 1.5, "a", "string", true, false, {}, { a: [] }, { a: ["b", "b"] }, { a: 1 }, ...lists];
+  for (const value of values) {
+    // Older drafts have lists there. A list of schemas that is no list is left out.
+    if (keyword === "items" && Array.isArray(value)) continue;
+    if (["allOf", "prefixItems"].includes(keyword) && !Array.isArray(value)) continue;
+    const schema = object({ a: { [keyword]: value } });
+    expect([value, reads(schema)]).toEqual([value, compiles(schema)]);
+  }
 });
 
 test("schema: references that multiply are refused quickly, those to themselves accept anything", () => {

@@ -43,6 +43,7 @@ export {
 } from "./tool.ts";
 export { callDeviceTool, listDeviceTools } from "./device-tools.ts";
 export { isMap } from "./is-map.ts";
+export { readSchema, SchemaError } from "./json-schema.ts";
 export { loadArgumentSchemas } from "./load-argument-schemas.ts";
 export { RefusedCallError, ToolCallError } from "./tool-errors.ts";
 export { readResult } from "./tool-result.ts";

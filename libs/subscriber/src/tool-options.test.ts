@@ -13,7 +13,12 @@ test.each([
   ["an empty description", { description: "" }, /description/],
   ["a description that is too long", { description: "x".repeat(5000) }, /description: .*4096/],
   ["a schema that is too large", { schema: { type: "object", title: "x".repeat(17_000) } }, /schema: .*16,384 bytes/],
-  ["a schema of no object", { schema: z.string() }, /schema: expected the type "object"/],
+  ["a schema of no object", { schema: z.string() }, /schema: expected JSON Schema of the type "object"/],
+  [
+    "a schema with an unknown type",
+    { schema: { type: "object", properties: { a: { type: "strng" } } } },
+    /schema: schema\/properties\/a\/type: expected one of array, /,
+  ],
   ["a time that is too long", { timeoutMs: 500_000 }, /timeoutMs: .*120000/],
   ["a scope of no group", { scope: ["a b"] }, /scope/],
 ] as [string, Partial<ToolOptions<z.ZodType | JsonSchema>>, RegExp][])(

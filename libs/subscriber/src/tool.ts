@@ -3,6 +3,7 @@ import { context as active, SpanKind, SpanStatusCode, trace as tracing } from "@
 import { BusAwayError, contextOf, RefusedError, type Bus, type Closer, type Served, type Trace } from "@voxbus/bus";
 import { channels, parseName, ToolMetadata, type ToolCall } from "@voxbus/protocol";
 import { z } from "zod";
+import { readSchema, SchemaError } from "./json-schema.ts";
 
 /** JSON Schema of an object. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -173,8 +174,7 @@ function checkTool({ name, ...options }: ToolOptions<z.ZodType | JsonSchema>): C
   const checked = ToolMetadata.safeParse(metadata);
   const issue = checked.error?.issues[0];
   if (issue !== undefined) throw new RangeError(`the tool ${name}: ${issue.path.join(".")}: ${issue.message}`);
-  if ((JSON.parse(metadata.schema) as { type?: unknown }).type !== "object")
-    throw new RangeError(`the tool ${name}: schema: expected the type "object"`);
+  checkSchema(name, metadata.schema);
   return {
     name,
     timeoutMs,
@@ -187,6 +187,15 @@ function checkTool({ name, ...options }: ToolOptions<z.ZodType | JsonSchema>): C
       throw new ToolError(`bad arguments: ${z.prettifyError(parsed.error)}`);
     },
   };
+}
+
+function checkSchema(name: string, schema: string): void {
+  try {
+    readSchema(schema);
+  } catch (cause) {
+    if (!(cause instanceof SchemaError)) throw cause;
+    throw new RangeError(`the tool ${name}: schema: ${cause.message}`, { cause });
+  }
 }
 
 function describeSchema(schema: z.ZodType): object {

@@ -1,9 +1,9 @@
 import { channels, isName, ToolMetadata } from "@voxbus/protocol";
 import type { EndpointInfo, ServiceInfo } from "@voxbus/bus";
-import { loadArgumentSchemas } from "@voxbus/subscriber";
+import { loadArgumentSchemas, SchemaError } from "@voxbus/subscriber";
 import type { Tool } from "../engines/engine.ts";
 
-const { readArgumentSchema, SchemaError } = await loadArgumentSchemas();
+const { readArgumentSchema } = await loadArgumentSchemas();
 
 /** A tool that a program on the bus offers. */
 export interface BusTool extends Tool, Pick<ToolMetadata, "timeoutMs" | "scope"> {

@@ -199,7 +199,7 @@ test("bridge: tools that cannot be read are left out, each with its reason", asy
     "bad-name": 2,
     duplicate: 1,
     "schema-too-large": 1,
-    "bad-schema": 2,
+    "bad-schema": 3,
   });
 });
 

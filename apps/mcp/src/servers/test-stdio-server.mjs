@@ -67,7 +67,11 @@ function createOdd() {
       { name: "wide", inputSchema: nested },
       { name: "list", inputSchema: [] },
     ],
-    [{ name: "array", inputSchema: { type: "array" } }, { name: "bare" }],
+    [
+      { name: "array", inputSchema: { type: "array" } },
+      { name: "typo", inputSchema: { properties: { a: { type: "strng" } } } },
+      { name: "bare" },
+    ],
   ];
   server.setRequestHandler(ListToolsRequestSchema, ({ params }) => {
     const at = Number(params?.cursor ?? 0);

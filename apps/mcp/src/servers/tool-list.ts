@@ -1,4 +1,5 @@
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { readSchema, SchemaError } from "@voxbus/subscriber";
 import { z } from "zod";
 
 /** A tool as an MCP server lists it. */
@@ -76,7 +77,13 @@ function readTool(given: unknown): McpTool | LeftOutReason {
   if (typeof inputSchema !== "object" || inputSchema === null || Array.isArray(inputSchema)) return "bad-schema";
   // Some servers leave out the type, which models' APIs require.
   const schema = { type: "object", properties: {}, ...inputSchema };
-  if (schema.type !== "object") return "bad-schema";
-  if (Buffer.byteLength(JSON.stringify(schema)) > maxSchemaBytes) return "schema-too-large";
+  const text = JSON.stringify(schema);
+  if (Buffer.byteLength(text) > maxSchemaBytes) return "schema-too-large";
+  try {
+    readSchema(text);
+  } catch (error) {
+    if (error instanceof SchemaError) return "bad-schema";
+    throw error;
+  }
   return { name, description: (description || title || name).slice(0, maxDescription), schema };
 }

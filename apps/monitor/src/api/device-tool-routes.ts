@@ -6,6 +6,7 @@ import {
   listDeviceTools,
   loadArgumentSchemas,
   RefusedCallError,
+  SchemaError,
   ToolCallError,
   type Log,
   type McpSession,
@@ -127,7 +128,7 @@ function createAsking({ bus, presence }: DeviceToolParts) {
 
 /** Throws the problem `bad-field` if the schema of a tool does not take arguments. A schema that cannot be read takes any. */
 async function checkArguments({ inputSchema }: DeviceTool, args: Readonly<Record<string, unknown>>): Promise<void> {
-  const { readArgumentSchema, SchemaError } = await loadArgumentSchemas();
+  const { readArgumentSchema } = await loadArgumentSchemas();
   let problem: string | undefined;
   try {
     problem = readArgumentSchema(JSON.stringify(inputSchema)).check(args);
