@@ -142,12 +142,19 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
 
 /** Watches the tools that programs offer, and calls them. */
 function openBusTools(
-  { config, bus, log, defer }: Context<typeof dialogueConfig>,
+  { config, bus, log, report, defer }: Context<typeof dialogueConfig>,
   metrics: TurnMetrics,
   records: CallRecords,
 ): BusTools {
-  const directory = openToolDirectory(bus, { log, onSkipped: ({ reason }) => metrics.toolSkipped(reason) });
+  const directory = openToolDirectory(bus, {
+    log,
+    onSkipped({ reason }, error) {
+      metrics.toolSkipped(reason);
+      if (bus.connected()) bus.publish(channels.error(dialogue.name), error);
+    },
+  });
   defer(() => directory.close());
+  report({ badMessages: directory.skipped });
   metrics.observeTools(directory.toolNames);
   return createBusTools({
     bus,

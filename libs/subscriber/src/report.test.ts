@@ -118,7 +118,13 @@ test("report: names the messages that were dropped, and adds the program's drops
   const subscription = other.subscribe(channels.stats("reporter"), (stats) => void seen.push(stats));
   await other.flush();
   const vitals = { read: readVitals, close: () => undefined };
-  const report = reportVitals(own, { program: "reporter", vitals, drops: () => ({ "bad-envelope": 1, rate: 3 }) });
+  const tool = { at: 1, subject: "tool.weather", reason: "schema", count: 1, publisher: "weather" };
+  const report = reportVitals(own, {
+    program: "reporter",
+    vitals,
+    drops: () => ({ "bad-envelope": 1, rate: 3 }),
+    badMessages: () => Array.from({ length: 20 }, () => tool),
+  });
   await vi.waitFor(() => expect(seen).toHaveLength(1));
   expect(seen[0]?.drops).toEqual({ "bad-envelope": 3, rate: 3 });
   const at = expect.any(Number) as number;
@@ -132,7 +138,7 @@ test("report: names the messages that were dropped, and adds the program's drops
     limit,
     publisher: "session s1",
   };
-  expect(seen[0]?.badMessages).toEqual([bad]);
+  expect(seen[0]?.badMessages).toEqual([bad, ...Array.from({ length: 15 }, () => tool)]);
   report.close();
   subscription.close();
   await own.close();

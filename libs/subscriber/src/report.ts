@@ -1,11 +1,12 @@
 import { availableParallelism, cpus, hostname } from "node:os";
 import type { Bus, Closer } from "@voxbus/bus";
-import { channels, type PoolStats, type Stats } from "@voxbus/protocol";
+import { channels, type BadMessage, type PoolStats, type Stats } from "@voxbus/protocol";
 import { ulid } from "ulid";
 
 const usualMs = 5000;
 /** The shortest time between two reports, ms. */
 const leastMs = 250;
+const mostBadMessages = 16;
 
 /** Adds a program's own numbers to its report. Each function is called whenever the program reports. */
 export interface ReportDetails {
@@ -16,6 +17,8 @@ export interface ReportDetails {
   readonly gauges?: () => Readonly<Record<string, number>>;
   readonly totals?: () => Readonly<Record<string, number>>;
   readonly drops?: () => Readonly<Record<string, number>>;
+  /** Messages of others that it does not use, beside those that its bus dropped. At most 16 of all are reported. */
+  readonly badMessages?: () => readonly BadMessage[];
   /** Its pools. The gauge `queue` is the work that waits in them, unless the program has its own. */
   readonly pools?: () => readonly PoolStats[];
 }
@@ -60,7 +63,7 @@ export function reportVitals(bus: Bus, options: ReportOptions): Report {
     if (!isEarly || measured === undefined) measured = { vitals: vitals.read(), pools: options.pools?.() };
     reportedAt = performance.now();
     const { drops, held, rtt, ...totals } = bus.stats();
-    const badMessages = [...bus.badMessages()];
+    const badMessages = [...bus.badMessages(), ...(options.badMessages?.() ?? [])].slice(0, mostBadMessages);
     const { id } = options;
     const { pools } = measured;
     const stats: Stats = {

@@ -1,5 +1,5 @@
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { channels, encodeEnvelope } from "@voxbus/protocol";
+import { channels, encodeEnvelope, type Stats } from "@voxbus/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { isSkipped, openBrowser, type Browser } from "./browser.ts";
@@ -66,12 +66,18 @@ test.skipIf(isSkipped)("system: the map names who listens to whom, also on a nar
           id: name,
           version: "1.4.0",
           metadata,
-          endpoints: [],
+          endpoints: [{ name: "forecast", subject: "tool.forecast", metadata: {} }],
         };
         message.respond(JSON.stringify(info));
       }
     },
   });
+  const skipped = { at: 1, subject: "tool.forecast", reason: "program", count: 1, publisher: "weather-0" };
+  const load = { rss: 9e7, heap: 4e7, cpu: 0.3, cores: 2, loopDelay: 2 };
+  const about = { program: "dialogue", instance: "dialogue-1", state: "running", host: "hall", pid: 7 } as const;
+  const numbers = { uptime: 9, gauges: {}, totals: {}, drops: {}, badMessages: [skipped] };
+  const report: Stats = { ...about, ...load, ...numbers, at: Date.now() };
+  client.publish(channels.stats("dialogue").subject, encodeEnvelope(channels.stats().schema, report));
   const map = page.getByRole("region", { name: "Who listens to whom" });
   const row = map.getByRole("row").filter({ hasText: "device.<id>.heard" });
   await row.getByText("weather-8").first().waitFor();
@@ -79,6 +85,8 @@ test.skipIf(isSkipped)("system: the map names who listens to whom, also on a nar
   const { x, width } = (await row.getByRole("cell").first().boundingBox())!;
   expect(x + width).toBeLessThan(390 / 2);
   expect(await map.innerText()).toContain("1.4.0");
+  await map.getByText("forecast (not offered: program)").waitFor();
+  expect(await map.getByText("forecast", { exact: true }).count()).toBe(names.length - 1);
   // Each program of ours names its version.
   const own = map.getByRole("row").filter({ hasText: "monitor" }).first();
   expect(await own.getByRole("cell").first().innerText()).toMatch(/^\d+\.\d+\.\d+$/);

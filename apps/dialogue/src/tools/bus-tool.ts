@@ -1,9 +1,12 @@
-import { channels, isName, ToolMetadata } from "@voxbus/protocol";
+import { channels, isName, ToolMetadata, type BadMessage } from "@voxbus/protocol";
 import type { EndpointInfo, ServiceInfo } from "@voxbus/bus";
 import { loadArgumentSchemas, SchemaError } from "@voxbus/subscriber";
 import type { Tool } from "../engines/engine.ts";
 
 const { readArgumentSchema } = await loadArgumentSchemas();
+
+/** The most characters of a problem. */
+const maxProblem = 1024;
 
 /** A tool that a program on the bus offers. */
 export interface BusTool extends Tool, Pick<ToolMetadata, "timeoutMs" | "scope"> {
@@ -24,6 +27,7 @@ export type SkipReason = (typeof skipReasons)[number];
 
 /** A tool that cannot be offered, and why. `field` is that of the service's answer, `problem` tells what was expected. */
 export interface SkippedTool {
+  readonly program: string;
   readonly name: string;
   readonly reason: SkipReason;
   readonly field?: string;
@@ -41,11 +45,12 @@ export function readBusTool(
   endpoint: EndpointInfo,
 ): BusTool | SkippedTool {
   const { name, subject, metadata, queue_group: group } = endpoint;
-  if (!isName(name) || subject !== channels.tool(name).subject) return { name: name.slice(0, 64), reason: "name" };
+  if (!isName(name) || subject !== channels.tool(name).subject)
+    return { program, name: name.slice(0, 64), reason: "name" };
   const read = ToolMetadata.safeParse(metadata);
   if (!read.success) {
     const [issue] = read.error.issues;
-    return { name, reason: "metadata", field: issue?.path.join(".") ?? "", problem: issue?.message ?? "" };
+    return { program, name, reason: "metadata", field: issue?.path.join(".") ?? "", problem: issue?.message ?? "" };
   }
   const { description, schema, timeoutMs, scope, finishes } = read.data;
   try {
@@ -54,8 +59,14 @@ export function readBusTool(
     return { name, description, inputSchema, check, timeoutMs, scope, ...kind };
   } catch (error) {
     if (!(error instanceof SchemaError)) throw error;
-    return { name, reason: "schema", field: "schema", problem: error.message };
+    return { program, name, reason: "schema", field: "schema", problem: error.message };
   }
+}
+
+/** Describes a skipped tool to the bus, as if its program had published a message that dialogue drops. */
+export function describeSkipped({ program, name, reason, field, problem }: SkippedTool): BadMessage {
+  const limit = problem?.slice(0, maxProblem).toWellFormed();
+  return { at: Date.now(), subject: channels.tool(name).subject, reason, field, limit, count: 1, publisher: program };
 }
 
 /** Compares two semantic versions: below 0 if the first is older. */

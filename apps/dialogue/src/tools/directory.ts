@@ -3,7 +3,7 @@ import { channels } from "@voxbus/protocol";
 import { createToolTable, type TableEvents, type ToolTable } from "./tool-table.ts";
 
 /** The tools that programs on the bus offer now. */
-export interface ToolDirectory extends Closer, Pick<ToolTable, "offeredTo" | "find" | "toolNames"> {
+export interface ToolDirectory extends Closer, Pick<ToolTable, "offeredTo" | "find" | "toolNames" | "skipped"> {
   /** Tests whether the programs that offer a tool are still there. */
   check(name: string): void;
   /** Takes the word of NATS that no program answers a tool. */
@@ -65,6 +65,7 @@ export function openToolDirectory(
     offeredTo: table.offeredTo,
     find: table.find,
     toolNames: table.toolNames,
+    skipped: table.skipped,
     check,
     unanswered(name) {
       table.unanswered(name);

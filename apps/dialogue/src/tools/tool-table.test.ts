@@ -27,17 +27,17 @@ function numbers(from: number, count: number) {
 }
 
 function createTable() {
-  const skipped: SkippedTool[] = [];
+  const reported: SkippedTool[] = [];
   const lost: [name: string, others: number][] = [];
   const warnings: string[] = [];
   const table = createToolTable({
     log: { ...silentLog, warn: (_, message) => warnings.push(message) },
-    onSkipped: (tool) => skipped.push(tool),
+    onSkipped: (tool) => reported.push(tool),
     onLost: (...tool) => lost.push(tool),
   });
   const names = (profile: { tools?: string[]; group?: string; groups?: string[] } = {}) =>
     table.offeredTo(profile).map(({ name }) => name);
-  return { ...table, names, skipped, lost, warnings };
+  return { ...table, names, reported, lost, warnings };
 }
 
 test("tool table: a device is offered what its profile allows and its group may have", () => {
@@ -113,7 +113,12 @@ test.each([
   table.found({ ...bad, id: "2" });
   table.found(service("3", { good: {} }));
   expect(table.names()).toEqual(["good"]);
-  expect(table.skipped).toMatchObject([skip]);
+  expect(table.skipped()).toMatchObject([{ ...skip, publisher: "test", count: 1 }]);
+  table.found(service("1", { good: {} }));
+  table.found(service("2", { good: {} }));
+  expect(table.names()).toEqual(["good"]);
+  expect(table.skipped()).toEqual([]);
+  expect(table.reported).toMatchObject([skip]);
   expect(table.warnings).toEqual(["tool skipped"]);
 });
 
@@ -122,7 +127,7 @@ test("tool table: a tool of two groups, which would both make a call, is not off
   table.found(service("1", { a: {} }));
   table.found(service("2", { a: {}, b: {} }, { group: "mine" }));
   expect(table.names()).toEqual(["b"]);
-  expect(table.skipped).toMatchObject([{ name: "a", reason: "group" }]);
+  expect(table.reported).toMatchObject([{ name: "a", reason: "group" }]);
   table.lose("2");
   expect(table.names()).toEqual(["a"]);
 });
@@ -132,7 +137,7 @@ test("tool table: a tool of two programs, whose calls either could get, is not o
   table.found(service("1", { set_timer: {} }, { name: "tools" }));
   table.found(service("2", { set_timer: {}, b: {} }, { name: "mcp", version: "2.0.0" }));
   expect(table.names()).toEqual(["b"]);
-  expect(table.skipped).toMatchObject([
+  expect(table.reported).toMatchObject([
     { name: "set_timer", reason: "program" },
     { name: "set_timer", reason: "program" },
   ]);
@@ -149,7 +154,7 @@ test("tool table: of 200 tools 64 are offered, and of 3,000 1,024 are known, 256
   expect(table.names({ tools: ["t0255", "t010*"] })).toContain("t0255");
   for (let at = 1; at <= 10; at += 1) table.found(service(`2${at}`, numbers(at * 1000, 200), { name: `other-${at}` }));
   expect([...table.toolNames()]).toHaveLength(1024);
-  expect(table.skipped.length).toBeLessThanOrEqual(1024);
+  expect(table.reported.length).toBeLessThanOrEqual(1024);
 });
 
 test("tool table: a program with very many tools, or large ones, leaves room for those of others", () => {

@@ -1,7 +1,7 @@
-import type { BusLog, ServiceInfo } from "@voxbus/bus";
-import { groupsOf, type OwnProfile } from "@voxbus/protocol";
+import type { BusLog, EndpointInfo, ServiceInfo } from "@voxbus/bus";
+import { groupsOf, type BadMessage, type OwnProfile } from "@voxbus/protocol";
 import { allowsTool } from "./allow-list.ts";
-import { compareVersions, isTool, readBusTool, type BusTool, type SkippedTool } from "./bus-tool.ts";
+import { compareVersions, describeSkipped, isTool, readBusTool, type BusTool, type SkippedTool } from "./bus-tool.ts";
 
 /** A running program with tools. */
 interface Instance {
@@ -9,6 +9,7 @@ interface Instance {
   /** Its answer as JSON, to see whether it has changed. */
   readonly text: string;
   readonly tools: ReadonlyMap<string, BusTool>;
+  readonly skipped: readonly SkippedTool[];
   /** The time of its first answer, and of its last one (`performance.now()`, ms). */
   readonly foundAt: number;
   seenAt: number;
@@ -17,8 +18,8 @@ interface Instance {
 /** Events of the table. */
 export interface TableEvents {
   readonly log: Pick<BusLog, "warn" | "info">;
-  /** Called once for each tool that a program offers in vain. */
-  readonly onSkipped: (tool: SkippedTool) => void;
+  /** Called once for each tool that a program offers in vain, with the error that tells the bus of it. */
+  readonly onSkipped: (tool: SkippedTool, error: BadMessage) => void;
   /**
    * Called with each tool of a program that lost its connection. `others` is the time at which the first of the other programs with
    * the tool was found (`performance.now()`, ms), or Infinity.
@@ -42,6 +43,8 @@ export interface ToolTable {
   list(name?: string): readonly Pick<Instance, "service" | "seenAt">[];
   /** Names the tools. */
   toolNames(): Iterable<string>;
+  /** The errors of the tools that programs offer in vain now. */
+  skipped(): readonly BadMessage[];
 }
 
 const mostInstances = 1024;
@@ -58,7 +61,7 @@ const mostOffers = 1024;
 /** Creates an empty table. */
 export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTable {
   const instances = new Map<string, Instance>();
-  const skip = createSkips(log, onSkipped);
+  const skips = createSkips(log, onSkipped);
   let combined: ReadonlyMap<string, BusTool> = new Map();
   let offers = new Map<string, readonly BusTool[]>();
   let changed: NodeJS.Timeout | undefined;
@@ -68,14 +71,15 @@ export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTa
     clearTimeout(changed);
     changed = undefined;
     const before = combined;
-    combined = combine([...instances.values()], skip);
+    const { tools, skipped } = combine([...instances.values()]);
+    combined = tools;
+    skips.update(skipped);
     offers = new Map();
     for (const name of combined.keys()) if (!before.has(name)) log.info({ tool: name }, "tool found");
     for (const name of before.keys()) if (!combined.has(name)) log.info({ tool: name }, "tool gone");
     return combined;
   };
-  const list = (name?: string) =>
-    [...instances.values()].filter(({ tools: own }) => name === undefined || own.has(name));
+  const list = (name?: string) => [...instances.values()].filter(({ tools }) => name === undefined || tools.has(name));
   const update = () => void (changed ??= setTimeout(read, togetherMs).unref());
   const remove = (id: string) => {
     if (instances.delete(id)) update();
@@ -90,12 +94,10 @@ export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTa
       const text = JSON.stringify([version, offered]);
       if (known?.text === text) return void (known.seenAt = performance.now());
       if (known === undefined && instances.size >= mostInstances)
-        return skip(name, { name: offered[0]?.name ?? "", reason: "limit" });
-      const read = offered.map((endpoint) => readBusTool(service, endpoint));
-      for (const tool of read) if ("reason" in tool) skip(name, tool);
-      const own = new Map(read.flatMap((tool) => ("reason" in tool ? [] : [[tool.name, tool] as const])));
+        return void skips.report({ program: name, name: offered[0]?.name ?? "", reason: "limit" });
       const now = performance.now();
-      instances.set(id, { service: { name, id }, text, tools: own, foundAt: known?.foundAt ?? now, seenAt: now });
+      const times = { foundAt: known?.foundAt ?? now, seenAt: now };
+      instances.set(id, { service: { name, id }, text, ...readTools(service, offered), ...times });
       return update();
     },
     ended(id, name) {
@@ -134,6 +136,7 @@ export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTa
     find: (name) => read().get(name),
     list,
     toolNames: () => read().keys(),
+    skipped: skips.current,
   };
 }
 
@@ -169,24 +172,37 @@ function byName(a: BusTool, b: BusTool): number {
   return a.name < b.name ? -1 : 1;
 }
 
+function readTools(service: ServiceInfo, offered: readonly EndpointInfo[]): Pick<Instance, "tools" | "skipped"> {
+  const read = offered.map((endpoint) => readBusTool(service, endpoint));
+  const tools = read.flatMap((tool) => ("reason" in tool ? [] : [[tool.name, tool] as const]));
+  return { tools: new Map(tools), skipped: read.flatMap((tool) => ("reason" in tool ? [tool] : [])) };
+}
+
 /** Creates the report of tools that are offered in vain. Each is reported once. */
 function createSkips(log: TableEvents["log"], onSkipped: TableEvents["onSkipped"]) {
-  const known = new Set<string>();
-  return (service: string, tool: SkippedTool): void => {
-    const { name, reason, field, problem } = tool;
-    const key = `${service} ${name} ${reason} ${problem ?? ""}`;
-    if (known.has(key) || known.size >= mostSkips) return;
-    known.add(key);
-    log.warn({ service, tool: name, reason, field, problem }, "tool skipped");
-    onSkipped(tool);
+  const known = new Map<string, BadMessage>();
+  let current: readonly BadMessage[] = [];
+  const report = (tool: SkippedTool): BadMessage | undefined => {
+    const { program, name, reason, field, problem } = tool;
+    const key = `${program} ${name} ${reason} ${problem ?? ""}`;
+    if (known.has(key) || known.size >= mostSkips) return known.get(key);
+    const error = describeSkipped(tool);
+    known.set(key, error);
+    log.warn({ service: program, tool: name, reason, field, problem }, "tool skipped");
+    onSkipped(tool, error);
+    return error;
+  };
+  return {
+    report,
+    update: (skipped: readonly SkippedTool[]) =>
+      void (current = [...new Set(skipped.flatMap((tool) => report(tool) ?? []))]),
+    current: () => current,
   };
 }
 
 /** Makes one tool of those with the same name: the newest version. If they are not one program's, none of them is offered. */
-function combine(
-  instances: readonly Instance[],
-  skip: (service: string, tool: SkippedTool) => void,
-): ReadonlyMap<string, BusTool> {
+function combine(instances: readonly Instance[]): Pick<Instance, "tools" | "skipped"> {
+  const skipped = instances.flatMap((instance) => instance.skipped);
   const tools = new Map<string, BusTool>();
   const split = new Set<string>();
   const counts = new Map<string, number>();
@@ -196,10 +212,10 @@ function combine(
       const conflict = known && findConflict(known, tool);
       const count = counts.get(service.name) ?? 0;
       if (known === undefined && (tools.size >= mostTools || count >= mostOfProgram))
-        skip(service.name, { name, reason: "limit" });
+        skipped.push({ program: service.name, name, reason: "limit" });
       else if (conflict !== undefined) {
         split.add(name);
-        for (const program of [known!.program, tool.program]) skip(program, { name, ...conflict });
+        skipped.push({ ...conflict, program: known!.program, name }, { ...conflict, program: tool.program, name });
       } else if (known === undefined || compareVersions(known.version, tool.version) < 0) {
         if (known === undefined) counts.set(service.name, count + 1);
         tools.set(name, tool);
@@ -207,11 +223,11 @@ function combine(
     }
   }
   for (const name of split) tools.delete(name);
-  return tools;
+  return { tools, skipped };
 }
 
 /** Finds why two tools with the same name cannot be one. NATS gives a call to any program of a group, and to one of each group. */
-function findConflict(one: BusTool, other: BusTool): Omit<SkippedTool, "name"> | undefined {
+function findConflict(one: BusTool, other: BusTool): Omit<SkippedTool, "program" | "name"> | undefined {
   if (one.program !== other.program)
     return { reason: "program", field: "name", problem: "expected the tool of one program" };
   if (one.group !== other.group)

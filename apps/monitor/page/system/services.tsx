@@ -1,13 +1,18 @@
-import type { ChannelView, ServiceView } from "../../src/live/live.ts";
+import type { BadMessageView, ChannelView, ServiceView } from "../../src/live/live.ts";
 import { useWords } from "../shared/words.ts";
 
-/** The programs as they describe themselves, and the map of who listens to whom. */
+/** The programs as they describe themselves, which of their tools are not offered, and the map of who listens to whom. */
 export function Services(props: {
   readonly services: readonly ServiceView[];
   readonly channels: readonly ChannelView[];
+  readonly badMessages: readonly BadMessageView[];
 }) {
   const { system: words } = useWords();
-  const { services, channels } = props;
+  const { services, channels, badMessages } = props;
+  const showTool = (program: string, tool: string) => {
+    const skipped = badMessages.find(({ subject, publisher }) => subject === `tool.${tool}` && publisher === program);
+    return skipped === undefined ? tool : `${tool} (${words.notOffered}: ${skipped.reason})`;
+  };
   const linked = channels.filter(({ from, to }) => from.length > 0 && to.length > 0);
   return (
     <section class="card wide" aria-labelledby="map-title">
@@ -32,7 +37,7 @@ export function Services(props: {
                   </th>
                   <td>{versions.join(", ") || "–"}</td>
                   <td>{owner ?? "–"}</td>
-                  <td class="names">{tools.join(", ") || "–"}</td>
+                  <td class="names">{tools.map((tool) => showTool(name, tool)).join(", ") || "–"}</td>
                 </tr>
               ))}
             </tbody>

@@ -29,7 +29,7 @@ export function SystemPage() {
           <Charts />
           <div class="stack">
             <Programs programs={now.programs} />
-            <Services services={now.services} channels={now.channels} />
+            <Services services={now.services} channels={now.channels} badMessages={now.badMessages} />
             <Pools pools={now.pools} />
             <Shadows shadows={now.shadows} />
             <div class="columns">
