@@ -1,6 +1,15 @@
 import type { Bus } from "@voxbus/bus";
 import { createRegistry, type Registry } from "@voxbus/presence";
-import { buckets, builtInTools, channels, parseJson, stored, type Outbound, type Say } from "@voxbus/protocol";
+import {
+  buckets,
+  builtInTools,
+  channels,
+  parseJson,
+  stored,
+  type Features,
+  type Outbound,
+  type Say,
+} from "@voxbus/protocol";
 import { startSubscriber, type Running } from "@voxbus/subscriber";
 import { connectTestBus, createInbox, startNatsServer, type Inbox, type NatsServer } from "@voxbus/testing";
 import { ulid } from "ulid";
@@ -81,15 +90,8 @@ function openDevice(device: string, call: { language?: string; timeZone?: string
 }
 
 /** Connects a device to its gateway. */
-async function connect(device: string, { session }: TestDevice): Promise<void> {
-  const state = {
-    session,
-    since: 0,
-    remote: "127.0.0.1",
-    protocol: 1,
-    features: { mcp: true },
-    state: "active" as const,
-  };
+async function connect(device: string, { session }: TestDevice, features: Features = { mcp: true }): Promise<void> {
+  const state = { session, since: 0, remote: "127.0.0.1", protocol: 1, features, state: "active" as const };
   await registry.enter(device, state, AbortSignal.timeout(5000));
 }
 
@@ -282,6 +284,12 @@ test("levels: a device without the tool, that refuses or that does not answer is
   const plain = openDevice("plain");
   await giveTools("plain", plain, { "self.lamp.turn_on": () => true });
   expect(await plain.call("set_volume", { percent: 40 })).toBe("This device does not let me change its volume.");
+  const bare = openDevice("bare");
+  await connect("bare", bare, {});
+  // The program may learn of the device later.
+  const setVolume = () => bare.call("set_volume", { percent: 40 });
+  const text = "This device does not let me change its volume.";
+  await vi.waitFor(async () => expect(await setVolume()).toBe(text), { timeout: 10_000 });
   const mute = openDevice("mute");
   await giveTools("mute", mute, {
     "self.audio_speaker.set_volume": () => undefined,

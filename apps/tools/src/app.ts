@@ -55,5 +55,5 @@ export async function buildTools(context: Context<typeof toolsConfig>): Promise<
   offerTime(tool, deps);
   offerTimers(tool, { ...deps, book: openReminderBook(bus) });
   offerEnd(tool, deps);
-  offerLevels(tool, { ...deps, devices, deviceMs: config.VOXBUS_TOOLS_DEVICE_MS });
+  offerLevels(tool, { ...deps, presence, devices, deviceMs: config.VOXBUS_TOOLS_DEVICE_MS });
 }

@@ -1,3 +1,4 @@
+import type { PresenceView } from "@voxbus/presence";
 import { buckets, parseJson } from "@voxbus/protocol";
 import {
   readResult,
@@ -13,6 +14,7 @@ import { placeOf, type ToolDeps } from "./tool-deps.ts";
 
 /** Dependencies of the tools for levels. */
 export interface LevelToolDeps extends ToolDeps {
+  readonly presence: Pick<PresenceView, "online">;
   readonly devices: Pick<McpClient, "request">;
   /** The longest wait for an answer of a device, ms. */
   readonly deviceMs: number;
@@ -57,7 +59,9 @@ async function setLevel(
   const { setter, part } = levels[level];
   const listed = (await deps.bus.bucket(buckets.tools).get(call.session))?.value;
   const has = (name: string) => listed === undefined || listed.some((one) => one.name === name);
-  if (!has(setter)) return phrases.noLevel(level);
+  const presence = deps.presence.online(call.device);
+  const hasTools = presence === undefined || presence.features.mcp === true;
+  if (!hasTools || !has(setter)) return phrases.noLevel(level);
   const wanted = percent ?? (await readLevel()) + (change ?? 0);
   const bounded = Math.round(Math.min(100, Math.max(0, wanted)));
   await callDevice(setter, { [level]: bounded });
