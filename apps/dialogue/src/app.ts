@@ -19,6 +19,7 @@ import { createDeviceTools, type DeviceTools } from "./device-tools.ts";
 import { createEngine, nameEngines, nameUsual, type EngineReports } from "./engines/registry.ts";
 import { probeEngine, watchEngine } from "./engines/watch.ts";
 import { createHistory } from "./history.ts";
+import { createLateResults } from "./late-results.ts";
 import { createMetrics, type TurnMetrics } from "./metrics.ts";
 import { recordPlayedTurns } from "./played-turns.ts";
 import { createBusTools, type BusTools } from "./tools/bus-tools.ts";
@@ -105,6 +106,7 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
   const history = createHistory(bus, config.VOXBUS_DIALOGUE_HISTORY_TOKENS);
   const played = recordPlayedTurns(bus, history);
   defer(() => played.close());
+  const late = createLateResults();
 
   const deps: TurnDeps = {
     bus,
@@ -128,16 +130,20 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
       busTools,
     },
     history,
+    late,
     enginesOf: (profile) => engines.choose(profile.engines.llm),
   };
   await context.warm((signal) => warmUp(config, signal));
   const slots = createClaimBudget(config.VOXBUS_DIALOGUE_TURNS, admission.room);
-  for (const claims of await claimTurns(bus, slots, createAnswer(deps))) {
-    drain(
-      (mode) => claims.drain(graceMs[mode]),
-      () => ({ claims: claims.held() }),
-    );
-  }
+  const claims = await claimTurns(bus, slots, createAnswer(deps));
+  drain(
+    async (mode) => {
+      const until = performance.now() + graceMs[mode];
+      await Promise.all(claims.map((one) => one.drain(graceMs[mode])));
+      await late.settle(Math.max(0, until - performance.now()));
+    },
+    () => ({ claims: claims.reduce((sum, one) => sum + one.held(), 0), calls: late.count() }),
+  );
 }
 
 /** Watches the tools that programs offer, and calls them. */

@@ -6,6 +6,7 @@ import { ulid } from "ulid";
 import { createDeviceTools } from "./device-tools.ts";
 import type { AnswerRequest, LlmEngine } from "./engines/engine.ts";
 import { createHistory } from "./history.ts";
+import { createLateResults } from "./late-results.ts";
 import type { EngineRun } from "./metrics.ts";
 import type { BusTools } from "./tools/bus-tools.ts";
 import type { Devices, TurnDeps } from "./turn-deps.ts";
@@ -75,6 +76,7 @@ export function createWorker(bus: Bus, texts: readonly string[], options: Worker
       },
     },
     history: createHistory(bus),
+    late: createLateResults(),
     enginesOf: options.engines ?? (() => [options.engine ?? engine]),
   };
   const answer = (input: TurnInput) =>

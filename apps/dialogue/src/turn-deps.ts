@@ -4,6 +4,7 @@ import type { Fences } from "@voxbus/subscriber";
 import type { DeviceTools } from "./device-tools.ts";
 import type { LlmEngine } from "./engines/engine.ts";
 import type { History } from "./history.ts";
+import type { LateResults } from "./late-results.ts";
 import type { TurnMetrics } from "./metrics.ts";
 import type { BusTools } from "./tools/bus-tools.ts";
 import type { TurnAdmission } from "./turn-admission.ts";
@@ -57,6 +58,7 @@ export interface TurnDeps extends TurnGates {
   readonly settings: TurnSettings;
   readonly devices: Devices;
   readonly history: History;
+  readonly late: Pick<LateResults, "follow">;
   /** Gives the engines to ask for a profile, at least one, in order. */
   readonly enginesOf: (profile: Profile) => readonly LlmEngine[];
 }

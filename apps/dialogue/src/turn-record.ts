@@ -1,7 +1,8 @@
 import type { DialogueTurn } from "@voxbus/protocol";
 import { ToolError, type AnswerRequest, type PastCall } from "./engines/engine.ts";
 import { UnfinishedCallError } from "./tools/call-error.ts";
-import { lateResult, type History } from "./history.ts";
+import { lateResult } from "./history.ts";
+import type { TurnDeps } from "./turn-deps.ts";
 import type { TurnInput } from "./turn-input.ts";
 
 /** The record of a turn for the history. */
@@ -20,20 +21,26 @@ export interface TurnRecord {
 }
 
 /** Creates the record of a turn. */
-export function createTurnRecord(history: History, { device, session, origin, text }: TurnInput): TurnRecord {
+export function createTurnRecord(
+  { history, late }: Pick<TurnDeps, "history" | "late">,
+  { device, session, origin, text }: TurnInput,
+): TurnRecord {
   const said: string[] = [];
   const calls: PastCall[] = [];
   let user = text;
   let kept = false;
   // A result that comes after the end of its turn belongs to the turn nevertheless.
-  const onLate = () => (kept ? history.add(device, { session, origin, calls: [...calls] }) : undefined);
+  const followLate = (result: Promise<unknown>) => {
+    const store = () => (kept ? history.add(device, { session, origin, calls: [...calls] }) : undefined);
+    late.follow(result.then(store));
+  };
   const record: TurnRecord = {
     said,
     engine: undefined,
     follow(request) {
       user = request.text;
       const { tools } = request.device;
-      const call = recordCalls(tools.call, calls, onLate);
+      const call = recordCalls(tools.call, calls, followLate);
       return { ...request, device: { ...request.device, tools: { ...tools, call } } };
     },
     async keep(end) {
@@ -47,11 +54,11 @@ export function createTurnRecord(history: History, { device, session, origin, te
   return record;
 }
 
-/** Calls a tool and records the call, also if its result does not come in time. Calls `onLate` when a result comes after that. */
+/** Calls a tool and records the call, also if its result does not come in time. Gives a result that may come later to `followLate`. */
 function recordCalls(
   call: AnswerRequest["device"]["tools"]["call"],
   calls: PastCall[],
-  onLate: () => unknown,
+  followLate: (result: Promise<unknown>) => void,
 ): typeof call {
   return async (name, args, signal) => {
     const made = { name, args: JSON.stringify(args), text: lateResult };
@@ -60,12 +67,7 @@ function recordCalls(
       return (made.text = await call(name, args, signal));
     } catch (error) {
       if (error instanceof UnfinishedCallError) {
-        const keepLate = async () => {
-          made.text = await error.rest;
-          await onLate();
-        };
-        // The bus has logged and counted it.
-        keepLate().catch(() => undefined);
+        followLate(error.rest.then((text) => (made.text = text)));
       } else if (error instanceof ToolError) made.text = `Error: ${error.message}`;
       throw error;
     }

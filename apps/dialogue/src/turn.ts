@@ -32,7 +32,7 @@ export async function answerTurn(
   const gone = new AbortController();
   const session = deps.devices.follow(input, () => gone.abort(new SessionGoneError("the session is gone")));
   const alive = AbortSignal.any([signal, fence.signal, gone.signal]);
-  const record = createTurnRecord(deps.history, input);
+  const record = createTurnRecord(deps, input);
   let place: TurnPlace | undefined;
   try {
     alive.throwIfAborted();
