@@ -29,6 +29,7 @@ export {
   type DeviceMessageType,
 } from "./device/inbound.ts";
 export { parseJson, splitObject } from "./json-text.ts";
+export { matchesAny } from "./name-patterns.ts";
 export { busVersion, Features, isLanguage, language } from "./envelopes/fields.ts";
 export {
   Emotion,

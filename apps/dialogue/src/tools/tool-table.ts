@@ -1,6 +1,5 @@
 import type { BusLog, EndpointInfo, ServiceInfo } from "@voxbus/bus";
-import { groupsOf, type BadMessage, type OwnProfile } from "@voxbus/protocol";
-import { allowsTool } from "./allow-list.ts";
+import { groupsOf, matchesAny, type BadMessage, type OwnProfile } from "@voxbus/protocol";
 import { compareVersions, describeSkipped, isTool, readBusTool, type BusTool, type SkippedTool } from "./bus-tool.ts";
 
 /** A running program with tools. */
@@ -14,6 +13,9 @@ interface Instance {
   readonly foundAt: number;
   seenAt: number;
 }
+
+/** The fields of a profile that tell which tools its device is offered. */
+type ToolProfile = Pick<OwnProfile, "tools" | "group" | "groups">;
 
 /** Events of the table. */
 export interface TableEvents {
@@ -37,7 +39,7 @@ export interface ToolTable {
   lose(id: string): void;
   /** Takes out the programs that offer a tool: NATS says that none answers it. */
   unanswered(name: string): void;
-  offeredTo(profile: Pick<OwnProfile, "tools" | "group" | "groups">): readonly BusTool[];
+  offeredTo(profile: ToolProfile): readonly BusTool[];
   find(name: string): BusTool | undefined;
   /** Lists the programs, all or those that offer a tool. */
   list(name?: string): readonly Pick<Instance, "service" | "seenAt">[];
@@ -123,9 +125,7 @@ export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTa
       const key = JSON.stringify([allowed, groups]);
       let offered = offers.get(key);
       if (offered !== undefined) return offered;
-      const fits = [...tools.values()].filter(
-        (tool) => allowsTool({ tools: allowed }, tool.name) && reaches(tool, groups),
-      );
+      const fits = [...tools.values()].filter((tool) => allowsTool(profile, tool));
       offered = shareOut(fits);
       if (fits.length > offered.length)
         log.warn({ groups, allowed: fits.length, offered: offered.length }, "tools left out, too many for a model");
@@ -140,8 +140,11 @@ export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTa
   };
 }
 
-function reaches({ scope }: BusTool, groups: readonly string[]): boolean {
-  return scope === undefined || groups.some((group) => scope.includes(group));
+/** Tells whether a device may call a tool, by the list of names in its profile and by the tool's scope. */
+function allowsTool(profile: ToolProfile, { name, scope }: BusTool): boolean {
+  const { tools } = profile;
+  if (tools !== undefined && !matchesAny(name, tools)) return false;
+  return scope === undefined || groupsOf(profile).some((group) => scope.includes(group));
 }
 
 /**

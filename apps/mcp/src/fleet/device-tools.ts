@@ -1,7 +1,7 @@
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import { matchesAny } from "@voxbus/protocol";
 import { callDeviceTool, listDeviceTools, ToolCallError, type McpSession } from "@voxbus/subscriber";
 import { z } from "zod";
-import { matchesAny } from "../patterns.ts";
 import { answer, deviceField, findDevice, FleetError, type FleetDeps } from "./answer.ts";
 
 const timeoutMs = 10_000;

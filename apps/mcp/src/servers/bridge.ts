@@ -1,8 +1,8 @@
+import { matchesAny } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import { createCaller, type Caller, type CallMetrics } from "./caller.ts";
 import type { ServerConnection } from "./connection.ts";
 import { createOfferedTools, type BridgedTool, type Offer, type Room } from "./offered-tools.ts";
-import { findUnmatched, matchesAny } from "../patterns.ts";
 import { prefixOf, type ServerSettings } from "./servers-file.ts";
 import { superviseServer, type SupervisedServer, type SupervisorLimits } from "./supervisor.ts";
 import type { LeftOutReason, McpTool, McpToolList } from "./tool-list.ts";
@@ -138,8 +138,11 @@ function findIdlePatterns(
 ): readonly string[] {
   const names = listed.map(({ name }) => name);
   const offered = names.filter((name) => matchesAny(name, tools));
+  // `*` stands for all tools, however many there are.
+  const isIdle = (pattern: string, among: readonly string[]) =>
+    pattern !== "*" && !among.some((name) => matchesAny(name, [pattern]));
   const idle = (field: string, patterns: readonly string[], among: readonly string[]) =>
-    findUnmatched(patterns, among).map((pattern) => `${field}: ${pattern}`);
+    patterns.flatMap((pattern) => (isIdle(pattern, among) ? [`${field}: ${pattern}`] : []));
   return [
     ...idle("tools", tools, names),
     ...Object.entries(groups).flatMap(([group, patterns]) => idle(`groups.${group}`, patterns, offered)),

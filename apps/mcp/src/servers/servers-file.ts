@@ -1,8 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
-import { builtInTools } from "@voxbus/protocol";
+import { builtInTools, matchesAny } from "@voxbus/protocol";
 import { ConfigError, httpUrl } from "@voxbus/subscriber";
 import { z } from "zod";
-import { matchesAny } from "../patterns.ts";
 import { resolveReferences } from "./references.ts";
 
 const maxFileBytes = 1_048_576;

@@ -3,11 +3,6 @@ export function matchesAny(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => matches(name, pattern));
 }
 
-/** Gives the patterns that no name fits. `*` alone always fits: it stands for all names, however many there are. */
-export function findUnmatched(patterns: readonly string[], names: readonly string[]): readonly string[] {
-  return patterns.filter((pattern) => pattern !== "*" && !names.some((name) => matches(name, pattern)));
-}
-
 function matches(name: string, pattern: string): boolean {
   const [head = "", ...rest] = pattern.split("*");
   const tail = rest.pop();
