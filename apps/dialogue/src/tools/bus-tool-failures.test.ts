@@ -138,6 +138,23 @@ test("bus tools: a tool that comes back in a new version between the offer and t
   expect(await call("weather", { city: "Rome" })).toBe("Rome");
 });
 
+test("bus tools: a tool that comes back for other groups between the offer and the call is not called", async () => {
+  let count = 0;
+  const offer = (scope: readonly string[] | undefined) =>
+    startTools(nats.url, ({ tool }) => {
+      tool({ name: "door", description, ...(scope && { scope }) }, () => (count += 1));
+    });
+  const first = await offer(undefined);
+  const { directory, toolsOf, outcomes } = await openTools(bus, ["door"]);
+  const { call } = toolsOf();
+  await first.stop("quick");
+  await offer(["staff"]);
+  await vi.waitFor(() => expect(directory.find("door")?.scope).toEqual(["staff"]), { timeout: 10_000 });
+  await expect(call("door", {})).rejects.toThrow('no program offers the tool "door" now');
+  expect(outcomes()).toEqual(["unanswered"]);
+  expect(count).toBe(0);
+});
+
 test("bus tools: calls beyond the limit of a tool, or of all, are refused at once", async () => {
   let begun = 0;
   await startTools(nats.url, ({ tool }) => {

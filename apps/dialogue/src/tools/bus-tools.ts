@@ -8,6 +8,7 @@ import { explainFailure, UnfinishedCallError, type CallFailure, type FailedCall 
 import { createCallLimit, type MostCalls } from "./call-limit.ts";
 import type { CallRecords, PlacedCall } from "./call-records.ts";
 import type { ToolDirectory } from "./directory.ts";
+import { allowsTool } from "./tool-table.ts";
 import type { ToolSource } from "./turn-tools.ts";
 
 /** One call, for the measurements. */
@@ -57,7 +58,7 @@ export function createBusTools(deps: BusToolDeps): BusTools {
   return {
     sourceOf(turn, caller) {
       const list = directory.offeredTo(caller.profile);
-      // A program may have been replaced by another version since.
+      // A program may have been replaced by another version since, also one for other groups.
       const toolOf = (name: string) => directory.find(name) ?? list.find((tool) => tool.name === name);
       return {
         list,
@@ -67,9 +68,11 @@ export function createBusTools(deps: BusToolDeps): BusTools {
             throw new ToolError(message);
           };
           const tool = toolOf(name);
-          const problem = tool?.check(args);
+          if (tool === undefined || !allowsTool(caller.profile, tool))
+            return refuse("unanswered", `no program offers the tool "${name}" now`);
+          const problem = tool.check(args);
           if (problem !== undefined) refuse("bad-arguments", `the arguments do not fit: ${problem}`);
-          return limit.enter(name, tool?.program ?? "") ?? refuse("busy", `the tool "${name}" is busy`);
+          return limit.enter(name, tool.program) ?? refuse("busy", `the tool "${name}" is busy`);
         },
         async make(call, leave, signal) {
           const tool = toolOf(call.name);

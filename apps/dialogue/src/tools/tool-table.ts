@@ -141,7 +141,7 @@ export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTa
 }
 
 /** Tells whether a device may call a tool, by the list of names in its profile and by the tool's scope. */
-function allowsTool(profile: ToolProfile, { name, scope }: BusTool): boolean {
+export function allowsTool(profile: ToolProfile, { name, scope }: BusTool): boolean {
   const { tools } = profile;
   if (tools !== undefined && !matchesAny(name, tools)) return false;
   return scope === undefined || groupsOf(profile).some((group) => scope.includes(group));
