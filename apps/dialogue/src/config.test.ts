@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startSubscriber } from "@voxbus/subscriber";
+import { startSubscriber, variablesOf } from "@voxbus/subscriber";
 import { expect, test } from "vitest";
 import { buildDialogue, dialogue } from "./app.ts";
 
@@ -51,4 +51,8 @@ test("limits: the times of an engine of the file must be shorter than a whole an
     'VOXBUS_ENGINES_FILE: engine "slow": firstMs: must be shorter than VOXBUS_DIALOGUE_TURN_MS, which is 59000 ms',
   );
   rmSync(path);
+});
+
+test("manual: a flag that is on by default is shown so", () => {
+  expect(variablesOf(dialogue).find(({ name }) => name === "VOXBUS_LLM_IDENTIFY")?.fallback).toBe("1");
 });

@@ -35,7 +35,7 @@ export const dialogueConfig = {
   VOXBUS_LLM_NEXT_TOKEN_MS: count(100, 120_000).default(10_000).describe("longest time between two tokens, ms"),
   VOXBUS_LLM_TOOL_ROUNDS: count(0, 20).default(4).describe("how many times the model may call tools in one turn"),
   VOXBUS_LLM_IDENTIFY: flag
-    .default(true)
+    .prefault("1")
     .describe("tell the openai endpoint whose turn it answers: device, session and turn"),
   VOXBUS_LLM_REQUESTS: count(1, 1000)
     .default(10)
