@@ -60,9 +60,12 @@ export function createCallRecords(bus: Bus): CallRecords {
   };
 }
 
+const refuse = () => Promise.reject(new ToolError("tools cannot be called now"));
+
 /** The records of a shadow: no call gets a place. Its tools would act on the real system. */
 export const refusedCalls: CallRecords = {
-  placesOf: () => () => Promise.reject(new ToolError("tools cannot be called now")),
+  placesOf: () => refuse,
+  giveUp: refuse,
   finish: () => Promise.resolve(),
 };
 
