@@ -3,7 +3,7 @@ import type { Bus } from "@voxbus/bus";
 
 /** Exit codes of `voxbus`. docs/cli.md has the same table. */
 export const exitCodes = {
-  /** The command did what it was asked, or its reader or Ctrl-C ended it. */
+  /** The command did what it was asked. A command without an end of its own: its reader or Ctrl-C ended it. */
   ok: 0,
   /** It failed: NATS is away or does not permit it, a message is malformed, a device did not answer. */
   failed: 1,
@@ -66,6 +66,8 @@ export interface Shell {
   paint(color: Color, text: string): string;
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
+  /** Aborted when the reader of standard output goes away, as `head` does. What is written then is discarded. */
+  readonly readerGone: AbortSignal;
   /**
    * Connects to the bus with the variables of every program. The connection is closed after the command. Throws
    * CommandError when NATS cannot be reached, ConfigError when a variable is wrong.

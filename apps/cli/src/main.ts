@@ -9,4 +9,4 @@ await Promise.all(
   [process.stdout, process.stderr].map((out) => new Promise<void>((done) => out.write("", () => done()))),
 );
 // After an attempt to connect to a server that never greets, nats.js leaves a socket open. It would keep the process alive.
-process.exit(code);
+process.exit(process.exitCode ?? code);

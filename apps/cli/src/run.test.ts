@@ -67,12 +67,28 @@ test.skipIf(!hasTerminal)(
   },
 );
 
+const runShell = (line: string, env: Readonly<Record<string, string>> = {}) =>
+  spawnSync("bash", ["--norc", "-c", line, process.execPath, main], {
+    env: { PATH: process.env["PATH"], ...env },
+    encoding: "utf8",
+  });
+
+test("output: a reader that goes away changes neither what a command does nor its exit code", () => {
+  const line = `"$0" "$1" config check --json | true; echo \${PIPESTATUS[0]}`;
+  expect(runShell(line)).toMatchObject({ stdout: "0\n", stderr: "" });
+  expect(runShell(line, { VOXBUS_NATS_PREFIX: "a.b" })).toMatchObject({ stdout: "1\n", stderr: "" });
+  expect(runShell(`"$0" "$1" dance 2> >(true) | true; echo \${PIPESTATUS[0]}`)).toMatchObject({ stdout: "2\n" });
+});
+
+test("output: what cannot be written is told, and the exit code is 1", () => {
+  const stderr = "voxbus: cannot write the output (ENOSPC)\n";
+  expect(runShell(`"$0" "$1" config print > /dev/full`)).toMatchObject({ status: 1, stderr });
+});
+
 test("output: a reader of a pipe that starts late gets all of it", () => {
   // Each unknown variable is listed: more than a pipe holds.
   const unknown = Array.from({ length: 300 }, (_, n) => [`VOXBUS_${"LONG_".repeat(50)}${n}`, "1"] as const);
-  const line = `"$0" "$1" config check --json | (sleep 1; cat)`;
-  const env = { PATH: process.env["PATH"], ...Object.fromEntries(unknown) };
-  const { stdout } = spawnSync("sh", ["-c", line, process.execPath, main], { env, encoding: "utf8" });
+  const { stdout } = runShell(`"$0" "$1" config check --json | (sleep 1; cat)`, Object.fromEntries(unknown));
   expect(stdout.length).toBeGreaterThan(65_536);
   expect(JSON.parse(stdout)).toMatchObject({ unknown: { length: 300 } });
 });

@@ -3,33 +3,38 @@ import { exitCodes } from "./command.ts";
 import type { ProcessShell } from "./run.ts";
 
 /**
- * Opens this process as a shell. The first Ctrl-C lets the command end in order, a second one ends the process. A reader
- * that goes away, as in `| head`, ends it quietly.
+ * Opens this process as a shell. The first Ctrl-C lets the command end in order, a second one ends the process. Output whose
+ * reader has gone away, as in `| head`, is discarded. Output that cannot be written ends the command in order, and sets the exit
+ * code of the process.
  */
 export function openShell(): ProcessShell {
   const { stdout, stderr, stdin, env } = process;
   const stop = new AbortController();
+  const readerGone = new AbortController();
   const end = () => {
     if (stop.signal.aborted) process.exit(exitCodes.interrupted);
     stop.abort(new Error("interrupted"));
   };
   process.on("SIGINT", end);
   process.on("SIGTERM", end);
-  for (const stream of [stdout, stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(exitCodes.ok);
-      if (stream === stdout) stderr.write(`voxbus: cannot write the output (${error.code ?? error.message})\n`);
-      process.exit(exitCodes.failed);
-    });
-  }
+  stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    if (readerGone.signal.aborted) return;
+    readerGone.abort();
+    if (code === "EPIPE") return;
+    process.exitCode = exitCodes.failed;
+    stderr.write(`voxbus: cannot write the output (${code ?? message})\n`);
+    stop.abort(new Error("output failed"));
+  });
+  stderr.on("error", () => undefined); // there is no one left to tell
   return {
     env,
     stdin,
-    print: (line) => void stdout.write(`${line}\n`),
-    write: (bytes) => void stdout.write(bytes),
+    print: (line) => void (readerGone.signal.aborted || stdout.write(`${line}\n`)),
+    write: (bytes) => void (readerGone.signal.aborted || stdout.write(bytes)),
     isTerminal: stdout.isTTY,
     tell: (line) => void stderr.write(`${line}\n`),
     paint: (color, text) => styleText(color, text, { stream: stdout }),
     signal: stop.signal,
+    readerGone: readerGone.signal,
   };
 }

@@ -108,6 +108,7 @@ export async function runCliHere(
     tell: (line) => void (output.stderr += `${line}\n`),
     paint: (_color, text) => text,
     signal: new AbortController().signal,
+    readerGone: new AbortController().signal,
   });
   return { code, ...output };
 }

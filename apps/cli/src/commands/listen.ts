@@ -48,8 +48,14 @@ What is sent to the whole fleet or to a group, and the gateway's own phrases, su
     await bus.flush();
     if (bus.stats().denied > 0) throw new CommandError(`NATS does not permit it to hear the ${side} of ${device}`);
     tell(`listening to the ${side} of ${device}, Ctrl-C ends it`);
-    await untilAborted(shell.signal, end.signal, ...(ms === undefined ? [] : [AbortSignal.timeout(ms)]));
+    await untilAborted(
+      shell.signal,
+      shell.readerGone,
+      end.signal,
+      ...(ms === undefined ? [] : [AbortSignal.timeout(ms)]),
+    );
     if (end.signal.aborted) throw end.signal.reason;
+    if (shell.readerGone.aborted) return;
     sink.end(dropped());
     file?.close();
   },

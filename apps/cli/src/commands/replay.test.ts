@@ -239,6 +239,18 @@ test("replay: what a recording misses is told", async () => {
   expect(jsonOf()).toHaveLength(3);
 });
 
+test("replay: a reader that goes away changes neither its end nor its exit code", async () => {
+  const session = createSession("kitchen", "s1");
+  await writeRecording(path, [session.control(0, opened), session.text(1, "first"), session.begins(2)]);
+  const running = startCli(["replay", path, "--to", server.url, "--patience", "0.3", "--check"]);
+  running.deafen();
+  expect(await running.ended).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("0 of 1 exchanges are the same"),
+  });
+  await server.taken.find((one) => "end" in one && one.end === 1000);
+});
+
 test("replay: Ctrl-C ends it", async () => {
   const session = createSession("kitchen", "s1");
   await writeRecording(path, [session.text(0, "a"), session.text(3_600_000, "b")]);

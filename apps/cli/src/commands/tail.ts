@@ -58,12 +58,12 @@ interface Followed {
   readonly view: ReturnType<typeof createTailView>;
 }
 
-/** Shows messages until Ctrl-C. Throws CommandError when NATS permits none of the subjects. */
+/** Shows messages until Ctrl-C, or until its reader goes away. Throws CommandError when NATS permits none of the subjects. */
 async function follow(shell: Shell, { pattern, subjects, view }: Followed): Promise<void> {
   const bus = await shell.connect();
   for (const subject of subjects) bus.subscribeRaw(subject, (message) => view.show(message, Date.now()));
   await bus.flush();
   if (bus.stats().denied >= subjects.length) throw new CommandError(`NATS permits none of the subjects of ${pattern}`);
   shell.tell(`voxbus: following ${pattern}, Ctrl-C ends it`);
-  await untilAborted(shell.signal);
+  await untilAborted(shell.signal, shell.readerGone);
 }
