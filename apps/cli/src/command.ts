@@ -58,6 +58,8 @@ export interface Shell {
   print(line: string): void;
   /** Writes bytes to standard output. */
   write(bytes: Uint8Array): void;
+  /** Measures the output that its reader has not taken yet, about in bytes. */
+  waiting(): number;
   /** True when standard output is a terminal. */
   readonly isTerminal: boolean;
   /** Writes a line for the user to standard error. */

@@ -31,6 +31,7 @@ export function openShell(): ProcessShell {
     stdin,
     print: (line) => void (readerGone.signal.aborted || stdout.write(`${line}\n`)),
     write: (bytes) => void (readerGone.signal.aborted || stdout.write(bytes)),
+    waiting: () => stdout.writableLength,
     isTerminal: stdout.isTTY,
     tell: (line) => void stderr.write(`${line}\n`),
     paint: (color, text) => styleText(color, text, { stream: stdout }),

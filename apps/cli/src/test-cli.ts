@@ -26,6 +26,8 @@ export interface RunningCli {
   received(size: number): Promise<true>;
   /** Closes our end of its standard output, as `head` does when it has seen enough. */
   deafen(): void;
+  /** Stops to read its standard output, or goes on. */
+  stall(isStalled: boolean): void;
   readonly bytes: () => Buffer;
   readonly ended: Promise<CliResult>;
 }
@@ -82,6 +84,7 @@ export function startCli(
     received: (size) => wait(() => bytes().byteLength >= size || undefined, `${size} bytes`),
     kill: (signal) => void child.kill(signal),
     deafen: () => void child.stdout.destroy(),
+    stall: (isStalled) => void (isStalled ? child.stdout.pause() : child.stdout.resume()),
     bytes,
     ended,
   };
@@ -104,6 +107,7 @@ export async function runCliHere(
     stdin: Readable.from([Buffer.from(input)]),
     print: (line) => void (output.stdout += `${line}\n`),
     write: (bytes) => void (output.stdout += Buffer.from(bytes).toString("latin1")),
+    waiting: () => 0,
     isTerminal: false,
     tell: (line) => void (output.stderr += `${line}\n`),
     paint: (_color, text) => text,

@@ -4,6 +4,7 @@ import type { Bus } from "@voxbus/bus";
 import { channels } from "@voxbus/protocol";
 import { readNumber } from "../arguments.ts";
 import { command, CommandError, UsageError } from "../command.ts";
+import { createLiveOutput } from "../live-output.ts";
 import { createPlayedSound } from "../played-sound.ts";
 import { readDevice } from "../subjects.ts";
 import { untilAborted } from "../until-aborted.ts";
@@ -44,7 +45,13 @@ What is sent to the whole fleet or to a group, and the gateway's own phrases, su
     const end = new AbortController();
     const tell = (line: string) => shell.tell(`voxbus: ${line}`);
     const sink = createSink({ write: file?.write ?? shell.write, tell, failed: (error) => end.abort(error) });
-    const { dropped } = hear(bus, { device, isSpeaker: side === "speaker" }, sink.add);
+    const output = createLiveOutput(
+      { tell: shell.tell, waiting: file === undefined ? shell.waiting : () => 0 },
+      "packets",
+    );
+    const { dropped } = hear(bus, { device, isSpeaker: side === "speaker" }, (packet) =>
+      output.offer(() => sink.add(packet)),
+    );
     await bus.flush();
     if (bus.stats().denied > 0) throw new CommandError(`NATS does not permit it to hear the ${side} of ${device}`);
     tell(`listening to the ${side} of ${device}, Ctrl-C ends it`);
@@ -56,6 +63,7 @@ What is sent to the whole fleet or to a group, and the gateway's own phrases, su
     );
     if (end.signal.aborted) throw end.signal.reason;
     if (shell.readerGone.aborted) return;
+    output.end();
     sink.end(dropped());
     file?.close();
   },

@@ -1,6 +1,7 @@
 import { command, CommandError, UsageError, type Shell } from "../command.ts";
 import { jsonOption } from "../arguments.ts";
 import { allKinds } from "../kinds.ts";
+import { createLiveOutput } from "../live-output.ts";
 import { listSubscriptions, readDevice } from "../subjects.ts";
 import { createTailView } from "../tail-view.ts";
 import { untilAborted } from "../until-aborted.ts";
@@ -22,7 +23,7 @@ The messages of a turn have one color. A malformed message is red, with the fiel
 programs report as dropped; the rest of their numbers is shown only if PATTERN or --kind names stats.
 
 It shows what people say. It needs only the permission to subscribe, as the user listener has it, and leaves out what NATS
-does not permit. Ctrl-C ends it.
+does not permit. Lines for which a slow reader has no room are counted and left out. Ctrl-C ends it.
 
   voxbus tail
   voxbus tail 'device.kitchen.>' --kind heard,say,bad
@@ -32,14 +33,16 @@ does not permit. Ctrl-C ends it.
     const kinds = readKinds(options.kind);
     const device = options.device === undefined ? undefined : readDevice(options.device);
     const subjects = listSubscriptions(pattern, device);
+    const output = createLiveOutput(shell, "lines");
     const view = createTailView({
-      print: shell.print,
+      print: (line) => output.offer(() => shell.print(line)),
       paint: shell.paint,
       json: options.json,
       select: { device, kinds, turn: options.turn, allStats: pattern.startsWith("stats.") },
     });
     await follow(shell, { pattern, subjects, view });
     view.flush();
+    output.end();
   },
 });
 
