@@ -1,9 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { languages } from "../scaffold/scaffold.ts";
-import { runCli } from "../test-cli.ts";
+import { findNameProblem, languages, writeProgram } from "../scaffold/scaffold.ts";
+import { runCli, runCliHere } from "../test-cli.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -52,12 +53,45 @@ test.each([
   ["timer-", "go", /does not end with -/],
   ["1timer", "go", /begins with a letter/],
   [`t${"i".repeat(32)}`, "go", /1 to 32 characters/],
-  ["gateway", "ts", /voxbus has a program gateway of its own/],
+  ["gateway", "ts", /voxbus has a user gateway of its own/],
   ["async", "python", /cannot be the name of this program's module in Python/],
+  ["token", "python", /cannot be the name of this program's module in Python/],
+  ["sre-parse", "python", /cannot be the name of this program's module in Python/],
+  ["main", "ts", /is a file of every program in TypeScript/],
   ["timer", "perl", /--lang is one of ts, python, go/],
 ])("new: %s in %s is refused, and nothing is written", async (name, lang, problem) => {
   const { code, stderr } = await write(name, "--lang", lang);
   expect([code, stderr]).toEqual([2, expect.stringMatching(problem)]);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("new: an empty name is wrong usage", async () => {
+  expect(await runCliHere(["new", "", "--lang", "go"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("NAME is empty"),
+  });
+});
+
+test("new: no program can have the name of a user of accounts.conf", () => {
+  const accounts = readFileSync(new URL("../../../../deploy/nats/accounts.conf", import.meta.url), "utf8");
+  const users = [...accounts.matchAll(/^ +user: (\S+)$/gm)].map(([, user = ""]) => user);
+  expect(users).toContain("listener");
+  for (const user of users) expect(findNameProblem(user, "go")).toContain(user);
+});
+
+test("new: no program in Python can have the name of a module of the standard library", ({ skip }) => {
+  const script = "import sys; print(*sys.stdlib_module_names)";
+  const { status, stdout } = spawnSync("python3", ["-c", script], { encoding: "utf8" });
+  skip(status !== 0, "python3 is not installed");
+  const names = stdout
+    .trim()
+    .split(" ")
+    .filter((name) => /^[a-z][a-z0-9_]*$/.test(name));
+  expect(names.filter((name) => findNameProblem(name.replaceAll("_", "-"), "python") === undefined)).toEqual([]);
+});
+
+test("new: two files with the same path are never written", async () => {
+  await expect(writeProgram(join(folder, "main"), "main", "ts")).rejects.toThrow("same path");
   expect(readdirSync(folder)).toEqual([]);
 });
 

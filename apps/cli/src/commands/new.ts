@@ -17,6 +17,7 @@ test it and run it.
 
   voxbus new kitchen-timer --lang python`,
   async run({ parameters: [path = ""], options }, shell) {
+    if (path === "") throw new UsageError("NAME is empty.");
     const { lang } = options;
     if (lang === undefined)
       throw new UsageError(`Choose a language with --lang: ${Object.keys(languages).join(", ")}.`);

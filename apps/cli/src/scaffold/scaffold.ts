@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { defaultPorts } from "@voxbus/protocol";
+import { pythonNames } from "./python-names.ts";
 import { recipes } from "./recipes.ts";
 import type { Template } from "./template.ts";
 
@@ -18,19 +19,19 @@ const ignored: Readonly<Record<Language, readonly string[]>> = {
 };
 
 const name = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
-/** Words that a module of Python cannot have as its name, or that the program imports. */
-const pythonWords =
-  "and as assert async asyncio await break class continue def del elif else except finally for from global if import in is json lambda msgpack nats nonlocal not or os pass raise return signal subprocess sys tempfile test try unittest uuid while with yield".split(
-    " ",
-  );
+/** Users of deploy/nats/accounts.conf besides those of our programs with ports. */
+const otherUsers = ["cli", "listener", "shadow"];
 
 /** Says why a program cannot have this name; undefined if it can. */
 export function findNameProblem(given: string, language: Language): string | undefined {
   if (!name.test(given))
     return `a name has 1 to 32 characters of a-z 0-9 -, begins with a letter and does not end with -: "${given}" does not.`;
-  if (Object.hasOwn(defaultPorts, given)) return `voxbus has a program ${given} of its own. Choose another name.`;
-  if (language === "python" && pythonWords.includes(given))
+  if (Object.hasOwn(defaultPorts, given) || otherUsers.includes(given))
+    return `voxbus has a user ${given} of its own in NATS. Choose another name.`;
+  if (language === "python" && pythonNames.has(given.replaceAll("-", "_")))
     return `"${given}" cannot be the name of this program's module in Python. Choose another name.`;
+  if (language === "ts" && given === "main")
+    return `"main" is a file of every program in TypeScript. Choose another name.`;
   return undefined;
 }
 
@@ -42,6 +43,7 @@ export async function writeProgram(folder: string, given: string, language: Lang
   const template = languages[language];
   const rename = renamer(given, language);
   const files = new Map(Object.entries(template.files).map(([path, text]) => [rename(path), rename(text)]));
+  if (files.size < Object.keys(template.files).length) throw new Error(`two files of ${given} have the same path`);
   files.set("README.md", rename(writeReadme(language, template)));
   files.set(".gitignore", rename(`${ignored[language].join("\n")}\n`));
   await mkdir(folder);
