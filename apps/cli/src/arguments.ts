@@ -29,12 +29,23 @@ function parse(options: Options, args: readonly string[]): { readonly values: Va
   const config = Object.fromEntries(
     Object.entries(options).map(([name, { value }]) => [name, { type: value === undefined ? "boolean" : "string" }]),
   ) as NonNullable<ParseArgsConfig["options"]>;
+  const { values, positionals, tokens } = parseTokens(config, args);
+  const given = tokens.flatMap((token) => (token.kind === "option" && token.value !== undefined ? [token.name] : []));
+  const twice = given.find((name, at) => given.indexOf(name) < at);
+  if (twice !== undefined) {
+    const hint = options[twice]?.value?.includes(",") ? " Separate its values by commas." : "";
+    throw new UsageError(`--${twice} is given twice.${hint}`);
+  }
+  return { values: values as Values, positionals };
+}
+
+function parseTokens(options: NonNullable<ParseArgsConfig["options"]>, args: readonly string[]) {
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options: config, allowPositionals: true });
-    return { values: values as Values, positionals };
+    return parseArgs({ args: [...args], options, allowPositionals: true, tokens: true });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`${message.split(/\.\s/, 1)[0]?.replace(/\.$/, "")}.`, { cause });
+    const hint = /^Unknown option '(?:-[^-]|.* )/.test(message) ? " Put -- before a text that begins with -." : "";
+    throw new UsageError(`${message.split(/\.\s/, 1)[0]?.replace(/\.$/, "")}.${hint}`, { cause });
   }
 }
 

@@ -30,6 +30,10 @@ test.each([
   [["check", "fleet.out", "--loud"], /Unknown option '--loud'/, /^$/],
   [["check", "fleet.out", "--hex=yes"], /--hex/, /^$/],
   [["tail", "--device"], /--device/, /^$/],
+  [["tail", "--device", "a", "--device=b"], /--device is given twice\.\n/, /^$/],
+  [["tail", "--kind", "say", "--kind", "heard"], /--kind is given twice. Separate its values by commas\.\n/, /^$/],
+  [["record", "f", "--device", "a", "--device", "b"], /--device is given twice. Separate its values by commas/, /^$/],
+  [["say", "kitchen", "-5 degrees"], /Unknown option '-5'. Put -- before a text that begins with -\.\n/, /^$/],
 ])("command line: %j is wrong usage", async (args, stderr, stdout) => {
   const result = await runHere(...args);
   expect(result.code).toBe(2);

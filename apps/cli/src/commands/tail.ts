@@ -13,7 +13,7 @@ export const tail = command({
   parameters: ["[PATTERN]"],
   options: {
     device: { value: "ID", meaning: "only messages from, for and about this device" },
-    kind: { value: "KINDS", meaning: `only these kinds, separated by commas: ${allKinds.join(", ")}` },
+    kind: { value: "KIND,KIND", meaning: `only these kinds: ${allKinds.join(", ")}` },
     turn: { value: "TURN", meaning: "only this turn: its origin, SESSION:ORIGIN, or the id of its reply" },
     ...jsonOption,
   },
