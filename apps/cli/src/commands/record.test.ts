@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -151,6 +151,7 @@ test("record: it goes on after NATS was away, and notes that", async () => {
 test("record: a user that may not hear everything records the rest, and is told what is missing", async () => {
   const config = `authorization { users: [
     { user: admin, password: a },
+    { user: deaf, password: d, permissions { subscribe { allow: ["_INBOX.>"] } } },
     { user: listener, password: l, permissions { publish { deny: ">" }, subscribe { allow: ["device.*.in.>", "stored.>"] } } }
   ] }`;
   const guarded = await startNatsServer({ config });
@@ -165,8 +166,14 @@ test("record: a user that may not hear everything records the rest, and is told 
   running.kill("SIGINT");
   expect(await running.ended).toMatchObject({
     code: 0,
+    stdout: expect.stringMatching(
+      / NATS does not permit device\.cabin\.heard\.partial, device\.cabin\.out, device\.cabin\.event\.\n$/,
+    ),
     stderr: expect.stringContaining("Not all profiles are recorded"),
   });
+  const none = await runCli(["record", `${path}-none`, "--device", "cabin"], { VOXBUS_NATS_URL: login("deaf") });
+  expect([none.code, none.stderr]).toEqual([1, expect.stringContaining("NATS permits none of the messages of cabin.")]);
+  expect(existsSync(`${path}-none`)).toBe(false);
   await admin.close();
   await guarded.stop();
 });

@@ -1,10 +1,14 @@
 import { isDeviceId } from "@voxbus/protocol";
 import { jsonOption, readNumber } from "../arguments.ts";
 import { command, CommandError, UsageError } from "../command.ts";
+import { withAdmin } from "../connect-admin.ts";
 import { record, type Recorded } from "../record/record.ts";
+import { recordedSubjects } from "../recording/moments.ts";
 
 const defaultMegabytes = "1024";
 const maxDevices = 1024;
+/** The most subjects that the last line names. */
+const maxNamed = 8;
 
 const endings: Readonly<Record<Recorded["endedBy"], string>> = {
   signal: "stopped",
@@ -33,15 +37,21 @@ its owner can read it (mode 0600). A file that exists is not overwritten. voxbus
     const devices = readDevices(options.device, options.fleet);
     const durationMs = options.for === undefined ? undefined : readNumber(options.for, "--for", 0.1, 604_800) * 1000;
     const maxBytes = readNumber(options["max-mb"], "--max-mb", 0.001, 1_048_576) * 1_000_000;
+    const all = (devices ?? ["*"]).flatMap(recordedSubjects);
+    const denied = await withAdmin(shell, (admin) => admin.denied(all));
+    if (denied.length === all.length)
+      throw new CommandError(`NATS permits none of the messages of ${options.device ?? "the fleet"}.`);
+    const isDenied = new Set(denied);
+    const subjects = all.filter((subject) => !isDenied.has(subject));
     const bus = await shell.connect();
     const started = () =>
       shell.tell(`Recording into ${path}. It holds what people say: keep it as carefully as their words.`);
     try {
-      const end = await record(bus, { path, devices, durationMs, maxBytes }, started, shell.signal);
+      const end = await record(bus, { path, devices, subjects, durationMs, maxBytes }, started, shell.signal);
       const { profileProblem, ...rest } = end;
       if (profileProblem instanceof Error) shell.tell(`Not all profiles are recorded: ${profileProblem.message}`);
-      if (options.json) shell.print(JSON.stringify({ file: path, ...rest }));
-      else shell.print(describe(path, end));
+      if (options.json) shell.print(JSON.stringify({ file: path, ...rest, denied }));
+      else shell.print(describe(path, end, denied));
     } catch (cause) {
       throw explain(path, cause);
     }
@@ -67,11 +77,18 @@ export function readDeviceList(list: string): readonly string[] {
   return ids;
 }
 
-function describe(path: string, { messages, bytes, devices, lost, endedBy }: Recorded): string {
+function describe(
+  path: string,
+  { messages, bytes, devices, lost, endedBy }: Recorded,
+  denied: readonly string[],
+): string {
   const lostCount = lost["queue-full"] + lost.oversized;
   const loss =
     lostCount === 0 ? "" : ` ${lostCount} messages are missing (${lost["queue-full"]} because the disk was too slow).`;
-  return `${path}: ${messages} messages of ${devices} ${devices === 1 ? "device" : "devices"}, ${bytes} bytes (${endings[endedBy]}).${loss}`;
+  const named = denied.slice(0, maxNamed).join(", ");
+  const more = denied.length > maxNamed ? ` and ${denied.length - maxNamed} more` : "";
+  const denial = denied.length === 0 ? "" : ` NATS does not permit ${named}${more}.`;
+  return `${path}: ${messages} messages of ${devices} ${devices === 1 ? "device" : "devices"}, ${bytes} bytes (${endings[endedBy]}).${loss}${denial}`;
 }
 
 function explain(path: string, cause: unknown): unknown {

@@ -1,5 +1,4 @@
 import type { Bus } from "@voxbus/bus";
-import { recordedSubjects } from "../recording/moments.ts";
 import { createRecording, type RecordingWriter } from "../recording/writer.ts";
 import { createProfileReader } from "./profile-reader.ts";
 
@@ -9,6 +8,8 @@ export interface RecordOptions {
   readonly path: string;
   /** The devices; undefined: the whole fleet. */
   readonly devices: readonly string[] | undefined;
+  /** The subjects to record. */
+  readonly subjects: readonly string[];
   /** The longest time, in ms; undefined: until the signal. */
   readonly durationMs: number | undefined;
   /** The largest size of the file, in bytes. */
@@ -32,7 +33,7 @@ export interface Recorded {
  */
 export async function record(
   bus: Bus,
-  { path, devices, durationMs, maxBytes }: RecordOptions,
+  { path, devices, subjects, durationMs, maxBytes }: RecordOptions,
   started: () => void,
   signal: AbortSignal,
 ): Promise<Recorded> {
@@ -43,7 +44,7 @@ export async function record(
   );
   let end = (_by: Recorded["endedBy"]): void => undefined;
   const ended = new Promise<Recorded["endedBy"]>((resolve) => (end = resolve));
-  const subscriptions = (devices ?? ["*"]).flatMap(recordedSubjects).map((subject) =>
+  const subscriptions = subjects.map((subject) =>
     bus.subscribeRaw(subject, (message) => {
       if (recording.bytes >= maxBytes) return end("size");
       seen.add(message.device);
