@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { expect, test } from "vitest";
+import { CommandError, type Command } from "./command.ts";
 import { commands } from "./commands/index.ts";
 import { main, runCli, runCliHere } from "./test-cli.ts";
 
@@ -39,6 +40,24 @@ test.each([
   expect(result.code).toBe(2);
   expect(result.stderr).toMatch(stderr);
   expect(result.stdout).toMatch(stdout);
+});
+
+test.each([
+  ["the interruption", (reason: unknown) => reason, 130, ""],
+  ["its effect", (cause: unknown) => new Error("aborted", { cause }), 130, ""],
+  ["another error", () => new CommandError("the disk is full"), 1, "voxbus work: the disk is full\n"],
+])("command line: after Ctrl-C, %s ends it", async (_, errorOf, code, stderr) => {
+  const stop = new AbortController();
+  const run = async () => {
+    stop.abort(new Error("interrupted"));
+    throw errorOf(stop.signal.reason);
+  };
+  const work: Command = { name: "work", summary: "Works", options: {}, run };
+  expect(await runCliHere(["work"], {}, "", { signal: stop.signal, list: [work] })).toEqual({
+    code,
+    stdout: "",
+    stderr,
+  });
 });
 
 test("process: prints its help and ends with its exit code", async () => {

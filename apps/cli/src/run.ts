@@ -35,7 +35,7 @@ export async function runCommandLine(
     }
     return await runConnected(shell, async (full) => (await found.run(given, full)) ?? exitCodes.ok);
   } catch (error) {
-    if (shell.signal.aborted) return exitCodes.interrupted;
+    if (shell.signal.aborted && isCausedBy(error, shell.signal.reason)) return exitCodes.interrupted;
     const isUsage = error instanceof UsageError;
     const lines =
       error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)];
@@ -43,6 +43,10 @@ export async function runCommandLine(
     if (isUsage) shell.tell(`voxbus ${found.name} --help lists its parameters and options.`);
     return isUsage || error instanceof ConfigError ? exitCodes.usage : exitCodes.failed;
   }
+}
+
+function isCausedBy(error: unknown, reason: unknown): boolean {
+  return error === reason || (error instanceof Error && error.cause !== undefined && isCausedBy(error.cause, reason));
 }
 
 /** Gives a command its connection, one for all its calls, and closes it after the command. */

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import type { Command } from "./command.ts";
 import { commands } from "./commands/index.ts";
 import { runCommandLine } from "./run.ts";
 
@@ -100,9 +101,10 @@ export async function runCliHere(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   input: string | Uint8Array = "",
+  { signal = new AbortController().signal, list = commands }: { signal?: AbortSignal; list?: readonly Command[] } = {},
 ): Promise<CliResult> {
   const output = { stdout: "", stderr: "" };
-  const code = await runCommandLine(commands, args, {
+  const code = await runCommandLine(list, args, {
     env: { PATH: process.env["PATH"], ...env },
     stdin: Readable.from([Buffer.from(input)]),
     print: (line) => void (output.stdout += `${line}\n`),
@@ -111,7 +113,7 @@ export async function runCliHere(
     isTerminal: false,
     tell: (line) => void (output.stderr += `${line}\n`),
     paint: (_color, text) => text,
-    signal: new AbortController().signal,
+    signal,
     readerGone: new AbortController().signal,
   });
   return { code, ...output };

@@ -18,7 +18,8 @@ export interface GatewayAnswer {
 
 /**
  * Asks a gateway whether it takes a device with its token. The connection is closed before the device's hello, so the session
- * that the device may have goes on. Throws CommandError if the gateway cannot be reached, or refuses for another reason.
+ * that the device may have goes on. Throws CommandError if the gateway cannot be reached, or refuses for another reason;
+ * or the signal's reason.
  */
 export async function askGateway(
   url: string,
@@ -47,7 +48,9 @@ export async function askGateway(
       });
       socket.once("error", (cause: NodeJS.ErrnoException) =>
         reject(
-          new CommandError(`The gateway at ${url} cannot be reached (${cause.code ?? cause.message}).`, { cause }),
+          signal.aborted
+            ? (signal.reason as Error)
+            : new CommandError(`The gateway at ${url} cannot be reached (${cause.code ?? cause.message}).`, { cause }),
         ),
       );
     });
