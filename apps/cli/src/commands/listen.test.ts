@@ -1,4 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createOggOpusWriter } from "@voxbus/audio";
@@ -6,7 +8,7 @@ import type { Bus } from "@voxbus/bus";
 import { channels, type OutAudio } from "@voxbus/protocol";
 import { connectTestBus, encodeSpeech, loadSpeech, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runCli, startCli, type RunningCli } from "../test-cli.ts";
+import { main, runCli, startCli, type RunningCli } from "../test-cli.ts";
 
 const packets = encodeSpeech(loadSpeech("time"));
 const folder = mkdtempSync(join(tmpdir(), "voxbus-listen-"));
@@ -107,10 +109,44 @@ test("listen: a file that cannot be written fails with its name, at the start an
     1,
     expect.stringMatching(/^voxbus listen: cannot write .*a\.ogg \(ENOENT\)\n$/),
   ]);
+  const path = join(folder, "mine.ogg");
+  writeFileSync(path, "mine");
+  const mine = await runCli(["listen", "kitchen", "--out", path], env);
+  expect([mine.code, mine.stderr]).toEqual([1, expect.stringContaining("exists, and listen never overwrites a file")]);
+  expect(readFileSync(path, "utf8")).toBe("mine");
   const full = await startListen("--out", "/dev/full");
   speak("kitchen", packets);
   const { code, stderr } = await full.ended;
   expect([code, stderr]).toEqual([1, expect.stringContaining("cannot write /dev/full (ENOSPC)")]);
+});
+
+test("listen --out: the file is made for its owner, and only where NATS permits to hear", async () => {
+  const config = `authorization { users: [
+    { user: deaf, password: d, permissions { subscribe { allow: ["_INBOX.>"] } } }
+  ] }`;
+  const guarded = await startNatsServer({ config });
+  const path = join(folder, "denied.ogg");
+  const env = { VOXBUS_NATS_URL: guarded.url.replace("//", "//deaf:d@") };
+  const denied = await runCli(["listen", "kitchen", "--out", path], env);
+  await guarded.stop();
+  expect([denied.code, denied.stderr]).toEqual([1, expect.stringContaining("NATS does not permit it to hear")]);
+  expect(existsSync(path)).toBe(false);
+  const one = await startListen("--seconds", "0.1", "--out", path);
+  expect((await one.ended).code).toBe(0);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test("listen --out: /dev/stdout and a pipe are written", async () => {
+  const line = `"$0" "$1" listen kitchen --seconds 0.1 --out /dev/stdout 2> /dev/null | cat`;
+  const env = { PATH: process.env["PATH"], VOXBUS_NATS_URL: nats.url };
+  const written = execFileSync("bash", ["--norc", "-c", line, process.execPath, main], { env });
+  expect(Buffer.compare(written, writeOgg([]))).toBe(0);
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const reading = readFile(pipe);
+  const piped = await startListen("--seconds", "0.1", "--out", pipe);
+  expect(await piped.ended).toMatchObject({ code: 0 });
+  expect(Buffer.compare(await reading, writeOgg([]))).toBe(0);
 });
 
 test("listen: a player that goes away ends it quietly", async () => {

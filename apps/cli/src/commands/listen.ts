@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, statSync, writeFileSync } from "node:fs";
 import { createOggOpusWriter, OpusPacketError } from "@voxbus/audio";
 import type { Bus } from "@voxbus/bus";
 import { channels } from "@voxbus/protocol";
@@ -31,7 +31,8 @@ export const listen = command({
   details: `
 The sound of the microphone comes as the device sends it, without the pauses in which it sends nothing. The sound of the
 speaker comes at the end of each answer or announcement, up to the word at which it was interrupted; live audio comes at once.
-What is sent to the whole fleet or to a group, and the gateway's own phrases, such as an apology, are not in it.
+What is sent to the whole fleet or to a group, and the gateway's own phrases, such as an apology, are not in it. Only its owner
+can read the file (mode 0600). A file that exists is not overwritten.
 
   voxbus listen kitchen | ffplay -nodisp -
   voxbus listen kitchen --side speaker --out answers.opus --seconds 60`,
@@ -41,19 +42,17 @@ What is sent to the whole fleet or to a group, and the gateway's own phrases, su
     if (out === undefined && shell.isTerminal)
       throw new UsageError("a terminal cannot show sound. Give it --out FILE, or a pipe.");
     const bus = await shell.connect();
-    const file = out === undefined ? undefined : openFile(out);
     const end = new AbortController();
     const tell = (line: string) => shell.tell(`voxbus: ${line}`);
-    const sink = createSink({ write: file?.write ?? shell.write, tell, failed: (error) => end.abort(error) });
-    const output = createLiveOutput(
-      { tell: shell.tell, waiting: file === undefined ? shell.waiting : () => 0 },
-      "packets",
-    );
-    const { dropped } = hear(bus, { device, isSpeaker: side === "speaker" }, (packet) =>
-      output.offer(() => sink.add(packet)),
-    );
+    let add = (_packet: Uint8Array): void => undefined;
+    const { dropped } = hear(bus, { device, isSpeaker: side === "speaker" }, (packet) => add(packet));
     await bus.flush();
     if (bus.stats().denied > 0) throw new CommandError(`NATS does not permit it to hear the ${side} of ${device}`);
+    const file = out === undefined ? undefined : openFile(out);
+    const sink = createSink({ write: file?.write ?? shell.write, tell, failed: (error) => end.abort(error) });
+    const waiting = file === undefined ? shell.waiting : () => 0;
+    const output = createLiveOutput({ tell: shell.tell, waiting }, "packets");
+    add = (packet) => output.offer(() => sink.add(packet));
     tell(`listening to the ${side} of ${device}, Ctrl-C ends it`);
     await untilAborted(
       shell.signal,
@@ -124,17 +123,22 @@ function createSink({ write, tell, failed }: SinkOptions) {
   };
 }
 
-/** Opens a file to write. Its functions throw CommandError that names it. */
+/**
+ * Opens a new file to write, readable only by its owner (mode 0600), or a device or pipe that exists. It and its functions throw
+ * CommandError that names the file, also if it exists.
+ */
 function openFile(path: string) {
   const attempt = <T>(work: () => T): T => {
     try {
       return work();
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException;
+      if (code === "EEXIST") throw new CommandError(`${path} exists, and listen never overwrites a file.`, { cause });
       throw new CommandError(`cannot write ${path} (${code ?? message})`, { cause });
     }
   };
-  const file = attempt(() => openSync(path, "w"));
+  const isSpecial = statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+  const file = attempt(() => openSync(path, isSpecial ? "w" : "wx", 0o600));
   return {
     write: (bytes: Uint8Array) => attempt(() => writeFileSync(file, bytes)),
     close: () => attempt(() => closeSync(file)),
