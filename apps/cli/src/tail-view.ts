@@ -1,5 +1,12 @@
 import type { RawMessage } from "@voxbus/bus";
-import { decodeEnvelope, deviceOfSubject, ProtocolError, type BadMessage, type Stats } from "@voxbus/protocol";
+import {
+  channels,
+  decodeEnvelope,
+  deviceOfSubject,
+  ProtocolError,
+  type BadMessage,
+  type Stats,
+} from "@voxbus/protocol";
 import type { Color, Shell } from "./command.ts";
 import { createAudioFold } from "./audio-fold.ts";
 import { describeMessage, describeTime } from "./describe.ts";
@@ -74,7 +81,7 @@ export function createTailView({ print, paint, json, select }: TailViewOptions):
         message = decodeEnvelope(channel.row.schema, data);
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error;
-        if (device === undefined || deviceOfSubject(subject) === device) showBad(subject, at, error);
+        if (device === undefined || isAbout(device, subject, {})) showBad(subject, at, error);
         return;
       }
       if (kind === "error") return dropped.show({ at, subject }, [message as unknown as BadMessage]);
@@ -103,13 +110,20 @@ interface BadLine {
   readonly bad: { readonly code: string; readonly field: string; readonly problem: string };
 }
 
+/** True for a message from, for or about a device: one of its subjects, one that names it, and what goes to every device. */
+function isAbout(device: string, subject: string, { device: named, target, body }: AnyMessage): boolean {
+  const own = deviceOfSubject(subject);
+  if (own !== undefined) return own === device;
+  const inBody = (body as { readonly device?: unknown } | undefined)?.device;
+  return subject === channels.fleetOut().subject || [named, target, inBody].includes(device);
+}
+
 function isSelected(
   { device, kinds, turn }: Selection,
   { subject, kind, message }: { readonly subject: string; readonly kind: string; readonly message: AnyMessage },
 ): boolean {
-  const about = deviceOfSubject(subject) ?? message["device"];
   return (
-    (device === undefined || about === device) &&
+    (device === undefined || isAbout(device, subject, message)) &&
     (kinds === undefined || kinds.has(kind) || kinds.has(String(message["kind"]))) &&
     (turn === undefined || isTurn(turnOf(message), turn))
   );

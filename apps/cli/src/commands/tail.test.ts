@@ -197,6 +197,12 @@ test("tail: selects by device, kind and turn", async () => {
   const byKind = await startTail(["--kind", "heard, say"]);
   const byTurn = await startTail(["--turn", "s1:9"]);
   await sendText("hall", 1, "in the hall");
+  bus.publish(channels.fleetOut(), { kind: "text", body: { type: "system", command: "reboot" } });
+  for (const device of ["hall", "kitchen"]) {
+    bus.publish(channels.command("g1"), { body: { type: "disconnect", device, reason: "requested" } });
+    const alert = { id: "a1", at: 1, name: "device-offline", message: "It is gone.", resolved: false } as const;
+    bus.publish(channels.alert("low"), { ...alert, severity: "low", target: device });
+  }
   await sendText("kitchen", 2, "in the kitchen");
   bus.publish(channels.heardPartial("kitchen"), { ...heard, origin: 7 });
   await bus.store(channels.heard("kitchen"), heard);
@@ -207,7 +213,8 @@ test("tail: selects by device, kind and turn", async () => {
   await bus.store(channels.say("hall"), { ...last, session: "s9", origin: 2 });
   await Promise.all([byDevice.printed(/the end/), byKind.printed(/the end[^]*the end/), byTurn.printed(/the end/)]);
   const subjects = async (one: RunningCli) => (await endTail(one)).map((line) => line.split(" ")[1]);
-  expect(await subjects(byDevice)).toEqual(["device.hall.in.text", "device.hall.say"]);
+  const about = ["device.hall.in.text", "fleet.out", "gateway.g1.command", "alert.low", "device.hall.say"];
+  expect(await subjects(byDevice)).toEqual(about);
   const kinds = ["kitchen.heard", "kitchen.say.open", "kitchen.say", "hall.say"];
   expect(await subjects(byKind)).toEqual(kinds.map((name) => `device.${name}`));
   expect(await subjects(byTurn)).toEqual(["device.kitchen.heard", "device.kitchen.say"]);

@@ -12,7 +12,7 @@ export const tail = command({
   summary: "Shows the messages of the bus as they come, decoded",
   parameters: ["[PATTERN]"],
   options: {
-    device: { value: "ID", meaning: "only messages from, for and about this device" },
+    device: { value: "ID", meaning: "only messages from, for and about this device, without those for a group" },
     kind: { value: "KIND,KIND", meaning: `only these kinds: ${allKinds.join(", ")}` },
     turn: { value: "TURN", meaning: "only this turn: its origin, SESSION:ORIGIN, or the id of its reply" },
     ...jsonOption,
