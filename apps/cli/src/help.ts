@@ -20,8 +20,8 @@ export function describeProgram(commands: readonly Command[]): string {
 
 ${formatRows(rows)}
 
-voxbus COMMAND --help describes a command and its options. The variables VOXBUS_NATS_URL, VOXBUS_NATS_USER and so on say
-where NATS is, as for every program. NO_COLOR switches colors off.
+voxbus COMMAND --help describes a command and its options, and voxbus --version prints the version. The variables
+VOXBUS_NATS_URL, VOXBUS_NATS_USER and so on say where NATS is, as for every program. NO_COLOR switches colors off.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line or variable, 130 ended by Ctrl-C before it was done.
 `;

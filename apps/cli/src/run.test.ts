@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import { CommandError, type Command } from "./command.ts";
@@ -60,7 +61,10 @@ test.each([
   });
 });
 
-test("process: prints its help and ends with its exit code", async () => {
+test("process: prints its help or its version and ends with its exit code", async () => {
+  const manifest = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  const { version } = JSON.parse(manifest) as { readonly version: string };
+  expect(await runCli(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
   expect(await runCli(["--help"])).toEqual({ ...(await runHere("--help")), code: 0 });
   expect((await runCli(["dance"])).code).toBe(2);
 });

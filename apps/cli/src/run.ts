@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { Bus } from "@voxbus/bus";
 import { ConfigError } from "@voxbus/service";
 import { readArguments } from "./arguments.ts";
@@ -15,6 +16,10 @@ export async function runCommandLine(
   shell: ProcessShell,
 ): Promise<number> {
   const [name = "help", ...rest] = args;
+  if (name === "--version") {
+    shell.print(readVersion());
+    return exitCodes.ok;
+  }
   const isHelp = name === "help" || name === "--help" || name === "-h";
   const wanted = isHelp ? rest[0] : name;
   const found = commands.find((one) => one.name === wanted);
@@ -43,6 +48,11 @@ export async function runCommandLine(
     if (isUsage) shell.tell(`voxbus ${found.name} --help lists its parameters and options.`);
     return isUsage || error instanceof ConfigError ? exitCodes.usage : exitCodes.failed;
   }
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { readonly version: string }).version;
 }
 
 function isCausedBy(error: unknown, reason: unknown): boolean {

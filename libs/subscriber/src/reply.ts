@@ -194,9 +194,12 @@ async function* readUntil(items: Exclude<Answer, string>, signal: AbortSignal): 
   }
 }
 
-function checkSentence(text: string, manner: Manner): void {
+/** Throws RangeError for a sentence that is empty or too long, or a language that is not BCP 47. */
+export function checkSentence(text: string, manner: Manner): void {
   if (text.trim() === "" || text.length > maxText)
-    throw new RangeError(`expected a sentence of 1 to ${maxText} characters, got ${text.trim() && text.length}`);
+    throw new RangeError(
+      `expected a sentence of 1 to ${maxText} characters, got ${text.trim() === "" ? 0 : text.length}`,
+    );
   checkManner(manner);
 }
 

@@ -13,7 +13,7 @@ import {
 } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { handledTrace } from "./handler-trace.ts";
-import { checkManner, type Manner } from "./reply.ts";
+import { checkManner, checkSentence, type Manner } from "./reply.ts";
 import { splitSentences } from "./sentences.ts";
 
 /**
@@ -48,9 +48,9 @@ export interface Send {
   audio(device: string, packet: Uint8Array, about?: About): void;
   /**
    * Announces a text: the device speaks it as soon as it is silent, at the latest after 30 s. Resolves when the whole
-   * text is stored, with the reply id that the device's events name. Throws RangeError for an empty text or a language
-   * that is not BCP 47, BusAwayError
-   * if it could not be stored within 15 s, or the signal's reason.
+   * text is stored, with the reply id that the device's events name. Throws RangeError for an empty text, a
+   * sentence of more than 65,536 characters, or a language that is not BCP 47, and stores nothing then; BusAwayError if the text
+   * could not be stored within 15 s; or the signal's reason.
    *
    * With `keepMs` (1 ms to 7 days) the announcement is kept that long for a device that is away, and told once. Its text then
    * has at most 4096 characters. As at most 20 wait for a device, one more is dropped (`kept-full`).
@@ -79,7 +79,7 @@ export function createSend(bus: Bus): Send {
       checkManner({ language });
       checkKeep(keepMs, text);
       const sentences = keepMs === undefined ? splitSentences(text, language) : [text.trim()];
-      if (sentences[0] === "") throw new RangeError("expected a text to say; it is empty");
+      for (const sentence of sentences) checkSentence(sentence, { language });
       const trace = handledTrace();
       for (const [sentence, text] of sentences.entries()) {
         const last = sentence === sentences.length - 1;

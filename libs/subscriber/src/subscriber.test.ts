@@ -47,7 +47,8 @@ test("send: say stores a short text as one sentence, and refuses an empty one", 
   await context.send.say("say-2", "Dinner is ready.");
   const { messages } = await programs.gateway.stored(channels.sayOpen("say-2"), 10);
   expect(messages.map(({ text, last }) => [text, last])).toEqual([["Dinner is ready.", true]]);
-  await expect(context.send.say("say-2", " ")).rejects.toThrow(RangeError);
+  for (const text of [" ", "a".repeat(65_537), `Hello there. ${"a".repeat(65_537)}`])
+    await expect(context.send.say("say-2", text)).rejects.toThrow(RangeError);
   for (const language of ["", "en_US", "xx-invalid-", "constructor"])
     await expect(context.send.say("say-2", "Hello.", { language })).rejects.toThrow(RangeError);
 });

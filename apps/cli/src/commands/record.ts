@@ -1,9 +1,9 @@
-import { isDeviceId } from "@voxbus/protocol";
 import { jsonOption, readNumber } from "../arguments.ts";
 import { command, CommandError, UsageError } from "../command.ts";
 import { withAdmin } from "../connect-admin.ts";
 import { record, type Recorded } from "../record/record.ts";
 import { recordedSubjects } from "../recording/moments.ts";
+import { readDevice } from "../subjects.ts";
 
 const defaultMegabytes = "1024";
 const maxDevices = 1024;
@@ -65,14 +65,17 @@ export function readDevices(list: string | undefined, fleet: boolean): readonly 
   return list === undefined ? undefined : readDeviceList(list);
 }
 
+function readListed(id: string): string {
+  try {
+    return readDevice(id);
+  } catch (cause) {
+    throw new UsageError(`"${id}" is not a device id: ${(cause as Error).message}`, { cause });
+  }
+}
+
 /** Reads the value of `--device`. Throws UsageError that names the wrong id. */
 export function readDeviceList(list: string): readonly string[] {
-  const ids = [...new Set(list.split(",").map((id) => id.trim()))];
-  const wrong = ids.find((id) => !isDeviceId(id));
-  if (wrong !== undefined)
-    throw new UsageError(
-      `"${wrong}" is not a device id: 1 to 64 characters of A-Z a-z 0-9 : _ -, the first no colon; a MAC address in lower case.`,
-    );
+  const ids = [...new Set(list.split(",").map((id) => readListed(id.trim())))];
   if (ids.length > maxDevices) throw new UsageError(`--device takes at most ${maxDevices} devices.`);
   return ids;
 }

@@ -19,14 +19,15 @@ beforeEach(async ({ task }) => {
 afterEach(() => server.stop());
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const replay = (...args: readonly string[]) => runCli(["replay", path, "--to", server.url, ...args]);
+const replay = (...args: readonly string[]) =>
+  runCli(["replay", path, ...(args.includes("--to") ? [] : ["--to", server.url]), ...args]);
 
 test.each([
   [["--to", "http://127.0.0.1:1"], 2, /--to is the WebSocket URL of a gateway/],
   [["--speed", "0"], 2, /--speed is a number from 0.1 to 10/],
   [["--patience", "x"], 2, /--patience is a number/],
   [["--device", "cellar"], 1, /no messages of the device cellar/],
-  [["--as", "a b"], 2, /--as takes a device id/],
+  [["--as", "a b"], 2, /device-id must be 1 to 64 characters/],
   [["--as", "x"], 2, /--as names one device, and the recording has 2/],
   [["--as", "x", "--keep-ids"], 2, /exclude each other/],
   [["--profiles", "--keep-ids"], 2, /exclude each other/],

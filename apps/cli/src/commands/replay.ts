@@ -11,6 +11,7 @@ import { giveProfiles, type StandInProfiles } from "../replay/stand-in-profiles.
 import { planReplay, replay, type ReplayedResult } from "../replay/replay.ts";
 import { openSocketTarget } from "../replay/socket-target.ts";
 import type { Exchange } from "../replay/witness.ts";
+import { readDevice } from "../subjects.ts";
 import { readDeviceList } from "./record.ts";
 
 const localUrl = `ws://127.0.0.1:${defaultPorts.gateway.device}/xiaozhi/v1/`;
@@ -46,15 +47,16 @@ hears: its tools and programs do what the recorded people asked for.
     const speed = readNumber(options.speed, "--speed", 0.1, 10);
     const patienceMs = readNumber(options.patience, "--patience", 0, 600) * 1000;
     const devices = options.device === undefined ? undefined : readDeviceList(options.device);
+    const as = options.as === undefined ? undefined : readDevice(options.as);
     const plan = await planReplay(path, devices).catch((cause: unknown) => Promise.reject(explain(path, cause)));
-    const ids = nameDevices(plan.devices.keys(), { as: options.as, keepIds: options["keep-ids"] });
+    const ids = nameDevices(plan.devices.keys(), { as, keepIds: options["keep-ids"] });
     for (const line of describeGaps(plan)) shell.tell(line);
     if (options.profiles && options["keep-ids"])
       throw new UsageError("--profiles and --keep-ids exclude each other: a device that keeps its id has its profile.");
     let target = openSocketTarget(url, options.token);
     let profiles: StandInProfiles | undefined;
     try {
-      const isGuarded = options.as !== undefined || options["keep-ids"] || options.profiles;
+      const isGuarded = as !== undefined || options["keep-ids"] || options.profiles;
       if (isGuarded) target = await guardOffline(target, await shell.connect(), shell.signal);
       if (options.profiles) profiles = await setProfiles(plan, ids, shell);
       shell.tell(

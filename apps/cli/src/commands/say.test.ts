@@ -96,6 +96,33 @@ test.each([
   expect([code, stderr]).toEqual([2, expect.stringMatching(problem)]);
 });
 
+test("say: only --wait needs the permission to hear the device's events, and it is checked before anything is said", async () => {
+  const config = `authorization { users: [
+    { user: admin, password: a },
+    { user: speaker, password: s, permissions { subscribe { allow: ["_INBOX.>"] } } }
+  ] }`;
+  const guarded = await startNatsServer({ config });
+  const login = (user: string) => guarded.url.replace("//", `//${user}:${user[0]}@`);
+  const admin = await connectTestBus(login("admin"));
+  const own = { VOXBUS_NATS_URL: login("speaker") };
+  const waiting = await runCli(["say", "cellar", "One.", "--wait"], own);
+  expect([waiting.code, waiting.stderr]).toEqual([
+    1,
+    expect.stringContaining("hear how the announcement ends on cellar"),
+  ]);
+  expect(await runCli(["say", "cellar", "Two."], own)).toMatchObject({ code: 0, stderr: "" });
+  const { messages } = await admin.stored(channels.sayOpen("cellar"), 10);
+  expect(messages.map(({ text }) => text)).toEqual(["Two."]);
+  await admin.close();
+  await guarded.stop();
+});
+
+test("say: a sentence that readers would drop is wrong usage", async () => {
+  const { code, stderr } = await runCli(["say", "kitchen", "a".repeat(65_537)], env());
+  const problem = "TEXT: expected a sentence of 1 to 65536 characters, got 65537.";
+  expect([code, stderr]).toEqual([2, expect.stringContaining(problem)]);
+});
+
 test("say: with --keep the whole text is one sentence, to be kept that long", async () => {
   const { code } = await runCli(["say", "attic", "Dinner is ready. Come down.", "--keep", "3600"], env());
   const sentence = await said.take(({ device }) => device === "attic");

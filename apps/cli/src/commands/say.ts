@@ -54,18 +54,25 @@ not later, except with --keep. With --wait the exit code is 0 only if it was spo
     if (language !== undefined && !isLanguage(language))
       throw new UsageError("--language is a BCP 47 tag such as en or zh-CN.");
     const bus = await connect();
-    const ends = watchEnds(bus, device);
-    const { reply } = await createSend(bus).say(
-      device,
-      text,
-      {
-        emotion: emotion as Emotion | undefined,
-        language,
-        ...(keepS !== undefined && { keepMs: Math.round(keepS * 1000) }),
-      },
-      signal,
-    );
-    if (!options.wait) {
+    const ends = options.wait ? watchEnds(bus, device) : undefined;
+    if (ends !== undefined) {
+      await bus.flush();
+      if (bus.stats().denied > 0)
+        throw new CommandError(
+          `NATS does not permit it to hear how the announcement ends on ${device}: leave out --wait`,
+        );
+    }
+    const how = {
+      emotion: emotion as Emotion | undefined,
+      language,
+      ...(keepS !== undefined && { keepMs: Math.round(keepS * 1000) }),
+    };
+    const { reply } = await createSend(bus)
+      .say(device, text, how, signal)
+      .catch((cause: unknown) => {
+        throw cause instanceof RangeError ? new UsageError(`TEXT: ${cause.message}.`, { cause }) : cause;
+      });
+    if (ends === undefined) {
       print(options.json ? toJson({ device, reply }) : `stored for ${device}, reply ${reply}`);
       return exitCodes.ok;
     }

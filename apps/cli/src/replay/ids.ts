@@ -1,4 +1,3 @@
-import { isDeviceId } from "@voxbus/protocol";
 import { UsageError } from "../command.ts";
 import { standInId } from "./plan.ts";
 
@@ -14,8 +13,6 @@ export interface Naming {
 export function nameDevices(devices: Iterable<string>, { as, keepIds }: Naming): ReadonlyMap<string, string> {
   const recorded = [...devices];
   if (as !== undefined && keepIds) throw new UsageError("--as and --keep-ids exclude each other.");
-  if (as !== undefined && !isDeviceId(as))
-    throw new UsageError(`--as takes a device id, 1 to 64 characters of A-Z a-z 0-9 : _ -, not "${as}".`);
   if (as !== undefined && recorded.length > 1)
     throw new UsageError(`--as names one device, and the recording has ${recorded.length}. Name one with --device.`);
   const ids = new Map(recorded.map((device) => [device, as ?? (keepIds ? device : standInId(device))]));
