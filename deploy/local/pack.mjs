@@ -39,18 +39,39 @@ function isOfSource(path, built) {
   return existsSync(join(dirname(built), "src", source));
 }
 
+/**
+ * Leads the links of a package's page to where they lead in the package: to the declarations of a source, and to the packages beside
+ * it. The text of any other link into the repository stays.
+ */
+function packLinks(page, { folder, packages }) {
+  return page.replaceAll(/\[([^\]]*)\]\(([^)\s]+)\)/g, (link, text, to) => {
+    if (/^(?:[a-z]+:|#)/.test(to)) return link;
+    const path = join(folder, to);
+    if (path.startsWith(`${folder}/src/`)) return `[${text}](${to.replace(/^src\/(.*)\.ts$/, "dist/$1.d.ts")})`;
+    return packages.some((one) => path.startsWith(`${one.folder}/`)) ? link : text;
+  });
+}
+
 /** Copies a package as it is published: without scripts and development tools, with the license, and with its source. */
-function stage({ folder, manifest }, { to, repository }) {
+function stage({ folder, manifest }, { to, repository, packages }) {
   const { scripts: _scripts, devDependencies: _devDependencies, ...published } = manifest;
   const target = join(to, folder);
   mkdirSync(target, { recursive: true });
   const built = join(root, folder, "dist");
   cpSync(built, join(target, "dist"), { recursive: true, filter: (path) => isOfSource(path, built) });
-  cpSync(join(root, folder, "README.md"), join(target, "README.md"));
+  const page = readFileSync(join(root, folder, "README.md"), "utf8");
+  writeFileSync(join(target, "README.md"), packLinks(page, { folder, packages }));
   cpSync(join(root, "LICENSE"), join(target, "LICENSE"));
   const source = repository === undefined ? {} : { repository: { type: "git", url: repository, directory: folder } };
   writeFileSync(join(target, "package.json"), `${JSON.stringify({ ...published, ...source }, null, 2)}\n`);
   return target;
+}
+
+/** Lists the tarballs of our packages in a folder. */
+function listTarballs(folder) {
+  return readdirSync(folder)
+    .filter((name) => /^voxbus-.*\.tgz$/.test(name))
+    .map((name) => join(folder, name));
 }
 
 const { values } = parseArgs({
@@ -64,12 +85,13 @@ async function pack({ out = join(root, "dist/packages"), repository }) {
   mkdirSync(join(root, ".cache"), { recursive: true });
   const to = mkdtempSync(join(root, ".cache/pack-"));
   try {
-    const staged = listPackages().map((one) => stage(one, { to, repository }));
+    const packages = listPackages();
+    const staged = packages.map((one) => stage(one, { to, repository, packages }));
     mkdirSync(folder, { recursive: true });
-    for (const old of readdirSync(folder)) if (/^voxbus-.*\.tgz$/.test(old)) rmSync(join(folder, old));
+    for (const old of listTarballs(folder)) rmSync(old);
     await runCommand("npm", ["pack", "--ignore-scripts", "--pack-destination", folder, ...staged], { cwd: to });
   } finally {
     rmSync(to, { recursive: true, force: true });
   }
-  for (const tarball of readdirSync(folder)) process.stdout.write(`${join(folder, tarball)}\n`);
+  for (const tarball of listTarballs(folder)) process.stdout.write(`${tarball}\n`);
 }

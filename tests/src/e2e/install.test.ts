@@ -1,8 +1,8 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -76,6 +76,7 @@ describe("tarballs", () => {
         version,
         license: "Apache-2.0",
         engines: { node: expect.any(String) as string },
+        ...(name !== "cli" && { types: "./dist/index.d.ts" }),
       });
       expect(manifest).not.toHaveProperty("private");
       const own = Object.entries<string>(manifest["dependencies"] ?? {}).filter(([one]) => one.startsWith("@voxbus/"));
@@ -95,16 +96,63 @@ describe("tarballs", () => {
     expect(files.filter((file) => /\.test\.|\.suite\.|\/test-/.test(file))).toEqual([]);
   });
 
+  test.each(packages)("%s: each link of its page leads to a file that is installed", (name) => {
+    const page = folder(`node_modules/@voxbus/${name}/README.md`);
+    const links = [...readFileSync(page, "utf8").matchAll(/\]\(([^)\s#]+)[^)]*\)/g)].map(([, link = ""]) => link);
+    const broken = links.filter((link) => !/^[a-z]+:/.test(link) && !existsSync(join(dirname(page), link)));
+    expect(broken).toEqual([]);
+    if (name === "bus") expect(links).toEqual(["../subscriber/README.md", "dist/bus.d.ts"]);
+  });
+
   test("a repository: is named in each manifest when it is given, with the package's folder", async () => {
     const url = "git+https://git.example/voxbus.git";
     const out = folder("with-repository");
-    await run(process.execPath, [join(root, "deploy/local/pack.mjs"), "--out", out, "--repository", url]);
+    mkdirSync(out);
+    writeFileSync(join(out, "notes.txt"), "mine");
+    const packed = await run(process.execPath, [
+      join(root, "deploy/local/pack.mjs"),
+      "--out",
+      out,
+      "--repository",
+      url,
+    ]);
+    const listed = packed.stdout.split("\n").filter((line) => line.startsWith(out));
+    expect(listed.map((path) => basename(path))).toEqual(tarballs.map((path) => basename(path)));
     const tarball = join(
       out,
       readdirSync(out).find((name) => name.startsWith("voxbus-bus-"))!,
     );
     const { stdout } = await run("tar", ["-xzOf", tarball, "package/package.json"]);
     expect(JSON.parse(stdout)).toMatchObject({ repository: { type: "git", url, directory: "libs/bus" } });
+  });
+});
+
+describe("the command line", () => {
+  const bin = folder("node_modules/.bin/voxbus");
+  const voxbus = (args: readonly string[], input = "") => {
+    const running = run(bin, args, { cwd: outside, env: { PATH: process.env["PATH"], VOXBUS_NATS_URL: nats.url } });
+    running.child.stdin?.end(input);
+    return running;
+  };
+
+  test("prints its help and its version, and checks a message", async () => {
+    expect((await voxbus(["--help"])).stdout).toContain("voxbus COMMAND --help");
+    expect((await voxbus(["--version"])).stdout.trim()).toBe(readManifest(join(root, "package.json"))["version"]);
+    const command = await voxbus(
+      ["check", "gateway.g1.command", "--hex", "--json"],
+      "82a17601a4626f647981a474797065a5647261696e",
+    );
+    expect(JSON.parse(command.stdout)).toMatchObject({ message: { body: { type: "drain" } } });
+  });
+
+  test("writes a program, and speaks to a device of the system", async () => {
+    await voxbus(["new", "kitchen-timer", "--lang", "ts"]);
+    expect(readdirSync(folder("kitchen-timer"))).toContain("kitchen-timer.ts");
+    const device = await startDevice(system.devices[0]!, "cellar");
+    const said = voxbus(["say", "cellar", "Dinner is ready.", "--wait"]);
+    await device.next(isMessage({ type: "tts", state: "sentence_start", text: "Dinner is ready." }));
+    expect((await said).stdout).toBe("spoken by cellar\n");
+    await device.end();
   });
 });
 
