@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { channels, encodeEnvelope } from "@voxbus/protocol";
-import { findFreePort } from "@voxbus/testing";
+import { createRegistry } from "@voxbus/presence";
+import { connectTestBus, findFreePort, silentLog, startNatsServer } from "@voxbus/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createSession, writeRecording } from "../recording/test-recording.ts";
 import { startTestServer, type TestServer } from "../replay/test-gateway.ts";
@@ -58,6 +59,29 @@ test("replay: a gateway that cannot be reached is named", async () => {
   const url = `ws://127.0.0.1:${await findFreePort()}/`;
   const { code, stderr } = await runCli(["replay", path, "--to", url]);
   expect([code, stderr]).toEqual([1, expect.stringContaining(`${url} cannot be reached (ECONNREFUSED)`)]);
+});
+
+test("replay: without --to or --live, it is refused while devices are online that are no stand-ins", async () => {
+  await writeRecording(path, [createSession("kitchen", "s1").text(0, "a")]);
+  const nats = await startNatsServer();
+  const bus = await connectTestBus(nats.url);
+  const gateway = await createRegistry(bus, {
+    id: "g1",
+    epoch: "01J0000000000000000000000A",
+    address: "http://127.0.0.1:8000",
+    load: () => ({ connections: 3, speaking: 0 }),
+    taken: () => undefined,
+    superseded: () => undefined,
+    log: silentLog,
+  });
+  const presence = { session: "s1", since: 5, remote: "10.0.0.9", protocol: 1, features: {}, state: "active" } as const;
+  for (const device of ["kitchen", "hall", "replay-hall"])
+    await gateway.enter(device, { ...presence, session: device }, new AbortController().signal);
+  const { code, stderr } = await runCli(["replay", path], { VOXBUS_NATS_URL: nats.url });
+  await gateway.close();
+  await bus.close();
+  await nats.stop();
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^voxbus replay: 2 devices are online here.* --live\.\n$/)]);
 });
 
 test.each(["--keep-ids", "--as=hall", "--profiles"])("replay: %s needs to know who is online", async (option) => {

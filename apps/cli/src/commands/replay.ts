@@ -3,6 +3,7 @@ import { jsonOption, readNumber } from "../arguments.ts";
 import { command, CommandError, exitCodes, UsageError, type Shell } from "../command.ts";
 import { toJson } from "../json.ts";
 import { RecordingError } from "../recording/format.ts";
+import { refuseBystanders } from "../replay/bystanders.ts";
 import type { Comparison } from "../replay/compare.ts";
 import { nameDevices } from "../replay/ids.ts";
 import { guardOffline } from "../replay/offline-guard.ts";
@@ -23,6 +24,7 @@ export const replayCommand = command({
   parameters: ["FILE"],
   options: {
     to: { value: "URL", meaning: "the WebSocket of the gateway", fallback: localUrl },
+    live: { meaning: "replay although devices are online here" },
     token: { value: "TOKEN", meaning: "bearer token of the devices" },
     device: { value: "ID,ID", meaning: "only these of the recorded devices" },
     as: { value: "ID", meaning: "the id of the device here, instead of replay-ID" },
@@ -36,9 +38,10 @@ export const replayCommand = command({
   details: `Each recorded device becomes a device with a WebSocket of its own, and sends what it sent, at the same times. If an answer
 comes later than in the recording, the device waits for it. Nothing that was sent to a device is replayed.
 
-A replay speaks to no one by accident. The default is a gateway on this machine. Devices get new ids (replay-ID). With
---as or --keep-ids, a device that is online is refused; NATS has to be reachable then. But the system acts on what it
-hears: its tools and programs do what the recorded people asked for.
+A replay speaks to no one by accident. The default is a gateway on this machine, and it is refused while devices are online
+there, unless --live is given. Devices get new ids (replay-ID). With --as or --keep-ids, a device that is online is refused;
+NATS has to be reachable then. But the system acts on what it hears: its tools and programs do what the recorded people
+asked for.
 
   voxbus replay bug.voxbus                              into the system on this machine
   voxbus replay night.voxbus --device hall --speed 4 --check`,
@@ -53,6 +56,7 @@ hears: its tools and programs do what the recorded people asked for.
     for (const line of describeGaps(plan)) shell.tell(line);
     if (options.profiles && options["keep-ids"])
       throw new UsageError("--profiles and --keep-ids exclude each other: a device that keeps its id has its profile.");
+    if (url === localUrl && !options.live) await refuseBystanders(shell);
     let target = openSocketTarget(url, options.token);
     let profiles: StandInProfiles | undefined;
     try {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Bus } from "@voxbus/bus";
 import { awaitPresence, watchPresence, type PresenceView } from "@voxbus/presence";
 import { CommandError } from "../command.ts";
-import type { SessionPlan } from "./plan.ts";
+import { standInId, type SessionPlan } from "./plan.ts";
 import { McpAnswers } from "./mcp-answers.ts";
 import type { Target } from "./target.ts";
 import { Witness } from "./witness.ts";
@@ -43,7 +43,7 @@ export async function guardOffline(target: Target, bus: Bus, signal: AbortSignal
 }
 
 async function proveSameSystem(target: Target, view: PresenceView, signal: AbortSignal): Promise<void> {
-  const device = { id: `replay-${randomUUID()}`, mcp: new McpAnswers(), witness: new Witness() };
+  const device = { id: standInId(randomUUID()), mcp: new McpAnswers(), witness: new Witness() };
   const session = await target.open(device, unknownPlan, signal);
   const found = await awaitPresence(view, { device: device.id, session: session.id, timeoutMs: appearMs }, signal);
   await session.close();

@@ -224,7 +224,10 @@ function decide(session: ReadSession, mode: ListenMode | undefined): void {
   session.openListen = mode === "auto" && session.echoes >= someEchoPackets ? "realtime" : mode;
 }
 
-/** The id of the device that stands in for a recorded one: `replay-` and its id, cut where it would get too long. */
+/** The beginning of the ids of devices that stand in for recorded ones. */
+export const standInPrefix = "replay-";
+
+/** The id of the device that stands in for a recorded one, cut where it would get too long. */
 export function standInId(device: string): string {
-  return `replay-${device}`.slice(0, 64);
+  return (standInPrefix + device).slice(0, 64);
 }
