@@ -33,7 +33,7 @@ function parse(options: Options, args: readonly string[]): { readonly values: Va
   const given = tokens.flatMap((token) => (token.kind === "option" && token.value !== undefined ? [token.name] : []));
   const twice = given.find((name, at) => given.indexOf(name) < at);
   if (twice !== undefined) {
-    const hint = options[twice]?.value?.includes(",") ? " Separate its values by commas." : "";
+    const hint = takesList(options[twice]) ? " Separate its values by commas." : "";
     throw new UsageError(`--${twice} is given twice.${hint}`);
   }
   return { values: values as Values, positionals };
@@ -49,13 +49,26 @@ function parseTokens(options: NonNullable<ParseArgsConfig["options"]>, args: rea
   }
 }
 
-function readValue(name: string, { value, choices, fallback }: Option, values: Values) {
+function readValue(name: string, option: Option, values: Values) {
+  const { value, choices, fallback } = option;
   const given = values[name] ?? fallback;
   if (value === undefined) return given === true;
-  if (choices !== undefined && given !== undefined && !choices.includes(given as string)) {
-    throw new UsageError(`--${name} is one of ${choices.join(", ")}, not "${given}".`);
-  }
+  if (typeof given !== "string" || choices === undefined) return given;
+  const isList = takesList(option);
+  const wrong = (isList ? readList(given) : [given]).find((one) => !choices.includes(one));
+  if (wrong !== undefined)
+    throw new UsageError(`--${name} ${isList ? "takes" : "is one of"} ${choices.join(", ")}, not "${wrong}".`);
   return given;
+}
+
+/** True for an option whose value is a list, separated by commas. */
+export function takesList(option: Option | undefined): boolean {
+  return option?.value?.includes(",") ?? false;
+}
+
+/** Splits the value of an option that takes a list. */
+export function readList(given: string): readonly string[] {
+  return given.split(",").map((one) => one.trim());
 }
 
 function checkParameters(names: readonly string[], given: readonly string[]): void {

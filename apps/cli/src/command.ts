@@ -23,7 +23,10 @@ export class CommandError extends Error {
   override readonly name = "CommandError";
 }
 
-/** An option of a command. `value` is the name of its value in the help; an option without one is a switch. */
+/**
+ * An option of a command. `value` is the name of its value in the help; an option without one is a switch. One with a comma, such
+ * as `ID,ID`, takes a list.
+ */
 export interface Option {
   readonly meaning: string;
   readonly value?: string;

@@ -23,6 +23,8 @@ test.skipIf(!has("bash"))("completion: bash completes commands, their options, a
     expect.arrayContaining(["--device", "--kind", "--turn", "--json", "--help"]),
   );
   expect(complete(stdout, "tail", "--device", "")).toEqual([]);
+  expect(complete(stdout, "tail", "--kind", "in.t")).toEqual(["in.text"]);
+  expect(complete(stdout, "tail", "--kind", "say,in.t")).toEqual(["say,in.text"]);
   expect(complete(stdout, "completion", "z")).toEqual(["zsh"]);
 });
 

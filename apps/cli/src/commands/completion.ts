@@ -1,4 +1,4 @@
-import { commonOptions } from "../arguments.ts";
+import { commonOptions, takesList } from "../arguments.ts";
 import { command, type Command, type Option } from "../command.ts";
 
 /** Writes the completion of one shell for all commands. */
@@ -19,7 +19,11 @@ Put it where the shell looks for completions:
 
   voxbus completion bash > ~/.local/share/bash-completion/completions/voxbus
   voxbus completion zsh > ~/.zfunc/_voxbus        # with fpath+=~/.zfunc before compinit
-  voxbus completion fish > ~/.config/fish/completions/voxbus.fish`,
+  voxbus completion fish > ~/.config/fish/completions/voxbus.fish
+
+It completes the command voxbus. In a checkout, define one, for instance in ~/.bashrc or ~/.zshrc:
+
+  voxbus() { node ~/voxbus/apps/cli/dist/main.js "$@"; }`,
     async run({ parameters: [shell = ""] }, { print }) {
       print(shells[shell]!(list()).trimEnd());
     },
@@ -38,9 +42,10 @@ function quote(text: string): string {
 function writeBash(commands: readonly Command[]): string {
   const names = [...commands.map(({ name }) => name), "help"];
   const values = commands.flatMap((one) =>
-    optionsOf(one).flatMap(([name, { value, choices = [] }]) =>
-      value === undefined ? [] : [`    ${quote(`${one.name} --${name}`)}) words=${quote(choices.join(" "))} ;;`],
-    ),
+    optionsOf(one).flatMap(([name, option]) => {
+      const words = `words=${quote((option.choices ?? []).join(" "))}${takesList(option) ? " list=1" : ""}`;
+      return option.value === undefined ? [] : [`    ${quote(`${one.name} --${name}`)}) ${words} ;;`];
+    }),
   );
   const firsts = commands.flatMap(({ name, choices }) =>
     choices === undefined ? [] : [`    ${quote(`${name} ${name}`)}) words=${quote(choices.join(" "))} ;;`],
@@ -54,7 +59,7 @@ function writeBash(commands: readonly Command[]): string {
       )} ;;`,
   );
   return `_voxbus() {
-  local words='' current=\${COMP_WORDS[COMP_CWORD]}
+  local words='' list='' current=\${COMP_WORDS[COMP_CWORD]}
   if ((COMP_CWORD == 1)) || [[ \${COMP_WORDS[1]} == help ]]; then
     COMPREPLY=($(compgen -W ${quote(names.join(" "))} -- "$current"))
     return
@@ -69,7 +74,12 @@ ${options.join("\n")}
       esac
       ;;
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  local last=$current
+  if [[ $list ]]; then
+    last=\${current##*,}
+    compopt -o nospace 2> /dev/null
+  fi
+  COMPREPLY=($(compgen -P "\${current%"$last"}" -W "$words" -- "$last"))
 }
 complete -o default -F _voxbus voxbus
 `;
@@ -77,8 +87,11 @@ complete -o default -F _voxbus voxbus
 
 function writeZsh(commands: readonly Command[]): string {
   const escape = (text: string) => text.replaceAll(/[[\]:\\]/g, (mark) => `\\${mark}`);
-  const describe = ([name, { meaning, value, choices }]: readonly [string, Option]) => {
-    const taken = value === undefined ? "" : `:${value}:${choices === undefined ? " " : `(${choices.join(" ")})`}`;
+  const describe = ([name, option]: readonly [string, Option]) => {
+    const { meaning, value, choices } = option;
+    const words = choices?.join(" ");
+    const action = words === undefined ? " " : takesList(option) ? `_values -s , ${name} ${words}` : `(${words})`;
+    const taken = value === undefined ? "" : `:${value}:${action}`;
     return `      ${quote(`--${name}[${escape(meaning)}]${taken}`)}`;
   };
   const cases = commands.map((one) => {
@@ -118,8 +131,11 @@ function writeFish(commands: readonly Command[]): string {
     return [
       ...firsts,
       `complete -c voxbus -f -n __fish_use_subcommand -a ${one.name} -d ${quote(one.summary)}`,
-      ...optionsOf(one).map(([name, { meaning, value, choices }]) => {
-        const taken = value === undefined ? "" : choices === undefined ? " -r" : ` -x -a ${quote(choices.join(" "))}`;
+      ...optionsOf(one).map(([name, option]) => {
+        const { meaning, value, choices } = option;
+        const words = choices?.join(" ");
+        const list = takesList(option) ? `(__fish_append , ${words})` : (words ?? "");
+        const taken = value === undefined ? "" : words === undefined ? " -r" : ` -x -a ${quote(list)}`;
         return `${seen} -l ${name}${taken} -d ${quote(meaning)}`;
       }),
     ];

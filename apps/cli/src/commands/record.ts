@@ -1,4 +1,4 @@
-import { jsonOption, readNumber } from "../arguments.ts";
+import { jsonOption, readList, readNumber } from "../arguments.ts";
 import { command, CommandError, UsageError } from "../command.ts";
 import { withAdmin } from "../connect-admin.ts";
 import { record, type Recorded } from "../record/record.ts";
@@ -75,7 +75,7 @@ function readListed(id: string): string {
 
 /** Reads the value of `--device`. Throws UsageError that names the wrong id. */
 export function readDeviceList(list: string): readonly string[] {
-  const ids = [...new Set(list.split(",").map((id) => readListed(id.trim())))];
+  const ids = [...new Set(readList(list).map(readListed))];
   if (ids.length > maxDevices) throw new UsageError(`--device takes at most ${maxDevices} devices.`);
   return ids;
 }

@@ -1,5 +1,5 @@
-import { command, CommandError, UsageError, type Shell } from "../command.ts";
-import { jsonOption } from "../arguments.ts";
+import { command, CommandError, type Shell } from "../command.ts";
+import { jsonOption, readList } from "../arguments.ts";
 import { allKinds } from "../kinds.ts";
 import { createLiveOutput } from "../live-output.ts";
 import { listSubscriptions, readDevice } from "../subjects.ts";
@@ -13,7 +13,7 @@ export const tail = command({
   parameters: ["[PATTERN]"],
   options: {
     device: { value: "ID", meaning: "only messages from, for and about this device, without those for a group" },
-    kind: { value: "KIND,KIND", meaning: `only these kinds: ${allKinds.join(", ")}` },
+    kind: { value: "KIND,KIND", choices: allKinds, meaning: "only these kinds" },
     turn: { value: "TURN", meaning: "only this turn: its origin, SESSION:ORIGIN, or the id of its reply" },
     ...jsonOption,
   },
@@ -30,7 +30,7 @@ does not permit. Lines for which a slow reader has no room are counted and left 
   voxbus tail 'shadow.next.>'
   voxbus tail --turn 31 --json`,
   async run({ parameters: [pattern = ">"], options }, shell) {
-    const kinds = readKinds(options.kind);
+    const kinds = options.kind === undefined ? undefined : new Set(readList(options.kind));
     const device = options.device === undefined ? undefined : readDevice(options.device);
     const subjects = listSubscriptions(pattern, device);
     const output = createLiveOutput(shell, "lines");
@@ -45,14 +45,6 @@ does not permit. Lines for which a slow reader has no room are counted and left 
     output.end();
   },
 });
-
-function readKinds(given: string | undefined): ReadonlySet<string> | undefined {
-  if (given === undefined) return undefined;
-  const kinds = given.split(",").map((kind) => kind.trim());
-  const wrong = kinds.find((kind) => !allKinds.includes(kind));
-  if (wrong !== undefined) throw new UsageError(`--kind takes ${allKinds.join(", ")}, not "${wrong}".`);
-  return new Set(kinds);
-}
 
 /** The subjects to follow, and where their messages are shown. */
 interface Followed {
