@@ -1,6 +1,6 @@
 import { channels, encodeEnvelope, envelopes } from "@voxbus/protocol";
 import { expect, test } from "vitest";
-import { runCli } from "../test-cli.ts";
+import { runCli, runCliHere } from "../test-cli.ts";
 
 const said = { session: "s1", seq: 1, at: 5, kind: "text", body: "hello" } as const;
 const frame = encodeEnvelope(envelopes["in.text"], said);
@@ -48,6 +48,30 @@ test.each([
   expect(code).toBe(1);
   expect(stdout).toMatch(problem);
   expect(stdout + stderr).not.toContain("private");
+});
+
+test("check: the value of a bucket is JSON, by the subject of its key", async () => {
+  const lease = JSON.stringify({ id: "g1", at: 1 });
+  const check = (subject: string, input: string) => runCliHere(["check", subject, "--json"], {}, input);
+  const profile = await check("$KV.voxbus_profiles.=group-children", '{"language":"de"}');
+  expect([profile.code, JSON.parse(profile.stdout)]).toEqual([
+    0,
+    { subject: "$KV.voxbus_profiles.=group-children", message: { language: "de" } },
+  ]);
+  const wrong = await check("$KV.voxbus_profiles.kitchen", '{"lead":"private"}');
+  expect([wrong.code, JSON.parse(wrong.stdout)]).toMatchObject([1, { code: "bad-envelope", field: "lead" }]);
+  expect(wrong.stdout).not.toContain("private");
+  const bad = await check("$KV.staging_tool-calls.s1.9.1", lease);
+  expect([bad.code, JSON.parse(bad.stdout)]).toMatchObject([1, { code: "bad-envelope", field: expect.any(String) }]);
+  const text = await check("$KV.voxbus_presence.kitchen", "a private word");
+  expect([text.code, text.stdout]).toEqual([1, expect.stringContaining('"value: expected JSON"')]);
+  expect(text.stdout).not.toContain("private");
+  for (const subject of ["$KV.voxbus_songs.a", "$KV.voxbus_profiles.*", "$KV.voxbus_monitor.=other"])
+    expect(await check(subject, "{}")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("$KV.voxbus_monitor.=lease"),
+    });
+  expect(await runCliHere(["check", "$KV.voxbus_profiles.a", "--answer"])).toMatchObject({ code: 2 });
 });
 
 test("check: an endless input is refused by its length", async () => {

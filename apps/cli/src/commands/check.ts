@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { decodeEnvelope, ProtocolError } from "@voxbus/protocol";
 import { jsonOption } from "../arguments.ts";
+import { decodeEntry, findBucketRow } from "../bucket-entry.ts";
 import { command, CommandError, exitCodes, UsageError } from "../command.ts";
 import { toJson } from "../json.ts";
 import { maxMessageBytes, readInput } from "../read-input.ts";
@@ -18,17 +19,16 @@ export const check = command({
   },
   details: `
 Prints the message as JSON, bytes as "hex …". For a malformed message it prints the field and its limit, not the value, and
-exits with 1. It needs no NATS.
+exits with 1. It needs no NATS. SUBJECT may also be that of a key of a bucket: then the input is JSON.
 
   voxbus check device.kitchen.heard < message.bin
-  echo "81 a1 76 01" | voxbus check device.kitchen.heard --hex`,
+  echo "81 a1 76 01" | voxbus check device.kitchen.heard --hex
+  echo '{"language": "de"}' | voxbus check '$KV.voxbus_profiles.kitchen'`,
   async run({ parameters: [given = ""], options }, { stdin, print, paint }) {
-    const { subject, schema: asked, answer } = requireChannel(given);
-    if (options.answer && answer === undefined) throw new UsageError(`"${subject}" has no answer.`);
-    const schema = options.answer && answer !== undefined ? answer : asked;
+    const { subject, decode } = findContract(given, options.answer);
     const bytes = await readBytes(stdin, options.hex);
     try {
-      const message = decodeEnvelope(schema, bytes) as object;
+      const message = decode(bytes);
       print(options.json ? toJson({ subject, message }) : toJson(message, 2));
       return exitCodes.ok;
     } catch (error) {
@@ -39,6 +39,21 @@ exits with 1. It needs no NATS.
     }
   },
 });
+
+/** Finds the rules for the bytes on a subject of messages, or under a key of a bucket. Throws UsageError. */
+function findContract(given: string, isAnswer: boolean) {
+  const row = findBucketRow(given);
+  const { subject, schema, answer } =
+    row === undefined ? requireChannel(given) : { subject: given, schema: row.schema };
+  if (isAnswer && answer === undefined) throw new UsageError(`"${subject}" has no answer.`);
+  return {
+    subject,
+    decode: (bytes: Uint8Array): unknown =>
+      row === undefined
+        ? decodeEnvelope(isAnswer && answer !== undefined ? answer : schema, bytes)
+        : decodeEntry(row, bytes),
+  };
+}
 
 async function readBytes(stdin: Readable, isHex: boolean): Promise<Uint8Array> {
   if (!isHex) return readInput(stdin, maxMessageBytes);
