@@ -36,12 +36,14 @@ async def answer(nc, device, turn, text, trace):
             await nc.publish(f"device.{device}.out", msgpack.packb(sign))
             await asyncio.sleep(1)
 
+    async def speak():
+        async for sentence in think(text):
+            await say(sentence, last=False)
+        await say("", last=True)
+
     signs = asyncio.create_task(signal())
     try:
-        async with asyncio.timeout(60):
-            async for sentence in think(text):
-                await say(sentence, last=False)
-        await say("", last=True)
+        await asyncio.wait_for(speak(), 60)
     except Exception as error:
         print("turn failed:", type(error).__name__, flush=True)
         await say("I am sorry, I cannot answer that.", last=True, outcome="failed")
@@ -51,7 +53,9 @@ async def answer(nc, device, turn, text, trace):
 
 
 async def main():
-    nc = await nats.connect(os.environ.get("VOXBUS_NATS_URL", "nats://127.0.0.1:4222"))
+    env, local = os.environ.get, "nats://127.0.0.1:4222"
+    login = {"user": env("VOXBUS_NATS_USER"), "password": env("VOXBUS_NATS_PASSWORD")}
+    nc = await nats.connect(env("VOXBUS_NATS_URL", local), name="brain", inbox_prefix="_INBOX.brain", **login)
 
     async def hear(message):
         heard, device = msgpack.unpackb(message.data), message.subject.removeprefix("stored.").split(".")[1]

@@ -17,8 +17,8 @@ export interface Step {
 export interface StartedRecipe {
   /** Everything that it printed. */
   output(): string;
-  /** Sends SIGTERM and resolves with the exit code. */
-  end(): Promise<number | null>;
+  /** Sends SIGTERM, or another signal, and resolves with the exit code. */
+  end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
 /** A recipe in an empty folder outside of the repository. */
@@ -139,8 +139,8 @@ async function startShell(command: string, folder: string, env: Readonly<Record<
   });
   return {
     output,
-    async end() {
-      if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+    async end(signal: NodeJS.Signals = "SIGTERM") {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       await closed;
       return child.exitCode;
     },
