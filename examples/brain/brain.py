@@ -59,6 +59,8 @@ async def main():
 
     async def hear(message):
         heard, device = msgpack.unpackb(message.data), message.subject.removeprefix("stored.").split(".")[1]
+        if heard["v"] != 1:
+            return print("newer message skipped:", message.subject, flush=True)
         if heard.get("reason") == "nothing-heard":
             return
         session, origin = heard["session"], heard.get("origin") or heard["seq"]

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { decode } from "@msgpack/msgpack";
+import { decode, encode } from "@msgpack/msgpack";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { createInbox, type Inbox } from "@voxbus/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -77,12 +77,16 @@ const sentence = (text: string) => isMessage({ type: "tts", state: "sentence_sta
 test("brain: its sentences are spoken under the user of its page, and it apologizes", async ({ skip }) => {
   skip(recipe.missing !== undefined, recipe.missing);
   program = await start();
+  const newer = { v: 2, session: "s1", listen: 1, utterance: 1, from: 5, origin: 77, text: "open the door" };
+  observer.publish("stored.device.kitchen.heard", encode(newer));
   await device!.do({ do: "text", text: "open the door" });
   expect(readSentences(await device!.turn())).toEqual(["Let me see.", "The door is open.", "Shall I close it?"]);
+  expect(said.filter(({ origin }) => origin === newer.origin)).toEqual([]);
   await device!.do({ do: "text", text: "what time is it" });
   expect(readSentences(await device!.turn())).toEqual(["I am sorry, I cannot answer that."]);
   await program.end();
-  expect(program.output()).toBe("ready\nturn failed: LookupError\n");
+  const skipped = "newer message skipped: stored.device.kitchen.heard";
+  expect(program.output()).toBe(`ready\n${skipped}\nturn failed: LookupError\n`);
 });
 
 test("brain: it says nothing more after an interruption, and if it is killed the gateway apologizes", async ({
