@@ -148,15 +148,19 @@ test("a stand-in gets the recorded profile for the time of the replay, if that i
     await device.turn();
     await device.end();
   });
-  const replay = (...args: readonly string[]) =>
-    voxbus(["replay", path, "--device", "study", "--to", there.devices[0]!, "--json", "--check", ...args], {
-      VOXBUS_NATS_URL: natsServers[1]!.url,
-    });
+  const env = { VOXBUS_NATS_URL: natsServers[1]!.url };
+  const options = ["replay", path, "--device", "study", "--to", there.devices[0]!, "--json", "--check"];
+  const replay = (...args: readonly string[]) => voxbus([...options, ...args], env);
   const { code, stdout } = await replay("--profiles");
   expect([code, readLines(stdout)]).toEqual([
     0,
     [expect.objectContaining({ isSame: true, replayed: expect.objectContaining({ heard: "what is two plus two" }) })],
   ]);
+  // A reader that goes away does not leave the profile behind.
+  const unread = spawn(process.execPath, [cli, ...options, "--profiles"], { env: { ...process.env, ...env } });
+  unread.stdout.destroy();
+  unread.stderr.resume();
+  expect(await once(unread, "exit")).toEqual([0, null]);
   // Without it, the wake word counts as typed text.
   expect((await replay()).code).toBe(1);
   const left = await fetch(`${there.monitor}api/devices/replay-study/profile`);
