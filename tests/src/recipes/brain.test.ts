@@ -99,7 +99,7 @@ test("brain: it says nothing more after an interruption, and if it is killed the
     await device!.do({ do: "text", text: "open the door" });
     await device!.next(sentence("Let me see."));
     await device!.next(isAudio);
-    expect(said[before]).toMatchObject({ sentence: 0, text: "Let me see." });
+    await vi.waitFor(() => expect(said[before]).toMatchObject({ sentence: 0, text: "Let me see." }));
     return said[before]!.origin!;
   };
   const interrupted = await ask();
