@@ -65,6 +65,19 @@ test("shadow: it claims nothing from others, and drops what finds no free slot",
   await claims.drain(0);
 });
 
+test("shadow: two programs of one shadow get each message of a claim both", async () => {
+  const got: string[] = [];
+  const claims = ["dialogue", "brain"].map((durable) =>
+    shadow.claim({ channel: channels.heard("*"), durable, slots: 20, work: async () => void got.push(durable) }),
+  );
+  await bus.flush();
+  const heard = { session: "s1", listen: 1, utterance: 1, from: 5, origin: 9, text: "hello", language: "en" };
+  for (let utterance = 1; utterance <= 10; utterance += 1)
+    await bus.store(channels.heard("d2"), { ...heard, utterance, origin: utterance + 8 });
+  await expect.poll(() => got.toSorted()).toEqual(["brain", "dialogue"].flatMap((name) => Array(10).fill(name)));
+  for (const one of claims) await (await one).drain(0);
+});
+
 test("shadow: it joins no queue group of the real program, offers no tools to others, and gets no reports of NATS", async () => {
   const got = { real: 0, shadow: 0 };
   const options = { queue: "doorbell" };

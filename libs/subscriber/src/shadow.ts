@@ -106,7 +106,7 @@ function takeNothing(): Closer {
 }
 
 /** Hands out live messages as claims. Each goes to one process of the shadow, and is not delivered again. */
-function claimLive(bus: Bus, name: string, { channel, slots, work }: Parameters<Bus["claim"]>[0]): Claims {
+function claimLive(bus: Bus, name: string, { channel, durable, slots, work }: Parameters<Bus["claim"]>[0]): Claims {
   const running = new Set<AbortController>();
   const budget = typeof slots === "number" ? createClaimBudget(slots) : slots;
   const free = budget.join({ busy: () => running.size, pull: () => undefined });
@@ -138,7 +138,7 @@ function claimLive(bus: Bus, name: string, { channel, slots, work }: Parameters<
         budget.freed();
       }
     },
-    { queue: groupOf(name) },
+    { queue: `${groupOf(name)}.${durable}` },
   );
   return {
     held: () => running.size,

@@ -85,7 +85,7 @@ test.skipIf(isSkipped)("system: the map names who listens to whom, also on a nar
   const { x, width } = (await row.getByRole("cell").first().boundingBox())!;
   expect(x + width).toBeLessThan(390 / 2);
   expect(await map.innerText()).toContain("1.4.0");
-  await map.getByText("forecast (not offered: program)").waitFor();
+  await map.getByText("forecast (not offered: a tool that another program offers, too)").waitFor();
   expect(await map.getByText("forecast", { exact: true }).count()).toBe(names.length - 1);
   // Each program of ours names its version.
   const own = map.getByRole("row").filter({ hasText: "monitor" }).first();

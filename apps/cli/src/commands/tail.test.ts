@@ -187,9 +187,10 @@ test("tail: shows the malformed messages that programs report, once each, and no
     "error.asr dropped 1 of device.kitchen.in.text: bad-envelope in seq (expected a number), published by echo",
     "stats.asr dropped 3 of device.kitchen.in.text: bad-envelope in seq",
   ]);
-  const all = await startTail(["stats.*"]);
+  const [all, shadows] = [await startTail(["stats.*"]), await startTail(["shadow.next.stats.*"])];
   bus.publish(channels.stats("asr"), stats(bad));
-  await all.printed(/program=asr/);
+  bus.publish(shadowOf(channels.stats("asr"), "next"), stats(bad));
+  await Promise.all([all, shadows].map((one) => one.printed(/program=asr/)));
 });
 
 test("tail: selects by device, kind and turn", async () => {

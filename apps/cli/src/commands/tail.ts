@@ -38,7 +38,7 @@ does not permit. Lines for which a slow reader has no room are counted and left 
       print: (line) => output.offer(() => shell.print(line)),
       paint: shell.paint,
       json: options.json,
-      select: { device, kinds, turn: options.turn, allStats: pattern.startsWith("stats.") },
+      select: { device, kinds, turn: options.turn, allStats: /^(?:shadow\.[^.]+\.)?stats\./.test(pattern) },
     });
     await follow(shell, { pattern, subjects, view });
     view.flush();

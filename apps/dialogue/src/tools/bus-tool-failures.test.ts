@@ -155,6 +155,17 @@ test("bus tools: a tool that comes back for other groups between the offer and t
   expect(count).toBe(0);
 });
 
+test("bus tools: a tool that a second program offers since the turn began is not called", async () => {
+  let calls = 0;
+  await startTools(nats.url, ({ tool }) => void tool({ name: "raw", description }, () => (calls += 1)));
+  const { directory, toolsOf, outcomes } = await openTools(bus, ["raw"]);
+  const { call } = toolsOf();
+  await offerRaw(nats.url, () => ({ v: 1, text: String((calls += 1)) }));
+  await vi.waitFor(() => expect(directory.find("raw")).toBeUndefined());
+  await expect(call("raw", {})).rejects.toThrow('no program offers the tool "raw" now');
+  expect([calls, ...outcomes()]).toEqual([0, "unanswered"]);
+});
+
 test("bus tools: calls beyond the limit of a tool, or of all, are refused at once", async () => {
   let begun = 0;
   await startTools(nats.url, ({ tool }) => {

@@ -58,16 +58,15 @@ export function createBusTools(deps: BusToolDeps): BusTools {
   return {
     sourceOf(turn, caller) {
       const list = directory.offeredTo(caller.profile);
-      // A program may have been replaced by another version since, also one for other groups.
-      const toolOf = (name: string) => directory.find(name) ?? list.find((tool) => tool.name === name);
       return {
         list,
+        // A program may have been replaced by another version since, also one for other groups.
         admit(name, args) {
           const refuse = (outcome: CallFailure, message: string): never => {
             onCall({ tool: name, outcome, ms: 0 });
             throw new ToolError(message);
           };
-          const tool = toolOf(name);
+          const tool = directory.find(name);
           if (tool === undefined || !allowsTool(caller.profile, tool))
             return refuse("unanswered", `no program offers the tool "${name}" now`);
           const problem = tool.check(args);
@@ -75,7 +74,7 @@ export function createBusTools(deps: BusToolDeps): BusTools {
           return limit.enter(name, tool.program) ?? refuse("busy", `the tool "${name}" is busy`);
         },
         async make(call, leave, signal) {
-          const tool = toolOf(call.name);
+          const tool = directory.find(call.name) ?? list.find(({ name }) => name === call.name);
           const isNew = call.text === undefined && !call.isMade && tool !== undefined;
           if (isNew && signal?.aborted !== true) return callTool(deps, { turn, caller, call, tool, leave }, signal);
           leave();

@@ -56,7 +56,7 @@ test("bridge: patterns that match no tool are logged with their fields, and the 
   expect([...tools.keys()].filter((name) => name.startsWith("one"))).toEqual(["one_echo", "one_refuse"]);
   const logged = (message: string) => lines.filter((line) => line.message === message).map(({ fields }) => fields);
   const idle = ["tools: Echo", "tools: light_*", "groups.kids: hang", "finishes: order_*"];
-  expect(logged("patterns match no tool")).toEqual([{ server: "one", patterns: idle }]);
+  expect(logged("patterns unmatched")).toEqual([{ server: "one", patterns: idle }]);
   const connected = logged("server connected");
   const [one, two] = ["one", "two"].map((server) => connected.find((fields) => fields["server"] === server));
   expect(two?.["tools"]).toBe([...tools.keys()].length - 2);

@@ -88,7 +88,7 @@ function bridgeServer(settings: ServerSettings, options: BridgeOptions, room: Ro
     leftOut = left;
     const patterns = list.tools.length === 0 ? [] : findIdlePatterns(settings, list.tools);
     if (patterns.join() !== unmatched.join() && patterns.length > 0)
-      log.warn({ server, patterns }, "patterns match no tool");
+      log.warn({ server, patterns }, "patterns unmatched");
     unmatched = patterns;
     return { tools: offered.count(), listed: list.tools.length + sumValues(list.leftOut) };
   };

@@ -11,7 +11,8 @@ export function Services(props: {
   const { services, channels, badMessages } = props;
   const showTool = (program: string, tool: string) => {
     const skipped = badMessages.find(({ subject, publisher }) => subject === `tool.${tool}` && publisher === program);
-    return skipped === undefined ? tool : `${tool} (${words.notOffered}: ${skipped.reason})`;
+    if (skipped === undefined) return tool;
+    return `${tool} (${words.notOffered}: ${words.reasons[skipped.reason] ?? skipped.reason})`;
   };
   const linked = channels.filter(({ from, to }) => from.length > 0 && to.length > 0);
   return (
