@@ -80,7 +80,7 @@ export function observe(
     () => counters.missingAudio,
   );
   counter("voxbus_gateway_dropped_frames", "Frames dropped", "reason", () =>
-    Object.entries({ ...counters.drops, ...bus.stats().drops }),
+    Object.entries(countDrops({ counters, bus })),
   );
   counter("voxbus_gateway_closes", "Sessions closed", "reason", () => from0(closes, counters.closes));
   counter("voxbus_gateway_errors", "Errors of the gateway itself", "class", () => Object.entries(counters.errors));
@@ -91,6 +91,13 @@ export function observe(
     Object.entries(counters.notices),
   );
   counter("voxbus_gateway_turns", "Turns that ended", "outcome", () => Object.entries(counters.turns));
+}
+
+/** Adds the drops of the sessions and those of the bus, by reason. */
+function countDrops({ counters, bus }: Pick<Measured, "counters" | "bus">): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = { ...counters.drops };
+  for (const [reason, count] of Object.entries(bus.stats().drops)) sums[reason] = (sums[reason] ?? 0) + count;
+  return sums;
 }
 
 /** Gives the counts of `names` and of those in `counted`. A name that was not counted yet has 0. */
@@ -157,7 +164,7 @@ export function createStats(id: string, { bus, counters, memory, sessions, wheel
     turns: counters.turns,
     notices: counters.notices,
     missingAudio: counters.missingAudio,
-    drops: { ...counters.drops, ...bus.stats().drops },
+    drops: countDrops({ counters, bus }),
     errors: counters.errors,
     closes: Object.fromEntries(counters.closes),
     refusals: Object.fromEntries(counters.refusals),

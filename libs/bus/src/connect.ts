@@ -4,7 +4,7 @@ import { buckets, type BucketName, type StreamName } from "@voxbus/protocol";
 import { openBucket } from "./kv/bucket.ts";
 import type { Bus } from "./bus.ts";
 import type { Claims } from "./jetstream/claim-options.ts";
-import { BusAwayError, DroppedError, NatsSetupError } from "./errors.ts";
+import { BusAwayError, NatsSetupError } from "./errors.ts";
 import { createClaimMeter, observeBus } from "./metrics.ts";
 import { runClaims } from "./jetstream/claim.ts";
 import type { BusConfig, BusLog } from "./config.ts";
@@ -109,7 +109,7 @@ export async function connectBus(config: BusConfig & ConnectOptions, log: BusLog
     onChange: connection.onChange,
     flush: connection.flush,
     stats,
-    drop: (subject, reason) => connection.drops.failed(subject, new DroppedError(reason)),
+    drop: (subject, reason, rule) => connection.drops.report({ subject, reason, ...rule }),
     badMessages: connection.drops.recent,
     close: connection.close,
   };

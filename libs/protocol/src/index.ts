@@ -35,6 +35,7 @@ export {
   Emotion,
   emotions,
   formatServerMessage,
+  fitsDevice,
   maxDeviceTextBytes,
   OutText,
   ServerAlert,

@@ -1,5 +1,13 @@
 import type { Bus } from "@voxbus/bus";
-import { channels, parseJson, splitObject, type InControlFrame, type OutTextFrame } from "@voxbus/protocol";
+import {
+  channels,
+  fitsDevice,
+  maxDeviceTextBytes,
+  parseJson,
+  splitObject,
+  type InControlFrame,
+  type OutTextFrame,
+} from "@voxbus/protocol";
 import { RefusedCallError, ToolCallError } from "./tool-errors.ts";
 
 /** A session of a device that has an MCP server. */
@@ -32,7 +40,7 @@ export interface McpClient {
   handle(frame: InControlFrame): void;
   /** Waits for the answer to request `id` of a session. Close it in the end. */
   expect(session: string, id: number, signal?: AbortSignal): ExpectedAnswer;
-  /** Sends a request without waiting for its answer. */
+  /** Sends a request without waiting for its answer. Throws ToolCallError if it is longer than devices take. */
   send(to: McpSession, request: McpRequest): void;
   /** Sends a request and resolves with its result. Throws ToolCallError, also when `signal` aborts. */
   request(to: McpSession, request: Omit<McpRequest, "id">, signal?: AbortSignal): Promise<unknown>;
@@ -79,6 +87,8 @@ export function createMcpClient(bus: Bus, { timeoutMs }: { readonly timeoutMs: n
       kind: "text",
       body: { type: "mcp", payload: JSON.stringify({ jsonrpc: "2.0", ...request }) },
     };
+    if (!fitsDevice(frame.body))
+      throw new ToolCallError(`the request has over ${maxDeviceTextBytes} bytes, more than the device takes`);
     bus.publish(channels.out(device), frame);
   };
 

@@ -1,6 +1,8 @@
 import type { Bus } from "@voxbus/bus";
 import {
   channels,
+  fitsDevice,
+  maxDeviceTextBytes,
   maxKeepMs,
   maxKeptText,
   type Emotion,
@@ -40,9 +42,11 @@ export interface Announced extends Manner {
  * an offline device gets none. Inside of a handler, they belong to the trace of its message. Throws `bad-id` for an invalid device id, BusAwayError while NATS is away.
  */
 export interface Send {
-  /** Sends any message of docs/protocol.md, "Messages to the device". */
+  /**
+   * Sends any message of docs/protocol.md, "Messages to the device". Throws RangeError if it has over 8 KiB as the device reads it.
+   */
   text(device: string, body: OutText, about?: About): void;
-  /** Shows a message on the device with a sound, whatever the device is doing. */
+  /** Shows a message on the device with a sound, whatever the device is doing. Throws RangeError as `text` does. */
   alert(device: string, message: string, look?: { readonly status?: string; readonly emotion?: Emotion }): void;
   /** Sends one Opus packet to be played at once. It is not paced, and it is the first to be dropped. */
   audio(device: string, packet: Uint8Array, about?: About): void;
@@ -61,6 +65,8 @@ export interface Send {
 /** Creates `send` for a connection. */
 export function createSend(bus: Bus): Send {
   const text: Send["text"] = (device, body, about) => {
+    if (!fitsDevice(body))
+      throw new RangeError(`expected a message of at most ${maxDeviceTextBytes} bytes of JSON for a device`);
     const frame: OutTextFrame = { ...about, kind: "text", body };
     bus.publish(channels.out(parseDeviceId(device)), frame, handledTrace());
   };

@@ -53,6 +53,13 @@ test("send: say stores a short text as one sentence, and refuses an empty one", 
     await expect(context.send.say("say-2", "Hello.", { language })).rejects.toThrow(RangeError);
 });
 
+test("send: a text that is longer than devices take is refused", async () => {
+  const { context } = await programs.open();
+  const message = (length: number) => "é".repeat(length);
+  expect(() => context.send.alert("d1", message(4000))).not.toThrow();
+  expect(() => context.send.alert("d1", message(4096))).toThrow(/^expected a message of at most 8192 bytes of JSON/);
+});
+
 test("send and on: a device id that could widen a subject is refused", async () => {
   const { context } = await programs.open();
   for (const device of ["*", ">", "a.b", "", "a b", "x".repeat(65)]) {

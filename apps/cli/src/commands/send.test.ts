@@ -89,6 +89,15 @@ test.each([
   expect((await bus.lastStored(channels.say("kitchen"))).newest).toBe(before);
 });
 
+test.each(["kitchen", "device.kitchen.out", "fleet.out"])(
+  "send: a text over 8 KiB for %s is not sent",
+  async (target) => {
+    const alert = { type: "alert", status: "Door", message: "x".repeat(8192), emotion: "neutral" };
+    const { code, stdout, stderr } = await send(target, target === "kitchen" ? alert : { kind: "text", body: alert });
+    expect([code, stdout, stderr]).toEqual([1, "", "voxbus send: body: must be at most 8192 bytes of JSON\n"]);
+  },
+);
+
 test("send: an inner field that readers would ignore is named with its path", async () => {
   const command = { body: { type: "disconnect", device: "d1", reason: "requested", sesion: "s1" } };
   const { code, stderr } = await send("gateway.g1.command", command);

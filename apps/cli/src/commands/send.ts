@@ -1,6 +1,9 @@
 import {
   channels,
   decodeEnvelope,
+  fitsDevice,
+  maxDeviceTextBytes,
+  Outbound,
   type Channel,
   type InText,
   type RequestChannel,
@@ -73,6 +76,7 @@ interface Sent {
 /** Sends a message in the way of its channel. Throws DeniedError or CommandError when NATS does not permit it. */
 async function deliver(bus: Bus, channel: AnyChannel, { bytes, timeoutMs, signal }: Outgoing): Promise<Sent> {
   const message: AnyMessage = decodeEnvelope(channel.schema, bytes) as AnyMessage;
+  checkSize(channel, message);
   if (channel.delivery === "request") {
     const asked = channel as RequestChannel<z.ZodType, z.ZodType>;
     return { answer: await bus.request(asked, message, { timeoutMs }, signal) };
@@ -87,6 +91,14 @@ async function deliver(bus: Bus, channel: AnyChannel, { bytes, timeoutMs, signal
   const stream = channel as Channel<z.ZodType, StreamName>;
   const { seq, duplicate } = await bus.store(stream, bytes, id === undefined ? {} : { id }, signal);
   return { seq, duplicate };
+}
+
+/** Throws CommandError for a message to a device that its gateway would drop. */
+function checkSize({ schema }: AnyChannel, message: unknown): void {
+  if (schema !== Outbound) return;
+  const frame = message as Outbound;
+  if (frame.kind === "text" && !fitsDevice(frame.body))
+    throw new CommandError(`body: must be at most ${maxDeviceTextBytes} bytes of JSON`);
 }
 
 /** Gives the message id of docs/bus.md: of a device's frame `session:seq`, of a sentence `reply:sentence`. */

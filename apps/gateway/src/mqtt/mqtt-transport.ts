@@ -81,6 +81,10 @@ export class MqttTransport implements Transport, ConnectionOwner, DatagramOwner,
     return (this.#socket.localAddress ?? "").replace(/^::ffff:/, "");
   }
 
+  get longestPacket(): number {
+    return maxDatagramBytes - datagramHeaderBytes;
+  }
+
   get hasAudio(): boolean {
     return this.#channel !== undefined;
   }
@@ -213,7 +217,6 @@ export class MqttTransport implements Transport, ConnectionOwner, DatagramOwner,
     const { udp, drops } = this.#deps;
     const peer = this.#channel?.peer;
     if (!this.#channel || !peer) drops["no-channel"] += 1;
-    else if (packet.byteLength > maxDatagramBytes - datagramHeaderBytes) drops.oversize += 1;
     else udp.send(this.#channel.encrypt(packet), peer);
   }
 

@@ -1,16 +1,15 @@
-import type { Uplink } from "../uplink/uplink.ts";
-import type { Counters } from "../observe/counters.ts";
+import type { PlayoutDeps } from "./playout-deps.ts";
+
+type FenceDeps = Pick<PlayoutDeps, "uplink" | "drops" | "refuseFrame">;
 
 /** One session's fence: a seq that never falls. Nothing of a turn whose origin is at or below it reaches the device. */
 export class Fence {
-  readonly #uplink: Pick<Uplink, "seq" | "send">;
-  readonly #drops: Counters["drops"];
+  readonly #deps: FenceDeps;
   #seq = 0;
   #dropped = 0;
 
-  constructor(uplink: Pick<Uplink, "seq" | "send">, drops: Counters["drops"]) {
-    this.#uplink = uplink;
-    this.#drops = drops;
+  constructor(deps: FenceDeps) {
+    this.#deps = deps;
   }
 
   get seq(): number {
@@ -19,8 +18,8 @@ export class Fence {
 
   /** Tells whether a frame caused by `origin` may pass. If not, it is counted as dropped. */
   admits(origin: number): boolean {
-    if (origin > this.#uplink.seq) {
-      this.#drops["future-origin"] += 1;
+    if (origin > this.#deps.uplink.seq) {
+      this.#deps.refuseFrame("future-origin");
       return false;
     }
     if (origin > this.#seq) return true;
@@ -31,7 +30,7 @@ export class Fence {
   /** Counts a frame that came too late. */
   drop(): undefined {
     this.#dropped += 1;
-    this.#drops.fenced += 1;
+    this.#deps.drops.fenced += 1;
   }
 
   /** Gives the number of frames that came too late since the last call. */
@@ -49,6 +48,6 @@ export class Fence {
   /** Tells the programs where the fence is. `reply` names an announcement that was cut. */
   publish(reply?: string): void {
     const body = { type: "fence" as const, fence: this.#seq, ...(reply === undefined ? {} : { reply }) };
-    this.#uplink.send({ kind: "control", body });
+    this.#deps.uplink.send({ kind: "control", body });
   }
 }

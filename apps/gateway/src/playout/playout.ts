@@ -1,4 +1,3 @@
-import type { DropReason } from "@voxbus/protocol";
 import { fixedLimits } from "../limits.ts";
 import { PlayoutBuffer, type ReplyFrame } from "./buffer.ts";
 import type { Ticker } from "./clock.ts";
@@ -37,7 +36,7 @@ export class Playout implements Ticker {
 
   constructor(deps: PlayoutDeps) {
     this.#deps = deps;
-    this.#fence = new Fence(deps.uplink, deps.drops);
+    this.#fence = new Fence(deps);
     this.live = new LiveFrames(deps, this.#fence);
     this.intake = new Intake(deps, this.#fence, this.queue);
     this.#watchdog = new Watchdog(deps.uplink, deps.profile);
@@ -72,7 +71,7 @@ export class Playout implements Ticker {
   /** A transcript came. The device shows it, and begins to speak while the answer is thought. */
   transcript(origin: number, text: string): void {
     if (!this.#fence.admits(origin)) return;
-    if (origin <= this.#started) return this.#drop("superseded");
+    if (origin <= this.#started) return void (this.#deps.drops.superseded += 1);
     this.#beginTurn(origin, text);
   }
 
@@ -115,7 +114,7 @@ export class Playout implements Ticker {
 
   /** asr understood words from `seq` on. They cut the reply that they interrupt; a turn that is being thought goes on. */
   bargeIn(seq: number): void {
-    if (seq > this.#deps.uplink.seq) return this.#drop("future-origin");
+    if (seq > this.#deps.uplink.seq) return this.#deps.refuseFrame("future-origin", { field: "body.seq" });
     if (this.#interruption.cuts) this.#cut(seq);
     this.#next();
   }
@@ -138,7 +137,8 @@ export class Playout implements Ticker {
 
   /** Somebody works on a turn or an announcement. `waits`: it waits for its place in a queue, and will be late. */
   working(work: Work, waits = false): void {
-    if (work.origin !== undefined && work.origin > this.#deps.uplink.seq) return this.#drop("future-origin");
+    if (work.origin !== undefined && work.origin > this.#deps.uplink.seq)
+      return this.#deps.refuseFrame("future-origin");
     const now = this.#deps.clock.now();
     this.#watchdog.sign(work, [this.#awaited, this.#current, ...this.queue.all()], now);
     if (work.origin === undefined || !this.#patience.sign(work.origin, waits, this.#awaited, now)) return;
@@ -164,7 +164,8 @@ export class Playout implements Ticker {
     const reply = current ?? this.intake.queue(frame, this.#started, now);
     if (!reply) return;
     const verdict = reply.accept(frame, now);
-    if (verdict !== "taken") this.#drop(verdict);
+    if (verdict === "stale-attempt") this.#deps.refuseFrame(verdict);
+    else if (verdict !== "taken") this.#deps.drops[verdict] += 1;
     if (verdict === "out-of-order" || verdict === "reply-full") this.#watchdog.requestResend(reply, now);
     if (reply === this.#current) this.tick(now);
     else this.#next();
@@ -184,10 +185,6 @@ export class Playout implements Ticker {
     this.#speaking.close();
     this.#awaited = undefined;
     for (const reply of [this.#current, ...this.queue.all()]) if (reply) this.#move(reply, "ended");
-  }
-
-  #drop(reason: DropReason): undefined {
-    this.#deps.drops[reason] += 1;
   }
 
   #await(origin: number, state: "tentative" | "awaited"): void {

@@ -7,7 +7,7 @@ import type { PlayoutDeps } from "./playout-deps.ts";
 import { Watchdog, type Work } from "./watchdog.ts";
 
 /** Dependencies of shown replies. */
-export interface ShownRepliesDeps extends Pick<PlayoutDeps, "uplink" | "clock"> {
+export interface ShownRepliesDeps extends Pick<PlayoutDeps, "uplink" | "clock" | "refuseFrame"> {
   readonly memory: MemoryBudget;
   readonly drops: Record<DropReason, number>;
   readonly turns: { ended(turn: TurnPlayed): void };
@@ -69,7 +69,8 @@ export class ShownReplies {
     }
     const { buffer } = shown;
     const verdict = buffer.accept(frame, now);
-    if (verdict !== "taken") drops[verdict] += 1;
+    if (verdict === "stale-attempt") this.#deps.refuseFrame(verdict);
+    else if (verdict !== "taken") drops[verdict] += 1;
     if (verdict === "out-of-order" || verdict === "reply-full") this.#watchdog.requestResend(buffer, now);
     this.#take(shown);
   }

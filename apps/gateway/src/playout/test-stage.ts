@@ -40,6 +40,7 @@ export function createStage(options: StageOptions = {}) {
   const playout = new Playout({
     memory,
     drops,
+    refuseFrame: (reason) => void (drops[reason] += 1),
     limits: { pauseMs },
     uplink: {
       get seq() {

@@ -7,6 +7,7 @@ import {
   type ServerMessage,
 } from "@voxbus/protocol";
 import { countLateness, type Counters } from "../observe/counters.ts";
+import type { FrameRefusal } from "../observe/refused-frames.ts";
 import type { Clock } from "../playout/clock.ts";
 import type { Downlink } from "../playout/downlink.ts";
 import type { Ending } from "./ending.ts";
@@ -16,7 +17,7 @@ import type { Transport } from "./transport.ts";
 export const downlinkFormat = { format: "opus", sample_rate: 24_000, channels: 1, frame_duration: 60 } as const;
 
 /** Dependencies of an outbox. */
-export interface OutboxDeps {
+export interface OutboxDeps extends FrameRefusal {
   readonly clock: Pick<Clock, "now">;
   readonly counters: Counters;
   readonly transport: Transport;
@@ -53,7 +54,7 @@ export class Outbox implements Downlink {
     }
     const text = formatServerMessage(message, this.#session);
     if (Buffer.byteLength(text) > maxDeviceTextBytes) {
-      counters.drops.oversize += 1;
+      this.#deps.refuseFrame("oversize");
       return false;
     }
     if (message.type === "tts" && message.state !== "sentence_start") this.#isSpeaking = message.state === "start";
@@ -66,6 +67,9 @@ export class Outbox implements Downlink {
 
   writeAudio(packet: Uint8Array, late = 0): void {
     const { clock, counters, transport } = this.#deps;
+    const { longestPacket } = transport;
+    if (packet.byteLength > longestPacket)
+      return this.#deps.refuseFrame("oversize", { limit: `must be at most ${longestPacket} bytes for this device` });
     counters.sent.audio += 1;
     counters.sentBytes.audio += packet.byteLength;
     countLateness(counters, late);

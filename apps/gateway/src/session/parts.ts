@@ -1,10 +1,11 @@
 import type { Bus } from "@voxbus/bus";
 import type { Registry } from "@voxbus/presence";
-import type { CloseName, Features, Profile } from "@voxbus/protocol";
+import { channels, type CloseName, type Features, type Profile } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
 import type { Limits } from "../limits.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
 import type { Counters } from "../observe/counters.ts";
+import { refusedFrames, type FrameRefusal } from "../observe/refused-frames.ts";
 import { SessionEvents } from "../observe/session-events.ts";
 import { TurnObserver } from "../observe/turns.ts";
 import type { Failing, SessionClock, Ticker } from "../playout/clock.ts";
@@ -228,6 +229,10 @@ export class Parts implements AllDeps {
     const { device } = this;
     const { settings } = this.#shared;
     return () => settings.profile(device);
+  }
+
+  refuseFrame(...[reason, rule]: Parameters<FrameRefusal["refuseFrame"]>): void {
+    this.bus.drop(channels.out(this.device).subject, reason, { ...refusedFrames[reason], ...rule });
   }
 
   /** Logs a field of the device's messages that is left out. */

@@ -246,7 +246,7 @@ export class Session implements Ticker, TransportSession {
 
   #deliver(out: Outbound, trace: Trace): void {
     if (!this.#isOpen || this.ended) return this.#drop("no-session");
-    if (out.session !== undefined && out.session !== this.id) return this.#drop("other-session");
+    if (out.session !== undefined && out.session !== this.id) return this.#parts.refuseFrame("other-session");
     this.#parts.delivery.take(out, trace);
   }
 

@@ -49,6 +49,8 @@ export interface Transport {
    * is missing.
    */
   readonly missingAudioAt: string | undefined;
+  /** The most bytes of an Opus packet for the device. */
+  readonly longestPacket: number;
   /** The framing of audio, as presence and `opened` tell it. */
   readonly framing: FramingVersion;
   /** Begins to serve a session. Called once, first. */

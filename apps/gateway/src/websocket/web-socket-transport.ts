@@ -28,6 +28,10 @@ export class WebSocketTransport implements Transport, SocketOwner, StreamOwner, 
     this.framing = framing ?? 1;
   }
 
+  get longestPacket(): number {
+    return Infinity;
+  }
+
   start(session: TransportSession): void {
     this.#session = session;
     // ws reports whole messages. Their parts are seen only here, before ws sees them.

@@ -1,4 +1,4 @@
-import { findPublisher, type BadMessage } from "@voxbus/protocol";
+import { findPublisher, type BadMessage, type DropReason } from "@voxbus/protocol";
 import type { BusLog } from "../config.ts";
 import { DroppedError } from "../errors.ts";
 
@@ -10,20 +10,23 @@ const maxRecent = 16;
 const maxSubject = 256;
 
 /**
- * A message or value that does not decode. `field` is the path of the invalid field, and `limit` the rule that it breaks; never
- * its value. `data` are its bytes, which may name its publisher.
+ * The rule that a dropped message breaks: the path of the invalid field, and its limit; never its value.
  */
-export interface Drop {
-  readonly subject: string;
-  readonly reason: "bad-envelope" | "newer-version";
-  readonly field: string;
+export interface BrokenRule {
+  readonly field?: string;
   readonly limit?: string;
+}
+
+/** A message or value that is dropped. `data` are its bytes, which may name its publisher. */
+export interface Drop extends BrokenRule {
+  readonly subject: string;
+  readonly reason: DropReason;
   readonly data?: Uint8Array;
 }
 
 /**
- * Counts the messages that do not decode and those whose handler failed. Logs each subject and reason once a minute, 10
- * lines a minute at most.
+ * Counts the messages that are dropped and those whose handler failed. Logs each subject and reason once a minute, 10 lines a
+ * minute at most.
  */
 export interface Drops {
   report(drop: Drop): void;
@@ -63,13 +66,30 @@ export function createDrops(log: BusLog): Drops {
     tell?.(message);
   };
 
-  const failed = (long: string, err: unknown): void => {
-    const isDrop = err instanceof DroppedError;
-    const drop = { subject: cut(long), reason: isDrop ? err.reason : "handler-failed" };
+  const report: Drops["report"] = ({ subject, reason, field, limit, data }) => {
+    const drop = {
+      subject: cut(subject),
+      reason,
+      ...(field !== undefined && { field }),
+      ...(limit !== undefined && { limit }),
+    };
     const key = count(drop);
     limitLines(drop, (suppressed) => {
-      if (isDrop) log.warn({ ...drop, suppressed }, "message dropped");
-      else log.error({ err, ...drop, suppressed }, "message handler failed");
+      const publisher = data && findPublisher(subject, data);
+      const isMalformed = reason === "bad-envelope" || reason === "newer-version";
+      log.warn(
+        { ...drop, ...(publisher !== undefined && { publisher }), suppressed },
+        isMalformed ? "malformed message skipped" : "message dropped",
+      );
+      logged(key, publisher);
+    });
+  };
+  const failed = (long: string, err: unknown): void => {
+    if (err instanceof DroppedError) return report({ subject: long, reason: err.reason });
+    const drop = { subject: cut(long), reason: "handler-failed" };
+    const key = count(drop);
+    limitLines(drop, (suppressed) => {
+      log.error({ err, ...drop, suppressed }, "message handler failed");
       logged(key);
     });
   };
@@ -79,15 +99,7 @@ export function createDrops(log: BusLog): Drops {
     recent: () => [...kinds.values()].filter(({ at }) => Date.now() - at < recentMs),
     onLogged: (listener) => void (tell = listener),
     failed,
-    report: ({ subject, reason, field, limit, data }) => {
-      const drop = { subject: cut(subject), reason, field, ...(limit !== undefined && { limit }) };
-      const key = count(drop);
-      limitLines(drop, (suppressed) => {
-        const publisher = data && findPublisher(subject, data);
-        log.warn({ ...drop, ...(publisher !== undefined && { publisher }), suppressed }, "malformed message skipped");
-        logged(key, publisher);
-      });
-    },
+    report,
     guard: (subject, handle) => {
       try {
         const result = handle();

@@ -127,6 +127,12 @@ export function formatServerMessage(message: ServerMessage, session: string): st
   return JSON.stringify(message.type === "hello" ? message : { ...message, session_id: session });
 }
 
+/** True if a message fits into a text frame for a device. The id of a session has 26 characters. */
+export function fitsDevice(message: ServerMessage): boolean {
+  const text = formatServerMessage(message, "0".repeat(26));
+  return new TextEncoder().encode(text).byteLength <= maxDeviceTextBytes;
+}
+
 const { hello: _hello, pong: _pong, ...outTexts } = serverMessages;
 /** The text frames that a subscriber may put on `device.<id>.out`. hello and pong are the gateway's own. */
 export const OutText = unionByType(outTexts);
