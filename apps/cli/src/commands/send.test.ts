@@ -46,6 +46,16 @@ test("send: the message comes from standard input for -", async () => {
   expect(await out.take(() => true)).toEqual({ kind: "text", body });
 });
 
+test("send: bytes from standard input that are not UTF-8 are refused, and a byte order mark is passed over", async () => {
+  const json = Buffer.from(JSON.stringify({ type: "alert", status: "Tür", message: "?", emotion: "happy" }));
+  const env = { VOXBUS_NATS_URL: nats.url };
+  const marked = await runCli(["send", "kitchen", "-"], env, Buffer.concat([Buffer.of(0xef, 0xbb, 0xbf), json]));
+  expect(marked.code).toBe(0);
+  expect(await out.take(() => true)).toMatchObject({ body: { status: "Tür" } });
+  const broken = await runCli(["send", "kitchen", "-"], env, Buffer.from(json.toString("utf8"), "latin1"));
+  expect(broken).toEqual({ code: 1, stdout: "", stderr: "voxbus send: the message is not UTF-8\n" });
+});
+
 test("send: what a stream stores is stored once under its message id", async () => {
   const say = { reply: "r1", attempt: 1, sentence: 0, text: "Hello.", last: true };
   const first = await send("device.kitchen.say.open", say, "--json");

@@ -47,7 +47,7 @@ named. What a stream stores is stored with its message id, and a request prints 
     const isSubject = target.includes(".");
     const channel: AnyChannel = isSubject ? requireChannel(target) : channels.out(readDevice(target));
     const { schema, subject } = channel;
-    const json = given === "-" ? (await readInput(stdin, maxMessageBytes)).toString("utf8") : given;
+    const json = given === "-" ? decodeText(await readInput(stdin, maxMessageBytes)) : given;
     const bytes = encodeJson(schema, json, isSubject ? undefined : (body) => ({ kind: "text", body }));
     const sent = await deliver(await connect(), channel, { bytes, timeoutMs, signal });
     if (sent.answer !== undefined) print(toJson(options.json ? { subject, answer: sent.answer } : sent.answer));
@@ -91,6 +91,15 @@ async function deliver(bus: Bus, channel: AnyChannel, { bytes, timeoutMs, signal
   const stream = channel as Channel<z.ZodType, StreamName>;
   const { seq, duplicate } = await bus.store(stream, bytes, id === undefined ? {} : { id }, signal);
   return { seq, duplicate };
+}
+
+/** Decodes UTF-8. A byte order mark is left out. Throws CommandError for any other bytes. */
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new CommandError("the message is not UTF-8", { cause });
+  }
 }
 
 /** Throws CommandError for a message to a device that its gateway would drop. */

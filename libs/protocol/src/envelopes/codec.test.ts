@@ -114,6 +114,13 @@ describe("decodeEnvelope", () => {
 });
 
 describe("encodeEnvelope", () => {
+  it("halves of surrogate pairs, which UTF-8 cannot express: are replaced, wherever they are", () => {
+    const [half, whole] = ["a\ud800", "a\ufffd"];
+    const given = { text: half, list: [half, { [half]: half }], pair: "👩‍🚀", body: Uint8Array.of(1), at: 1 };
+    const read = decodeEnvelope(z.any(), encodeEnvelope(z.any(), given)) as unknown;
+    expect(read).toEqual({ ...given, v: 1, text: whole, list: [whole, { [whole]: whole }] });
+  });
+
   it("undefined fields: left out", () => {
     expect(encodeEnvelope(z.any(), { ...heard, confidence: undefined })).toEqual(encodeEnvelope(z.any(), heard));
   });

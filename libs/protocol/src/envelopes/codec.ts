@@ -23,11 +23,13 @@ declare const encodedAs: unique symbol;
 export type Encoded<S extends z.ZodType> = Uint8Array & { readonly [encodedAs]: S };
 
 /**
- * Encodes an envelope as a MessagePack map with the version `v` in front. Fields that are undefined are left out. The
- * bytes are the caller's own. Throws an Error when the envelope nests deeper than readers allow.
+ * Encodes an envelope as a MessagePack map with the version `v` in front. Fields that are undefined are left out. Halves of
+ * surrogate pairs, which UTF-8 cannot express, become U+FFFD. The bytes are the caller's own. Throws an Error when the
+ * envelope nests deeper than readers allow.
  */
 export function encodeEnvelope<S extends z.ZodType>(_schema: S, envelope: z.input<S>): Encoded<S> {
-  return encoder.encode({ v: busVersion, ...(envelope as object) }) as Encoded<S>;
+  const whole = { v: busVersion, ...(envelope as object) };
+  return encoder.encode(isWellFormed(whole) ? whole : repair(whole)) as Encoded<S>;
 }
 
 /**
@@ -50,6 +52,26 @@ export function decodeEnvelope<S extends z.ZodType>(schema: S, data: Uint8Array)
   const issue = result.error.issues[0];
   const field = namePath(issue?.path, "envelope");
   throw new ProtocolError("bad-envelope", field, `${field}: ${issue?.message ?? "invalid"}`);
+}
+
+/** True if every text in a value can be written as UTF-8. What nests too deeply is left to the encoder. */
+function isWellFormed(value: unknown, depth = 0): boolean {
+  if (typeof value === "string") return value.isWellFormed();
+  if (!isContainer(value) || depth > maxEnvelopeDepth) return true;
+  for (const key in value) if (!isWellFormed(value[key], depth + 1) || !key.isWellFormed()) return false;
+  return true;
+}
+
+function repair(value: unknown): unknown {
+  if (typeof value === "string") return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(repair);
+  if (!isContainer(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), repair(inner)]));
+}
+
+/** True for a map or a list. Bytes and dates are values. */
+function isContainer(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !ArrayBuffer.isView(value) && !(value instanceof Date);
 }
 
 function checkVersion(value: unknown): void {

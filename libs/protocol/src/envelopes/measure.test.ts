@@ -33,6 +33,22 @@ describe("checkMessagePack", () => {
   });
 
   it.each([
+    ["bytes that begin no character", "81a161a2fffe"],
+    ["half a surrogate pair", "81a161a3eda080"],
+    ["a character that breaks off, as a key", "81a1c3c0"],
+    ["the same behind many letters", `81a161d946${"61".repeat(69)}c3`],
+    ["the same in a long text", `81a161da0100${"61".repeat(255)}c3`],
+  ])("a text with %s: refused", (_what, hex) => {
+    const data = Buffer.from(hex, "hex");
+    expect(() => checkMessagePack(data)).toThrow("the message holds a text that is not UTF-8");
+  });
+
+  it("texts in UTF-8, and bytes that are none: pass", () => {
+    for (const text of ["é", "晚饭", `${"a".repeat(70)}👩‍🚀`, "", "\u0000", "\ufffd"])
+      expect(() => checkMessagePack(encodeEnvelope(z.any(), { text, body: Uint8Array.of(0xff, 0xfe) }))).not.toThrow();
+  });
+
+  it.each([
     ["an array", "81a161dd00000001c0"],
     ["a map", "81a161df00000001a162c0"],
   ])("%s with a length of 32 bits: passed over", (_what, hex) => {

@@ -1,14 +1,17 @@
+import { isUtf8 } from "node:buffer";
 import { ProtocolError } from "../errors.ts";
 
 /** The deepest nesting of containers in a bus message. */
 export const maxEnvelopeDepth = 32;
+/** Texts up to this length are looked at byte by byte. */
+const shortBytes = 64;
 /** The most values in the containers of a bus message, all together. */
 export const maxEnvelopeValues = 32_768;
 
 /**
  * Walks a MessagePack value without building it. Throws `bad-envelope` when it nests deeper than 32 levels, holds
- * more than 32,768 values, or announces more data than it holds. Decoders allocate the announced size, so a few bytes
- * could take all memory.
+ * more than 32,768 values, announces more data than it holds, or holds a text that is not UTF-8. Decoders allocate the
+ * announced size, so a few bytes could take all memory, and some decode any bytes to a text.
  */
 export function checkMessagePack(data: Uint8Array): void {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
@@ -21,6 +24,13 @@ export function checkMessagePack(data: Uint8Array): void {
     const from = at;
     at += bytes;
     return from;
+  };
+  const takeText = (bytes: number): void => {
+    const from = take(bytes);
+    // Most texts are short ASCII, such as the names of fields. A look at each byte then costs less than a call.
+    let ascii = from;
+    while (ascii < at && ascii < from + shortBytes && data[ascii]! < 0x80) ascii += 1;
+    if (ascii < at && !isUtf8(data.subarray(ascii, at))) throw refuse("holds a text that is not UTF-8");
   };
   const readLength = (width: number): number => {
     const from = take(width);
@@ -44,12 +54,12 @@ export function checkMessagePack(data: Uint8Array): void {
     if (head < 0x80 || head >= 0xe0) continue;
     else if (head < 0x90) open((head & 15) * 2);
     else if (head < 0xa0) open(head & 15);
-    else if (head < 0xc0) take(head & 31);
+    else if (head < 0xc0) takeText(head & 31);
     else if (head === 0xdc || head === 0xdd) open(readLength(head === 0xdc ? 2 : 4));
     else if (head === 0xde || head === 0xdf) open(readLength(head === 0xde ? 2 : 4) * 2);
     else if (head >= 0xc4 && head <= 0xc6) take(readLength(1 << (head - 0xc4)));
     else if (head >= 0xc7 && head <= 0xc9) take(readLength(1 << (head - 0xc7)) + 1);
-    else if (head >= 0xd9 && head <= 0xdb) take(readLength(1 << (head - 0xd9)));
+    else if (head >= 0xd9 && head <= 0xdb) takeText(readLength(1 << (head - 0xd9)));
     else take(fixed[head - 0xc0] ?? 0);
   }
 }
