@@ -2,8 +2,8 @@ import type { ServiceInfo } from "@voxbus/bus";
 import { channels } from "@voxbus/protocol";
 import { connectTestBus, createInbox, startNatsServer } from "@voxbus/testing";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { ConfigError, startSubscriber, type Program } from "./index.ts";
-import { useTestPrograms } from "./test-programs.ts";
+import { ConfigError, startSubscriber, type Context, type Program } from "./index.ts";
+import { readMetrics, useTestPrograms } from "./test-programs.ts";
 
 const programs = useTestPrograms();
 
@@ -115,13 +115,17 @@ test("a program that may only subscribe runs and hears, and needs nothing else",
   onTestFinished(() => all.close());
   const heard = createInbox<string>();
   const lines: string[] = [];
+  let context: Context | undefined;
+  let reports = 0;
   const write = vi.spyOn(process.stdout, "write").mockImplementation((line) => lines.push(String(line)) > 0);
   onTestFinished(() => write.mockRestore());
   const program = await startSubscriber(
     { name: "ears" },
-    ({ on }) => {
-      on.text(({ body }) => heard.put(body));
-      on.heard(({ text }) => heard.put(text));
+    (given) => {
+      context = given;
+      given.on.text(({ body }) => heard.put(body));
+      given.on.heard(({ text }) => heard.put(text));
+      given.report({ gauges: () => ({ reports: (reports += 1) }) });
     },
     { VOXBUS_NATS_URL: nats.url, VOXBUS_NATS_USER: "ears", VOXBUS_NATS_PASSWORD: "b" },
   );
@@ -132,9 +136,16 @@ test("a program that may only subscribe runs and hears, and needs nothing else",
   await all.store(channels.heard("d1"), spoken);
   await heard.find((text) => text === "typed");
   await heard.find((text) => text === "spoken");
-  await vi.waitFor(async () => {
-    const metrics = await (await fetch(`${program.addresses["ops"]}/metrics`)).text();
-    expect(metrics).toMatch(/voxbus_bus_denied_total\{[^}]*\} [1-9]/);
-  });
+  await expect.poll(() => lines.join(""), { timeout: 10_000 }).toContain('"subject":"stats.ears"');
+  expect(await readMetrics(program)).toMatch(/voxbus_bus_denied_total\{[^}]*\} [1-9]/);
+  const { bus, reportSoon } = context!;
+  const { denied } = bus.stats();
+  const before = reports;
+  reportSoon();
+  await expect.poll(() => reports, { timeout: 10_000 }).toBeGreaterThan(before);
+  // A report would have been denied before this is.
+  bus.subscribe(channels.event("*"), () => undefined);
+  await expect.poll(() => lines.join(""), { timeout: 10_000 }).toContain('"subject":"device.*.event"');
+  expect(bus.stats().denied).toBe(denied + 1);
   expect(lines.join("")).not.toContain("JS.API");
 });

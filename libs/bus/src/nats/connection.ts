@@ -15,6 +15,9 @@ const awayMs = 1000;
 const mostQueuedBytes = 32 * 1_048_576;
 const drainMs = 5000;
 const closeMs = 1000;
+/** The subjects on which a program tells of itself. */
+const reports = /^(?:stats|error)\./;
+const maxSilenced = 64;
 
 /** The connection to NATS, and whether NATS answers. */
 export interface Connection extends Omit<ConnectionState, "set"> {
@@ -34,6 +37,8 @@ export interface Connection extends Omit<ConnectionState, "set"> {
   queued(): number;
   /** Throws BusAwayError while NATS is away, or while as many bytes wait for it as may. */
   checkRoom(): void;
+  /** True for a subject of `stats` or `error` that NATS has not permitted since it was connected last. */
+  isSilenced(subject: string): boolean;
   /** Calls `listener` once, when the bus is closed, so that it can stop its timers. */
   onClose(listener: () => void): Closer;
   /** Resolves when everything published so far has reached the server. Throws BusAwayError after 1 s. */
@@ -66,7 +71,7 @@ function watchConnection(nc: NatsConnection, given: Pick<Connection, "names" | "
   const closers = new Set<() => void>();
   let closing = false;
   let reconnects = 0;
-  const reported = createErrorReport(log);
+  const reported = createErrorReport(given);
 
   const pings = startPings(nc, {
     patienceMs: awayMs,
@@ -86,6 +91,7 @@ function watchConnection(nc: NatsConnection, given: Pick<Connection, "names" | "
       } else if (status.type === "reconnect") {
         reconnects += 1;
         pings.reset();
+        reported.reconnected();
         log.info({ server: status.server }, "NATS reconnected");
         state.set(true);
       } else if (status.type === "error") reported.report(status.error);
@@ -111,6 +117,7 @@ function watchConnection(nc: NatsConnection, given: Pick<Connection, "names" | "
       if (countQueued(nc) > mostQueuedBytes)
         throw new BusAwayError(`more than ${mostQueuedBytes} bytes wait to be written to NATS`);
     },
+    isSilenced: reported.isSilenced,
     onChange: state.onChange,
     onClose: (listener) => {
       closers.add(listener);
@@ -126,9 +133,8 @@ function watchConnection(nc: NatsConnection, given: Pick<Connection, "names" | "
       await within(nc.flush(), awayMs);
     },
     stats: () => {
-      const { inBytes, outBytes } = nc.stats();
-      const counts = { reconnects, denied: reported.denied(), queued: countQueued(nc) };
-      return { ...counts, rtt: pings.rtt(), received: inBytes, sent: outBytes };
+      const { inBytes: received, outBytes: sent } = nc.stats();
+      return { reconnects, denied: reported.denied(), queued: countQueued(nc), rtt: pings.rtt(), received, sent };
     },
     close: async () => {
       if (closing) return;
@@ -139,16 +145,22 @@ function watchConnection(nc: NatsConnection, given: Pick<Connection, "names" | "
   };
 }
 
-/** Logs the errors that NATS reports, and counts what it did not permit. */
-function createErrorReport(log: BusLog) {
+/** Logs the errors that NATS reports, and counts what it did not permit. What a program tells of itself is then not told. */
+function createErrorReport({ log, names }: Pick<Connection, "log" | "names">) {
   const limit = createLineLimit();
+  const silenced = new Set<string>();
   let denied = 0;
   return {
     denied: () => denied,
+    isSilenced: (subject: string) => silenced.has(subject),
+    /** The permissions may be others now. */
+    reconnected: () => silenced.clear(),
     report: (err: Error): void => {
       if (err instanceof errors.PermissionViolationError) {
         denied += 1;
         const { operation, subject } = err;
+        const isReport = operation === "publish" && reports.test(names.plain(subject));
+        if (isReport && silenced.size < maxSilenced) silenced.add(subject);
         limit({ subject, reason: operation }, (suppressed) =>
           log.warn({ operation, subject, suppressed }, "NATS permission denied"),
         );

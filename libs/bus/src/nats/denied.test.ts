@@ -55,6 +55,27 @@ test("denied: a program without JetStream runs, and what it may not do is logged
   await bus.close();
 });
 
+test("denied: what a program may not tell of itself is tried and logged once, and again after a reconnect", async () => {
+  const { bus, warnings } = await connectAs("none", []);
+  const tell = async () => {
+    bus.publish(channels.error("none"), { at: 1, subject: "s", reason: "r", count: 1 });
+    await bus.flush();
+  };
+  await tell();
+  await vi.waitFor(() => expect(bus.stats().denied).toBe(1), 10_000);
+  for (let n = 0; n < 3; n += 1) await tell();
+  // It would have been denied before this is.
+  bus.subscribe(channels.event("*"), () => undefined);
+  await vi.waitFor(() => expect(warnings).toHaveLength(2), 10_000);
+  expect(bus.stats().denied).toBe(2);
+  expect(warnings[0]).toMatchObject({ operation: "publish", subject: "error.none", suppressed: 0 });
+  await server.restart();
+  await vi.waitFor(() => expect(bus.connected() && bus.stats().reconnects).toBe(1), 10_000);
+  await tell();
+  await vi.waitFor(() => expect(bus.stats().denied).toBe(3), 10_000);
+  await bus.close();
+});
+
 test("denied: stores, requests, claims and watches fail at once instead of being tried again", async () => {
   const all = await connectAs("all");
   const { bus } = await connectAs("some", []);

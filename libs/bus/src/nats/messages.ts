@@ -89,8 +89,10 @@ export function createMessages(connection: Connection): Messages {
     answer,
     publish: (channel, envelope, trace) => {
       connection.checkRoom();
+      const subject = names.subject(channel.subject);
+      if (connection.isSilenced(subject)) return;
       const traced = traceHeaders(channel, envelope, trace);
-      nc.publish(names.subject(channel.subject), toBytes(channel.schema, envelope), traced && { headers: traced });
+      nc.publish(subject, toBytes(channel.schema, envelope), traced && { headers: traced });
     },
     subscribe: ({ subject, schema }, handler, { queue } = {}) =>
       listen(
