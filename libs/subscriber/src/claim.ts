@@ -1,12 +1,13 @@
 import type { Arrival, Bus, Claim } from "@voxbus/bus";
 import { channels, type Channel, type Heard, type InText, type StreamName } from "@voxbus/protocol";
-import type { Service, StopMode, ConfigShape } from "@voxbus/service";
+import type { Service, ConfigShape } from "@voxbus/service";
 import type { z } from "zod";
 import { TurnSource, type FromTurn } from "./arrivals.ts";
 import type { FenceWatch } from "./fence-watch.ts";
 import type { Fences } from "./fences.ts";
 import { checkInteger, longestMs, withTimeout } from "./handler-queue.ts";
 import { heardTurn, runTurn, typedTurn, type Handler, type TurnOf } from "./on.ts";
+import { stopGraceMs } from "./stop-grace.ts";
 
 /** Where a claimed message came from, and how often it was delivered. */
 export interface FromClaim extends FromTurn {
@@ -42,8 +43,6 @@ export interface ClaimTurns {
   /** Text typed by the user, or recognized by the device itself. */
   text(handler: Handler<InText, FromClaim>, limits?: ClaimLimits): Promise<void>;
 }
-
-const graceMs: Readonly<Record<StopMode, number>> = { drain: 20_000, quick: 500 };
 
 /** Dependencies of claims. */
 interface ClaimDeps extends Pick<Service<ConfigShape>, "drain"> {
@@ -84,7 +83,7 @@ export function createClaimTurns({ bus, fences, name, drain }: ClaimDeps): Claim
       },
     });
     drain(
-      (mode) => claims.drain(graceMs[mode]),
+      (mode) => claims.drain(stopGraceMs[mode]),
       () => ({ claims: claims.held() }),
     );
   }

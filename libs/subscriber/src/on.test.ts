@@ -139,6 +139,59 @@ test("on: errors of handlers are counted, and the next messages come", async () 
   expect(got).toEqual([1, 2, 3]);
 });
 
+test("on: a program that stops finishes the messages that have come, and takes no more", async () => {
+  const begun: string[] = [];
+  const said: string[] = [];
+  let openGate = () => {};
+  const gate = new Promise<void>((resolve) => (openGate = resolve));
+  const program = await programs.start(({ on, send }) => {
+    on.text(
+      async ({ body }, { device }) => {
+        begun.push(body);
+        await gate;
+        const { reply } = await send.say(device, body);
+        said.push(reply);
+      },
+      { device: "stop-1" },
+    );
+  });
+  const type = (seq: number) => {
+    const text = { session: "s1", seq, at: 1, kind: "text", body: `text ${seq}` };
+    programs.gateway.publish(loose(channels.inText("stop-1")), text);
+  };
+  type(1);
+  type(2);
+  await vi.waitFor(() => expect(begun).toEqual(["text 1"]), 10_000);
+  const stopped = program.stop("drain");
+  type(3);
+  await programs.gateway.flush();
+  openGate();
+  await stopped;
+  expect(begun).toEqual(["text 1", "text 2"]);
+  expect(said).toHaveLength(2);
+});
+
+test("on: a stop in a hurry does not wait for a handler that hangs", async () => {
+  let begin = () => {};
+  let end = () => {};
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const hanging = new Promise<void>((resolve) => (end = resolve));
+  const program = await programs.start(({ on }) => {
+    const hang = () => {
+      begin();
+      return hanging;
+    };
+    on.text(hang, { device: "stop-2" });
+  });
+  const text = { session: "s1", seq: 1, at: 1, kind: "text", body: "text" };
+  programs.gateway.publish(loose(channels.inText("stop-2")), text);
+  await begun;
+  const since = performance.now();
+  await program.stop("quick");
+  expect(performance.now() - since).toBeLessThan(10_000);
+  end();
+});
+
 test("on: messages that do not decode are skipped and counted by reason", async () => {
   const got: number[] = [];
   const program = await programs.start(({ on }) => void on.audio((message) => void got.push(message.seq)));

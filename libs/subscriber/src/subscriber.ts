@@ -40,6 +40,7 @@ import { createProfileErrors } from "./profile-errors.ts";
 import { reportVitals, type Report, type ReportDetails } from "./report.ts";
 import { createSend, type Send } from "./send.ts";
 import { createShadowBus, noShadowConfig, shadowConfig } from "./shadow.ts";
+import { stopGraceMs } from "./stop-grace.ts";
 import { createTools, type OfferTool, type OwnTools } from "./tool.ts";
 import { createOpenSpeaker, type OpenSpeaker } from "./speaker.ts";
 
@@ -215,7 +216,7 @@ function buildOf<S extends ConfigShape>(
       ...service,
       bus,
       shadow: shadowName,
-      on: createOn(bus, fences),
+      on: createOn({ bus, fences, drain: service.drain }),
       tool: tools.offer,
       send,
       mic: createOpenMicrophone(bus),
@@ -235,9 +236,6 @@ function buildOf<S extends ConfigShape>(
   };
 }
 
-// A drain lets calls finish. The process must end within 30 s of SIGTERM, and within 5 s of SIGINT.
-const graceMs = { drain: 20_000, quick: 500 } as const;
-
 /** Registers a program as a service, and creates its tools. Throws ConfigError for a name or version that no service can have. */
 function openTools<S extends ConfigShape>(
   { defer, drain }: Pick<Service<S>, "defer" | "drain">,
@@ -248,7 +246,7 @@ function openTools<S extends ConfigShape>(
   const tools = createTools(bus, () => served);
   defer(() => served.close());
   drain(
-    (mode) => tools.drain(graceMs[mode]),
+    (mode) => tools.drain(stopGraceMs[mode]),
     // A program without tools has no calls to tell of.
     (): Readonly<Record<string, number>> => (tools.calls() > 0 ? { calls: tools.calls() } : {}),
   );
