@@ -29,6 +29,7 @@ export {
   type KeepMessage,
 } from "./keep.ts";
 export { createSend, type About, type Send } from "./send.ts";
+export { joinSentences } from "./sentences.ts";
 export type { OpenSpeaker, Speaker, SpeakerOptions } from "./speaker.ts";
 export { signalShed, signalWork, type Work, type WorkSigns } from "./signal-work.ts";
 export type { TurnId } from "./turn-id.ts";

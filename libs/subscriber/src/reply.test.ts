@@ -3,7 +3,7 @@ import { createInbox } from "@voxbus/testing";
 import { channels, type InControlFrame, type Outbound, type Say, type TurnPlayed } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { expect, test } from "vitest";
-import { FencedError, LostReplyError } from "./index.ts";
+import { FencedError, joinSentences, LostReplyError } from "./index.ts";
 import { useTestPrograms } from "./test-programs.ts";
 
 const programs = useTestPrograms();
@@ -116,6 +116,18 @@ test("reply: another attempt goes on after the sentences that are stored", async
     ["Three.", 2, 2],
     ["", 2, 3],
   ]);
+});
+
+test("reply: blank sentences are passed over, and the pieces of a text are said as its sentences", async () => {
+  const { context } = await programs.open();
+  const { turn, said } = await openTurn();
+  const pieces = ["\n", "It is", " ten. ", " ", "Go", " on", ".", "\n"];
+  expect(await context.reply(turn).say(joinSentences(pieces))).toBe(true);
+  const other = await openTurn();
+  expect(await context.reply(other.turn).say(["One.", " ", "\n"])).toBe(true);
+  for (const inbox of [said, other.said]) await inbox.find(({ last }) => last);
+  expect(said.items.map(({ text }) => text)).toEqual(["It is ten.", "Go on.", ""]);
+  expect(other.said.items.map(({ text }) => text)).toEqual(["One.", ""]);
 });
 
 test("reply: a source that fails leaves the answer open for an apology", async () => {

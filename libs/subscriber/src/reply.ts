@@ -38,8 +38,8 @@ export interface Reply {
   /** Says one sentence, of 1 to 65,536 characters. */
   sentence(text: string, manner?: Manner): Promise<boolean>;
   /**
-   * Says the whole answer and ends it: a text, or sentences as they come. Stops reading them once the answer is useless. If they
-   * fail, the answer stays open for `fail`.
+   * Says the whole answer and ends it: a text, or sentences as they come. Blank ones are passed over. `joinSentences` makes
+   * sentences of a model's tokens. Stops reading them once the answer is useless. If they fail, the answer stays open for `fail`.
    */
   say(answer: Answer, manner?: Manner): Promise<boolean>;
   /** Ends the answer. Without a sentence, the turn ends silently with the outcome `nothing-to-say`. */
@@ -110,7 +110,8 @@ class TurnReply implements Reply {
       checkSentence(last, manner);
       return this.#write(last, { ...manner, last: true });
     }
-    for await (const sentence of readUntil(answer, this.signal)) await this.sentence(sentence, manner);
+    for await (const sentence of readUntil(answer, this.signal))
+      if (sentence.trim() !== "") await this.sentence(sentence, manner);
     return this.end();
   }
 

@@ -1,4 +1,6 @@
 const shortText = 200;
+/** A text without an end is cut after as many characters. */
+const longestSentence = 1000;
 
 /**
  * Splits an announcement into the sentences in which it is spoken. A text of up to 200 characters stays whole. A longer
@@ -17,4 +19,24 @@ export function splitSentences(text: string, language = "en"): readonly string[]
     held += segment;
   }
   return [...sentences, held.trim()];
+}
+
+/**
+ * Joins the pieces of a text that is still being written, such as a model's tokens, to its sentences, in the same way. Gives each
+ * sentence when the next one begins. A sentence of over 1000 characters is cut.
+ */
+export async function* joinSentences(
+  pieces: Iterable<string> | AsyncIterable<string>,
+  language = "en",
+): AsyncGenerator<string, void> {
+  const segmenter = new Intl.Segmenter(language, { granularity: "sentence" });
+  let rest = "";
+  for await (const piece of pieces) {
+    rest += piece;
+    const sentences = [...segmenter.segment(rest)].map(({ segment }) => segment);
+    const isLong = (sentences.at(-1)?.length ?? 0) > longestSentence;
+    rest = isLong ? "" : (sentences.pop() ?? "");
+    for (const sentence of sentences) if (sentence.trim() !== "") yield sentence.trim();
+  }
+  if (rest.trim() !== "") yield rest.trim();
 }
