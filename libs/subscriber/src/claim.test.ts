@@ -142,6 +142,14 @@ test("claim: work that the fence ended is done, and a program that stops gives i
   await vi.waitFor(() => expect(attempts).toEqual([1, 1, 2]));
 });
 
+test("claim: a second claim of the same kind is refused", async () => {
+  const { context } = await programs.open({ name: "claims-twice" });
+  const { claim } = context;
+  await claim.text(() => undefined);
+  await expect(claim.text(() => undefined)).rejects.toThrow("this program claims device.<id>.in.text already");
+  await claim.heard(() => undefined);
+});
+
 test.each([
   [{ slots: 0 }, "slots: expected an integer from 1 to 4096"],
   [{ timeoutMs: 0.5 }, "timeoutMs: expected an integer"],

@@ -33,7 +33,7 @@ export interface ClaimLimits {
  * Claims messages for the program: each goes to one of its processes and is acknowledged when the handler's promise resolves.
  * A message whose process dies goes to another one after 3 s. If the handler throws, it is delivered again after 1 s, at most
  * 5 times in all. So a message that came while no process of the program ran is handled later, unless its user no longer waits
- * (`maxAgeMs`). The messages of one device may be handled at once.
+ * (`maxAgeMs`). The messages of one device may be handled at once. A program claims each kind once: a second claim throws.
  *
  * When the program stops, the messages in work have 20 s (SIGINT: 0.5 s). Those that are left go to another process.
  */
@@ -54,6 +54,8 @@ interface ClaimDeps extends Pick<Service<ConfigShape>, "drain"> {
 
 /** Creates `claim` for a program. */
 export function createClaimTurns({ bus, fences, name, drain }: ClaimDeps): ClaimTurns {
+  /** The subjects that are claimed. A second claim would share its consumer, and each message would go to one of the handlers. */
+  const claimed = new Set<string>();
   async function claim<S extends z.ZodType>(
     toChannel: (device: string) => Channel<S, StreamName>,
     { turnOf, handler }: Work<z.infer<S>>,
@@ -63,8 +65,11 @@ export function createClaimTurns({ bus, fences, name, drain }: ClaimDeps): Claim
     checkInteger("timeoutMs", timeoutMs, [1, longestMs]);
     checkInteger("maxAgeMs", maxAgeMs, [0, longestMs]);
     const known = fences.of();
+    const channel = toChannel("*");
+    if (claimed.has(channel.subject)) throw new Error(`this program claims ${channel.pattern} already`);
+    claimed.add(channel.subject);
     const claims = await bus.claim({
-      channel: toChannel("*"),
+      channel,
       durable: name,
       slots,
       async work(given) {

@@ -65,7 +65,8 @@ class Microphone implements AsyncIterableIterator<InAudio> {
   readonly #packets: InAudio[] = [];
   readonly #subscription: Closer;
   readonly #signal: AbortSignal | undefined;
-  #wake: (() => void) | undefined;
+  /** The reads that wait for a packet, in their order. */
+  readonly #waiting: ((packet: InAudio | undefined) => void)[] = [];
   #closed = false;
 
   constructor(
@@ -79,24 +80,22 @@ class Microphone implements AsyncIterableIterator<InAudio> {
     const channel = channels.inAudio(id);
     this.#signal = signal;
     this.#subscription = bus.subscribe(channel, (packet) => {
+      const read = this.#waiting.shift();
+      if (read !== undefined) return read(packet);
       this.#packets.push(packet);
-      if (this.#packets.length > waiting) {
-        this.#packets.shift();
-        bus.drop(channel.subject, "queue-full");
-      }
-      this.#wake?.();
+      if (this.#packets.length <= waiting) return;
+      this.#packets.shift();
+      bus.drop(channel.subject, "queue-full", { limit: `at most ${waiting} packets that wait` });
     });
     signal?.addEventListener("abort", this.#close, { once: true });
     if (signal?.aborted) this.#close();
   }
 
   async next(): Promise<IteratorResult<InAudio, undefined>> {
-    while (!this.#closed) {
-      const value = this.#packets.shift();
-      if (value !== undefined) return { value, done: false };
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-    return { value: undefined, done: true };
+    const value =
+      this.#packets.shift() ??
+      (this.#closed ? undefined : await new Promise<InAudio | undefined>((resolve) => this.#waiting.push(resolve)));
+    return value === undefined ? { value, done: true } : { value, done: false };
   }
 
   async return(): Promise<IteratorResult<InAudio, undefined>> {
@@ -113,7 +112,7 @@ class Microphone implements AsyncIterableIterator<InAudio> {
     this.#packets.length = 0;
     this.#signal?.removeEventListener("abort", this.#close);
     this.#subscription.close();
-    this.#wake?.();
+    for (const read of this.#waiting.splice(0)) read(undefined);
   };
 }
 

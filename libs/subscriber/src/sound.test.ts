@@ -50,6 +50,18 @@ test("mic: a reader that is slow loses the oldest packets, which are counted", a
   await packets.return?.();
 });
 
+test("mic: reads that wait at the same time get the packets in their order, and end with the microphone", async () => {
+  const { context } = await programs.open();
+  const packets = context.mic.opus("mic-reads");
+  await context.bus.flush();
+  const reads = Array.from({ length: 3 }, () => packets.next());
+  for (const seq of [1, 2]) speak("mic-reads", seq, Uint8Array.of(24, seq));
+  const first = await Promise.all(reads.slice(0, 2));
+  expect(first.map(({ value }) => (value as InAudio).seq)).toEqual([1, 2]);
+  await packets.return?.();
+  expect(await reads[2]).toEqual({ value: undefined, done: true });
+});
+
 test("mic: samples are decoded, an invalid packet is dropped, and a loop that is left ends the subscription", async () => {
   const { context, program } = await programs.open();
   const samples = context.mic.pcm("mic-pcm", { sampleRate: 24_000 });
