@@ -136,7 +136,8 @@ export interface Bus {
   /**
    * Subscribes on core NATS. `handler` runs synchronously in order of arrival. Messages that do not decode are counted by
    * reason and skipped. An error that `handler` throws, or rejects with, is logged and counted as `handler-failed`, and the
-   * next message is handled. With `queue`, one member of the group gets each message. Survives reconnects.
+   * next message is handled. With `queue`, one member of the group gets each message. Survives reconnects. Throws RangeError for
+   * an invalid name of a queue.
    */
   subscribe<S extends z.ZodType>(
     channel: Channel<S>,

@@ -89,3 +89,30 @@ test.each(["{}", '{"messages":7}', "no JSON", ""])(
     expect(warnings[0]).toMatchObject({ subject: "$KV.voxbus_dialogues.odd", reason: "bad-envelope" });
   },
 );
+
+test("subject: a message of a device whose id is not valid reaches no handler and no claim", async () => {
+  const got: string[] = [];
+  const take = (device: string) => void got.push(device);
+  bus.subscribe(channels.inText("*"), (_, { device }) => take(device));
+  const claims = await bus.claim({
+    channel: channels.inText("*"),
+    durable: "ids",
+    slots: 4,
+    work: async ({ device }) => take(device),
+  });
+  await bus.flush();
+  const text = encodeEnvelope(z.any(), { session: "s1", seq: 1, at: 1, kind: "text", body: "hello" });
+  for (const id of ["x".repeat(65), "AA:BB:CC:DD:EE:01", "good"]) await client.request(`device.${id}.in.text`, text);
+  await expect.poll(() => got, { timeout: 10_000 }).toEqual(["good", "good"]);
+  await expect.poll(() => bus.stats().drops["bad-envelope"], { timeout: 10_000 }).toBe(4);
+  expect(warnings).toContainEqual(
+    expect.objectContaining({ subject: "device.AA:BB:CC:DD:EE:01.in.text", field: "subject" }),
+  );
+  await claims.drain(0);
+});
+
+test.each(["my group", "", "a\tb", "x".repeat(129)])("queue: the name %j is refused with its limit", (queue) => {
+  expect(() => bus.subscribe(channels.inText("*"), () => undefined, { queue })).toThrow(
+    new RangeError("queue: expected 1 to 128 characters of A-Z a-z 0-9 . _ -"),
+  );
+});

@@ -3,6 +3,7 @@ import {
   decodeEnvelope,
   deviceOfSubject,
   encodeEnvelope,
+  isDeviceId,
   ProtocolError,
   type Channel,
   type RequestChannel,
@@ -25,6 +26,9 @@ const refusalHeader = "Nats-Service-Error";
 /** The most characters of a refusal's reason. */
 const maxReason = 1024;
 
+/** The names of queue groups. White space would break the protocol of NATS. */
+const queueName = /^[\w.-]{1,128}$/;
+
 /** The bytes of a message, and the subject that it came on. */
 type Arrived = Pick<Msg, "subject" | "data">;
 
@@ -42,7 +46,10 @@ export interface Messages extends Pick<
     handler: (message: z.infer<Q>, arrival: Arrival) => z.input<A> | Promise<z.input<A>>,
     options: { readonly queue?: string },
   ): Closer;
-  /** Decodes a message. Returns undefined for a message that does not decode, reports it as a drop, and calls `refused`. */
+  /**
+   * Decodes a message. Returns undefined for a message that does not decode, or whose subject has no valid device id, reports it as a
+   * drop, and calls `refused`.
+   */
   decode<S extends z.ZodType>(
     schema: S,
     message: Arrived,
@@ -67,6 +74,12 @@ export function createMessages(connection: Connection): Messages {
 
   const decode: Messages["decode"] = (schema, { subject: given, data }, refused) => {
     const subject = names.plain(given);
+    const device = deviceOfSubject(subject);
+    if (device !== undefined && !isDeviceId(device)) {
+      const limit = "must have a device id of 1 to 64 characters of A-Z a-z 0-9 : _ -, MAC addresses in lower case";
+      connection.drops.report({ subject, reason: "bad-envelope", field: "subject", limit, data });
+      return undefined;
+    }
     try {
       return decodeEnvelope(schema, data);
     } catch (error) {
@@ -94,16 +107,16 @@ export function createMessages(connection: Connection): Messages {
       const traced = traceHeaders(channel, envelope, trace);
       nc.publish(subject, toBytes(channel.schema, envelope), traced && { headers: traced });
     },
-    subscribe: ({ subject, schema }, handler, { queue } = {}) =>
-      listen(
-        connection,
-        { subject: names.subject(subject), ...(queue && { queue: names.queue(queue) }) },
-        (arrived) => {
-          const message = decode(schema, arrived);
-          if (message === undefined) return undefined;
-          return handler(message, arrivalOf(connection, arrived));
-        },
-      ),
+    subscribe({ subject: pattern, schema }, handler, { queue } = {}) {
+      if (queue !== undefined && !queueName.test(queue))
+        throw new RangeError("queue: expected 1 to 128 characters of A-Z a-z 0-9 . _ -");
+      const subject = names.subject(pattern);
+      return listen(connection, { subject, ...(queue !== undefined && { queue: names.queue(queue) }) }, (arrived) => {
+        const message = decode(schema, arrived);
+        if (message === undefined) return undefined;
+        return handler(message, arrivalOf(connection, arrived));
+      });
+    },
     subscribeRaw: (pattern, handler) =>
       listen(connection, { subject: names.subject(pattern) }, (arrived) => {
         const { subject, device } = arrivalOf(connection, arrived);
