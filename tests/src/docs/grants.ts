@@ -100,7 +100,7 @@ export const grants: readonly Grant[] = [
   {
     user: "monitor",
     publishes: ["out", "fleetOut", "groupOut", "sayOpen", "say", "command", "alert"],
-    subscribes: ["inText", "inAudio", "inControl", "inControlOpen", "out", "event", "alert", "stats"],
+    subscribes: ["inText", "inAudio", "inControl", "inControlOpen", "out", "event", "alert", "stats", "error"],
     follows: ["heard", "sayOpen", "say"],
     reads: [
       "presence",
@@ -147,7 +147,18 @@ export const grants: readonly Grant[] = [
   {
     user: cliUser,
     publishes: ["out", "fleetOut", "groupOut", "sayOpen", "say", "command", "tool"],
-    subscribes: ["inbound", "heardPartial", "out", "fleetOut", "groupOut", "event", "command", "alert", "stats"],
+    subscribes: [
+      "inbound",
+      "heardPartial",
+      "out",
+      "fleetOut",
+      "groupOut",
+      "event",
+      "command",
+      "alert",
+      "stats",
+      "error",
+    ],
     follows: ["heard", "sayOpen", "say"],
     looksUp: [...streamNames, ...bucketNames],
     reads: ["profiles", "registry"],

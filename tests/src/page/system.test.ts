@@ -40,6 +40,12 @@ test.skipIf(isSkipped)("system: names the messages that programs dropped, withou
   );
   expect(await row("stats.robot").innerText()).toMatch(/is of a newer version\s+v\b.*\s\d+\s/s);
   expect(await row("device.<b>hall</b>.in.text").innerText()).toMatch(/does not match the bus contract\s+/);
+  const told = { at: Date.now(), subject: "device.kitchen.heard", reason: "bad-envelope", field: "text", count: 7 };
+  client.publish(channels.error("python").subject, encodeEnvelope(z.any(), told));
+  await row("device.kitchen.heard").waitFor();
+  expect(await row("device.kitchen.heard").innerText()).toMatch(
+    /does not match the bus contract\s+text\s+–\s+7\s.*python/s,
+  );
   expect(await page.locator("body").innerText()).not.toContain("private");
   expect(monitor.output()).not.toContain("private");
   expect(monitor.output()).toContain("malformed message skipped");

@@ -155,7 +155,7 @@ export interface QueueNumbers {
   readonly depth: number;
 }
 
-/** A kind of message that a process has dropped in the last 10 minutes, and that process's name and id. */
+/** A kind of message that a process has dropped in the last 10 minutes, and that process's name and id. The id is empty if only an `error` tells of it. */
 export interface BadMessageView extends BadMessage {
   readonly program: string;
   readonly id: string;

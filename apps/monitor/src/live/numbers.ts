@@ -2,6 +2,7 @@ import type { PresenceView } from "@voxbus/presence";
 import type { Stats } from "@voxbus/protocol";
 import type { Bus } from "@voxbus/subscriber";
 import type { Alerts } from "../alerts/alerts.ts";
+import { listBadMessages } from "../measurements/dropped.ts";
 import { readLoad } from "../measurements/load.ts";
 import type { Measurements } from "../measurements/measurements.ts";
 import { waitingIn } from "../measurements/pools.ts";
@@ -10,10 +11,9 @@ import { mapChannels } from "../measurements/services.ts";
 import { busyPercent, consumerTarget, processTarget } from "../measurements/snapshot.ts";
 import type { Shadows } from "../shadows/shadows.ts";
 import type { Turns } from "../turns/turns.ts";
-import type { AlertView, BadMessageView, Numbers, ProgramNumbers, QueueNumbers } from "./live.ts";
+import type { AlertView, Numbers, ProgramNumbers, QueueNumbers } from "./live.ts";
 
 const maxAlerts = 100;
-const maxBadMessages = 100;
 
 /** Dependencies of the numbers. */
 export interface NumbersParts {
@@ -125,16 +125,4 @@ function listQueues({ lags, programs }: Measurements): readonly QueueNumbers[] {
     return depth === undefined ? [] : [{ name: processTarget(stats), program: stats.program, depth }];
   });
   return [...consumers, ...own];
-}
-
-/** The messages that processes dropped, by their reports. */
-function listBadMessages({ programs }: Measurements): readonly BadMessageView[] {
-  return programs
-    .list()
-    .flatMap(({ stats }) => {
-      const { program, id = stats.instance, badMessages = [] } = stats;
-      return badMessages.map((message): BadMessageView => ({ ...message, program, id }));
-    })
-    .sort((a, b) => b.at - a.at)
-    .slice(0, maxBadMessages);
 }

@@ -4,6 +4,7 @@ import type { Turns } from "../turns/turns.ts";
 import { createCapacityMeter, turnsNeeded } from "./capacity.ts";
 import { createCounters, ratePoints } from "./counters.ts";
 import type { Capacity } from "./load-view.ts";
+import { collectDropped, type Dropped } from "./dropped.ts";
 import { collectPrograms, type Programs } from "./programs.ts";
 import { takeSamples } from "./samples.ts";
 import { createHistory, keptPoints, type History } from "./series.ts";
@@ -18,6 +19,7 @@ const lagsMs = 3000;
 /** Numbers of all programs, consumers and turns, and their history. */
 export interface Measurements {
   readonly programs: Programs;
+  readonly dropped: Dropped;
   readonly services: Services;
   readonly history: History;
   /** The lag of each consumer at the last measurement. */
@@ -41,6 +43,7 @@ export function createMeasurements(parts: {
 }): Measurements {
   const { bus, presence, turns } = parts;
   const programs = collectPrograms(bus);
+  const dropped = collectDropped(bus);
   const services = discoverServices(bus);
   const history = createHistory({ forgetMs: keptPoints * parts.intervalMs });
   const counters = createCounters();
@@ -50,6 +53,7 @@ export function createMeasurements(parts: {
   let lags: readonly ConsumerLag[] = [];
   return {
     programs,
+    dropped,
     services,
     history,
     lags: () => lags,
@@ -76,6 +80,7 @@ export function createMeasurements(parts: {
     },
     close() {
       services.close();
+      dropped.close();
       programs.close();
     },
   };
