@@ -134,7 +134,8 @@ async function keepAnnouncement(
   const { subject } = channels.sayOpen(device);
   const isWhole = last && session === undefined && origin === undefined;
   if (!isWhole || text === "" || text.length > maxKeptText) {
-    bus.drop(subject, "bad-envelope");
+    const limit = `must be of a whole announcement of 1 to ${maxKeptText} characters`;
+    bus.drop(subject, "bad-envelope", { field: "keepMs", limit, message });
     log.warn({ device, reply: id, most: maxKeptText }, "announcement not kept, expected a whole one in one sentence");
     return;
   }

@@ -12,7 +12,7 @@ import type { z } from "zod";
 import type { Arrival } from "./arrival.ts";
 import type { Closer } from "./closer.ts";
 import type { ClaimOptions, Claims } from "./jetstream/claim-options.ts";
-import type { BrokenRule } from "./nats/drops.ts";
+import type { DropDetails } from "./nats/drops.ts";
 import type { RawMessage } from "./raw-message.ts";
 import type { ConsumerLag } from "./jetstream/lags.ts";
 import type { Stored, StoredMessages, StoredRange } from "./stored-messages.ts";
@@ -227,7 +227,7 @@ export interface Bus {
     readonly rtt: number;
   };
   /** Counts a message that the caller drops, logs it as `subscribe` does, and tells it on the bus. */
-  drop(subject: string, reason: DropReason, rule?: BrokenRule): void;
+  drop(subject: string, reason: DropReason, details?: DropDetails): void;
   /** The kinds of messages that were dropped in the last 10 minutes, as `stats` reports them. */
   badMessages(): readonly BadMessage[];
   /** Drains subscriptions, sends queued messages, and closes, within 6 s. */

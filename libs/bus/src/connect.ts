@@ -109,7 +109,7 @@ export async function connectBus(config: BusConfig & ConnectOptions, log: BusLog
     onChange: connection.onChange,
     flush: connection.flush,
     stats,
-    drop: (subject, reason, rule) => connection.drops.report({ subject, reason, ...rule }),
+    drop: (subject, reason, details) => connection.drops.report({ subject, reason, ...details }),
     badMessages: connection.drops.recent,
     close: connection.close,
   };

@@ -5,13 +5,18 @@ export class ConflictError extends Error {
   override readonly name = "ConflictError";
 }
 
-/** Thrown by the handler of a message that is dropped. It is counted under `reason`, a drop reason of docs/protocol.md. */
+/**
+ * Thrown by the handler of a message that is dropped. It is counted under `reason`, a drop reason of docs/protocol.md. `limit` is
+ * the rule that the message breaks.
+ */
 export class DroppedError extends Error {
   override readonly name = "DroppedError";
   readonly reason: DropReason;
-  constructor(reason: DropReason) {
+  readonly limit: string | undefined;
+  constructor(reason: DropReason, limit?: string) {
     super(`the message was dropped: ${reason}`);
     this.reason = reason;
+    this.limit = limit;
   }
 }
 

@@ -1,19 +1,22 @@
 import { namePath } from "@voxbus/protocol";
 import type { z } from "zod";
+import { maxLimit, type BrokenRule } from "./nats/drops.ts";
 
-/** Parses JSON. `field` names an invalid field, without its value, which may be private. */
+/**
+ * Parses JSON. `broken` names an invalid field and the rule that it breaks, without its value, which may be private.
+ */
 export function parseJson<S extends z.ZodType>(
   schema: S,
   data: Uint8Array,
-): { readonly value?: z.infer<S>; readonly field?: string } {
+): { readonly value: z.infer<S>; readonly broken?: never } | { readonly value?: never; readonly broken: BrokenRule } {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder().decode(data));
-  } catch (error) {
-    if (error instanceof SyntaxError) return { field: "value" };
-    throw error;
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data));
+  } catch {
+    return { broken: { field: "value", limit: "must be JSON in UTF-8" } };
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return { value: parsed.data };
-  return { field: namePath(parsed.error.issues[0]?.path, "value") };
+  const issue = parsed.error.issues[0];
+  return { broken: { field: namePath(issue?.path, "value"), limit: (issue?.message ?? "invalid").slice(0, maxLimit) } };
 }

@@ -76,7 +76,8 @@ export function createClaimTurns({ bus, fences, name, drain }: ClaimDeps): Claim
         const { message, device, trace, signal } = given;
         const { subject } = toChannel(device);
         const isOld = given.attempt === 1 && bus.now() - given.storedAt > maxAgeMs;
-        if (isOld) return bus.drop(subject, "too-old");
+        if (isOld)
+          return bus.drop(subject, "too-old", { limit: `at most ${maxAgeMs} ms old`, message: message as object });
         const arrival = { subject, device, trace };
         const from = new ClaimSource(arrival, { ...turnOf(message), given }, known);
         const pass = () => from.expire(signal.reason as Error);

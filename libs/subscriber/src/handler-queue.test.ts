@@ -68,7 +68,7 @@ test("handler queue: a device that waits does not take the places of others", as
   void put("a2");
   void put("a3");
   void put("b1");
-  expect(() => put("a4")).toThrow(new DroppedError("queue-full"));
+  expect(() => put("a4")).toThrow(new DroppedError("queue-full", "at most 2 messages that wait"));
   end("a1");
   await first;
   await expect.poll(() => begun).toEqual(["a1", "b1"]);
@@ -110,9 +110,9 @@ test("handler queue: a handler that throws at once or hangs frees its place", as
   const { begun, expired, put } = open({ timeoutMs: 1 });
   const hanging = put("a1");
   const next = put("a2");
-  await expect(hanging).rejects.toThrow(new DroppedError("handler-timeout"));
+  await expect(hanging).rejects.toThrow(new DroppedError("handler-timeout", "at most 1 ms"));
   expect(expired).toEqual(["a1"]);
-  await expect(next).rejects.toThrow(new DroppedError("handler-timeout"));
+  await expect(next).rejects.toThrow(new DroppedError("handler-timeout", "at most 1 ms"));
   expect(begun).toEqual(["a1", "a2"]);
 });
 

@@ -91,7 +91,8 @@ export function createHandlerQueue<T, F extends Sender>(
     const queue = queues.get(lane);
     const isFree = running < concurrency && queue === undefined && !busy.has(lane);
     if (isFree) return start(message, from);
-    if (queued >= mostWaiting || (queue?.length ?? 0) >= waiting) throw new DroppedError("queue-full");
+    if (queued >= mostWaiting || (queue?.length ?? 0) >= waiting)
+      throw new DroppedError("queue-full", `at most ${waiting} messages that wait`);
     queued += 1;
     return new Promise((resolve) => {
       const begin = () => resolve(runAsync(() => start(message, from)));
@@ -121,7 +122,7 @@ export async function withTimeout<T>(
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      const reason = new DroppedError("handler-timeout");
+      const reason = new DroppedError("handler-timeout", `at most ${timeoutMs} ms`);
       from.expire(reason);
       reject(reason);
     }, timeoutMs);

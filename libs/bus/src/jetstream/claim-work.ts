@@ -54,7 +54,7 @@ export async function attemptWork<S extends z.ZodType>(
     end(final ? "terminated" : "nakked", err);
     connection.log.warn({ err, subject, durable, attempt, ...nameTurn(subject, message) }, "claim failed");
     if (final) {
-      connection.drops.failed(subject, err);
+      connection.drops.failed(subject, err, arrived.data);
       return "term";
     }
     return draining.aborted ? "nak" : "nakLater";

@@ -26,8 +26,8 @@ export function openBucket<S extends z.ZodType>(deps: BucketDeps, row: BucketRow
 
   const subjectOf = (id: string): string => bucketSubject(row.bucket, row.key(id));
   const parse = (id: string, data: Uint8Array, revision: number): Entry<z.infer<S>> => {
-    const { value, field } = parseJson(row.schema, data);
-    if (field !== undefined) connection.drops.report({ subject: subjectOf(id), reason: "bad-envelope", field });
+    const { value, broken } = parseJson(row.schema, data);
+    if (broken) connection.drops.report({ subject: subjectOf(id), reason: "bad-envelope", ...broken });
     return { id, value, revision };
   };
 

@@ -3,37 +3,44 @@ import type { BusLog } from "../config.ts";
 import { DroppedError } from "../errors.ts";
 
 const windowMs = 60_000;
-/** The maximum number of log lines in one window. */
+/** The maximum number of log lines in one window, and of those for one reason and kind of subject. */
 const maxLines = 10;
+const maxSameLines = 3;
 const recentMs = 600_000;
 const maxRecent = 16;
 const maxSubject = 256;
+/** The most characters of the rule that a message breaks. */
+export const maxLimit = 1024;
 
 /**
  * The rule that a dropped message breaks: the path of the invalid field, and its limit; never its value.
  */
 export interface BrokenRule {
-  readonly field?: string;
-  readonly limit?: string;
+  readonly field?: string | undefined;
+  readonly limit?: string | undefined;
 }
 
-/** A message or value that is dropped. `data` are its bytes, which may name its publisher. */
-export interface Drop extends BrokenRule {
+/** Details of a drop. The message, or its bytes, may name its publisher. */
+export interface DropDetails extends BrokenRule {
+  readonly message?: object | undefined;
+}
+
+/** A message or value that is dropped. */
+export interface Drop extends DropDetails {
   readonly subject: string;
   readonly reason: DropReason;
-  readonly data?: Uint8Array;
 }
 
 /**
  * Counts the messages that are dropped and those whose handler failed. Logs each subject and reason once a minute, 10 lines a
- * minute at most.
+ * minute at most, and 3 for one reason and kind of subject.
  */
 export interface Drops {
   report(drop: Drop): void;
-  /** Reports a message whose handler failed with `err`, or dropped it. */
-  failed(subject: string, err: unknown): void;
+  /** Reports a message whose handler failed with `err`, or dropped it. `data` are its bytes. */
+  failed(subject: string, err: unknown, data?: Uint8Array): void;
   /** Runs a handler. An error that it throws, or rejects with, is reported as `failed` and goes no further. */
-  guard(subject: string, handle: () => unknown): void;
+  guard(subject: string, handle: () => unknown, data?: Uint8Array): void;
   /** Drops by reason. */
   counts(): Readonly<Record<string, number>>;
   /** The newest kinds of drops of the last 10 minutes, 16 at most. */
@@ -47,7 +54,7 @@ export function createDrops(log: BusLog): Drops {
   const counts: Record<string, number> = {};
   /** Drops by subject, reason and field, the newest last. */
   const kinds = new Map<string, BadMessage>();
-  const limitLines = createLineLimit();
+  const limitLines = createLineLimit(maxSameLines);
   let tell: ((message: BadMessage) => void) | undefined;
 
   const count = (drop: Pick<BadMessage, "subject" | "reason" | "field" | "limit">): string => {
@@ -66,7 +73,7 @@ export function createDrops(log: BusLog): Drops {
     tell?.(message);
   };
 
-  const report: Drops["report"] = ({ subject, reason, field, limit, data }) => {
+  const report: Drops["report"] = ({ subject, reason, field, limit, message }) => {
     const drop = {
       subject: cut(subject),
       reason,
@@ -75,7 +82,7 @@ export function createDrops(log: BusLog): Drops {
     };
     const key = count(drop);
     limitLines(drop, (suppressed) => {
-      const publisher = data && findPublisher(subject, data);
+      const publisher = message && findPublisher(subject, message);
       const isMalformed = reason === "bad-envelope" || reason === "newer-version";
       log.warn(
         { ...drop, ...(publisher !== undefined && { publisher }), suppressed },
@@ -84,13 +91,15 @@ export function createDrops(log: BusLog): Drops {
       logged(key, publisher);
     });
   };
-  const failed = (long: string, err: unknown): void => {
-    if (err instanceof DroppedError) return report({ subject: long, reason: err.reason });
+  const failed: Drops["failed"] = (long, err, data) => {
+    if (err instanceof DroppedError)
+      return report({ subject: long, reason: err.reason, limit: err.limit, message: data });
     const drop = { subject: cut(long), reason: "handler-failed" };
     const key = count(drop);
     limitLines(drop, (suppressed) => {
-      log.error({ err, ...drop, suppressed }, "message handler failed");
-      logged(key);
+      const publisher = data && findPublisher(long, data);
+      log.error({ err, ...drop, ...(publisher !== undefined && { publisher }), suppressed }, "message handler failed");
+      logged(key, publisher);
     });
   };
 
@@ -100,20 +109,25 @@ export function createDrops(log: BusLog): Drops {
     onLogged: (listener) => void (tell = listener),
     failed,
     report,
-    guard: (subject, handle) => {
+    guard: (subject, handle, data) => {
       try {
         const result = handle();
-        if (result instanceof Promise) void result.then(undefined, (err: unknown) => failed(subject, err));
+        if (result instanceof Promise) void result.then(undefined, (err: unknown) => failed(subject, err, data));
       } catch (err) {
-        failed(subject, err);
+        failed(subject, err, data);
       }
     },
   };
 }
 
-/** Limits log lines, as `Drops` does. `write` gets the number of lines that were left out before. */
-export function createLineLimit() {
+/**
+ * Limits log lines, as `Drops` does: each subject and reason once a minute, 10 lines a minute at most, and of these at most `same` for
+ * one reason and kind of subject. `write` gets the number of lines that were left out before.
+ */
+export function createLineLimit(same = maxLines) {
   const written = new Set<string>();
+  /** The lines by reason and kind of subject. */
+  const kinds = new Map<string, number>();
   let since = -Infinity;
   let suppressed = 0;
   return ({ subject, reason }: Pick<BadMessage, "subject" | "reason">, write: (suppressed: number) => void): void => {
@@ -121,16 +135,28 @@ export function createLineLimit() {
     if (now - since >= windowMs) {
       since = now;
       written.clear();
+      kinds.clear();
     }
     const key = `${subject} ${reason}`;
-    if (written.has(key) || written.size >= maxLines) {
+    const kind = `${nameKind(subject)} ${reason}`;
+    const lines = kinds.get(kind) ?? 0;
+    if (written.has(key) || written.size >= maxLines || lines >= same) {
       suppressed += 1;
       return;
     }
     written.add(key);
+    kinds.set(kind, lines + 1);
     write(suppressed);
     suppressed = 0;
   };
+}
+
+/** Gives a subject without its id, which the sender chooses: one sender who spoils many subjects hides no other. */
+function nameKind(subject: string): string {
+  const tokens = subject.split(".");
+  const at = Math.max(0, tokens.indexOf("device"));
+  // The keys of a bucket are all of one kind.
+  return tokens[0] === "$KV" ? tokens.slice(0, 2).join(".") : tokens.toSpliced(at + 1, 1, "*").join(".");
 }
 
 // The sender has chosen the subject.

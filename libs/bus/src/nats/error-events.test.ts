@@ -85,17 +85,32 @@ test("error events: bytes that are no message have no publisher, and are told ne
   expect(error).not.toHaveProperty("publisher");
 });
 
-test("error events: a flood is told once a minute for each subject, ten times at most", async () => {
+test("error events: a flood is told a few times a minute, and hides no message of another kind", async () => {
   bus.subscribe(channels.inText(), () => undefined);
+  bus.subscribe(channels.heard(), () => undefined);
   await bus.flush();
   for (let n = 0; n < 1000; n += 1) send(`device.flood-${n % 20}.in.text`, { ...text, seq: 0 });
   await client.flush();
   // The last one is not limited.
-  await expect.poll(() => bus.stats().drops["bad-envelope"]).toBe(1000);
+  await expect.poll(() => bus.stats().drops["bad-envelope"], { timeout: 10_000 }).toBe(1000);
+  send("device.flood-1.heard", { ...text, seq: 0 });
+  await errors.find(({ subject }) => subject === "device.flood-1.heard");
   await bus.flush();
   await watcher.flush();
-  expect(errors.items).toHaveLength(10);
-  expect(new Set(errors.items.map(({ subject }) => subject)).size).toBe(10);
+  expect(errors.items).toHaveLength(4);
+  expect(new Set(errors.items.map(({ subject }) => subject)).size).toBe(4);
+});
+
+test("error events: the publisher of a message whose handler failed is named, and the limit of one that was dropped", async () => {
+  bus.subscribe(channels.inText("d5"), () => {
+    throw new Error("broken");
+  });
+  await bus.flush();
+  send("device.d5.in.text", text);
+  expect(await errors.find(() => true)).toMatchObject({ reason: "handler-failed", publisher: "session s1" });
+  bus.drop("device.d6.in.text", "too-old", { limit: "at most 60000 ms old", message: { session: "s2" } });
+  const dropped = await errors.find(({ subject }) => subject === "device.d6.in.text");
+  expect(dropped).toMatchObject({ reason: "too-old", limit: "at most 60000 ms old", publisher: "session s2" });
 });
 
 test("error events: a malformed one, or a failed handler of one, causes no other", async () => {

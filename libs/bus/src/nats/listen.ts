@@ -26,7 +26,7 @@ function createCallback(
   return (err, message) => {
     if (err instanceof errors.PermissionViolationError) return; // the connection has logged it
     if (err) log.error({ err, subject }, "subscription failed");
-    else drops.guard(names.plain(message.subject), () => handle(message));
+    else drops.guard(names.plain(message.subject), () => handle(message), message.data);
   };
 }
 

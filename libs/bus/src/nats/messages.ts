@@ -18,6 +18,7 @@ import { BrokerTrace } from "../tracing/broker-trace.ts";
 import { readTrace, writeTrace, type Trace } from "../tracing/trace.ts";
 import { parseJson } from "../json.ts";
 import type { Connection } from "./connection.ts";
+import { maxLimit } from "./drops.ts";
 import { listen } from "./listen.ts";
 import { explainDenial, isUnanswered } from "./nats-errors.ts";
 
@@ -77,7 +78,7 @@ export function createMessages(connection: Connection): Messages {
     const device = deviceOfSubject(subject);
     if (device !== undefined && !isDeviceId(device)) {
       const limit = "must have a device id of 1 to 64 characters of A-Z a-z 0-9 : _ -, MAC addresses in lower case";
-      connection.drops.report({ subject, reason: "bad-envelope", field: "subject", limit, data });
+      connection.drops.report({ subject, reason: "bad-envelope", field: "subject", limit, message: data });
       return undefined;
     }
     try {
@@ -88,9 +89,9 @@ export function createMessages(connection: Connection): Messages {
         const { field, message } = error;
         // Its message begins with the field.
         const limit = message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
-        connection.drops.report({ subject, reason, field, limit: limit.slice(0, maxReason), data });
+        connection.drops.report({ subject, reason, field, limit: limit.slice(0, maxLimit), message: data });
         refused?.(error);
-      } else connection.drops.failed(subject, error);
+      } else connection.drops.failed(subject, error, data);
       return undefined;
     }
   };
@@ -125,16 +126,16 @@ export function createMessages(connection: Connection): Messages {
       }),
     brokerTraces: (handler) =>
       listen(connection, { subject: brokerTraceSubject, queue: names.queue("voxbus-trace") }, (arrived) => {
-        const { value, field } = parseJson(BrokerTrace, arrived.data);
+        const { value, broken } = parseJson(BrokerTrace, arrived.data);
+        if (broken) return connection.drops.report({ subject: arrived.subject, reason: "bad-envelope", ...broken });
         // The reports on the messages of all systems and applications of the account come here.
-        if (value?.events.some(({ type, subj = "" }) => type === "in" && names.owns(subj))) {
+        if (value.events.some(({ type, subj = "" }) => type === "in" && names.owns(subj))) {
           const plain = value.events.map((one) =>
             one.subj === undefined ? one : { ...one, subj: names.plain(one.subj) },
           );
           return handler({ ...value, events: plain });
         }
-        if (value !== undefined) return undefined;
-        return connection.drops.report({ subject: arrived.subject, reason: "bad-envelope", field: field ?? "value" });
+        return undefined;
       }),
     respond: (channel, handler) => answer(channel, handler, {}),
     request: async ({ subject, schema, answer }, envelope, { timeoutMs = requestTimeoutMs, trace } = {}, signal) => {

@@ -18,9 +18,8 @@ export function discover(
   const infos = listen(connection, { subject: `${inbox}.info` }, ({ data }) => {
     // NATS's own word that no service exists.
     if (data.byteLength === 0) return undefined;
-    const { value, field } = parseJson(ServiceInfo, data);
-    if (value === undefined)
-      return drops.report({ subject: infoSubject, reason: "bad-envelope", field: field ?? "value" });
+    const { value, broken } = parseJson(ServiceInfo, data);
+    if (broken) return drops.report({ subject: infoSubject, reason: "bad-envelope", ...broken });
     const system = value.metadata?.["system"];
     if (system !== undefined && system !== names.system) return undefined;
     // Other systems and applications on this NATS have services, too.

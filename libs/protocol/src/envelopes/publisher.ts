@@ -5,11 +5,11 @@ import { checkMessagePack } from "./measure.ts";
 const decoder = new Decoder();
 
 /**
- * Names the publisher of a malformed message as far as the message tells it: `<program> <instance>`, `gateway <gid>`, or
+ * Names the publisher of a message, or of its bytes, as far as it tells it: `<program> <instance>`, `gateway <gid>`, or
  * `session <session>` for a frame of a device. Undefined if it tells nothing. Never throws.
  */
-export function findPublisher(subject: string, data: Uint8Array): string | undefined {
-  const map = decodeMap(data);
+export function findPublisher(subject: string, message: object): string | undefined {
+  const map = message instanceof Uint8Array ? decodeMap(message) : (message as Readonly<Record<string, unknown>>);
   const nameIn = (field: string) => {
     const value = map?.[field];
     return typeof value === "string" && isName(value) ? value : undefined;
