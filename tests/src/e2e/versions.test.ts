@@ -2,10 +2,19 @@ import { fileURLToPath } from "node:url";
 import { jetstream, jetstreamManager, type JetStreamClient } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { decode, encode } from "@msgpack/msgpack";
-import { createInbox, startNatsServer, type Inbox, type NatsServer } from "@voxbus/testing";
+import {
+  connectTestBus,
+  createInbox,
+  encodeSpeech,
+  loadSpeech,
+  silence,
+  startNatsServer,
+  type Inbox,
+  type NatsServer,
+} from "@voxbus/testing";
 import { Ajv, type ValidateFunction } from "ajv";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { buckets } from "@voxbus/protocol";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { buckets, channels } from "@voxbus/protocol";
 import { readReleased } from "../versions/released.ts";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
 import { isMessage, readSentences, startDevice, type ScriptedDevice } from "./scripted-device.ts";
@@ -160,6 +169,110 @@ describe("writers of another version", () => {
     // Texts for devices are passed on whole: a newer device may know the field.
     await device.next(isMessage({ type: "alert", message: "Open", urgency: 3 }));
   });
+
+  const versions = [
+    ["an older", "older", {}],
+    ["a newer", "newer", tomorrow],
+  ] as const;
+
+  test.each(versions)(
+    "%s gateway: what its device types and says is answered, and its events are read",
+    async (_, id, more) => {
+      const [session, gateway] = [`s-${id}`, `g-${id}`];
+      const epoch = `e-${id}`;
+      const lease = {
+        id: gateway,
+        epoch,
+        address: "",
+        load: { connections: 1, speaking: 0 },
+        draining: false,
+        since: 1,
+      };
+      const put = (key: string, entry: object) =>
+        js.publish(`$KV.voxbus_${key}`, JSON.stringify({ ...entry, ...more }));
+      const renew = () => put(`gateways.${gateway}`, lease);
+      await renew();
+      const timer = setInterval(() => void renew(), 2000);
+      onTestFinished(() => clearInterval(timer));
+      const presence = {
+        term: 1,
+        gateway,
+        epoch,
+        session,
+        since: 1,
+        remote: "",
+        protocol: 1,
+        features: {},
+        state: "active",
+      };
+      await put(`presence.${id}`, presence);
+      const frames = new Map<number, Uint8Array>();
+      const replay = client.subscribe(`gateway.${gateway}.replay`, {
+        callback(_error, message) {
+          const { from, to = frames.size } = decode(message.data) as { readonly from: number; readonly to?: number };
+          const asked = [...frames].flatMap(([seq, frame]) => (seq >= from && seq <= to ? [frame] : []));
+          message.respond(encode({ v: 1, session, open: true, newest: frames.size, frames: asked, ...more }));
+        },
+      });
+      const write = (frame: object) => {
+        const seq = frames.size + 1;
+        const data = encode({ v: 1, session, seq, at: Date.now(), ...frame, ...more });
+        frames.set(seq, data);
+        return data;
+      };
+      const answered = (text: string) =>
+        seen.find(({ subject, value }) => subject === `stored.device.${id}.say.open` && value["text"] === text);
+
+      await js.publish(`device.${id}.in.text`, write({ kind: "text", body: "what is one plus one" }));
+      await answered("That is 2.");
+      const listen = { type: "listen", mode: "auto", gateway, ...more };
+      await js.publish(`device.${id}.in.control.open`, write({ kind: "control", body: listen }));
+      // Older gateways leave the duration out.
+      for (const body of [...encodeSpeech(loadSpeech("sum")), ...encodeSpeech(silence(2000))])
+        client.publish(`device.${id}.in.audio`, write({ kind: "audio", body }));
+      await answered("That is 12.");
+      const turn = { complete: true, fenced: 0, dropped: 0, late: 0, ...more };
+      client.publish(
+        `device.${id}.event`,
+        encode({ v: 1, session, at: Date.now(), gateway, state: "active", turn, ...more }),
+      );
+      client.publish(`device.fence-${id}.event`, encode({ v: 1, session: 7 }));
+      const { value } = await seen.find(({ subject, value }) => {
+        const { badMessages = [] } = value as { readonly badMessages?: readonly { readonly subject: string }[] };
+        return subject === "stats.monitor" && badMessages.some((bad) => bad.subject === `device.fence-${id}.event`);
+      });
+      const { badMessages } = value as { readonly badMessages: readonly { readonly subject: string }[] };
+      expect(badMessages.filter(({ subject }) => subject.startsWith(`device.${id}.`))).toEqual([]);
+      replay.unsubscribe();
+    },
+  );
+
+  test.each(versions)(
+    "%s caller of a tool, and another program that offers one: are understood",
+    async (_, id, more) => {
+      const call = {
+        id: `s-${id}:1:0`,
+        device: id,
+        session: `s-${id}`,
+        origin: 1,
+        args: {},
+        deadline: Date.now() + 30_000,
+      };
+      const { data } = await client.request("tool.list_timers", encode({ v: 1, ...call, ...more }), {
+        timeout: 10_000,
+      });
+      expect(decode(data)).toEqual({ v: 1, text: "There is no timer and no alarm." });
+      const offer = client.subscribe(`tool.weather-${id}`, {
+        callback: (_error, message) => void message.respond(encode({ v: 1, text: "Sunny.", ...more })),
+      });
+      const bus = await connectTestBus(nats.url);
+      expect(await bus.request(channels.tool(`weather-${id}`), call, { timeoutMs: 10_000 })).toEqual({
+        text: "Sunny.",
+      });
+      offer.unsubscribe();
+      await bus.close();
+    },
+  );
 });
 
 test("the next major version: is refused by every program by its name, and the next turn goes on", async () => {
