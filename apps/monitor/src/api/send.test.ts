@@ -147,7 +147,7 @@ test("receipts: are found by the id of an announcement or a message, at any moni
 
 test.each([
   ["text", { message: { type: "tts", state: "stop" } }],
-  ["text", { message: { type: "alert", message: "x".repeat(8000) } }],
+  ["text", { message: { type: "alert", message: "x".repeat(8100) } }],
   ["control", { message: { type: "alert", message: "x" } }],
   ["control", { message: { type: "mcp", payload: {} } }],
 ])("%s: a message of another kind, or too long for a device, is refused", async (kind, body) => {

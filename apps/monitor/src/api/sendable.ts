@@ -1,5 +1,6 @@
 import {
   Emotion,
+  fitsDevice,
   language,
   maxDeviceTextBytes,
   ServerCustom,
@@ -9,10 +10,7 @@ import {
 } from "@voxbus/protocol";
 import { z } from "zod";
 
-// The gateway adds the session id.
-const mostBytes = maxDeviceTextBytes - 300;
-const fits = (message: unknown) => Buffer.byteLength(JSON.stringify(message)) <= mostBytes;
-const tooLong = { message: `must be at most ${mostBytes} bytes of JSON` };
+const tooLong = { message: `must be at most ${maxDeviceTextBytes} bytes of JSON, with the session's id` };
 
 const Shown = z
   .looseObject({
@@ -27,7 +25,7 @@ const Shown = z
 export const SendText = z.strictObject({
   message: z
     .discriminatedUnion("type", [Shown, ServerCustom, ServerNotify])
-    .refine(fits, tooLong)
+    .refine(fitsDevice, tooLong)
     .describe("a message to the device, as in docs/protocol.md"),
 });
 
@@ -35,7 +33,7 @@ export const SendText = z.strictObject({
 export const SendControl = z.strictObject({
   message: z
     .discriminatedUnion("type", [ServerSystem, ServerIot])
-    .refine(fits, tooLong)
+    .refine(fitsDevice, tooLong)
     .describe("a command to the device, as in docs/protocol.md"),
 });
 
