@@ -60,6 +60,19 @@ test("error events: a text that is too long is named with its limit", async () =
   expect(await errors.find(() => true)).toMatchObject({ field: "body", limit: expect.stringContaining("4096") });
 });
 
+test("error events: the publisher of a text that is not UTF-8 is named", async () => {
+  bus.subscribe(channels.inText("d7"), () => undefined);
+  await bus.flush();
+  const data = Buffer.from(encodeEnvelope(z.any(), { ...text, body: "my secret" }));
+  data[data.indexOf("my secret")] = 0xff;
+  client.publish("device.d7.in.text", data);
+  expect(await errors.find(() => true)).toMatchObject({
+    reason: "bad-envelope",
+    limit: "the message holds a text that is not UTF-8",
+    publisher: "session s1",
+  });
+});
+
 test.each([
   ["stats.other", { program: "asr", instance: "I1" }, "asr I1"],
   ["stats.other", { program: "asr" }, "asr"],

@@ -11,9 +11,10 @@ export const maxEnvelopeValues = 32_768;
 /**
  * Walks a MessagePack value without building it. Throws `bad-envelope` when it nests deeper than 32 levels, holds
  * more than 32,768 values, announces more data than it holds, or holds a text that is not UTF-8. Decoders allocate the
- * announced size, so a few bytes could take all memory, and some decode any bytes to a text.
+ * announced size, so a few bytes could take all memory, and some decode any bytes to a text. `isText` tells what passes as
+ * text beside ASCII.
  */
-export function checkMessagePack(data: Uint8Array): void {
+export function checkMessagePack(data: Uint8Array, isText: (bytes: Uint8Array) => boolean = isUtf8): void {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   /** The number of values still to come in each open container. */
   const missing = [1];
@@ -30,7 +31,7 @@ export function checkMessagePack(data: Uint8Array): void {
     // Most texts are short ASCII, such as the names of fields. A look at each byte then costs less than a call.
     let ascii = from;
     while (ascii < at && ascii < from + shortBytes && data[ascii]! < 0x80) ascii += 1;
-    if (ascii < at && !isUtf8(data.subarray(ascii, at))) throw refuse("holds a text that is not UTF-8");
+    if (ascii < at && !isText(data.subarray(ascii, at))) throw refuse("holds a text that is not UTF-8");
   };
   const readLength = (width: number): number => {
     const from = take(width);

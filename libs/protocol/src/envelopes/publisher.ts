@@ -22,7 +22,8 @@ export function findPublisher(subject: string, message: object): string | undefi
 
 function decodeMap(data: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
-    checkMessagePack(data);
+    // A text that is not UTF-8 may be what is wrong with it.
+    checkMessagePack(data, () => true);
     const value = decoder.decode(data);
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
