@@ -22,8 +22,8 @@ export function splitSentences(text: string, language = "en"): readonly string[]
 }
 
 /**
- * Joins the pieces of a text that is still being written, such as a model's tokens, to its sentences, in the same way. Gives each
- * sentence when the next one begins. A sentence of over 1000 characters is cut.
+ * Joins the pieces of a text that is still being written, such as a model's tokens, to the sentences of its language. Gives each one
+ * when the next one begins. A sentence of over 1000 characters is cut.
  */
 export async function* joinSentences(
   pieces: Iterable<string> | AsyncIterable<string>,
