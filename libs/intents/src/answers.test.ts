@@ -154,6 +154,8 @@ test("answers: an alarm is set for the time of the device that comes next, for t
     "wake me up at seven tomorrow",
     "set an alarm for half past six every weekday",
     "remind me to water the plants at 7 in the evening every sunday",
+    "remind me to buy milk tomorrow at 9",
+    "remind me to buy milk every monday at 9",
   ])
     expect((await ask(text, { tools, callTool })).text).toBe("The answer of set_alarm.");
   // There it is the next day already.
@@ -165,6 +167,8 @@ test("answers: an alarm is set for the time of the device that comes next, for t
     { time: "07:00", date: "2025-11-21" },
     { time: "06:30", days: ["monday", "tuesday", "wednesday", "thursday", "friday"] },
     { time: "19:00", days: ["sunday"], name: "water the plants" },
+    { time: "09:00", date: "2025-11-21", name: "buy milk" },
+    { time: "09:00", days: ["monday"], name: "buy milk" },
     { time: "07:00", date: "2025-11-22" },
   ]);
   expect((await ask("wake me up at seven")).text).toBe("I cannot set timers now.");
