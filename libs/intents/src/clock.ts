@@ -163,6 +163,8 @@ export const clockIntents: readonly Intent[] = [
     ],
     typed: [
       "stop the {number} {unit} timer",
+      "cancel my {number} {unit} timer",
+      "cancel the timer for {number} {unit}",
       "cancel my {name:words} timer",
       "cancel the {name:words} timer",
       "stop the {name:words} timer",

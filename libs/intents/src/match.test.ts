@@ -52,6 +52,8 @@ test.each([
   ["remind me at 9 to call ann", "alarm", { name: "call ann", time: "09:00?" }],
   ["set an alarm for 7 named school on weekdays", "alarm", { name: "school", time: "07:00?", when: weekdays }],
   ["cancel the green tea timer", "cancel timer", { name: "green tea" }],
+  ["cancel my 5 minute timer", "cancel timer", { number: 5, unit: "minute" }],
+  ["cancel the timer for five minutes", "cancel timer", { number: 5, unit: "minute" }],
   ["cancel the 7:30 alarm", "cancel alarm", { time: "07:30?" }],
   ["cancel the school alarm", "cancel alarm", { name: "school" }],
 ])("match: typed places and names can be any words: %s", (text, name, slots) => {
