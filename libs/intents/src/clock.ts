@@ -105,7 +105,7 @@ export const clockIntents: readonly Intent[] = [
   }),
   defineIntent({
     name: "alarm",
-    slots: { name, time: clockTime, when },
+    slots: { time: clockTime, when },
     phrases: ["set an alarm for {time} [{when}]", "wake me [up] at {time} [{when}]"],
     // A name can be any words, so phrases with a day after the name go before those without.
     typed: [
