@@ -6,8 +6,8 @@ const arc =
   (from: number, to: number) =>
   (word: string): SlotArc => [from, to, word];
 
-/** Words after a time, and the half of the day that they mean. */
-const halves: readonly (readonly [words: readonly string[], half: "am" | "pm"])[] = [
+/** Words after a time, and the half of the day that they mean. The night has hours of both. */
+const halves: readonly (readonly [words: readonly string[], half: "am" | "pm" | "night"])[] = [
   [["a", "m"], "am"],
   [["am"], "am"],
   [["in", "the", "morning"], "am"],
@@ -15,7 +15,7 @@ const halves: readonly (readonly [words: readonly string[], half: "am" | "pm"])[
   [["pm"], "pm"],
   [["in", "the", "afternoon"], "pm"],
   [["in", "the", "evening"], "pm"],
-  [["at", "night"], "pm"],
+  [["at", "night"], "night"],
 ];
 
 /**
@@ -54,7 +54,8 @@ export const clockTime: Slot = {
       const found = halves.filter(([said]) => said.every((word, i) => words[at + length + i] === word));
       const halved = found.flatMap(([said, half]) => {
         if (hour < 1 || hour > 12) return [];
-        return { value: format((hour % 12) + (half === "pm" ? 12 : 0), minute), length: length + said.length };
+        const isLate = half === "pm" || (half === "night" && hour >= 6 && hour < 12);
+        return { value: format((hour % 12) + (isLate ? 12 : 0), minute), length: length + said.length };
       });
       const isOpen = hour >= 1 && hour <= 12 && !words[at]?.startsWith("0");
       return [...halved, { value: isOpen ? `${format(hour % 12, minute)}?` : format(hour, minute), length }];
