@@ -49,16 +49,22 @@ function findQualified([city = "", ...within]: readonly string[], places: PlaceI
 
 /** Finds "city region" and, in scripts without spaces, the country before the city. */
 function findSplit(place: string, places: PlaceIndex): FoundPlace {
-  const words = place.split(/[\s_]+/);
-  const isHan = /^\p{Script=Han}+$/u.test(place);
-  const pairs = isHan
-    ? Array.from(place, (_, at) => [place.slice(at), place.slice(0, at)] as const)
-    : words.map((_, at) => [words.slice(0, at).join(" "), words.slice(at).join(" ")] as const);
-  for (const [city, area] of pairs) {
-    const found = findWithin(plainName(city), [plainName(area)], places);
-    if (found.length > 0) return decide(found.map(ofCity));
+  for (const [first, rest] of splitName(place)) {
+    const city = plainName(first);
+    if (places.cities(city).length === 0) continue;
+    for (const within of [[rest], ...splitName(rest)]) {
+      const found = findWithin(city, within.map(plainName), places);
+      if (found.length > 0) return decide(found.map(ofCity));
+    }
   }
   return unknown;
+}
+
+/** Gives each way to split a name in two, the narrower place first. */
+function splitName(name: string): readonly (readonly [narrow: string, wide: string])[] {
+  if (/^\p{Script=Han}+$/u.test(name)) return Array.from(name, (_, at) => [name.slice(at), name.slice(0, at)]);
+  const words = name.split(/[\s_]+/);
+  return words.map((_, at) => [words.slice(0, at).join(" "), words.slice(at).join(" ")]);
 }
 
 /** Gives the cities of a name that are in each of some areas. */
