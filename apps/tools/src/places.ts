@@ -39,15 +39,21 @@ function findPlace(place: string, places: PlaceIndex): FoundPlace {
   return findSplit(place, places);
 }
 
-/** Finds "city, region, country". If the city is not known, only a region or a country with a single time zone has its time. */
+/**
+ * Finds "city, region, country". If the city is not known there, only a region or a country with a single time zone has its time.
+ * CA is California and Canada: the one meant has the time zone of a known city of the name.
+ */
 function findQualified([city = "", ...within]: readonly string[], places: PlaceIndex): FoundPlace {
   const found = findWithin(city, within, places);
   if (found.length > 0) return decide(found.map(ofCity));
   const [region = ""] = within;
-  return decide(places.qualifiers(region).map((area) => ofArea(area, 1)));
+  const areas = places.qualifiers(region);
+  const zones = new Set(places.cities(city).map(({ timeZone }) => timeZone));
+  const likely = areas.filter((area) => area.cities.some(({ timeZone }) => zones.has(timeZone)));
+  return decide((likely.length > 0 ? likely : areas).map((area) => ofArea(area, 1)));
 }
 
-/** Finds "city region" and, in scripts without spaces, the country before the city. */
+/** Finds "city region", "city region country" and, in scripts without spaces, the areas before the city. */
 function findSplit(place: string, places: PlaceIndex): FoundPlace {
   for (const [first, rest] of splitName(place)) {
     const city = plainName(first);
