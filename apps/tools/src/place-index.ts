@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { rawTimeZones } from "@vvo/tzdb";
 import { languages } from "./phrases.ts";
 import { namesByArea, namesByZone } from "./place-names.ts";
@@ -31,7 +32,13 @@ interface GrowingArea extends Area {
   readonly cities: City[];
 }
 
-/** Indexes the cities of the world, and the names of time zones. It takes some 10 MB, so it is made when it is first needed. */
+/** Cities that are indexed in one turn of the event loop: about 1 ms of work. */
+const citiesPerTurn = 50;
+
+/**
+ * Indexes the cities of the world, and the names of time zones. It takes some 10 MB, so it is made when it is first needed. That takes
+ * 100 to 300 ms, in short turns of the event loop. Only the load of the cities' data blocks it for longer, some 40 ms.
+ */
 export async function createPlaceIndex(): Promise<PlaceIndex> {
   const { cityMapping } = await import("city-timezones");
   const cities = new Map<string, Set<City>>();
@@ -40,9 +47,12 @@ export async function createPlaceIndex(): Promise<PlaceIndex> {
   const countries = new Map<string, GrowingArea>();
   const regions = new Map<string, GrowingArea>();
   const zones = new Map(rawTimeZones.flatMap((zone) => zone.group.map((name) => [name, zone])));
-  const displayNames = languages.flatMap((language) =>
-    (["long", "short"] as const).map((style) => new Intl.DisplayNames(language, { type: "region", style })),
-  );
+  const displayNames: Intl.DisplayNames[] = [];
+  for (const language of languages) {
+    await nextTurn();
+    for (const style of ["long", "short"] as const)
+      displayNames.push(new Intl.DisplayNames(language, { type: "region", style }));
+  }
 
   const countryOf = (code: string, name: string) => {
     const isCode = /^[A-Z]{2}$/.test(code);
@@ -66,17 +76,21 @@ export async function createPlaceIndex(): Promise<PlaceIndex> {
     return region;
   };
 
-  for (const { city: name, city_ascii, pop, iso2, country, province, state_ansi, timezone } of cityMapping) {
+  for (const [at, one] of cityMapping.entries()) {
+    if (at % citiesPerTurn === 0) await nextTurn();
+    const { city: name, city_ascii, pop, iso2, country, province, state_ansi, timezone } = one;
     const zone = zones.get(timezone);
     if (zone === undefined) continue;
     const own = [countryOf(iso2, country), ...(province ? [regionOf(province, country)] : [])];
     const isNamesake = plainName(timezone.split("/").at(-1) ?? "") === plainName(name);
     const city: City = { name, timeZone: zone.name, population: pop, isNamesake, areas: own };
     for (const area of own) area.cities.push(city);
-    for (const one of [name, city_ascii]) add(cities, one, city);
+    for (const spelled of [name, city_ascii]) add(cities, spelled, city);
     if (state_ansi) for (const region of own.slice(1)) add(codes, state_ansi, region);
   }
-  for (const { name: timeZone, group, mainCities, countryCode, countryName } of rawTimeZones) {
+  for (const [at, zone] of rawTimeZones.entries()) {
+    if (at % citiesPerTurn === 0) await nextTurn();
+    const { name: timeZone, group, mainCities, countryCode, countryName } = zone;
     const country = countryOf(countryCode, countryName);
     const areasOfZone = [country];
     for (const name of mainCities) {

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { createPlaceIndex } from "./place-index.ts";
 import { namesByArea, namesByZone } from "./place-names.ts";
 import { createPlaceFinder } from "./places.ts";
 
@@ -148,4 +149,16 @@ test("places: every time zone that is found is one that this program can format"
     if (found.type !== "zone") continue;
     expect(() => new Intl.DateTimeFormat("en", { timeZone: found.timeZone })).not.toThrow();
   }
+});
+
+test("places: while the index is made, the process does other work", async () => {
+  let turns = 0;
+  const count = () => {
+    turns++;
+    next = setImmediate(count);
+  };
+  let next = setImmediate(count);
+  onTestFinished(() => clearImmediate(next));
+  await createPlaceIndex();
+  expect(turns).toBeGreaterThan(50);
 });
