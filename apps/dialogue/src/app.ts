@@ -77,28 +77,13 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
 
   const fences = createFences();
   const metrics = createMetrics(meter, names, () => bus.stats().held);
-  const isShadow = context.shadow !== undefined;
-  const records = isShadow ? refusedCalls : createCallRecords(bus);
-  const tools = createDeviceTools(bus, {
-    records,
-    lists: isShadow ? createStoredLists(bus, config.VOXBUS_DIALOGUE_TOOL_LIST_MS) : undefined,
-    timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS,
-    listMs: config.VOXBUS_DIALOGUE_TOOL_LIST_MS,
-    vision: config.VOXBUS_VISION_URL ? { url: config.VOXBUS_VISION_URL, token: config.VOXBUS_VISION_TOKEN } : undefined,
-    onLeftOut({ device, session }, paths) {
-      metrics.toolFieldsLeftOut(paths.length);
-      log.warn({ device, session, fields: paths.slice(0, 16), count: paths.length }, "odd fields of tools left out");
-    },
-  });
+  const records = context.shadow !== undefined ? refusedCalls : createCallRecords(bus);
+  const tools = openDeviceTools(context, metrics, records);
   const controls = bus.subscribe(channels.inControl("*"), (frame) => {
     fences.handle(frame);
     tools.handle(frame);
   });
   defer(() => controls.close());
-  if (!isShadow) {
-    const opened = listNewTools(bus, tools, log);
-    defer(() => opened.close());
-  }
   const busTools = openBusTools(context, metrics, records);
   const admission = admitTurns(context);
   metrics.observeWaiting(() => admission.waiting());
@@ -144,6 +129,31 @@ export async function buildDialogue(context: Context<typeof dialogueConfig>): Pr
     },
     () => ({ claims: claims.reduce((sum, one) => sum + one.held(), 0), calls: late.count() }),
   );
+}
+
+/** Opens the tools of devices. The real dialogue asks each new device for them; a shadow reads what that has stored. */
+function openDeviceTools(
+  { config, bus, log, shadow, defer }: Context<typeof dialogueConfig>,
+  metrics: TurnMetrics,
+  records: CallRecords,
+): DeviceTools {
+  const listMs = config.VOXBUS_DIALOGUE_TOOL_LIST_MS;
+  const tools = createDeviceTools(bus, {
+    records,
+    lists: shadow === undefined ? undefined : createStoredLists(bus, listMs),
+    timeoutMs: config.VOXBUS_DIALOGUE_TOOL_MS,
+    listMs,
+    vision: config.VOXBUS_VISION_URL ? { url: config.VOXBUS_VISION_URL, token: config.VOXBUS_VISION_TOKEN } : undefined,
+    onLeftOut({ device, session }, paths) {
+      metrics.toolFieldsLeftOut(paths.length);
+      log.warn({ device, session, fields: paths.slice(0, 16), count: paths.length }, "odd fields of tools left out");
+    },
+  });
+  if (shadow === undefined) {
+    const opened = listNewTools(bus, tools, log);
+    defer(() => opened.close());
+  }
+  return tools;
 }
 
 /** Watches the tools that programs offer, and calls them. */
