@@ -1,6 +1,7 @@
 import { channels, type BadMessage, type Outbound } from "@voxbus/protocol";
 import type { Running } from "@voxbus/subscriber";
 import { createInbox, openAudio } from "@voxbus/testing";
+import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { announce, openMqttStage, packet, type MqttStage } from "../mqtt/test-mqtt.ts";
 import { readStats } from "../test-gateways.ts";
@@ -61,6 +62,24 @@ test.each(refused)("a frame that is dropped as %s is counted and told: %j", asyn
   expect(told).toEqual({ at: expect.any(Number), subject, reason, field, limit, count: 1 });
   expect((await readStats(gateway)).drops[reason]).toBe(before + 1);
   expect(device.open).toBe(true);
+});
+
+test("a frame of the session before, which was on its way, is only counted", async () => {
+  const id = "told-before";
+  await gateways.connect(gateway, { id });
+  const dropped = async () => (await readStats(gateway)).drops["other-session"] ?? 0;
+  const before = await dropped();
+  const send = (sessionAt: number) => {
+    const body = alert("Someone rings.");
+    gateways.bus.publish(channels.out(id), { session: ulid(sessionAt), kind: "text", body });
+  };
+  const { subject } = channels.out(id);
+  send(Date.now() - 3_600_000);
+  await expect.poll(dropped).toBe(before + 1);
+  await gateways.bus.flush();
+  expect(errors.items.filter((error) => error.subject === subject)).toEqual([]);
+  send(Date.now() + 3_600_000);
+  expect(await errors.find((error) => error.subject === subject)).toMatchObject({ reason: "other-session" });
 });
 
 test("a packet that fits into no datagram is counted and told", async () => {
