@@ -6,6 +6,6 @@ const patienceMs = 10_000;
 const { waitFor } = vi;
 // The files of a worker share `vi`.
 if (waitFor.name !== "waitPatiently")
-  vi.waitFor = async function waitPatiently(callback, options = patienceMs) {
-    return waitFor(callback, options);
+  vi.waitFor = async function waitPatiently(callback, options = {}) {
+    return waitFor(callback, typeof options === "number" ? options : { timeout: patienceMs, ...options });
   };

@@ -44,7 +44,7 @@ function parseTokens(options: NonNullable<ParseArgsConfig["options"]>, args: rea
     return parseArgs({ args: [...args], options, allowPositionals: true, tokens: true });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    const hint = /^Unknown option '(?:-[^-]|.* )/.test(message) ? " Put -- before a text that begins with -." : "";
+    const hint = /^Unknown option '(?:-[^-]|[^']* )/.test(message) ? " Put -- before a text that begins with -." : "";
     throw new UsageError(`${message.split(/\.\s/, 1)[0]?.replace(/\.$/, "")}.${hint}`, { cause });
   }
 }

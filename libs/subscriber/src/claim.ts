@@ -68,25 +68,24 @@ export function createClaimTurns({ bus, fences, name, drain }: ClaimDeps): Claim
     const channel = toChannel("*");
     if (claimed.has(channel.subject)) throw new Error(`this program claims ${channel.pattern} already`);
     claimed.add(channel.subject);
-    const claims = await bus.claim({
-      channel,
-      durable: name,
-      slots,
-      async work(given) {
-        const { message, device, trace, signal } = given;
-        const { subject } = toChannel(device);
-        const isOld = given.attempt === 1 && bus.now() - given.storedAt > maxAgeMs;
-        if (isOld)
-          return bus.drop(subject, "too-old", { limit: `at most ${maxAgeMs} ms old`, message: message as object });
-        const arrival = { subject, device, trace };
-        const from = new ClaimSource(arrival, { ...turnOf(message), given }, known);
-        const pass = () => from.expire(signal.reason as Error);
-        signal.addEventListener("abort", pass, { once: true });
-        await withTimeout(
-          runTurn(() => handler(message, from), from),
-          { timeoutMs, from },
-        );
-      },
+    const work = async (given: Claim<z.infer<S>>) => {
+      const { message, device, trace, signal } = given;
+      const { subject } = toChannel(device);
+      const isOld = given.attempt === 1 && bus.now() - given.storedAt > maxAgeMs;
+      if (isOld)
+        return bus.drop(subject, "too-old", { limit: `at most ${maxAgeMs} ms old`, message: message as object });
+      const arrival = { subject, device, trace };
+      const from = new ClaimSource(arrival, { ...turnOf(message), given }, known);
+      const pass = () => from.expire(signal.reason as Error);
+      signal.addEventListener("abort", pass, { once: true });
+      await withTimeout(
+        runTurn(() => handler(message, from), from),
+        { timeoutMs, from },
+      );
+    };
+    const claims = await bus.claim({ channel, durable: name, slots, work }).catch((error: unknown) => {
+      claimed.delete(channel.subject);
+      throw error;
     });
     drain(
       (mode) => claims.drain(stopGraceMs[mode]),

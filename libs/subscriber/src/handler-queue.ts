@@ -91,8 +91,12 @@ export function createHandlerQueue<T, F extends Sender>(
     const queue = queues.get(lane);
     const isFree = running < concurrency && queue === undefined && !busy.has(lane);
     if (isFree) return start(message, from);
-    if (queued >= mostWaiting || (queue?.length ?? 0) >= waiting)
-      throw new DroppedError("queue-full", `at most ${waiting} messages that wait`);
+    if (queued >= mostWaiting) throw new DroppedError("queue-full", `at most ${mostWaiting} messages that wait`);
+    if ((queue?.length ?? 0) >= waiting)
+      throw new DroppedError(
+        "queue-full",
+        `at most ${waiting} messages that wait${order === "device" ? " of one device" : ""}`,
+      );
     queued += 1;
     return new Promise((resolve) => {
       const begin = () => resolve(runAsync(() => start(message, from)));

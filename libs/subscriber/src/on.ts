@@ -86,10 +86,15 @@ interface OnDeps extends Pick<Service<ConfigShape>, "drain"> {
 /** Creates `on` for a program. */
 export function createOn({ bus, fences, drain }: OnDeps): On {
   const work = createHandlerWork();
-  /** Subscriptions whose handlers are async. The others have no work to finish, and may bring what that of these awaits. */
+  /**
+   * Subscriptions that a stop closes: those of queues, whose other members go on, and those whose handlers are async. The others have
+   * no work to finish, and may bring what that of these awaits.
+   */
   const lasting = new Set<Closer>();
+  let isStopping = false;
   drain(
     async (mode) => {
+      isStopping = true;
       for (const subscription of lasting) subscription.close();
       await work.finish(mode);
     },
@@ -106,6 +111,7 @@ export function createOn({ bus, fences, drain }: OnDeps): On {
     const take = (message: z.infer<S>, arrival: Arrival) => {
       const result = enqueue(message, source(message, arrival));
       if (result instanceof Promise) lasting.add(subscription);
+      if (result instanceof Promise && isStopping) subscription.close();
       return work.track(result);
     };
     const closers = toChannels.map((toChannel) => bus.subscribe(toChannel(id), take, options));
@@ -115,6 +121,7 @@ export function createOn({ bus, fences, drain }: OnDeps): On {
         for (const closer of closers) closer.close();
       },
     };
+    if (queue !== undefined) lasting.add(subscription);
     return subscription;
   }
   const any = <T>(handle: Handler<T>): Listener<T, MessageSource> => {

@@ -23,7 +23,7 @@ export function splitSentences(text: string, language = "en"): readonly string[]
 
 /**
  * Joins the pieces of a text that is still being written, such as a model's tokens, to the sentences of its language. Gives each one
- * when the next one begins. A sentence of over 1000 characters is cut.
+ * when the next one begins. A sentence of over 1000 characters is cut, where it can be between words.
  */
 export async function* joinSentences(
   pieces: Iterable<string> | AsyncIterable<string>,
@@ -34,8 +34,12 @@ export async function* joinSentences(
   for await (const piece of pieces) {
     rest += piece;
     const sentences = [...segmenter.segment(rest)].map(({ segment }) => segment);
-    const isLong = (sentences.at(-1)?.length ?? 0) > longestSentence;
-    rest = isLong ? "" : (sentences.pop() ?? "");
+    rest = sentences.pop() ?? "";
+    if (rest.length > longestSentence) {
+      const word = Math.max(rest.search(/\s\S*$/), 0);
+      sentences.push(rest.slice(0, word || longestSentence));
+      rest = rest.slice(word || longestSentence);
+    }
     for (const sentence of sentences) if (sentence.trim() !== "") yield sentence.trim();
   }
   if (rest.trim() !== "") yield rest.trim();

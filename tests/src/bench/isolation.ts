@@ -124,7 +124,7 @@ async function waitForStop(signal: AbortSignal, ms: number | undefined): Promise
 /** Writes the table of the part. The ratios are to the turns without a bad program. */
 export function tabulateIsolation({ without, beside, noise }: Isolation, devices: number): readonly Table[] {
   const p99 = ({ firstSound }: IsolationRow) => firstSound.p99 / without.firstSound.p99;
-  const late = ({ over65 }: IsolationRow) => over65 / without.over65;
+  const late = ({ over65 }: IsolationRow) => (over65 === without.over65 ? 1 : over65 / without.over65);
   const range = (read: (row: IsolationRow) => number) =>
     [Math.min, Math.max].map((pick) => format(pick(...noise.map(read)))).join(" to ");
   return [

@@ -120,7 +120,7 @@ test("hops: they are PRODUCER and CONSUMER spans with the names and attributes o
   }
 });
 
-test("the model: it is a GenAI chat span, and a tool of the device is an execute_tool span", () => {
+test("the model: it is a GenAI chat span, and its tool is an execute_tool span", () => {
   const chat = only(spoken, "chat embedded");
   expect(chat.kind).toBe("client");
   expect(chat.events).toEqual(["first token"]);
@@ -132,7 +132,7 @@ test("the model: it is a GenAI chat span, and a tool of the device is an execute
   const tool = spoken.find(({ name }) => name.startsWith("execute_tool "));
   expect(tool?.attributes).toMatchObject({
     "gen_ai.operation.name": "execute_tool",
-    "gen_ai.tool.name": "self.audio_speaker.set_volume",
+    "gen_ai.tool.name": "set_volume",
   });
   for (const span of [chat, tool!]) expect(pathTo(spoken, span).at(-2)).toBe("dialogue");
 });

@@ -137,7 +137,7 @@ function openFile(path: string) {
       throw new CommandError(`cannot write ${path} (${code ?? message})`, { cause });
     }
   };
-  const isSpecial = statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+  const isSpecial = attempt(() => statSync(path, { throwIfNoEntry: false }))?.isFile() === false;
   const file = attempt(() => openSync(path, isSpecial ? "w" : "wx", 0o600));
   return {
     write: (bytes: Uint8Array) => attempt(() => writeFileSync(file, bytes)),

@@ -5,13 +5,14 @@ import { standInPrefix } from "./plan.ts";
 
 /**
  * Refuses a replay while devices are online that the programs of the system could speak to. Throws CommandError with their number.
- * Does nothing where NATS is away or does not permit to see them.
+ * Only says so where NATS is away or does not permit to see them.
  */
-export async function refuseBystanders({ connect }: Pick<Shell, "connect">): Promise<void> {
+export async function refuseBystanders({ connect, tell }: Pick<Shell, "connect" | "tell">): Promise<void> {
   const count = await countOnline(connect).catch((error: unknown) => {
     const isUnknown = [CommandError, BusAwayError, DeniedError].some((kind) => error instanceof kind);
-    if (isUnknown) return 0;
-    throw error;
+    if (!isUnknown) throw error;
+    tell(`voxbus: it is not known whether devices are online here: ${(error as Error).message}`);
+    return 0;
   });
   if (count === 0) return;
   const devices = count === 1 ? "1 device is" : `${count} devices are`;

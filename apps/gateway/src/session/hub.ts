@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Arrival, Closer, Trace } from "@voxbus/bus";
+import type { Arrival, Closer } from "@voxbus/bus";
 import {
   channels,
+  fitsDevice,
   groupsOf,
   type Command,
   type Outbound,
@@ -10,6 +11,7 @@ import {
 } from "@voxbus/protocol";
 import type { StopMode } from "@voxbus/subscriber";
 import { ulid } from "ulid";
+import { refusedFrames } from "../observe/refused-frames.ts";
 import type { DeviceRecords } from "./device-records.ts";
 import { drainSessions } from "./drain.ts";
 import type { SessionEnd } from "./ending.ts";
@@ -114,7 +116,9 @@ export function createHub(deps: SessionDeps, sessions: SessionTable, records: De
 
 /** Answers for a gateway's sessions on the bus, and follows whether NATS is there. */
 function listenOnBus({ bus, gateway, settings, observe }: SessionDeps, sessions: SessionTable): readonly Closer[] {
-  const deliverAll = (frame: Outbound, trace: Trace, group?: string) => {
+  const deliverAll = (frame: Outbound, { subject, trace }: Arrival, group?: string) => {
+    // Not once for each device.
+    if (frame.kind === "text" && !fitsDevice(frame.body)) return bus.drop(subject, "oversize", refusedFrames.oversize);
     for (const [device, session] of sessions.devices()) {
       session.contain(() => {
         if (group === undefined || groupsOf(settings.profile(device)).includes(group)) session.deliver(frame, trace);
@@ -132,9 +136,9 @@ function listenOnBus({ bus, gateway, settings, observe }: SessionDeps, sessions:
     else sessions.close(body.device, body.session, body.reason === "replaced" ? "replaced" : "disconnected");
   };
   return [
-    bus.subscribe(channels.fleetOut(), (frame, { trace }) => deliverAll(frame, trace)),
-    bus.subscribe(channels.groupOut("*"), (frame, { subject, trace }) =>
-      deliverAll(frame, trace, subject.split(".")[1]),
+    bus.subscribe(channels.fleetOut(), (frame, arrival) => deliverAll(frame, arrival)),
+    bus.subscribe(channels.groupOut("*"), (frame, arrival) =>
+      deliverAll(frame, arrival, arrival.subject.split(".")[1]),
     ),
     bus.respond(channels.replay(gateway), replay),
     bus.subscribe(channels.command(gateway), obey),

@@ -63,8 +63,7 @@ export function createDrops(log: BusLog): Drops {
     const { count: before = 0, publisher } = kinds.get(key) ?? {};
     kinds.delete(key);
     kinds.set(key, { ...drop, count: before + 1, at: Date.now(), ...(publisher !== undefined && { publisher }) });
-    const [oldest] = kinds.keys();
-    if (oldest !== undefined && kinds.size > maxRecent) kinds.delete(oldest);
+    if (kinds.size > maxRecent) kinds.delete(findOldest(kinds));
     return key;
   };
   const logged = (key: string, publisher?: string): void => {
@@ -151,7 +150,18 @@ export function createLineLimit(same = maxLines) {
   };
 }
 
-/** Gives a subject without its id, which the sender chooses: one sender who spoils many subjects hides no other. */
+/** Gives the key of the oldest drop of those that are most alike, so that a flood on many subjects hides no other kind. */
+function findOldest(kinds: ReadonlyMap<string, BadMessage>): string {
+  const alike = new Map<string, string[]>();
+  for (const [key, { subject, reason }] of kinds) {
+    const kind = `${nameKind(subject)} ${reason}`;
+    alike.set(kind, [...(alike.get(kind) ?? []), key]);
+  }
+  const [most = []] = [...alike.values()].toSorted((one, other) => other.length - one.length);
+  return most[0] ?? "";
+}
+
+/** Gives a subject without its id, which the sender chooses: a flood on many subjects hides no other kind. */
 function nameKind(subject: string): string {
   const tokens = subject.split(".");
   const at = Math.max(0, tokens.indexOf("device"));

@@ -29,7 +29,8 @@ export type Encoded<S extends z.ZodType> = Uint8Array & { readonly [encodedAs]: 
  */
 export function encodeEnvelope<S extends z.ZodType>(_schema: S, envelope: z.input<S>): Encoded<S> {
   const whole = { v: busVersion, ...(envelope as object) };
-  return encoder.encode(isWellFormed(whole) ? whole : repair(whole)) as Encoded<S>;
+  const data = encoder.encode(whole);
+  return (isWellFormed(whole) ? data : encoder.encode(repair(whole))) as Encoded<S>;
 }
 
 /**
@@ -54,11 +55,11 @@ export function decodeEnvelope<S extends z.ZodType>(schema: S, data: Uint8Array)
   throw new ProtocolError("bad-envelope", field, `${field}: ${issue?.message ?? "invalid"}`);
 }
 
-/** True if every text in a value can be written as UTF-8. What nests too deeply is left to the encoder. */
-function isWellFormed(value: unknown, depth = 0): boolean {
+/** True if every text in a value can be written as UTF-8. */
+function isWellFormed(value: unknown): boolean {
   if (typeof value === "string") return value.isWellFormed();
-  if (!isContainer(value) || depth > maxEnvelopeDepth) return true;
-  for (const key in value) if (!isWellFormed(value[key], depth + 1) || !key.isWellFormed()) return false;
+  if (!isContainer(value)) return true;
+  for (const key in value) if (!isWellFormed(value[key]) || !key.isWellFormed()) return false;
   return true;
 }
 
