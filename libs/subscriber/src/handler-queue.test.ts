@@ -68,7 +68,7 @@ test("handler queue: a device that waits does not take the places of others", as
   void put("a2");
   void put("a3");
   void put("b1");
-  expect(() => put("a4")).toThrow(new DroppedError("queue-full", "at most 2 messages that wait"));
+  expect(() => put("a4")).toThrow(new DroppedError("queue-full", "at most 2 messages that wait of one device"));
   end("a1");
   await first;
   await expect.poll(() => begun).toEqual(["a1", "b1"]);

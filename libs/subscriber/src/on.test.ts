@@ -171,6 +171,38 @@ test("on: a program that stops finishes the messages that have come, and takes n
   expect(said).toHaveLength(2);
 });
 
+test("on: a program that stops leaves a queue at once, and takes no second message of an async handler that was idle", async () => {
+  const begun: string[] = [];
+  let openGate = () => {};
+  const gate = new Promise<void>((resolve) => (openGate = resolve));
+  const take = async (name: string) => {
+    begun.push(name);
+    await gate;
+  };
+  const program = await programs.start(({ on }) => {
+    on.text(() => take("busy"), { device: "stop-3" });
+    on.text(() => take("queue"), { device: "stop-4", queue: "door" });
+    on.text(() => take("idle"), { device: "stop-5" });
+  });
+  const type = (device: string) =>
+    programs.gateway.publish(loose(channels.inText(device)), {
+      session: "s1",
+      seq: 1,
+      at: 1,
+      kind: "text",
+      body: "hello",
+    });
+  type("stop-3");
+  await vi.waitFor(() => expect(begun).toEqual(["busy"]));
+  const stopped = program.stop("drain");
+  for (const device of ["stop-4", "stop-5", "stop-5"]) type(device);
+  await vi.waitFor(() => expect(begun).toEqual(["busy", "idle"]));
+  await programs.gateway.flush();
+  openGate();
+  await stopped;
+  expect(begun).toEqual(["busy", "idle"]);
+});
+
 test("on: a stop in a hurry does not wait for a handler that hangs", async () => {
   let begin = () => {};
   let end = () => {};

@@ -102,16 +102,21 @@ test("error events: a flood is told a few times a minute, and hides no message o
   bus.subscribe(channels.inText(), () => undefined);
   bus.subscribe(channels.heard(), () => undefined);
   await bus.flush();
+  send("device.quiet.heard", { ...text, seq: 0 });
+  await errors.find(({ subject }) => subject === "device.quiet.heard");
   for (let n = 0; n < 1000; n += 1) send(`device.flood-${n % 20}.in.text`, { ...text, seq: 0 });
   await client.flush();
   // The last one is not limited.
-  await expect.poll(() => bus.stats().drops["bad-envelope"], { timeout: 10_000 }).toBe(1000);
+  await expect.poll(() => bus.stats().drops["bad-envelope"], { timeout: 10_000 }).toBe(1001);
   send("device.flood-1.heard", { ...text, seq: 0 });
   await errors.find(({ subject }) => subject === "device.flood-1.heard");
   await bus.flush();
   await watcher.flush();
-  expect(errors.items).toHaveLength(4);
-  expect(new Set(errors.items.map(({ subject }) => subject)).size).toBe(4);
+  expect(errors.items).toHaveLength(5);
+  expect(new Set(errors.items.map(({ subject }) => subject)).size).toBe(5);
+  const recent = bus.badMessages().map(({ subject }) => subject);
+  expect(recent).toContain("device.quiet.heard");
+  expect(recent).toHaveLength(16);
 });
 
 test("error events: the publisher of a message whose handler failed is named, and the limit of one that was dropped", async () => {

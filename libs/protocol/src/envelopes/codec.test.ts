@@ -121,6 +121,12 @@ describe("encodeEnvelope", () => {
     expect(read).toEqual({ ...given, v: 1, text: whole, list: [whole, { [whole]: whole }] });
   });
 
+  it("a value that contains itself: is refused at once", () => {
+    const parent: Record<string, unknown> = {};
+    for (let n = 0; n < 10; n += 1) parent[`child${n}`] = { parent, text: "a\ud800" };
+    expect(() => encodeEnvelope(z.any(), parent)).toThrow("deep");
+  });
+
   it("undefined fields: left out", () => {
     expect(encodeEnvelope(z.any(), { ...heard, confidence: undefined })).toEqual(encodeEnvelope(z.any(), heard));
   });
