@@ -55,7 +55,7 @@ const sizes = {
   replies: { text: "replies of the part opus-out", usual: "60", quick: "12" },
   "isolation-talking": { text: "talking devices of the part isolation", usual: "100", quick: "8" },
   "isolation-seconds": { text: "time beside each bad program, and without it before, s", usual: "20", quick: "1" },
-  "isolation-repeat": { text: "rounds of all bad programs", usual: "4", quick: "1" },
+  "isolation-repeat": { text: "rounds of all bad programs", usual: "3", quick: "1" },
   reached: { text: "devices of the part transports", usual: "5000", quick: "20" },
   "reached-talking": { text: "devices of that part whose frames are echoed", usual: "200", quick: "5" },
   "reached-turns": { text: "turns, alerts and tool calls of that part and of the part reach", usual: "20", quick: "2" },
