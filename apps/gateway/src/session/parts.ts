@@ -2,6 +2,7 @@ import type { Bus } from "@voxbus/bus";
 import type { Registry } from "@voxbus/presence";
 import { channels, type CloseName, type Features, type Profile } from "@voxbus/protocol";
 import type { Log } from "@voxbus/subscriber";
+import { isValid } from "ulid";
 import type { Limits } from "../limits.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
 import type { Counters } from "../observe/counters.ts";
@@ -28,6 +29,9 @@ import type { SessionDeps } from "./session-deps.ts";
 import type { Transport } from "./transport.ts";
 import type { TurnBudget } from "./turn-budget.ts";
 import { TurnLimit, type TurnLimitDeps } from "./turn-limit.ts";
+
+/** A session is this old when no frame for one before it can be on its way any more, ms. */
+const onItsWayMs = 60_000;
 
 type AllDeps = GateDeps &
   OutboxDeps &
@@ -233,6 +237,13 @@ export class Parts implements AllDeps {
 
   refuseFrame(...[reason, rule]: Parameters<FrameRefusal["refuseFrame"]>): void {
     this.bus.drop(channels.out(this.device).subject, reason, { ...refusedFrames[reason], ...rule });
+  }
+
+  /** Drops a frame for another session than this one, which began at `since`. A frame for an earlier one may have been on its way. */
+  refuseSession(session: string, since: number): void {
+    const isEarlier = isValid(session) && session < this.id;
+    if (isEarlier && this.bus.now() - since < onItsWayMs) this.drops["other-session"] += 1;
+    else this.refuseFrame("other-session");
   }
 
   /** Logs a field of the device's messages that is left out. */

@@ -8,7 +8,6 @@ import type {
   FramingVersion,
   Outbound,
 } from "@voxbus/protocol";
-import { isValid } from "ulid";
 import { count } from "../observe/counters.ts";
 import type { SessionEvents } from "../observe/session-events.ts";
 import type { Limits } from "../limits.ts";
@@ -20,9 +19,6 @@ import { Parts } from "./parts.ts";
 import type { SessionDeps } from "./session-deps.ts";
 import type { LifeState } from "./state.ts";
 import type { TransportSession } from "./transport.ts";
-
-/** A session is this old when no frame for one before it can be on its way any more, ms. */
-const onItsWayMs = 60_000;
 
 /** The hub of a session. It is told when the hello was answered, and when the session is to end: then it calls `end`. */
 export interface SessionOwner {
@@ -250,16 +246,8 @@ export class Session implements Ticker, TransportSession {
 
   #deliver(out: Outbound, trace: Trace): void {
     if (!this.#isOpen || this.ended) return this.#drop("no-session");
-    if (out.session !== undefined && out.session !== this.id) return this.#refuse(out.session);
+    if (out.session !== undefined && out.session !== this.id) return this.#parts.refuseSession(out.session, this.since);
     this.#parts.delivery.take(out, trace);
-  }
-
-  /** Drops a frame for another session. That of an earlier one may still have been on its way. */
-  #refuse(session: string): void {
-    const isEarlier = isValid(session) && session < this.id;
-    const isOnItsWay = isEarlier && this.#deps.bus.now() - this.since < onItsWayMs;
-    if (isOnItsWay) this.#drop("other-session");
-    else this.#parts.refuseFrame("other-session");
   }
 
   #drop(reason: DropReason): void {
