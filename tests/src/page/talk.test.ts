@@ -1,7 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { readWav, writeWav } from "@voxbus/audio";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { launchSystem, type LaunchedSystem } from "../e2e/launcher.ts";
@@ -11,23 +10,44 @@ import { recordSpeaker, readPlayed } from "./played.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const sample = (name: string) => fileURLToPath(new URL(`../../../samples/${name}.wav`, import.meta.url));
 const spoken = "that is twelve";
 
 let system: LaunchedSystem;
 let browser: Browser;
+let directory: string;
+
+/** Writes a recording of samples by their names, and of seconds of silence. Gives its path. */
+async function record(...parts: readonly (string | number)[]): Promise<string> {
+  const samples = parts.map(async (part) => {
+    if (typeof part === "number") return Array.from({ length: 16_000 * part }, () => 0);
+    return [...readWav(await readFile(new URL(`../../../samples/${part}.wav`, import.meta.url))).samples];
+  });
+  const file = join(directory, `${parts.join("-")}.wav`);
+  await writeFile(
+    file,
+    writeWav({ sampleRate: 16_000, samples: Int16Array.from((await Promise.all(samples)).flat()) }),
+  );
+  return file;
+}
+
+/** A question, some time after the microphone is opened: a busy machine loses the first sound. */
+const recordQuestion = () => record(3, "sum");
 
 beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "voxbus-talk-"));
   if (!isSkipped) system = await launchSystem();
 });
 afterEach(async () => {
   await browser.close();
   expect(browser.complaints).toEqual([]);
 });
-afterAll(() => system?.close());
+afterAll(async () => {
+  await system?.close();
+  await rm(directory, { recursive: true });
+});
 
 test.skipIf(isSkipped)("talk: a spoken question is answered aloud, with the timing of the turn", async () => {
-  browser = await openBrowser({ microphone: sample("sum") });
+  browser = await openBrowser({ microphone: await recordQuestion() });
   const recognize = await createRecognizer([spoken, ...decoys]);
   const { page } = browser;
   await recordSpeaker(page);
@@ -85,13 +105,7 @@ test.skipIf(isSkipped)("talk: the assistant switches this browser's lamp with it
 });
 
 test.skipIf(isSkipped)("talk: a user who may interrupt is answered in mid-story", async () => {
-  const read = async (name: string) => [...readWav(await readFile(sample(name))).samples];
-  const silence = Array.from({ length: 16_000 * 6 }, () => 0);
-  const directory = await mkdtemp(join(tmpdir(), "voxbus-barge-"));
-  const file = join(directory, "story-then-sum.wav");
-  const samples = Int16Array.from([...(await read("story")), ...silence, ...(await read("sum"))]);
-  await writeFile(file, writeWav({ sampleRate: 16_000, samples }));
-  browser = await openBrowser({ microphone: file });
+  browser = await openBrowser({ microphone: await record("story", 6, "sum") });
   const { page } = browser;
   await page.goto(system.monitor);
   await page.getByLabel("Let me interrupt by speaking").check();
@@ -99,7 +113,6 @@ test.skipIf(isSkipped)("talk: a user who may interrupt is answered in mid-story"
   await page.locator(".answer", { hasText: "Once upon a time" }).waitFor();
   await page.locator(".answer", { hasText: "That is 12." }).waitFor();
   expect(await page.locator(".answer").first().textContent()).not.toContain("the end of the story");
-  await rm(directory, { recursive: true });
 });
 
 test.skipIf(isSkipped)(
@@ -180,7 +193,7 @@ test.skipIf(isSkipped)(
 test.skipIf(isSkipped)(
   "talk: a question that is typed while the microphone is open is answered in the same session",
   async () => {
-    browser = await openBrowser({ microphone: sample("sum") });
+    browser = await openBrowser({ microphone: await recordQuestion() });
     const { page } = browser;
     let sessions = 0;
     page.on("websocket", (socket) => (sessions += Number(socket.url().includes("xiaozhi"))));
