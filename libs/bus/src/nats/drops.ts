@@ -137,12 +137,10 @@ export function createLineLimit(same = maxLines) {
       kinds.clear();
     }
     const key = `${subject} ${reason}`;
+    if (written.has(key) || written.size >= maxLines) return void (suppressed += 1);
     const kind = `${nameKind(subject)} ${reason}`;
     const lines = kinds.get(kind) ?? 0;
-    if (written.has(key) || written.size >= maxLines || lines >= same) {
-      suppressed += 1;
-      return;
-    }
+    if (lines >= same) return void (suppressed += 1);
     written.add(key);
     kinds.set(kind, lines + 1);
     write(suppressed);
