@@ -36,9 +36,10 @@ export async function* joinSentences(
     const sentences = [...segmenter.segment(rest)].map(({ segment }) => segment);
     rest = sentences.pop() ?? "";
     if (rest.length > longestSentence) {
-      const word = Math.max(rest.search(/\s\S*$/), 0);
-      sentences.push(rest.slice(0, word || longestSentence));
-      rest = rest.slice(word || longestSentence);
+      // Without white space, between characters.
+      const [cut = rest] = /^.+(?=\s)/s.exec(rest) ?? /^.{500}/su.exec(rest) ?? [];
+      sentences.push(cut);
+      rest = rest.slice(cut.length);
     }
     for (const sentence of sentences) if (sentence.trim() !== "") yield sentence.trim();
   }
