@@ -110,8 +110,10 @@ export function createOn({ bus, fences, drain }: OnDeps): On {
     const enqueue = createHandlerQueue(handle, limits);
     const take = (message: z.infer<S>, arrival: Arrival) => {
       const result = enqueue(message, source(message, arrival));
-      if (result instanceof Promise) lasting.add(subscription);
-      if (result instanceof Promise && isStopping) subscription.close();
+      if (result instanceof Promise) {
+        lasting.add(subscription);
+        if (isStopping) subscription.close();
+      }
       return work.track(result);
     };
     const closers = toChannels.map((toChannel) => bus.subscribe(toChannel(id), take, options));
