@@ -39,9 +39,9 @@ export const replayCommand = command({
 comes later than in the recording, the device waits for it. Nothing that was sent to a device is replayed.
 
 A replay speaks to no one by accident. The default is a gateway on this machine, and it is refused while devices are online
-there, unless --live is given. Devices get new ids (replay-ID). With --as or --keep-ids, a device that is online is refused;
-NATS has to be reachable then. But the system acts on what it hears: its tools and programs do what the recorded people
-asked for.
+there, unless --live is given. If NATS does not tell who is online, it says so and goes on. Devices get new ids
+(replay-ID). With --as or --keep-ids, a device that is online is refused; NATS has to be reachable then. But the system
+acts on what it hears: its tools and programs do what the recorded people asked for.
 
   voxbus replay bug.voxbus                              into the system on this machine
   voxbus replay night.voxbus --device hall --speed 4 --check`,
