@@ -61,7 +61,7 @@ function startBridge(
   if (unknown.length > 0) log.warn({ fields: unknown }, "unknown fields ignored");
   for (const server of servers) {
     const names = findBuiltInNames(server);
-    if (names.length > 0) log.warn({ server: server.name, names }, "built-in names risked");
+    if (names.length > 0) log.warn({ server: server.name, names }, "built-in tool names allowed");
   }
   const bridge = bridgeServers({
     servers,
