@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { channels, type Heard } from "@voxbus/protocol";
 import { createInbox } from "@voxbus/testing";
 import { beforeEach, expect, test, vi } from "vitest";
+import { createClaimTurns } from "./claim.ts";
 import type { FromClaim } from "./index.ts";
 import { readMetrics, useTestPrograms } from "./test-programs.ts";
 
@@ -24,6 +25,16 @@ const heard = (text: string): Heard => {
 };
 const type = (device: string, seq = 1) =>
   programs.gateway.store(channels.inText(device), { session: "s1", seq, at: 1, kind: "text", body: "hello" });
+
+test("claim: one that failed can be tried again", async () => {
+  const claims = { held: () => 0, drain: async () => undefined };
+  const claim = vi.fn().mockRejectedValueOnce(new Error("denied")).mockResolvedValue(claims);
+  const deps = { bus: { claim }, fences: { of: () => undefined }, name: "again", drain: () => undefined };
+  const { text } = createClaimTurns(deps as unknown as Parameters<typeof createClaimTurns>[0]);
+  await expect(text(() => undefined)).rejects.toThrow("denied");
+  await text(() => undefined);
+  expect(claim).toHaveBeenCalledTimes(2);
+});
 
 test("claim: transcripts and typed text come once, also those from before the program ran", async () => {
   const name = "claims-once";

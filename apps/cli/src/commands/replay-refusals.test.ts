@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { channels, encodeEnvelope } from "@voxbus/protocol";
 import { createRegistry } from "@voxbus/presence";
 import { connectTestBus, findFreePort, silentLog, startNatsServer } from "@voxbus/testing";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { createSession, writeRecording } from "../recording/test-recording.ts";
 import { startTestServer, type TestServer } from "../replay/test-gateway.ts";
 import { runCli } from "../test-cli.ts";
@@ -64,7 +64,9 @@ test("replay: a gateway that cannot be reached is named", async () => {
 test("replay: without --to or --live, it is refused while devices are online that are no stand-ins", async () => {
   await writeRecording(path, [createSession("kitchen", "s1").text(0, "a")]);
   const nats = await startNatsServer();
+  onTestFinished(() => nats.stop());
   const bus = await connectTestBus(nats.url);
+  onTestFinished(() => bus.close());
   const gateway = await createRegistry(bus, {
     id: "g1",
     epoch: "01J0000000000000000000000A",
@@ -74,13 +76,11 @@ test("replay: without --to or --live, it is refused while devices are online tha
     superseded: () => undefined,
     log: silentLog,
   });
+  onTestFinished(() => gateway.close());
   const presence = { session: "s1", since: 5, remote: "10.0.0.9", protocol: 1, features: {}, state: "active" } as const;
   for (const device of ["kitchen", "hall", "replay-hall"])
     await gateway.enter(device, { ...presence, session: device }, new AbortController().signal);
   const { code, stderr } = await runCli(["replay", path], { VOXBUS_NATS_URL: nats.url });
-  await gateway.close();
-  await bus.close();
-  await nats.stop();
   expect([code, stderr]).toEqual([1, expect.stringMatching(/^voxbus replay: 2 devices are online here.* --live\.\n$/)]);
 });
 

@@ -82,6 +82,14 @@ test("a frame of the session before, which was on its way, is only counted", asy
   expect(await errors.find((error) => error.subject === subject)).toMatchObject({ reason: "other-session" });
 });
 
+test("a frame for all devices that is too large is told once, and not for each device", async () => {
+  for (const id of ["told-fleet-1", "told-fleet-2"]) await gateways.connect(gateway, { id });
+  gateways.bus.publish(channels.fleetOut(), { kind: "text", body: alert("x".repeat(8192)) });
+  const told = await errors.find(({ subject }) => subject === channels.fleetOut().subject);
+  expect(told).toMatchObject({ reason: "oversize", field: "body", count: 1 });
+  expect(errors.items.filter(({ subject }) => subject.includes("told-fleet"))).toEqual([]);
+});
+
 test("a packet that fits into no datagram is counted and told", async () => {
   const device = await gateways.online("told-datagram");
   const audio = await openAudio(device);
