@@ -1,4 +1,4 @@
-import type { DropReason } from "@voxbus/protocol";
+import { InputError, type DropReason } from "@voxbus/protocol";
 
 /** Thrown when a compare-and-set lost because another writer was first. */
 export class ConflictError extends Error {
@@ -9,7 +9,7 @@ export class ConflictError extends Error {
  * Thrown by the handler of a message that is dropped. It is counted under `reason`, a drop reason of docs/protocol.md. `limit` is
  * the rule that the message breaks.
  */
-export class DroppedError extends Error {
+export class DroppedError extends InputError {
   override readonly name = "DroppedError";
   readonly reason: DropReason;
   readonly limit: string | undefined;

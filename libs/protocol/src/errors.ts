@@ -1,13 +1,27 @@
 /**
+ * An error about what others have sent, with the first `frames` of its stack, none by default. Who sends something wrong may
+ * send much of it. A stack then costs more than all the rest, and tells nothing about the sender.
+ */
+export abstract class InputError extends Error {
+  constructor(message: string, options?: ErrorOptions, frames = 0) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = frames;
+    super(message, options);
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+/**
  * Input that breaks the protocol. `code` is stable and documented in docs/protocol.md. `field` names the offending field,
  * and the message names the limit. Neither quotes a value.
  */
-export class ProtocolError extends Error {
+export class ProtocolError extends InputError {
   override readonly name = "ProtocolError";
   readonly code: ProtocolErrorCode;
   readonly field: string;
   constructor(code: ProtocolErrorCode, field: string, message: string, options?: ErrorOptions) {
-    super(message, options);
+    // A program's own code may have made an invalid id.
+    super(message, options, code === "bad-id" ? Error.stackTraceLimit : 0);
     this.code = code;
     this.field = field;
   }

@@ -1,5 +1,5 @@
 export { builtInTools } from "./built-in-tools.ts";
-export { namePath, ProtocolError, protocolErrors, type ProtocolErrorCode } from "./errors.ts";
+export { InputError, namePath, ProtocolError, protocolErrors, type ProtocolErrorCode } from "./errors.ts";
 export { deviceKey, deviceOfKey, isDeviceId, isName, parseDeviceId, parseName } from "./ids.ts";
 export { decodeFrame, encodeFrame, type AudioFrame, type FramingVersion } from "./device/framing.ts";
 export {

@@ -52,24 +52,30 @@ export interface Drops {
 /** Creates the drops of one connection. */
 export function createDrops(log: BusLog): Drops {
   const counts: Record<string, number> = {};
-  /** Drops by subject, reason and field, the newest last. */
-  const kinds = new Map<string, BadMessage>();
+  /** Drops by subject, reason and field. */
+  const kinds = new Map<string, DropKind>();
   const limitLines = createLineLimit(maxSameLines);
   let tell: ((message: BadMessage) => void) | undefined;
 
-  const count = (drop: Pick<BadMessage, "subject" | "reason" | "field" | "limit">): string => {
-    counts[drop.reason] = (counts[drop.reason] ?? 0) + 1;
-    const key = `${drop.subject} ${drop.reason} ${drop.field}`;
-    const { count: before = 0, publisher } = kinds.get(key) ?? {};
-    kinds.delete(key);
-    kinds.set(key, { ...drop, count: before + 1, at: Date.now(), ...(publisher !== undefined && { publisher }) });
+  const count = (drop: Pick<BadMessage, "subject" | "reason" | "field" | "limit">): DropKind => {
+    const { subject, reason, field, limit } = drop;
+    counts[reason] = (counts[reason] ?? 0) + 1;
+    const key = `${subject} ${reason} ${field}`;
+    let kind = kinds.get(key);
+    if (kind === undefined) {
+      kind = { alike: `${nameKind(subject)} ${reason}`, message: { ...drop, count: 0, at: 0 } };
+      kinds.set(key, kind);
+    }
+    const { message } = kind;
+    message.count += 1;
+    message.at = Date.now();
+    if (limit !== undefined) message.limit = limit;
     if (kinds.size > maxRecent) kinds.delete(findOldest(kinds));
-    return key;
+    return kind;
   };
-  const logged = (key: string, publisher?: string): void => {
-    const message = { ...kinds.get(key)!, ...(publisher !== undefined && { publisher }) };
-    kinds.set(key, message);
-    tell?.(message);
+  const logged = ({ message }: DropKind, publisher?: string): void => {
+    if (publisher !== undefined) message.publisher = publisher;
+    tell?.({ ...message });
   };
 
   const report: Drops["report"] = ({ subject, reason, field, limit, message }) => {
@@ -79,7 +85,7 @@ export function createDrops(log: BusLog): Drops {
       ...(field !== undefined && { field }),
       ...(limit !== undefined && { limit }),
     };
-    const key = count(drop);
+    const kind = count(drop);
     limitLines(drop, (suppressed) => {
       const publisher = message && findPublisher(subject, message);
       const isMalformed = reason === "bad-envelope" || reason === "newer-version";
@@ -87,24 +93,27 @@ export function createDrops(log: BusLog): Drops {
         { ...drop, ...(publisher !== undefined && { publisher }), suppressed },
         isMalformed ? "malformed message skipped" : "message dropped",
       );
-      logged(key, publisher);
+      logged(kind, publisher);
     });
   };
   const failed: Drops["failed"] = (long, err, data) => {
     if (err instanceof DroppedError)
       return report({ subject: long, reason: err.reason, limit: err.limit, message: data });
     const drop = { subject: cut(long), reason: "handler-failed" };
-    const key = count(drop);
+    const kind = count(drop);
     limitLines(drop, (suppressed) => {
       const publisher = data && findPublisher(long, data);
       log.error({ err, ...drop, ...(publisher !== undefined && { publisher }), suppressed }, "message handler failed");
-      logged(key, publisher);
+      logged(kind, publisher);
     });
   };
 
   return {
     counts: () => ({ ...counts }),
-    recent: () => [...kinds.values()].filter(({ at }) => Date.now() - at < recentMs),
+    recent: () =>
+      Array.from(kinds.values(), ({ message }) => ({ ...message }))
+        .filter(({ at }) => Date.now() - at < recentMs)
+        .toSorted((one, other) => one.at - other.at),
     onLogged: (listener) => void (tell = listener),
     failed,
     report,
@@ -148,15 +157,27 @@ export function createLineLimit(same = maxLines) {
   };
 }
 
+/** The drops of one subject, reason and field. */
+interface DropKind {
+  /** The reason and the subject without its id. */
+  readonly alike: string;
+  readonly message: Writable<BadMessage>;
+}
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** Gives the key of the oldest drop of those that are most alike, so that a flood on many subjects hides no other kind. */
-function findOldest(kinds: ReadonlyMap<string, BadMessage>): string {
-  const alike = new Map<string, string[]>();
-  for (const [key, { subject, reason }] of kinds) {
-    const kind = `${nameKind(subject)} ${reason}`;
-    alike.set(kind, [...(alike.get(kind) ?? []), key]);
+function findOldest(kinds: ReadonlyMap<string, DropKind>): string {
+  const groups = new Map<string, number>();
+  for (const { alike } of kinds.values()) groups.set(alike, (groups.get(alike) ?? 0) + 1);
+  const most = Math.max(...groups.values());
+  let oldest = "";
+  let since = Infinity;
+  for (const [key, { alike, message }] of kinds) {
+    if (groups.get(alike) !== most || message.at >= since) continue;
+    oldest = key;
+    since = message.at;
   }
-  const [most = []] = [...alike.values()].toSorted((one, other) => other.length - one.length);
-  return most[0] ?? "";
+  return oldest;
 }
 
 /** Gives a subject without its id, which the sender chooses: a flood on many subjects hides no other kind. */
