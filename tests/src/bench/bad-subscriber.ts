@@ -9,7 +9,9 @@ const burstMs = 10;
 /** How long a slow program works on one message, and how long a blocked one hears nothing, ms. */
 const slowMs = 200;
 const blockMs = 3000;
-const unackedAtMost = 100_000;
+/** The messages without an acknowledgement that NATS lets a consumer have: by default, and the most that one of voxbus has. */
+const usualUnacked = 1000;
+const mostUnacked = 100_000;
 
 const faults: Readonly<Record<string, (nc: NatsConnection) => Promise<unknown>>> = {
   async "slow subscriber"(nc) {
@@ -31,21 +33,8 @@ const faults: Readonly<Record<string, (nc: NatsConnection) => Promise<unknown>>>
       nc.subscribe(subject, { callback: () => undefined });
     }
   },
-  async "never acknowledges"(nc) {
-    const jsm = await jetstreamManager(nc);
-    const durable_name = `bad-${process.pid}`;
-    for (const stream of ["voxbus_DEVICE_IN", "voxbus_TURNS"]) {
-      await jsm.consumers.add(stream, {
-        durable_name,
-        ack_policy: AckPolicy.Explicit,
-        ack_wait: nanos(1000),
-        max_ack_pending: unackedAtMost,
-        inactive_threshold: nanos(30_000),
-      });
-      const consumer = await jetstream(nc).consumers.get(stream, durable_name);
-      await consumer.consume({ max_messages: 1000, callback: () => undefined });
-    }
-  },
+  "never acknowledges": (nc) => consumeWithoutAck(nc, usualUnacked),
+  "never acknowledges, 100,000 at once": (nc) => consumeWithoutAck(nc, mostUnacked),
   async "10,000 pieces of garbage/s"(nc) {
     const garbage = Uint8Array.of(0x86, 0xa1, 0x76, 0x01, 0xa7);
     const subjects = ["device.talker-0.out", "device.talker-1.in.audio", "device.talker-2.say", "stats.gateway"];
@@ -56,6 +45,23 @@ const faults: Readonly<Record<string, (nc: NatsConnection) => Promise<unknown>>>
     }, burstMs);
   },
 };
+
+/** Takes every stored message, again and again. */
+async function consumeWithoutAck(nc: NatsConnection, max_ack_pending: number): Promise<void> {
+  const jsm = await jetstreamManager(nc);
+  const durable_name = `bad-${process.pid}`;
+  for (const stream of ["voxbus_DEVICE_IN", "voxbus_TURNS"]) {
+    await jsm.consumers.add(stream, {
+      durable_name,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: nanos(1000),
+      max_ack_pending,
+      inactive_threshold: nanos(30_000),
+    });
+    const consumer = await jetstream(nc).consumers.get(stream, durable_name);
+    await consumer.consume({ max_messages: 1000, callback: () => undefined });
+  }
+}
 
 /** Stops this thread without use of a core, ms. */
 function stop(ms: number): void {

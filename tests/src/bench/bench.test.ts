@@ -159,9 +159,9 @@ test.runIf(isWhole)("bench: each kind of bad program runs beside talking devices
   expect(figures.failed).toEqual({});
   const { without, beside } = figures.isolation;
   expect(without.turns).toBeGreaterThan(0);
-  expect(beside).toHaveLength(6);
+  expect(beside).toHaveLength(7);
   expect(beside.reduce((sum, { turns }) => sum + turns, 0)).toBeGreaterThan(0);
-  expect(text.match(/, beside \/ without: \S+ \((?:meets|misses)/g)).toHaveLength(12);
+  expect(text.match(/, beside \/ without: \S+ \((?:meets|misses)/g)).toHaveLength(14);
 });
 
 test("bench: an interrupted run leaves no process behind", async () => {

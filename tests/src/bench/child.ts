@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { constants, setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import { listPids } from "./process-tree.ts";
 
@@ -43,6 +44,8 @@ export async function startChild(
     readonly args?: readonly string[];
     readonly env?: Readonly<Record<string, string>>;
     readonly flags?: readonly string[];
+    /** Whether all other processes go first. */
+    readonly isYielding?: boolean;
   } = {},
 ): Promise<Child> {
   const file = name.includes("/") ? `${root}${name}` : `${root}tests/dist/bench/${name}.js`;
@@ -53,6 +56,7 @@ export async function startChild(
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
+  if (options.isYielding && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   running.add(child);
   child.once("exit", () => running.delete(child));
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();

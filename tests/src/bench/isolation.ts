@@ -14,6 +14,7 @@ const faults = [
   "crash loop",
   "subscribed to everything",
   "never acknowledges",
+  "never acknowledges, 100,000 at once",
   "10,000 pieces of garbage/s",
 ] as const;
 type Fault = (typeof faults)[number];
@@ -95,12 +96,15 @@ function describe(turns: readonly TimedTurn[]): IsolationRow {
   return { turns: turns.length, firstSound: describeTail(waits), over65, unanswered: turns.length - ended.answered };
 }
 
-/** Starts a bad program, again and again if it ends. */
+/**
+ * Starts a bad program, again and again if it ends. The cores that it takes for itself are its own matter: it may have others, or
+ * fewer. What it does to the others through the bus is measured.
+ */
 function startBad(fault: Fault, url: string): { stop(): Promise<void> } {
   const stopped = new AbortController();
   const live = async () => {
     while (!stopped.signal.aborted) {
-      const child = await startChild("bad-subscriber", { args: [fault, url] }).catch(() => undefined);
+      const child = await startChild("bad-subscriber", { args: [fault, url], isYielding: true }).catch(() => undefined);
       const pause = child === undefined ? restartMs : undefined;
       const isOver = await waitForStop(stopped.signal, pause);
       if (isOver) await child?.stop();
