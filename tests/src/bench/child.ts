@@ -44,7 +44,7 @@ export async function startChild(
     readonly args?: readonly string[];
     readonly env?: Readonly<Record<string, string>>;
     readonly flags?: readonly string[];
-    /** Whether all other processes go first. */
+    /** Lets all other processes go first. */
     readonly isYielding?: boolean;
   } = {},
 ): Promise<Child> {

@@ -39,6 +39,8 @@ export interface Isolation {
 }
 
 const restartMs = 1000;
+/** The time in which a bad program starts and ends, ms. */
+const startMs = 500;
 /** The time for a bad program to start, and for turns beside it to end, ms; turns that begin in it count for neither side. */
 const longestSettleMs = 2000;
 /** The greatest ratio of a run beside a bad program to the one without it. */
@@ -54,7 +56,7 @@ export async function measureIsolation(
   try {
     const spanMs = spanSeconds * 1000;
     const plan = Array.from({ length: repeat }, () => faults).flat();
-    const seconds = (plan.length * 2 * (spanMs + settleMs)) / 1000;
+    const seconds = (plan.length * (2 * (spanMs + settleMs) + startMs)) / 1000;
     const run: TalkRun = { devices, seconds, kinds: turnKinds, spreadMs: settleMs, pauseMs };
     const began = performance.now();
     const running = talk.ask<TalkResult>("run", run);
