@@ -23,10 +23,12 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000 });
 const folder = "deploy/kubernetes";
 const { nats: natsPort, ...ports } = defaultPorts;
 const programNames = Object.keys(ports);
+/** The programs that only those have who add them. */
+const added = ["mcp", "asr-shadow", "dialogue-shadow"];
 /** The longest time of a drain, s (docs/operations.md, start and stop). */
 const drainS = 30;
 
-const whole = copyOverlay("production", ["../../mcp"]);
+const whole = copyOverlay("production", ["../../mcp", "../../shadow"]);
 const sleepers = copyOverlay("local");
 const overlays = {
   base: `${folder}/base`,
@@ -68,7 +70,12 @@ const programOf = ({ spec }: Manifest) => {
   return programs.find((one) => one.name === wanted)!;
 };
 /** The ports of each set of pods. */
-const podPorts = { ...ports, "gateway-mqtt": { mqtt: 1883, audio: 8884, ops: ports.gateway.ops } };
+const podPorts = {
+  ...ports,
+  "gateway-mqtt": { mqtt: 1883, audio: 8884, ops: ports.gateway.ops },
+  "asr-shadow": ports.asr,
+  "dialogue-shadow": ports.dialogue,
+};
 
 it.skipIf(missing !== undefined)(
   `objects: the API of Kubernetes has every field of them ${missing ?? ""}`,
@@ -81,7 +88,8 @@ it.skipIf(missing !== undefined)(
 
 describe.skipIf(missing !== undefined).each(names)(`kubernetes, %s ${missing ?? ""}`, (name) => {
   it("programs: each runs, in the namespace, and as many of each as the cluster needs", () => {
-    const all = name === "production with everything" ? programNames : programNames.filter((one) => one !== "mcp");
+    const usual = programNames.filter((one) => one !== "mcp");
+    const all = name === "production with everything" ? [...usual, ...added] : usual;
     expect(programsOf(name).map(({ metadata }) => metadata.name)).toEqual(expect.arrayContaining(all));
     for (const { kind, metadata } of manifestsOf(name)) {
       if (kind !== "Namespace")
@@ -94,8 +102,10 @@ describe.skipIf(missing !== undefined).each(names)(`kubernetes, %s ${missing ?? 
     const isThere = (kind: "ConfigMap" | "Secret", named: string) =>
       manifestsOf(name).some((one) => one.kind === kind && one.metadata.name === named) ||
       new RegExp(`create ${kind === "Secret" ? "secret (?:generic|tls)" : "configmap"} ${named}\\b`).test(created) ||
-      readPage(`${folder}/mcp/kustomization.yaml`).includes(
-        `create ${kind === "Secret" ? "secret generic" : "configmap"} ${named} `,
+      ["mcp", "shadow"].some((one) =>
+        readPage(`${folder}/${one}/kustomization.yaml`).includes(
+          `create ${kind === "Secret" ? "secret generic" : "configmap"} ${named} `,
+        ),
       );
     const needed = listPods(name).flatMap(({ spec: { template } }) => {
       const [{ env = [], envFrom = [] }] = template.spec.containers;
@@ -158,7 +168,7 @@ describe.skipIf(missing !== undefined).each(names)(`kubernetes, %s ${missing ?? 
       const [first, ...others] = manifestsOf(name).filter(
         ({ kind, metadata: { name: of } }) => kind === "PodDisruptionBudget" && of === metadata.name,
       );
-      if (metadata.name !== "mcp")
+      if (!added.includes(metadata.name))
         expect([metadata.name, first !== undefined, others]).toEqual([metadata.name, true, []]);
     }
   });
