@@ -80,6 +80,7 @@ async def main():
         await nc.subscribe(f"device.{device}.in.text", queue="brain", cb=hear)
         await nc.subscribe(f"device.{device}.in.control", cb=fence)
     await nc.flush()
+    await nc.flush()  # the ping of the first one may overtake the subscriptions
     print("ready", flush=True)
     await asyncio.Event().wait()
 

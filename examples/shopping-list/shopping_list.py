@@ -99,6 +99,7 @@ async def start(nc, path):
     service = await nats.micro.add_service(nc, name="shopping-list", version="1.0.0")
     await service.add_endpoint(name="shopping_list", subject="tool.shopping_list", handler=handle, metadata=METADATA)
     await nc.flush()
+    await nc.flush()  # the ping of the first one may overtake the subscriptions
 
 
 async def main():
