@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 
 /** Reads a port from the environment. An empty variable means `usual`. */
@@ -5,6 +6,22 @@ export function readPort(env, variable, usual) {
   const port = Number(env[variable] || usual);
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   throw new Error(`${variable}: expected a port from 0 to 65535, got ${JSON.stringify(env[variable])}`);
+}
+
+function listen(server, host, port) {
+  return new Promise((resolve, reject) => server.once("error", reject).listen({ host, port }, resolve));
+}
+
+/** Listens on any port below those that Linux gives to connections: no one else gets it before the program listens. */
+async function listenAnywhere(server, host) {
+  for (let tries = 0; tries < 100; tries += 1) {
+    try {
+      return await listen(server, host, randomInt(20_000, 32_000));
+    } catch (error) {
+      if (error.code !== "EADDRINUSE") throw error;
+    }
+  }
+  return listen(server, host, 0);
 }
 
 /**
@@ -20,7 +37,7 @@ export async function probePorts(wanted) {
       const server = createServer();
       servers.push(server);
       try {
-        await new Promise((resolve, reject) => server.once("error", reject).listen({ host, port }, resolve));
+        await (port === 0 ? listenAnywhere(server, host) : listen(server, host, port));
         ports.push(server.address().port);
       } catch (error) {
         // Other problems of an address are reported by the program itself.
