@@ -134,14 +134,21 @@ test("idle: a timer and what is said to a group or to all are shown to an MQTT d
   const yard = await connect("yard");
   const audio = await openAudio(talking!);
   audio.send(Buffer.from([0x18, 0]));
-  await vi.waitFor(async () =>
-    expect((await bus.bucket(buckets.presence).get("cellar"))?.value).toMatchObject({ audio: "open" }),
-  );
-  await vi.waitFor(async () => expect(await bus.bucket(buckets.presence).get("porch")).toBeDefined());
+  // The monitor speaks to those that it knows of.
+  await vi.waitFor(async () => {
+    const answer = await fetch(new URL("api/devices?group=outside", system.monitor));
+    const { devices: outside } = (await answer.json()) as {
+      readonly devices: readonly { id: string; audio?: string }[];
+    };
+    expect(outside.map(({ id }) => id).toSorted()).toEqual(["cellar", "porch", "yard"]);
+    expect(outside.find(({ id }) => id === "cellar")).toMatchObject({ audio: "open" });
+  });
   const headers = { "content-type": "application/json" };
   const say = (to: string, text: string) => async () => {
     const url = new URL(`api/${to}/say`, system.monitor);
-    await fetch(url, { method: "POST", headers, body: JSON.stringify({ text }) });
+    const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify({ text }) });
+    const { devices: addressed } = (await answer.json()) as { readonly devices: number };
+    expect(addressed).toBeGreaterThanOrEqual(3);
   };
   const ring = async () => {
     const dueAt = bus.now();
