@@ -99,8 +99,8 @@ function describe(turns: readonly TimedTurn[]): IsolationRow {
 }
 
 /**
- * Starts a bad program, again and again if it ends. The cores that it takes for itself are its own matter: it may have others, or
- * fewer. What it does to the others through the bus is measured.
+ * Starts a bad program, again and again if it ends. It yields the cores to all others: on a host of its own it would not have them,
+ * and what it does through the bus is measured.
  */
 function startBad(fault: Fault, url: string): { stop(): Promise<void> } {
   const stopped = new AbortController();

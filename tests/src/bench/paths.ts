@@ -47,6 +47,9 @@ const outAudio = { ...name, kind: "audio", duration: 60, body } as const;
 const generalIn = z.discriminatedUnion("kind", Inbound.options);
 const generalOut = z.discriminatedUnion("kind", Outbound.options);
 
+/** A map that ends after its first field. */
+const malformed = Uint8Array.of(0x86, 0xa1, 0x76, 0x01);
+
 async function listPaths(): Promise<readonly Path[]> {
   const inBytes = encodeEnvelope(InAudio, inAudio);
   const outBytes = encodeEnvelope(channels.out.schema, outAudio);
@@ -70,12 +73,27 @@ async function listPaths(): Promise<readonly Path[]> {
       now: () => decodeEnvelope(Inbound, inBytes),
     },
     {
+      what: "refuse a malformed message",
+      baseline: "the same and a stack",
+      before: () => [refuse(malformed), new Error("with a stack")],
+      now: () => refuse(malformed),
+    },
+    {
       what: "encode an audio frame of a device",
       baseline: "general encoder",
       before: () => encodeEnvelope(InAudio, inAudio),
       now: () => write(inAudio.seq, inAudio.at, body),
     },
   ];
+}
+
+/** Decodes bytes that are no message, and returns the error. */
+function refuse(bytes: Uint8Array): unknown {
+  try {
+    return decodeEnvelope(Outbound, bytes);
+  } catch (error) {
+    return error;
+  }
 }
 
 /** Resamples a packet's sound to the devices' rate. */
