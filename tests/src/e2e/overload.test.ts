@@ -4,7 +4,7 @@ import { foreignVariables, openTestDevice, startModelServer, type ModelServer, t
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launchSystem, type LaunchedSystem } from "./launcher.ts";
 
-/** The replies that tts speaks at the same time, and how long its speech server takes for each, ms. */
+/** The replies that tts speaks at the same time, and how long its speech server takes for one on average, ms. */
 const places = 8;
 const speechMs = 1000;
 const capacity = (places * 1000) / speechMs;
@@ -15,11 +15,21 @@ const sound = writeWav({ sampleRate: 24_000, samples: new Int16Array(24_000 * 0.
 /** Sentences that wait for the speech server, which speaks no more than `places` sentences at the same time. */
 const waiting: (() => void)[] = [];
 let speaking = 0;
+let spoken = 0;
+
+/**
+ * Gives how long the next sentence takes, ms. Equal times would keep places that became free together in step, once the machine had
+ * stood still: they would be more than the turns that had waited briefly, and go to late ones.
+ */
+function nextSpeechMs(): number {
+  spoken += 1;
+  return speechMs * (0.5 + ((spoken * 0.618) % 1));
+}
 
 async function speak(): Promise<Uint8Array> {
   if (speaking >= places) await new Promise<void>((resolve) => waiting.push(resolve));
   else speaking += 1;
-  await delay(speechMs);
+  await delay(nextSpeechMs());
   const next = waiting.shift();
   if (next) next();
   else speaking -= 1;
