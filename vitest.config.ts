@@ -10,10 +10,11 @@ if (old !== undefined) {
   );
 }
 
-/** Runs the three files that take minutes first. At the end, the other workers would wait for them. */
+/** Runs the long files that would begin late first. At the end, the other workers would wait for them. */
 class LongTestsFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isShort = ({ moduleId }: TestSpecification) => Number(!/\/(?:attacks|bench|field)\.test\.ts$/.test(moduleId));
+    const isShort = ({ moduleId }: TestSpecification) =>
+      Number(!/\/(?:attacks|bench|faults|field)\.test\.ts$/.test(moduleId));
     return (await super.sort(files)).toSorted((one, other) => isShort(one) - isShort(other));
   }
 }
