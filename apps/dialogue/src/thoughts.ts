@@ -1,7 +1,7 @@
 /** A pattern of the names of tags that models put thoughts between. */
 export const thoughtNames = "think(?:ing)?|thoughts?|thought_process|reason(?:ing)?|reflection|analysis|scratchpad";
 const begins = [
-  `(?:<|&lt;)(?:\\w+:)?(?:${thoughtNames})(?:\\s[^<>]*)?(?:>|&gt;)`,
+  `(?:<|&lt;)(?:\\w+:)?(?:${thoughtNames})(?:\\s[^<>]{0,200})?(?:>|&gt;)`,
   "\\[think\\]|◁think▷|<\\|begin_of_thought\\|>|<\\|channel\\|>\\s*analysis[^<]{0,40}<\\|message\\|>",
 ];
 const ends = [

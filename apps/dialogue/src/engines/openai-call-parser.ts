@@ -7,9 +7,11 @@ import { bareName } from "./tool-names.ts";
 const between = /<\|tool_call_end\|>|\[TOOL_CALLS\]|<\/?tool_call>/i;
 const within = /<\|[^<>|]{0,40}\|>|\[(?:CALL_ID|ARGS)\]/g;
 
+// A model may repeat a piece of a call until its answer ends. So each pattern takes time in proportion to the text: what could
+// begin anywhere begins at a mark or a word, and what repeats has a limit.
 const strings = `"(?:[^"\\\\]|\\\\.)*"|'(?:[^'\\\\]|\\\\.)*'`;
-const pythonCall = new RegExp(`([\\w.]+)\\(((?:[^()"']|${strings})*)\\)`, "g");
-const pythonArgument = new RegExp(`(\\w+)\\s*=\\s*(${strings}|[^,"']+)`, "g");
+const pythonCall = new RegExp(`(?<![\\w.])([\\w.]{1,128})\\(((?:[^()"']|${strings}){0,1000})\\)`, "g");
+const pythonArgument = new RegExp(`(?<!\\w)(\\w{1,128})\\s{0,9}=\\s*(${strings}|[^,"']+)`, "g");
 
 /** Parses the body of a notation of calls, which models write in many forms. Gives no calls if it is in none of them. */
 export function parseCalls(body: string): readonly CallPart[] {
@@ -17,22 +19,28 @@ export function parseCalls(body: string): readonly CallPart[] {
   const text = body.replaceAll(/<(\/?)\|\w+\|(?=\w)/g, "<$1").trim();
   const json = parseJson(text);
   if (json !== undefined) return readJsonCalls(json);
-  const [, channel, message = ""] = /\bto=([\w.:-]+)[^]*?<\|message\|>([^]*)/.exec(text) ?? [];
-  if (channel !== undefined) return [makeCall(channel, readParameters(message.replaceAll(within, "")))];
-  const elements = [...text.matchAll(/<(?:function=|invoke name=)"?([^">]+)"?>([^]*?)<\/(?:function|invoke)>/g)];
-  if (elements.length > 0) return elements.map(([, name = "", args = ""]) => makeCall(name, readParameters(args)));
+  const [header = "", ...messages] = text.split("<|message|>");
+  const [, channel] = /\bto=([\w.:-]+)/.exec(header) ?? [];
+  if (channel !== undefined && messages.length > 0)
+    return [makeCall(channel, readParameters(messages.join("").replaceAll(within, "")))];
+  const elements = [
+    ...findElements(text, /<function="?([^"<>]+)"?>/g, "</function>"),
+    ...findElements(text, /<invoke name="?([^"<>]+)"?>/g, "</invoke>"),
+  ];
+  if (elements.length > 0) return elements.map(([name, args]) => makeCall(name, readParameters(args)));
   const calls = text.split(between).flatMap((part) => parseOne(part.replaceAll(within, " ").trim()));
   return calls.length > 0 ? calls : parsePython(text);
 }
 
 /** Parses one call: JSON, lines of JSON, or a name with its arguments, which may be in a code fence. */
 function parseOne(text: string): readonly CallPart[] {
-  const lines = text.split(/[\n;](?=\s*\{)/).map(parseJson);
+  const lines = text.split(/[\n;](?=\s{0,99}\{)/).map(parseJson);
   if (!lines.includes(undefined)) return lines.flatMap(readJsonCalls);
   const [, name, rest = ""] =
-    /^(?:function\s+)?([\w.:-]+)(?:\s+\w+(?=\s*\{))?\s*(?:```\w*)?\s*([{<][^]*)?$/.exec(text) ?? [];
+    /^(?:function\s{1,9})?([\w.:-]+)(?:\s{1,9}\w+(?=\s{0,9}\{))?\s{0,99}(?:```\w*)?\s{0,99}([{<][^]*)?$/.exec(text) ??
+    [];
   if (name === undefined) return [];
-  return [makeCall(name, rest === "" ? {} : readParameters(rest.replace(/\s*```$/, "")))];
+  return [makeCall(name, rest === "" ? {} : readParameters(rest.replace(/```$/, "")))];
 }
 
 /** Reads calls in parsed JSON: one, a list, or wrapped as in an answer of the API. */
@@ -53,12 +61,26 @@ function readParameters(text: string): unknown {
   const json = parseJson(text.trim());
   if (json !== undefined) return json;
   const pairs = [
-    ...text.matchAll(/<parameter(?:=| name=)"?([^">]+)"?[^>]*>([^]*?)<\/parameter>/g),
-    ...text.matchAll(/<arg_key>([^]*?)<\/arg_key>\s*<arg_value>([^]*?)<\/arg_value>/g),
+    ...findElements(text, /<parameter(?:=| name=)"?([^"<>]+)(?:"[^<>]*)?>/g, "</parameter>"),
+    ...findElements(text, /<arg_key>([^<>]*)<\/arg_key>\s*<arg_value>/g, "</arg_value>"),
   ];
-  return Object.fromEntries(
-    pairs.map(([, key = "", value = ""]) => [key.trim(), parseJson(value.trim()) ?? value.trim()]),
-  );
+  return Object.fromEntries(pairs.map(([key, value]) => [key.trim(), parseJson(value.trim()) ?? value.trim()]));
+}
+
+/** Finds elements from an opening, whose first group is their name, to the next close. Gives their names and contents. */
+function findElements(
+  text: string,
+  open: RegExp,
+  close: string,
+): readonly (readonly [name: string, content: string])[] {
+  const found: [string, string][] = [];
+  for (let begun = open.exec(text); begun !== null; begun = open.exec(text)) {
+    const end = text.indexOf(close, open.lastIndex);
+    if (end === -1) break;
+    found.push([begun[1] ?? "", text.slice(open.lastIndex, end)]);
+    open.lastIndex = end + close.length;
+  }
+  return found;
 }
 
 /** Parses calls in the form of Python: `name(key=value)`. */
