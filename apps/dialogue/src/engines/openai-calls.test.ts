@@ -1,4 +1,4 @@
-import { startModelServer, type ChatEvent } from "@voxbus/testing";
+import { startModelServer, type ChatEvent, type ChatRequest } from "@voxbus/testing";
 import { expect, onTestFinished, test } from "vitest";
 import { createOpenAiEngine } from "./openai.ts";
 import { createTestPool, collectText, createAccess, createRequest, setVolume } from "./test-request.ts";
@@ -10,20 +10,33 @@ const chunk = (delta: object): ChatEvent => ({
 
 /** Lets the model stream these events, then say what the tool gave. Gives the answer, the calls and the second request. */
 async function answer(...events: readonly ChatEvent[]) {
-  const server = await startModelServer({
-    chat: ({ messages }) => (messages.at(-1)?.role === "tool" ? [`${messages.at(-1)?.content}`] : events),
-  });
+  const calls: unknown[] = [];
+  let second: ChatRequest | undefined;
+  const text = await converse((request) => {
+    const { messages } = request;
+    if (messages.at(-1)?.role !== "tool") return events;
+    second ??= request;
+    return [`${messages.at(-1)?.content}`];
+  }, calls);
+  const results = calls.length;
+  return { text, calls, second: second?.messages.at(-1 - results) };
+}
+
+/** Asks a model that answers with `chat`. Resolves with its text; `calls` gets the calls that it makes. */
+async function converse(
+  chat: (request: ChatRequest) => readonly ChatEvent[] | number,
+  calls: unknown[],
+): Promise<string> {
+  const server = await startModelServer({ chat });
   onTestFinished(() => server.close());
   const limits = { firstTokenMs: 15_000, nextTokenMs: 15_000, rounds: 3, identify: true };
   const engine = createOpenAiEngine({ url: server.url, pool: createTestPool(), model: "test", ...limits });
-  const calls: unknown[] = [];
   const call = async (name: string, args: object) => {
     calls.push([name, args]);
     return "true";
   };
   const device = createAccess({ tools: { list: [setVolume], call } });
-  const text = await collectText(engine, createRequest("set it to 50", { device }));
-  return { text, calls, second: server.requests.chat[1]?.messages.at(-2) };
+  return collectText(engine, createRequest("set it to 50", { device }));
 }
 
 test.each([
@@ -47,6 +60,50 @@ test.each([
     ? [chunk({ tool_calls: [call] }), chunk({ tool_calls: [{ index: 0, ...extra }] })]
     : [chunk({ tool_calls: [{ ...call, ...extra }] })];
   expect((await answer(...pieces)).second).toMatchObject({ tool_calls: [{ id: "c1", ...extra }] });
+});
+
+test("openai: calls without an index, in alternating pieces, are told apart by their ids", async () => {
+  const part = (id: string, args: string, name?: string) =>
+    chunk({ tool_calls: [{ id, type: "function", function: { name, arguments: args } }] });
+  const pieces = [part("a", '{"vol', volume), part("b", "{", "another"), part("a", 'ume":50}'), part("b", "}")];
+  expect((await answer(...pieces)).calls).toEqual([[setVolume.name, { volume: 50 }]]);
+});
+
+test("openai: a call without an id gets one that no other call has", async () => {
+  const part = (index: number, id?: string) =>
+    chunk({ tool_calls: [{ index, id, type: "function", function: { name: volume, arguments: '{"volume":50}' } }] });
+  const { second } = await answer(part(0, "call00001"), part(1));
+  const { tool_calls: calls = [] } = second as { tool_calls?: readonly { readonly id: string }[] };
+  expect(calls[0]?.id).toBe("call00001");
+  expect(new Set(calls.map(({ id }) => id)).size).toBe(2);
+});
+
+test("openai: a model that calls tools without end is stopped, and that is a failure if it says nothing", async () => {
+  const call = { name: volume, args: '{"volume":50}' };
+  for (const [words, outcome] of [
+    ["", "called tools after 3 rounds"],
+    ["Louder.", undefined],
+  ] as const) {
+    // prettier-ignore
+    const made: unknown[] = [];
+    const run = converse(() => (words === "" ? [call] : [words, call]), made);
+    if (outcome === undefined) expect(await run).toBe("Louder.Louder.Louder.Louder.");
+    else await expect(run).rejects.toThrow(outcome);
+    expect(made).toHaveLength(3);
+  }
+});
+
+test("openai: a model whose server takes no tools after a call is told what the call gave", async () => {
+  const calls: unknown[] = [];
+  let last: ChatRequest | undefined;
+  const text = await converse((request) => {
+    last = request;
+    if (request.messages.some(({ role }) => role === "tool")) return 500;
+    return request.tools ? [{ name: volume, args: '{"volume":50}' }] : ["Fine."];
+  }, calls);
+  expect(text).toBe("Fine.");
+  expect(calls).toHaveLength(1);
+  expect(last?.messages.at(-1)).toEqual({ role: "user", content: `(Result of ${volume} with {"volume":50}: true)` });
 });
 
 test("openai: a thought before a call goes back with it, and is not spoken", async () => {

@@ -60,8 +60,8 @@ const smallRequest = {
 } satisfies Omit<Completion, "model">;
 
 /**
- * Creates a function that requests completions. A request that is refused is repeated at once without each part that
- * servers are known to refuse, then without all of them. If that helps, the server is asked for a few words with the part:
+ * Creates a function that requests completions. A request that fails with 500, which may have any cause, is repeated as it is. One
+ * that is refused is repeated at once without each part that servers are known to refuse, then without all of them. If that helps, the server is asked for a few words with the part:
  * the request may have been too long, or its tools malformed. A part that is refused then is left out for 10 minutes.
  */
 export function createCompleter({ url, key, extra, onRefused, onRepeat, onTaken }: CompleterOptions): Complete {
@@ -96,9 +96,10 @@ export function createCompleter({ url, key, extra, onRefused, onRepeat, onTaken 
   return async (completion, options) => {
     const sent = requestParts.filter((part) => hasPart(completion, part) && !isRefused(part));
     let refusal: unknown;
-    const attempts = [[], ...sent.map((part) => [part]), ...(sent.length > 1 ? [sent] : [])];
-    for (const without of attempts) {
-      if (without.length > 0) onRepeat?.();
+    const attempts = [[], [], ...sent.map((part) => [part]), ...(sent.length > 1 ? [sent] : [])];
+    for (const [attempt, without] of attempts.entries()) {
+      if (attempt === 1 && statusOf(refusal) !== 500) continue;
+      if (attempt > 0) onRepeat?.();
       try {
         const parts = sent.filter((part) => !without.includes(part));
         const response = await post(completion, parts, options);
@@ -132,7 +133,7 @@ function hasPart({ tools, user, temperature, top_p, max_tokens }: Completion, pa
 /** Writes a request with only the given parts. */
 function shapeRequest(completion: Completion, parts: readonly RequestPart[]): Completion {
   const { tools, messages, user, ...rest } = parts.includes("parameters") ? completion : withoutParameters(completion);
-  const spoken = tools !== undefined && !parts.includes("tools") ? messages.flatMap(withoutCalls) : messages;
+  const spoken = tools !== undefined && !parts.includes("tools") ? messages.flatMap(tellCalls) : messages;
   return {
     ...rest,
     messages: parts.includes("roles") ? spoken : alternateRoles(spoken),
@@ -151,8 +152,18 @@ function withoutParameters({
   return rest;
 }
 
-function withoutCalls(message: ChatCompletionMessageParam): ChatCompletionMessageParam[] {
-  if (message.role === "tool") return [];
+/** Writes a call and its result as text. A model that does not see what it has done may do it again. */
+function tellCalls(
+  message: ChatCompletionMessageParam,
+  _index: number,
+  messages: readonly ChatCompletionMessageParam[],
+): ChatCompletionMessageParam[] {
+  if (message.role === "tool") {
+    const calls = messages.flatMap((one) => (one.role === "assistant" ? (one.tool_calls ?? []) : []));
+    const made = calls.find(({ id }) => id === message.tool_call_id);
+    const { name, arguments: args } = made?.type === "function" ? made.function : { name: "a function", arguments: "" };
+    return [{ role: "user", content: `(Result of ${name} with ${args}: ${message.content as string})` }];
+  }
   if (message.role !== "assistant" || message.tool_calls === undefined) return [message];
   return typeof message.content === "string" ? [{ role: "assistant", content: message.content }] : [];
 }

@@ -83,7 +83,9 @@ export interface PendingCall {
 /** Adds a part to its call, or begins a call. Servers give the same index to several calls, or new ids to one call. */
 export function addCallPart(calls: PendingCall[], part: CallPart): void {
   const { index, id, name, args, extra } = part;
-  const last = index === undefined ? calls.at(-1) : calls.findLast((call) => call.index === index);
+  const isSame = (call: PendingCall) =>
+    index === undefined ? id !== undefined && call.id === id : call.index === index;
+  const last = calls.findLast(isSame) ?? (index === undefined ? calls.at(-1) : undefined);
   if (last === undefined || beginsCall(last, part)) {
     calls.push({ index, id, name: name ?? "", args, extra });
     return;

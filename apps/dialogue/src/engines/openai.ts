@@ -101,6 +101,11 @@ async function* answer(
     }
     if (signal.aborted) return;
     if (calls.length === 0) return;
+    if (round === options.rounds) {
+      // It has said something, or else its user must hear that there is no answer.
+      if (text.trim() !== "") return;
+      throw new Error(`the model "${options.model}" called tools after ${options.rounds} rounds of calls`);
+    }
     yield { type: "paragraph" };
     const made = calls.map((call) => ({ ...call, args: readObject(call.args), id: chooseId(call.id, ids) }));
     messages.push(describeCalls({ text, thought }, made));
@@ -198,7 +203,8 @@ interface MadeCall {
 
 /** Gives the id of a call, or one of our own if it has none or another call has it. Some models want 9 letters and digits. */
 function chooseId(given: string | undefined, ids: Set<string>): string {
-  const id = given === undefined || ids.has(given) ? `call${String(ids.size).padStart(5, "0")}` : given;
+  let id = given;
+  for (let n = ids.size; id === undefined || ids.has(id); n += 1) id = `call${String(n).padStart(5, "0")}`;
   ids.add(id);
   return id;
 }
