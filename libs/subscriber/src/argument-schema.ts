@@ -14,7 +14,9 @@ const shownProblems = 5;
 const maxWork = 2_000_000;
 const maxFullWork = 100_000;
 
-const options = { strict: false, logger: false, addUsedSchema: false } as const;
+/** A number such as 0.3 is no whole multiple of 0.1 in binary. */
+const multipleOfPrecision = 9;
+const options = { strict: false, logger: false, addUsedSchema: false, multipleOfPrecision } as const;
 const ajv = new Ajv2020(options);
 const allErrorsAjv = new Ajv2020({ ...options, allErrors: true });
 

@@ -17,6 +17,8 @@ const maxSchemaDepth = 64;
 const maxExpandedDepth = 128;
 
 const single = ["additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then"] as const;
+/** The keywords that refuse what the schema of `contains`, `if` or `not` takes. */
+const refusers: Readonly<Record<string, string>> = { contains: "maxContains", if: "if", not: "not" };
 const lists = ["allOf", "anyOf", "oneOf", "prefixItems"] as const;
 const maps = ["dependentSchemas", "properties"] as const;
 
@@ -51,6 +53,10 @@ const Keywords = z
   })
   .partial();
 const plain = Object.keys(Keywords.shape);
+/** Keywords that decide nothing. One that is neither here nor above is not checked. */
+const annotations =
+  "$anchor $comment $defs $id $ref $schema default definitions deprecated description examples readOnly title writeOnly";
+const understood = new Set<string>([...plain, ...single, ...lists, ...maps, ...annotations.split(" ")]);
 
 /** A schema that can be used. `expanded` has its references filled in, and `size` counts its parts. */
 export interface ReadSchema {
@@ -80,11 +86,14 @@ function parse(text: string): unknown {
 
 /**
  * Gives a schema with only the keywords that are checked, with its references filled in, and the number of its parts. Where a
- * reference comes back to itself, anything fits. So the work of a check has a limit.
+ * reference comes back to itself, anything fits. So the work of a check has a limit. What the whole schema takes, this one takes
+ * too: a keyword that refuses what another schema takes is left out if that schema is not checked in full.
  */
 function expandSchema(root: Schema): Pick<ReadSchema, "expanded" | "size"> {
   let schemas = 0;
   let listed = 0;
+  /** The keywords that were left out. */
+  let unchecked = 0;
   const expand = (schema: unknown, at: string, within: readonly string[]): Schema | boolean => {
     if (typeof schema === "boolean") return schema;
     if (!isMap(schema)) throw new SchemaError(`${at}: expected each schema to be an object or a boolean`);
@@ -92,6 +101,7 @@ function expandSchema(root: Schema): Pick<ReadSchema, "expanded" | "size"> {
     if (schemas > mostSchemas)
       throw new SchemaError(`expected at most ${mostSchemas} schemas, with all references filled in`);
     const own: Record<string, unknown> = {};
+    unchecked += Object.keys(schema).filter((keyword) => !understood.has(keyword)).length;
     for (const keyword of plain) {
       if (schema[keyword] === undefined) continue;
       own[keyword] = schema[keyword];
@@ -108,11 +118,22 @@ function expandSchema(root: Schema): Pick<ReadSchema, "expanded" | "size"> {
       const value = schema[keyword];
       // Older drafts write a list here.
       if (keyword === "items" && Array.isArray(value)) own["prefixItems"] = expandList(keyword, value);
-      else if (value !== undefined) own[keyword] = expand(value, `${at}/${keyword}`, within);
+      else if (value !== undefined) {
+        const before = unchecked;
+        own[keyword] = expand(value, `${at}/${keyword}`, within);
+        if (unchecked > before) delete own[refusers[keyword] ?? ""];
+      }
     }
+    // What a pattern names is no additional property.
+    if (schema["patternProperties"] !== undefined) delete own["additionalProperties"];
+    const alternatives: unknown[] = [];
     for (const keyword of lists) {
       const value = schema[keyword];
-      if (Array.isArray(value)) own[keyword] = expandList(keyword, value);
+      if (!Array.isArray(value)) continue;
+      const before = unchecked;
+      const expanded = expandList(keyword, value);
+      if (keyword === "oneOf" && unchecked > before) alternatives.push({ anyOf: expanded });
+      else own[keyword] = expanded;
     }
     for (const keyword of maps) {
       const value = schema[keyword];
@@ -124,8 +145,11 @@ function expandSchema(root: Schema): Pick<ReadSchema, "expanded" | "size"> {
       own[keyword] = Object.fromEntries(expanded);
     }
     const { $ref } = schema;
-    if (typeof $ref !== "string" || within.includes($ref)) return own;
-    return { allOf: [own, expand(resolve(root, $ref), at, [...within, $ref])] };
+    if (typeof $ref === "string") {
+      if (within.includes($ref)) unchecked += 1;
+      else alternatives.push(expand(resolve(root, $ref), at, [...within, $ref]));
+    }
+    return alternatives.length === 0 ? own : { allOf: [own, ...alternatives] };
   };
   return { expanded: expand(root, "schema", []) as Schema, size: schemas + listed };
 }
