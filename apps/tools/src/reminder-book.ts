@@ -29,20 +29,31 @@ export interface ReminderBook {
 /** Opens the book. */
 export function openReminderBook(bus: Bus): ReminderBook {
   const bucket = bus.bucket(buckets.reminders);
-  const list: ReminderBook["list"] = async (device) => {
+  /** Reads the entries of a device, in the order in which they were stored. */
+  const read = async (device: string) => {
     // The bucket also lists those that were removed.
     const entries = await Promise.all((await bucket.ids(device)).map((id) => bucket.get(id)));
     return entries
-      .flatMap((entry) => (entry?.value ? { id: entry.id, ...entry.value } : []))
-      .toSorted((one, other) => one.dueAt - other.dueAt);
+      .flatMap((entry) => (entry?.value ? [{ ...entry, value: entry.value }] : []))
+      .toSorted((one, other) => one.revision - other.revision);
   };
   return {
-    list,
+    async list(device) {
+      const reminders = (await read(device)).map(({ id, value }) => ({ id, ...value }));
+      return reminders.toSorted((one, other) => one.dueAt - other.dueAt);
+    },
     async add(id, reminder) {
-      const others = await list(reminder.device);
-      if (others.some((one) => one.id === id)) return;
-      if (others.length >= maxPerDevice) throw new TooManyRemindersError(`a device has at most ${maxPerDevice}`);
-      await bucket.modify(id, (found) => (found === undefined ? reminder : undefined));
+      const { device } = reminder;
+      const isAmong = (reminders: readonly { readonly id: string }[]) => reminders.some((one) => one.id === id);
+      const others = await read(device);
+      if (isAmong(others)) return;
+      if (others.length < maxPerDevice) {
+        await bucket.modify(id, (found) => (found === undefined ? reminder : undefined));
+        // Others may have been stored at the same time. The first ones stay.
+        if (isAmong((await read(device)).slice(0, maxPerDevice))) return;
+        await bucket.remove(id);
+      }
+      throw new TooManyRemindersError(`a device has at most ${maxPerDevice}`);
     },
     remove: (id) => bucket.remove(id),
   };
