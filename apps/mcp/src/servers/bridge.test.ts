@@ -1,4 +1,5 @@
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import type { ServerAddress } from "./servers-file.ts";
 import { startBridge, stdioServer } from "./test-bridge.ts";
 
 const long = { timeout: 15_000 };
@@ -118,6 +119,40 @@ test("bridge: a process that dies in mid-call is started again; meanwhile its to
   await awaitTool("one_echo");
   expect(await call("one_echo", { text: "back" })).toBe("back");
   expect(bridge.states()[0]).toMatchObject({ connected: true, restarts: 1 });
+});
+
+test("bridge: an error that a server answers is told to the model, whatever its code, and the connection stands", async () => {
+  const { bridge, call, outcomes } = startBridge([stdioServer("one", "rough")]);
+  await bridge.tried;
+  const canceling = new AbortController();
+  const hanging = call("one_hang", {}, canceling.signal);
+  for (const code of [-32_000, -32_001, -32_603, -1, 42])
+    await expect(call("one_fail", { code })).rejects.toThrow(/^too many requests$/);
+  await expect(call("one_deep")).rejects.toThrow("the server's answer cannot be used");
+  expect(outcomes).toEqual(Array.from({ length: 6 }, () => "one refused"));
+  canceling.abort(new Error("fenced"));
+  await expect(hanging).rejects.toThrow("fenced");
+  expect(bridge.states()[0]).toMatchObject({ connected: true, restarts: 0 });
+});
+
+test("bridge: a list that is read again and again leaves nothing behind", async () => {
+  const warned = vi.fn();
+  process.on("warning", warned);
+  onTestFinished(() => void process.off("warning", warned));
+  const { bridge, tools } = startBridge([stdioServer("one", "rough")], { refreshMs: 10 });
+  await bridge.tried;
+  await vi.waitFor(() => expect(tools.get("one_fail")?.description).toBe("list 40"), long);
+  expect(warned).not.toHaveBeenCalled();
+});
+
+test("bridge: a secret of several lines, and one that is cut off, are not logged", async () => {
+  const TOKEN = "token-0123456789-0123456789";
+  const KEY = "first line of a key\r\nsecond line of a key\nend";
+  const address = { ...stdioServer("one", "secrets").address, env: { KEY, TOKEN } } as ServerAddress;
+  const { bridge, lines } = startBridge([stdioServer("one", "secrets", { address, secrets: [KEY, TOKEN] })]);
+  await bridge.tried;
+  const shown = lines.flatMap(({ fields: { line } }) => (typeof line === "string" ? line.replace(/x+/, "") : []));
+  expect(shown).toEqual(["***", "***", "end", "***"]);
 });
 
 test("bridge: a server that does not initialize in time is logged, and the others work", async () => {

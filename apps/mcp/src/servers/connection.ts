@@ -1,14 +1,17 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import type { RequestOptions } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import type { Log } from "@voxbus/subscriber";
 import { explainFailure, nameReason, ServerLostError, ServerTimeoutError } from "./errors.ts";
 import type { ServerSettings } from "./servers-file.ts";
 import { followStderr } from "./stderr-log.ts";
-import { readToolList, type McpToolList } from "./tool-list.ts";
+import { readToolList, ToolPage, type McpToolList } from "./tool-list.ts";
 import { CallResult, readResult, type ToolText } from "./tool-result.ts";
 import { createTransport } from "./transports.ts";
 
+/** The time by which the SDK waits longer than a request may take, ms. */
+const graceMs = 1000;
 const maxMessages = 2000;
 const floodMs = 10_000;
 const quietMs = 60_000;
@@ -75,27 +78,25 @@ export async function connectServer(
   }
   // Before, it would hide the reason for which the SDK closes a connection that it cannot initialize.
   client.onclose = () => void ending.end(new ServerLostError("the connection ended"));
+  const ask = createAsker(ending);
   const { name = "", version = "" } = client.getServerVersion() ?? {};
   return {
     version: `${name} ${version}`.trim().slice(0, 100),
-    async list(most) {
-      try {
-        return await readToolList(client, { most, timeoutMs: startMs }, ending.signal);
-      } catch (error) {
-        ending.signal.throwIfAborted();
-        throw explainFailure(error, startMs);
-      }
-    },
+    list: (most) =>
+      ask(
+        (options) => readToolList((request) => client.request(request, ToolPage, options), most),
+        startMs,
+        ending.signal,
+      ),
     async call(name, args, callSignal) {
       stderr?.hush();
       const request = { method: "tools/call", params: { name, arguments: { ...args } } } as const;
+      const read = async (options: RequestOptions) => readResult(await client.request(request, CallResult, options));
       try {
-        return readResult(await client.request(request, CallResult, { timeout: timeoutMs, signal: callSignal }));
+        return await ask(read, timeoutMs, callSignal);
       } catch (error) {
-        callSignal.throwIfAborted();
-        const problem = explainFailure(error, timeoutMs);
-        if (problem instanceof ServerLostError) void ending.end(problem);
-        throw problem;
+        if (error instanceof ServerLostError) void ending.end(error);
+        throw error;
       }
     },
     lost: ending.ended,
@@ -138,6 +139,34 @@ function createEnding(close: () => Promise<void>): Ending {
       }
       return closed;
     },
+  };
+}
+
+/** Sends a request. Throws the signal's reason, or one of the server's errors. */
+type Ask = <T>(send: (options: RequestOptions) => Promise<T>, timeoutMs: number, signal: AbortSignal) => Promise<T>;
+
+/**
+ * Creates the requests of a connection. The SDK names an end and a timeout of its own by codes that a server may send too, and keeps
+ * its hold on a signal for ever: so each request has its own signal and timer.
+ */
+function createAsker(ending: Ending): Ask {
+  return async (send, timeoutMs, signal) => {
+    const control = new AbortController();
+    const stop = () => control.abort(signal.reason);
+    const expire = () => control.abort(new ServerTimeoutError(`the server did not answer within ${timeoutMs} ms`));
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    const timer = setTimeout(expire, timeoutMs);
+    try {
+      return await send({ signal: control.signal, timeout: timeoutMs + graceMs });
+    } catch (error) {
+      control.signal.throwIfAborted();
+      if (!ending.signal.aborted) throw explainFailure(error);
+      throw new ServerLostError("the server ended during the call", { cause: ending.signal.reason });
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    }
   };
 }
 

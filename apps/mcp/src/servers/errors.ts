@@ -34,23 +34,18 @@ const maxLength = 500;
 /** The statuses of a server that does not know this client, or no longer. */
 const lostStatuses = [401, 403, 404, 410];
 
-/** Turns the SDK's error of a call into one of the errors above. */
-export function explainFailure(error: unknown, timeoutMs: number): Error {
-  if (error instanceof McpError) {
-    if (error.code === (ErrorCode.RequestTimeout as number)) {
-      return new ServerTimeoutError(`the tool did not answer within ${timeoutMs} ms`, { cause: error });
-    }
-    if (error.code === (ErrorCode.ConnectionClosed as number)) {
-      return new ServerLostError("the server ended during the call", { cause: error });
-    }
-    return new ServerRefusedError(error.message.replace(/^MCP error -?\d+: /, "").slice(0, maxLength), {
-      cause: error,
-    });
-  }
-  const status = error instanceof StreamableHTTPError ? (error.code ?? -1) : -1;
-  if (status > 0 && !lostStatuses.includes(status)) {
-    return new ServerRefusedError(`the server answered HTTP ${status}`, { cause: error });
-  }
+/** The names of errors about an answer that came, and cannot be used. */
+const unusable = ["SyntaxError", "RangeError", "ZodError", "$ZodError"];
+
+/** Turns the SDK's error of a request into one of the errors above. The connection stands, and the time is not over. */
+export function explainFailure(error: unknown): Error {
+  const refuse = (reason: string) => new ServerRefusedError(reason, { cause: error });
+  if (error instanceof McpError)
+    return refuse(error.message.replace(/^(?:MCP error -?\d+: )+/, "").slice(0, maxLength));
+  const status = error instanceof StreamableHTTPError ? (error.code ?? -1) : undefined;
+  if (status === -1 || (error instanceof Error && unusable.includes(error.name)))
+    return refuse("the server's answer cannot be used");
+  if (status !== undefined && !lostStatuses.includes(status)) return refuse(`the server answered HTTP ${status}`);
   return new ServerLostError("the server could not be reached", { cause: error });
 }
 

@@ -1,5 +1,6 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { httpServer, startBridge } from "./test-bridge.ts";
 import { startHttpServer } from "./test-http-server.ts";
@@ -76,6 +77,38 @@ test.each(transports)("remote server ($path): a message that is too large ends t
     long,
   );
   await awaitTool("web_echo");
+});
+
+test("remote server: an answer that cannot be used fails its call, and the connection stands", async () => {
+  const answers: Readonly<Record<string, object>> = {
+    initialize: { protocolVersion: "2025-03-26", capabilities: { tools: {} }, serverInfo: { name: "x", version: "1" } },
+    "tools/list": { tools: [{ name: "echo", inputSchema: { type: "object" } }] },
+  };
+  let [type, body] = ["", ""];
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const { method, id } = JSON.parse((await text(request)) || "{}") as { method?: string; id?: number };
+    const result = answers[method ?? ""];
+    if (method === "tools/call") response.writeHead(200, { "content-type": type }).end(body);
+    else if (result === undefined) response.writeHead(method === undefined ? 405 : 202).end();
+    else {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ jsonrpc: "2.0", id, result }));
+    }
+  };
+  const server = createServer((request, response) => void answer(request, response));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const { bridge, call } = startBridge([httpServer("web", `http://127.0.0.1:${port}/mcp`)]);
+  await bridge.tried;
+  for ([type, body] of [
+    ["text/html", "<h1>Please wait</h1>"],
+    ["application/json", ""],
+    ["application/json", "{"],
+    ["application/json", '{"jsonrpc":"3.0"}'],
+  ] as const)
+    await expect(call("web_echo")).rejects.toThrow("the server's answer cannot be used");
+  expect(bridge.states()[0]).toMatchObject({ connected: true, restarts: 0 });
 });
 
 test("remote server: one that accepts a connection and never answers is given up", async () => {

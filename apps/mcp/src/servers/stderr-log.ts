@@ -15,16 +15,29 @@ export function followStderr(
   let rest = "";
   let isHushed = false;
   // Words as short as these would hide half of each line.
-  const hidden = secrets.filter((secret) => secret.length >= 4).toSorted((a, b) => b.length - a.length);
+  const hidden = secrets
+    .flatMap((secret) => secret.split(/\r?\n/))
+    .filter((line) => line.length >= 4)
+    .toSorted((a, b) => b.length - a.length);
+  // A secret that begins within what is shown is held to its end.
+  const held = maxLength + (hidden[0]?.length ?? 0);
+  const hide = (line: string) => {
+    const cover = (text: string, secret: string) => text.replaceAll(secret, "*".repeat(secret.length));
+    return hidden
+      .reduce(cover, line)
+      .slice(0, maxLength)
+      .replaceAll(/\*{4,}/g, "***");
+  };
+  stream.setEncoding("utf8");
   stream.on("error", () => undefined);
-  stream.on("data", (chunk: Buffer) => {
+  stream.on("data", (chunk: string) => {
     if (isHushed) return;
-    const parts = (rest + chunk.toString("utf8")).split("\n");
-    rest = (parts.pop() ?? "").slice(0, maxLength);
+    const parts = (rest + chunk).split(/\r?\n/);
+    rest = (parts.pop() ?? "").slice(0, held);
     for (const part of parts) {
       if (lines >= maxLines) break;
       lines += 1;
-      show(hidden.reduce((text, secret) => text.replaceAll(secret, "***"), part).slice(0, maxLength));
+      show(hide(part));
     }
     isHushed = lines >= maxLines;
   });

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
-import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
+import { CallToolRequestSchema, ListToolsRequestSchema, McpError } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
 
 // An MCP server for the tests of the bridge. Its argument names a way to misbehave.
@@ -83,6 +83,27 @@ function createOdd() {
   return server;
 }
 
+/** Answers calls with errors of the protocol, and with what cannot be read. */
+function createRough() {
+  const server = new Server({ name: "rough", version: "1" }, { capabilities: { tools: {} } });
+  const tools = ["fail", "deep", "hang"].map((name) => ({ name, inputSchema: { type: "object" } }));
+  let pages = 0;
+  server.setRequestHandler(ListToolsRequestSchema, () => {
+    pages += 1;
+    return { tools: tools.map((tool) => ({ ...tool, description: `list ${Math.min(pages, 40)}` })) };
+  });
+  server.setRequestHandler(CallToolRequestSchema, ({ params }, { requestId }) => {
+    if (params.name === "fail") throw new McpError(params.arguments.code, "too many requests");
+    if (params.name === "deep") {
+      const deep = `${'{"a":'.repeat(5000)}1${"}".repeat(5000)}`;
+      const answer = `{"jsonrpc":"2.0","id":${requestId},"result":{"content":[],"structuredContent":${deep}}}`;
+      process.stdout.write(`${answer}\n`);
+    }
+    return new Promise(() => undefined);
+  });
+  return server;
+}
+
 const modes = {
   async hang() {
     process.stderr.write(`pid ${process.pid}\n`);
@@ -110,6 +131,15 @@ const modes = {
   },
   async crowd() {
     await createCrowd().connect(new StdioServerTransport());
+  },
+  async rough() {
+    await createRough().connect(new StdioServerTransport());
+  },
+  async secrets() {
+    const { KEY, TOKEN } = process.env;
+    process.stderr.write(`${KEY}\n${"x".repeat(490)}${TOKEN}`);
+    process.stderr.write(`${TOKEN}\n`);
+    process.exit(1);
   },
   async odd() {
     await createOdd().connect(new StdioServerTransport());

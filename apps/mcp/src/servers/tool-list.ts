@@ -1,4 +1,3 @@
-import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { readSchema, SchemaError } from "@voxbus/subscriber";
 import { z } from "zod";
 
@@ -23,28 +22,23 @@ const maxPages = 32;
 const maxDescription = 1024;
 const maxSchemaBytes = 8192;
 
-const Page = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.string().max(4096).nullish() });
+/** A page of a list, as servers send it. */
+export const ToolPage = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.string().max(4096).nullish() });
 
 /**
  * Reads a server's list of tools, at most 32 pages of it, and keeps the first `most` tools. A tool that cannot be read is left
- * out and the others are kept. Rejects if the server does not answer within `timeoutMs`, or without a list.
+ * out and the others are kept. Rejects if `request` does.
  */
 export async function readToolList(
-  client: Pick<Client, "request">,
-  { most, timeoutMs }: { readonly most: number; readonly timeoutMs: number },
-  signal: AbortSignal,
+  request: (page: { method: "tools/list"; params: { cursor?: string } }) => Promise<z.infer<typeof ToolPage>>,
+  most: number,
 ): Promise<McpToolList> {
   const tools = new Map<string, McpTool>();
   const leftOut: Partial<Record<LeftOutReason, number>> = {};
-  const deadline = performance.now() + timeoutMs;
   let cursor: string | undefined;
   for (let page = 0; page < maxPages; page += 1) {
-    const timeout = Math.max(1, deadline - performance.now());
     const params = cursor === undefined ? {} : { cursor };
-    const { tools: listed, nextCursor } = await client.request({ method: "tools/list", params }, Page, {
-      timeout,
-      signal,
-    });
+    const { tools: listed, nextCursor } = await request({ method: "tools/list", params });
     for (const given of listed) {
       const read = readTool(given);
       const reason = typeof read === "string" ? read : refuse(read, tools, most);
