@@ -159,7 +159,8 @@ export interface Bus {
 
   /**
    * Sends a request, without trace context unless given, and takes the first answer. Throws NoResponderError if no program
-   * answers, BusAwayError after `timeoutMs` (2 s), RefusedError, and ProtocolError if the answer does not decode.
+   * answers, BusAwayError after `timeoutMs` (2 s), RefusedError, and ProtocolError if the answer does not decode, which is also
+   * reported as a message that is dropped.
    */
   request<Q extends z.ZodType, A extends z.ZodType>(
     channel: RequestChannel<Q, A>,

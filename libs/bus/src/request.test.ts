@@ -51,13 +51,19 @@ test("request: the first of several answers counts", async () => {
 });
 
 test.each([
-  ["no MessagePack", "on"],
-  ["JSON", '{"text":"on"}'],
-  ["a newer version", encodeEnvelope(z.any(), { v: 2, text: "on" })],
-  ["nothing", ""],
-])("request: an answer that is %s fails at once", async (_, message) => {
+  ["no MessagePack", "on", "bad-envelope", "envelope"],
+  ["JSON", '{"text":"on"}', "bad-envelope", "envelope"],
+  ["a newer version", encodeEnvelope(z.any(), { v: 2, text: "on" }), "newer-version", "v"],
+  ["no text", encodeEnvelope(z.any(), { text: 5 }), "bad-envelope", "text"],
+  ["too long", encodeEnvelope(z.any(), { text: "x".repeat(70_000) }), "bad-envelope", "text"],
+  ["nothing", "", "bad-envelope", "envelope"],
+])("request: an answer that is %s fails at once, and is reported", async (_, message, reason, field) => {
+  const counted = () => bus.badMessages().find((bad) => bad.reason === reason && bad.field === field)?.count ?? 0;
+  const before = counted();
   await answer(message);
   await expect(ask()).rejects.toMatchObject({ name: "ProtocolError" });
+  expect(counted()).toBe(before + 1);
+  expect(bus.badMessages().at(-1)).toMatchObject({ subject: "tool.test" });
 });
 
 test("request: the answer of a stream that stores the request is passed over", async () => {

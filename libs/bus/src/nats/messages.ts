@@ -73,6 +73,13 @@ export function traceHeaders(channel: Channel, envelope: unknown, trace: Trace |
 export function createMessages(connection: Connection): Messages {
   const { nc, names } = connection;
 
+  const reportMalformed = (subject: string, error: ProtocolError, data?: Uint8Array) => {
+    const reason = error.code === "newer-version" ? error.code : "bad-envelope";
+    const { field, message } = error;
+    // Its message begins with the field.
+    const limit = message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+    connection.drops.report({ subject, reason, field, limit: limit.slice(0, maxLimit), message: data });
+  };
   const decode: Messages["decode"] = (schema, { subject: given, data }, refused) => {
     const subject = names.plain(given);
     const device = deviceOfSubject(subject);
@@ -85,11 +92,7 @@ export function createMessages(connection: Connection): Messages {
       return decodeEnvelope(schema, data);
     } catch (error) {
       if (error instanceof ProtocolError) {
-        const reason = error.code === "newer-version" ? error.code : "bad-envelope";
-        const { field, message } = error;
-        // Its message begins with the field.
-        const limit = message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
-        connection.drops.report({ subject, reason, field, limit: limit.slice(0, maxLimit), message: data });
+        reportMalformed(subject, error, data);
         refused?.(error);
       } else connection.drops.failed(subject, error, data);
       return undefined;
@@ -146,7 +149,13 @@ export function createMessages(connection: Connection): Messages {
         if (reason) throw new RefusedError(shortenReason(reason), { code, subject });
         return decodeEnvelope(answer, answered.data);
       };
-      return requestOnce(connection, { subject, data, trace, timeoutMs, read }, signal);
+      try {
+        return await requestOnce(connection, { subject, data, trace, timeoutMs, read }, signal);
+      } catch (error) {
+        // Who has sent the answer learns it in no other way.
+        if (error instanceof ProtocolError) reportMalformed(subject, error);
+        throw error;
+      }
     },
   };
 }
