@@ -30,8 +30,8 @@ export interface SkippedTool {
   readonly program: string;
   readonly name: string;
   readonly reason: SkipReason;
-  readonly field?: string;
-  readonly problem?: string;
+  readonly field: string;
+  readonly problem: string;
 }
 
 /** True for an endpoint that says that it is a tool. */
@@ -45,12 +45,16 @@ export function readBusTool(
   endpoint: EndpointInfo,
 ): BusTool | SkippedTool {
   const { name, subject, metadata, queue_group: group } = endpoint;
-  if (!isName(name) || subject !== channels.tool(name).subject)
-    return { program, name: name.slice(0, 64), reason: "name" };
+  const skip = (reason: SkipReason, field: string, problem: string): SkippedTool => {
+    return { program, name: name.slice(0, 64), reason, field, problem };
+  };
+  if (!isName(name)) return skip("name", "name", "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
+  const expected = channels.tool(name).subject;
+  if (subject !== expected) return skip("name", "subject", `must be ${expected}`);
   const read = ToolMetadata.safeParse(metadata);
   if (!read.success) {
     const [issue] = read.error.issues;
-    return { program, name, reason: "metadata", field: issue?.path.join(".") ?? "", problem: issue?.message ?? "" };
+    return skip("metadata", issue?.path.join(".") ?? "", issue?.message ?? "");
   }
   const { description, schema, timeoutMs, scope, finishes } = read.data;
   try {
@@ -59,13 +63,13 @@ export function readBusTool(
     return { name, description, inputSchema, check, timeoutMs, scope, ...kind };
   } catch (error) {
     if (!(error instanceof SchemaError)) throw error;
-    return { program, name, reason: "schema", field: "schema", problem: error.message };
+    return skip("schema", "schema", error.message);
   }
 }
 
 /** Describes a skipped tool to the bus, as if its program had published a message that dialogue drops. */
 export function describeSkipped({ program, name, reason, field, problem }: SkippedTool): BadMessage {
-  const limit = problem?.slice(0, maxProblem).toWellFormed();
+  const limit = problem.slice(0, maxProblem).toWellFormed();
   return { at: Date.now(), subject: channels.tool(name).subject, reason, field, limit, count: 1, publisher: program };
 }
 

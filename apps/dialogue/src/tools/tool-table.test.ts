@@ -88,8 +88,8 @@ test("tool table: a program that changes its tools, or ends one, changes the lis
 });
 
 test.each([
-  ["a name with a space", { "a b": {} }, {}, { reason: "name" }],
-  ["a subject of its own", { a: {} }, { subject: "device.x.out" }, { reason: "name" }],
+  ["a name with a space", { "a b": {} }, {}, { reason: "name", field: "name" }],
+  ["a subject of its own", { a: {} }, { subject: "device.x.out" }, { reason: "name", field: "subject" }],
   ["no description", { a: { description: "" } }, {}, { reason: "metadata", field: "description" }],
   [
     "an oversized description",
@@ -132,13 +132,25 @@ test("tool table: a tool of two groups, which would both make a call, is not off
   expect(table.names()).toEqual(["a"]);
 });
 
+test("tool table: a tool that a program offers twice is not offered", () => {
+  const table = createTable();
+  const { endpoints, ...rest } = service("1", { a: {}, b: {} });
+  table.found({ ...rest, endpoints: [...endpoints!, endpoints![0]!] });
+  expect(table.names()).toEqual(["b"]);
+  expect(table.reported).toEqual([
+    { program: "test", name: "a", reason: "name", field: "name", problem: "must be that of one endpoint" },
+  ]);
+  table.found(service("1", { a: {}, b: {} }));
+  expect(table.names()).toEqual(["a", "b"]);
+});
+
 test("tool table: a tool of two programs, whose calls either could get, is not offered until one of them is gone", () => {
   const table = createTable();
   table.found(service("1", { set_timer: {} }, { name: "tools" }));
   table.found(service("2", { set_timer: {}, b: {} }, { name: "mcp", version: "2.0.0" }));
   expect(table.names()).toEqual(["b"]);
   expect(table.reported).toMatchObject([
-    { name: "set_timer", reason: "program" },
+    { name: "set_timer", reason: "program", problem: "is that of a tool of tools and of mcp" },
     { name: "set_timer", reason: "program" },
   ]);
   table.lose("2");

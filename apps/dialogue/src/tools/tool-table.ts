@@ -96,7 +96,7 @@ export function createToolTable({ log, onSkipped, onLost }: TableEvents): ToolTa
       const text = JSON.stringify([version, offered]);
       if (known?.text === text) return void (known.seenAt = performance.now());
       if (known === undefined && instances.size >= mostInstances)
-        return void skips.report({ program: name, name: offered[0]?.name ?? "", reason: "limit" });
+        return void skips.report({ program: name, name: offered[0]?.name ?? "", ...beyondLimit });
       const now = performance.now();
       const times = { foundAt: known?.foundAt ?? now, seenAt: now };
       instances.set(id, { service: { name, id }, text, ...readTools(service, offered), ...times });
@@ -176,9 +176,19 @@ function byName(a: BusTool, b: BusTool): number {
 }
 
 function readTools(service: ServiceInfo, offered: readonly EndpointInfo[]): Pick<Instance, "tools" | "skipped"> {
-  const read = offered.map((endpoint) => readBusTool(service, endpoint));
-  const tools = read.flatMap((tool) => ("reason" in tool ? [] : [[tool.name, tool] as const]));
-  return { tools: new Map(tools), skipped: read.flatMap((tool) => ("reason" in tool ? [tool] : [])) };
+  const tools = new Map<string, BusTool>();
+  const skipped = new Map<string, SkippedTool>();
+  for (const endpoint of offered) {
+    const read = readBusTool(service, endpoint);
+    const { program, name } = read;
+    if ("reason" in read) skipped.set(name, read);
+    else if (tools.has(name) || skipped.has(name))
+      skipped.set(name, { program, name, reason: "name", field: "name", problem: "must be that of one endpoint" });
+    else tools.set(name, read);
+  }
+  // NATS would give a call to any of its endpoints.
+  for (const name of skipped.keys()) tools.delete(name);
+  return { tools, skipped: [...skipped.values()] };
 }
 
 /** Creates the report of tools that are offered in vain. Each is reported once. */
@@ -187,7 +197,7 @@ function createSkips(log: TableEvents["log"], onSkipped: TableEvents["onSkipped"
   let current: readonly BadMessage[] = [];
   const report = (tool: SkippedTool): BadMessage | undefined => {
     const { program, name, reason, field, problem } = tool;
-    const key = `${program} ${name} ${reason} ${problem ?? ""}`;
+    const key = `${program} ${name} ${reason} ${problem}`;
     if (known.has(key) || known.size >= mostSkips) return known.get(key);
     const error = describeSkipped(tool);
     known.set(key, error);
@@ -215,7 +225,7 @@ function combine(instances: readonly Instance[]): Pick<Instance, "tools" | "skip
       const conflict = known && findConflict(known, tool);
       const count = counts.get(service.name) ?? 0;
       if (known === undefined && (tools.size >= mostTools || count >= mostOfProgram))
-        skipped.push({ program: service.name, name, reason: "limit" });
+        skipped.push({ program: service.name, name, ...beyondLimit });
       else if (conflict !== undefined) {
         split.add(name);
         skipped.push({ ...conflict, program: known!.program, name }, { ...conflict, program: tool.program, name });
@@ -229,10 +239,17 @@ function combine(instances: readonly Instance[]): Pick<Instance, "tools" | "skip
   return { tools, skipped };
 }
 
+/** What is told of a tool that is one too many. */
+const beyondLimit = {
+  reason: "limit",
+  field: "name",
+  problem: `must be among ${mostTools} tools, ${mostOfProgram} of its program, and ${mostInstances} programs`,
+} as const;
+
 /** Finds why two tools with the same name cannot be one. NATS gives a call to any program of a group, and to one of each group. */
 function findConflict(one: BusTool, other: BusTool): Omit<SkippedTool, "program" | "name"> | undefined {
   if (one.program !== other.program)
-    return { reason: "program", field: "name", problem: "expected the tool of one program" };
+    return { reason: "program", field: "name", problem: `is that of a tool of ${one.program} and of ${other.program}` };
   if (one.group !== other.group)
     return { reason: "group", field: "queue_group", problem: "expected one group for all processes" };
   return undefined;

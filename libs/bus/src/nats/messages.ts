@@ -73,13 +73,6 @@ export function traceHeaders(channel: Channel, envelope: unknown, trace: Trace |
 export function createMessages(connection: Connection): Messages {
   const { nc, names } = connection;
 
-  const reportMalformed = (subject: string, error: ProtocolError, data?: Uint8Array) => {
-    const reason = error.code === "newer-version" ? error.code : "bad-envelope";
-    const { field, message } = error;
-    // Its message begins with the field.
-    const limit = message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
-    connection.drops.report({ subject, reason, field, limit: limit.slice(0, maxLimit), message: data });
-  };
   const decode: Messages["decode"] = (schema, { subject: given, data }, refused) => {
     const subject = names.plain(given);
     const device = deviceOfSubject(subject);
@@ -92,7 +85,7 @@ export function createMessages(connection: Connection): Messages {
       return decodeEnvelope(schema, data);
     } catch (error) {
       if (error instanceof ProtocolError) {
-        reportMalformed(subject, error, data);
+        connection.drops.report({ subject, ...describeProblem(error), message: data });
         refused?.(error);
       } else connection.drops.failed(subject, error, data);
       return undefined;
@@ -149,15 +142,17 @@ export function createMessages(connection: Connection): Messages {
         if (reason) throw new RefusedError(shortenReason(reason), { code, subject });
         return decodeEnvelope(answer, answered.data);
       };
-      try {
-        return await requestOnce(connection, { subject, data, trace, timeoutMs, read }, signal);
-      } catch (error) {
-        // Who has sent the answer learns it in no other way.
-        if (error instanceof ProtocolError) reportMalformed(subject, error);
-        throw error;
-      }
+      return requestOnce(connection, { subject, data, trace, timeoutMs, read }, signal);
     },
   };
+}
+
+/** Describes why a message does not decode, as a drop. */
+function describeProblem({ code, field, message }: ProtocolError) {
+  // Its message begins with the field.
+  const limit = message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+  const reason = code === "newer-version" ? code : "bad-envelope";
+  return { reason, field, limit: limit.slice(0, maxLimit) } as const;
 }
 
 /** Where a message came from. */
@@ -238,6 +233,8 @@ async function requestOnce<T>(
   try {
     return await raceAbort(ask(), signal);
   } catch (error) {
+    // Who has sent the answer learns it in no other way.
+    if (error instanceof ProtocolError) connection.drops.report({ subject, ...describeProblem(error) });
     const cause = explainDenial(error);
     if (cause instanceof DeniedError) throw cause;
     if (isUnanswered(cause)) throw new NoResponderError(`no program answers ${subject}`, { cause });
