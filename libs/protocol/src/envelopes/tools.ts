@@ -40,7 +40,7 @@ export const ToolMetadata = z.object({
   schema: z
     .string()
     .refine((text) => new TextEncoder().encode(text).byteLength <= 16_384, "must be at most 16,384 bytes"),
-  timeoutMs: z.coerce.number("must be a number").int().min(1).max(maxToolMs).default(10_000),
+  timeoutMs: z.coerce.number(`must be a whole number of 1 to ${maxToolMs}`).int().min(1).max(maxToolMs).default(10_000),
   /** The groups that it is offered to. Absent: every group. */
   scope: z
     .string()
