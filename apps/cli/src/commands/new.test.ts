@@ -40,6 +40,10 @@ test.each(Object.keys(languages))(
   },
 );
 
+test("new: a program in TypeScript tests files, as Node 22 takes no folder", () => {
+  expect(languages.ts.run).toMatch(/^node --test \S+\.js$/m);
+});
+
 test("new: a folder that exists is left alone", async () => {
   await write("timer", "--lang", "go");
   const before = readdirSync(join(folder, "timer"));

@@ -15,7 +15,7 @@ export const recipes = {
     },
     install:
       'npm run pack --prefix $VOXBUS -- --out "$PWD/packages"\nnpm init --yes\nnpm pkg set type=module overrides.@nats-io/nuid=2.0.3\nnpm install ./packages/*.tgz\nnpm install --save-dev typescript@7 @types/node@20\n',
-    run: "npx tsc\nnode --test dist/\n",
+    run: "npx tsc\nnode --test dist/*.test.js\n",
     start: "node dist/main.js\n",
   },
   python: {
