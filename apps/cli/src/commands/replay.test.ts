@@ -138,6 +138,28 @@ test("replay: a device waits for an answer that came in the recording, its micro
   expect(code).toBe(1);
 });
 
+test("replay: a recorded announcement is neither waited for nor compared, whether the device heard it or not", async () => {
+  const session = createSession("kitchen", "s1");
+  const body = { type: "tts", state: "sentence_start", text: "Dinner is ready." } as const;
+  await writeRecording(path, [
+    session.control(0, opened),
+    session.say(1, { text: "Tea is ready.", session: undefined, reply: "r0" }),
+    session.say(2, { text: "Dinner is ready.", session: undefined, reply: "r1" }),
+    session.out(3, { session: "s1", reply: "r1", attempt: 1, sentence: 0, n: 0, kind: "text", body }),
+    session.text(4, "hello there"),
+    session.say(5, { text: "Hello.", origin: 2, reply: "r2" }),
+    session.begins(6, "r2", 2),
+    session.ends(7, { reply: "r2", origin: 2 }),
+  ]);
+  const running = startCli(["replay", path, "--to", server.url, "--check", "--patience", "0.3"]);
+  await server.taken.take(isJson({ text: "hello there" }));
+  server.send(id, { type: "stt", text: "hello there" });
+  server.answer(id, "Hello.");
+  const { code, stdout, stderr } = await running.ended;
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/ sent\n {2}same +"hello there" -> "Hello\."\n$/)]);
+  expect(stderr).toMatch(/^Replaying [^\n]*\n1 of 1 exchanges are the same as in the recording\.\n$/);
+});
+
 test("replay: an answer that never comes is waited for as long as --patience, once, and reported", async () => {
   const session = createSession("kitchen", "s1");
   await writeRecording(path, [

@@ -32,7 +32,10 @@ export function takeRoom(room: TextRoom, text: string): boolean {
   return true;
 }
 
-/** Puts the exchanges of one recorded device together, from its transcripts, its typed texts and the sentences of the replies. */
+/**
+ * Puts the exchanges of one recorded device together, from its transcripts, its typed texts and the sentences of the replies.
+ * Announcements are left out: nothing that the device sent caused them, so a replay does not bring them.
+ */
 export function createExchanges(room: TextRoom) {
   const drafts = new Map<string, Draft>();
 
@@ -47,11 +50,11 @@ export function createExchanges(room: TextRoom) {
     const draft = draftOf(key);
     if (draft && takeRoom(room, text)) draft.heard = text;
   }
-  function speak({ sentence, text }: Say, draft: Draft | undefined): void {
+  function speak({ session, origin, sentence, text }: Say): void {
+    if (session === undefined || origin === undefined) return;
+    const draft = draftOf(`${session}:${origin}`);
     if (draft && takeRoom(room, text)) draft.said.set(sentence, text);
   }
-  const keyOfSay = ({ session, origin, reply }: Say) =>
-    session === undefined || origin === undefined ? `announcement ${reply}` : `${session}:${origin}`;
 
   return {
     take(moment: Moment): void {
@@ -59,12 +62,10 @@ export function createExchanges(room: TextRoom) {
         hear(`${moment.frame.session}:${moment.frame.seq}`, moment.frame.body);
       else if (moment.kind === "heard" && moment.heard.reason !== "nothing-heard")
         hear(`${moment.heard.session}:${moment.heard.origin}`, moment.heard.text);
-      else if (moment.kind === "say") speak(moment.say, draftOf(keyOfSay(moment.say)));
+      else if (moment.kind === "say") speak(moment.say);
       else if (moment.kind === "event" && moment.event.turn && !moment.event.turn.complete) {
         const { session, turn } = moment.event;
-        const draft = drafts.get(
-          turn.origin === undefined ? `announcement ${turn.reply}` : `${session}:${turn.origin}`,
-        );
+        const draft = drafts.get(`${session}:${turn.origin}`);
         if (draft) draft.isCut = true;
       }
     },

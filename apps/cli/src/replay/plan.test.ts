@@ -1,4 +1,4 @@
-import { channels, encodeEnvelope, type InControl } from "@voxbus/protocol";
+import type { InControl } from "@voxbus/protocol";
 import { expect, test } from "vitest";
 import type { Read } from "../recording/reader.ts";
 import { createSession, opened, type Written } from "../recording/test-recording.ts";
@@ -44,10 +44,8 @@ test("plan: frames are counted once, and those that are missing between them", a
   expect(plan).toMatchObject({ frames: 2, missing: 3 });
 });
 
-test("plan: an exchange is put together from what was heard, the newest attempts of the sentences, and the end", async () => {
+test("plan: an exchange is put together from what was heard, the newest attempts of the sentences, and the end; announcements are none", async () => {
   const session = createSession("kitchen", "s1");
-  const { subject, schema } = channels.event("kitchen");
-  const turn = { reply: "r3", complete: false, fenced: 0, dropped: 0, late: 0 };
   const plan = await planOf([
     session.heard(1, "first", 10),
     session.text(2, "second"),
@@ -57,12 +55,11 @@ test("plan: an exchange is put together from what was heard, the newest attempts
     session.say(6, { text: "", origin: 10, sentence: 2, last: true }),
     session.ends(7, { origin: 10, complete: false }),
     session.say(8, { text: "Tea time.", session: undefined, reply: "r3" }),
-    [9, subject, encodeEnvelope(schema, { session: "s1", at: 1, gateway: "g1", turn })],
+    session.say(9, { text: "Dinner is ready.", reply: "r4" }),
   ]);
   expect(plan.exchanges).toEqual([
     { heard: "first", said: ["One.", "Two."], isCut: true },
     { heard: "second", said: [], isCut: false },
-    { heard: "", said: ["Tea time."], isCut: true },
   ]);
 });
 

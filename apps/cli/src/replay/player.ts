@@ -70,8 +70,9 @@ export class DevicePlayer {
       await this.#waitUntil(moment.t);
       await this.#send(frame, moment.t);
     } else if (moment.kind === "out" && moment.out.kind === "text") {
-      const { body, reply, n } = moment.out;
+      const { body, reply, origin, n } = moment.out;
       if (n === undefined || body.type !== "tts" || body.state !== "sentence_start" || reply === this.#reply) return;
+      if (origin === undefined) return; // an announcement, which does not come again
       this.#reply = reply;
       this.#began += 1;
       await this.#meet("began", this.#began, moment.t);

@@ -1,4 +1,4 @@
-/** One exchange of a person and a device. `heard` is empty for an announcement, or where nothing was understood. */
+/** One exchange of a person and a device. `heard` is empty where nothing was understood, or for an announcement to the replayed device. */
 export interface Exchange {
   readonly heard: string;
   readonly said: readonly string[];
