@@ -2,7 +2,7 @@ import { closeCodes } from "@voxbus/protocol";
 import { ConnectionError, type Identity } from "./connection.ts";
 import { chat, converse } from "./conversation.ts";
 import type { DeviceOptions } from "./client.ts";
-import { deviceHelp, readDeviceCommand, type DeviceCommand } from "./device-options.ts";
+import { deviceHelp, readDeviceCommand, UsageError, type DeviceCommand } from "./device-options.ts";
 import { createDeviceTools } from "./device-tools.ts";
 import { shapeAnswers } from "./mcp-shapes.ts";
 import { awaitActivation, fetchBootSettings, type ActivationRequest } from "./ota.ts";
@@ -22,11 +22,12 @@ try {
 
 async function runDevice(args: readonly string[], signal: AbortSignal): Promise<number> {
   const command = readDeviceCommand(args);
-  const isEmpty = command !== undefined && !command.script && command.inputs.length === 0;
-  if (command === undefined || (isEmpty && !process.stdin.isTTY)) {
+  if (command === undefined) {
     console.log(deviceHelp);
-    return command === undefined ? 0 : 1;
+    return 0;
   }
+  if (!command.script && command.inputs.length === 0 && !process.stdin.isTTY)
+    throw new UsageError("The device needs --wav, --text, --wake, --noise or --script, or a terminal to type in.");
   const print = (text: string) => console.log(text);
   const { mode, quirks, mcp, script, out = "answer.wav", timeoutMs } = command;
   const device: DeviceOptions = {
