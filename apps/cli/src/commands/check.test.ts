@@ -42,7 +42,7 @@ test.each([
   ],
   ["a newer version", Uint8Array.of(0x81, 0xa1, 0x76, 2), /^newer-version: version 2 is newer than 1/],
   ["no MessagePack", Buffer.from("a private word"), /^bad-envelope: /],
-  ["nothing", new Uint8Array(), /^bad-envelope: /],
+  ["nothing", new Uint8Array(), /^bad-envelope: the message is empty$/m],
 ])("check: %s fails with the field and the limit, never the value", async (_, bytes, problem) => {
   const { code, stdout, stderr } = await runCli(["check", "device.kitchen.in.text"], {}, bytes);
   expect(code).toBe(1);

@@ -89,12 +89,15 @@ test.each([
   expect(error.publisher).toBe(publisher);
 });
 
-test("error events: bytes that are no message have no publisher, and are told nevertheless", async () => {
+test.each([
+  ["a byte that is no message", [0xc1], "the message is not MessagePack"],
+  ["a message that is empty", [], "the message is empty"],
+])("error events: %s has no publisher, and is told nevertheless", async (_what, bytes, limit) => {
   bus.subscribe(channels.inText("d4"), () => undefined);
   await bus.flush();
-  client.publish("device.d4.in.text", Uint8Array.of(0xc1));
+  client.publish("device.d4.in.text", Uint8Array.from(bytes));
   const error = await errors.find(() => true);
-  expect(error).toMatchObject({ field: "envelope", reason: "bad-envelope" });
+  expect(error).toMatchObject({ field: "envelope", reason: "bad-envelope", limit });
   expect(error).not.toHaveProperty("publisher");
 });
 

@@ -9,12 +9,13 @@ const shortBytes = 64;
 export const maxEnvelopeValues = 32_768;
 
 /**
- * Walks a MessagePack value without building it. Throws `bad-envelope` when it nests deeper than 32 levels, holds
+ * Walks a MessagePack value without building it. Throws `bad-envelope` when it is empty, nests deeper than 32 levels, holds
  * more than 32,768 values, announces more data than it holds, or holds a text that is not UTF-8. Decoders allocate the
  * announced size, so a few bytes could take all memory, and some decode any bytes to a text. `isText` tells what passes as
  * text beside ASCII.
  */
 export function checkMessagePack(data: Uint8Array, isText: (bytes: Uint8Array) => boolean = isUtf8): void {
+  if (data.byteLength === 0) throw refuse("is empty");
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   /** The number of values still to come in each open container. */
   const missing = [1];
