@@ -18,7 +18,8 @@ export const tail = command({
     ...jsonOption,
   },
   details: `
-PATTERN is a pattern of subjects; the default is all of them, also those of shadows. Audio is folded to one line a second.
+PATTERN is a pattern of subjects. The default is all subjects of the contract, also those of shadows. What is published on
+another subject, such as one with a typo, is not shown. Audio is folded to one line a second.
 The messages of a turn have one color. A malformed message is red, with the field and its limit, not its value. So is what
 programs report as dropped; the rest of their numbers is shown only if PATTERN or --kind names stats.
 
