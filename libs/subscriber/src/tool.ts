@@ -43,7 +43,8 @@ export type ToolHandler<S> = (args: ToolArgs<S>, call: ToolCallInfo) => unknown;
 export interface OfferTool {
   /**
    * Offers a tool until the returned handle is closed, or the program stops. Calls may run at once: 64 at most, and more are
-   * refused. Throws RangeError if the name, the description or the schema is not valid.
+   * refused. Throws RangeError if the name, the description or the schema is not valid, or if the program offers a tool of this
+   * name already.
    */
   <S extends z.ZodType | JsonSchema = JsonSchema>(options: ToolOptions<S>, handler: ToolHandler<S>): Closer;
 }
@@ -71,7 +72,7 @@ export interface OwnTools extends Closer {
 
 /** Creates the tools of a process. `open` registers its service at the first tool. */
 export function createTools(bus: Bus, open: () => Served): OwnTools {
-  const offered = new Set<Closer>();
+  const offered = new Map<string, Closer>();
   const running = new Map<string, RunningCall>();
 
   const announce = (name: string, available: boolean) => {
@@ -85,6 +86,8 @@ export function createTools(bus: Bus, open: () => Served): OwnTools {
   const offer: OfferTool = (options, handler) => {
     const tool = checkTool(options);
     const { name } = tool;
+    // Calls would go to either handler.
+    if (offered.has(name)) throw new RangeError(`the tool ${name} is offered already`);
     const calls = new Map<string, RunningCall>();
     const endpoint = open().endpoint(
       channels.tool(name),
@@ -115,14 +118,15 @@ export function createTools(bus: Bus, open: () => Served): OwnTools {
     announce(name, true);
     const closer = {
       close() {
-        if (!offered.delete(closer)) return;
+        if (offered.get(name) !== closer) return;
+        offered.delete(name);
         watch.close();
         cancels.close();
         endpoint.close();
         announce(name, false);
       },
     };
-    offered.add(closer);
+    offered.set(name, closer);
     return closer;
   };
 
