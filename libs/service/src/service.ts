@@ -53,7 +53,7 @@ export interface Service<S extends ConfigShape> extends Pick<Lifecycle, "signal"
    * at most. A failure is logged. Called before the program accepts work, which its metrics must not count.
    */
   readonly warm: Warm;
-  /** Adds a condition to `/readyz`. */
+  /** Adds a condition to `/readyz`. Throws RangeError if there is one of this name already. */
   check(name: string, ready: () => boolean): void;
   /** Adds a route to the operations port, by method and path. One that is there already is replaced. */
   route(methodAndPath: string, handler: OpsHandler): void;
@@ -155,7 +155,10 @@ export async function startService<S extends ConfigShape>(
       drain,
       fail,
       warm: createWarm(log, signal),
-      check: (name, ready) => checks.set(name, ready),
+      check(name, ready) {
+        if (checks.has(name)) throw new RangeError(`the check ${name} exists already`);
+        checks.set(name, ready);
+      },
       route: (path, handler) => routes.set(path, handler),
       metrics: async () => new PrometheusSerializer().serialize((await exporter.collect()).resourceMetrics),
     });

@@ -140,3 +140,10 @@ test("subscriber: only a program that can run as a shadow takes VOXBUS_SHADOW; o
   expect(names({ name: "test" })).not.toContain("VOXBUS_SHADOW");
   expect(names({ name: "test", shadow: [] })).toContain("VOXBUS_SHADOW");
 });
+
+test("check: one of a name that is there already is refused, such as that of the library", async () => {
+  const { context } = await programs.open();
+  context.check("door", () => true);
+  for (const name of ["nats", "door"])
+    expect(() => context.check(name, () => true)).toThrow(new RangeError(`the check ${name} exists already`));
+});
