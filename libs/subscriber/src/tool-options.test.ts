@@ -9,10 +9,16 @@ beforeAll(async () => {
 afterAll(() => nats?.stop());
 
 test.each([
-  ["a name that widens a subject", { name: "a.b" }, /tool's name/],
+  ["a name that widens a subject", { name: "a.b" }, /^the tool's name must be 1 to 64 characters/],
   ["an empty description", { description: "" }, /description/],
   ["a description that is too long", { description: "x".repeat(5000) }, /description: .*4096/],
   ["a schema that is too large", { schema: { type: "object", title: "x".repeat(17_000) } }, /schema: .*16,384 bytes/],
+  [
+    "a schema that JSON Schema cannot express",
+    { schema: z.object({ d: z.date() }) },
+    /^the tool weather: schema: Date cannot be represented in JSON Schema/,
+  ],
+  ["a schema that is no JSON", { schema: { type: "object", const: 5n } }, /^the tool weather: schema: .*BigInt/],
   ["a schema of no object", { schema: z.string() }, /schema: expected JSON Schema of the type "object"/],
   [
     "a schema with an unknown type",
@@ -27,6 +33,6 @@ test.each([
     const given: ToolOptions<z.ZodType | JsonSchema> = { name: "weather", description: "Tells it.", ...options };
     const env = { VOXBUS_NATS_URL: nats.url, VOXBUS_LOG_LEVEL: "fatal" };
     const offer = startSubscriber({ name: "weather" }, ({ tool }) => void tool(given, () => "x"), env);
-    await expect(offer).rejects.toThrow(message);
+    await expect(offer).rejects.toMatchObject({ name: "RangeError", message: expect.stringMatching(message) });
   },
 );

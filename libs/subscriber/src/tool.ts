@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { context as active, SpanKind, SpanStatusCode, trace as tracing } from "@opentelemetry/api";
 import { BusAwayError, contextOf, RefusedError, type Bus, type Closer, type Served, type Trace } from "@voxbus/bus";
-import { channels, parseName, ToolMetadata, type ToolCall } from "@voxbus/protocol";
+import { channels, isName, ToolMetadata, type ToolCall } from "@voxbus/protocol";
 import { z } from "zod";
-import { readSchema, SchemaError } from "./json-schema.ts";
+import { readSchema } from "./json-schema.ts";
 
 /** JSON Schema of an object. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -166,11 +166,11 @@ interface CheckedTool {
 function checkTool({ name, ...options }: ToolOptions<z.ZodType | JsonSchema>): CheckedTool {
   const { description, timeoutMs = 10_000, scope, finishes = false } = options;
   const { schema = { type: "object", properties: {} } } = options;
-  parseName(name, "the tool's name");
+  if (!isName(name)) throw new RangeError("the tool's name must be 1 to 64 characters of A-Z a-z 0-9 _ -");
   const metadata = {
     voxbus: "tool",
     description,
-    schema: JSON.stringify(schema instanceof z.ZodType ? describeSchema(schema) : schema),
+    schema: writeSchema(name, schema),
     timeoutMs: String(timeoutMs),
     ...(scope && { scope: scope.join(",") }),
     ...(finishes && { finishes: "true" }),
@@ -178,7 +178,6 @@ function checkTool({ name, ...options }: ToolOptions<z.ZodType | JsonSchema>): C
   const checked = ToolMetadata.safeParse(metadata);
   const issue = checked.error?.issues[0];
   if (issue !== undefined) throw new RangeError(`the tool ${name}: ${issue.path.join(".")}: ${issue.message}`);
-  checkSchema(name, metadata.schema);
   return {
     name,
     timeoutMs,
@@ -193,12 +192,14 @@ function checkTool({ name, ...options }: ToolOptions<z.ZodType | JsonSchema>): C
   };
 }
 
-function checkSchema(name: string, schema: string): void {
+/** Gives a schema as JSON text. Throws RangeError for one that JSON Schema cannot express, or that cannot be used. */
+function writeSchema(name: string, schema: z.ZodType | JsonSchema): string {
   try {
-    readSchema(schema);
+    const text = JSON.stringify(schema instanceof z.ZodType ? describeSchema(schema) : schema);
+    readSchema(text);
+    return text;
   } catch (cause) {
-    if (!(cause instanceof SchemaError)) throw cause;
-    throw new RangeError(`the tool ${name}: schema: ${cause.message}`, { cause });
+    throw new RangeError(`the tool ${name}: schema: ${(cause as Error).message}`, { cause });
   }
 }
 
