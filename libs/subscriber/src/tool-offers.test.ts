@@ -1,5 +1,5 @@
-import { channels } from "@voxbus/protocol";
-import { expect, test } from "vitest";
+import { channels, maxToolMs } from "@voxbus/protocol";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { useTestPrograms } from "./test-programs.ts";
 
 const programs = useTestPrograms();
@@ -24,4 +24,29 @@ test("tool: a second one of the same name is refused while the first is offered"
   expect(() => offer("fourth")).toThrow(RangeError);
   await context.bus.flush();
   expect(await ask()).toBe("third");
+});
+
+test("tool: one that finishes and never ends gives its places back after 120 s, and is not aborted", async () => {
+  const late: (() => void)[] = [];
+  const wait = setTimeout;
+  const waiting = vi.spyOn(globalThis, "setTimeout").mockImplementation((run: () => void, ms?: number) => {
+    if (ms === maxToolMs) late.push(run);
+    return wait(run, ms);
+  });
+  onTestFinished(() => waiting.mockRestore());
+  const signals: AbortSignal[] = [];
+  const { context } = await programs.open();
+  context.tool({ name: "weather", description, finishes: true }, (_, { signal }) => {
+    signals.push(signal);
+    return signals.length > 64 ? "sun" : new Promise(() => undefined);
+  });
+  await context.bus.flush();
+  const stuck = Promise.allSettled(Array.from({ length: 64 }, ask));
+  await vi.waitFor(() => expect(signals).toHaveLength(64));
+  await expect(ask()).rejects.toMatchObject({ reason: "busy" });
+  for (const end of late) end();
+  const reason = { reason: 'the tool "weather" took more than 120000 ms', code: 422 };
+  for (const one of await stuck) expect(one).toMatchObject({ status: "rejected", reason });
+  expect(signals.some(({ aborted }) => aborted)).toBe(false);
+  expect(await ask()).toBe("sun");
 });

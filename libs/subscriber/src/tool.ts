@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { context as active, SpanKind, SpanStatusCode, trace as tracing } from "@opentelemetry/api";
 import { BusAwayError, contextOf, RefusedError, type Bus, type Closer, type Served, type Trace } from "@voxbus/bus";
-import { channels, isName, ToolMetadata, type ToolCall } from "@voxbus/protocol";
+import { channels, isName, maxToolMs, ToolMetadata, type ToolCall } from "@voxbus/protocol";
 import { z } from "zod";
 import { readSchema } from "./json-schema.ts";
 
@@ -20,7 +20,10 @@ export interface ToolOptions<S extends z.ZodType | JsonSchema> {
   readonly timeoutMs?: number;
   /** The groups of devices that it is offered to. Default: every device. */
   readonly scope?: readonly string[];
-  /** True if an action that has begun must not be cancelled. It then goes on when the user interrupts. */
+  /**
+   * True if an action that has begun must not be cancelled. It then goes on when the user interrupts. Its result is awaited for
+   * 120 s.
+   */
   readonly finishes?: boolean;
 }
 
@@ -150,6 +153,7 @@ export function createTools(bus: Bus, open: () => Served): OwnTools {
 /** A call that runs. */
 interface RunningCall {
   readonly text: Promise<string>;
+  /** Ends the call, unless its tool `finishes`. */
   cancel(reason: string): void;
 }
 
@@ -208,7 +212,7 @@ function describeSchema(schema: z.ZodType): object {
   return described;
 }
 
-/** Runs a handler. Its text is that of its result, or a refusal. */
+/** Runs a handler. Its text is that of its result, or a refusal. Of a tool that `finishes`, only the wait for the text ends. */
 function beginCall(
   { name, timeoutMs, finishes }: CheckedTool,
   handle: (info: Pick<ToolCallInfo, "signal">) => unknown,
@@ -217,14 +221,14 @@ function beginCall(
   const ended = new Promise<never>((_, reject) => {
     control.signal.addEventListener("abort", () => reject(control.signal.reason as ToolError));
   });
-  const cancel = (reason: string) => {
-    if (!finishes) control.abort(new ToolError(reason));
-  };
-  const timer = setTimeout(() => cancel(`the tool "${name}" took more than ${timeoutMs} ms`), timeoutMs);
-  const run = async () => toText(await handle({ signal: control.signal }));
+  const end = (reason: string) => control.abort(new ToolError(reason));
+  const mostMs = finishes ? maxToolMs : timeoutMs;
+  const timer = setTimeout(() => end(`the tool "${name}" took more than ${mostMs} ms`), mostMs);
+  const { signal } = finishes ? new AbortController() : control;
+  const run = async () => toText(await handle({ signal }));
   const text = Promise.race([run(), ended]).finally(() => clearTimeout(timer));
   text.catch(() => undefined);
-  return { text, cancel };
+  return { text, cancel: (reason: string) => !finishes && end(reason) };
 }
 
 /** Runs a handler within the span `tool NAME`, which contains neither arguments nor result. */
