@@ -1,5 +1,5 @@
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { buckets, channels, encodeEnvelope, type Heard } from "@voxbus/protocol";
+import { buckets, channels, encodeEnvelope, stored, type Heard } from "@voxbus/protocol";
 import { silentLog, startNatsServer, type NatsServer } from "@voxbus/testing";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
@@ -68,6 +68,25 @@ test.each(malformed)("drops: one that is $kind is logged by subject, reason and 
   expect(warnings).toEqual([{ subject: channel.subject, reason, field: bad.field, limit, suppressed: 0 }]);
   expect(bus.stats().drops[reason]).toBe(5);
   expect(JSON.stringify(warnings)).not.toMatch(/hello|4711/);
+});
+
+const say = { reply: "r1", attempt: 1, text: "Hello.", last: false };
+const odd = [
+  [channels.sayOpen("odd"), 2, "Too big: expected number to be <=0"],
+  [channels.say("odd"), 0, "Too small: expected number to be >=1"],
+] as const;
+
+test.each(odd)("say: on $pattern a reader skips the sentence %d by its field", async ({ pattern }, sentence, limit) => {
+  const channel = pattern.endsWith(".open") ? channels.sayOpen("skip") : channels.say("skip");
+  const got: number[] = [];
+  bus.subscribe(stored(channel), (message) => void got.push(message.sentence));
+  await bus.flush();
+  const good = sentence === 0 ? 1 : 0;
+  for (const one of [sentence, good])
+    await client.request(channel.subject, encodeEnvelope(z.any(), { ...say, sentence: one }));
+  await expect.poll(() => got).toEqual([good]);
+  expect((await bus.stored(channel, 10)).messages).toMatchObject([{ sentence: good }]);
+  expect(warnings).toContainEqual(expect.objectContaining({ reason: "bad-envelope", field: "sentence", limit }));
 });
 
 test("drops: one sender cannot fill the log", async () => {

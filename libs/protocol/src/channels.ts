@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { Event, Heard, Say } from "./envelopes/turns.ts";
+import { Event, Heard, Say, SayNext, SayOpen } from "./envelopes/turns.ts";
 import { InAudio, Inbound, InControlFrame, InText } from "./envelopes/inbound.ts";
 import { Outbound } from "./envelopes/outbound.ts";
 import {
@@ -48,14 +48,17 @@ export interface RequestChannel<Q extends z.ZodType, A extends z.ZodType> extend
   readonly answer: A;
 }
 
-/** Makes a channel of a row. The id defaults to `*`: the channels of all ids. */
+/** Makes a channel of a row. The id defaults to `*`: the channels of all ids. The channel has the schema `taken` if there is one. */
 type ToChannel<R extends ChannelRow> = R & ((id?: string) => R & { readonly subject: string });
 
-function row<R extends Omit<ChannelRow, "traced"> & { readonly answer?: z.ZodType }>(
-  given: R,
-  traced = true,
-): ToChannel<R & { readonly traced: boolean }> {
-  const { pattern, schema, delivery, answer } = given;
+/** The parts of a row. `taken`: the subject takes only these messages of the envelope. */
+interface GivenRow extends Omit<ChannelRow, "traced"> {
+  readonly taken?: z.ZodType;
+  readonly answer?: z.ZodType;
+}
+
+function row<R extends GivenRow>(given: R, traced = true): ToChannel<R & { readonly traced: boolean }> {
+  const { pattern, delivery, answer, taken: schema = given.schema } = given;
   const [prefix = "", suffix] = pattern.split(/<\w+>/);
   // Runs for every message: an object literal, unlike a spread, costs next to nothing.
   const toChannel = (id = "*") => {
@@ -85,9 +88,9 @@ export const channels = {
   /** Final transcripts. */
   heard: row({ pattern: "device.<id>.heard", schema: Heard, delivery: "TURNS" }),
   /** A reply's sentences after the first. */
-  say: row({ pattern: "device.<id>.say", schema: Say, delivery: "TURNS" }),
+  say: row({ pattern: "device.<id>.say", schema: Say, taken: SayNext, delivery: "TURNS" }),
   /** A reply's sentence 0: the job that one tts claims. */
-  sayOpen: row({ pattern: "device.<id>.say.open", schema: Say, delivery: "TURNS" }),
+  sayOpen: row({ pattern: "device.<id>.say.open", schema: Say, taken: SayOpen, delivery: "TURNS" }),
   /** Frames for a device. */
   out: row({ pattern: "device.<id>.out", schema: Outbound, delivery: "live" }),
   /** Changes of a session's state, and played turns. */

@@ -46,7 +46,7 @@ export const envelopeSeeds: Readonly<Record<keyof typeof envelopes, readonly obj
     control({ type: "goodbye" }),
   ],
   heard: [{ session, listen: 2, utterance: 1, from: 3, origin: 7, text: "what time is it", language: "en", confidence: 0.9 }],
-  say: [{ session, origin: 7, reply: "r1", attempt: 1, sentence: 0, text: "Hello.", emotion: "happy", language: "en", last: true }, { reply: "r2", attempt: 1, sentence: 0, text: "Hello.", last: true, keepMs: 5000 }],
+  say: [{ session, origin: 7, reply: "r1", attempt: 1, sentence: 0, text: "Hello.", emotion: "happy", language: "en", last: true }, { session, origin: 7, reply: "r1", attempt: 1, sentence: 1, text: "Bye.", last: true }, { reply: "r2", attempt: 1, sentence: 0, text: "Hello.", last: true, keepMs: 5000 }],
   out: [
     { ...turn, kind: "audio", duration: 60, body: packets[10] },
     { ...turn, kind: "text", body: { type: "llm", emotion: "happy" } },

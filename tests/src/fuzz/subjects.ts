@@ -66,6 +66,8 @@ const makeWork =
     return { ...message, data: data.subarray(0, -1), refusal: "bad-envelope" };
   };
 
+const opensReply = (seed: object) => (seed as { readonly sentence?: number }).sentence === 0;
+const followsOpening = (seed: object) => !opensReply(seed);
 const typeOf = (seed: object) => (seed as { readonly body?: { readonly type?: string } }).body?.type;
 
 const makers: readonly Maker[] = [
@@ -75,10 +77,10 @@ const makers: readonly Maker[] = [
   makeWork("heard", "heard", channels.heard),
   makeWork("heard.partial", "heard", channels.heardPartial),
   makeWork("stored heard", "heard", (device) => stored(channels.heard(device))),
-  makeWork("stored say", "say", (device) => stored(channels.say(device))),
-  makeWork("stored say.open", "say", (device) => stored(channels.sayOpen(device))),
-  makeWork("say", "say", channels.say),
-  makeWork("say.open", "say", channels.sayOpen),
+  makeWork("stored say", "say", (device) => stored(channels.say(device)), followsOpening),
+  makeWork("stored say.open", "say", (device) => stored(channels.sayOpen(device)), opensReply),
+  makeWork("say", "say", channels.say, followsOpening),
+  makeWork("say.open", "say", channels.sayOpen, opensReply),
   (random, to, absurd) => {
     const data = makeEnvelope(random, random.pick(envelopeSeeds["in.audio"]), absurd);
     return { target: "in.audio", subject: channels.inAudio(deviceOf(random, to)).subject, data };

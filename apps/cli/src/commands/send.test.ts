@@ -78,15 +78,20 @@ test("send: a request prints its answer, and fails without one", async () => {
 });
 
 test.each([
-  ["a field that is missing", { reply: "r1", attempt: 1, sentence: 0, last: true }, /text: /],
+  ["a field that is missing", { reply: "r1", attempt: 1, sentence: 1, last: true }, /text: /],
+  [
+    "the sentence of another subject",
+    { reply: "r1", attempt: 1, sentence: 0, text: "x", last: true },
+    /sentence: .*>=1/,
+  ],
   [
     "a field beyond its limit",
-    { reply: "a private word".repeat(20), attempt: 1, sentence: 0, text: "x", last: true },
+    { reply: "a private word".repeat(20), attempt: 1, sentence: 1, text: "x", last: true },
     /reply: .*160/,
   ],
   [
     "a field that readers ignore",
-    { reply: "r", attempt: 1, sentence: 0, text: "x", last: true, langage: "en" },
+    { reply: "r", attempt: 1, sentence: 1, text: "x", last: true, langage: "en" },
     /langage: not a field of this message/,
   ],
   ["another version", { v: 2, reply: "r", attempt: 1, sentence: 0, text: "x", last: true }, /v: expected 1/],

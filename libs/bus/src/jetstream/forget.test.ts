@@ -7,7 +7,7 @@ it("forget: removes every stored message of one device, and of no other, and the
   onTestFinished(() => nats.stop());
   const bus = await connectTestBus(nats.url);
   onTestFinished(() => bus.close());
-  const say = { session: "s", reply: "r", attempt: 1, sentence: 0, text: "hello", last: true };
+  const say = { session: "s", reply: "r", attempt: 1, sentence: 1, text: "hello", last: true };
   const text = { session: "s", seq: 1, at: 0, kind: "text" as const, body: "hello" };
   const store = async (device: string) => {
     await bus.store(channels.inText(device), text);

@@ -71,7 +71,7 @@ function listRows(): readonly Row[] {
     const channel: Channel = row(`<${row.pattern.split(/[<>]/)[1]}>`);
     const derived = (prefix: string, one: Channel) => ({
       name: `${prefix}${name.charAt(0).toUpperCase()}${name.slice(1)}`,
-      row: { ...one, pattern: one.subject },
+      row: { ...one, schema: row.schema, pattern: one.subject },
     });
     return [
       { name, row },

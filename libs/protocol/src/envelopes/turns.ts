@@ -32,7 +32,7 @@ export const Say = z.object({
   origin: seq.optional(),
   reply,
   attempt,
-  sentence: count,
+  sentence: count.describe("0 on say.open, from 1 on say"),
   text,
   emotion: Emotion.optional(),
   language: language.optional(),
@@ -43,6 +43,10 @@ export const Say = z.object({
   keepMs: z.number().int().min(1).max(maxKeepMs).optional(),
 });
 export type Say = z.infer<typeof Say>;
+/** The sentence 0 of a reply, which begins the work of one tts. */
+export const SayOpen = Say.extend({ sentence: count.max(0) });
+/** Each sentence after it. */
+export const SayNext = Say.extend({ sentence: count.min(1) });
 
 /** The states of a session, as presence and events name them. */
 export const SessionState = z.enum(["active", "idle", "suspicious", "closed"]);
