@@ -100,7 +100,7 @@ export {
 } from "./envelopes/tools.ts";
 export { createInAudioWriter, type InAudioWriter } from "./envelopes/audio-writer.ts";
 export { findPublisher } from "./envelopes/publisher.ts";
-export { decodeEnvelope, encodeEnvelope, type Encoded } from "./envelopes/codec.ts";
+export { checkEnvelope, decodeEnvelope, encodeEnvelope, type Encoded } from "./envelopes/codec.ts";
 export { ApiToken, apiScopes, StoredWebhook, type ApiScope } from "./api-records.ts";
 export {
   AlertRecord,

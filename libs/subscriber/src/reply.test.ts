@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createInbox } from "@voxbus/testing";
 import { channels, type InControlFrame, type Outbound, type Say, type TurnPlayed } from "@voxbus/protocol";
 import { ulid } from "ulid";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { FencedError, joinSentences, LostReplyError } from "./index.ts";
 import { useTestPrograms } from "./test-programs.ts";
 
@@ -153,10 +153,19 @@ test("reply: without a sentence the turn has nothing to say", async () => {
   expect(await said.find(({ last }) => last)).toMatchObject({ text: "", outcome, sentence: 0 });
 });
 
+test("reply: to a turn that cannot be is refused, and no sign of life follows", async () => {
+  const { context } = await programs.open();
+  const timers = vi.spyOn(globalThis, "setInterval");
+  onTestFinished(() => timers.mockRestore());
+  expect(() => context.reply({ device: "d1", session: "a b", origin: 1 })).toThrow(/^session: must be 1 to 64/);
+  expect(timers).not.toHaveBeenCalled();
+});
+
 test.each([
   ["an empty text", " ", {}, "expected a sentence of 1 to 65536 characters"],
   ["a text that is too long", "x".repeat(65_537), {}, "got 65537"],
   ["a language that does not exist", "Hello.", { language: "en_US" }, "BCP 47"],
+  ["an emotion that does not exist", "Hello.", { emotion: "bored" as "sad" }, /^emotion: .*"happy"/],
 ])("reply: %s is refused, and the answer goes on", async (_, text, manner, message) => {
   const { context } = await programs.open();
   const { turn, said } = await openTurn();

@@ -1,11 +1,14 @@
 import type { Bus } from "@voxbus/bus";
-import { isLanguage, type Say } from "@voxbus/protocol";
+import { checkEnvelope, Say } from "@voxbus/protocol";
 import type { FenceWatch } from "./fence-watch.ts";
 import type { Fences } from "./fences.ts";
 import { LostReplyError, openReplyWriter, type ReplyWriter, type SentenceOptions } from "./reply-writer.ts";
 import { splitSentences } from "./sentences.ts";
 import { signalWork, type WorkSigns } from "./signal-work.ts";
 import type { TurnId } from "./turn-id.ts";
+
+const TurnOfSay = Say.pick({ session: true, origin: true }).required();
+const MannerOfSay = Say.pick({ emotion: true, language: true });
 
 /** How a sentence is spoken. Without `language` it is that of the device's profile. */
 export type Manner = Pick<Say, "emotion" | "language">;
@@ -24,7 +27,7 @@ export interface Answerable extends TurnId {
  * A program's answer to one turn, written sentence by sentence. The device speaks the first one while the others are made. Until
  * the end, signs of life tell the gateway that the answer will come; they cease 60 s after the last sentence. If another attempt
  * has stored sentences of this answer before, as many are skipped. Every method resolves with false, and does nothing, once the
- * answer is useless: see `signal`. They throw RangeError for an invalid text or language, and BusAwayError if the sentence could
+ * answer is useless: see `signal`. They throw RangeError for an invalid text or manner, and BusAwayError if the sentence could
  * not be stored within 15 s.
  */
 export interface Reply {
@@ -58,7 +61,10 @@ const maxText = 65_536;
 
 /** Creates `reply` for a connection. */
 export function createOpenReply(bus: Bus, fences: FenceWatch): OpenReply {
-  return (turn) => new TurnReply(bus, fences.covering(turn.device), turn);
+  return (turn) => {
+    checkEnvelope(TurnOfSay, turn);
+    return new TurnReply(bus, fences.covering(turn.device), turn);
+  };
 }
 
 /** The answer to one turn. */
@@ -195,7 +201,7 @@ async function* readUntil(items: Exclude<Answer, string>, signal: AbortSignal): 
   }
 }
 
-/** Throws RangeError for a sentence that is empty or too long, or a language that is not BCP 47. */
+/** Throws RangeError for a sentence that is empty or too long, or a manner that is not valid. */
 export function checkSentence(text: string, manner: Manner): void {
   if (text.trim() === "" || text.length > maxText)
     throw new RangeError(
@@ -204,8 +210,7 @@ export function checkSentence(text: string, manner: Manner): void {
   checkManner(manner);
 }
 
-/** Throws RangeError for a language that is not BCP 47. */
-export function checkManner({ language }: Manner): void {
-  if (language !== undefined && !isLanguage(language))
-    throw new RangeError("expected a BCP 47 language such as en or zh-CN");
+/** Throws RangeError for an unknown emotion, or a language that is not BCP 47. */
+export function checkManner(manner: Manner): void {
+  checkEnvelope(MannerOfSay, manner);
 }

@@ -1,17 +1,18 @@
 import type { Bus } from "@voxbus/bus";
 import {
   channels,
+  checkEnvelope,
   fitsDevice,
   maxDeviceTextBytes,
   maxKeepMs,
   maxKeptText,
   type Emotion,
-  type OutAudio,
+  OutAudio,
   type OutText,
-  type OutTextFrame,
+  OutTextFrame,
   packetDuration,
   parseDeviceId,
-  type Say,
+  Say,
 } from "@voxbus/protocol";
 import { ulid } from "ulid";
 import { handledTrace } from "./handler-trace.ts";
@@ -39,7 +40,8 @@ export interface Announced extends Manner {
 
 /**
  * Sends to a device. It need not be known which gateway holds the device. Frames are sent at most once, in order, and
- * an offline device gets none. Inside of a handler, they belong to the trace of its message. Throws `bad-id` for an invalid device id, BusAwayError while NATS is away.
+ * an offline device gets none. Inside of a handler, they belong to the trace of its message. Throws `bad-id` for an invalid device id,
+ * RangeError that names the field for a value beyond its limit, and BusAwayError while NATS is away.
  */
 export interface Send {
   /**
@@ -53,7 +55,7 @@ export interface Send {
   /**
    * Announces a text: the device speaks it as soon as it is silent, at the latest after 30 s. Resolves when the whole
    * text is stored, with the reply id that the device's events name. Throws RangeError for an empty text, a
-   * sentence of more than 65,536 characters, or a language that is not BCP 47, and stores nothing then; BusAwayError if the text
+   * sentence of more than 65,536 characters, or another value beyond its limit, and stores nothing then; BusAwayError if the text
    * could not be stored within 15 s; or the signal's reason.
    *
    * With `keepMs` (1 ms to 7 days) the announcement is kept that long for a device that is away, and told once. Its text then
@@ -68,6 +70,7 @@ export function createSend(bus: Bus): Send {
     if (!fitsDevice(body))
       throw new RangeError(`expected a message of at most ${maxDeviceTextBytes} bytes of JSON for a device`);
     const frame: OutTextFrame = { ...about, kind: "text", body };
+    checkEnvelope(OutTextFrame, frame);
     bus.publish(channels.out(parseDeviceId(device)), frame, handledTrace());
   };
   return {
@@ -78,18 +81,30 @@ export function createSend(bus: Bus): Send {
       const duration = packetDuration(packet);
       // This runs for every packet, and a spread costs microseconds. Undefined fields are not sent.
       const frame: OutAudio = { session, origin, kind: "audio", duration, body: packet };
+      checkEnvelope(OutAudio, frame);
       bus.publish(channels.out(parseDeviceId(device)), frame);
     },
     async say(device, text, { emotion, language, keepMs, reply = ulid() } = {}, signal) {
       const id = parseDeviceId(device);
-      checkManner({ language });
+      checkManner({ emotion, language });
       checkKeep(keepMs, text);
       const sentences = keepMs === undefined ? splitSentences(text, language) : [text.trim()];
-      for (const sentence of sentences) checkSentence(sentence, { language });
+      for (const sentence of sentences) checkSentence(sentence, { emotion, language });
+      const says = sentences.map((text, sentence): Say => {
+        return {
+          reply,
+          attempt: 1,
+          sentence,
+          text,
+          emotion,
+          language,
+          last: sentence === sentences.length - 1,
+          keepMs,
+        };
+      });
+      for (const say of says) checkEnvelope(Say, say);
       const trace = handledTrace();
-      for (const [sentence, text] of sentences.entries()) {
-        const last = sentence === sentences.length - 1;
-        const say: Say = { reply, attempt: 1, sentence, text, emotion, language, last, keepMs };
+      for (const [sentence, say] of says.entries()) {
         const subject = sentence === 0 ? channels.sayOpen(id) : channels.say(id);
         await bus.store(subject, say, { id: `${reply}:${sentence}`, ...(trace && { trace }) }, signal);
       }

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { buckets, channels, type Outbound, type Stats } from "@voxbus/protocol";
 import { expect, test, vi } from "vitest";
+import { z } from "zod";
 import { checkProgram, ConfigError, startSubscriber, variablesOf, type Program } from "./index.ts";
 import { useTestPrograms } from "./test-programs.ts";
 
@@ -51,6 +52,30 @@ test("send: say stores a short text as one sentence, and refuses an empty one", 
     await expect(context.send.say("say-2", text)).rejects.toThrow(RangeError);
   for (const language of ["", "en_US", "xx-invalid-", "constructor"])
     await expect(context.send.say("say-2", "Hello.", { language })).rejects.toThrow(RangeError);
+});
+
+test("send: a value beyond its limit is refused with its field, and nothing is sent", async () => {
+  const { context } = await programs.open();
+  const { send } = context;
+  const sent: unknown[] = [];
+  const channel = { ...channels.out("d2"), schema: z.any() };
+  for (const subject of ["device.d2.>", "stored.device.d2.>"])
+    programs.gateway.subscribe({ ...channel, subject }, (message) => void sent.push(message));
+  await programs.gateway.flush();
+  const packet = Uint8Array.of(8);
+  const emotion = "bored" as "sad";
+  const refused = (problem: RegExp) =>
+    expect.objectContaining({ name: "RangeError", message: expect.stringMatching(problem) });
+  expect(() => send.audio("d2", new Uint8Array(65_536))).toThrow(refused(/^body: .*65535 bytes/));
+  expect(() => send.audio("d2", packet, { session: "a b" })).toThrow(refused(/^session: .*1 to 64/));
+  expect(() => send.audio("d2", packet, { origin: 0 })).toThrow(refused(/^origin: .*>=1/));
+  expect(() => send.alert("d2", "x", { emotion: "x".repeat(65) as "sad" })).toThrow(refused(/^body.emotion: .*64/));
+  expect(() => send.text("d2", { type: "goodbye" }, { reply: "" })).toThrow(refused(/^reply: .*>=1/));
+  await expect(send.say("d2", "x", { emotion })).rejects.toThrow(refused(/^emotion: .*"happy"/));
+  await expect(send.say("d2", "x", { reply: "x".repeat(161) })).rejects.toThrow(refused(/^reply: .*160/));
+  await expect(context.speaker("d2").write(new Uint8Array(65_536))).rejects.toThrow(refused(/^body: .*65535 bytes/));
+  send.audio("d2", new Uint8Array(65_535));
+  await vi.waitFor(() => expect(sent).toHaveLength(1));
 });
 
 test("send: a text that is longer than devices take is refused", async () => {

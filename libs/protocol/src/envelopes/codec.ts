@@ -33,6 +33,12 @@ export function encodeEnvelope<S extends z.ZodType>(_schema: S, envelope: z.inpu
   return (isWellFormed(whole) ? data : encoder.encode(repair(whole))) as Encoded<S>;
 }
 
+/** Throws RangeError, with the field and its limit, for an envelope that its readers would refuse. */
+export function checkEnvelope(schema: z.ZodType, envelope: object): void {
+  const { error } = schema.safeParse(envelope);
+  if (error !== undefined) throw new RangeError(describeIssue(error).problem);
+}
+
 /**
  * Decodes and checks a bus message. Throws `newer-version` when its major version is newer than this reader's,
  * `bad-envelope` naming the field when it is malformed. Unknown fields are ignored. Binary fields are views into `data`.
@@ -50,9 +56,14 @@ export function decodeEnvelope<S extends z.ZodType>(schema: S, data: Uint8Array)
   checkVersion(value);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
+  const { field, problem } = describeIssue(result.error);
+  throw new ProtocolError("bad-envelope", field, problem);
+}
+
+/** Names the first field beyond its limit, and the limit. */
+function describeIssue({ issues: [issue] }: z.ZodError) {
   const field = namePath(issue?.path, "envelope");
-  throw new ProtocolError("bad-envelope", field, `${field}: ${issue?.message ?? "invalid"}`);
+  return { field, problem: `${field}: ${issue?.message ?? "invalid"}` };
 }
 
 /** True if every text in a value can be written as UTF-8. */
