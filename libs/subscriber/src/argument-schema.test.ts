@@ -6,6 +6,7 @@ import { SchemaError } from "./json-schema.ts";
 const read = (schema: unknown) => readArgumentSchema(JSON.stringify(schema));
 const object = (properties: Record<string, unknown>, rest: object = {}) => ({ type: "object", properties, ...rest });
 
+const when = (condition: object, schema: unknown) => Object.fromEntries([["if", condition], ["then", schema]]); // prettier-ignore
 const city = object({ city: { type: "string", minLength: 1 } }, { required: ["city"] });
 const lamp = object({ color: { enum: ["red", "blue"] } }, { additionalProperties: false });
 const nested = object({ place: { $ref: "#/$defs/Place" } }, { $defs: { Place: city } });
@@ -42,8 +43,8 @@ test.each<[string, object, unknown, unknown]>([
   ["under `oneOf`", { oneOf: [{ format: "date" }, { format: "time" }], type: "string" }, "2026-12-24", 5],
   ["under `oneOf`, whose schemas are checked", { oneOf: [{ minimum: 5 }, { maximum: 5 }] }, 4, 5],
   ["behind a reference", { oneOf: [{ $ref: "#/$defs/date" }, { type: "string" }] }, "2026-12-24", 5],
-  ["under `if`", { if: { pattern: "^a" }, then: { const: "a" } }, "b", undefined],
-  ["under `if`, whose schema is checked", { if: { const: 1 }, then: false }, 2, 1],
+  ["under `if`", when({ pattern: "^a" }, { const: "a" }), "b", undefined],
+  ["under `if`, whose schema is checked", when({ const: 1 }, false), 2, 1],
   ["under `contains`", { contains: { pattern: "^a" }, maxContains: 1 }, ["a", "b"], undefined],
   ["under `contains`, whose schema is checked", { contains: { const: 1 }, maxContains: 1 }, [1, 2], [1, 1]],
   ["with an unknown keyword under `not`", { not: { "x-limit": 3 } }, 2, undefined],

@@ -239,7 +239,7 @@ function combine(instances: readonly Instance[]): Pick<Instance, "tools" | "skip
   return { tools, skipped };
 }
 
-/** What is told of a tool that is one too many. */
+/** The report of a tool that is one too many. */
 const beyondLimit = {
   reason: "limit",
   field: "name",
