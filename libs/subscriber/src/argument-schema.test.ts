@@ -6,7 +6,8 @@ import { SchemaError } from "./json-schema.ts";
 const read = (schema: unknown) => readArgumentSchema(JSON.stringify(schema));
 const object = (properties: Record<string, unknown>, rest: object = {}) => ({ type: "object", properties, ...rest });
 
-const when = (condition: object, schema: unknown) => Object.fromEntries([["if", condition], ["then", schema]]); // prettier-ignore
+const when = (condition: object, schema: unknown): object =>
+  JSON.parse(`{"if":${JSON.stringify(condition)},"then":${JSON.stringify(schema)}}`);
 const city = object({ city: { type: "string", minLength: 1 } }, { required: ["city"] });
 const lamp = object({ color: { enum: ["red", "blue"] } }, { additionalProperties: false });
 const nested = object({ place: { $ref: "#/$defs/Place" } }, { $defs: { Place: city } });
