@@ -78,7 +78,7 @@ export function createTailView({ print, paint, json, select }: TailViewOptions):
       const kind = kindOf(channel);
       let message: AnyMessage;
       try {
-        message = decodeEnvelope(channel.row.schema, data);
+        message = decodeEnvelope(channel.row().schema, data);
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error;
         if (device === undefined || isAbout(device, subject, {})) showBad(subject, at, error);
