@@ -30,9 +30,12 @@ export const decoys: readonly string[] = [
   "what is seven minus four",
 ];
 
+/** What a device says before its answer if the machine is busy. */
+const notice = "one moment i am busy";
+
 /**
- * Creates an independent recognizer that returns which of the sentences a WAV contains. Throws an error that names words
- * missing from its dictionary.
+ * Creates an independent recognizer that returns which of the sentences a WAV contains, without the notice before it. Throws an
+ * error that names words missing from its dictionary.
  */
 export async function createRecognizer(sentences: readonly string[]): Promise<(wav: Uint8Array) => string> {
   const before = process.listeners("uncaughtException");
@@ -51,12 +54,12 @@ export async function createRecognizer(sentences: readonly string[]): Promise<(w
   const words = new Set(sentences.flatMap((sentence) => sentence.split(" ")));
   const unknown = [...words].filter((word) => decoder.lookup_word(word) === null);
   if (unknown.length > 0) throw new Error(`the recognizer has no pronunciation for ${unknown.join(", ")}`);
-  decoder.set_grammar(`#JSGF V1.0; grammar answers; public <answer> = ${sentences.join(" | ")};`);
+  decoder.set_grammar(`#JSGF V1.0; grammar answers; public <answer> = [${notice}] (${sentences.join(" | ")});`);
   return (wav) => {
     decoder.start();
     decoder.process_audio(prepare(wav), false, true);
     decoder.stop();
-    return decoder.get_text();
+    return decoder.get_text().replace(`${notice} `, "");
   };
 }
 

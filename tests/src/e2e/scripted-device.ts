@@ -51,10 +51,14 @@ export function isAudio({ got }: Line): boolean {
 
 /**
  * Names the messages of the server in order: `stt`, `tts/start`, …, with `audio` once for consecutive packets. Pings and tool
- * calls are left out, since they may come at any time.
+ * calls are left out, since they may come at any time. So are the notice that the system is busy, which depends on what else
+ * the machine does, and its sound, which comes before the answer's first sentence.
  */
 export function nameMessages(lines: readonly Line[]): readonly string[] {
-  const names = lines.flatMap(({ got, message }) => {
+  const isNotice = isMessage({ type: "alert", status: "Wait" });
+  const answerAt = lines.some(isNotice) ? lines.findIndex(isMessage({ type: "tts", state: "sentence_start" })) : 0;
+  const others = lines.filter((line, at) => !isNotice(line) && !(isAudio(line) && at < answerAt));
+  const names = others.flatMap(({ got, message }) => {
     if (got === undefined || got === "ping" || message?.["type"] === "mcp") return [];
     return [message === undefined ? got : [message["type"], message["state"]].filter(Boolean).join("/")];
   });
