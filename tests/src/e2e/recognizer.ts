@@ -30,7 +30,7 @@ export const decoys: readonly string[] = [
   "what is seven minus four",
 ];
 
-/** What a device says before its answer if the machine is busy. */
+/** The words of a device before its answer, if the machine is busy. */
 const notice = "one moment i am busy";
 
 /**
