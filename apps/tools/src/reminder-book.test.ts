@@ -1,3 +1,5 @@
+import type { Bus } from "@voxbus/bus";
+import { buckets } from "@voxbus/protocol";
 import { connectTestBus, startNatsServer } from "@voxbus/testing";
 import { expect, onTestFinished, test } from "vitest";
 import { maxPerDevice, openReminderBook, TooManyRemindersError } from "./reminder-book.ts";
@@ -22,4 +24,22 @@ test("reminders: of many that are set at once, by several processes, a device ke
   // A call that is made again adds nothing, and is not refused.
   await add(kept[0]!, 0);
   expect(await books[1]!.list("kitchen")).toHaveLength(maxPerDevice);
+});
+
+test("reminders: one that has rung before its writer looks again was no one too many", async () => {
+  const nats = await startNatsServer();
+  const bus = await connectTestBus(nats.url);
+  onTestFinished(async () => {
+    await bus.close();
+    await nats.stop();
+  });
+  const bucket = bus.bucket(buckets.reminders);
+  const modify = async (...[id, change]: Parameters<typeof bucket.modify>) => {
+    const written = await bucket.modify(id, change);
+    await bucket.remove(id);
+    return written;
+  };
+  const book = openReminderBook({ ...bus, bucket: () => ({ ...bucket, modify }) } as unknown as Bus);
+  await book.add("kitchen.r1", { device: "kitchen", dueAt: 1 });
+  expect(await book.list("kitchen")).toEqual([]);
 });

@@ -49,8 +49,8 @@ export function openReminderBook(bus: Bus): ReminderBook {
       if (isAmong(others)) return;
       if (others.length < maxPerDevice) {
         await bucket.modify(id, (found) => (found === undefined ? reminder : undefined));
-        // Others may have been stored at the same time. The first ones stay.
-        if (isAmong((await read(device)).slice(0, maxPerDevice))) return;
+        // Others may have been stored at the same time. The first ones stay. One that is gone has rung already.
+        if (!isAmong((await read(device)).slice(maxPerDevice))) return;
         await bucket.remove(id);
       }
       throw new TooManyRemindersError(`a device has at most ${maxPerDevice}`);
