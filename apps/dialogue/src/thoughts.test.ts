@@ -1,5 +1,6 @@
+import { measureGrowth } from "@voxbus/testing";
 import { expect, test } from "vitest";
-import { createThoughtFilter, type ThoughtFilter } from "./thoughts.ts";
+import { createThoughtFilter, thoughtTag, type ThoughtFilter } from "./thoughts.ts";
 
 function read(filter: ThoughtFilter, ...pieces: string[]): string[] {
   const { push, end } = filter.follow();
@@ -43,4 +44,9 @@ test("thoughts: those marked at both ends pass, since the sentences leave them o
       "</think>Hi",
     ),
   ).toEqual(["<think>", "Hm.", "</think>Hi", ""]);
+});
+
+test("thoughts: the time for many beginnings of a tag is linear", () => {
+  for (const begin of ["<think ", "&lt;think ", "&lt;think:", "<|channel|> "])
+    expect(measureGrowth((size) => thoughtTag.exec(begin.repeat(size / begin.length)), 3000)).toBeLessThan(30);
 });
