@@ -10,7 +10,7 @@ if (old !== undefined) {
   );
 }
 
-/** Runs the long files that would begin late first. At the end, the other workers would wait for them. */
+/** Begins with the long files that would come late. At the end, the other workers would wait for them. */
 class LongTestsFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isShort = ({ moduleId }: TestSpecification) =>

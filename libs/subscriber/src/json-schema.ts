@@ -86,8 +86,8 @@ function parse(text: string): unknown {
 
 /**
  * Gives a schema with only the keywords that are checked, with its references filled in, and the number of its parts. Where a
- * reference comes back to itself, anything fits. So the work of a check has a limit. What the whole schema takes, this one takes
- * too: a keyword that refuses what another schema takes is left out if that schema is not checked in full.
+ * reference comes back to itself, anything fits. So the work of a check has a limit. It takes everything that the
+ * whole schema takes: a keyword that refuses what a schema below it takes is left out where that schema is not checked in full.
  */
 function expandSchema(root: Schema): Pick<ReadSchema, "expanded" | "size"> {
   let schemas = 0;

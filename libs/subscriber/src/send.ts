@@ -89,7 +89,7 @@ export function createSend(bus: Bus): Send {
       checkManner({ emotion, language });
       checkKeep(keepMs, text);
       const sentences = keepMs === undefined ? splitSentences(text, language) : [text.trim()];
-      for (const sentence of sentences) checkSentence(sentence, { emotion, language });
+      for (const sentence of sentences) checkSentence(sentence, {});
       const says = sentences.map((text, sentence): Say => {
         return {
           reply,

@@ -18,8 +18,8 @@ let speaking = 0;
 let spoken = 0;
 
 /**
- * Gives how long the next sentence takes, ms. Equal times would keep places that became free together in step, once the machine had
- * stood still: they would be more than the turns that had waited briefly, and go to late ones.
+ * Gives how long the next sentence takes, ms. With equal times, one stall of the machine would put the places in step: all would
+ * become free at once. Few turns have waited only briefly then, so the other places would go to late ones.
  */
 function nextSpeechMs(): number {
   spoken += 1;

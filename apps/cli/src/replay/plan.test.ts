@@ -44,7 +44,7 @@ test("plan: frames are counted once, and those that are missing between them", a
   expect(plan).toMatchObject({ frames: 2, missing: 3 });
 });
 
-test("plan: an exchange is put together from what was heard, the newest attempts of the sentences, and the end; announcements are none", async () => {
+test("plan: an exchange is put together from what was heard, the newest attempts of the sentences, and the end, without announcements", async () => {
   const session = createSession("kitchen", "s1");
   const plan = await planOf([
     session.heard(1, "first", 10),

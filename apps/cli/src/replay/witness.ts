@@ -1,4 +1,4 @@
-/** One exchange of a person and a device. `heard` is empty where nothing was understood, or for an announcement to the replayed device. */
+/** One exchange of a person and a device. `heard` is empty if nothing was understood, or if an announcement came during the replay. */
 export interface Exchange {
   readonly heard: string;
   readonly said: readonly string[];

@@ -84,7 +84,6 @@ test("openai: a model that calls tools without end is stopped, and that is a fai
     ["", "called tools after 3 rounds"],
     ["Louder.", undefined],
   ] as const) {
-    // prettier-ignore
     const made: unknown[] = [];
     const run = converse(() => (words === "" ? [call] : [words, call]), made);
     if (outcome === undefined) expect(await run).toBe("Louder.Louder.Louder.Louder.");

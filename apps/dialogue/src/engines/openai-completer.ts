@@ -61,8 +61,9 @@ const smallRequest = {
 
 /**
  * Creates a function that requests completions. A request that fails with 500, which may have any cause, is repeated as it is. One
- * that is refused is repeated at once without each part that servers are known to refuse, then without all of them. If that helps, the server is asked for a few words with the part:
- * the request may have been too long, or its tools malformed. A part that is refused then is left out for 10 minutes.
+ * that is refused is repeated at once without each part that servers are known to refuse, then without all of them. If that helps,
+ * the server is asked for a few words with the part: the request may have been too long, or its tools malformed. A part that is
+ * refused then is left out for 10 minutes.
  */
 export function createCompleter({ url, key, extra, onRefused, onRepeat, onTaken }: CompleterOptions): Complete {
   // The client requires a key. It must not retry on its own while the device waits, and its log quotes answers.

@@ -102,7 +102,7 @@ async function* answer(
     if (signal.aborted) return;
     if (calls.length === 0) return;
     if (round === options.rounds) {
-      // It has said something, or else its user must hear that there is no answer.
+      // If it has said nothing, its user must hear that there is no answer.
       if (text.trim() !== "") return;
       throw new Error(`the model "${options.model}" called tools after ${options.rounds} rounds of calls`);
     }

@@ -138,7 +138,7 @@ test("tool table: a tool that a program offers twice is not offered", () => {
   table.found({ ...rest, endpoints: [...endpoints!, endpoints![0]!] });
   expect(table.names()).toEqual(["b"]);
   expect(table.reported).toEqual([
-    { program: "test", name: "a", reason: "name", field: "name", problem: "must be that of one endpoint" },
+    { program: "test", name: "a", reason: "name", field: "name", problem: "must be offered by one endpoint" },
   ]);
   table.found(service("1", { a: {}, b: {} }));
   expect(table.names()).toEqual(["a", "b"]);
@@ -150,7 +150,7 @@ test("tool table: a tool of two programs, whose calls either could get, is not o
   table.found(service("2", { set_timer: {}, b: {} }, { name: "mcp", version: "2.0.0" }));
   expect(table.names()).toEqual(["b"]);
   expect(table.reported).toMatchObject([
-    { name: "set_timer", reason: "program", problem: "is that of a tool of tools and of mcp" },
+    { name: "set_timer", reason: "program", problem: "is offered by tools and by mcp" },
     { name: "set_timer", reason: "program" },
   ]);
   table.lose("2");

@@ -183,7 +183,7 @@ function readTools(service: ServiceInfo, offered: readonly EndpointInfo[]): Pick
     const { program, name } = read;
     if ("reason" in read) skipped.set(name, read);
     else if (tools.has(name) || skipped.has(name))
-      skipped.set(name, { program, name, reason: "name", field: "name", problem: "must be that of one endpoint" });
+      skipped.set(name, { program, name, reason: "name", field: "name", problem: "must be offered by one endpoint" });
     else tools.set(name, read);
   }
   // NATS would give a call to any of its endpoints.
@@ -243,13 +243,13 @@ function combine(instances: readonly Instance[]): Pick<Instance, "tools" | "skip
 const beyondLimit = {
   reason: "limit",
   field: "name",
-  problem: `must be among ${mostTools} tools, ${mostOfProgram} of its program, and ${mostInstances} programs`,
+  problem: `at most ${mostTools} tools, ${mostOfProgram} of one program, and ${mostInstances} programs are known`,
 } as const;
 
 /** Finds why two tools with the same name cannot be one. NATS gives a call to any program of a group, and to one of each group. */
 function findConflict(one: BusTool, other: BusTool): Omit<SkippedTool, "program" | "name"> | undefined {
   if (one.program !== other.program)
-    return { reason: "program", field: "name", problem: `is that of a tool of ${one.program} and of ${other.program}` };
+    return { reason: "program", field: "name", problem: `is offered by ${one.program} and by ${other.program}` };
   if (one.group !== other.group)
     return { reason: "group", field: "queue_group", problem: "expected one group for all processes" };
   return undefined;

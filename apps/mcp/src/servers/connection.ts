@@ -146,8 +146,8 @@ function createEnding(close: () => Promise<void>): Ending {
 type Ask = <T>(send: (options: RequestOptions) => Promise<T>, timeoutMs: number, signal: AbortSignal) => Promise<T>;
 
 /**
- * Creates the requests of a connection. The SDK names an end and a timeout of its own by codes that a server may send too, and keeps
- * its hold on a signal for ever: so each request has its own signal and timer.
+ * Creates the requests of a connection. The SDK names an end and a timeout of its own by codes that a server may send too, and never
+ * removes its listener from a signal. So each request has its own signal and timer.
  */
 function createAsker(ending: Ending): Ask {
   return async (send, timeoutMs, signal) => {

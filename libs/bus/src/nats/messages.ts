@@ -233,7 +233,7 @@ async function requestOnce<T>(
   try {
     return await raceAbort(ask(), signal);
   } catch (error) {
-    // Who has sent the answer learns it in no other way.
+    // The sender of the answer learns of it in no other way.
     if (error instanceof ProtocolError) connection.drops.report({ subject, ...describeProblem(error) });
     const cause = explainDenial(error);
     if (cause instanceof DeniedError) throw cause;
